@@ -1,0 +1,59 @@
+# Every target that works sets up .venv first, by scripts/setup.sh, which is done in no time where nothing has changed.
+
+#? ARGS=      what make train runs: "dataset=digits net=antisymmetric depth=64"
+#? DATASETS=  what make data fetches: "mnist cifar10"
+#? DATA=      the data root: $STABLENETS_DATA, else ./data
+#? RUNS=      the folder of the runs that make report reads: runs
+#? PYTHON=    the python to make .venv from: python3
+ARGS ?= dataset=digits net=antisymmetric depth=64
+DATASETS ?= mnist cifar10
+RUNS ?= runs
+ifdef DATA
+export STABLENETS_DATA := $(DATA)
+endif
+DATA ?= $(or $(STABLENETS_DATA),data)
+
+BIN := .venv/bin
+
+.PHONY: help setup train data report bench lint test test-all lock clean distclean
+
+help: ## list the targets and variables
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@awk '/^#[?] / { print "  " substr($$0, 4) }' $(MAKEFILE_LIST)
+
+setup: ## make .venv with the packages of requirements.lock (every target does it by itself)
+	@sh scripts/setup.sh
+
+train: setup ## train one network; make train ARGS="net=resnet depth=256"
+	$(BIN)/stablenets $(ARGS)
+
+data: setup ## fetch and check data sets
+	$(BIN)/python scripts/fetch.py $(DATASETS) --root $(DATA)
+
+report: setup ## one table of all finished runs
+	$(BIN)/python scripts/report.py --runs $(RUNS)
+
+bench: setup ## speed and memory, measured here
+	$(BIN)/python scripts/bench.py
+
+lint: setup ## ruff; the house style aligns by hand, so nothing reformats
+	$(BIN)/ruff check .
+
+test: setup ## the tests that take seconds
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-all: setup ## all tests
+	$(BIN)/python -m pytest -q
+
+lock: ## bring requirements.lock in line with pyproject.toml, keeping what still fits (needs uv)
+	@command -v uv >/dev/null || { echo "make lock: needs uv, which resolves for every platform at once" >&2; exit 2; }
+	uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-annotate --custom-compile-command "make lock" \
+		--output-file requirements.lock pyproject.toml
+
+clean: ## remove caches and build litter; runs and data stay
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	find . -path ./.venv -prune -o -path ./runs -prune -o -path ./data -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## remove .venv too
+	rm -rf .venv .setup.lock
