@@ -1,0 +1,83 @@
+"""What can and cannot go together: dataset with net, net with flow, optimiser with its settings.
+
+Each rule looks at a configuration whose values are each right on their own and raises one `BadInput` line when a pair cannot work.
+"""
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from stablenets import data
+from stablenets.errors import BadInput
+from stablenets.nets.assemble import HEADS, OPENINGS
+
+if TYPE_CHECKING:
+    from stablenets.config import Resolved
+
+
+def check_pairs(run: Resolved) -> None:
+    for rule in (net_parts, net_on_data, net_sizes, flow_on_family, optimiser, seeds_and_probes):
+        rule(run)
+    data.check(run.dataset, run.common)
+
+
+def net_parts(run: Resolved) -> None:
+    for key, kinds in (("opening", OPENINGS), ("head", HEADS)):
+        value = getattr(run.net, key)
+        if value not in kinds[run.net.operator]:
+            raise BadInput(f"net.{key}={value}: does not fit net.operator={run.net.operator}; one of: {', '.join(kinds[run.net.operator])}")
+    if run.net.operator == "dense" and len(run.net.widths) > 1:
+        raise BadInput(f"net.widths={run.net.widths}: a dense net has one unit; give one width, or set net.operator=conv")
+
+
+def net_on_data(run: Resolved) -> None:
+    facts, net = run.dataset.facts, run.net
+    if facts.kind == "sequence":
+        raise BadInput(f"dataset.name={run.dataset_name}: a sequence needs a recurrent family; "
+                       f"net.family={net.family} takes planar points and images")
+    if net.operator == "conv" and facts.kind != "image":
+        raise BadInput(f"net.operator=conv: dataset.name={run.dataset_name} is {facts.kind}, not an image; set net.operator=dense "
+                       "with net.opening=linear net.head=linear, or choose an image dataset")
+
+
+def net_sizes(run: Resolved) -> None:
+    net, depth, shape = run.net, run.config.depth, run.dataset.facts.shape
+    if run.dynamics.split and (odd := [width for width in net.widths if width % 2]):
+        raise BadInput(f"width={odd[0]}: net.family={net.family} splits the state in two halves; use an even width")
+    if depth < len(net.widths):
+        raise BadInput(f"depth={depth}: fewer layers than the {len(net.widths)} units of net.widths={net.widths}; "
+                       f"use depth>={len(net.widths)}")
+    if net.widths != sorted(net.widths):
+        raise BadInput(f"net.widths={net.widths}: channels are added by zero-padding and cannot shrink; "
+                       "give the widths in rising order")
+    size = math.prod(shape) if net.opening == "pad" else shape[0]
+    if net.opening.startswith("pad") and net.widths[0] < size:
+        raise BadInput(f"width={net.widths[0]}: net.opening={net.opening} cannot hold the {size} inputs of "
+                       f"dataset.name={run.dataset_name}; use width>={size} or a learned opening")
+    if net.operator == "conv" and min(shape[1:]) < 2 ** (len(net.widths) - 1):
+        raise BadInput(f"net.widths={net.widths}: {len(net.widths)} units halve the {shape[1]}x{shape[2]} images of "
+                       f"dataset.name={run.dataset_name} away; use at most {int(math.log2(min(shape[1:]))) + 1} units")
+
+
+def flow_on_family(run: Resolved) -> None:
+    if run.config.flow == "reverse" and not run.dynamics.reversible:
+        raise BadInput(f"flow=reverse: net.family={run.net.family} has no inverse; use flow=store or flow=checkpoint")
+
+
+def optimiser(run: Resolved) -> None:
+    optim = run.config.optim
+    if optim.momentum and optim.name != "sgd":
+        raise BadInput(f"optim.momentum={optim.momentum}: belongs to optim.name=sgd, not {optim.name}; set optim.momentum=0 or optim=sgd")
+    if optim.milestones != sorted(optim.milestones):
+        raise BadInput(f"optim.milestones={optim.milestones}: give the shares in rising order")
+    if optim.smoothness and run.dynamics.order is None:
+        raise BadInput(f"optim.smoothness={optim.smoothness}: net.family={run.net.family} has no time to be smooth in; "
+                       "set optim.smoothness=0")
+
+
+def seeds_and_probes(run: Resolved) -> None:
+    config = run.config
+    if beyond := [epoch for epoch in config.probe.spectrum if epoch > config.epochs]:
+        raise BadInput(f"probe.spectrum={config.probe.spectrum}: epoch {beyond[0]} is beyond epochs={config.epochs}")
+    if config.device not in ("auto", "cpu", "cuda", "mps") and not (config.device.startswith("cuda:") and config.device[5:].isdigit()):
+        raise BadInput(f"device={config.device}: one of: auto, cpu, cuda, cuda:N, mps")

@@ -1,0 +1,175 @@
+"""The single training entrypoint: `train(resolved)` makes one run in its folder and says how it ended.
+
+    from stablenets.config import resolve
+    from stablenets.train import train
+    outcome = train(resolve({"dataset": {"name": "digits"}, "net": {"family": "antisymmetric"}, ...}))
+
+A finished run is not made again, an interrupted one goes on where its last checkpoint stands, a failed one is tried again. It resets
+every global that it depends on (seeds, threads, determinism), so that runs made one after another in a process are the same runs.
+"""
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stablenets import data
+from stablenets.config import MANNER, Resolved
+from stablenets.errors import EXIT_FAILED, BadInput
+from stablenets.nets import Network
+from stablenets.runs import checkpoint, files, provenance
+from stablenets.runs.folder import FINISHED, RunFolder
+from stablenets.runs.lock import Lock
+from stablenets.runs.loggers import Wandb
+from stablenets.training.loop import Loop
+from stablenets.training.progress import Progress
+from stablenets.training.signals import Stop
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call of `train` ended."""
+
+    folder: Path
+    status: str  # one of runs.folder.STATUSES
+    message: str  # a line for people
+    summary: dict[str, Any] = dataclasses.field(default_factory=dict)
+    exit_code: int = 0
+
+
+def train(run: Resolved) -> Outcome:
+    config = run.config
+    device = pick_device(config.device)
+    root = Path(config.data_root or os.environ.get("STABLENETS_DATA") or "data")
+    path = Path(config.runs) / run.name
+    if path.exists() and not config.force:
+        with Lock(path):
+            pass  # a run that is under way is said so before any data is read
+        status = RunFolder(path).status()
+        if status and status["status"] in FINISHED:
+            RunFolder(path).metrics()
+            return Outcome(path, status["status"], f"{path}: {status['status']} already; force=true makes it again", status["summary"])
+    set_globals(run)
+    dataset = data.load(run.dataset, run.common, root=root, split_seed=config.seeds.split,
+                        permutation_seed=config.seeds.permutation, device=device, download=config.download)
+    folder = RunFolder.create(Path(config.runs), run.name)
+    if config.force:
+        with Lock(folder.path):  # this lock goes with the old folder, the new one has its own
+            old = folder.put_aside()
+        if old:
+            print(f"{folder.path}: the old run is kept as {old.name}")
+    with Lock(folder.path) as lock:
+        try:
+            return make(run, dataset, folder, lock, device)
+        except OSError as error:
+            return broken(folder, f"{error.strerror or error} ({error.filename or folder.path}); mend that and run the same command again: "
+                          "it goes on from the last checkpoint")
+        except (BadInput, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+            return broken(folder, f"{reason}; the traceback is in {folder.path / 'log.txt'}", reason)
+
+
+def make(run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, device: torch.device) -> Outcome:
+    """Build, take up the last checkpoint if there is one, train, and leave the folder complete."""
+    config = run.config
+    state, note = checkpoint.load(folder.path)
+    history = provenance.load(folder.path)
+    session = provenance.session(device, config.threads) | {
+        "data": {"source": dataset.source, "digests": dataset.digests}, "seeds": dataclasses.asdict(config.seeds)}
+    begun = time.monotonic()
+    folder.write_config(run.identity, {key: value for key, value in dataclasses.asdict(config).items() if key in MANNER})
+    folder.set_status("running")
+
+    torch.manual_seed(config.seeds.init)
+    net = Network(run.dynamics, shape=dataset.facts.shape, outputs=dataset.facts.outputs, widths=run.net.widths, depth=config.depth,
+                  h=config.h, operator=run.net.operator, opening_kind=run.net.opening, head_kind=run.net.head, mode=config.flow,
+                  gain=run.net.gain)
+    net = net.to(device, torch.float64 if config.precision == "float64" else torch.float32)
+
+    def save(state: dict[str, Any]) -> None:
+        checkpoint.save(folder.path, state)
+        files.write(folder.path / "probes.npz", loop.recorder.npz())
+        record()
+        lock.touch()
+
+    def record() -> None:
+        session["wall_s"] = round(time.monotonic() - begun, 3)
+        files.write_json(folder.path / "provenance.json", [*history, session])
+
+    def on_epoch(row: dict[str, Any]) -> None:
+        folder.write_metrics(loop.rows)
+        wandb.row(row)
+
+    progress = Progress(config.progress, folder.path / "log.txt", 0)
+    loop = Loop(run, dataset, net, device, progress, save, on_epoch)
+    progress.total = loop.steps
+    record()
+    if state is not None:
+        loop.load(state)
+        folder.write_metrics(loop.rows)  # rows behind the checkpoint are made again
+    wandb = Wandb(run, folder.path)
+    try:
+        progress.say(f"{folder.path}: {'going on at step ' + str(loop.step) if state else 'starting'} of {loop.steps}, "
+                     f"{dataset.source}, {device}{lock.reclaimed and ', taken over from a process that died' + lock.reclaimed}")
+        if note:
+            progress.say(f"{folder.path}: {note}")
+        progress.start(loop.step)
+        with Stop() as stop:
+            status = loop.run(stop)
+        progress.close()
+        if status == "interrupted":
+            folder.set_status(status, step=loop.step, epoch=loop.epoch)
+            return Outcome(folder.path, status, f"{folder.path}: interrupted at step {loop.step}, saved; the same command goes on",
+                           exit_code=128 + stop.signal)
+        buffer = io.BytesIO()  # torch.save to a path hides a full disk behind a RuntimeError
+        torch.save(net.state_dict(), buffer)
+        files.write(folder.path / "weights.pt", buffer.getbuffer())
+        folder.write_metrics(loop.rows)
+        wandb.end(loop.recorder, loop.summary())
+    finally:
+        progress.close()
+        wandb.close()
+    record()
+    folder.set_status(status, summary=loop.summary(), rows=len(loop.rows), wall_s=sum(entry["wall_s"] for entry in [*history, session]))
+    return Outcome(folder.path, status, f"{folder.path}: {status}", loop.summary())
+
+
+def broken(folder: RunFolder, line: str, reason: str = "") -> Outcome:
+    """A run that could not go on: the folder says so as far as the disk lets it."""
+    try:
+        folder.set_status("failed", reason=reason or line)
+        with (folder.path / "log.txt").open("a") as log:
+            log.write(traceback.format_exc())
+    except OSError:
+        pass  # the disk is why: the old status, `running` without a holder, reads as interrupted
+    return Outcome(folder.path, "failed", f"{folder.path}: failed: {line}", exit_code=EXIT_FAILED)
+
+
+def pick_device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise BadInput(f"device={name}: not a device; one of: auto, cpu, cuda, cuda:N, mps") from None
+    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}[device.type]
+    if (device.index or 0) >= there:
+        raise BadInput(f"device={name}: not on this machine ({there} of that kind); use device=cpu or device=auto")
+    return device
+
+
+def set_globals(run: Resolved) -> None:
+    torch.set_num_threads(run.config.threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a workspace of its own
+    torch.use_deterministic_algorithms(run.config.deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a write for every allocation
+    torch.manual_seed(run.config.seeds.init)

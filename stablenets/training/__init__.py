@@ -1,0 +1,1 @@
+"""Training: losses, optimisers and schedules, the loop and its state."""

@@ -1,0 +1,184 @@
+"""The training loop: steps, epochs, and a state that can be put down at any step and taken up bitwise.
+
+Data order, augmentation and learning rate are pure functions of seed, epoch and step; what is left to carry is weights, optimiser,
+random generators, running sums and the record. Loss and gradient norm must be finite before the optimiser moves: where they are
+not, the run has diverged, and that is a result.
+"""
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stablenets.config import Resolved
+from stablenets.data import Dataset
+from stablenets.nets import Network
+from stablenets.training.losses import HIGHER_IS_BETTER, LOSSES, SCORES
+from stablenets.training.optim import optimiser, rate
+from stablenets.training.progress import Progress
+from stablenets.training.recorder import Recorder
+from stablenets.training.signals import Stop
+
+
+class Loop:
+    """Trains `net` on `data` as `run` says. `save` is called with the whole state when a checkpoint is due."""
+
+    def __init__(self, run: Resolved, data: Dataset, net: Network, device: torch.device, progress: Progress,
+                 save: Callable[[dict[str, Any]], None], on_epoch: Callable[[dict[str, Any]], None]) -> None:
+        self.config, self.data, self.net, self.device = run.config, data, net, device
+        self.progress, self.save, self.on_epoch = progress, save, on_epoch
+        self.forward = torch.compile(net) if run.config.compile else net
+        self.dtype = torch.float64 if run.config.precision == "float64" else torch.float32
+        self.optimiser = optimiser(net, run.config.optim)
+        self.recorder = Recorder(run.config.probe, net)
+        self.loss = LOSSES[data.facts.task]
+        self.score_name, self.score = SCORES[data.facts.task]
+        self.steps_an_epoch = math.ceil(len(data.train) / run.config.batch)
+        self.steps = self.steps_an_epoch * run.config.epochs
+        self.step = self.epoch = self.within = 0  # steps done, epochs done, steps done within the epoch
+        self.sums = {"examples": 0, "loss": 0.0, "score": 0.0}  # of the epoch so far
+        self.rows: list[str] = []
+        self.divergence: dict[str, float] | None = None
+        self.saved = time.monotonic()
+
+    def run(self, stop: Stop) -> str:
+        """Go on to the end: 'done', 'diverged' or 'interrupted'."""
+        if self.divergence is not None:  # killed after its last checkpoint, before its status was written
+            return self.finish("diverged")
+        if self.step == 0:
+            self.recorder.spectrum(0, self.examples())
+        while self.epoch < self.config.epochs:
+            for x, y in self.data.train.batches(self.config.batch, self.config.seeds.order, self.epoch, self.within):
+                if not self.update(x, y):
+                    return self.finish("diverged")
+                if stop.signal is not None:
+                    self.checkpoint()
+                    return "interrupted"
+                if time.monotonic() - self.saved >= self.config.checkpoint_seconds:
+                    self.checkpoint()
+            self.end_epoch()
+        return self.finish("done")
+
+    def update(self, x: Tensor, y: Tensor) -> bool:
+        """One optimiser step; False where loss or gradient is not finite, with the weights left as they were."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate(self.config.optim, self.step, self.steps)
+        probe = self.recorder.tap(self.step)
+        outputs, loss = self.predict(x, y, probe)
+        total = loss + self.config.optim.smoothness * self.net.variation() if self.config.optim.smoothness else loss
+        self.optimiser.zero_grad()
+        total.backward()
+        norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in self.net.parameters() if parameter.grad is not None])
+        score = self.score(outputs.detach(), y)
+        loss_value, norm_value, score_value = torch.stack([total.detach().double(), norm.double(), score.double()]).tolist()
+        if probe is not None:
+            self.recorder.gradients(self.step, loss_value, probe)
+        if not (math.isfinite(loss_value) and math.isfinite(norm_value)):
+            self.divergence = {"step": self.step, "epoch": self.epoch, "loss": loss_value, "gradient_norm": norm_value}
+            return False
+        if self.config.optim.clip is not None:
+            torch.nn.utils.clip_grads_with_norm_(self.net.parameters(), self.config.optim.clip, norm)
+        self.optimiser.step()
+        self.sums["examples"] += len(y)
+        self.sums["loss"] += loss_value * len(y)
+        self.sums["score"] += score_value * len(y)
+        self.step += 1
+        self.within += 1
+        self.progress.update(self.step, self.facts(loss_value))
+        return True
+
+    def predict(self, x: Tensor, y: Tensor, tap: Callable | None = None) -> tuple[Tensor, Tensor]:
+        """Outputs and loss of a batch, under the run's precision. A tap sees every layer, so that step goes uncompiled."""
+        mixed = torch.autocast(self.device.type, torch.bfloat16) if self.config.precision == "bfloat16" else contextlib.nullcontext()
+        with mixed:
+            outputs = self.net(x.to(self.dtype), tap) if tap else self.forward(x.to(self.dtype))
+        return outputs, self.loss(outputs, y)
+
+    def end_epoch(self) -> None:
+        """Evaluate, write the epoch's row, measure the spectrum where it is due."""
+        seen = self.sums["examples"]
+        row = {"epoch": self.epoch + 1, "step": self.step, "lr": self.optimiser.param_groups[0]["lr"],
+               "train_loss": self.sums["loss"] / seen, f"train_{self.score_name}": self.sums["score"] / seen}
+        for split in ("validation", "test"):
+            row |= {f"{split}_{name}": value for name, value in self.evaluate(getattr(self.data, split)).items()}
+        self.rows.append(json.dumps(row))
+        self.epoch += 1
+        self.within = 0
+        self.sums = dict.fromkeys(self.sums, 0)
+        if self.recorder.due(self.epoch):
+            self.recorder.spectrum(self.epoch, self.examples())
+        self.on_epoch(row)
+        scores = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if "_" in name)
+        self.progress.say(f"epoch {row['epoch']}: {scores}", shown=False)
+
+    @torch.no_grad()
+    def evaluate(self, split: Any) -> dict[str, float]:
+        """Loss and score over a split; nothing where the split is empty."""
+        self.net.eval()
+        loss = score = 0.0
+        for x, y in split.sweep(max(self.config.batch, 256)):
+            outputs, batch_loss = self.predict(x, y)
+            loss += float(batch_loss) * len(y)
+            score += float(self.score(outputs, y)) * len(y)
+        self.net.train()
+        return {"loss": loss / len(split), self.score_name: score / len(split)} if len(split) else {}
+
+    def examples(self) -> Tensor:
+        """The fixed examples whose Jacobian is measured: the first of the test set."""
+        return next(iter(self.data.test.sweep(max(1, self.config.probe.samples))))[0]
+
+    def finish(self, status: str) -> str:
+        self.recorder.spectrum(self.epoch, self.examples())
+        self.checkpoint()
+        return status
+
+    def facts(self, loss: float) -> dict[str, str]:
+        shown = {"epoch": f"{self.epoch + 1}/{self.config.epochs}", "loss": f"{loss:.4f}",
+                 self.score_name: f"{self.sums['score'] / self.sums['examples']:.4f}"}
+        if (ends := self.recorder.gradient_range()) is not None:
+            shown["gradient"] = f"{ends[0]:.1e}..{ends[1]:.1e}"
+        return shown
+
+    def summary(self) -> dict[str, Any]:
+        """What tables show of the run: the last iterate, and the one that the validation split would choose."""
+        rows = [json.loads(row) for row in self.rows]
+        shown: dict[str, Any] = {"epochs": self.epoch, "steps": self.step, "parameters": sum(p.numel() for p in self.net.parameters())}
+        if rows:
+            shown |= {name: value for name, value in rows[-1].items() if name.startswith(("train", "validation", "test"))}
+            if f"validation_{self.score_name}" in rows[-1]:
+                best = (max if HIGHER_IS_BETTER[self.score_name] else min)(rows, key=lambda row: row[f"validation_{self.score_name}"])
+                shown |= {"best_epoch": best["epoch"], f"test_{self.score_name}_at_best_validation": best[f"test_{self.score_name}"]}
+        if (ends := self.recorder.gradient_range()) is not None:
+            shown["state_gradient_range"] = list(ends)
+        if self.recorder.singular_values:
+            last = self.recorder.singular_values[-1]
+            shown["singular_value_range"] = [float(last.min()), float(last.max())]
+        return shown | ({"divergence": self.divergence} if self.divergence else {})
+
+    def checkpoint(self) -> None:
+        self.save(self.state())
+        self.saved = time.monotonic()
+
+    def state(self) -> dict[str, Any]:
+        generators = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            generators["cuda"] = torch.cuda.get_rng_state(self.device)
+        return {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict(), "generators": generators,
+                "recorder": self.recorder.state(), "step": self.step, "epoch": self.epoch, "within": self.within,
+                "sums": self.sums, "rows": self.rows, "divergence": self.divergence}
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.net.load_state_dict(state["net"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        torch.set_rng_state(state["generators"]["cpu"])
+        if self.device.type == "cuda" and "cuda" in state["generators"]:
+            torch.cuda.set_rng_state(state["generators"]["cuda"], self.device)
+        self.recorder.load(state["recorder"])
+        for name in ("step", "epoch", "within", "sums", "rows", "divergence"):
+            setattr(self, name, state[name])

@@ -1,0 +1,31 @@
+"""Ctrl-C and SIGTERM: the first asks the loop to save and end, the second ends the process at once."""
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from types import FrameType
+
+CAUGHT = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stop:
+    """`with Stop() as stop:`; the loop looks at `stop.signal` between two steps. Outside the main thread signals stay as they are."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def __enter__(self) -> Stop:
+        self._old = {}
+        if threading.current_thread() is threading.main_thread():
+            self._old = {number: signal.signal(number, self._caught) for number in CAUGHT}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+
+    def _caught(self, number: int, _frame: FrameType | None) -> None:
+        if self.signal is not None:
+            os._exit(128 + number)
+        self.signal = number
