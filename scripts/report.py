@@ -1,0 +1,29 @@
+"""One table and one figure of all runs in a folder.
+
+    python scripts/report.py [--runs runs] [--out results/report]
+"""
+import argparse
+import sys
+from pathlib import Path
+
+from stablenets.errors import BadInput
+from stablenets.runs import report
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--out", type=Path, default=Path("results/report"))
+    given = parser.parse_args()
+    try:
+        rows = report.write(given.runs, given.out, f"make report RUNS={given.runs}")
+    except BadInput as error:
+        print(f"report: {error}", file=sys.stderr)
+        return error.exit_code
+    print((given.out / "report.md").read_text())
+    print(f"{len(rows)} runs: {given.out}/report.md, report.csv, report.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
