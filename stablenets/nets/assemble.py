@@ -60,6 +60,11 @@ def share(depth: int, units: int) -> list[int]:
     return [depth // units + (unit < depth % units) for unit in range(units)]
 
 
+def pixels(shape: tuple[int, ...], unit: int) -> tuple[int, ...]:
+    """Height and width in a unit, each unit seeing half of the one before."""
+    return tuple(size // 2**unit for size in shape[1:])
+
+
 class Network(nn.Module):
     """opening -> unit, pool, pad, unit, ... -> head.
 
@@ -74,10 +79,12 @@ class Network(nn.Module):
             Flow(dynamics, width, layers, h=h, operator=operator, mode=mode, gain=gain)
             for width, layers in zip(widths, share(depth, len(widths)), strict=True)
         )
-        shrink = 2 ** (len(widths) - 1)
-        space = tuple(size // shrink for size in shape[1:]) if operator == "conv" else ()
-        self.head = head(head_kind, (widths[-1], *space), outputs)
+        sizes = [pixels(shape, unit) if operator == "conv" else () for unit in range(len(widths))]
+        self.head = head(head_kind, (widths[-1], *sizes[-1]), outputs)
         self.depth = depth
+        # pooling forgets: what passes into a unit has the channels of the unit before, at half the resolution
+        passed = [width * math.prod(size) for width, size in zip([widths[0], *widths[:-1]], sizes, strict=True)]
+        self.rank = min(passed)  # the Jacobian of `features` has no more singular values than this that are not 0
 
     def features(self, y: Tensor, tap: Tap | None = None) -> Tensor:
         """All units: from the state behind the opening to the state before the head.
