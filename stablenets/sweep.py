@@ -44,14 +44,14 @@ def shown(summary: dict[str, Any]) -> list[str]:
     """The summary for people: scores, the range of gradient norms over depth, the spectrum, where it diverged."""
     lines = []
     if scores := {name: value for name, value in summary.items() if name.startswith(("test", "validation")) and "loss" not in name}:
-        lines.append("  " + ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in scores.items()))
+        lines.append("  " + ", ".join(f"{name.replace('_', ' ')} {float(value):.4f}" for name, value in scores.items()))
     if ends := summary.get("state_gradient_range"):
-        lines.append(f"  gradient norm over depth {ends[0]:.3e} to {ends[1]:.3e}")
+        lines.append(f"  gradient norm over depth {float(ends[0]):.3e} to {float(ends[1]):.3e}")
     if ends := summary.get("singular_value_range"):
-        lines.append(f"  singular values of the input-output Jacobian {ends[0]:.3e} to {ends[1]:.3e}")
+        lines.append(f"  singular values of the input-output Jacobian {float(ends[0]):.3e} to {float(ends[1]):.3e}")
     if at := summary.get("divergence"):
         lines.append(f"  diverged at step {at['step']} (epoch {at['epoch'] + 1}): "
-                     f"loss {at['loss']:g}, gradient norm {at['gradient_norm']:g}")
+                     f"loss {float(at['loss']):g}, gradient norm {float(at['gradient_norm']):g}")
     return lines
 
 
@@ -141,8 +141,8 @@ def table(records: list[dict[str, Any]]) -> str:
         score = summary.get("test_accuracy", summary.get("test_mse"))
         ends = summary.get("state_gradient_range")
         own = " ".join(word for word in record["overrides"] if word not in common)
-        rows.append((own, record["status"], "" if score is None else f"{score:.4f}",
-                     f"{ends[0]:.1e} .. {ends[1]:.1e}" if ends else "", record.get("run", record["message"])))
+        rows.append((own, record["status"], "" if score is None else f"{float(score):.4f}",
+                     f"{float(ends[0]):.1e} .. {float(ends[1]):.1e}" if ends else "", record.get("run", record["message"])))
     sizes = [max(len(row[column]) for row in rows) for column in range(4)]
     padded = [[*(cell.ljust(size) for cell, size in zip(row, sizes, strict=False)), row[4]] for row in rows]
     return "\n".join("  ".join(row).rstrip() for row in padded)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -32,4 +33,13 @@ def sync(folder: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    write(path, (json.dumps(value, indent=1) + "\n").encode())
+    write(path, (json.dumps(strict(value), indent=1, allow_nan=False) + "\n").encode())
+
+
+def strict(value: Any) -> Any:
+    """The value with what JSON has no number for ("nan", "inf", "-inf") as text, so that any reader can read it; `float` takes it back."""
+    if isinstance(value, dict):
+        return {key: strict(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(entry) for entry in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

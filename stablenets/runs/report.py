@@ -53,7 +53,7 @@ def row(folder: RunFolder) -> dict[str, Any]:
 
 
 def ends(name: str, values: list[float] | None) -> dict[str, float | None]:
-    low, high = values or (None, None)
+    low, high = map(float, values) if values else (None, None)
     return {f"{name}_min": low, f"{name}_max": high}
 
 

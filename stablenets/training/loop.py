@@ -19,6 +19,7 @@ from torch import Tensor
 from stablenets.config import Resolved
 from stablenets.data import Dataset
 from stablenets.nets import Network
+from stablenets.runs.files import strict
 from stablenets.training.losses import HIGHER_IS_BETTER, LOSSES, SCORES
 from stablenets.training.optim import optimiser, rate
 from stablenets.training.progress import Progress
@@ -107,7 +108,7 @@ class Loop:
                "train_loss": self.sums["loss"] / seen, f"train_{self.score_name}": self.sums["score"] / seen}
         for split in ("validation", "test"):
             row |= {f"{split}_{name}": value for name, value in self.evaluate(getattr(self.data, split)).items()}
-        self.rows.append(json.dumps(row))
+        self.rows.append(json.dumps(strict(row), allow_nan=False))
         self.epoch += 1
         self.within = 0
         self.sums = dict.fromkeys(self.sums, 0)
@@ -150,10 +151,11 @@ class Loop:
         rows = [json.loads(row) for row in self.rows]
         shown: dict[str, Any] = {"epochs": self.epoch, "steps": self.step, "parameters": sum(p.numel() for p in self.net.parameters())}
         if rows:
-            shown |= {name: value for name, value in rows[-1].items() if name.startswith(("train", "validation", "test"))}
+            shown |= {name: float(value) for name, value in rows[-1].items() if name.startswith(("train", "validation", "test"))}
             if f"validation_{self.score_name}" in rows[-1]:
-                best = (max if HIGHER_IS_BETTER[self.score_name] else min)(rows, key=lambda row: row[f"validation_{self.score_name}"])
-                shown |= {"best_epoch": best["epoch"], f"test_{self.score_name}_at_best_validation": best[f"test_{self.score_name}"]}
+                choose = max if HIGHER_IS_BETTER[self.score_name] else min
+                best = choose(rows, key=lambda row: float(row[f"validation_{self.score_name}"]))
+                shown |= {"best_epoch": best["epoch"], f"test_{self.score_name}_at_best_validation": float(best[f"test_{self.score_name}"])}
         if (ends := self.recorder.gradient_range()) is not None:
             shown["state_gradient_range"] = list(ends)
         if self.recorder.singular_values:

@@ -1,0 +1,116 @@
+"""Bad configuration: exit code 2, one line that names the key, the value and the remedy, and not a file touched."""
+import pytest
+
+CONV = ("dataset=digits", "net=resnet_conv")
+KINDS = {
+    # what Hydra sees
+    "unknown key": (["depthh=3"], ["depthh: unknown key", "did you mean depth?", "known: "]),
+    "unknown key in a group": (["net.widhts=[3]"], ["net.widhts: unknown key", "did you mean net.widths?", "net.gamma"]),
+    "unknown key in a mapping": (["seeds={split: 0, ordr: 1}"], ["seeds.ordr: unknown key", "did you mean seeds.order?"]),
+    "unknown key with +": (["+foo=1"], ["foo: unknown key", "known here: ", "depth"]),
+    "unknown key in a group with +": (["+optim.rate=1"], ["optim.rate: unknown key", "known here: ", "lr"]),
+    "known key with +": (["+depth=3"], ["'depth'", "remove + prefix"]),
+    "deleting what is not there": (["~foo"], ["'foo' does not exist"]),
+    "deleting a group": (["~net"], ["net: missing"]),
+    "unknown net": (["net=antisymetric"], ["net=antisymetric: did you mean antisymmetric?", "plain"]),
+    "unknown dataset": (["dataset=mnits"], ["dataset=mnits: did you mean mnist?", "digits"]),
+    "unknown profile": (["profile=huge"], ["profile=huge: one of: full, paper, quick, smoke"]),
+    "unknown experiment": (["experiment=nope"], ["experiment=nope: "]),
+    "unknown group": (["nett=plain"], ["nett: unknown key", "did you mean net?"]),
+    "unknown launcher": (["hydra/launcher=foo"], ["hydra/launcher=foo: one of: ", "joblib"]),
+    "a group by a number": (["net=3"], ["net=3: one of: antisymmetric"]),
+    "a group by null": (["net=null"], ["net=null: one of: antisymmetric"]),
+    "a group by nothing": (["net="], ["net=: one of: antisymmetric"]),
+    "a group as a plain value": (["wandb=online"], ["wandb=online: expected a group of keys"]),
+    "no value": (["depth"], ["depth: cannot be read as key=value"]),
+    "no key": (["=3"], ["=3: no key", "KEY=3"]),
+    "an open bracket": (["net.widths=[3"], ["net.widths=[3: cannot be read as key=value", "[1,2]"]),
+    "two equal signs": (["depth=4=5"], ["depth=4=5: cannot be read as key=value"]),
+    "a sweep without -m": (["seed=0,1"], ["seed=0,1", "--multirun"]),
+    "a reference to nothing": (["depth=${foo}"], ["depth: ", "'foo' not found", "plain value"]),
+    "a reference to no variable": (["depth=${oc.env:STABLENETS_NO_SUCH}"], ["depth: ", "STABLENETS_NO_SUCH", "plain value"]),
+    # type and range
+    "a word for a number": (["depth=deep"], ["depth=deep: expected a whole number"]),
+    "a fraction for a whole number": (["depth=3.5"], ["depth=3.5: expected a whole number"]),
+    "a number for a switch": (["compile=2"], ["compile=2: expected true or false"]),
+    "a switch for a number": (["depth=true"], ["depth=true: expected a whole number"]),
+    "null where a value is needed": (["batch=null"], ["batch=null: expected a whole number"]),
+    "a number for a list": (["net.widths=8"], ["net.widths=8: expected a list", "net.widths=[8]"]),
+    "a word in a list": (["net.widths=[a]"], ["net.widths[0]=a: expected a whole number"]),
+    "infinite rate": (["optim.lr=inf"], ["optim.lr=inf: expected a finite number"]),
+    "rate that is no number": (["optim.lr=nan"], ["optim.lr=nan: expected a finite number"]),
+    "infinite rate, as yaml has it": (["optim.lr=.inf"], ["optim.lr=.inf: expected a number"]),
+    "no layers": (["depth=0"], ["depth=0: must be >= 1"]),
+    "empty batch": (["batch=0"], ["batch=0: must be >= 1"]),
+    "rate of nought": (["optim.lr=0"], ["optim.lr=0.0: must be > 0"]),
+    "momentum of one": (["optim=sgd", "optim.momentum=1"], ["optim.momentum=1.0: must be >= 0", "< 1"]),
+    "negative seed": (["seed=-1"], ["seed=-1: must be >= 0"]),
+    "negative seed of order": (["seeds.order=-2"], ["seeds.order=-2: must be >= 0"]),
+    "a seed of more than 32 bits": (["seed=4294967296"], ["seed=4294967296: must be", "<= 4294967295"]),
+    "too much held out": (["dataset.validation=0.9"], ["dataset.validation=0.9: must be >= 0 and <= 0.5"]),
+    "unknown flow": (["flow=backwards"], ["flow=backwards: one of: checkpoint, reverse, store"]),
+    "unknown precision": (["precision=float16"], ["precision=float16: ", "bfloat16, float32, float64"]),
+    "unknown activation": (["net.activation=tan"], ["net.activation=tan: did you mean tanh?"]),
+    "unknown wandb mode": (["wandb.mode=on"], ["wandb.mode=on: ", "auto, disabled, offline, online"]),
+    "unknown device": (["device=tpu"], ["device=tpu: one of: auto, cpu, cuda"]),
+    "device without a sense": (["device=cuda:99999999999999"], ["device=cuda:99999999999999: not a device", "cuda:N"]),
+    # what cannot go together
+    "h and T": (["h=1", "T=1"], ["h=1.0 T=1.0: give one of the two", "T = h * depth"]),
+    "h without a step": (["net=plain", "h=0.1"], ["h=0.1: net.family=plain has no step size", "leave h out"]),
+    "T without a step": (["net=plain", "T=3"], ["T=3.0: net.family=plain has no step size", "leave T out"]),
+    "reverse without an inverse": (["net=resnet", "flow=reverse"], ["flow=reverse: net.family=resnet has no inverse", "flow=checkpoint"]),
+    "convolution of points": (["net=resnet_conv"], ["net.operator=conv: dataset.name=ellipses is planar", "net.operator=dense"]),
+    "sequence without recurrence": (["dataset=sdigits"], ["dataset.name=sdigits: a sequence needs a recurrent family"]),
+    "dense units": (["net.widths=[8,8]"], ["net.widths=[8, 8]: a dense net has one unit", "net.operator=conv"]),
+    "one width for two units": ([*CONV, "width=8"], ["width=8: one width for a net of 2 units", "net.widths=[8, ...]"]),
+    "an opening of images for points": (["net.opening=conv"], ["net.opening=conv: does not fit net.operator=dense", "linear"]),
+    "pad into too little": (["net.opening=pad", "width=1"], ["width=1: net.opening=pad cannot hold the 2 inputs", "width>=2"]),
+    "fewer layers than units": ([*CONV, "depth=1"], ["depth=1: fewer layers than the 2 units", "depth>=2"]),
+    "shrinking widths": ([*CONV, "net.widths=[16,8]"], ["net.widths=[16, 8]: ", "cannot shrink", "rising order"]),
+    "images pooled away": ([*CONV, "depth=5", "net.widths=[4,4,4,4,4]"], ["net.widths=[4, 4, 4, 4, 4]: ", "8x8", "at most 4 units"]),
+    "momentum with adam": (["optim.momentum=0.9"], ["optim.momentum=0.9: belongs to optim.name=sgd", "optim=sgd"]),
+    "milestones out of order": (["optim=sgd", "optim.milestones=[0.7,0.3]"], ["optim.milestones=[0.7, 0.3]: ", "rising order"]),
+    "smoothness without time": (["net=plain", "optim.smoothness=1"], ["optim.smoothness=1.0: net.family=plain", "optim.smoothness=0"]),
+    "a spectrum after the end": (["probe.spectrum=[1,3]"], ["probe.spectrum=[1, 3]: epoch 3 is beyond epochs=2"]),
+    "crops of points": (["dataset.augment=crop-flip"], ["dataset.augment=crop-flip: ", "ellipses is planar", "dataset.augment=none"]),
+    # where
+    "runs where nothing can be": (["runs=/proc/x"], ["runs=/proc/x: cannot write run folders there", "runs=DIR"]),
+    "a sweep where nothing can be": (["runs=/proc/x", "-m"], ["/proc/x", "runs=DIR"]),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bad_config_is_refused_in_one_line(refused, kind):
+    overrides, says = KINDS[kind]
+    refused(*overrides, says=says)
+
+
+@pytest.mark.parametrize("word", ["depthh=3", "net=antisymetric", "net=3", "depth", "depth=0", "depth=${foo}"])
+def test_the_same_without_our_help(run_cli, tmp_path, word):
+    """As a person types it, with no other word: Hydra then takes another way through its own code."""
+    result = run_cli(word, small=False)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(f"stablenets: {word[:5]}")
+    assert result.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_device_that_is_not_here(refused, monkeypatch):
+    import torch
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)  # so that the test means the same on a machine with a GPU
+    refused("device=cuda", says=["device=cuda: not on this machine", "device=cpu or device=auto"])
+    refused("device=cuda:3", says=["device=cuda:3: not on this machine", "device=cpu or device=auto"])
+
+
+def test_a_family_of_two_halves_needs_an_even_width(resolved, monkeypatch):
+    from stablenets.errors import BadInput
+    from stablenets.nets import ResNet
+    monkeypatch.setattr(ResNet, "split", True)
+    with pytest.raises(BadInput, match=r"^width=7: net\.family=resnet splits .*; use an even width$"):
+        resolved("net=resnet", "width=7")
+
+
+def test_runs_inside_a_file(refused, tmp_path):
+    (tmp_path / "notes.txt").write_text("kept")
+    for place in ("notes.txt", "notes.txt/runs"):
+        refused(f"runs={tmp_path / place}", says=[f"runs={tmp_path / place}: cannot write run folders there", "runs=DIR"])

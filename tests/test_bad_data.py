@@ -1,0 +1,87 @@
+"""Bad data files seen from the command line: refused in one line before there is a run folder, and the files are left as they were."""
+import numpy as np
+import pytest
+from data_server import idx, pretend_mnist
+
+RUN = ("dataset=mnist", "data_root=data")  # relative: run_cli works in tmp_path
+GOOD = {"train_images": np.zeros((40, 28, 28), np.uint8), "train_labels": np.arange(40) % 10,
+        "test_images": np.zeros((20, 28, 28), np.uint8), "test_labels": np.arange(20) % 10, "source": "made up"}
+
+
+def save_npz(folder, **changed):
+    folder.mkdir()
+    np.savez(folder / "mnist.npz", **{key: value for key, value in (GOOD | changed).items() if value is not None})
+    return folder / "mnist.npz"
+
+
+def test_the_good_arrays_are_good(run_cli, tmp_path):
+    save_npz(tmp_path / "data")
+    result = run_cli(*RUN, "epochs=1")
+    assert (result.code, result.err) == (0, "")
+
+
+def test_no_data_root(refused):
+    refused(*RUN, says=["dataset mnist: not found under data_root=data", "make data DATASETS=mnist", "download=true"])
+
+
+def test_a_data_root_that_is_a_file(refused, tmp_path):
+    (tmp_path / "data").write_text("kept")
+    refused(*RUN, says=["dataset mnist: not found under data_root=data", "make data DATASETS=mnist"])
+
+
+@pytest.mark.parametrize(("changed", "says"), [
+    ({"test_labels": None}, "has no test_labels; an npz needs the keys train_images"),
+    ({"source": None}, "has no source; an npz needs the keys"),
+    ({"train_images": np.zeros((40, 28, 28))}, "train images are float64 (40, 28, 28), expected uint8 (N, 28, 28)"),
+    ({"train_labels": np.arange(39) % 10}, "40 images but 39 labels"),
+    ({"test_labels": np.full(20, 10)}, "labels run from 10 to 10, expected 0 to 9"),
+], ids=["no labels", "no source", "wrong type", "too few labels", "wrong label"])
+def test_npz_with_wrong_arrays(refused, tmp_path, changed, says):
+    save_npz(tmp_path / "data", **changed)
+    refused(*RUN, says=["data/mnist.npz: ", says])
+
+
+@pytest.mark.parametrize("share", [0, 0.3, 0.9], ids=["empty", "cut early", "cut late"])
+def test_truncated_npz(refused, tmp_path, share):
+    path = save_npz(tmp_path / "data")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:int(len(whole) * share)])
+    refused(*RUN, says=["data/mnist.npz: truncated, corrupted or not an npz", "numpy.savez"])
+
+
+def test_npz_that_is_a_text(refused, tmp_path):
+    save_npz(tmp_path / "data").write_text("not a zip")
+    refused(*RUN, says=["data/mnist.npz: truncated, corrupted or not an npz", "numpy.savez"])
+
+
+def test_truncated_mnist_file(refused, tmp_path, monkeypatch):
+    """torchvision would read it: it verifies archives, not what it extracted."""
+    pretend_mnist(monkeypatch)
+    raw = tmp_path / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in ("train-images-idx3", "t10k-images-idx3"):
+        (raw / f"{name}-ubyte").write_bytes(idx(GOOD["train_images"])[:-100])
+    for name in ("train-labels-idx1", "t10k-labels-idx1"):
+        (raw / f"{name}-ubyte").write_bytes(idx(GOOD["train_labels"].astype(np.uint8)))
+    refused(*RUN, says=["train-images-idx3-ubyte: truncated or corrupted", "make data DATASETS=mnist", "download=true"])
+
+
+def test_half_of_mnist(refused, tmp_path):
+    (tmp_path / "data" / "MNIST" / "raw").mkdir(parents=True)
+    refused(*RUN, says=["data/MNIST/raw is incomplete, without train-images-idx3-ubyte", "make data DATASETS=mnist"])
+
+
+def test_a_fraction_that_leaves_too_little(refused):
+    refused("dataset.fraction=0.0005", says=["dataset.fraction=0.0005: leaves 1 of 1800 training examples for 2 classes", "at least"])
+
+
+def test_a_run_that_has_lost_its_data(refused, run_cli, interrupted, tmp_path):
+    """An interrupted run whose data has gone says so, keeps its checkpoint, and goes on when the data is back."""
+    path = save_npz(tmp_path / "data")
+    interrupted(*RUN, steps=2)
+    path.rename(tmp_path / "elsewhere.npz")
+    refused(*RUN, says=["dataset mnist: not found under data_root=data"])
+    (tmp_path / "elsewhere.npz").rename(path)
+    result = run_cli(*RUN, "progress=lines")
+    assert result.code == 0
+    assert "going on at step 2" in result.out

@@ -1,0 +1,144 @@
+"""Every file under configs/ is a promise: it names its command, its keys are the schema's, and what it describes runs."""
+import dataclasses
+import json
+import re
+from functools import cache
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+from conftest import compose
+
+from stablenets.cli import CONFIGS
+from stablenets.config import Config, Net, Optim, Probe, Seeds, Wandb, build_flat, resolve
+from stablenets.data import DATASETS, Common
+from stablenets.errors import BadInput
+from stablenets.nets import FAMILIES
+from stablenets.schema import build
+from stablenets.train import train
+
+# A dataset of each kind that needs no file, and what it stands in for where an experiment asks for files.
+EMBEDDED = {"planar": "ellipses", "image": "digits", "sequence": "psdigits"}
+WITHOUT_FILES = {name for name, kind in DATASETS.items() if "digits" in name or kind().facts.kind == "planar"} | {"adding", "copy"}
+SHRUNK = ("profile=smoke", "epochs=1", "dataset.limit=32", "batch=16")
+
+
+def files(group: str) -> list[str]:
+    """The choices of a group, by the name that the command line takes."""
+    return sorted(path.relative_to(CONFIGS / group).with_suffix("").as_posix() for path in (CONFIGS / group).rglob("*.yaml"))
+
+
+def read(group: str, name: str) -> dict:
+    from omegaconf import OmegaConf
+    return OmegaConf.to_container(OmegaConf.load(CONFIGS / group / f"{name}.yaml"))
+
+
+def fields(*parts: type) -> set[str]:
+    return {field.name for part in parts for field in dataclasses.fields(part)}
+
+
+def finished(run) -> None:
+    outcome = train(run)
+    assert (outcome.status, outcome.exit_code) in {("done", 0), ("diverged", 0)}, outcome.message
+    assert json.loads((outcome.folder / "status.json").read_text())["status"] == outcome.status
+
+
+def head(path: Path) -> list[str]:
+    """The comments that a file begins with."""
+    return list(takewhile(lambda line: line.startswith("#"), path.read_text().splitlines()))
+
+
+def command(path: Path) -> list[str]:
+    """The overrides of the command in a file's first comments; of a sweep, its first job."""
+    line = next((line for line in head(path) if line.startswith("# stablenets ")), "# stablenets")
+    words = takewhile(lambda word: not word.startswith("("), line.split()[2:])  # a remark may follow in parentheses
+    return [re.sub(r"=([^,\[]*),.*", r"=\1", word) for word in words if word != "-m" and not word.startswith("hydra")]
+
+
+def promises_nothing(path: Path) -> bool:
+    """Sequences need a recurrent family; until one is registered their files have no command to give."""
+    return path.parent.name == "dataset" and DATASETS[path.stem]().facts.kind == "sequence" and not fitting_nets("psdigits")
+
+
+PATHS = sorted(CONFIGS.rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.relative_to(CONFIGS).as_posix())
+def test_file_begins_with_a_command_that_can_be_run(path):
+    overrides = command(path)
+    if not overrides and promises_nothing(path):
+        assert any(f"dataset={path.stem}" in line for line in head(path))
+        return
+    assert overrides, f"{path}: begin with `# stablenets ...`"
+    if path != CONFIGS / "config.yaml":
+        group, name = path.relative_to(CONFIGS).with_suffix("").as_posix().split("/", 1)
+        assert f"{group}={name}" in overrides
+    resolve(compose(*overrides))
+
+
+@pytest.mark.parametrize("name", files("net"))
+def test_net_file_has_all_keys_of_its_family(name):
+    """A key that is left out could not be set on the command line: Hydra refuses what no file holds."""
+    values = read("net", name)
+    assert values["family"] in FAMILIES
+    family = FAMILIES[values["family"]]
+    assert set(values) == fields(Net, family) - ({"T"} if family.order is None else set())
+    build_flat((Net, family), values, "net")
+
+
+def test_every_family_has_a_net_file():
+    assert {read("net", name)["family"] for name in files("net")} == set(FAMILIES)
+
+
+@pytest.mark.parametrize("name", files("optim"))
+def test_optim_file_has_all_keys(name):
+    values = read("optim", name)
+    assert set(values) == fields(Optim)
+    assert build(Optim, values, "optim").name == name
+
+
+@pytest.mark.parametrize("name", files("dataset"))
+def test_dataset_file_has_all_keys_of_its_dataset(name):
+    values = read("dataset", name)
+    assert values.pop("name") == name
+    assert set(values) == fields(Common, DATASETS[name])
+    build_flat((Common, DATASETS[name]), values, "dataset")
+
+
+def test_every_dataset_has_a_file():
+    assert files("dataset") == sorted(DATASETS)
+
+
+def test_main_file_has_all_keys_of_a_run():
+    values = read("", "config")
+    groups = {"dataset", "net", "optim", "profile"}
+    assert set(values) - {"defaults", "hydra"} | groups == fields(Config)
+    assert (set(values["seeds"]), set(values["probe"]), set(values["wandb"])) == (fields(Seeds), fields(Probe), fields(Wandb))
+
+
+def fits(net: str, dataset: str) -> bool:
+    try:
+        resolve(compose(f"net={net}", f"dataset={dataset}", "profile=smoke"))
+    except BadInput:
+        return False
+    return True
+
+
+@cache
+def fitting_nets(dataset: str) -> list[str]:
+    return [net for net in files("net") if fits(net, dataset)]
+
+
+@pytest.mark.parametrize("net", files("net"))
+def test_net_trains_on_every_kind_of_data_that_it_takes(net, resolved):
+    taken = [dataset for dataset in EMBEDDED.values() if net in fitting_nets(dataset)]
+    assert taken, f"net={net} fits no embedded dataset"
+    for dataset in taken:
+        finished(resolved(f"net={net}", f"dataset={dataset}", *SHRUNK, "depth=4"))
+
+
+@pytest.mark.parametrize("name", files("experiment"))
+def test_experiment_runs_shrunk(name, resolved):
+    real = resolve(compose(f"experiment={name}"))
+    instead = [] if real.dataset_name in WITHOUT_FILES else [f"dataset={EMBEDDED[real.dataset.facts.kind]}"]
+    finished(resolved(f"experiment={name}", *instead, *SHRUNK, f"depth={max(4, len(real.net.widths))}", "probe.spectrum=[]"))

@@ -1,0 +1,221 @@
+"""The flow engine: modes that agree, memory and work in their proper order of depth, taps, shapes, smoothness in time."""
+import math
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from stablenets.flow import MODES, Flow
+from stablenets.nets import FAMILIES, ResNet
+from stablenets.operators import OPERATORS
+
+WIDTH = 4
+SPACE = {"dense": (), "conv": (5, 6)}
+# Every family in every mode that it has.
+FITTING = [(name, mode) for name, family in FAMILIES.items() for mode in MODES if mode != "reverse" or family.reversible]
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(params=FAMILIES)
+def name(request) -> str:
+    return request.param
+
+
+@pytest.fixture(params=OPERATORS)
+def operator(request) -> str:
+    return request.param
+
+
+def flow(name: str, operator: str, depth: int, mode: str = "store", **options) -> Flow:
+    return Flow(FAMILIES[name](**options), WIDTH, depth, h=0.2, operator=operator, mode=mode).double()
+
+
+def states(operator: str, batch: int = 3, **options) -> torch.Tensor:
+    return torch.randn(batch, WIDTH, *SPACE[operator], dtype=torch.float64, **options)
+
+
+def outcome(net: Flow, x: torch.Tensor) -> list[torch.Tensor]:
+    """The output and all gradients of a scalar that weighs every entry differently."""
+    y = net(x)
+    weights = torch.linspace(-1, 2, y.numel(), dtype=y.dtype).view_as(y)
+    return [y, *torch.autograd.grad((y * weights).sum(), (x, *net.parameters()))]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 7, 16, 17])
+def test_modes_give_the_same_outputs_and_gradients(name, operator, depth):
+    net, x = flow(name, operator, depth), states(operator, requires_grad=True)
+    wanted = outcome(net, x)
+    for _, net.mode in (pair for pair in FITTING if pair[0] == name):
+        tolerance = 1e-10 if net.mode == "reverse" else 1e-12
+        for a, b in zip(outcome(net, x), wanted, strict=True):
+            assert torch.allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("name", "mode"), FITTING)
+def test_gradients_are_those_of_finite_differences(name, operator, mode):
+    net = Flow(FAMILIES[name](), 2, 3, h=0.3, operator=operator, mode=mode).double()
+    x = torch.randn(2, 2, *(3 for _ in SPACE[operator]), dtype=torch.float64, requires_grad=True)
+    names, values = zip(*net.named_parameters(), strict=True)
+
+    def run(x: torch.Tensor, *values: torch.Tensor) -> torch.Tensor:
+        return torch.func.functional_call(net, dict(zip(names, values, strict=True)), (x,))
+
+    assert torch.autograd.gradcheck(run, (x, *values))
+
+
+def saved_bytes(net: Flow, x: torch.Tensor) -> int:
+    """Bytes that the forward keeps for the backward, each storage once, parameters and input apart."""
+    own = {tensor.untyped_storage().data_ptr() for tensor in (*net.parameters(), x)}
+    kept: dict[int, torch.UntypedStorage] = {}  # held, so that no address is used again
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        y = net(x)
+    del y
+    return sum(storage.nbytes() for storage in kept.values())
+
+
+def test_store_keeps_memory_linear_in_depth(name, operator):
+    x = states(operator, batch=64)
+    kept = [saved_bytes(flow(name, operator, depth), x) for depth in (8, 16, 24)]
+    assert kept[2] - kept[1] == kept[1] - kept[0] >= 8 * x.nbytes  # at least a tensor of the state's size a layer
+
+
+@pytest.mark.parametrize("depth", [1, 2, 16, 17, 64, 256])
+def test_checkpoint_keeps_a_state_for_each_of_sqrt_l_segments(name, operator, depth):
+    """Exactly one state enters each segment of ceil(sqrt(L)) layers; of the first, what is the input itself costs nothing."""
+    net, x = flow(name, operator, depth, "checkpoint"), states(operator)
+    segments = math.ceil(depth / math.ceil(math.sqrt(depth)))
+    start = net.dynamics.start(x)
+    new = [part for part in start if part.untyped_storage().data_ptr() != x.untyped_storage().data_ptr()]
+    assert saved_bytes(net, x) == (segments - 1) * sum(part.nbytes for part in start) + sum(part.nbytes for part in new)
+
+
+class BytesWritten(TorchDispatchMode):
+    """Counts the bytes of all tensors that operations return, views apart: work as memory traffic."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **kwargs or {})
+        if not func.is_view:
+            self.total += sum(tensor.nbytes for tensor in torch.utils._pytree.tree_leaves(result) if torch.is_tensor(tensor))
+        return result
+
+
+def test_work_of_forward_and_backward_is_linear_in_depth(name, operator):
+    """Indexing a stacked weight in the loop over layers would write a gradient of the whole stack for each layer."""
+    x, written = states(operator, requires_grad=True), []
+    for depth in (8, 16, 24):
+        net = flow(name, operator, depth)
+        with BytesWritten() as counter:
+            torch.autograd.grad(net(x).sum(), (x, *net.parameters()))
+        written.append(counter.total)
+    assert written[2] - written[1] == written[1] - written[0]
+
+
+@pytest.mark.parametrize(("name", "mode"), FITTING)
+def test_tap_sees_every_state_in_order(name, operator, mode):
+    depth, x, seen = 7, states(operator), []
+    net = flow(name, operator, depth, mode)
+    y = net(x, lambda index, state: seen.append((index, state)))
+    assert [index for index, _ in seen] == list(range(depth + 1))
+    state = net.dynamics.start(x)
+    for (_, found), layer in zip(seen, [*net.layers(), None], strict=True):
+        assert all(torch.allclose(a, b, rtol=0, atol=1e-13) for a, b in zip(found, state, strict=True))
+        state = state if layer is None else net.dynamics.step(state, layer, net.h)
+    assert torch.equal(y, net.dynamics.output(seen[-1][1]))
+
+
+def test_state_dict_keys_are_the_papers_names(name, operator):
+    net = flow(name, operator, 3)
+    assert set(net.state_dict()) == {*net.dynamics.operators, *net.dynamics.biases}
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_state_dict_shapes_have_depth_in_front(operator):
+    net = Flow(ResNet(), WIDTH, 6, operator=operator)
+    assert {key: tuple(value.shape) for key, value in net.state_dict().items()} == {
+        "K": (6, WIDTH, WIDTH) if operator == "dense" else (6, WIDTH, WIDTH, 3, 3), "b": (6, WIDTH)}
+    assert Flow(ResNet(bias="scalar"), WIDTH, 6, operator=operator).b.shape == (6, 1)
+
+
+def test_output_has_the_shape_of_the_input_with_either_bias(name, operator):
+    for bias in ("feature", "scalar"):
+        x = states(operator)
+        assert flow(name, operator, 3, bias=bias)(x).shape == x.shape
+
+
+def test_scalar_bias_is_a_feature_bias_of_equal_entries(name, operator):
+    scalar, feature, x = flow(name, operator, 3, bias="scalar"), flow(name, operator, 3, bias="feature"), states(operator)
+    with torch.no_grad():
+        for key, value in scalar.named_parameters():
+            if key in scalar.dynamics.biases:
+                value.normal_()
+            getattr(feature, key).copy_(value)
+    assert torch.allclose(scalar(x), feature(x), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(("name", "mode"), FITTING)
+def test_bfloat16_autocast_comes_near_float32(name, operator, mode):
+    net, x = flow(name, operator, 4, mode).float(), states(operator).float()
+    exact = net(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = net(x)
+    y.float().square().sum().backward()
+    assert torch.allclose(y.float(), exact, rtol=0.05, atol=0.05)
+    assert all(parameter.grad.dtype == torch.float32 and parameter.grad.isfinite().all() for parameter in net.parameters())
+
+
+@pytest.mark.parametrize("key", ["K", "b"])
+def test_variation_is_half_the_squared_differences_over_h(key, operator):
+    net = flow("resnet", operator, 5)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.zero_()
+        θ = getattr(net, key).normal_()
+        expected = sum(float((θ[j + 1] - θ[j]).square().sum()) for j in range(4)) / (2 * 0.2)
+    assert net.variation().item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_variation_takes_all_learned_tensors_together(name, operator):
+    net = flow(name, operator, 5)
+    with torch.no_grad():
+        parts = []
+        for parameter in net.parameters():
+            parameter.normal_()
+            parts.append(parameter.diff(dim=0).square().sum() / 0.4)
+    assert net.variation().item() == pytest.approx(float(sum(parts)), rel=1e-12)
+
+
+def test_variation_does_not_change_when_time_is_refined(name, operator):
+    """Weights linear in time at N nodes and h, then at 2N - 1 nodes and h / 2: the same function, the same seminorm."""
+    coarse, N = flow(name, operator, 6), 6
+    fine = Flow(coarse.dynamics, WIDTH, 2 * N - 1, h=coarse.h / 2, operator=operator).double()
+    with torch.no_grad():
+        for few, many in zip(coarse.parameters(), fine.parameters(), strict=True):
+            start, slope = torch.randn_like(few[0]), torch.randn_like(few[0])
+            for net, parameter in ((coarse, few), (fine, many)):
+                for j in range(net.depth):
+                    parameter[j] = start + j * net.h * slope
+    assert fine.variation().item() == pytest.approx(coarse.variation().item(), rel=1e-12)
+
+
+def test_variation_of_a_single_layer_is_nought(name):
+    assert flow(name, "dense", 1).variation().item() == 0
+
+
+def test_text_of_a_flow_names_what_it_runs(name):
+    text = repr(flow(name, "conv", 3, "checkpoint"))
+    assert all(part in text for part in (FAMILIES[name].__name__, "width=4", "depth=3", "h=0.2", "Conv", "mode=checkpoint"))

@@ -1,0 +1,116 @@
+"""Optimisers: schedules as functions of the step, what decays and what does not, one step against its formula."""
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+
+from stablenets.config import Optim
+from stablenets.nets import FAMILIES, Network
+from stablenets.training.optim import OPTIMISERS, SCHEDULES, optimiser, rate
+
+
+def shape_of(schedule: str, steps: int = 200, **options) -> list[float]:
+    config = Optim(lr=0.5, schedule=schedule, **options)
+    return [rate(config, step, steps) / 0.5 for step in range(steps + 1)]
+
+
+def falls(values: list[float]) -> bool:
+    return all(b < a for a, b in pairwise(values))
+
+
+def network(family: str = "resnet", operator: str = "dense") -> Network:
+    torch.manual_seed(0)
+    dense = operator == "dense"
+    return Network(FAMILIES[family](), shape=(1, 8, 8), outputs=3, widths=[4] if dense else [4, 6], depth=4, h=0.1, operator=operator,
+                   opening_kind="linear" if dense else "conv", head_kind="linear" if dense else "mean")
+
+
+def test_constant_schedule():
+    assert set(shape_of("constant")) == {1.0}
+
+
+def test_step_schedule_drops_at_its_milestones():
+    values = shape_of("step", milestones=[0.5, 0.75], drop=0.1)
+    assert (values[0], values[99]) == (1, 1)
+    assert (values[100], values[149]) == pytest.approx((0.1, 0.1))
+    assert (values[150], values[200]) == pytest.approx((0.01, 0.01))
+
+
+def test_cosine_schedule_falls_from_one_to_nought():
+    values = shape_of("cosine")
+    assert (values[0], values[100], values[200]) == pytest.approx((1, 0.5, 0), abs=1e-12)
+    assert values[50] == pytest.approx((1 + math.cos(math.pi / 4)) / 2)
+    assert falls(values)
+
+
+def test_onecycle_schedule_rises_to_its_peak_and_falls_to_nought():
+    values = shape_of("onecycle", warmup=0.3)
+    assert (values[0], values[60], values[200]) == pytest.approx((1 / 25, 1, 0), abs=1e-12)
+    assert values[30] == pytest.approx((1 / 25 + 1) / 2)  # halfway up a cosine
+    assert falls(values[60::-1])
+    assert falls(values[60:])
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_rate_depends_on_the_share_of_the_run_alone(schedule):
+    config = Optim(lr=0.5, schedule=schedule)
+    for step in (0, 3, 50, 99):
+        assert rate(config, step, 100) == pytest.approx(rate(config, 10 * step, 1000), rel=1e-12)
+        assert 0 < rate(config, step, 100) <= 0.5
+    assert math.isfinite(rate(config, 0, 0))  # a run of no steps
+
+
+@pytest.mark.parametrize("operator", ["dense", "conv"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_parameter_stands_once_and_biases_do_not_decay(family, operator):
+    net = network(family, operator)
+    decaying, free = optimiser(net, Optim(name="sgd", weight_decay=0.1)).param_groups
+    assert (decaying["weight_decay"], free["weight_decay"]) == (0.1, 0.0)
+    ids = [id(parameter) for group in (decaying, free) for parameter in group["params"]]
+    assert sorted(ids) == sorted(id(parameter) for parameter in net.parameters())
+    names = {id(parameter): name for name, parameter in net.named_parameters()}
+    expected = {f"units.{index}.{name}" for index, unit in enumerate(net.units) for name in unit.dynamics.biases}
+    expected |= {name for name in names.values() if name.endswith(".bias")}
+    assert {names[id(parameter)] for parameter in free["params"]} == expected
+
+
+def step(name: str, **options) -> tuple[torch.Tensor, torch.Tensor]:
+    """One matrix before and after a step along a gradient of ones."""
+    net = network()
+    before = net.head[1].weight.detach().clone()
+    for parameter in net.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimiser(net, Optim(name=name, lr=0.01, **options)).step()
+    return before, net.head[1].weight.detach()
+
+
+def test_sgd_steps_along_gradient_and_decay():
+    before, after = step("sgd", weight_decay=0.5)
+    assert torch.allclose(after, before - 0.01 * (1 + 0.5 * before))
+
+
+def test_sgd_has_its_momentum():
+    built = optimiser(network(), Optim(name="sgd", momentum=0.9))
+    assert [group["momentum"] for group in built.param_groups] == [0.9, 0.9]
+
+
+def test_adam_steps_by_the_rate_and_decays_within_the_gradient():
+    before, after = step("adam")
+    assert torch.allclose(after, before - 0.01, atol=1e-6)
+    before, after = step("adam", weight_decay=0.5)
+    assert torch.allclose(after, before - 0.01, atol=1e-6)  # the gradient's scale drops out of Adam's first step
+
+
+def test_adamw_decays_apart_from_the_gradient():
+    before, after = step("adamw", weight_decay=0.5)
+    assert torch.allclose(after, before * (1 - 0.01 * 0.5) - 0.01, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_every_optimiser_moves_every_parameter(name):
+    net = network()
+    before = [parameter.detach().clone() for parameter in net.parameters()]
+    net(torch.randn(5, 1, 8, 8)).square().sum().backward()
+    optimiser(net, Optim(name=name)).step()
+    assert not any(torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))

@@ -1,0 +1,72 @@
+"""The hash is that of what decides the numbers: the same however it was typed, another where a number could change."""
+import hashlib
+import json
+
+import pytest
+import yaml
+
+from stablenets.config import resolve
+from stablenets.runs.folder import RunFolder
+
+SAME = {
+    "width": (["width=8"], ["net.widths=[8]"]),
+    "time or step": (["T=3"], ["h=0.75"]),
+    "time or step, where the last bits differ": (["depth=3", "T=0.3"], ["depth=3", "h=0.1"]),
+    "the net's own time": ([], ["T=5"]),
+    "whole or fraction": (["T=2"], ["T=2.0"]),
+    "one seed or its parts": (["seed=3"], ["seeds.init=3", "seeds.order=3"]),
+    "a part wins": (["seeds.init=3", "seeds.order=3"], ["seed=9", "seeds.init=3", "seeds.order=3"]),
+    "the group or its key": (["optim=adamw", "optim.weight_decay=0"], ["optim.name=adamw"]),
+    "order on the command line": (["depth=8", "seed=1"], ["seed=1", "depth=8"]),
+    "a default said aloud": ([], ["flow=store", "precision=float32", "seed=0"]),
+}
+MANNER = ("progress=lines", "wandb.mode=offline", "wandb.project=other", "wandb.group=g", "wandb.tags=[a,b]", "device=auto", "threads=2",
+          "runs=elsewhere", "data_root=elsewhere", "download=true", "force=true", "checkpoint_seconds=1")
+NUMBERS = ("depth=5", "width=9", "T=4", "seed=1", "seeds.split=1", "seeds.permutation=1", "seeds.init=1", "seeds.order=1", "epochs=3",
+           "batch=17", "flow=checkpoint", "precision=float64", "compile=true", "deterministic=false", "net=resnet", "net.gamma=0.1",
+           "net.gain=0.5", "net.activation=relu", "net.bias=scalar", "net.opening=pad", "optim=sgd", "optim.lr=0.1", "optim.clip=1",
+           "optim.smoothness=0.1", "optim.schedule=cosine", "dataset=peaks", "dataset.limit=100", "dataset.validation=0.2",
+           "dataset.train_points=900", "probe.every=3", "probe.depths=3", "probe.spectrum=[1]", "probe.samples=2", "probe.values=8")
+
+
+@pytest.mark.parametrize("way", SAME)
+def test_the_same_however_it_was_typed(resolved, way):
+    one, other = (resolved(*overrides) for overrides in SAME[way])
+    assert one.identity == other.identity
+    assert one.name == other.name
+
+
+def test_where_and_how_it_is_made_does_not_enter(resolved):
+    assert resolved(*MANNER).hash == resolved().hash
+
+
+def test_the_profile_is_a_name_for_numbers(tiny):
+    assert resolve(tiny() | {"profile": "paper"}).hash == resolve(tiny()).hash
+
+
+def test_whatever_can_change_a_number_enters(resolved):
+    hashes = {override: resolved(override).hash for override in (*NUMBERS, "seed=0")}
+    assert len(set(hashes.values())) == len(hashes)
+
+
+def test_every_key_is_judged(tiny):
+    """A new key of the configuration has to be put into MANNER or NUMBERS above, knowingly."""
+    judged = {override.partition("=")[0].partition(".")[0] for override in (*MANNER, *NUMBERS, "h=", "profile=")}
+    assert judged == set(tiny())
+
+
+def test_name_is_readable_and_ends_in_the_hash(resolved):
+    run = resolved("net=resnet", "depth=8", "seed=3")
+    assert run.name == f"resnet-dense-ellipses-L8-s3-{run.hash}"
+    assert len(run.hash) == 12
+    assert int(run.hash, 16) >= 0
+
+
+def test_config_yaml_gives_the_hash_back(resolved, tmp_path):
+    run = resolved("optim.lr=1e-7", "net.gamma=1e-5", "T=0.1", "depth=3", "probe.spectrum=[1,2]", "wandb.tags=[a]")
+    folder = RunFolder.create(tmp_path, run.name)
+    folder.write_config(run.identity, {"threads": 1, "wandb": {"tags": ["a"]}})
+    written = yaml.safe_load((folder.path / "config.yaml").read_text())
+    assert written.pop("manner") == {"threads": 1, "wandb": {"tags": ["a"]}}
+    assert written == run.identity
+    assert hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()[:12] == run.hash
