@@ -4,10 +4,12 @@
 #? DATASETS=  what make data fetches: "mnist cifar10"
 #? DATA=      the data root: $STABLENETS_DATA, else ./data
 #? RUNS=      the folder of the runs that make report reads: runs
+#? OUT=       where make report writes its table and figure: results/report
 #? PYTHON=    the python to make .venv from: python3
 ARGS ?= dataset=digits net=antisymmetric depth=64
 DATASETS ?= mnist cifar10
 RUNS ?= runs
+OUT ?= results/report
 ifdef DATA
 export STABLENETS_DATA := $(DATA)
 endif
@@ -32,7 +34,7 @@ data: setup ## fetch and check data sets
 	$(BIN)/python scripts/fetch.py $(DATASETS) --root $(DATA)
 
 report: setup ## one table of all finished runs
-	$(BIN)/python scripts/report.py --runs $(RUNS)
+	$(BIN)/python scripts/report.py --runs $(RUNS) --out $(OUT)
 
 bench: setup ## speed and memory, measured here
 	$(BIN)/python scripts/bench.py

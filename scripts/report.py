@@ -16,7 +16,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("results/report"))
     given = parser.parse_args()
     try:
-        rows = report.write(given.runs, given.out, f"make report RUNS={given.runs}")
+        rows = report.write(given.runs, given.out, f"make report RUNS={given.runs} OUT={given.out}")
     except BadInput as error:
         print(f"report: {error}", file=sys.stderr)
         return error.exit_code
