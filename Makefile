@@ -33,10 +33,10 @@ train: setup ## train one network; make train ARGS="net=resnet depth=256"
 data: setup ## fetch and check data sets
 	$(BIN)/python scripts/fetch.py $(DATASETS) --root $(DATA)
 
-report: setup ## one table of all finished runs
+report: setup ## one table and one figure of all runs
 	$(BIN)/python scripts/report.py --runs $(RUNS) --out $(OUT)
 
-bench: setup ## speed and memory, measured here
+bench: setup ## speed, measured here beside the usual way
 	$(BIN)/python scripts/bench.py
 
 lint: setup ## ruff; the house style aligns by hand, so nothing reformats

@@ -21,7 +21,7 @@ def main() -> int:
         print(f"report: {error}", file=sys.stderr)
         return error.exit_code
     print((given.out / "report.md").read_text())
-    print(f"{len(rows)} runs: {given.out}/report.md, report.csv, report.png")
+    print(f"{len(rows)} runs: {', '.join(path.name for path in sorted(given.out.glob('report.*')))} in {given.out}")
     return 0
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import signal
+import socket
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,8 +36,12 @@ CONFIGS = next((folder for folder in (HERE.parent / "configs", HERE / "configs")
 
 def main() -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come to us, not to Hydra's own multi-line report
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # a run that trains has its own way, which saves
+    os.environ[sweep.OWNER] = f"{socket.gethostname()} {os.getpid()}"
     try:
         composed()
+    except BrokenPipeError:
+        sys.exit(0)  # the reader of a pipe has seen enough
     except (HydraException, OmegaConfBaseException) as error:
         refuse(one_line(error))
     except OSError as error:  # of the sweep's own folder; a run tells of its own

@@ -86,7 +86,7 @@ class Config:
 
     dataset: dict = option(doc="a group of keys")
     net: dict = option(doc="a group of keys")
-    optim: Optim = option()
+    optim: Optim = option(Optim())
     depth: int = option(64, "layers of all units together", low=1, high=1_000_000)
     width: int | None = option(None, low=1, high=65536)
     h: float | None = option(None, above=0.0)
@@ -94,12 +94,12 @@ class Config:
     epochs: int = option(20, low=1, high=1_000_000)
     batch: int = option(64, low=1)
     seed: int = option(0, low=0, high=MOST)
-    seeds: Seeds = option()
+    seeds: Seeds = option(Seeds())
     flow: str = option("store", choices=FLOWS)
     precision: str = option("float32", choices=PRECISIONS)
     compile: bool = option(False)
     deterministic: bool = option(True)
-    probe: Probe = option()
+    probe: Probe = option(Probe())
     profile: str = option("quick", choices=("smoke", "quick", "full", "paper"))
     device: str = option("auto")
     threads: int = option(1, low=1, high=1024)
@@ -109,7 +109,7 @@ class Config:
     force: bool = option(False)
     checkpoint_seconds: float = option(30.0, low=0.0)
     progress: str = option("auto", choices=("auto", "bar", "lines", "none"))
-    wandb: Wandb = option()
+    wandb: Wandb = option(Wandb())
 
 
 MANNER = ("profile", "device", "threads", "data_root", "download", "runs", "force", "checkpoint_seconds", "progress", "wandb")

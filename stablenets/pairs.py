@@ -79,5 +79,5 @@ def seeds_and_probes(run: Resolved) -> None:
     config = run.config
     if beyond := [epoch for epoch in config.probe.spectrum if epoch > config.epochs]:
         raise BadInput(f"probe.spectrum={config.probe.spectrum}: epoch {beyond[0]} is beyond epochs={config.epochs}")
-    if config.device not in ("auto", "cpu", "cuda", "mps") and not (config.device.startswith("cuda:") and config.device[5:].isdigit()):
-        raise BadInput(f"device={config.device}: one of: auto, cpu, cuda, cuda:N, mps")
+    if config.device not in ("auto", "cpu", "cuda") and not (config.device.startswith("cuda:") and config.device[5:].isdigit()):
+        raise BadInput(f"device={config.device}: one of: auto, cpu, cuda, cuda:N")

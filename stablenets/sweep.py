@@ -10,8 +10,10 @@ import json
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from omegaconf import DictConfig
 from stablenets.errors import EXIT_FAILED, BadInput
 
 GOOD = ("done", "diverged")
+OWNER = "STABLENETS_SWEEP"  # in the environment: host and pid of the sweep
 # what every job would import anew: the package, and what torch's deterministic mode and the digits data bring in when first used
 PRELOADED = ["stablenets.train", "torch._inductor.config", "sklearn.datasets"]
 
@@ -64,19 +67,19 @@ def job(values: dict[str, Any], folder: Path, overrides: list[str]) -> None:
     write(record, {"status": "running", "message": ""}, overrides)
     multiprocessing.set_start_method("forkserver", force=True)  # joblib's workers come with a method that only they know
     multiprocessing.set_forkserver_preload(PRELOADED)
-    process = multiprocessing.Process(target=child, args=(values, record, overrides), daemon=False)
+    process = multiprocessing.Process(target=child, args=(values, record, overrides, owner()), daemon=False)
     process.start()
     with passed_on(process):
         process.join()
     if process.exitcode:  # it could not say anything itself
         how = signal.Signals(-process.exitcode).name if process.exitcode < 0 else f"exit code {process.exitcode}"
-        write(record, {"status": "killed", "message": f"by {how}; the same command goes on"}, overrides)
+        write(record, {"status": "killed", "message": f"by {how}; the same command without force=true goes on"}, overrides)
     ended = json.loads(record.read_text())
     print(f"[{folder.name}] {' '.join(overrides)}: {ended['status']}; {ended['message']}", flush=True)
 
 
 class passed_on:  # noqa: N801 - reads as a verb: with passed_on(process)
-    """Hand SIGTERM and Ctrl-C on to the job, which saves and ends; then the sweep itself ends."""
+    """Hand SIGTERM and Ctrl-C on to the job, once, as one SIGTERM; it saves and ends, and then so does the sweep."""
 
     def __init__(self, process: multiprocessing.Process) -> None:
         self.process, self.caught = process, None
@@ -88,18 +91,38 @@ class passed_on:  # noqa: N801 - reads as a verb: with passed_on(process)
             self.old = {}
 
     def hand_on(self, number: int, _frame: object) -> None:
-        self.caught = number
-        if self.process.pid is not None:
+        if self.caught is None and self.process.pid is not None:
             os.kill(self.process.pid, signal.SIGTERM)
+        self.caught = number
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self.old.items():
             signal.signal(number, handler)
         if self.caught is not None:
-            raise KeyboardInterrupt
+            raise SystemExit(128 + self.caught)
 
 
-def child(values: dict[str, Any], record: Path, overrides: list[str]) -> None:
+def follow(owner: int) -> None:
+    """End this job by a SIGTERM to itself once the sweep's process is gone, however it went: a job without a sweep holds its run's lock."""
+    while True:
+        time.sleep(0.5)
+        try:
+            os.kill(owner, 0)
+        except ProcessLookupError:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+
+
+def owner() -> int:
+    """The process to follow: the sweep's own where it runs on this host, else the launcher's worker."""
+    host, _, pid = os.environ.get(OWNER, "").partition(" ")
+    return int(pid) if host == socket.gethostname() else os.getpid()
+
+
+def child(values: dict[str, Any], record: Path, overrides: list[str], followed: int) -> None:
+    os.setpgid(0, 0)  # the terminal's Ctrl-C reaches the sweep, which hands it on; twice would mean: end at once
+    threading.Thread(target=follow, args=(followed,), daemon=True).start()
+    sys.argv[1:] = overrides  # provenance names the command of this job, not of the sweep
     from stablenets.config import resolve
     from stablenets.train import train
     known: dict[str, Any] = {}
@@ -128,7 +151,7 @@ class SweepTable(Callback):
         records = [json.loads(path.read_text()) for path in sorted(folder.glob("*/job.json"), key=lambda path: int(path.parent.name))]
         print(table(records))
         if any(record["status"] not in GOOD for record in records):
-            print("stablenets: the same command makes what is missing", file=sys.stderr)
+            print("stablenets: the same command without force=true makes what is missing", file=sys.stderr)
             sys.exit(EXIT_FAILED)
 
 

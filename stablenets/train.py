@@ -2,7 +2,7 @@
 
     from stablenets.config import resolve
     from stablenets.train import train
-    outcome = train(resolve({"dataset": {"name": "digits"}, "net": {"family": "antisymmetric"}, ...}))
+    outcome = train(resolve({"dataset": {"name": "digits"}, "net": {"family": "antisymmetric"}, "T": 5.0, "epochs": 5}))
 
 A finished run is not made again, an interrupted one goes on where its last checkpoint stands, a failed one is tried again. It resets
 every global that it depends on (seeds, threads, determinism), so that runs made one after another in a process are the same runs.
@@ -26,11 +26,13 @@ from stablenets.errors import EXIT_FAILED, BadInput
 from stablenets.nets import Network
 from stablenets.runs import checkpoint, files, provenance
 from stablenets.runs.folder import FINISHED, RunFolder
-from stablenets.runs.lock import Lock
+from stablenets.runs.lock import Lock, held
 from stablenets.runs.loggers import Wandb
 from stablenets.training.loop import Loop
 from stablenets.training.progress import Progress
 from stablenets.training.signals import Stop
+
+GOES_ON = {False: "the same command goes on", True: "the same command without force=true goes on"}
 
 
 @dataclass(frozen=True)
@@ -48,17 +50,18 @@ def train(run: Resolved) -> Outcome:
     config = run.config
     device = pick_device(config.device)
     root = Path(config.data_root or os.environ.get("STABLENETS_DATA") or "data")
-    path = Path(config.runs) / run.name
-    if path.exists() and not config.force:
-        with Lock(path):
-            pass  # a run that is under way is said so before any data is read
-        status = RunFolder(path).status()
-        if status and status["status"] in FINISHED:
-            RunFolder(path).metrics()
-            return Outcome(path, status["status"], f"{path}: {status['status']} already; force=true makes it again", status["summary"])
+    finished = None if config.force else finished_run(RunFolder(Path(config.runs) / run.name))
     set_globals(run)
-    dataset = data.load(run.dataset, run.common, root=root, split_seed=config.seeds.split,
-                        permutation_seed=config.seeds.permutation, device=device, download=config.download)
+    try:
+        dataset = data.load(run.dataset, run.common, root=root, split_seed=config.seeds.split,
+                            permutation_seed=config.seeds.permutation, device=device, download=config.download)
+    except BadInput:
+        if finished:
+            return finished  # its data has gone since, which takes nothing from the run
+        raise
+    if finished:
+        same_data(finished.folder, dataset)
+        return finished
     folder = RunFolder.create(Path(config.runs), run.name)
     if config.force:
         with Lock(folder.path):  # this lock goes with the old folder, the new one has its own
@@ -69,8 +72,8 @@ def train(run: Resolved) -> Outcome:
         try:
             return make(run, dataset, folder, lock, device)
         except OSError as error:
-            return broken(folder, f"{error.strerror or error} ({error.filename or folder.path}); mend that and run the same command again: "
-                          "it goes on from the last checkpoint")
+            return broken(folder, f"{error.strerror or error} ({error.filename or folder.path}); mend that; then "
+                          f"{GOES_ON[config.force]} from the last checkpoint")
         except (BadInput, KeyboardInterrupt):
             raise
         except Exception as error:
@@ -78,11 +81,36 @@ def train(run: Resolved) -> Outcome:
             return broken(folder, f"{reason}; the traceback is in {folder.path / 'log.txt'}", reason)
 
 
+def finished_run(folder: RunFolder) -> Outcome | None:
+    """The outcome of a run that is finished already. One that is under way is said so here, before any data is read."""
+    if not folder.path.is_dir():
+        return None
+    if held(folder.path):
+        with Lock(folder.path):
+            pass  # raises, and names the holder
+    status = folder.status()
+    if status is None or status["status"] not in FINISHED:
+        return None
+    folder.metrics()
+    line = f"{folder.path}: {status['status']} already; force=true makes it again"
+    return Outcome(folder.path, status["status"], line, status["summary"])
+
+
+def same_data(folder: Path, dataset: data.Dataset) -> list[dict[str, Any]]:
+    """The sessions of a run so far, all of them on these very arrays: a stand-in never passes for the real data, nor mixes with it."""
+    history = provenance.load(folder)
+    for session in history:
+        if session["data"]["digests"] != dataset.digests:
+            raise BadInput(f"{folder}: made on other data ({session['data']['source']}) than is read now ({dataset.source}); "
+                           "use another runs=DIR, or force=true, which keeps this folder under another name")
+    return history
+
+
 def make(run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, device: torch.device) -> Outcome:
     """Build, take up the last checkpoint if there is one, train, and leave the folder complete."""
     config = run.config
     state, note = checkpoint.load(folder.path)
-    history = provenance.load(folder.path)
+    history = same_data(folder.path, dataset)
     session = provenance.session(device, config.threads) | {
         "data": {"source": dataset.source, "digests": dataset.digests}, "seeds": dataclasses.asdict(config.seeds)}
     begun = time.monotonic()
@@ -116,7 +144,7 @@ def make(run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, de
     if state is not None:
         loop.load(state)
         folder.write_metrics(loop.rows)  # rows behind the checkpoint are made again
-    wandb = Wandb(run, folder.path)
+    wandb = Wandb(run, folder.path, session, progress.say)
     try:
         progress.say(f"{folder.path}: {'going on at step ' + str(loop.step) if state else 'starting'} of {loop.steps}, "
                      f"{dataset.source}, {device}{lock.reclaimed and ', taken over from a process that died' + lock.reclaimed}")
@@ -128,7 +156,7 @@ def make(run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, de
         progress.close()
         if status == "interrupted":
             folder.set_status(status, step=loop.step, epoch=loop.epoch)
-            return Outcome(folder.path, status, f"{folder.path}: interrupted at step {loop.step}, saved; the same command goes on",
+            return Outcome(folder.path, status, f"{folder.path}: interrupted at step {loop.step}, saved; {GOES_ON[config.force]}",
                            exit_code=128 + stop.signal)
         buffer = io.BytesIO()  # torch.save to a path hides a full disk behind a RuntimeError
         torch.save(net.state_dict(), buffer)
@@ -160,8 +188,8 @@ def pick_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise BadInput(f"device={name}: not a device; one of: auto, cpu, cuda, cuda:N, mps") from None
-    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}[device.type]
+        raise BadInput(f"device={name}: not a device; one of: auto, cpu, cuda, cuda:N") from None
+    there = {"cpu": 1, "cuda": torch.cuda.device_count()}.get(device.type, 0)
     if (device.index or 0) >= there:
         raise BadInput(f"device={name}: not on this machine ({there} of that kind); use device=cpu or device=auto")
     return device
@@ -172,4 +200,3 @@ def set_globals(run: Resolved) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a workspace of its own
     torch.use_deterministic_algorithms(run.config.deterministic)
     torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a write for every allocation
-    torch.manual_seed(run.config.seeds.init)

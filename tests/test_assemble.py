@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from stablenets.nets import FAMILIES, Flow, Network, ResNet
+from stablenets.nets import FAMILIES, Antisymmetric, Flow, Network, ResNet
 from stablenets.nets.assemble import HEADS, OPENINGS, Pad, halve, head, opening, share
 from stablenets.operators import OPERATORS
 from stablenets.probes import singular_values
@@ -148,3 +148,17 @@ def test_initial_kernels_have_deviation_gain_over_root_fan_in(operator, gain):
     assert abs(net.K.mean().item()) < 5 * expected / math.sqrt(count)
     assert abs((net.K[1:] * net.K[:-1]).mean().item()) < 5 * expected**2 / math.sqrt(count)  # layers are drawn independently
     assert not net.b.any()
+
+
+def test_bfloat16_keeps_the_state_in_float32():
+    """A thousand small steps added up in bfloat16 lose half of the motion; the products may be in bfloat16, the state may not."""
+    torch.manual_seed(0)
+    net = Network(Antisymmetric(), shape=(2,), outputs=3, widths=[16], depth=1024, h=5 / 1024, operator="dense",
+                  opening_kind="linear", head_kind="linear")
+    x = torch.randn(8, 2)
+    start = net.opening(x)
+    exact = net.features(start)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = net.features(net.opening(x))
+    assert mixed.dtype == torch.float32
+    assert (mixed - exact).norm() < 0.05 * (exact - start).norm()

@@ -85,3 +85,20 @@ def test_a_run_that_has_lost_its_data(refused, run_cli, interrupted, tmp_path):
     result = run_cli(*RUN, "progress=lines")
     assert result.code == 0
     assert "going on at step 2" in result.out
+
+
+@pytest.mark.parametrize("begun", ["interrupted", "finished"])
+def test_a_run_made_on_other_data_is_not_this_run(refused, run_cli, interrupted, tmp_path, begun):
+    """The hash of a run cannot see what is in a file: a stand-in must not pass for the real data, nor be trained on by halves."""
+    path = save_npz(tmp_path / "data")
+    if begun == "interrupted":
+        interrupted(*RUN, steps=2)
+        again = RUN
+    else:
+        again = (*RUN, "epochs=1")
+        assert run_cli(*again).code == 0
+    path.unlink()
+    path.parent.rmdir()
+    save_npz(tmp_path / "data", train_images=np.ones((40, 28, 28), np.uint8), source="the real one")
+    refused(*again, says=["made on other data (made up", "than is read now (the real one", "runs=DIR", "force=true"])
+    assert run_cli(*again, "force=true").code == 0

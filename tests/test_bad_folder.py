@@ -129,7 +129,7 @@ def test_a_file_where_the_run_folder_would_be(refused, resolved, tmp_path):
     (tmp_path / "runs").mkdir()
     path = tmp_path / "runs" / resolved().name
     path.write_text("kept")
-    refused(says=[f"{path}: cannot be written (Not a directory)", "runs=DIR"])
+    refused(says=[f"runs={path.parent}: cannot write {path.name} there (File exists)", "runs=DIR"])
 
 
 def test_run_folder_that_may_not_be_written(refused, interrupted, monkeypatch):
@@ -170,7 +170,7 @@ def test_disk_full_while_a_file_is_written(run_cli, interrupted, undisturbed, na
     folder = interrupted(steps=12)  # in its second epoch: every file has content
     checkpoint = (folder / NEWEST).read_bytes()
     (folder / f".{name}.part").symlink_to("/dev/full")
-    failed(run_cli(), folder, "No space left on device", "mend that and run the same command again", "goes on from the last checkpoint")
+    failed(run_cli(), folder, "No space left on device", "mend that", "goes on from the last checkpoint")
     if name == NEWEST:
         assert (folder / NEWEST).read_bytes() == checkpoint
     assert not list(folder.glob(".*.part"))  # half a file would keep the disk full

@@ -103,7 +103,7 @@ def test_run_takes_every_step_and_leaves_a_row_an_epoch(make):
     assert [(row["epoch"], row["step"]) for row in rows] == [(1, 5), (2, 10)]
     splits = {f"{split}_{name}" for split in ("train", "validation", "test") for name in ("loss", "accuracy")}
     assert rows[0].keys() == {"epoch", "step", "lr"} | splits
-    assert loop.recorder.steps == [0, 2, 4, 6, 8]
+    assert loop.recorder.steps == [0, 2, 4, 6, 8, 9]  # the last step always
     assert loop.recorder.spectrum_epochs == [0, 1, 2]
 
 

@@ -204,6 +204,21 @@ def test_golub_kahan_of_the_zero_map():
     assert golub_kahan(lambda x: 0 * x, torch.zeros(30, dtype=torch.float64)).tolist() == [0.0] * 30
 
 
+def test_what_pooling_makes_zero_is_no_singular_value(monkeypatch):
+    net = Network(Antisymmetric(gamma=0.1), shape=(1, 8, 8), outputs=3, widths=[4, 8], depth=6, h=0.3, operator="conv",
+                  opening_kind="conv", head_kind="mean").double()
+    start = net.opening(torch.randn(1, 1, 8, 8, dtype=torch.float64))[0].detach()
+    exact = torch.linalg.svdvals(full_jacobian(net.features, start))
+    assert net.rank == 64
+    assert exact[net.rank] < 1e-12 * exact[0] < exact[net.rank - 1]
+    assert torch.equal(singular_values(net.features, start, net.rank), exact[:net.rank])
+    monkeypatch.setattr(jacobian_module, "FULL_UP_TO", 10)
+    found = singular_values(net.features, start, net.rank)
+    assert found[0].item() == pytest.approx(exact[0].item(), rel=1e-6)
+    assert found[20:].isnan().all(), "the lower end is not known, and not said to be 0"
+    assert (found[:20] >= exact[net.rank - 1]).all()
+
+
 def test_golub_kahan_is_a_function_of_its_seed():
     net, x = flow("resnet", "conv"), torch.randn(SHAPES["conv"], dtype=torch.float64)
     before = torch.get_rng_state()

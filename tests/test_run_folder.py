@@ -80,8 +80,8 @@ def test_a_run_describes_itself(run_cli, resolved, only_run):
         assert all(math.isfinite(row[name]) for row in rows)
     assert status["summary"]["test_accuracy"] == rows[-1]["test_accuracy"]
     probes = np.load(folder / "probes.npz")
-    assert probes["steps"].tolist() == [0]
-    assert probes["state_gradients"].shape == (1, len(probes["depths"]))
+    assert probes["steps"].tolist() == [0, 15]  # of every 50 steps the first; and the last of all
+    assert probes["state_gradients"].shape == (2, len(probes["depths"]))
     assert probes["spectrum_epochs"].tolist() == [0, 2]
     assert (folder / "lock").read_text() == ""
 

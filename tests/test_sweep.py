@@ -18,8 +18,8 @@ BASE = ["dataset=digits", "net=antisymmetric", "depth=32", "epochs=8", "optim=sg
 SWEEP = ["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", *BASE, f"optim.lr={','.join(RATES)}"]
 
 
-def start(arguments: list[str], runs: Path) -> subprocess.Popen:
-    return subprocess.Popen([*COMMAND, *arguments, f"runs={runs}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+def start(arguments: list[str], runs: Path, **options) -> subprocess.Popen:
+    return subprocess.Popen([*COMMAND, *arguments, f"runs={runs}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
                             env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"})
 
 
@@ -46,7 +46,7 @@ def test_a_sweep_survives_a_divergence_and_a_kill_and_then_makes_only_what_is_mi
     out, err = sweep.communicate(timeout=300)
     table = [line.split() for line in out.splitlines() if line.startswith("optim.lr=")]
     assert sweep.returncode == 1, err
-    assert "the same command makes what is missing" in err
+    assert "makes what is missing" in err
     assert "Traceback" not in out + err
     assert len(table) == 8
     statuses = {job.removeprefix("optim.lr="): status for job, status, *_ in table}
@@ -59,6 +59,44 @@ def test_a_sweep_survives_a_divergence_and_a_kill_and_then_makes_only_what_is_mi
     assert len([line for line in out.splitlines() if line.startswith("[") and "already" in line]) == 7
     second = sessions(runs)
     assert sum(second.values()) == sum(first.values()) + 1, "one run was missing, one was made"
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_ctrl_c_on_a_sweep_saves_its_jobs(tmp_path, launcher):
+    """A terminal signals every process of the group at once; a job must not take that for being told twice."""
+    runs = tmp_path / "runs"
+    process = start(["-m", f"hydra/launcher={launcher}", *BASE, "epochs=2000", "seed=0,1"], runs, start_new_session=True)
+    pid = pid_at(runs, "0.1")
+    while not list(runs.glob("*/metrics.jsonl")):
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    wait_until_gone(pid)
+    saved = [json.loads(path.read_text())["status"] for path in runs.glob("*/status.json") if (path.parent / "metrics.jsonl").exists()]
+    assert saved
+    assert set(saved) == {"interrupted"}
+
+
+def test_a_sweep_that_is_ended_takes_its_jobs_along(tmp_path):
+    runs = tmp_path / "runs"
+    process = start(["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", *BASE, "epochs=2000", "seed=0,1"], runs)
+    pid = pid_at(runs, "0.1")
+    while not list(runs.glob("*/metrics.jsonl")):
+        time.sleep(0.01)
+    process.kill()
+    process.wait(timeout=60)  # not communicate: the launcher's idle workers hold the pipes for a while
+    process.stdout.close()
+    process.stderr.close()
+    wait_until_gone(pid)
+    assert "interrupted" in [json.loads(path.read_text())["status"] for path in runs.glob("*/status.json")]
+
+
+def wait_until_gone(pid: int, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while Path(f"/proc/{pid}").exists() if Path("/proc").exists() else False:
+        assert time.monotonic() < end, f"process {pid} is still there"
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -91,6 +91,7 @@ class Network(nn.Module):
 
         The tap counts layers across units; at a boundary it sees the same index twice, before and after the pooling.
         """
+        y = y.to(next(self.units.parameters()).dtype)  # an autocast opening gives bfloat16, in which small steps of the state are lost
         before = 0
         for index, unit in enumerate(self.units):
             if index:

@@ -95,14 +95,19 @@ def orthogonal(vector: Tensor, basis: list[Tensor]) -> Tensor:
     return vector
 
 
-def singular_values(f: Map, x: Tensor) -> Tensor:
+def singular_values(f: Map, x: Tensor, rank: int | None = None) -> Tensor:
     """Singular values of the Jacobian at one example, largest first: all of them up to `FULL_UP_TO` dimensions, else Golub-Kahan's.
 
-    NaN where the Jacobian is not finite: a net whose signal has overflowed has no spectrum.
+    Of a Jacobian that is known to have no higher `rank` (pooling forgets) those beyond it, which are 0, are left out; Golub-Kahan
+    drifts into that null space by rounding, so that its lower half is then not known and given as NaN. So is everything where the
+    Jacobian is not finite: a net whose signal has overflowed has no spectrum.
     """
     if x.numel() > FULL_UP_TO:
-        return golub_kahan(f, x)
+        values = golub_kahan(f, x)
+        if rank is not None and rank < min(x.numel(), f(x[None]).numel()):
+            values[len(values) // 2:] = torch.nan
+        return values
     jacobian = full_jacobian(f, x)
     if not jacobian.isfinite().all():
-        return jacobian.new_full((min(jacobian.shape),), torch.nan)
-    return torch.linalg.svdvals(jacobian)
+        return jacobian.new_full((min(*jacobian.shape, rank or jacobian.numel()),), torch.nan)
+    return torch.linalg.svdvals(jacobian)[:rank]

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from stablenets.errors import BadInput
-from stablenets.runs.files import sync
+from stablenets.runs.files import sync, write_part
 
 NEWEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 MAGIC = b"stablenets checkpoint "
@@ -26,16 +26,7 @@ def save(folder: Path, state: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     payload = buffer.getbuffer()
-    part = folder / f".{NEWEST}.part"
-    try:
-        with part.open("wb") as file:
-            file.write(MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n")
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    part = write_part(folder / NEWEST, MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n", payload)
     if (folder / NEWEST).exists():
         os.replace(folder / NEWEST, folder / PREVIOUS)
     os.replace(part, folder / NEWEST)

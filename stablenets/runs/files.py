@@ -10,17 +10,24 @@ from typing import Any
 
 def write(path: Path, content: bytes | memoryview) -> None:
     """Replace `path` in one step; a kill at any moment leaves the old file or the new one."""
+    part = write_part(path, content)
+    os.replace(part, path)
+    sync(path.parent)
+
+
+def write_part(path: Path, *contents: bytes) -> Path:
+    """The temporary file of `path`, complete on the disk, one content after the other."""
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file:
-            file.write(content)
+            for content in contents:
+                file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
     except OSError:
         part.unlink(missing_ok=True)  # a full disk is not helped by half a file
         raise
-    sync(path.parent)
+    return part
 
 
 def sync(folder: Path) -> None:

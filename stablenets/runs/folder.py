@@ -38,7 +38,7 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             (path / "log.txt").open("a").close()
         except OSError as error:
-            raise BadInput(f"runs={runs}: cannot write run folders there ({error.strerror or error}); "
+            raise BadInput(f"runs={runs}: cannot write {name} there ({error.strerror or error}); "
                            "choose another with runs=DIR") from None
         return cls(path)
 

@@ -65,7 +65,7 @@ class Lock:
 def held(folder: Path) -> bool:
     """Whether a living process is at the run."""
     path = folder / "lock"
-    if not path.exists():
+    if not path.is_file():
         return False
     with path.open("ab+" if os.access(path, os.W_OK) else "rb", buffering=0) as file:  # somebody else's runs can be looked at
         return not locked(file) or away(path, read_holder(path))

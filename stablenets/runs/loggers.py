@@ -6,17 +6,18 @@ from __future__ import annotations
 
 import netrc
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stablenets.config import Resolved
-from stablenets.runs import provenance
 from stablenets.runs.pictures import gradient_heatmap, pixels
 
 if TYPE_CHECKING:
     from stablenets.training.recorder import Recorder
 
 HOST = "api.wandb.ai"
+TIMEOUT = 20.0  # seconds for the server to answer
 
 
 def has_key() -> bool:
@@ -30,9 +31,9 @@ def has_key() -> bool:
 
 
 class Wandb:
-    """One run's logger; every call does nothing where wandb is disabled."""
+    """One run's logger; every call does nothing where wandb is disabled. `say` tells a person of a server that does not answer."""
 
-    def __init__(self, run: Resolved, folder: Path) -> None:
+    def __init__(self, run: Resolved, folder: Path, session: dict[str, Any], say: Callable[[str], None]) -> None:
         mode = run.config.wandb.mode
         if mode == "auto":
             mode = "online" if has_key() else "offline"
@@ -41,15 +42,24 @@ class Wandb:
             return
         import wandb
         settings = run.config.wandb
-        commit, dirty = provenance.revision()
         tags = [*settings.tags, run.config.profile, run.dataset_name, run.net.family]
-        if commit:
-            tags.append(commit[:9] + ("-dirty" if dirty else ""))
-        self.run = wandb.init(
-            project=settings.project, group=settings.group, job_type="train", id=run.hash, name=run.name, resume="allow", tags=tags,
-            config=run.identity, dir=folder, mode=mode,
-            settings=wandb.Settings(silent=True, console="off", disable_git=True, x_disable_stats=True, disable_code=True),
-        )
+        if session["commit"]:
+            tags.append(session["commit"][:9] + ("-dirty" if session["dirty"] else ""))
+        redone = len(list(folder.parent.glob(f"{folder.name}.old-*")))  # a run made again by force is another run to wandb
+
+        def start(mode: str) -> Any:
+            return wandb.init(
+                project=settings.project, group=settings.group, job_type="train", id=run.hash + (f"-{redone}" if redone else ""),
+                name=run.name, resume="allow", tags=tags, config=run.identity, dir=folder, mode=mode,
+                settings=wandb.Settings(silent=True, console="off", disable_git=True, x_disable_stats=True, disable_code=True,
+                                        init_timeout=TIMEOUT),
+            )
+        try:
+            self.run = start(mode)
+        except wandb.errors.Error as error:  # a logger never stops a run
+            say(f"wandb: {' '.join(str(error).split())}; going on offline, `wandb sync` sends {folder / 'wandb'} later")
+            wandb.teardown()
+            self.run = start("offline")
 
     def row(self, row: dict[str, Any]) -> None:
         if self.run is not None:

@@ -17,6 +17,7 @@ import torch
 
 from stablenets.errors import BadInput
 
+SOURCES = (":/stablenets", ":/configs", ":/experiments", ":/pyproject.toml", ":/requirements.lock")  # what a result can come from
 PACKAGES = ("stablenets", "torch", "torchvision", "numpy", "hydra-core")
 
 
@@ -44,7 +45,7 @@ def revision() -> tuple[str | None, bool | None]:
     try:
         if Path(git("rev-parse", "--show-toplevel")) != Path(__file__).resolve().parents[2]:
             return None, None  # installed inside somebody else's repository
-        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
+        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", *SOURCES))
     except (OSError, subprocess.CalledProcessError):
         return None, None
 

@@ -29,19 +29,24 @@ def collect(runs: Path) -> list[dict[str, Any]]:
 
 def row(folder: RunFolder) -> dict[str, Any]:
     try:
-        status = folder.status()
-        config = yaml.safe_load((folder.path / "config.yaml").read_text())
-        folder.metrics()
-        history = json.loads((folder.path / "provenance.json").read_text())
-    except (BadInput, OSError, ValueError, yaml.YAMLError) as error:
-        return {"run": folder.path.name, "status": "unreadable", "note": " ".join(str(error).split())}
+        return facts(folder)
+    except (BadInput, OSError, ValueError, LookupError, TypeError, yaml.YAMLError) as error:
+        return {"run": folder.path.name, "status": "unreadable", "note": f"{type(error).__name__}: {' '.join(str(error).split())}"}
+
+
+def facts(folder: RunFolder) -> dict[str, Any]:
+    status = folder.status()
+    config = yaml.safe_load((folder.path / "config.yaml").read_text())
+    folder.metrics()
+    history = json.loads((folder.path / "provenance.json").read_text())
     summary = status.get("summary", {})
     last = history[-1]
+    manner, seeds = config.pop("manner"), config.pop("seeds")
     return {
         "run": folder.path.name, "dataset": config["dataset"]["name"],
         "net": config["net"]["family"], "operator": config["net"]["operator"],
-        "depth": config["depth"], "widths": " ".join(map(str, config["net"]["widths"])), "h": config["h"], "seed": config["seeds"]["init"],
-        "profile": config["manner"]["profile"], "status": status["status"], "epochs": summary.get("epochs"),
+        "depth": config["depth"], "widths": " ".join(map(str, config["net"]["widths"])), "h": config["h"], "seed": seeds["init"],
+        "profile": manner["profile"], "status": status["status"], "epochs": summary.get("epochs"),
         "parameters": summary.get("parameters"),
         "test": summary.get("test_accuracy", summary.get("test_mse")),
         "test_at_best_validation": summary.get("test_accuracy_at_best_validation", summary.get("test_mse_at_best_validation")),
@@ -49,7 +54,24 @@ def row(folder: RunFolder) -> dict[str, Any]:
         "diverged_at_step": summary.get("divergence", {}).get("step"), "wall_s": round(sum(entry["wall_s"] for entry in history), 1),
         "device": last["device"], "threads": last["threads"], "torch": last["versions"]["torch"], "source": last["data"]["source"],
         "commit": (last["commit"] or "")[:9] + ("-dirty" if last["dirty"] else ""), "command": last["command"],
+        **{f"config.{key}": value for key, value in flat(config).items()},
     }
+
+
+def flat(config: dict[str, Any], at: str = "") -> dict[str, Any]:
+    """Nested keys as `optim.lr`; lists as text."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        found |= flat(value, f"{at}{key}.") if isinstance(value, dict) else {at + key: str(value) if isinstance(value, list) else value}
+    return found
+
+
+def varied(rows: list[dict[str, Any]]) -> list[str]:
+    """The configuration keys in which these runs differ, beyond what every table shows."""
+    keys = {key for row in rows for key in row if key.startswith("config.")}
+    known = ("name", "family", "operator", "depth", "h", "T")
+    values = {key: {str(row[key]) for row in rows if key in row} for key in keys}  # a family's own option differs within the family only
+    return sorted(key for key in keys if len(values[key]) > 1 and key.split(".")[-1] not in known)
 
 
 def ends(name: str, values: list[float] | None) -> dict[str, float | None]:
@@ -60,14 +82,14 @@ def ends(name: str, values: list[float] | None) -> dict[str, float | None]:
 def markdown(rows: list[dict[str, Any]], command: str) -> str:
     """The columns that people compare; the csv beside it has them all."""
     shown = ["dataset", "net", "operator", "depth", "seed", "status", "test", "gradient_min", "gradient_max",
-             "singular_min", "singular_max", "wall_s", "commit"]
+             "singular_min", "singular_max", *varied([row for row in rows if row["status"] != "unreadable"]), "wall_s", "commit"]
     def cell(value: Any) -> str:
         if value is None or value != value:
             return ""
         return f"{value:.4g}" if isinstance(value, float) else str(value)
     lines = ["# Runs", "", f"Made by `{command}` from {len(rows)} run folders. test: accuracy of the last iterate. gradient: smallest",
              "and largest norm of dLoss/dY_l over depth, last measured. singular: of dY_L/dY_0, after training.", "",
-             "| " + " | ".join(shown) + " |", "|" + " --- |" * len(shown)]
+             "| " + " | ".join(name.removeprefix("config.") for name in shown) + " |", "|" + " --- |" * len(shown)]
     return "\n".join(lines + ["| " + " | ".join(cell(row.get(name)) for name in shown) + " |" for row in rows]) + "\n"
 
 
@@ -84,14 +106,20 @@ def write(runs: Path, out: Path, command: str) -> list[dict[str, Any]]:
 
 
 def draw(runs: Path, rows: list[dict[str, Any]], out: Path) -> None:
-    """Gradient norm against depth and singular values by rank, start of training dashed, end solid; the median over seeds."""
-    groups: dict[str, list[dict[str, np.ndarray]]] = {}
-    for entry in rows:
-        if entry["status"] in FINISHED and (probes := load(runs / entry["run"])):
-            groups.setdefault(f"{entry['net']} {entry['operator']}, {entry['depth']} layers, {entry['dataset']}", []).append(probes)
-    chosen = dict(list(groups.items())[:len(COLOURS)])
-    if not chosen:
+    """Gradient norm against depth and singular values by rank, start of training dashed, end solid; the median over seeds.
+
+    A line is a configuration; more than there are colours would not be told apart, and the title says how many are left out.
+    """
+    measured = [(entry, probes) for entry in rows if entry["status"] in FINISHED and (probes := load(runs / entry["run"]))]
+    if not measured:
         return
+    differing = varied([entry for entry, _ in measured])
+    groups: dict[str, list[dict[str, np.ndarray]]] = {}
+    for entry, probes in measured:
+        own = [f"{key.removeprefix('config.')} {entry.get(key)}" for key in differing]
+        label = ", ".join([f"{entry['net']} {entry['operator']}", f"{entry['depth']} layers", entry["dataset"], *own])
+        groups.setdefault(label, []).append(probes)
+    chosen = dict(list(groups.items())[:len(COLOURS)])
     figure, (left, right) = new_figure(2, width=4.6, height=3.8)
     for colour, (label, members) in zip(COLOURS, chosen.items(), strict=False):
         for index, style in ((0, "--"), (-1, "-")):
@@ -108,6 +136,8 @@ def draw(runs: Path, rows: list[dict[str, Any]], out: Path) -> None:
     right.legend(frameon=False, fontsize="small")
     figure.legend(handles=left.get_legend_handles_labels()[0], loc="outside lower center", frameon=False, fontsize="small",
                   ncols=min(3, len(chosen)))
+    if left_out := len(groups) - len(chosen):
+        figure.suptitle(f"{left_out} further configurations are in the table only", fontsize="small")
     for kind in ("png", "svg"):
         figure.savefig(out / f"report.{kind}", metadata={"Date": None} if kind == "svg" else None)
 
@@ -127,6 +157,5 @@ def load(folder: Path) -> dict[str, np.ndarray] | None:
 
 
 def median(curves: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """Over seeds; runs of a group share their depths and ranks."""
-    alike = [values for _, values in curves if len(values) == len(curves[0][1])]
-    return curves[0][0], np.median(alike, 0)
+    """Over seeds; runs of one configuration share their depths and ranks."""
+    return curves[0][0], np.median([values for _, values in curves], 0)

@@ -34,7 +34,7 @@ class Loop:
                  save: Callable[[dict[str, Any]], None], on_epoch: Callable[[dict[str, Any]], None]) -> None:
         self.config, self.data, self.net, self.device = run.config, data, net, device
         self.progress, self.save, self.on_epoch = progress, save, on_epoch
-        self.forward = torch.compile(net) if run.config.compile else net
+        self.forward = torch.compile(net, dynamic=False) if run.config.compile else net
         self.dtype = torch.float64 if run.config.precision == "float64" else torch.float32
         self.optimiser = optimiser(net, run.config.optim)
         self.recorder = Recorder(run.config.probe, net)
@@ -70,14 +70,14 @@ class Loop:
         """One optimiser step; False where loss or gradient is not finite, with the weights left as they were."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate(self.config.optim, self.step, self.steps)
-        probe = self.recorder.tap(self.step)
+        probe = self.recorder.tap(self.step, last=self.step == self.steps - 1)
         outputs, loss = self.predict(x, y, probe)
         total = loss + self.config.optim.smoothness * self.net.variation() if self.config.optim.smoothness else loss
         self.optimiser.zero_grad()
         total.backward()
         norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in self.net.parameters() if parameter.grad is not None])
         score = self.score(outputs.detach(), y)
-        loss_value, norm_value, score_value = torch.stack([total.detach().double(), norm.double(), score.double()]).tolist()
+        loss_value, norm_value, score_value = torch.stack([loss.detach().double(), norm.double(), score.double()]).tolist()
         if probe is not None:
             self.recorder.gradients(self.step, loss_value, probe)
         if not (math.isfinite(loss_value) and math.isfinite(norm_value)):
@@ -91,7 +91,7 @@ class Loop:
         self.sums["score"] += score_value * len(y)
         self.step += 1
         self.within += 1
-        self.progress.update(self.step, self.facts(loss_value))
+        self.progress.update(self.step, lambda: self.facts(loss_value))
         return True
 
     def predict(self, x: Tensor, y: Tensor, tap: Callable | None = None) -> tuple[Tensor, Tensor]:
@@ -160,7 +160,7 @@ class Loop:
             shown["state_gradient_range"] = list(ends)
         if self.recorder.singular_values:
             last = self.recorder.singular_values[-1]
-            shown["singular_value_range"] = [float(last.min()), float(last.max())]
+            shown["singular_value_range"] = [float(last.min()), float(last.nan_to_num(-math.inf).max())]  # a low of NaN: not known
         return shown | ({"divergence": self.divergence} if self.divergence else {})
 
     def checkpoint(self) -> None:

@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tqdm import tqdm
 
 LINE_EVERY = 5.0  # seconds between two plain lines
+REFRESH_EVERY = 0.2  # seconds between two looks of the bar
 
 
 class Progress:
@@ -25,13 +27,16 @@ class Progress:
         if self.mode == "bar":
             self.bar = tqdm(total=self.total, initial=step, unit="step", dynamic_ncols=True, leave=False)
 
-    def update(self, step: int, facts: dict[str, str]) -> None:
+    def update(self, step: int, facts: Callable[[], dict[str, str]]) -> None:
+        """`facts` is called when something is about to be shown: most steps are not."""
         if self.bar is not None:
-            self.bar.set_postfix(facts, refresh=False)
+            if time.monotonic() - self.last_line > REFRESH_EVERY:
+                self.last_line = time.monotonic()
+                self.bar.set_postfix(facts(), refresh=False)
             self.bar.update(step - self.bar.n)
         elif self.mode == "lines" and time.monotonic() - self.last_line > LINE_EVERY:
             self.last_line = time.monotonic()
-            shown = "  ".join(f"{key} {value}" for key, value in facts.items())
+            shown = "  ".join(f"{key} {value}" for key, value in facts().items())
             self.say(f"step {step}/{self.total}  {shown}  {self.left(step)} left")
 
     def left(self, step: int) -> str:

@@ -29,9 +29,9 @@ class Recorder:
         self.spectrum_epochs: list[int] = []
         self.singular_values: list[Tensor] = []
 
-    def tap(self, step: int) -> StateGradients | None:
-        """A probe for this step's forward, if it is this step's turn."""
-        return StateGradients(self.depths) if self.config.every and step % self.config.every == 0 else None
+    def tap(self, step: int, last: bool = False) -> StateGradients | None:
+        """A probe for this step's forward, if it is this step's turn; the last step of a run always has its turn."""
+        return StateGradients(self.depths) if self.config.every and (last or step % self.config.every == 0) else None
 
     def gradients(self, step: int, loss: float, probe: StateGradients) -> None:
         """Read the probe and the weight gradients after the backward."""
@@ -53,7 +53,7 @@ class Recorder:
         with torch.no_grad():
             starts = net.opening(examples[:self.config.samples].double())
         self.spectrum_epochs.append(epoch)
-        spectra = [singular_values(net.features, y)[:net.rank] for y in starts]
+        spectra = [singular_values(net.features, y, net.rank) for y in starts]
         self.singular_values.append(torch.stack([thinned(values, self.config.values) for values in spectra]).cpu())
 
     def due(self, epoch: int) -> bool:
