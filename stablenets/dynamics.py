@@ -6,14 +6,19 @@ layers, stacked with depth in front, and runs the dynamics over them.
 """
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from stablenets.operators import Operator
 from stablenets.schema import option
+
+if TYPE_CHECKING:
+    from stablenets.flow import Tap
 
 State = tuple[Tensor, ...]  # one tensor for a first-order ODE, two for a split or two-step scheme; each (B, ...)
 Weights = SimpleNamespace  # one layer's operators and biases, by name
@@ -24,7 +29,7 @@ BIASES = ("feature", "scalar")
 
 @dataclass(frozen=True)
 class Dynamics:
-    """Base of the families. Learned tensors of one layer: operators (named in `operators`) and biases (named in `biases`)."""
+    """Base of the families. Learned tensors of one layer: operators, biases and batch norms, each kind by name."""
 
     activation: str = option("tanh", "σ, smooth or piecewise smooth and non-decreasing", choices=tuple(ACTIVATIONS))
     bias: str = option("feature", "one bias a feature, or one scalar a layer as in Haber & Ruthotto 2017", choices=BIASES)
@@ -32,16 +37,36 @@ class Dynamics:
     paper: ClassVar[str] = ""  # handle of the paper that the family comes from
     operators: ClassVar[tuple[str, ...]] = ("K",)
     biases: ClassVar[tuple[str, ...]] = ("b",)
+    norms: ClassVar[tuple[str, ...]] = ()
     order: ClassVar[int | None] = None  # order of accuracy in h; None: not an integrator, has no step size
-    reversible: ClassVar[bool] = False  # has an exact inverse step
+    reversible: ClassVar[bool] = False  # has an exact inverse step: is a `Kicked`
+    has_strided: ClassVar[bool] = False  # overrides `strided`
+    dense_only: ClassVar[bool] = False  # has no convolutional form
+    exact: ClassVar[bool] = False  # runs in the precision of its weights, under autocast too
     split: ClassVar[bool] = False  # the state is two halves of the features; operators act on a half
 
     def σ(self, x: Tensor) -> Tensor:
         return ACTIVATIONS[self.activation](x)
 
-    def start(self, x: Tensor) -> State:
-        """The state before the first layer."""
+    def start(self, x: Tensor, w: Weights, h: float) -> State:
+        """The state before the first layer, whose weights a two-step scheme needs to find its second state."""
         return (x,)
+
+    def fixed(self, width: int, depth: int) -> dict[str, Tensor]:
+        """Tensors that belong to the family and are never trained, by name: (depth, ...), or (1, ...) where all layers share one."""
+        return {}
+
+    def at_depth(self, depth: int) -> Self:
+        """The family as it is over `depth` layers, where its constants depend on them."""
+        return self
+
+    def refuses(self, width: int) -> str:
+        """Why the family cannot have this width, to be read after its name, with the remedy; '' where it can."""
+        return "splits the state in two halves; use an even width" if self.split and width % 2 else ""
+
+    def initial(self, name: str, K: Operator) -> Operator:
+        """The operator `name` of all layers as training starts, from K whose kernels are drawn independently."""
+        return K
 
     def prepare(self, **learned: Any) -> dict[str, Any]:
         """From the learned tensors of all layers to what `step` uses, made once a forward and not once a layer."""
@@ -51,6 +76,54 @@ class Dynamics:
         """The state after one layer."""
         raise TypeError(f"{type(self).__name__} has no step")
 
+    def fuses(self, tap: Tap | None) -> bool:
+        """Whether there is a faster way than one layer after the other, and this tap can follow it."""
+        return False
+
+    def fused(self, state: State, tap: Tap | None, first: int, **prepared: Any) -> State:
+        """All layers of a stack at once; the tap is shown what stands between the first and the last state, counted from `first` on."""
+        raise TypeError(f"{type(self).__name__} has no fused layers")
+
+    def strided(self, narrow: int, wide: int, gain: float) -> nn.Module:
+        """A block of its own kind that halves the resolution and widens the features, for the layout `strided-first`."""
+        raise TypeError(f"{type(self).__name__} has no strided block")
+
     def output(self, state: State) -> Tensor:
         """What the next part of the network sees of the last state."""
         return state[0]
+
+
+Kick = tuple[int, Callable[..., Tensor]]  # add to this part of the state a function of the state that does not read that part
+
+
+@dataclass(frozen=True)
+class Kicked(Dynamics):
+    """A step made of kicks: each adds to one part of the state a function of the other parts.
+
+    A kick is undone by subtracting the same function, so that the step has an exact inverse, volume is kept, and one evaluation
+    serves both the inverse and the gradient: this is what `flow.reverse` lives on.
+    """
+
+    reversible = True
+    two_step: ClassVar[bool] = False  # the parts are successive states, which change places after the kick
+
+    def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
+        """In the order in which they are made."""
+        raise TypeError(f"{type(self).__name__} has no kicks")
+
+    def step(self, state: State, w: Weights, h: float) -> State:
+        parts = list(state)
+        for part, kick in self.kicks(w, h):
+            parts[part] = parts[part] + kick(*parts)
+        return self.turn(parts)
+
+    def unstep(self, state: State, w: Weights, h: float) -> State:
+        """The state before the layer, from the state after it."""
+        parts = list(self.turn(state))
+        for part, kick in reversed(list(self.kicks(w, h))):
+            parts[part] = parts[part] - kick(*parts)
+        return tuple(parts)
+
+    def turn(self, parts: Sequence[Tensor]) -> State:
+        """The two parts of a two-step scheme change places; its own inverse."""
+        return tuple(reversed(parts)) if self.two_step else tuple(parts)

@@ -19,3 +19,7 @@ class Busy(BadInput):
     """The run folder is held by a living process."""
 
     exit_code = EXIT_BUSY
+
+
+class Irreversible(Exception):
+    """Rounding has spoilt the states that a reversed flow computes again: the run has failed; the message is one line."""

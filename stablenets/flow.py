@@ -1,13 +1,14 @@
 """The flow engine: runs any dynamics over depth, and owns the weights of all its layers.
 
 The weights are stacked with depth in front, `K: (L, ...)`, `b: (L, ...)`, and are unbound once a forward. What is kept for the
-backward is the mode's affair: `store` keeps every activation, `checkpoint` keeps about sqrt(L) states and computes the rest again.
-The engine knows dynamics through `start`, `prepare`, `step`, `output` alone, and no family by name.
+backward is the mode's affair: `store` keeps every activation, `checkpoint` keeps about sqrt(L) states and computes the rest again,
+`reverse` keeps the last state and inverts the rest. The engine knows dynamics through their methods alone, and no family by name.
 """
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from types import SimpleNamespace
 
 import torch
@@ -15,31 +16,74 @@ import torch.utils.checkpoint
 from torch import Tensor, nn
 
 from stablenets.dynamics import Dynamics, State, Weights
+from stablenets.norms import PARTS, STATISTICS, BatchNorm, Tally
 from stablenets.operators import OPERATORS
+from stablenets.reverse import reverse
 
 Tap = Callable[[int, State], None]  # called with the index of a layer and the state that enters it; last with (L, final state)
 
 
-def store(dynamics: Dynamics, state: State, layers: list[Weights], h: float, tap: Tap | None = None, first: int = 0) -> State:
-    """Every activation is kept by autograd: memory grows with depth."""
+def run(dynamics: Dynamics, state: State, layers: Sequence[Weights], h: float, tap: Tap | None, first: int = 0) -> State:
+    """One layer after the other."""
     for index, w in enumerate(layers, first):
-        if tap is not None:
-            tap(index, state)
-        state = dynamics.step(state, w, h)
+        state = dynamics.step(shown(state, tap, index), w, h)
     return state
 
 
-def checkpoint(dynamics: Dynamics, state: State, layers: list[Weights], h: float, tap: Tap | None = None) -> State:
+def shown(state: State, tap: Tap | None, index: int) -> State:
+    """The state as a tap has seen it: views of its own, so that the gradient that arrives there is that of the state as a whole from here
+    on, without what an earlier layer made of the same tensors. Data and zeros at the beginning have a gradient there too."""
+    if tap is None:
+        return state
+    if torch.is_grad_enabled():
+        state = tuple(part.view_as(part) if part.requires_grad else part.detach().requires_grad_() for part in state)
+    tap(index, state)
+    return state
+
+
+def store(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None = None) -> State:
+    """Every activation is kept by autograd: memory grows with depth."""
+    if flow.dynamics.fuses(tap):
+        return fused(flow, state, weights, tap, flow.depth)
+    return plain(flow, state, weights, tap)
+
+
+def plain(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None = None) -> State:
+    """As `store`, always one layer after the other: slower where a family has a fused way, and its gradient can be differentiated."""
+    return run(flow.dynamics, state, flow.layers(weights), flow.h, tap)
+
+
+def checkpoint(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None = None) -> State:
     """About sqrt(L) states are kept; each segment is run again in the backward."""
-    length = math.isqrt(len(layers) - 1) + 1  # ceil(sqrt(L)) for L >= 1
+    length = math.isqrt(flow.depth - 1) + 1  # ceil(sqrt(L)) for L >= 1
+    if flow.dynamics.fuses(tap):
+        return fused(flow, state, weights, tap, length)
+    tally = Tally()
+    layers = flow.layers(weights, tally)
     for first in range(0, len(layers), length):
         def segment(*state: Tensor, first: int = first) -> State:
-            return store(dynamics, state, layers[first:first + length], h, tap, first)
+            return run(flow.dynamics, state, layers[first:first + length], flow.h, tap, first)
         state = torch.utils.checkpoint.checkpoint(segment, *state, use_reentrant=False)
+    tally.counting = False  # what is run from now on is run again
     return state
 
 
-MODES = {"store": store, "checkpoint": checkpoint}
+def fused(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None, length: int) -> State:
+    """Segments of `length` layers, each at once; where there are several each is run again in the backward."""
+    def segment(*tensors: Tensor, first: int) -> State:
+        return flow.dynamics.fused(tensors[:parts], tap, first, **flow.prepared(tensors[parts:]))
+
+    parts = len(state)
+    if length >= flow.depth:
+        return segment(*shown(state, tap, 0), *weights, first=0)
+    stacks = zip(*(tensor.split(length) for tensor in weights), strict=True)  # split once: slices would each have a gradient of full depth
+    for first, stack in zip(range(0, flow.depth, length), stacks, strict=True):
+        inputs, at = (*shown(state, tap, first), *stack), partial(segment, first=first)
+        state = torch.utils.checkpoint.checkpoint(at, *inputs, use_reentrant=False)
+    return state
+
+
+MODES = {"store": store, "checkpoint": checkpoint, "reverse": reverse, "plain": plain}
 
 
 class Flow(nn.Module):
@@ -49,35 +93,81 @@ class Flow(nn.Module):
     `gain` scales the initial kernels, drawn from N(0, gain² / fan_in) independently for each layer (our choice).
     """
 
+    tied = False  # each layer has weights of its own
+
     def __init__(self, dynamics: Dynamics, width: int, depth: int, *, h: float = 1.0, operator: str = "dense",
                  mode: str = "store", gain: float = 1.0) -> None:
         super().__init__()
-        self.dynamics, self.width, self.depth, self.h, self.mode = dynamics, width, depth, h, mode
+        if why := dynamics.refuses(width):
+            raise ValueError(f"width={width}: {type(dynamics).__name__} {why}")
+        if dynamics.dense_only and operator != "dense":
+            raise ValueError(f"operator={operator}: {type(dynamics).__name__} has no convolutional form; use operator=dense")
+        self.dynamics, self.width, self.depth, self.h, self.mode = dynamics.at_depth(depth), width, depth, h, mode
         self.operator = OPERATORS[operator]
+        self.reconstruction_error: Tensor | None = None  # of the last backward under `reverse`
         acts_on = width // 2 if dynamics.split else width
         for name in dynamics.operators:
             kernels = torch.randn(depth, *self.operator.kernel_shape(acts_on)) * (gain / math.sqrt(self.operator.fan_in(acts_on)))
-            self.register_parameter(name, nn.Parameter(kernels))
+            self.register_parameter(name, nn.Parameter(dynamics.initial(name, self.operator(kernels)).kernel))
         for name in dynamics.biases:
             self.register_parameter(name, nn.Parameter(torch.zeros(depth, 1 if dynamics.bias == "scalar" else acts_on)))
+        for norm in dynamics.norms:
+            for part, start in PARTS.items():
+                self.register_parameter(f"{part}_{norm}", nn.Parameter(torch.full((depth, acts_on), start)))
+            for part, start in STATISTICS.items():
+                self.register_buffer(f"{part}_{norm}", torch.full((depth, acts_on), start))
+        fixed = dynamics.fixed(width, depth)
+        self.fixed = tuple(fixed)
+        for name, tensor in fixed.items():
+            self.register_buffer(name, tensor)
 
     def extra_repr(self) -> str:
         return f"{self.dynamics}, width={self.width}, depth={self.depth}, h={self.h}, {self.operator.__name__}, mode={self.mode}"
 
-    def layers(self) -> list[Weights]:
-        """What `step` uses, one entry a layer."""
-        learned = {name: self.operator(getattr(self, name)) for name in self.dynamics.operators}
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the stacked tensors that a step reads: operators, biases, scales and shifts of norms, and what is fixed."""
+        norms = [f"{part}_{norm}" for norm in self.dynamics.norms for part in PARTS]
+        return (*self.dynamics.operators, *self.dynamics.biases, *norms, *self.fixed)
+
+    def weights(self) -> list[Tensor]:
+        """The learned and the fixed tensors in the order of `names`, each with depth in front."""
+        return [getattr(self, name).expand(self.depth, *getattr(self, name).shape[1:]) for name in self.names]
+
+    def prepared(self, weights: Sequence[Tensor]) -> dict[str, object]:
+        """Operators and biases as `step` uses them, still stacked, from any stack of `weights`; scales and shifts as they are."""
         over_space = (1,) * (self.operator.feature_dims - 1)
-        learned |= {name: getattr(self, name).unflatten(-1, (-1, *over_space)) for name in self.dynamics.biases}
-        prepared = self.dynamics.prepare(**learned)
+        named = dict(zip(self.names, weights, strict=True))
+        kernels = {name: self.operator(named.pop(name)) for name in self.dynamics.operators}
+        biases = {name: named.pop(name).unflatten(-1, (-1, *over_space)) for name in self.dynamics.biases}
+        norms = {f"{part}_{norm}": named.pop(f"{part}_{norm}") for norm in self.dynamics.norms for part in PARTS}
+        return self.dynamics.prepare(**kernels, **biases, **named) | norms
+
+    def layers(self, weights: Sequence[Tensor], tally: Tally | None = None) -> list[Weights]:
+        """What `step` uses, one entry a layer; without a tally, norms count what they see."""
+        prepared, tally = self.prepared(weights), tally or Tally()
         columns = [weights.unbind() for weights in prepared.values()]
-        return [SimpleNamespace(**dict(zip(prepared, row, strict=True))) for row in zip(*columns, strict=True)]
+        return [self.layer(index, dict(zip(prepared, row, strict=True)), tally) for index, row in enumerate(zip(*columns, strict=True))]
+
+    def layer(self, index: int, values: dict[str, object], tally: Tally) -> Weights:
+        """One layer's weights from its rows of `prepared`, its norms put together."""
+        for norm in self.dynamics.norms:
+            learned = [values.pop(f"{part}_{norm}") for part in PARTS]
+            statistics = [getattr(self, f"{part}_{norm}")[index] for part in STATISTICS]
+            values[norm] = BatchNorm(*learned, *statistics, self.training, tally)
+        return SimpleNamespace(**values)
 
     def forward(self, x: Tensor, tap: Tap | None = None) -> Tensor:
-        state = MODES[self.mode](self.dynamics, self.dynamics.start(x), self.layers(), self.h, tap)
-        if tap is not None:
-            tap(self.depth, state)
-        return self.dynamics.output(state)
+        if self.dynamics.exact:
+            with torch.autocast(x.device.type, enabled=False):
+                return self.through(x.to(getattr(self, self.names[0]).dtype), tap)
+        return self.through(x, tap)
+
+    def through(self, x: Tensor, tap: Tap | None) -> Tensor:
+        weights = self.weights()
+        (first,) = self.layers([tensor[:1] for tensor in weights], Tally(counting=False))  # its step will count
+        state = MODES[self.mode](self, self.dynamics.start(x, first, self.h), weights, tap)
+        return self.dynamics.output(shown(state, tap, self.depth))
 
     def variation(self) -> Tensor:
         """Smoothness in time of the learned weights, 1/(2h) Σ_j ‖θ_{j+1} - θ_j‖² (Haber & Ruthotto 2017, H¹ seminorm in time).

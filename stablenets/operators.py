@@ -41,6 +41,14 @@ class Operator:
     def __truediv__(self, divisor: float) -> Operator:
         return type(self)(self.kernel / divisor)
 
+    def mixed(self, M: Tensor) -> Operator:
+        """M K: the features that come out, mixed by a matrix M (..., m, n)."""
+        raise TypeError(f"{type(self).__name__} does not say how its features mix")
+
+    def masked(self, M: Tensor) -> Operator:
+        """K with what passes from feature j to feature i multiplied by M_ij, M (..., n, n): 0 cuts the connection."""
+        raise TypeError(f"{type(self).__name__} does not say which features it connects")
+
     def unbind(self) -> list[Operator]:
         """One operator a layer. Unbinding once keeps the backward linear in depth; indexing in a loop makes it quadratic."""
         return [type(self)(kernel) for kernel in self.kernel.unbind(0)]
@@ -57,6 +65,12 @@ class Dense(Operator):
     @property
     def T(self) -> Dense:  # noqa: N802
         return Dense(self.kernel.mT)
+
+    def mixed(self, M: Tensor) -> Dense:
+        return Dense(M @ self.kernel)
+
+    def masked(self, M: Tensor) -> Dense:
+        return Dense(self.kernel * M)
 
     @staticmethod
     def kernel_shape(width: int) -> tuple[int, ...]:
@@ -88,6 +102,12 @@ class Conv(Operator):
     @property
     def T(self) -> Conv:  # noqa: N802
         return Conv(self.kernel.transpose(-4, -3).flip(-2, -1))
+
+    def mixed(self, M: Tensor) -> Conv:
+        return Conv(torch.einsum("...ij,...jkhw->...ikhw", M, self.kernel))
+
+    def masked(self, M: Tensor) -> Conv:
+        return Conv(self.kernel * M[..., None, None])
 
     @staticmethod
     def kernel_shape(width: int) -> tuple[int, ...]:

@@ -60,6 +60,8 @@ def typed(value: Any) -> Any:
 
 def check(key: str, value: Any, hint: Any, metadata: Mapping) -> Any:
     """The value as its declared type, or one line that says why not."""
+    if value is not None and isinstance(hint, types.UnionType):  # `list[int] | None` is checked as the list that it is
+        hint = next((kind for kind in typing.get_args(hint) if typing.get_origin(kind) is list), hint)
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, Mapping):
             raise BadInput(f"{key}={typed(value)}: expected a group of keys")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from stablenets.flow import Flow
+from stablenets.recurrence import Recurrence
 
 
 def log_spaced(depth: int, count: int) -> list[int]:
@@ -29,7 +30,7 @@ class StateGradients:
         loss(net(x, probe), y).backward()
         probe.norms()      # (3,) float64: ‖dLoss/dY_l‖ over the whole batch, all parts of the state together
 
-    It works under any mode whose states stand in the autograd graph (`store`, `checkpoint`).
+    Where the states stand in the autograd graph (`store`, `checkpoint`) it hooks into them; under `reverse` it is handed the gradients.
     """
 
     def __init__(self, depths: Sequence[int]) -> None:
@@ -46,15 +47,22 @@ class StateGradients:
                 part.register_hook(lambda gradient: squares.append(squared_norm(gradient.detach().flatten())))
         self._squares.setdefault(layer, squares)  # a checkpointed segment taps again when it is run again: the first call counts
 
+    def gradient(self, layer: int, gradients: Sequence[Tensor]) -> None:
+        """What `reverse` found for the state that enters a layer. Where units meet, the state before the pooling was hooked first."""
+        if layer in self._wanted:
+            self._squares.setdefault(layer, [squared_norm(gradient.detach().flatten()) for gradient in gradients])
+
     def norms(self) -> Tensor:
         """(depths,) float64; NaN where no gradient came by."""
         rows = [self._squares.get(layer) for layer in self.depths]
         return torch.stack([torch.stack(row).sum().sqrt().cpu() if row else torch.tensor(torch.nan, dtype=torch.float64) for row in rows])
 
 
-def weight_gradients(units: Sequence[Flow], depths: Sequence[int]) -> Tensor:
-    """(depths,) float64: the norm of dLoss/d(all learned tensors of layer l), layers counted across units; NaN beyond the last layer."""
+def weight_gradients(units: Sequence[Flow | Recurrence], depths: Sequence[int]) -> Tensor:
+    """(depths,) float64: the norm of dLoss/d(all learned tensors of layer l), layers counted across units; NaN beyond the last layer,
+    and for a recurrent net, whose steps have no weights of their own."""
     squares = [
+        torch.full((unit.depth,), torch.nan, dtype=torch.float64) if unit.tied else
         sum(squared_norm(parameter.grad.detach().flatten(1)) for parameter in unit.parameters() if parameter.grad is not None)
         for unit in units
     ]
