@@ -7,13 +7,50 @@ from stablenets.dynamics import Dynamics
 from stablenets.flow import Flow
 from stablenets.nets.antisymmetric import Antisymmetric
 from stablenets.nets.assemble import Network
+from stablenets.nets.distributed import Distributed
+from stablenets.nets.gated import GRU, LSTM
+from stablenets.nets.hamiltonian import Hamiltonian
+from stablenets.nets.hdnn import HDNN
+from stablenets.nets.leapfrog import Leapfrog, LeapfrogInside
+from stablenets.nets.midpoint import Midpoint
+from stablenets.nets.ms import MS1, MS2, MS3
 from stablenets.nets.plain import Plain
 from stablenets.nets.resnet import ResNet
+from stablenets.nets.resnet_bn import ResNetBN
+from stablenets.nets.revnet import RevNet
+from stablenets.nets.roamlp import RoaMLP
+from stablenets.nets.roarnn import RNN, RoaRNN
+from stablenets.nets.semi_implicit import SemiImplicit
+from stablenets.nets.sequence import SequenceNetwork
+from stablenets.nets.verlet import Verlet
+from stablenets.recurrence import Recurrence, Recurrent
 
 FAMILIES: dict[str, type[Dynamics]] = {
     "plain": Plain,
     "resnet": ResNet,
     "antisymmetric": Antisymmetric,
+    "verlet": Verlet,
+    "leapfrog_inside": LeapfrogInside,
+    "hamiltonian": Hamiltonian,
+    "midpoint": Midpoint,
+    "leapfrog": Leapfrog,
+    "hdnn": HDNN,
+    "semi_implicit": SemiImplicit,
+    "ms1": MS1,
+    "ms2": MS2,
+    "ms3": MS3,
+    "distributed": Distributed,
+    "resnet_bn": ResNetBN,
+    "revnet": RevNet,
+    "roamlp": RoaMLP,
+}
+RECURRENT: dict[str, type[Recurrent]] = {  # for sequences
+    "rnn": RNN,
+    "roarnn": RoaRNN,
+    "lstm": LSTM,
+    "gru": GRU,
 }
 
-__all__ = ["FAMILIES", "Antisymmetric", "Dynamics", "Flow", "Network", "Plain", "ResNet"]
+__all__ = ["FAMILIES", "GRU", "HDNN", "LSTM", "MS1", "MS2", "MS3", "RECURRENT", "RNN", "Antisymmetric", "Distributed", "Dynamics", "Flow",
+           "Hamiltonian", "Leapfrog", "LeapfrogInside", "Midpoint", "Network", "Plain", "Recurrence", "Recurrent", "ResNet", "ResNetBN",
+           "RevNet", "RoaMLP", "RoaRNN", "SemiImplicit", "SequenceNetwork", "Verlet"]

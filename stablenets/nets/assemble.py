@@ -2,22 +2,32 @@
 
 Dense networks take planar points or flattened images; convolutional ones take images. The opening brings an example to the width
 of the first unit; each further unit sees half the resolution and may have more channels, the new ones zero, half before and half
-after (Chang et al. 2018, the layout of the authors' code); the head reads the last state.
+after, in each half of a split state on its own (Chang et al. 2018, the layout of the authors' code); the head reads the last state.
+A two-step scheme passes on its last state alone, and each unit starts anew: the authors' Meganet does so, the paper is silent.
 """
 from __future__ import annotations
 
 import math
-from functools import partial
+from collections.abc import Callable
+from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stablenets.dynamics import Dynamics, State
 from stablenets.flow import Flow, Tap
+from stablenets.nets.boundaries import Halve, halve  # noqa: F401 - halve is part of what this file offers
 
-OPENINGS = {"dense": ("linear", "pad"), "conv": ("conv", "pad-channels")}  # by operator
-HEADS = {"dense": ("linear",), "conv": ("mean", "flatten")}
+Passage = tuple[Callable[[Tensor], Tensor], Tensor]  # from the first states to the last, (B, ...) -> (B, ...), and where one example starts
+
+# Where the second of two inputs enters; the first enters at feature 0. Galimberti et al. 2023, authors' code: one input to each half,
+# in their distributed example to nodes on opposite sides of the ring, p of node 1 and q of node 5 of 8.
+PLACES = {"spread": lambda width: width - 1, "opposite": lambda width: 3 * width // 4}
+OPENINGS = {"dense": ("linear", "pad", *PLACES), "conv": ("conv", "conv-bn-relu", "pad-channels")}  # by operator
+HEADS = {"dense": ("linear",), "conv": ("mean", "bn-relu-mean", "flatten")}
+# How blocks are laid out over the units. Of n blocks in each of three units: n each; or the first block of a unit still at the width and
+# resolution of the unit before, which gives n + 1, n, n - 1 (Chang et al. 2018, the authors' code); or that first block a strided one.
+LAYOUTS = ("each-width", "old-width-first", "strided-first")
 
 
 class Pad(nn.Module):
@@ -31,6 +41,18 @@ class Pad(nn.Module):
         return torch.cat([x, x.new_zeros(x.shape[0], self.extra, *x.shape[2:])], 1)
 
 
+class Place(nn.Module):
+    """Two inputs as feature 0 and feature `second` of `width`, zeros elsewhere."""
+
+    def __init__(self, second: int, width: int) -> None:
+        super().__init__()
+        self.second, self.width = second, width
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, second = x.split(1, 1)
+        return torch.cat([first, x.new_zeros(len(x), self.second - 1), second, x.new_zeros(len(x), self.width - 1 - self.second)], 1)
+
+
 class SpatialMean(nn.Module):
     """(B, c, H, W) -> (B, c). A mean has a deterministic backward on CUDA; adaptive pooling has not."""
 
@@ -42,8 +64,12 @@ def opening(kind: str, shape: tuple[int, ...], width: int) -> nn.Module:
     """From an example of `shape` to `width` features: (B, *shape) -> (B, width) or (B, width, H, W)."""
     if kind == "conv":
         return nn.Conv2d(shape[0], width, 3, padding=1)
+    if kind == "conv-bn-relu":
+        return nn.Sequential(nn.Conv2d(shape[0], width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
     if kind == "pad-channels":
         return Pad(width - shape[0])
+    if kind in PLACES:
+        return nn.Sequential(nn.Flatten(), Place(PLACES[kind](width), width))
     size = math.prod(shape)
     return nn.Sequential(nn.Flatten(), nn.Linear(size, width) if kind == "linear" else Pad(width - size))
 
@@ -52,12 +78,22 @@ def head(kind: str, size: tuple[int, ...], outputs: int) -> nn.Module:
     """From the last state of `size` (without the batch) to the outputs: the papers' affine map W, mu."""
     if kind == "mean":
         return nn.Sequential(SpatialMean(), nn.Linear(size[0], outputs))
+    if kind == "bn-relu-mean":
+        return nn.Sequential(nn.BatchNorm2d(size[0]), nn.ReLU(), SpatialMean(), nn.Linear(size[0], outputs))
     return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(size), outputs))
 
 
 def share(depth: int, units: int) -> list[int]:
     """The layers of each unit: as equal as can be, the first units take what is left over."""
     return [depth // units + (unit < depth % units) for unit in range(units)]
+
+
+def layers_at_widths(blocks: list[int], layout: str) -> list[int]:
+    """The layers that a flow has at each width, from the blocks of each unit."""
+    later = len(blocks) - 1
+    if layout == "old-width-first":
+        return [count + (unit < later) - (unit > 0) for unit, count in enumerate(blocks)]
+    return [count - (layout == "strided-first" and unit > 0) for unit, count in enumerate(blocks)]
 
 
 def pixels(shape: tuple[int, ...], unit: int) -> tuple[int, ...]:
@@ -68,22 +104,31 @@ def pixels(shape: tuple[int, ...], unit: int) -> tuple[int, ...]:
 class Network(nn.Module):
     """opening -> unit, pool, pad, unit, ... -> head.
 
-    `shape` is one example's shape, `widths` the features of each unit, `depth` the layers of all units together.
+    `shape` is one example's shape, `widths` the features of each unit, `depth` the layers of all units together, shared out unless
+    `blocks` says how many each unit has. A strided block is a boundary, as pooling is: no probe counts it as a layer.
     """
 
     def __init__(self, dynamics: Dynamics, *, shape: tuple[int, ...], outputs: int, widths: list[int], depth: int, h: float,
-                 operator: str, opening_kind: str, head_kind: str, mode: str = "store", gain: float = 1.0) -> None:
+                 operator: str, opening_kind: str, head_kind: str, mode: str = "store", gain: float = 1.0,
+                 layout: str = "each-width", blocks: list[int] | None = None) -> None:
         super().__init__()
+        layers = layers_at_widths(blocks or share(depth, len(widths)), layout)
         self.opening = opening(opening_kind, shape, widths[0])
         self.units = nn.ModuleList(
-            Flow(dynamics, width, layers, h=h, operator=operator, mode=mode, gain=gain)
-            for width, layers in zip(widths, share(depth, len(widths)), strict=True)
+            Flow(dynamics, width, count, h=h, operator=operator, mode=mode, gain=gain)
+            for width, count in zip(widths, layers, strict=True)
+        )
+        strided = layout == "strided-first"
+        self.boundaries = nn.ModuleList(
+            dynamics.strided(narrow, wide, gain) if strided else Halve(wide, parts=1 + dynamics.split)
+            for narrow, wide in pairwise(widths)
         )
         sizes = [pixels(shape, unit) if operator == "conv" else () for unit in range(len(widths))]
         self.head = head(head_kind, (widths[-1], *sizes[-1]), outputs)
-        self.depth = depth
+        self.depth = sum(layers)
         # pooling forgets: what passes into a unit has the channels of the unit before, at half the resolution
-        passed = [width * math.prod(size) for width, size in zip([widths[0], *widths[:-1]], sizes, strict=True)]
+        entering = widths if strided else [widths[0], *widths[:-1]]
+        passed = [width * math.prod(size) for width, size in zip(entering, sizes, strict=True)]
         self.rank = min(passed)  # the Jacobian of `features` has no more singular values than this that are not 0
 
     def features(self, y: Tensor, tap: Tap | None = None) -> Tensor:
@@ -95,24 +140,32 @@ class Network(nn.Module):
         before = 0
         for index, unit in enumerate(self.units):
             if index:
-                y = halve(y, unit.width)
-            y = unit(y, tap and partial(shifted, tap, before))
+                y = self.boundaries[index - 1](y)
+            y = unit(y, tap and Shifted(tap, before))
             before += unit.depth
         return y
 
     def forward(self, x: Tensor, tap: Tap | None = None) -> Tensor:
         return self.head(self.features(self.opening(x), tap))
 
+    def passages(self, examples: Tensor) -> list[Passage]:
+        """For each example the map whose Jacobian is measured, and the state behind the opening."""
+        return [(self.features, start) for start in self.opening(examples)]
+
     def variation(self) -> Tensor:
         """Smoothness in time, summed over the units; differences are taken within a unit only."""
         return sum(unit.variation() for unit in self.units)
 
 
-def halve(y: Tensor, width: int) -> Tensor:
-    """2x2 average pooling, then zero channels on both sides up to `width`."""
-    extra = width - y.shape[1]
-    return F.pad(F.avg_pool2d(y, 2), (0, 0, 0, 0, extra // 2, extra - extra // 2))
+class Shifted:
+    """A unit's tap: counts its layers on from those of the units before."""
 
+    def __init__(self, tap: Tap, before: int) -> None:
+        self.tap, self.before = tap, before
 
-def shifted(tap: Tap, before: int, layer: int, state: State) -> None:
-    tap(before + layer, state)
+    def __call__(self, layer: int, state: State) -> None:
+        self.tap(self.before + layer, state)
+
+    def gradient(self, layer: int, gradients: State) -> None:
+        if (watched := getattr(self.tap, "gradient", None)) is not None:
+            watched(self.before + layer, gradients)

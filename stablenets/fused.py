@@ -1,0 +1,175 @@
+"""All steps of x_{l+1} = α O_l x_l + β φ(W_l x_l + b_l + U u_l) in one autograd Function, over depth or over time.
+
+A loop of autograd operations costs a graph node, an allocation and several passes over memory for each of them. Here states and
+activations stand in two tensors allocated once, a step is two products and an activation in place, and the weight gradients are
+large products over many steps at a time: little more than the bare matrix products (rows `recurrent` of scripts/bench.py).
+
+It is written once for both nets: a deep one has weights of its own in each layer, (L, n, n); a recurrent one has the same in every
+step, (1, n, n), and is driven by an input. The operations are torch's own, so that it runs on any device; on CUDA it is bound by
+launches, about three a step instead of eight.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import repeat
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from stablenets.dynamics import State
+
+CHUNK = 32  # steps whose gradients wait for one product: large enough for a product at full speed, small enough for the cache
+
+# φ in place, and φ'(z) g from y = φ(z)
+ACTIVATIONS: dict[str, tuple[Callable[[Tensor], object], Callable[[Tensor, Tensor, Tensor], object]]] = {
+    "tanh": (torch.tanh_, lambda g, y, out: torch.ops.aten.tanh_backward.grad_input(g, y, grad_input=out)),
+    "relu": (torch.relu_, lambda g, y, out: torch.ops.aten.threshold_backward.grad_input(g, y, 0, grad_input=out)),
+    "identity": (lambda y: y, lambda g, y, out: out.copy_(g)),
+}
+
+
+class Form(NamedTuple):
+    """What stands fixed in the equation; `every`: all states are wanted, not the last one only; who watches, counting from `first`."""
+
+    alpha: float
+    beta: float
+    activation: str
+    every: bool
+    tap: Callable[[int, State], None] | None
+    first: int
+
+
+def can_watch(tap: object) -> bool:
+    """Whether a tap can follow a chain: the states are no part of a graph, so that it has to take their gradients by hand."""
+    return tap is None or hasattr(tap, "gradient")
+
+
+@torch.compiler.disable  # tracing would unroll thousands of steps
+def chain(x: Tensor, W: Tensor, b: Tensor, O: Tensor | None = None, u: Tensor | None = None, U: Tensor | None = None, *,
+          alpha: float = 0.0, beta: float = 1.0, activation: str = "tanh", every: bool = False,
+          tap: Callable[[int, State], None] | None = None, first: int = 0) -> Tensor:
+    """The last state (B, n), or every state but the first (L, B, n).
+
+    x (B, n) the first state; W (L, n, n) and b (L, n), or (1, n, n) and (1, n) where all steps share them; O (L, n, n), expanded where
+    shared, without gradient; u (L, B, d) and U (n, d) a drive, with shared weights only. All of one dtype. Without O the step is
+    φ(W x + b + U u) alone. Gradients for x, W, b, u and U, once.
+
+    A tap sees the states that it cannot see outside: those between the first and the last, and with `every` the last as well; in the
+    forward the states, in the backward through its method `gradient` their gradients. They are counted from `first` on.
+    """
+    if O is not None and O.requires_grad:
+        raise TypeError("the filter O is fixed and has no gradient; pass O.detach()")
+    if O is None and (alpha, beta) != (0.0, 1.0):
+        raise TypeError(f"without a filter O the step is φ(W x + b): alpha=0 and beta=1, not {alpha} and {beta}")
+    form = Form(alpha, beta, activation, every, tap, first)
+    u = None if u is None else u.contiguous()
+    learned = [tensor for tensor in (x, W, b, u, U) if tensor is not None]
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in learned):
+        return Chain.apply(form, O, x, W, b, u, U)
+    steps = len(W) if u is None else len(u)
+    if every or tap is not None:
+        X, _ = states(x, W, b, O, u, U, form)
+        return X[1:] if every else X[-1].clone()
+    return last(x, steps, W, b, O, u, U, form)
+
+
+def states(x: Tensor, W: Tensor, b: Tensor, O: Tensor | None, u: Tensor | None, U: Tensor | None, form: Form) -> tuple[Tensor, Tensor]:
+    """X (L+1, B, n), all states, and Y (L, B, n), all φ(...); without a filter they are the same numbers in the same place."""
+    steps = len(W) if u is None else len(u)
+    X = x.new_empty(steps + 1, *x.shape)
+    Y = X[1:] if O is None else torch.empty_like(X[1:])
+    X[0] = x
+    if u is not None:
+        torch.addmm(b[0], u.flatten(0, 1), U.mT, out=Y.flatten(0, 1))  # one product for all steps, where φ(...) will stand
+    activate = ACTIVATIONS[form.activation][0]
+    xs = X.unbind()
+    rows = zip(xs[:-1], xs[1:], Y.unbind(), each(W.mT, steps), each(b, steps), each(W if O is None else O.mT, steps), strict=True)
+    for x, new, y, w, c, o in rows:
+        if u is None:
+            torch.addmm(c, x, w, out=y)
+        else:
+            y.addmm_(x, w)
+        activate(y)
+        if O is not None:
+            torch.addmm(y, x, o, beta=form.beta, alpha=form.alpha, out=new)
+    if form.tap is not None:
+        for index in range(1, steps + form.every):
+            form.tap(form.first + index, (X[index],))
+    return X, Y
+
+
+def each(stack: Tensor, steps: int) -> Iterable[Tensor]:
+    """One entry a step; where all steps share one, that one again and again instead of thousands of views of it."""
+    return repeat(stack[0], steps) if len(stack) == 1 or stack.stride(0) == 0 else stack.unbind()
+
+
+def part(stack: Tensor | None, chunk: slice) -> Tensor | None:
+    """The entries of some steps, or the one that all share."""
+    return stack if stack is None or len(stack) == 1 else stack[chunk]
+
+
+def last(x: Tensor, steps: int, W: Tensor, b: Tensor, O: Tensor | None, u: Tensor | None, U: Tensor | None, form: Form) -> Tensor:
+    """The last state alone, in memory that does not grow with the steps: for evaluation."""
+    for first in range(0, steps, CHUNK):
+        W_, b_, O_, u_ = (part(stack, slice(first, first + CHUNK)) for stack in (W, b, O, u))
+        x = states(x, W_, b_, O_, u_, U, form)[0][-1]
+    return x.clone()  # let the chunk go
+
+
+class Chain(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, form: Form, O: Tensor | None, x: Tensor, W: Tensor, b: Tensor, u: Tensor | None, U: Tensor | None) -> Tensor:
+        X, Y = states(x, W, b, O, u, U, form)
+        ctx.form = form
+        ctx.save_for_backward(X, Y if O is not None else None, W, b, O, u, U)
+        return X[1:] if form.every else X[-1].clone()
+
+    @staticmethod
+    def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, ...]:
+        """With δ_l = φ'(z_l) g_{l+1}: g_l = α O_l.T g_{l+1} + β W_l.T δ_l, and the weights' gradients β δ_l.T [x_l, 1, u_l]."""
+        if torch.is_grad_enabled():  # torch's once_differentiable would say so only later, or say that something was not used
+            raise RuntimeError("the gradient of a fused chain cannot be differentiated again (create_graph=True); use mode='plain'")
+        X, Y, W, b, O, u, U = ctx.saved_tensors
+        Y = X[1:] if Y is None else Y
+        alpha, beta, activation, every, tap, start = ctx.form
+        needs = dict(zip("xWbuU", ctx.needs_input_grad[2:], strict=True))
+        learned = {"W": W, "b": b, "u": u, "U": U}
+        found = {name: torch.zeros_like(tensor) for name, tensor in learned.items() if needs[name]}
+        pull, steps = ACTIVATIONS[activation][1], len(Y)
+        g = torch.zeros_like(X[0]) if every else given.contiguous().clone()
+        before = torch.empty_like(g)
+        waiting = X.new_empty(min(CHUNK, steps), *g.shape)
+        for first in reversed(range(0, steps, CHUNK)):
+            chunk = slice(first, min(first + CHUNK, steps))
+            δ = waiting[:chunk.stop - first]
+            w_of, o_of = (list(each(part(stack, chunk), len(δ))) for stack in (W, W if O is None else O))
+            for step, d, y, w, o in reversed(list(zip(range(first, chunk.stop), δ.unbind(), Y[chunk].unbind(), w_of, o_of, strict=True))):
+                if every:
+                    g += given[step]
+                if tap is not None and (every or step + 1 < steps):
+                    tap.gradient(start + step + 1, (g,))
+                pull(g, y, d)
+                torch.addmm(before, d, w, beta=0, alpha=beta, out=before)
+                if O is not None:
+                    before.addmm_(g, o, alpha=alpha)
+                g, before = before, g
+            collect(found, chunk, δ, X[chunk], u, U, beta)
+        return None, None, g if needs["x"] else None, *(found.get(name) for name in "WbuU")
+
+
+def collect(found: dict[str, Tensor], chunk: slice, δ: Tensor, x: Tensor, u: Tensor | None, U: Tensor | None, beta: float) -> None:
+    """Add what a chunk of steps, δ and x (S, B, n), gives to the gradients that are wanted."""
+    rows = δ.flatten(0, 1)
+    if "W" in found and len(found["W"]) == 1:
+        found["W"][0].addmm_(rows.mT, x.flatten(0, 1), alpha=beta)
+    elif "W" in found:
+        torch.baddbmm(found["W"][chunk], δ.mT, x, beta=0, alpha=beta, out=found["W"][chunk])
+    if "b" in found and len(found["b"]) == 1:
+        found["b"][0].add_(rows.sum(0), alpha=beta)
+    elif "b" in found:
+        torch.sum(δ, 1, out=found["b"][chunk]).mul_(beta)
+    if "U" in found:
+        found["U"].addmm_(rows.mT, u[chunk].flatten(0, 1), alpha=beta)
+    if "u" in found:
+        torch.mul(δ @ U, beta, out=found["u"][chunk])

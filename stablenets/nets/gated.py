@@ -1,0 +1,63 @@
+"""LSTM and GRU, torch's own: its initialisation, its two biases, its kernels over a whole sequence."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from stablenets.dynamics import State, Weights
+from stablenets.flow import Tap
+from stablenets.recurrence import Driven, Recurrent
+
+NAMES = {"U": "weight_ih_l0", "W": "weight_hh_l0", "b_U": "bias_ih_l0", "b_W": "bias_hh_l0"}  # ours and torch's, in torch's order
+
+
+@dataclass(frozen=True)
+class Gated(Recurrent):
+    """One layer of a torch module. U (gates·H, d), W (gates·H, H), b_U, b_W (gates·H,)."""
+
+    paper = "baseline"
+    module: ClassVar[type[nn.RNNBase]]
+
+    def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
+        """As torch draws them, from U(-1/sqrt(H), 1/sqrt(H)); the matrices times `gain`."""
+        made = dict(self.module(inputs, width).named_parameters())
+        return {ours: made[theirs].detach() * (1.0 if ours.startswith("b") else gain) for ours, theirs in NAMES.items()}
+
+    def fuses(self, tap: Tap | None) -> bool:
+        return tap is None  # torch shows no state between the first and the last
+
+    @staticmethod
+    def tensors(w: Weights) -> list[Tensor]:
+        return [getattr(w, name) for name in NAMES]
+
+
+@dataclass(frozen=True)
+class LSTM(Gated):
+    """c_t = f c_{t-1} + i g;  h_t = o tanh(c_t), with gates of U u_t + W h_{t-1} + b; the state is (h, c)."""
+
+    parts = 2
+    module = nn.LSTM
+
+    def step(self, state: State, u: Tensor, w: Weights) -> State:
+        return tuple(torch.lstm_cell(u, state, *self.tensors(w)))
+
+    def fused(self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int) -> Driven:
+        outputs, h, c = torch.lstm(u, [part[None] for part in state], self.tensors(w), True, 1, 0.0, True, False, False)
+        return outputs, (h[0], c[0])
+
+
+@dataclass(frozen=True)
+class GRU(Gated):
+    """h_t = (1 - z) n + z h_{t-1}, n = tanh(U u_t + r (W h_{t-1})), biases left out; the state is h."""
+
+    module = nn.GRU
+
+    def step(self, state: State, u: Tensor, w: Weights) -> State:
+        return (torch.gru_cell(u, *state, *self.tensors(w)),)
+
+    def fused(self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int) -> Driven:
+        outputs, h = torch.gru(u, state[0][None], self.tensors(w), True, 1, 0.0, True, False, False)
+        return outputs, (h[0],)

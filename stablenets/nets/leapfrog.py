@@ -1,0 +1,61 @@
+"""Second-order networks by the leapfrog scheme: Haber & Ruthotto 2017, section 4.3, and Chang et al. 2018.
+
+y_{j+1} = 2 y_j - y_{j-1} + h² f(y_j) is kept as position and velocity, v = y_j - y_{j-1}: v += h² f(y), then y += v. These are the same
+numbers with less rounding, and each line is a kick with an exact inverse.
+"""
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stablenets.dynamics import Kick, Kicked, State, Weights
+from stablenets.schema import option
+
+
+@dataclass(frozen=True)
+class Leapfrog(Kicked):
+    """y_{j+1} = 2 y_j - y_{j-1} - h² K_j.T σ(K_j y_j + b_j), Chang et al. 2018.
+
+    `rest` says where the motion starts: y_{-1} = y_0, no velocity (the authors' Meganet and their follow-up, our default), or
+    y_{-1} = 0, a velocity of y_0 / h (a third party's reading of the 2017 paper). The paper's own rule is not known, nor what shifts
+    the features: a bias is our default, `inside=norm` has a batch norm in its place.
+    """
+
+    rest: str = option("still", "y_{-1}: still for y_0, moving for 0", choices=("still", "moving"))
+    inside: str = option("bias", "what shifts the features before σ", choices=("bias", "norm"))
+
+    paper = "chang2018"
+    order = 2
+
+    @property
+    def biases(self) -> tuple[str, ...]:
+        return ("b",) if self.inside == "bias" else ()
+
+    @property
+    def norms(self) -> tuple[str, ...]:
+        return ("N",) if self.inside == "norm" else ()
+
+    def start(self, x: Tensor, w: Weights, h: float) -> State:
+        return x, torch.zeros_like(x) if self.rest == "still" else x
+
+    def force(self, y: Tensor, w: Weights) -> Tensor:
+        return -w.K.T(self.σ(w.K(y, w.b) if self.inside == "bias" else w.N(w.K(y))))
+
+    def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
+        yield 1, lambda y, v: h**2 * self.force(y, w)
+        yield 0, lambda y, v: v
+
+
+@dataclass(frozen=True)
+class LeapfrogInside(Leapfrog):
+    """y_{j+1} = 2 y_j - y_{j-1} + h² σ(-C_j.T C_j y_j + b_j), Haber & Ruthotto 2017: K = -C.T C is negative semidefinite.
+
+    Learned is C, under the name K that all families share. Linear case: stable iff h s_max(C) <= 2.
+    """
+
+    paper = "haber2017"
+
+    def force(self, y: Tensor, w: Weights) -> Tensor:
+        Ay = -w.K.T(w.K(y))
+        return self.σ(w.b + Ay if self.inside == "bias" else w.N(Ay))

@@ -1,0 +1,38 @@
+"""The ResNet of He et al. 2016 for CIFAR: basic blocks with batch norm. Baseline of Chang et al. 2018."""
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from stablenets.dynamics import Dynamics, State, Weights
+from stablenets.nets.boundaries import Halve, Residual
+
+
+@dataclass(frozen=True)
+class ResNetBN(Dynamics):
+    """y_{j+1} = σ(y_j + N2 K2 σ(N1 K1 y_j)); no biases. The σ behind the sum cannot be undone, so neither can the step."""
+
+    paper = "baseline"
+    operators = ("K1", "K2")
+    biases = ()
+    norms = ("N1", "N2")
+    has_strided = True
+
+    def step(self, state: State, w: Weights, h: float) -> State:
+        (y,) = state
+        return (self.σ(y + w.N2(w.K2(self.σ(w.N1(w.K1(y)))))),)
+
+    def strided(self, narrow: int, wide: int, gain: float) -> nn.Module:
+        return StridedBasic(self, narrow, wide, gain)
+
+
+class StridedBasic(nn.Module):
+    """A basic block with stride 2, (B, narrow, H, W) -> (B, wide, H/2, W/2); the shortcut takes every second pixel (option A)."""
+
+    def __init__(self, dynamics: ResNetBN, narrow: int, wide: int, gain: float) -> None:
+        super().__init__()
+        self.σ = dynamics.σ
+        self.residual = Residual(dynamics.σ, narrow, wide, gain, stride=2)
+        self.shortcut = Halve(wide, pool=False)
+
+    def forward(self, y: Tensor) -> Tensor:
+        return self.σ(self.shortcut(y) + self.residual(y))

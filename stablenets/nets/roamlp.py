@@ -1,0 +1,43 @@
+"""The deep network with random orthogonal additive filters: roaMLP, Ceni 2025."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from stablenets import fused
+from stablenets.dynamics import Dynamics, State, Weights
+from stablenets.nets.filters import Filtered
+from stablenets.operators import Operator
+from stablenets.schema import option
+
+if TYPE_CHECKING:
+    from stablenets.flow import Tap
+
+
+@dataclass(frozen=True)
+class RoaMLP(Filtered, Dynamics):
+    """x_{l+1} = α O_l x_l + β σ(W_l x_l + b_l), W learned and O not."""
+
+    shared: bool = option(True, "one O for all layers; for fresh random W the distribution is that of one O a layer, at 1/L of the memory")
+
+    paper = "ceni2025"
+    operators = ("W",)
+    dense_only = True
+    exact = True
+
+    def fixed(self, width: int, depth: int) -> dict[str, Tensor]:
+        return {"O": self.orthogonal(1 if self.shared else depth, width)}
+
+    def step(self, state: State, w: Weights, h: float) -> State:
+        (x,) = state
+        return (self.alpha * (x @ w.O.mT) + self.beta * self.σ(w.W(x, w.b)),)
+
+    def fuses(self, tap: Tap | None) -> bool:
+        return fused.can_watch(tap)
+
+    def fused(self, state: State, tap: Tap | None, first: int, W: Operator, b: Tensor, O: Tensor) -> State:
+        biases = b.expand(-1, W.kernel.shape[-1])
+        x = fused.chain(*state, W.kernel, biases, O, alpha=self.alpha, beta=self.beta, activation=self.activation, tap=tap, first=first)
+        return (x,)

@@ -1,0 +1,61 @@
+"""Recurrent nets of one nonlinear layer: the vanilla RNN, and with a random orthogonal additive filter roaRNN, Ceni 2025."""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stablenets import fused
+from stablenets.dynamics import ACTIVATIONS, State, Weights
+from stablenets.flow import Tap
+from stablenets.nets.filters import Filtered
+from stablenets.recurrence import Driven, Recurrent
+from stablenets.schema import option
+
+
+@dataclass(frozen=True)
+class RNN(Recurrent):
+    """h_t = φ(W h_{t-1} + U u_t + b), h_0 = 0: Elman's net, which vanishes or explodes in time."""
+
+    activation: str = option("tanh", "φ", choices=tuple(ACTIVATIONS))
+
+    paper = "baseline"
+
+    def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
+        """W ~ N(0, gain² / H), U ~ N(0, 1 / d), b = 0: our choice."""
+        return {"W": torch.randn(width, width) * (gain / math.sqrt(width)), "U": torch.randn(width, inputs) / math.sqrt(inputs),
+                "b": torch.zeros(width)}
+
+    def φ(self, state: State, u: Tensor, w: Weights) -> Tensor:
+        return ACTIVATIONS[self.activation](torch.addmm(torch.addmm(w.b, u, w.U.mT), state[0], w.W.mT))
+
+    def step(self, state: State, u: Tensor, w: Weights) -> State:
+        return (self.φ(state, u, w),)
+
+    def fuses(self, tap: Tap | None) -> bool:
+        return fused.can_watch(tap)
+
+    def fused(self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int, **skip: Any) -> Driven:
+        """`skip`: the filter O with its α and β, where there is one."""
+        h = fused.chain(*state, w.W[None], w.b[None], u=u, U=w.U, activation=self.activation, every=every, tap=tap, first=first, **skip)
+        return (h, (h[-1],)) if every else (None, (h,))
+
+
+@dataclass(frozen=True)
+class RoaRNN(Filtered, RNN):
+    """h_t = α O h_{t-1} + β φ(W h_{t-1} + U u_t + b), h_0 = 0, W, U and b learned and O not."""
+
+    paper = "ceni2025"
+
+    def fixed(self, width: int) -> dict[str, Tensor]:
+        return {"O": self.orthogonal(1, width)[0]}
+
+    def step(self, state: State, u: Tensor, w: Weights) -> State:
+        (h,) = state
+        return (self.alpha * (h @ w.O.mT) + self.beta * self.φ(state, u, w),)
+
+    def fused(self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int, **_: Any) -> Driven:
+        return super().fused(state, u, w, every, tap, first, O=w.O.expand(len(u), -1, -1), alpha=self.alpha, beta=self.beta)
