@@ -108,9 +108,9 @@ def known_keys(key: str) -> list[str]:
     """Full keys of the level at which an unknown one stands."""
     from stablenets.config import Config, Net
     from stablenets.data import DATASETS, Common
-    from stablenets.nets import FAMILIES
+    from stablenets.nets import FAMILIES, RECURRENT
     group = key.partition(".")[0] if "." in key else ""
-    parts = {"": (Config,), "net": (Net, *FAMILIES.values()), "dataset": (Common, *DATASETS.values())}
+    parts = {"": (Config,), "net": (Net, *FAMILIES.values(), *RECURRENT.values()), "dataset": (Common, *DATASETS.values())}
     fields = {field.name: field.type for field in dataclasses.fields(Config)}
     if group in parts:
         classes = parts[group]

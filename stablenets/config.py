@@ -13,14 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stablenets.data import DATASETS, Common
+from stablenets.data import DATASETS, Common, Facts
 from stablenets.errors import BadInput
-from stablenets.nets import FAMILIES, Dynamics
-from stablenets.nets.assemble import HEADS, OPENINGS
+from stablenets.nets import FAMILIES, RECURRENT, Dynamics, Recurrent
+from stablenets.nets.assemble import HEADS, LAYOUTS, OPENINGS, share
 from stablenets.operators import OPERATORS
 from stablenets.pairs import check_pairs
 from stablenets.schema import build, join, option, suggest
 
+DEPTH = 64  # where neither depth nor net.blocks is given
 FLOWS = ("store", "checkpoint", "reverse")
 PRECISIONS = ("float32", "float64", "bfloat16")
 MOST = 2**32 - 1  # generators use 32 bits of a seed: a larger one would give the numbers of another under its own hash
@@ -33,6 +34,9 @@ class Net:
     family: str = option(doc="a key of nets.FAMILIES")
     operator: str = option("dense", choices=tuple(OPERATORS))
     widths: list[int] = option([32], "features of each unit", low=1, high=65536)
+    blocks: list[int] | None = option(None, "layers of each unit; null: depth shared out equally", low=1, high=1_000_000)
+    layout: str = option("each-width", "where the first block of a further unit works: at the unit's width, still at the width and "
+                         "resolution of the unit before, or from one to the other with stride 2", choices=LAYOUTS)
     opening: str = option("linear", choices=tuple(kind for kinds in OPENINGS.values() for kind in kinds))
     head: str = option("linear", choices=tuple(kind for kinds in HEADS.values() for kind in kinds))
     T: float = option(1.0, "final time, where neither h nor T is given", above=0.0)
@@ -87,7 +91,7 @@ class Config:
     dataset: dict = option(doc="a group of keys")
     net: dict = option(doc="a group of keys")
     optim: Optim = option(Optim())
-    depth: int = option(64, "layers of all units together", low=1, high=1_000_000)
+    depth: int | None = option(None, "layers of all units together; null: those of net.blocks", low=1, high=1_000_000)
     width: int | None = option(None, low=1, high=65536)
     h: float | None = option(None, above=0.0)
     T: float | None = option(None, above=0.0)
@@ -105,6 +109,7 @@ class Config:
     threads: int = option(1, low=1, high=1024)
     data_root: str | None = option(None)
     download: bool = option(False)
+    tolerance: float = option(0.01, "flow=reverse only: largest relative error of a reconstructed first state", above=0.0)
     runs: str = option("runs")
     force: bool = option(False)
     checkpoint_seconds: float = option(30.0, low=0.0)
@@ -112,7 +117,7 @@ class Config:
     wandb: Wandb = option(Wandb())
 
 
-MANNER = ("profile", "device", "threads", "data_root", "download", "runs", "force", "checkpoint_seconds", "progress", "wandb")
+MANNER = ("profile", "device", "threads", "data_root", "download", "tolerance", "runs", "force", "checkpoint_seconds", "progress", "wandb")
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ class Resolved:
     common: Common  # what every dataset has
     dataset: Any  # the dataset's own options: an instance of DATASETS[dataset_name]
     net: Net
-    dynamics: Dynamics
+    dynamics: Dynamics | Recurrent
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -153,9 +158,13 @@ def resolve(values: Mapping[str, Any]) -> Resolved:
     config = build(Config, values)
     dataset_name, dataset_values = choose("dataset", "name", config.dataset, DATASETS)
     common, dataset = build_flat((Common, DATASETS[dataset_name]), dataset_values, "dataset")
-    family, net_values = choose("net", "family", config.net, FAMILIES)
-    net, dynamics = build_flat((Net, FAMILIES[family]), net_values | {"family": family}, "net")
+    family, net_values = choose("net", "family", config.net, FAMILIES | RECURRENT)
+    net, dynamics = build_flat((Net, (FAMILIES | RECURRENT)[family]), net_values | {"family": family}, "net")
     net = dataclasses.replace(net, widths=widths(net, config.width))
+    if family in RECURRENT and dataset.facts.kind == "sequence":
+        config = dataclasses.replace(config, depth=steps(config.depth, family, dataset_name, dataset.facts))
+    net = dataclasses.replace(net, blocks=blocks(net, config.depth))
+    config = dataclasses.replace(config, depth=sum(net.blocks))
     h, T = step_and_time(config, net, dynamics)
     seeds = dataclasses.replace(
         config.seeds,
@@ -194,7 +203,27 @@ def widths(net: Net, width: int | None) -> list[int]:
     return [width]
 
 
-def step_and_time(config: Config, net: Net, dynamics: Dynamics) -> tuple[float, float]:
+def blocks(net: Net, depth: int | None) -> list[int]:
+    """The layers of each unit, from depth or net.blocks, whichever was given."""
+    if net.blocks is None:
+        return share(DEPTH if depth is None else depth, len(net.widths))
+    if len(net.blocks) != len(net.widths):
+        raise BadInput(f"net.blocks={net.blocks}: {len(net.widths)} units in net.widths={net.widths}; give one number for each")
+    if depth not in (None, sum(net.blocks)):
+        raise BadInput(f"depth={depth}: net.blocks={net.blocks} has {sum(net.blocks)} layers; leave depth out, or set net.blocks=null "
+                       "to share depth out over the units")
+    return net.blocks
+
+
+def steps(depth: int | None, family: str, dataset: str, facts: Facts) -> int:
+    """The depth of a recurrent net: the time steps of its sequences."""
+    if depth not in (None, facts.shape[0]):
+        raise BadInput(f"depth={depth}: the depth of net.family={family} is the {facts.shape[0]} steps of dataset.name={dataset}; "
+                       "leave depth out")
+    return facts.shape[0]
+
+
+def step_and_time(config: Config, net: Net, dynamics: Dynamics | Recurrent) -> tuple[float, float]:
     """h and T = h * depth, from whichever was given."""
     given = {key: value for key, value in (("h", config.h), ("T", config.T)) if value is not None}
     if len(given) == 2:

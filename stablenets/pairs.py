@@ -9,19 +9,23 @@ from typing import TYPE_CHECKING
 
 from stablenets import data
 from stablenets.errors import BadInput
-from stablenets.nets.assemble import HEADS, OPENINGS
+from stablenets.nets.assemble import HEADS, OPENINGS, PLACES, layers_at_widths
+from stablenets.recurrence import Recurrent
 
 if TYPE_CHECKING:
     from stablenets.config import Resolved
 
 
 def check_pairs(run: Resolved) -> None:
-    for rule in (net_parts, net_on_data, net_sizes, flow_on_family, optimiser, seeds_and_probes):
+    for rule in (net_parts, net_on_data, net_sizes, layout, flow_on_family, optimiser, seeds_and_probes):
         rule(run)
     data.check(run.dataset, run.common)
 
 
 def net_parts(run: Resolved) -> None:
+    if run.net.operator != "dense" and run.dynamics.dense_only:
+        raise BadInput(f"net.operator={run.net.operator}: net.family={run.net.family} has no convolutional form; use net.operator=dense "
+                       "with net.opening=linear net.head=linear")
     for key, kinds in (("opening", OPENINGS), ("head", HEADS)):
         value = getattr(run.net, key)
         if value not in kinds[run.net.operator]:
@@ -32,7 +36,14 @@ def net_parts(run: Resolved) -> None:
 
 def net_on_data(run: Resolved) -> None:
     facts, net = run.dataset.facts, run.net
-    if facts.kind == "sequence":
+    recurrent = isinstance(run.dynamics, Recurrent)
+    if recurrent and facts.kind != "sequence":
+        raise BadInput(f"net.family={net.family}: reads sequences, and dataset.name={run.dataset_name} is {facts.kind} data; use a "
+                       "sequence (dataset=psdigits, adding, ...) or another family")
+    if recurrent and (net.opening, net.head) != ("linear", "linear"):
+        raise BadInput(f"net.opening={net.opening} net.head={net.head}: net.family={net.family} reads its inputs and is read by linear "
+                       "maps; use net.opening=linear net.head=linear")
+    if facts.kind == "sequence" and not recurrent:
         raise BadInput(f"dataset.name={run.dataset_name}: a sequence needs a recurrent family; "
                        f"net.family={net.family} takes planar points and images")
     if net.operator == "conv" and facts.kind != "image":
@@ -42,21 +53,36 @@ def net_on_data(run: Resolved) -> None:
 
 def net_sizes(run: Resolved) -> None:
     net, depth, shape = run.net, run.config.depth, run.dataset.facts.shape
-    if run.dynamics.split and (odd := [width for width in net.widths if width % 2]):
-        raise BadInput(f"width={odd[0]}: net.family={net.family} splits the state in two halves; use an even width")
+    run.dynamics.at_depth(depth)  # says itself what cannot be
+    for width in net.widths:
+        if why := run.dynamics.refuses(width):
+            raise BadInput(f"width={width}: net.family={net.family} {why}")
     if depth < len(net.widths):
         raise BadInput(f"depth={depth}: fewer layers than the {len(net.widths)} units of net.widths={net.widths}; "
                        f"use depth>={len(net.widths)}")
     if net.widths != sorted(net.widths):
         raise BadInput(f"net.widths={net.widths}: channels are added by zero-padding and cannot shrink; "
                        "give the widths in rising order")
-    size = math.prod(shape) if net.opening == "pad" else shape[0]
-    if net.opening.startswith("pad") and net.widths[0] < size:
+    size = shape[0] if net.operator == "conv" else math.prod(shape)
+    if net.opening in PLACES and size != 2:
+        raise BadInput(f"net.opening={net.opening}: places two inputs and dataset.name={run.dataset_name} has {math.prod(shape)}; "
+                       "use net.opening=pad or net.opening=linear")
+    if (net.opening.startswith("pad") or net.opening in PLACES) and net.widths[0] < size:
         raise BadInput(f"width={net.widths[0]}: net.opening={net.opening} cannot hold the {size} inputs of "
                        f"dataset.name={run.dataset_name}; use width>={size} or a learned opening")
     if net.operator == "conv" and min(shape[1:]) < 2 ** (len(net.widths) - 1):
         raise BadInput(f"net.widths={net.widths}: {len(net.widths)} units halve the {shape[1]}x{shape[2]} images of "
                        f"dataset.name={run.dataset_name} away; use at most {int(math.log2(min(shape[1:]))) + 1} units")
+
+
+def layout(run: Resolved) -> None:
+    net = run.net
+    if net.layout == "strided-first" and not run.dynamics.has_strided:
+        raise BadInput(f"net.layout=strided-first: net.family={net.family} has no strided block; "
+                       "use net.layout=each-width or net.layout=old-width-first")
+    if short := [unit for unit, count in enumerate(layers_at_widths(net.blocks, net.layout), 1) if count < 1]:
+        raise BadInput(f"net.blocks={net.blocks}: with net.layout={net.layout} the first block of unit {short[0]} comes before its width "
+                       f"is reached, and there is no other; give it 2, or use depth>={2 * len(net.blocks)}")
 
 
 def flow_on_family(run: Resolved) -> None:

@@ -22,8 +22,8 @@ import torch
 
 from stablenets import data
 from stablenets.config import MANNER, Resolved
-from stablenets.errors import EXIT_FAILED, BadInput
-from stablenets.nets import Network
+from stablenets.errors import EXIT_FAILED, BadInput, Irreversible
+from stablenets.nets import Network, Recurrent, SequenceNetwork
 from stablenets.runs import checkpoint, files, provenance
 from stablenets.runs.folder import FINISHED, RunFolder
 from stablenets.runs.lock import Lock, held
@@ -76,6 +76,8 @@ def train(run: Resolved) -> Outcome:
                           f"{GOES_ON[config.force]} from the last checkpoint")
         except (BadInput, KeyboardInterrupt):
             raise
+        except Irreversible as error:
+            return broken(folder, str(error))
         except Exception as error:
             reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
             return broken(folder, f"{reason}; the traceback is in {folder.path / 'log.txt'}", reason)
@@ -118,10 +120,7 @@ def make(run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, de
     folder.set_status("running")
 
     torch.manual_seed(config.seeds.init)
-    net = Network(run.dynamics, shape=dataset.facts.shape, outputs=dataset.facts.outputs, widths=run.net.widths, depth=config.depth,
-                  h=config.h, operator=run.net.operator, opening_kind=run.net.opening, head_kind=run.net.head, mode=config.flow,
-                  gain=run.net.gain)
-    net = net.to(device, torch.float64 if config.precision == "float64" else torch.float32)
+    net = network(run, dataset.facts).to(device, torch.float64 if config.precision == "float64" else torch.float32)
 
     def save(state: dict[str, Any]) -> None:
         checkpoint.save(folder.path, state)
@@ -169,6 +168,17 @@ def make(run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, de
     record()
     folder.set_status(status, summary=loop.summary(), rows=len(loop.rows), wall_s=sum(entry["wall_s"] for entry in [*history, session]))
     return Outcome(folder.path, status, f"{folder.path}: {status}", loop.summary())
+
+
+def network(run: Resolved, facts: data.Facts) -> Network | SequenceNetwork:
+    """The network that a run describes, as it is drawn from torch's global generator."""
+    net, config = run.net, run.config
+    if isinstance(run.dynamics, Recurrent):
+        return SequenceNetwork(run.dynamics, shape=facts.shape, outputs=facts.outputs, width=net.widths[0], every=facts.task == "label",
+                               mode=config.flow, gain=net.gain)
+    return Network(run.dynamics, shape=facts.shape, outputs=facts.outputs, widths=net.widths, depth=config.depth, h=config.h,
+                   operator=net.operator, opening_kind=net.opening, head_kind=net.head, mode=config.flow, gain=net.gain,
+                   layout=net.layout, blocks=net.blocks)
 
 
 def broken(folder: RunFolder, line: str, reason: str = "") -> Outcome:

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from stablenets.config import Resolved
 from stablenets.data import Dataset
-from stablenets.nets import Network
+from stablenets.errors import Irreversible
+from stablenets.nets import Network, SequenceNetwork
 from stablenets.runs.files import strict
 from stablenets.training.losses import HIGHER_IS_BETTER, LOSSES, SCORES
 from stablenets.training.optim import optimiser, rate
@@ -30,7 +31,7 @@ from stablenets.training.signals import Stop
 class Loop:
     """Trains `net` on `data` as `run` says. `save` is called with the whole state when a checkpoint is due."""
 
-    def __init__(self, run: Resolved, data: Dataset, net: Network, device: torch.device, progress: Progress,
+    def __init__(self, run: Resolved, data: Dataset, net: Network | SequenceNetwork, device: torch.device, progress: Progress,
                  save: Callable[[dict[str, Any]], None], on_epoch: Callable[[dict[str, Any]], None]) -> None:
         self.config, self.data, self.net, self.device = run.config, data, net, device
         self.progress, self.save, self.on_epoch = progress, save, on_epoch
@@ -44,6 +45,7 @@ class Loop:
         self.steps = self.steps_an_epoch * run.config.epochs
         self.step = self.epoch = self.within = 0  # steps done, epochs done, steps done within the epoch
         self.sums = {"examples": 0, "loss": 0.0, "score": 0.0}  # of the epoch so far
+        self.reconstruction_error = 0.0  # the largest of the epoch so far, under flow=reverse
         self.rows: list[str] = []
         self.divergence: dict[str, float] | None = None
         self.saved = time.monotonic()
@@ -77,9 +79,13 @@ class Loop:
         total.backward()
         norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in self.net.parameters() if parameter.grad is not None])
         score = self.score(outputs.detach(), y)
-        loss_value, norm_value, score_value = torch.stack([loss.detach().double(), norm.double(), score.double()]).tolist()
+        errors = [unit.reconstruction_error.double() for unit in self.net.units if unit.reconstruction_error is not None]
+        values = torch.stack([loss.detach().double(), norm.double(), score.double(), *errors])
+        loss_value, norm_value, score_value, *errors = values.tolist()
         if probe is not None:
             self.recorder.gradients(self.step, loss_value, probe)
+        if math.isfinite(loss_value):  # where it is not, the net has diverged, and no state is left to reconstruct
+            self.guard(errors)
         if not (math.isfinite(loss_value) and math.isfinite(norm_value)):
             self.divergence = {"step": self.step, "epoch": self.epoch, "loss": loss_value, "gradient_norm": norm_value}
             return False
@@ -93,6 +99,14 @@ class Loop:
         self.within += 1
         self.progress.update(self.step, lambda: self.facts(loss_value))
         return True
+
+    def guard(self, errors: list[float]) -> None:
+        """Gradients from states that are not those of the forward are wrong: stop. An error that is not a number is too large too."""
+        for unit, error in enumerate(errors, 1):
+            if not error <= self.config.tolerance:
+                raise Irreversible(f"step {self.step}: flow=reverse reconstructs the first state of unit {unit} with a relative error of "
+                                   f"{error:.1e}, above tolerance={self.config.tolerance:g}; lower h or use flow=checkpoint")
+        self.reconstruction_error = max(self.reconstruction_error, *errors, 0.0)
 
     def predict(self, x: Tensor, y: Tensor, tap: Callable | None = None) -> tuple[Tensor, Tensor]:
         """Outputs and loss of a batch, under the run's precision. A tap sees every layer, so that step goes uncompiled."""
@@ -108,6 +122,9 @@ class Loop:
                "train_loss": self.sums["loss"] / seen, f"train_{self.score_name}": self.sums["score"] / seen}
         for split in ("validation", "test"):
             row |= {f"{split}_{name}": value for name, value in self.evaluate(getattr(self.data, split)).items()}
+        if self.config.flow == "reverse":
+            row["reconstruction_error"] = self.reconstruction_error
+            self.reconstruction_error = 0.0
         self.rows.append(json.dumps(strict(row), allow_nan=False))
         self.epoch += 1
         self.within = 0
@@ -173,7 +190,7 @@ class Loop:
             generators["cuda"] = torch.cuda.get_rng_state(self.device)
         return {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict(), "generators": generators,
                 "recorder": self.recorder.state(), "step": self.step, "epoch": self.epoch, "within": self.within,
-                "sums": self.sums, "rows": self.rows, "divergence": self.divergence}
+                "sums": self.sums, "rows": self.rows, "divergence": self.divergence, "reconstruction_error": self.reconstruction_error}
 
     def load(self, state: dict[str, Any]) -> None:
         self.net.load_state_dict(state["net"])
@@ -182,5 +199,5 @@ class Loop:
         if self.device.type == "cuda" and "cuda" in state["generators"]:
             torch.cuda.set_rng_state(state["generators"]["cuda"], self.device)
         self.recorder.load(state["recorder"])
-        for name in ("step", "epoch", "within", "sums", "rows", "divergence"):
+        for name in ("step", "epoch", "within", "sums", "rows", "divergence", "reconstruction_error"):
             setattr(self, name, state[name])

@@ -5,27 +5,28 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from stablenets.config import Optim
 
 
 def optimiser(net: nn.Module, config: Optim) -> torch.optim.Optimizer:
-    """Weight decay is for kernels and matrices; biases are left alone. Kernels of a flow are (L, n, n) or larger, its biases (L, .)."""
-    def is_bias(name: str) -> bool:
-        return name.rsplit(".", 1)[-1].startswith("b")
+    """Weight decay is for kernels and matrices; biases and batch norms are left alone: b.., beta_.. and gamma_.. of a flow, which are
+    (L, .) where its kernels are (L, n, n) or larger, and of torch's layers what is called bias or has one dimension."""
+    def is_free(name: str, parameter: Tensor) -> bool:
+        return name.rsplit(".", 1)[-1].startswith(("b", "gamma_")) or parameter.dim() == 1
     named = list(net.named_parameters())
     groups = [
-        {"params": [parameter for name, parameter in named if not is_bias(name)], "weight_decay": config.weight_decay},
-        {"params": [parameter for name, parameter in named if is_bias(name)], "weight_decay": 0.0},
+        {"params": [parameter for name, parameter in named if not is_free(name, parameter)], "weight_decay": config.weight_decay},
+        {"params": [parameter for name, parameter in named if is_free(name, parameter)], "weight_decay": 0.0},
     ]
     return OPTIMISERS[config.name](groups, config)
 
 
 OPTIMISERS: dict[str, Callable[[list[dict], Optim], torch.optim.Optimizer]] = {
     "sgd": lambda groups, config: torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum),
-    "adam": lambda groups, config: torch.optim.Adam(groups, lr=config.lr),
-    "adamw": lambda groups, config: torch.optim.AdamW(groups, lr=config.lr),
+    "adam": lambda groups, config: torch.optim.Adam(groups, lr=config.lr, fused=True),
+    "adamw": lambda groups, config: torch.optim.AdamW(groups, lr=config.lr, fused=True),
 }
 
 

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from stablenets.config import Probe
-from stablenets.nets import Network
-from stablenets.probes import StateGradients, log_spaced, singular_values, weight_gradients
+from stablenets.nets import Network, SequenceNetwork
+from stablenets.probes import FULL_UP_TO, StateGradients, log_spaced, singular_values, weight_gradients
 
 
 class Recorder:
-    def __init__(self, config: Probe, net: Network) -> None:
+    def __init__(self, config: Probe, net: Network | SequenceNetwork) -> None:
         self.config, self.net = config, net
         self.depths = log_spaced(net.depth, config.depths)
         self.steps: list[int] = []
@@ -41,19 +41,18 @@ class Recorder:
         self.weight_gradients.append(weight_gradients(self.net.units, self.depths))
 
     def spectrum(self, epoch: int, examples: Tensor) -> None:
-        """Singular values of d(last state)/d(first state) in float64, on a copy that stores its activations.
-
-        Those that pooling makes 0 are left out.
+        """Singular values of d(last state)/d(first state) in float64, on a copy that stores its activations and evaluates: batch norms
+        with their running statistics, which keep the examples apart. Those that pooling makes 0 are left out.
         """
         if not self.config.samples or epoch in self.spectrum_epochs:
             return
-        net = copy.deepcopy(self.net).double().requires_grad_(False)
+        net = copy.deepcopy(self.net).double().requires_grad_(False).eval()
         for unit in net.units:
-            unit.mode = "store"
+            unit.mode = "store" if net.rank <= FULL_UP_TO else "plain"  # Lanczos differentiates twice
         with torch.no_grad():
-            starts = net.opening(examples[:self.config.samples].double())
+            passages = net.passages(examples[:self.config.samples].double())
         self.spectrum_epochs.append(epoch)
-        spectra = [singular_values(net.features, y, net.rank) for y in starts]
+        spectra = [singular_values(through, start, net.rank) for through, start in passages]
         self.singular_values.append(torch.stack([thinned(values, self.config.values) for values in spectra]).cpu())
 
     def due(self, epoch: int) -> bool:
