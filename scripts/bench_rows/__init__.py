@@ -1,5 +1,7 @@
 """The rows of the benchmark table, in order."""
 from bench_rows.data import cifar_crop_flip, psmnist_batches
+from bench_rows.recurrent import roamlp_over_depth, roarnn_beside_lstm, roarnn_long, roarnn_over_time
+from bench_rows.reverse import reversed_step
 from bench_rows.training import deep_step, gradient_probe
 
 ROWS = [
@@ -7,4 +9,9 @@ ROWS = [
     cifar_crop_flip,
     deep_step,
     gradient_probe,
+    reversed_step,
+    roarnn_over_time,
+    roarnn_beside_lstm,
+    roarnn_long,
+    roamlp_over_depth,
 ]

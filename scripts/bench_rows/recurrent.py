@@ -1,0 +1,95 @@
+"""roaRNN over time and roaMLP over depth: the fused chain beside a loop of autograd operations, torch's LSTM, and the bare products."""
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import nn
+
+from bench_rows.row import Row
+from bench_rows.training import train_step
+from stablenets.nets import Flow, Recurrence, RoaMLP, RoaRNN
+
+STEPS, BATCH, WIDTH = 784, 128, 256
+LAYERS, NARROW = 5000, 64
+LONG = {"steps": 10_000, "batch": 32, "width": 128}
+
+
+def roarnn_over_time() -> Row:
+    x = torch.rand(BATCH, STEPS, 1)
+    return Row(
+        f"roaRNN, {STEPS} steps", gradient(Recurrence(RoaRNN(beta=5.0), 1, WIDTH, STEPS), x),
+        gradient(Recurrence(RoaRNN(beta=5.0), 1, WIDTH, STEPS, mode="plain"), x), products(STEPS, BATCH, WIDTH), 1, "sequences of a batch",
+        f"forward and backward, width {WIDTH}, batch {BATCH}; plain: an autograd loop over unbound inputs; ceiling: the bare products, "
+        "two a step forward, two backward, one for the weight gradient",
+    )
+
+
+def roarnn_beside_lstm() -> Row:
+    x = torch.rand(BATCH, STEPS, 1)
+    lstm = nn.LSTM(1, WIDTH, batch_first=True)
+
+    def plain() -> None:
+        lstm.zero_grad()
+        lstm(x)[0].square().mean().backward()
+    row, ours = roarnn_over_time(), Recurrence(RoaRNN(beta=5.0), 1, WIDTH, STEPS)
+    return replace(row, name=f"roaRNN beside LSTM, {STEPS} steps", ours=gradient(partial(ours, every=True), x, ours), plain=plain,
+                   note="as above, but the loss reads every output: from the last alone the gradient of an LSTM fades to denormal numbers, "
+                        f"which take ten times as long; plain: nn.LSTM of the same width, {count(lstm):,} parameters for {count(ours):,}")
+
+
+def roarnn_long() -> Row:
+    steps, batch, width = LONG.values()
+    x = torch.rand(batch, steps, 1)
+    return Row(
+        f"training step of roaRNN, {steps:,} steps",
+        train_step(Recurrence(RoaRNN(), 1, width, steps, mode="checkpoint"), x),
+        train_step(Recurrence(RoaRNN(), 1, width, steps, mode="plain"), x), products(steps, batch, width), 1, "steps",
+        f"forward, backward, Adam; width {width}, batch {batch}; ours keeps 100 states (flow=checkpoint), the forward is run twice; "
+        "plain: an autograd loop that keeps all",
+    )
+
+
+class Layer(nn.Module):
+    """One layer of roaMLP as a module of its own; the filter is shared."""
+
+    def __init__(self, O: torch.Tensor) -> None:
+        super().__init__()
+        self.W = nn.Linear(NARROW, NARROW)
+        self.O = O
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (1 - 1 / LAYERS) * (x @ self.O.T) + 1 / LAYERS * torch.tanh(self.W(x))
+
+
+def roamlp_over_depth() -> Row:
+    x = torch.randn(BATCH, NARROW)
+    flow = Flow(RoaMLP(), NARROW, LAYERS)
+    return Row(
+        f"training step of roaMLP, {LAYERS:,} layers", train_step(flow, x),
+        train_step(nn.Sequential(*(Layer(flow.O[0]) for _ in range(LAYERS))), x), products(LAYERS, BATCH, NARROW), 1, "steps",
+        f"forward, backward, Adam; width {NARROW}, batch {BATCH}; plain: a module a layer; ceiling: the bare products",
+    )
+
+
+def count(net: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+def gradient(forward: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, net: nn.Module | None = None) -> Callable[[], None]:
+    def work() -> None:
+        (net or forward).zero_grad()
+        forward(x).square().mean().backward()
+    return work
+
+
+def products(steps: int, batch: int, width: int) -> Callable[[], None]:
+    """What a step of O h and W h cannot do without, each operand in the cache."""
+    h, W, out, square = torch.rand(batch, width), torch.rand(width, width), torch.empty(batch, width), torch.empty(width, width)
+
+    def work() -> None:
+        for _ in range(steps):
+            for matrix in (W.mT, W.mT, W, W):
+                torch.mm(h, matrix, out=out)
+            torch.mm(h.mT, h, out=square)
+    return work
