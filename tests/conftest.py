@@ -19,6 +19,9 @@ CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 SMALL = ("dataset=ellipses", "profile=smoke", "epochs=2", "batch=16", "depth=4", "wandb.mode=disabled", "progress=none", "device=cpu")
 
 
+NARROW = {"distributed": {"nodes": 1}}  # options with which a family goes with the narrow nets of the tests
+
+
 @dataclass(frozen=True)
 class Finished:
     """How a command ended."""

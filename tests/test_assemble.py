@@ -3,6 +3,7 @@ import math
 
 import pytest
 import torch
+from conftest import NARROW
 
 from stablenets.nets import FAMILIES, Antisymmetric, Flow, Network, ResNet
 from stablenets.nets.assemble import HEADS, OPENINGS, Pad, halve, head, opening, share
@@ -18,13 +19,13 @@ def seeded():
 
 
 def dense(shape=POINT, family="resnet", width=6, opening_kind="linear", **more) -> Network:
-    return Network(FAMILIES[family](), shape=shape, outputs=3, widths=[width], h=0.1, operator="dense", opening_kind=opening_kind,
-                   head_kind="linear", **{"depth": 4} | more)
+    return Network(FAMILIES[family](**NARROW.get(family, {})), shape=shape, outputs=3, widths=[width], h=0.1, operator="dense",
+                   opening_kind=opening_kind, head_kind="linear", **{"depth": 4} | more)
 
 
 def conv(family="resnet", widths=(4, 8), opening_kind="conv", head_kind="mean", **more) -> Network:
-    return Network(FAMILIES[family](), shape=DIGITS, outputs=10, widths=list(widths), h=0.1, operator="conv", opening_kind=opening_kind,
-                   head_kind=head_kind, **{"depth": 5} | more)
+    return Network(FAMILIES[family](**NARROW.get(family, {})), shape=DIGITS, outputs=10, widths=list(widths), h=0.1, operator="conv",
+                   opening_kind=opening_kind, head_kind=head_kind, **{"depth": 5} | more)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -33,6 +34,8 @@ def test_every_family_takes_points_flat_images_and_images(family, mode):
     points, flat, images = torch.randn(7, *POINT), torch.randn(7, *DIGITS), torch.randn(7, *DIGITS)
     assert dense(family=family, mode=mode)(points).shape == (7, 3)
     assert dense(DIGITS, family=family, mode=mode)(flat).shape == (7, 3)
+    if FAMILIES[family].dense_only:
+        return
     net = conv(family=family, mode=mode)
     net(images).sum().backward()
     assert net(images).shape == (7, 10)

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from conftest import NARROW
 
 from stablenets.config import Optim
 from stablenets.nets import FAMILIES, Network
@@ -22,8 +23,8 @@ def falls(values: list[float]) -> bool:
 def network(family: str = "resnet", operator: str = "dense") -> Network:
     torch.manual_seed(0)
     dense = operator == "dense"
-    return Network(FAMILIES[family](), shape=(1, 8, 8), outputs=3, widths=[4] if dense else [4, 6], depth=4, h=0.1, operator=operator,
-                   opening_kind="linear" if dense else "conv", head_kind="linear" if dense else "mean")
+    return Network(FAMILIES[family](**NARROW.get(family, {})), shape=(1, 8, 8), outputs=3, widths=[4] if dense else [4, 6],
+                   depth=4, h=0.1, operator=operator, opening_kind="linear" if dense else "conv", head_kind="linear" if dense else "mean")
 
 
 def test_constant_schedule():
@@ -61,8 +62,8 @@ def test_rate_depends_on_the_share_of_the_run_alone(schedule):
     assert math.isfinite(rate(config, 0, 0))  # a run of no steps
 
 
-@pytest.mark.parametrize("operator", ["dense", "conv"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("family", "operator"), [(name, operator) for name, family in FAMILIES.items()
+                                                  for operator in ("dense", "conv") if operator == "dense" or not family.dense_only])
 def test_every_parameter_stands_once_and_biases_do_not_decay(family, operator):
     net = network(family, operator)
     decaying, free = optimiser(net, Optim(name="sgd", weight_decay=0.1)).param_groups
@@ -70,7 +71,8 @@ def test_every_parameter_stands_once_and_biases_do_not_decay(family, operator):
     ids = [id(parameter) for group in (decaying, free) for parameter in group["params"]]
     assert sorted(ids) == sorted(id(parameter) for parameter in net.parameters())
     names = {id(parameter): name for name, parameter in net.named_parameters()}
-    expected = {f"units.{index}.{name}" for index, unit in enumerate(net.units) for name in unit.dynamics.biases}
+    expected = {f"units.{index}.{name}" for index, unit in enumerate(net.units) for name in (
+        *unit.dynamics.biases, *(f"{part}_{norm}" for norm in unit.dynamics.norms for part in ("gamma", "beta")))}
     expected |= {name for name in names.values() if name.endswith(".bias")}
     assert {names[id(parameter)] for parameter in free["params"]} == expected
 

@@ -21,7 +21,8 @@ SAME = {
     "a default said aloud": ([], ["flow=store", "precision=float32", "seed=0"]),
 }
 MANNER = ("progress=lines", "wandb.mode=offline", "wandb.project=other", "wandb.group=g", "wandb.tags=[a,b]", "device=auto", "threads=2",
-          "runs=elsewhere", "data_root=elsewhere", "download=true", "force=true", "checkpoint_seconds=1")
+          "runs=elsewhere", "data_root=elsewhere", "download=true", "force=true", "checkpoint_seconds=1",
+          "tolerance=0.5")
 NUMBERS = ("depth=5", "width=9", "T=4", "seed=1", "seeds.split=1", "seeds.permutation=1", "seeds.init=1", "seeds.order=1", "epochs=3",
            "batch=17", "flow=checkpoint", "precision=float64", "compile=true", "deterministic=false", "net=resnet", "net.gamma=0.1",
            "net.gain=0.5", "net.activation=relu", "net.bias=scalar", "net.opening=pad", "optim=sgd", "optim.lr=0.1", "optim.clip=1",

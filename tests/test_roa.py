@@ -1,0 +1,328 @@
+"""roaMLP and its filters against the sheet of Ceni 2025: the update, bounds B1 to B6 and the infinite-depth limits, in float64."""
+import math
+
+import pytest
+import torch
+
+from stablenets import fused
+from stablenets.errors import BadInput
+from stablenets.flow import Flow
+from stablenets.nets import Recurrence, RoaMLP, RoaRNN
+from stablenets.nets.filters import FILTERS
+from stablenets.probes import StateGradients, full_jacobian
+
+WIDTH, BATCH = 16, 3
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def deep(depth: int, width: int = WIDTH, **options) -> Flow:
+    """A roaMLP with random biases of a tenth, as in section 2d of the sheet."""
+    net = Flow(RoaMLP(**options), width, depth)
+    torch.nn.init.normal_(net.b, std=0.1)
+    return net
+
+
+def states(net: Flow, x: torch.Tensor) -> list[torch.Tensor]:
+    seen = []
+    with torch.no_grad():
+        net(x, lambda _, state: seen.append(state[0]))
+    return seen
+
+
+def slopes(net: Flow, xs: list[torch.Tensor]) -> list[torch.Tensor]:
+    """diag φ' of each layer for one example: (n,)."""
+    z = [torch.addmm(b, x, W.mT)[0] for W, b, x in zip(net.W.detach(), net.b.detach(), xs, strict=False)]
+    return [1 - value.tanh() ** 2 if net.dynamics.activation == "tanh" else (value > 0).double() for value in z]
+
+
+def strengths(net: Flow, xs: list[torch.Tensor]) -> torch.Tensor:
+    """s_l = ‖D_l W_l‖₂."""
+    return torch.stack([torch.linalg.matrix_norm(D[:, None] * W, 2) for D, W in zip(slopes(net, xs), net.W.detach(), strict=True)])
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_filters_are_orthogonal_and_fixed_by_the_seed(name):
+    Q = FILTERS[name](4, 6)
+    torch.manual_seed(0)
+    assert torch.equal(FILTERS[name](4, 6), Q)
+    if name == "none":
+        assert not Q.any()
+    else:
+        assert torch.allclose(Q.mT @ Q, torch.eye(6).expand(4, 6, 6), atol=1e-14)
+
+
+def test_the_cyclic_filter_moves_each_feature_on_by_one():
+    x = torch.arange(5.0)
+    assert torch.equal(FILTERS["cyclic"](1, 5)[0] @ x, x.roll(1))
+
+
+def test_haar_has_the_sign_fix_that_the_authors_later_code_has_not():
+    """Under Haar's measure the trace has mean 0 and variance 1; without the fix the sign of R, and so of Q's diagonal, is LAPACK's."""
+    traces = {name: FILTERS[name](4000, 5).diagonal(dim1=-2, dim2=-1).sum(-1) for name in ("haar", "uniform-qr")}
+    assert abs(traces["haar"].mean()) < 4 / math.sqrt(4000)
+    assert traces["haar"].var().item() == pytest.approx(1, abs=0.15)
+    assert abs(traces["uniform-qr"].mean()) > 0.5
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_the_update(shared):
+    net, x = deep(7, shared=shared, alpha=0.9, beta=0.3, scaling="fixed"), torch.randn(BATCH, WIDTH)
+    expected = x
+    for layer in range(7):
+        O = net.O[0 if shared else layer]
+        expected = 0.9 * expected @ O.T + 0.3 * torch.tanh(expected @ net.W[layer].T + net.b[layer])
+    assert net.O.shape == (1 if shared else 7, WIDTH, WIDTH)
+    assert torch.allclose(net(x), expected, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(("options", "alpha", "beta"), [
+    ({}, 1 - 1 / 50, 1 / 50), ({"beta": 2.0}, 1 - 2 / 50, 2 / 50), ({"alpha": 1.0}, 1.0, 1 / 50),
+    ({"alpha": 0.98, "beta": 3.0}, 0.98, 3 / 50),
+    ({"scaling": "fixed", "beta": 0.1}, 0.9, 0.1), ({"scaling": "fixed", "alpha": 0.999, "beta": 0.05}, 0.999, 0.05),
+])
+def test_alpha_and_beta(options, alpha, beta):
+    for at in (Flow(RoaMLP(**options), 2, 50).dynamics, Recurrence(RoaRNN(**options), 1, 2, 50).dynamics):
+        assert (at.alpha, at.beta) == (alpha, beta)
+
+
+def test_no_convex_combination_beyond_one():
+    with pytest.raises(BadInput, match=r"^net\.beta=5\.0: no convex combination at depth=4 "):
+        Flow(RoaMLP(beta=5.0), 2, 4)
+    Flow(RoaMLP(beta=5.0, alpha=1.0), 2, 4)
+
+
+def test_the_filter_is_no_parameter_and_stays_as_it_is():
+    net = deep(5)
+    before = net.O.clone()
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.1)
+    net(torch.randn(BATCH, WIDTH)).square().sum().backward()
+    optimiser.step()
+    assert {name for name, _ in net.named_parameters()} == {"W", "b"}
+    assert torch.equal(net.O, before)
+    assert "O" in net.state_dict()  # the net cannot be had again without it
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("options", [{}, {"alpha": 1.0}, {"scaling": "fixed", "beta": 0.05}, {"shared": False}])
+def test_b1_b2_singular_values(options, activation):
+    net, x = deep(20, activation=activation, **options), torch.randn(1, WIDTH)
+    xs = states(net, x)
+    s, (alpha, beta) = strengths(net, xs), (net.dynamics.alpha, net.dynamics.beta)
+    product = torch.eye(WIDTH)
+    for layer, D in enumerate(slopes(net, xs)):
+        J = alpha * net.O[layer if len(net.O) > 1 else 0] + beta * D[:, None] * net.W.detach()[layer]
+        values = torch.linalg.svdvals(J)
+        assert values.min() >= alpha - beta * s[layer] - 1e-12
+        assert values.max() <= alpha + beta * s[layer] + 1e-12
+        product = J @ product
+    assert torch.allclose(full_jacobian(net, x[0]), product, rtol=0, atol=1e-12)
+    values = torch.linalg.svdvals(product)
+    assert (alpha - beta * s > 0).all()
+    assert (alpha - beta * s).prod() <= values.min()
+    assert values.max() <= (alpha + beta * s).prod()
+
+
+def test_b3_b4_gradients():
+    depth = 30
+    net, x = deep(depth), torch.randn(1, WIDTH)
+    xs = states(net, x)
+    s, (alpha, beta) = strengths(net, xs), (net.dynamics.alpha, net.dynamics.beta)
+    probe = StateGradients(range(depth + 1))
+    net(x, probe).sin().sum().backward()
+    g = probe.norms()
+    for k in range(depth):
+        assert g[-1] * (alpha - beta * s[k:]).prod() <= g[k] * (1 + 1e-12)
+        assert g[k] <= g[-1] * (alpha + beta * s[k:]).prod() * (1 + 1e-12)
+        assert net.W.grad[k].norm() <= beta * g[k + 1] * xs[k].norm() * (1 + 1e-12)  # γ = 1 for tanh
+
+
+def test_b4_weight_gradient_is_one_outer_product():
+    net, x = deep(6), torch.randn(1, WIDTH)
+    xs = states(net, x)
+    net(x).sum().backward()
+    g = torch.ones(WIDTH)  # of the last layer's output
+    expected = net.dynamics.beta * (slopes(net, xs)[-1] * g).norm() * xs[-2].norm()
+    assert net.W.grad[-1].norm().item() == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_b5_convex_states_stay_in_their_ball():
+    bound = max(10.0, math.sqrt(WIDTH))
+    net, x = deep(200, scaling="fixed", beta=0.3), torch.randn(1, WIDTH)
+    assert all(state.norm() <= bound for state in states(net, 10 * x / x.norm()))
+    with torch.no_grad():
+        hs = Recurrence(RoaRNN(scaling="fixed", beta=0.3), 1, WIDTH, 200)(100 * torch.randn(BATCH, 200, 1), every=True)
+    assert (hs.norm(dim=-1) <= math.sqrt(WIDTH)).all()
+
+
+@pytest.mark.parametrize("c", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("depth", [100, 1000])
+def test_b6_limits_do_not_depend_on_depth(depth, c):
+    """exp(-c(1+w)) <= σ_i <= exp(c(w-1)) at β = c/L; at finite L the factors 1 - c(1+w)/L and 1 + c(w-1)/L are used as they are."""
+    net = deep(depth, beta=c)
+    w = float(torch.linalg.matrix_norm(net.W.detach(), 2).max())
+    values = torch.linalg.svdvals(full_jacobian(net, torch.randn(WIDTH)))
+    assert (1 - c * (1 + w) / depth) ** depth <= values.min()
+    assert values.max() <= math.exp(c * (w - 1))
+    assert (1 - c * (1 + w) / depth) ** depth == pytest.approx(math.exp(-c * (1 + w)), rel=c**2 * (1 + w) ** 2 / depth)
+
+
+def spectrum(depth: int, **options) -> torch.Tensor:
+    net = deep(depth, 64, **options)
+    return torch.linalg.svdvals(full_jacobian(net, torch.randn(64)))
+
+
+def test_spectra_of_the_sheet():
+    """Section 2d: n = 64; convex β = 1/L concentrates at 1/e, α = 1 at 1, and at a fixed β = .01 the product vanishes like .99^L."""
+    convex, near_isometry, vanishing = spectrum(1000), spectrum(1000, alpha=1.0), spectrum(2000, scaling="fixed", beta=0.01)
+    assert convex.max() < 0.385  # the sheet: .355 and .381
+    assert convex.min() > 0.350
+    assert convex.median().item() == pytest.approx(math.exp(-1), rel=0.02)
+    assert near_isometry.median().item() == pytest.approx(1, rel=0.02)
+    assert vanishing.median().item() == pytest.approx(0.99**2000, rel=0.2)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_random_filter_beats_identity_where_weights_are_shared(seed):
+    """Section 2d, L = 2000, shared W: .314 ... .439 with a random O, .129 ... 1.13 with the identity."""
+    spread = {}
+    for name in ("haar", "identity"):
+        torch.manual_seed(seed)
+        net = Recurrence(RoaRNN(filter=name), 1, 64, 2000)
+        torch.nn.init.normal_(net.b, std=0.1)
+
+        def last(h: torch.Tensor, net: Recurrence = net) -> torch.Tensor:
+            return net.through(torch.zeros(len(h), 2000, 1), (h,))[1][0]
+        values = torch.linalg.svdvals(full_jacobian(last, torch.randn(64)))
+        spread[name] = float(values.max() / values.min())
+    assert spread["haar"] < 1.8
+    assert spread["identity"] > 4
+
+
+# The fused chain against plain autograd.
+
+OPTIONS = [{}, {"shared": False, "activation": "relu"}, {"activation": "identity", "bias": "scalar"}, {"filter": "none", "alpha": 1.0}]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 70])  # 70: more than two chunks, the last of them short
+@pytest.mark.parametrize("options", OPTIONS)
+def test_fused_is_plain_autograd(options, depth):
+    net, x = deep(depth, **options), torch.randn(BATCH, WIDTH, requires_grad=True)
+    direction, found = torch.randn(BATCH, WIDTH), {}
+    for mode in ("plain", "store", "checkpoint"):
+        net.mode = mode
+        y = net(x)
+        probe = StateGradients(range(depth + 1))
+        (net(x, probe) * direction).sum().backward()
+        found[mode] = [y, *torch.autograd.grad(y, (x, *net.parameters()), direction), probe.norms()]
+        with torch.no_grad():
+            assert torch.allclose(net(x), y, rtol=0, atol=1e-14)
+    for mode in ("store", "checkpoint"):
+        for a, b in zip(found[mode], found["plain"], strict=True):
+            assert torch.allclose(a, b, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("every", [False, True])
+@pytest.mark.parametrize("activation", ["tanh", "identity"])
+def test_gradcheck(activation, every):
+    O = FILTERS["haar"](1, 3).expand(4, 3, 3)
+
+    def leaves(*shapes):
+        return tuple(torch.randn(shape, requires_grad=True) for shape in shapes)
+    deep_ones = leaves((2, 3), (4, 3, 3), (4, 3))
+    assert torch.autograd.gradcheck(
+        lambda x, W, b: fused.chain(x, W, b, O, alpha=0.9, beta=0.2, activation=activation, every=every), deep_ones)
+    driven = leaves((2, 3), (1, 3, 3), (1, 3), (4, 2, 5), (3, 5))
+    assert torch.autograd.gradcheck(
+        lambda x, W, b, u, U: fused.chain(x, W, b, O, u, U, alpha=0.9, beta=0.2, activation=activation, every=every), driven)
+    assert torch.autograd.gradcheck(lambda x, W, b, u, U: fused.chain(x, W, b, None, u, U, activation=activation, every=every), driven)
+
+
+def test_frozen_parameters_and_plain_inputs():
+    net, x = deep(40), torch.randn(BATCH, WIDTH)
+    (whole,) = torch.autograd.grad(net(x).sum(), [net.W])
+    net.b.requires_grad_(False)
+    net(x).sum().backward()
+    assert net.b.grad is None
+    assert torch.equal(net.W.grad, whole)
+    net.requires_grad_(False)
+    assert not net(x).requires_grad
+    leaf = x.clone().requires_grad_()
+    net(leaf).sum().backward()
+    assert leaf.grad is not None
+
+
+def test_gradients_can_be_had_twice_from_one_graph_but_not_differentiated():
+    net, x = deep(10), torch.randn(BATCH, WIDTH, requires_grad=True)
+    y = net(x).square().sum()
+    first = torch.autograd.grad(y, x, retain_graph=True)[0]
+    assert torch.equal(torch.autograd.grad(y, x, retain_graph=True)[0], first)
+    with pytest.raises(RuntimeError, match=r"cannot be differentiated again .* use mode='plain'"):
+        torch.autograd.grad(y, x, create_graph=True)
+    net.mode = "plain"
+    (g,) = torch.autograd.grad(net(x).square().sum(), x, create_graph=True)
+    torch.autograd.grad(g.sum(), x)
+
+
+def test_what_a_chain_refuses():
+    x, W, b = torch.randn(2, 3), torch.randn(4, 3, 3), torch.randn(4, 3)
+    with pytest.raises(TypeError, match="fixed and has no gradient"):
+        fused.chain(x, W, b, torch.randn(4, 3, 3, requires_grad=True), alpha=1.0, beta=1.0)
+    with pytest.raises(TypeError, match="without a filter"):
+        fused.chain(x, W, b, alpha=0.5, beta=0.5)
+
+
+def test_under_autocast_it_runs_in_the_precision_of_its_weights():
+    net, x = deep(20).float(), torch.randn(BATCH, WIDTH, dtype=torch.float32)
+    exact = net(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        for mode in ("plain", "store", "checkpoint"):
+            net.mode = mode
+            assert net(x).dtype == torch.float32
+            assert torch.allclose(net(x), exact, rtol=1e-5, atol=1e-6)
+            net(x.bfloat16()).sum().backward()
+    assert net.W.grad.dtype == torch.float32
+
+
+class Saved:
+    """Bytes kept for the backward, storages of the net itself left out."""
+
+    def __init__(self, net: torch.nn.Module) -> None:
+        own = {tensor.untyped_storage().data_ptr() for tensor in net.state_dict().values()}
+        self.kept: dict[int, int] = {}
+
+        def pack(tensor: torch.Tensor) -> torch.Tensor:
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in own:
+                self.kept[storage.data_ptr()] = storage.nbytes()
+            return tensor
+        self.hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
+
+    @property
+    def total(self) -> int:
+        return sum(self.kept.values())
+
+
+@pytest.mark.parametrize("kind", ["depth", "time"])
+def test_bytes_kept(kind):
+    """Store: states and activations, two tensors of L (or T) states. Checkpoint: about sqrt(L) states and no more."""
+    state = BATCH * WIDTH * 8
+    for mode, most in (("store", lambda steps: (2 * steps + 2) * state), ("checkpoint", lambda steps: (2 * math.isqrt(steps) + 4) * state)):
+        for steps in (100, 400):
+            if kind == "depth":
+                net, x = deep(steps), torch.randn(BATCH, WIDTH, requires_grad=True)
+                net.mode = mode
+            else:
+                net, x = Recurrence(RoaRNN(), 1, WIDTH, steps, mode=mode), torch.randn(BATCH, steps, 1)
+            saved = Saved(net)
+            with saved.hooks:
+                y = net(x)
+            allowed = most(steps) + 2 * x.numel() * 8 * (kind == "time")
+            assert saved.total <= allowed
+            y.sum().backward()
