@@ -150,7 +150,8 @@ class Chain(torch.autograd.Function):
         alpha, beta, activation, every, tap, start = ctx.form
         needs = dict(zip("xWbuU", ctx.needs_input_grad[2:], strict=True))
         learned = {"W": W, "b": b, "u": u, "U": U}
-        found = {name: torch.zeros_like(tensor) for name, tensor in learned.items() if needs[name]}
+        sums = {name for name in learned if name != "u" and len(W) == 1}  # over all steps; the others are written a chunk at a time
+        found = {name: (torch.zeros_like if name in sums else torch.empty_like)(tensor) for name, tensor in learned.items() if needs[name]}
         pull, steps = ACTIVATIONS[activation].pull, len(Y)
         g = torch.zeros_like(X[0]) if every else given.contiguous().clone()
         before = torch.empty_like(g)
