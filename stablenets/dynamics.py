@@ -46,6 +46,7 @@ class Dynamics:
     exact: ClassVar[bool] = False  # runs in the precision of its weights, under autocast too
     split: ClassVar[bool] = False  # the state is two halves of the features; operators act on a half
     two_step: ClassVar[bool] = False  # the parts are successive states, which change places after a layer
+    drops: ClassVar[bool] = True  # `step` is the one below, or that of `Kicked`, which can drop parts of a change
     fuses: ClassVar[bool] = False  # has a faster way than one dense layer after the other: `fused`
 
     def σ(self, x: Tensor) -> Tensor:
@@ -81,7 +82,7 @@ class Dynamics:
 
     def step(self, state: State, w: Weights, h: float) -> State:
         """The state after one layer."""
-        return self.turn(moves.advance(self.moves(w, h), state, self.σ))
+        return self.turn(moves.advance(self.moves(w, h), state, self.σ, w.drop))
 
     def turn(self, parts: Sequence[Tensor]) -> State:
         """The two parts of a two-step scheme change places; its own inverse."""
@@ -119,15 +120,22 @@ class Kicked(Dynamics):
         for move in self.moves(w, h):
             yield move.part, lambda *parts, move=move: move.by * move.change(self.σ, parts[move.of])
 
+    def made(self, w: Weights, h: float) -> list[Kick]:
+        """The kicks as they are made, with what is dropped left out."""
+        kicks = list(self.kicks(w, h))
+        if w.drop is None:
+            return kicks
+        return [(part, lambda *parts, index=index, kick=kick: w.drop(kick(*parts), index)) for index, (part, kick) in enumerate(kicks)]
+
     def step(self, state: State, w: Weights, h: float) -> State:
         parts = list(state)
-        for part, kick in self.kicks(w, h):
+        for part, kick in self.made(w, h):
             parts[part] = parts[part] + kick(*parts)
         return self.turn(parts)
 
     def unstep(self, state: State, w: Weights, h: float) -> State:
         """The state before the layer, from the state after it."""
         parts = list(self.turn(state))
-        for part, kick in reversed(list(self.kicks(w, h))):
+        for part, kick in reversed(self.made(w, h)):
             parts[part] = parts[part] - kick(*parts)
         return tuple(parts)

@@ -120,6 +120,7 @@ def last(x: Tensor, steps: int, W: Tensor, b: Tensor, O: Tensor | None, u: Tenso
 
 def again(form: Form, O: Tensor | None, inputs: tuple[Tensor | None, ...], given: Tensor, needs: tuple[bool, ...]) -> list[Tensor | None]:
     """The gradients of x, W, b, u and U by plain autograd, as part of a graph: for `create_graph=True`."""
+    inputs = tuple(None if tensor is None else tensor.view_as(tensor) for tensor in inputs)  # whatever one was made of, here all are apart
     x, W, b, u, U = inputs
     steps, σ, xs = len(W) if u is None else len(u), ACTIVATIONS[form.activation], []
     drive = each(b, steps) if u is None else [torch.addmm(b[0], now, U.mT) for now in u.unbind()]
