@@ -26,6 +26,10 @@ State = tuple[Tensor, ...]  # one tensor for a first-order ODE, two for a split 
 Weights = SimpleNamespace  # one layer's operators and biases, by name
 
 BIASES = ("feature", "scalar")
+CONSERVED = {
+    "volume": "|det| of the Jacobian of the state is 1",
+    "form": "the Jacobian M of the state, two halves, is symplectic: M.T J M = J with J = [[0, I], [-I, 0]]",
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Dynamics:
     biases: ClassVar[tuple[str, ...]] = ("b",)
     norms: ClassVar[tuple[str, ...]] = ()
     order: ClassVar[int | None] = None  # order of accuracy in h; None: not an integrator, has no step size
+    conserves: ClassVar[tuple[str, ...]] = ()  # of the state, over any number of layers with any weights: keys of CONSERVED
     reversible: ClassVar[bool] = False  # has an exact inverse step: is a `Kicked`
     has_strided: ClassVar[bool] = False  # overrides `strided`
     dense_only: ClassVar[bool] = False  # has no convolutional form
@@ -114,6 +119,7 @@ class Kicked(Dynamics):
     """
 
     reversible = True
+    conserves = ("volume",)
 
     def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
         """In the order in which they are made."""
