@@ -145,7 +145,7 @@ MUTATIONS = (
               CENI + "b5_convex_states_stay_in_their_ball", CENI + "b6_bounds_do_not_depend_on_depth")),
     Mutation("roamlp: no β", "nets/roamlp.py", "self.beta * self.σ(", "self.σ(",
              (CENI + "b1_every_singular_value_of_a_step", CENI + "b2_every_singular_value_over_depth",
-              CENI + "b6_bounds_do_not_depend_on_depth", CENI + "fixed_beta_in_the_convex_form_vanishes")),
+              CENI + "b6_bounds_do_not_depend_on_depth")),
     Mutation("fused backward: no α", "fused.py", "before.addmm_(g, o, alpha=alpha)", "before.addmm_(g, o)",
              (CENI + "b3_b4_gradients_of_states_and_weights",)),
     Mutation("fused backward: O for O.T", "fused.py", "before.addmm_(g, o, alpha=alpha)", "before.addmm_(g, o.mT, alpha=alpha)",

@@ -140,21 +140,21 @@ def test_b6_bounds_do_not_depend_on_depth(c, data):
 def test_b6_limits_are_reached(sign, c, w):
     """exp(-c(1+w)) by W = -w I and exp(c(w-1)) by W = w I, each with O = I and φ linear: the error halves as the depth doubles."""
     limit, errors = math.exp(sign * c * w - c), []
-    for L in (500, 1000, 2000):
+    for L in (250, 500, 1000):
         with float64():
             net = Flow(RoaMLP(activation="identity", filter="identity", beta=c), 2, L).requires_grad_(False)
         net.W.copy_(sign * w * torch.eye(2, dtype=torch.float64).expand_as(net.W))
         errors.append(float(net(torch.tensor([[1.0, 0.0]], dtype=torch.float64)).norm()) / limit - 1)
-    assert abs(errors[-1]) < 1e-2
+    assert abs(errors[-1]) < 0.02
     for few, many in pairwise(errors):
         assert many == pytest.approx(few / 2, rel=0.03, abs=1e-10)  # at w = 1 and + there is none
 
 
-@given(st.floats(0.05, 0.9), st.data())
+@given(st.floats(0.1, 0.9), st.data())
 def test_fixed_beta_in_the_convex_form_vanishes(β, data):
     """σ_i <= (1 - β(1-w))^L, which goes to 0 for w < 1; W is scaled to w = ½."""
     net = data.draw(flows(st.builds(RoaMLP, activation=BOUNDED, filter=ORTHOGONAL, scaling=st.just("fixed"), beta=st.just(β)),
-                          depth=st.just(200)))
+                          depth=st.just(100)))
     net.W.div_(2 * torch.linalg.matrix_norm(net.W, 2)[:, None, None])
     assert norm(to_the_end(layer_jacobians(net, inputs(net)))[0]) <= (1 - β / 2) ** net.depth * ROUNDING < 0.01
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jacobians import kick_jacobian, layer_jacobians, norm, slopes, trajectory
 
-from stablenets.nets import Antisymmetric, Leapfrog, LeapfrogInside, ResNet, Verlet
+from stablenets.nets import Antisymmetric, Dynamics, Flow, Leapfrog, LeapfrogInside, ResNet, Verlet
 
 GAMMA = st.one_of(st.just(0.0), st.floats(0.01, 3.0))
 ROUNDING = 1e-7  # of eigenvalues that meet, relative to the matrix: about the square root of a float64's
@@ -37,7 +37,7 @@ def test_section_4_2_hamiltonian_inspired_field_has_imaginary_eigenvalues(net):
 # Stability of the steps, Lemma 1 and Eq. (3.9): exact where the layer is linear.
 
 
-def mapped(net) -> torch.Tensor:
+def mapped(net: Flow) -> torch.Tensor:
     """The matrix of a linear net, transposed as its rows are examples."""
     return net(torch.eye(net.width, dtype=torch.float64))
 
@@ -161,7 +161,7 @@ def test_example_1_with_a_tenth_of_the_step():
     assert distances(example("K_0", 100, 0.01)) == pytest.approx((0.284445, 0.415822), abs=5.1e-7)
 
 
-def farthest(dynamics, K: list[list[float]]) -> torch.Tensor:
+def farthest(dynamics: Dynamics, K: list[list[float]]) -> torch.Tensor:
     """(2, 2): over the first 1,000 and over all 10,000 layers, the largest ‖(all parts of the state)‖ and the largest entry of y."""
     states = trajectory(repeated(dynamics, torch.tensor(K), 10_000, 0.1), POINTS)
     both = torch.stack([torch.stack([torch.cat(state, 1).norm(dim=1).max(), state[0].abs().max()]) for state in states])
