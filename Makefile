@@ -57,7 +57,7 @@ lock: ## bring requirements.lock in line with pyproject.toml, keeping what still
 		--output-file requirements.lock pyproject.toml
 
 clean: ## remove caches and build litter; runs and data stay
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
 	find . -path ./.venv -prune -o -path ./runs -prune -o -path ./data -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv too

@@ -1,5 +1,4 @@
-"""Families against their papers: the equation, Example 1 of Haber & Ruthotto 2017, order of accuracy, stability."""
-import math
+"""Families against their papers: the equation, order of accuracy, facts. What the papers prove of them is in theorems/."""
 from collections.abc import Callable
 
 import pytest
@@ -126,51 +125,6 @@ def test_flow_is_the_papers_equation(name, operator, activation, bias):
         assert torch.allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
-# Example 1 and Fig. 1 of Haber & Ruthotto 2017; the numbers were computed for papers/haber2017.md, section 3.0.
-POINTS = [[0.1, 0.1], [-0.1, -0.1], [0.0, 0.5]]
-EXAMPLE = {"K_+": [[2.0, -2.0], [0.0, 2.0]], "K_-": [[-2.0, 0.0], [2.0, -2.0]], "K_0": [[0.0, -1.0], [1.0, 0.0]]}
-
-
-def example(name: str, depth: int, h: float) -> torch.Tensor:
-    """The three points after `depth` identical layers without bias; K is stored as the paper prints it."""
-    net = Flow(ResNet(bias="scalar"), 2, depth, h=h).double()
-    with torch.no_grad():
-        net.K.copy_(torch.tensor(EXAMPLE[name]).expand(depth, 2, 2))
-        return net(torch.tensor(POINTS, dtype=torch.float64))
-
-
-def distances(y: torch.Tensor) -> tuple[float, float]:
-    return (y[0] - y[1]).norm().item(), (y[0] - y[2]).norm().item()
-
-
-@pytest.mark.parametrize(("name", "y1", "y3", "apart"), [
-    ("K_+", (0.538263, -0.273080), (0.0, 1.415219), (1.20715, 1.77203)),
-    ("K_-", (0.037812, 0.010836), (0.150397, 0.066324), (0.07867, 0.12552)),
-    ("K_0", (0.145531, -0.030390), (0.417906, 0.305213), (0.29734, 0.43222)),
-])
-def test_example_1_of_haber2017(name, y1, y3, apart):
-    y = example(name, 10, 0.1)
-    assert y[0].tolist() == pytest.approx(y1, abs=5.1e-7)
-    assert torch.equal(y[1], -y[0])
-    assert y[2].tolist() == pytest.approx(y3, abs=5.1e-7)
-    assert distances(y) == pytest.approx(apart, abs=5.1e-6)
-
-
-@pytest.mark.parametrize(("name", "growth"), [("K_+", 1.2), ("K_-", 0.8), ("K_0", 1.004988)])
-def test_example_1_against_lemma_1(name, growth):
-    eigenvalues = torch.linalg.eigvals(torch.tensor(EXAMPLE[name], dtype=torch.float64))
-    assert (1 + 0.1 * eigenvalues).abs().max().item() == pytest.approx(growth, abs=5.1e-7)
-
-
-@pytest.mark.parametrize(("name", "apart", "digit"), [("K_+", 281.04, 0.01), ("K_-", 0.0, 1e-12), ("K_0", 5.634, 0.001)])
-def test_example_1_at_a_thousand_layers(name, apart, digit):
-    assert distances(example(name, 1000, 0.1))[0] == pytest.approx(apart, abs=0.51 * digit)
-
-
-def test_example_1_with_a_tenth_of_the_step():
-    assert distances(example("K_0", 100, 0.01)) == pytest.approx((0.284445, 0.415822), abs=5.1e-7)
-
-
 @pytest.mark.parametrize("operator", PRODUCTS)
 @pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family.order is not None and not family.norms])
 def test_observed_order_of_accuracy_is_the_declared_one(name, operator):
@@ -189,47 +143,6 @@ def test_observed_order_of_accuracy_is_the_declared_one(name, operator):
     errors = torch.stack([(end(depth) - reference).norm() for depth in depths]).log2()
     slope = -((errors - errors.mean()) @ torch.arange(4.0).double().sub(1.5)) / 5  # least squares on log2(h); 5 = Σ (i - 1.5)²
     assert slope.item() == pytest.approx(start.dynamics.order, abs=0.15)
-
-
-def field_jacobian(net: Flow) -> torch.Tensor:
-    """diag(σ') A of one forward Euler layer at a random point: (J_step - I) / h."""
-    x = torch.randn(WIDTH, *SPACE["dense" if net.operator.feature_dims == 1 else "conv"], dtype=torch.float64)
-    step = torch.func.jacrev(lambda x: net(x[None])[0])(x).reshape(x.numel(), x.numel())
-    return ((step - torch.eye(x.numel(), dtype=torch.float64)) / net.h).detach()
-
-
-@pytest.mark.parametrize("gamma", [0.0, 0.3])
-@pytest.mark.parametrize("operator", PRODUCTS)
-def test_antisymmetric_field_neither_grows_nor_with_gamma_0_decays(operator, gamma):
-    for _ in range(5):
-        real = torch.linalg.eigvals(field_jacobian(flow("antisymmetric", operator, 1, h=1.0, gamma=gamma))).real
-        assert real.max() < (1e-10 if gamma == 0 else -1e-4)
-        if gamma == 0:
-            assert real.min() > -1e-10
-
-
-def rotation(ω: float, gamma: float, h: float, depth: int) -> float:
-    """Growth a layer of the linear antisymmetric net whose ½(K.T - K) turns with frequency ω."""
-    net = Flow(Antisymmetric(gamma=gamma, activation="identity"), 2, depth, h=h).double()
-    with torch.no_grad():
-        net.K.copy_(torch.tensor([[0.0, 2 * ω], [0.0, 0.0]]))
-        x = torch.tensor([[0.6, 0.8]], dtype=torch.float64)
-        return float(net(x).norm() / x.norm()) ** (1 / depth)
-
-
-@pytest.mark.parametrize(("h", "ω", "smallest"), [(0.1, 1.0, 0.1003), (0.1, 2.0, 0.4041), (20 / 1024, 1.0, 0.01953)])
-def test_gamma_that_makes_up_for_forward_eulers_growth(h, ω, smallest):
-    """gamma >= h (ω² + gamma²/4), the exact condition at σ' = 1; `smallest` as in papers/haber2017.md, section 1.3."""
-    boundary = 2 * (1 - math.sqrt(1 - h**2 * ω**2)) / h
-    assert boundary == pytest.approx(smallest, rel=5e-4)
-    assert rotation(ω, boundary, h, 100) == pytest.approx(1, abs=1e-12)
-    assert rotation(ω, boundary * 1.01, h, 100) < 1 - 1e-6
-    assert rotation(ω, boundary * 0.99, h, 100) > 1 + 1e-6
-    assert rotation(ω, 0.0, h, 100) == pytest.approx(math.sqrt(1 + h**2 * ω**2), rel=1e-12)
-
-
-def test_no_gamma_helps_where_the_step_is_too_long():
-    assert all(rotation(1.0, gamma, 1.25, 1) > 1 for gamma in torch.linspace(0, 4, 41).tolist())
 
 
 @pytest.mark.parametrize("dynamics", [ResNet(activation="identity"), Antisymmetric(gamma=0.3, activation="identity")])

@@ -1,4 +1,4 @@
-"""Hamiltonian networks against papers/galimberti2023.md: one general form, symplecticity, bounds, the counterexample, sparsity."""
+"""Hamiltonian networks against papers/galimberti2023.md: one general form, sparse weights, precision. What it proves is in theorems/."""
 import math
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from stablenets.errors import BadInput
 from stablenets.flow import Flow
 from stablenets.nets import FAMILIES
 from stablenets.nets.assemble import Network, opening
-from stablenets.probes import full_jacobian
 
 NETS = {  # by the paper's name: family and options
     "H1": ("hdnn", {}),
@@ -27,7 +26,6 @@ NETS = {  # by the paper's name: family and options
 }
 SYMPLECTIC = ["H2", "H2, random X", "H2, singular X", "MS3", "ring"]  # with the J that `structure` gives
 REVERSIBLE = [*SYMPLECTIC, "MS1"]
-EULER = ["H1", "H1-J2", "MS2"]
 SPACE = {"dense": (), "conv": (3, 4)}
 drawn = pytest.mark.parametrize("seed", range(3), indirect=True)  # for what must hold for any weights
 
@@ -148,194 +146,14 @@ def test_conditions_on_the_width(name):
         Flow(FAMILIES[family](**options), 5, 1)
 
 
-# Sensitivities. F = ∂y_N/∂y_j of one example; the paper's B is its transpose.
-
-
-def layer_jacobians(net: Flow, x: Tensor) -> Tensor:
-    """(depth, n, n): of each layer at the state that enters it, for one example x (n,)."""
-    seen: list[Tensor] = []
-    dynamics, layers = net.dynamics, net.layers(net.weights())
-    with torch.no_grad():
-        net(x[None], lambda index, state: seen.append(dynamics.output(state)[0]))
-
-    def one(layer: int) -> Tensor:
-        w = layers[layer]
-        return full_jacobian(lambda y: dynamics.output(dynamics.step(dynamics.start(y, w, net.h), w, net.h)), seen[layer])
-
-    return torch.stack([one(layer) for layer in range(net.depth)]).detach()
-
-
-def to_the_end(jacobians: Tensor) -> list[Tensor]:
-    """∂y_N/∂y_j for j = 0 ... N-1."""
-    products = [jacobians[-1]]
-    for jacobian in jacobians[:-1].flip(0):
-        products.append(products[-1] @ jacobian)
-    return products[::-1]
-
-
-@drawn
-@pytest.mark.parametrize("name", SYMPLECTIC)
-def test_layers_and_their_products_are_symplectic_with_the_right_transpose(name):
-    net = build(name)
-    J = structure(name, net, net.width)
-    for x in states(net, 2):
-        jacobians = layer_jacobians(net, x)
-        whole = to_the_end(jacobians)[0]
-        for B in (*jacobians.mT, *(product.T for product in to_the_end(jacobians))):
-            assert (B.T @ J @ B - J).abs().max() < 1e-12 * max(1, float(B.norm() ** 2))
-        if name == "H2, random X":
-            assert (whole.T @ J @ whole - J).abs().max() > 1e-3
-
-
-@drawn
-@pytest.mark.parametrize("h", [1.2 / 64, 0.1])
-@pytest.mark.parametrize("name", NETS)
-def test_sensitivities_do_not_vanish_and_stay_below_the_product_bound(name, h):
-    net = build(name, h=h)
-    kernels = {key: p.detach() for key, p in net.named_parameters() if key in net.dynamics.operators}
-    spectral = [{key: float(torch.linalg.matrix_norm(K[layer], 2)) for key, K in kernels.items()} for layer in range(net.depth)]
-    for x in states(net, 2):
-        bound = 1.0
-        for j, B in reversed(list(enumerate(to_the_end(layer_jacobians(net, x))))):
-            bound *= growth(name, net, j, spectral[j])
-            norm = float(torch.linalg.matrix_norm(B, 2))
-            assert 1 - 1e-12 <= norm <= bound * (1 + 1e-12)
-            assert B.norm() >= math.sqrt(net.width) * (1 - 1e-12)  # det >= 1: the geometric mean of the singular values is >= 1
-
-
-def growth(name: str, net: Flow, layer: int, norms: dict[str, float]) -> float:
-    """The factor of one layer in the upper bound of sheet section 2, σ' <= 1."""
-    if name == "MS2":
-        return 1 + net.h * float(torch.linalg.matrix_norm((net.K[layer] - net.K[layer].T).detach(), 2))
-    if name == "MS1":
-        return (1 + net.h * norms["K0"]) ** 2
-    J = float(torch.linalg.matrix_norm(structure(name, net, net.width), 2))  # ‖X‖ for the networks in halves
-    return math.prod(1 + net.h * J * norm**2 for norm in norms.values())
-
-
-@drawn
-@pytest.mark.parametrize("name", ["H2", "MS3", "ring"])
-def test_canonical_j_pairs_the_singular_values_and_keeps_volume(name):
-    net = build(name, h=0.1)
-    whole = to_the_end(layer_jacobians(net, states(net, 1)[0]))[0]
-    s = torch.linalg.svdvals(whole)
-    assert torch.allclose(s * s.flip(0), torch.ones_like(s), atol=1e-9)
-    assert float(torch.linalg.det(whole)) == pytest.approx(1, abs=1e-9)
-
-
-@drawn
-def test_ms1_keeps_volume():
-    net = build("MS1", h=0.1)
-    assert float(torch.linalg.det(to_the_end(layer_jacobians(net, states(net, 1)[0]))[0])) == pytest.approx(1, abs=1e-9)
-
-
-@drawn
-@pytest.mark.parametrize("name", EULER)
-def test_forward_euler_inflates_volume_in_every_layer(name):
-    net = build(name, h=0.1)
-    assert (torch.linalg.det(layer_jacobians(net, states(net, 1)[0])) > 1).all()
-
-
-# Appendix III: y' = ε J tanh(y), J = [[0, -1], [1, 0]]. That is J of the semi-implicit family at X = 1, with K = I and b = 0 in every
-# layer; ε is taken into the step. Slow weights (here they do not move at all) do not keep the sensitivity from growing.
-
-Y0 = {20: (0.33627683, -0.48627683), 200: (0.4862768297, 0.3733916069)}  # by T; the second is RandomState(2020).rand(2) - 1/2
-
-
-def sensitivities(family: str, T: float, y0: tuple[float, float], ε: float = 1.0, h: float = 0.05) -> tuple[list[Tensor], Tensor]:
-    """∂y(T)/∂y(T-t) for t = T ... h, and y(T)."""
-    net, one = (Flow(FAMILIES[family](), 2, depth, h=ε * h).double().requires_grad_(False) for depth in (round(T / h), 1))
-    for flow in (net, one):
-        for name, parameter in flow.named_parameters():
-            parameter.copy_(torch.zeros(1) if name.startswith("b") else torch.eye(len(parameter[0])))
-        if family == "hdnn":
-            flow.J.neg_()  # the canonical J turns the other way
-    seen: list[Tensor] = []
-    y = torch.tensor([y0], dtype=torch.float64)
-    with torch.no_grad():
-        end = net(y / y.norm(), lambda index, state: seen.append(torch.cat(state, 1)))
-    entered = torch.cat(seen[:-1]).requires_grad_()  # every layer is the same: one goes over all states as a batch
-    left = one(entered)
-    rows = [torch.autograd.grad(left[:, i].sum(), entered, retain_graph=True)[0] for i in range(2)]
-    return to_the_end(torch.stack(rows, 1)), end[0]
-
-
-def norms_at(found: list[Tensor], count: int) -> list[float]:
-    """2-norms at t = T/count, 2T/count, ..., T."""
-    return [float(torch.linalg.matrix_norm(found[-len(found) * (i + 1) // count], 2)) for i in range(count)]
-
-
-@pytest.mark.parametrize(("T", "norms", "digit"), [(20, (1.911, 3.491, 4.696, 6.598), 0.001), (200, (15.9, 29.4, 43.1, 61.9), 0.1)])
-def test_counterexample_of_appendix_iii_grows_linearly(T, norms, digit):
-    found, end = sensitivities("semi_implicit", T, Y0[T])
-    assert norms_at(found, 4) == pytest.approx(norms, abs=0.51 * digit)
-    assert float(torch.linalg.det(found[0])) == pytest.approx(1, abs=1e-9)
-    assert abs(end.norm() - 1) < 0.05
-
-
-@pytest.mark.parametrize(("ε", "norm"), [(0.1, 6.389), pytest.param(0.01, 6.368, marks=pytest.mark.slow)])
-def test_counterexample_does_not_depend_on_how_slowly_it_turns(ε, norm):
-    found, _ = sensitivities("semi_implicit", 20 / ε, Y0[20], ε)
-    assert norms_at(found, 1) == pytest.approx([norm], abs=0.00051)
-
-
-@pytest.mark.parametrize(("T", "norm", "length"), [(20, (7.69, 0.01), (1.387, 0.001)), (200, (108.7, 0.1), (3.66, 0.01))])
-def test_counterexample_by_forward_euler_grows_faster_and_inflates(T, norm, length):
-    found, end = sensitivities("hdnn", T, Y0[T])
-    assert norms_at(found, 1) == pytest.approx(norm[:1], abs=0.51 * norm[1])
-    assert float(end.norm()) == pytest.approx(length[0], abs=0.51 * length[1])
-    if T == 20:
-        assert float(torch.linalg.det(found[0])) == pytest.approx(1.355, abs=0.00051)
-
-
-# Distributed networks: 8 nodes on a ring, node i = (p_i, q_i), as in the authors' example (and with two features a node and half).
-
-NODES = 8
-
-
-def hops(limit: int, size: int) -> Tensor:
-    """Which features of one half belong to nodes at most `limit` apart on the ring."""
-    node = torch.arange(size) * NODES // size
-    apart = (node[:, None] - node).abs()
-    return torch.minimum(apart, NODES - apart) <= limit
-
-
-def ring(width: int, depth: int, **more) -> Flow:
-    return build("ring", depth, h=0.5, width=width, nodes=NODES, **more)
-
-
-@pytest.mark.parametrize("coupling", ["identity", "random"])
-@pytest.mark.parametrize("width", [16, 32])
-def test_a_half_step_reads_two_hops_and_a_layer_the_whole_ring(width, coupling):
-    net, m = ring(width, 2, coupling=coupling), width // 2  # dense noise in the parameters: the pattern is made by construction
-    first, second = layer_jacobians(net, states(net, 1)[0])
-    p_p, p_q, q_p, q_q = (half for rows in first.split(m) for half in rows.split(m, 1))
-    assert torch.equal(p_p, torch.eye(m, dtype=torch.float64))
-    assert torch.equal(p_q != 0, hops(2, m))  # p+ = p + f(q), f of the pattern R.T R
-    assert torch.equal(q_p != 0, hops(2, m))
-    assert (q_q != 0).all()  # q+ = q + g(p+): four hops, all of the eight nodes
-    if width == 16:
-        assert float((first != 0).double().mean()) == pytest.approx(0.59, abs=0.005)
-    assert (second @ first != 0).all()
-
-
-@pytest.mark.parametrize("mode", ["store", "reverse"])
-def test_backward_of_a_half_step_stays_within_two_hops(mode):
-    """What node 0's new p asks of the others: two hops of q, no other p, and the kernels of nodes in reach alone."""
-    net, x = ring(16, 1, mode=mode), torch.randn(1, 16, dtype=torch.float64, requires_grad=True)
-    gradients = dict(zip(("x", *net.dynamics.operators), torch.autograd.grad(
-        net(x)[0, 0], (x, net.Kp, net.Kq), allow_unused=True, materialize_grads=True), strict=True))
-    p, q = gradients["x"][0].split(8)
-    assert (p != 0).tolist() == [True] + [False] * 7
-    assert torch.equal(q != 0, hops(2, 8)[0])
-    assert not gradients["Kp"].any()
-    assert not gradients["Kq"][0][~(hops(1, 8) & hops(1, 8)[0][:, None])].any()
+# Distributed networks: 8 nodes on a ring, node i = (p_i, q_i), as in the authors' example.
 
 
 @pytest.mark.parametrize("operator", SPACE)
 def test_sparsity_is_kept_by_an_optimiser_with_weight_decay(operator):
     net = Flow(FAMILIES["distributed"](), 16, 3, h=0.5, operator=operator)
-    off = ~hops(1, 8)
+    node = torch.arange(8)
+    off = (node[:, None] - node + 1) % 8 > 2  # not itself and not next to it
     assert int(2 * (~off).sum()) == 48  # of Kp and Kq, as in the authors' masks
     adam = torch.optim.Adam(net.parameters(), lr=0.05, weight_decay=0.01)
     for _ in range(3):

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ("sh", "awk", "cat", "cksum", "cut", "df", "dirname", "du", "env", "mkdir", "rm", "sleep", "uname")
-LITTER = {".git", ".venv", ".pytest_cache", ".ruff_cache", "__pycache__", "wandb"}  # anywhere
+LITTER = {".git", ".hypothesis", ".venv", ".pytest_cache", ".ruff_cache", "__pycache__", "wandb"}  # anywhere
 LOCAL = {"build", "data", "dist", "multirun", "outputs", "runs"}  # at the top
 
 # Answers as the python of a version would, and notes every package that pip is asked for; only the lock is taken by a real python.

@@ -1,0 +1,99 @@
+"""Galimberti et al. 2023, distributed networks: which node's numbers a layer, its half steps and its backward read.
+
+J and K in blkSparse(T), blkSparse(R): the update has the pattern T R.T R, the backward its transpose (papers/galimberti2023.md, section 2).
+"""
+import pytest
+import torch
+from drawn import flows, inputs
+from hypothesis import given
+from hypothesis import strategies as st
+from jacobians import kick_jacobian, layer_jacobians
+from torch import Tensor
+
+from stablenets.nets import Distributed, Flow
+
+
+@st.composite
+def networks(draw, nodes: int, width: int, depth: int, coupling: str) -> Flow:
+    """On a ring; the kernels are dense, also where there is no edge: the pattern is made by construction."""
+    net = draw(flows(st.just(Distributed(nodes=nodes, coupling=coupling)), depth=st.just(depth), h=st.just(0.5), scale=st.just(1.0),
+                     widths=(width, width)))
+    for name in net.dynamics.operators:
+        getattr(net, name).normal_()
+    return net
+
+
+@st.composite
+def graphs(draw) -> tuple[Flow, Tensor, Tensor]:
+    """One layer on any directed graph R, every node itself, with any pattern T of X; and both patterns, on the features of a half."""
+    nodes, features = draw(st.integers(2, 5)), draw(st.integers(1, 2))
+    net = draw(networks(nodes, 2 * nodes * features, 1, "random"))
+    R, T = ((torch.rand(nodes, nodes) < 0.3) | torch.eye(nodes, dtype=torch.bool) for _ in range(2))
+    R, T = (torch.kron(pattern.double(), torch.ones(features, features, dtype=torch.float64)) for pattern in (R, T))
+    net.R.copy_(R)
+    net.X.copy_(torch.randn_like(T) * T)
+    return net, R, T
+
+
+def blocks(J: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Where ∂p+/∂p, ∂p+/∂q, ∂q+/∂p and ∂q+/∂q are not 0."""
+    return tuple(half != 0 for rows in J.chunk(2) for half in rows.chunk(2, 1))
+
+
+@given(graphs())
+def test_half_steps_and_layer_have_the_pattern_t_rt_r(drawn):
+    net, R, T = drawn
+    x = inputs(net)
+    into_p, into_q = (T.T @ R.T @ R != 0), (T @ R.T @ R != 0)
+    one = torch.eye(len(R)) != 0
+    p_p, p_q, q_p, q_q = blocks(kick_jacobian(net, x.chunk(2, 1)))
+    assert not (p_p | q_q).any()
+    assert torch.equal(p_q, into_p)
+    assert torch.equal(q_p, into_q)
+    p_p, p_q, q_p, q_q = blocks(layer_jacobians(net, x)[0])
+    assert torch.equal(p_p, one)
+    assert torch.equal(p_q, into_p)
+    assert torch.equal(q_p, into_q)
+    assert torch.equal(q_q, one | (into_q.double() @ into_p.double() != 0))  # p first: q+ sees what the new p has seen
+
+
+@pytest.mark.parametrize("mode", ["store", "reverse"])
+@given(graphs(), st.data())
+def test_backward_has_the_transposed_pattern(mode, drawn, data):
+    """What feature i of the new p asks of the others: its column of R.T R T in q, no other p, and the kernels of nodes in reach alone."""
+    net, R, T = drawn
+    net.mode = mode
+    i = data.draw(st.integers(0, len(R) - 1))
+    leaves = [inputs(net).requires_grad_(), net.Kp.requires_grad_(), net.Kq.requires_grad_()]
+    x, Kp, Kq = torch.autograd.grad(net(leaves[0])[0, i], leaves, allow_unused=True, materialize_grads=True)
+    p, q = x[0].chunk(2)
+    assert torch.equal(p != 0, torch.arange(len(R)) == i)
+    assert torch.equal(q != 0, (R.T @ R @ T)[:, i] != 0)
+    assert not Kp.any()
+    assert torch.equal(Kq[0] != 0, (R != 0) & ((R @ T)[:, i, None] != 0))
+
+
+NODES = 8  # on a ring, node i = (p_i, q_i), as in the authors' example; also with two features a node and half
+
+
+def hops(limit: int, size: int) -> Tensor:
+    """Which features of one half belong to nodes at most `limit` apart on the ring."""
+    node = torch.arange(size) * NODES // size
+    apart = (node[:, None] - node).abs()
+    return torch.minimum(apart, NODES - apart) <= limit
+
+
+@pytest.mark.parametrize("coupling", ["identity", "random"])
+@pytest.mark.parametrize("width", [16, 32])
+@given(st.data())
+def test_on_the_ring_a_half_step_reads_two_hops_and_a_layer_all_nodes(width, coupling, data):
+    net, m = data.draw(networks(NODES, width, 2, coupling)), width // 2
+    first, second = layer_jacobians(net, inputs(net))
+    p_p, p_q, q_p, q_q = blocks(first)
+    assert torch.equal(p_p, torch.eye(m) != 0)
+    assert torch.equal(p_q, hops(2, m))
+    assert torch.equal(q_p, hops(2, m))
+    assert q_q.all()  # four hops, all of the eight nodes
+    if width == 16:
+        assert float((first != 0).double().mean()) == pytest.approx(0.59, abs=0.005)
+    assert (second @ first != 0).all()
