@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -14,7 +13,8 @@ from torch import Tensor
 from stablenets import data
 from stablenets.config import Config, Resolved
 from stablenets.data.dataset import Dataset, Split
-from stablenets.train import network, set_globals
+from stablenets.errors import BadInput
+from stablenets.train import data_root, network, set_globals
 from stablenets.training.block_descent import BlockDescent, Objective, block_descent
 from stablenets.training.losses import LOSSES, SCORES
 from stablenets.training.optim import optimiser, rate
@@ -55,7 +55,7 @@ def timed(steps: Iterable, objective: Objective, dataset: Dataset) -> Trace:
         if trace.best() == len(trace.seconds) - 1:
             trace.weights = copy.deepcopy(objective.net.state_dict())
         begun = time.perf_counter(), time.process_time()
-        if next(steps, None) is None or not math.isfinite(trace.objective[-1]):
+        if not math.isfinite(trace.objective[-1]) or next(steps, None) is None:
             return trace
         seconds += time.perf_counter() - begun[0]
         processor += time.process_time() - begun[1]
@@ -90,17 +90,25 @@ def first_order(objective: Objective, split: Split, config: Config) -> Iterator[
         yield epoch + 1
 
 
-def race(run: Resolved, options: BlockDescent, root: Path) -> dict[str, Trace]:
-    """Block descent, and the optimiser, batch and epochs of the run, from the run's first weights and with its smoothness."""
-    set_globals(run)
+def race(run: Resolved, options: BlockDescent) -> dict[str, Trace]:
+    """Block descent, and the optimiser, batch and epochs of the run, from the run's first weights and with its smoothness.
+
+    On the CPU, where no work is left behind when a clock is read.
+    """
     config = run.config
-    dataset = data.load(run.dataset, run.common, root=root, split_seed=config.seeds.split, permutation_seed=config.seeds.permutation,
-                        device="cpu", download=False)
+    if not run.common.validation:
+        raise BadInput("dataset.validation=0: the race is decided by the validation error; hold some examples out, for example 0.1")
+    set_globals(run)
+    dataset = data.load(run.dataset, run.common, root=data_root(config), split_seed=config.seeds.split,
+                        permutation_seed=config.seeds.permutation, device="cpu", download=config.download)
     torch.manual_seed(config.seeds.init)
     start = network(run, dataset.facts).to(torch.float64 if config.precision == "float64" else torch.float32)
 
     def objective() -> Objective:
         return Objective(copy.deepcopy(start), LOSSES[dataset.facts.task], config.optim.smoothness, options.alpha_head)
-    descent, first = objective(), objective()
+    try:
+        descent, first = objective(), objective()
+    except ValueError as error:
+        raise BadInput(f"net.family={run.net.family}: {error}") from None
     return {"block descent": timed(block_descent(descent, dataset.train, options, config.seeds.order), descent, dataset),
             config.optim.name: timed(first_order(first, dataset.train, config), first, dataset)}
