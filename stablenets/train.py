@@ -129,7 +129,7 @@ def make(run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, de
         return without(coarse, run.coarser, folder)
 
     torch.manual_seed(config.seeds.init)
-    net = network(run, dataset.facts).to(device, torch.float64 if config.precision == "float64" else torch.float32)
+    net = network(run, dataset.facts).to(device)
     if coarse is not None:
         prolong(trained(run.coarser, dataset.facts, coarse.folder), net)
 
@@ -194,9 +194,8 @@ def without(coarse: Outcome, coarser: Resolved, folder: RunFolder) -> Outcome:
     """How a run ends whose coarser level left no weights to start from: as that level did. Divergence is a result of the whole chain."""
     at, summary = f"its level of {coarser.config.depth} layers, {coarse.message}", {}
     if coarse.status == "diverged":
-        depth = {"depth": coarser.config.depth}  # unless a level below that one has said so
-        summary = {"epochs": 0, "steps": 0, "divergence": depth | coarse.summary["divergence"]}
-        folder.write_metrics([])
+        summary = {"epochs": 0, "steps": 0, "divergence": {"depth": coarser.config.depth} | coarse.summary["divergence"]}
+    folder.write_metrics([])
     folder.set_status(coarse.status, reason=at, summary=summary, rows=0, wall_s=0.0)
     return Outcome(folder.path, coarse.status, f"{folder.path}: {coarse.status} with {at}", summary, coarse.exit_code)
 
@@ -209,14 +208,16 @@ def trained(run: Resolved, facts: data.Facts, folder: Path) -> Network | Sequenc
 
 
 def network(run: Resolved, facts: data.Facts) -> Network | SequenceNetwork:
-    """The network that a run describes, as it is drawn from torch's global generator."""
+    """The network that a run describes, as it is drawn from torch's global generator, in the run's precision."""
     net, config = run.net, run.config
     if isinstance(run.dynamics, Recurrent):
-        return SequenceNetwork(run.dynamics, shape=facts.shape, outputs=facts.outputs, width=net.widths[0], every=facts.task == "label",
+        made = SequenceNetwork(run.dynamics, shape=facts.shape, outputs=facts.outputs, width=net.widths[0], every=facts.task == "label",
                                mode=config.flow, gain=net.gain)
-    return Network(run.dynamics, shape=facts.shape, outputs=facts.outputs, widths=net.widths, depth=config.depth, h=config.h,
-                   operator=net.operator, opening_kind=net.opening, head_kind=net.head, mode=config.flow, gain=net.gain,
-                   layout=net.layout, blocks=net.blocks)
+    else:
+        made = Network(run.dynamics, shape=facts.shape, outputs=facts.outputs, widths=net.widths, depth=config.depth, h=config.h,
+                       operator=net.operator, opening_kind=net.opening, head_kind=net.head, mode=config.flow, gain=net.gain,
+                       layout=net.layout, blocks=net.blocks)
+    return made.to(torch.float64 if config.precision == "float64" else torch.float32)
 
 
 def broken(folder: RunFolder, line: str, reason: str = "") -> Outcome:

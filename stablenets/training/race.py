@@ -102,7 +102,7 @@ def race(run: Resolved, options: BlockDescent) -> dict[str, Trace]:
     dataset = data.load(run.dataset, run.common, root=data_root(config), split_seed=config.seeds.split,
                         permutation_seed=config.seeds.permutation, device="cpu", download=config.download)
     torch.manual_seed(config.seeds.init)
-    start = network(run, dataset.facts).to(torch.float64 if config.precision == "float64" else torch.float32)
+    start = network(run, dataset.facts)
 
     def objective() -> Objective:
         return Objective(copy.deepcopy(start), LOSSES[dataset.facts.task], config.optim.smoothness, options.alpha_head)
