@@ -21,14 +21,15 @@ from typing import Any
 import torch
 
 from stablenets import data
-from stablenets.config import MANNER, Resolved
-from stablenets.errors import EXIT_FAILED, BadInput, Irreversible
+from stablenets.config import MANNER, Config, Resolved
+from stablenets.errors import EXIT_FAILED, BadInput, Busy, Irreversible
 from stablenets.nets import Network, Recurrent, SequenceNetwork
 from stablenets.runs import checkpoint, files, provenance
 from stablenets.runs.folder import FINISHED, RunFolder
 from stablenets.runs.lock import Lock, held
 from stablenets.runs.loggers import Wandb
 from stablenets.training.loop import Loop
+from stablenets.training.multilevel import prolong
 from stablenets.training.progress import Progress
 from stablenets.training.signals import Stop
 
@@ -49,11 +50,10 @@ class Outcome:
 def train(run: Resolved) -> Outcome:
     config = run.config
     device = pick_device(config.device)
-    root = Path(config.data_root or os.environ.get("STABLENETS_DATA") or "data")
     finished = None if config.force else finished_run(RunFolder(Path(config.runs) / run.name))
     set_globals(run)
     try:
-        dataset = data.load(run.dataset, run.common, root=root, split_seed=config.seeds.split,
+        dataset = data.load(run.dataset, run.common, root=data_root(config), split_seed=config.seeds.split,
                             permutation_seed=config.seeds.permutation, device=device, download=config.download)
     except BadInput:
         if finished:
@@ -81,6 +81,10 @@ def train(run: Resolved) -> Outcome:
         except Exception as error:
             reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
             return broken(folder, f"{reason}; the traceback is in {folder.path / 'log.txt'}", reason)
+
+
+def data_root(config: Config) -> Path:
+    return Path(config.data_root or os.environ.get("STABLENETS_DATA") or "data")
 
 
 def finished_run(folder: RunFolder) -> Outcome | None:
@@ -113,14 +117,21 @@ def make(run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, de
     config = run.config
     state, note = checkpoint.load(folder.path)
     history = same_data(folder.path, dataset)
+    coarse = level(run.coarser) if run.coarser is not None and state is None else None
     session = provenance.session(device, config.threads) | {
         "data": {"source": dataset.source, "digests": dataset.digests}, "seeds": dataclasses.asdict(config.seeds)}
     begun = time.monotonic()
     folder.write_config(run.identity, {key: value for key, value in dataclasses.asdict(config).items() if key in MANNER})
     folder.set_status("running")
 
+    if coarse is not None and coarse.status != "done":
+        files.write_json(folder.path / "provenance.json", [*history, session])
+        return without(coarse, run.coarser, folder)
+
     torch.manual_seed(config.seeds.init)
-    net = network(run, dataset.facts).to(device, torch.float64 if config.precision == "float64" else torch.float32)
+    net = network(run, dataset.facts).to(device)
+    if coarse is not None:
+        prolong(trained(run.coarser, dataset.facts, coarse.folder), net)
 
     def save(state: dict[str, Any]) -> None:
         checkpoint.save(folder.path, state)
@@ -170,15 +181,43 @@ def make(run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, de
     return Outcome(folder.path, status, f"{folder.path}: {status}", loop.summary())
 
 
+def level(coarser: Resolved) -> Outcome:
+    """A coarser level, made unless it is there. It may be a level of another chain too, and another process be at it: wait for that."""
+    while True:
+        try:
+            return train(coarser)
+        except Busy:
+            time.sleep(1.0)  # before another look
+
+
+def without(coarse: Outcome, coarser: Resolved, folder: RunFolder) -> Outcome:
+    """How a run ends whose coarser level left no weights to start from: as that level did. Divergence is a result of the whole chain."""
+    at, summary = f"its level of {coarser.config.depth} layers, {coarse.message}", {}
+    if coarse.status == "diverged":
+        summary = {"epochs": 0, "steps": 0, "divergence": {"depth": coarser.config.depth} | coarse.summary["divergence"]}
+    folder.write_metrics([])
+    folder.set_status(coarse.status, reason=at, summary=summary, rows=0, wall_s=0.0)
+    return Outcome(folder.path, coarse.status, f"{folder.path}: {coarse.status} with {at}", summary, coarse.exit_code)
+
+
+def trained(run: Resolved, facts: data.Facts, folder: Path) -> Network | SequenceNetwork:
+    """The network of a finished run, with its weights."""
+    net = network(run, facts)
+    net.load_state_dict(torch.load(folder / "weights.pt", map_location="cpu", weights_only=True))
+    return net
+
+
 def network(run: Resolved, facts: data.Facts) -> Network | SequenceNetwork:
-    """The network that a run describes, as it is drawn from torch's global generator."""
+    """The network that a run describes, as it is drawn from torch's global generator, in the run's precision."""
     net, config = run.net, run.config
     if isinstance(run.dynamics, Recurrent):
-        return SequenceNetwork(run.dynamics, shape=facts.shape, outputs=facts.outputs, width=net.widths[0], every=facts.task == "label",
+        made = SequenceNetwork(run.dynamics, shape=facts.shape, outputs=facts.outputs, width=net.widths[0], every=facts.task == "label",
                                mode=config.flow, gain=net.gain)
-    return Network(run.dynamics, shape=facts.shape, outputs=facts.outputs, widths=net.widths, depth=config.depth, h=config.h,
-                   operator=net.operator, opening_kind=net.opening, head_kind=net.head, mode=config.flow, gain=net.gain,
-                   layout=net.layout, blocks=net.blocks)
+    else:
+        made = Network(run.dynamics, shape=facts.shape, outputs=facts.outputs, widths=net.widths, depth=config.depth, h=config.h,
+                       operator=net.operator, opening_kind=net.opening, head_kind=net.head, mode=config.flow, gain=net.gain,
+                       layout=net.layout, blocks=net.blocks)
+    return made.to(torch.float64 if config.precision == "float64" else torch.float32)
 
 
 def broken(folder: RunFolder, line: str, reason: str = "") -> Outcome:
