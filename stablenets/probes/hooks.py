@@ -29,6 +29,7 @@ class ModuleGradients:
         if not self.modules:
             raise BadInput("modules=[]: nothing to watch; give at least one module")
         self._norms: dict[int, list[Tensor]] = {}
+        self._ran: set[int] = set()
         self._reached = False  # by the backward, in which a checkpointed module runs again
 
     def __enter__(self) -> Self:
@@ -42,10 +43,10 @@ class ModuleGradients:
 
     def entering(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """Data has a gradient too, at a leaf of its own; a clone of it may be changed in place. Indices have none."""
-        if self._reached:
+        if 0 in self._norms or not torch.is_grad_enabled():
             return None
         state, *others = inputs or (None,)
-        if torch.is_tensor(state) and state.is_floating_point() and torch.is_grad_enabled() and not state.requires_grad:
+        if torch.is_tensor(state) and state.is_floating_point() and not state.requires_grad:
             leaf = state.detach().requires_grad_()
             self.watch(0, leaf)
             return leaf.clone(), *others
@@ -54,11 +55,11 @@ class ModuleGradients:
 
     def left(self, index: int) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: object, output: object) -> None:
-            if self._reached:
-                return
-            if index in self._norms:
+            self._ran.add(index)
+            if index in self._norms and not self._reached:
                 raise BadInput(f"modules[{index - 1}]: {type(module).__name__} runs twice in one forward; give modules that run once")
-            self.watch(index, output)
+            if index not in self._norms and torch.is_grad_enabled():
+                self.watch(index, output)
         return hook
 
     def watch(self, index: int, state: object) -> None:
@@ -72,9 +73,9 @@ class ModuleGradients:
                 part.register_hook(hook)
 
     def state_norms(self) -> Tensor:
-        if missing := [index for index in range(1, len(self.modules) + 1) if index not in self._norms]:
-            module = type(self.modules[missing[0] - 1]).__name__
-            raise BadInput(f"modules[{missing[0] - 1}]: {module} did not run; give modules that the forward runs, and run it inside `with`")
+        for index, module in enumerate(self.modules):
+            if index + 1 not in self._ran:
+                raise BadInput(f"modules[{index}]: {type(module).__name__} did not run; give modules that the forward runs, inside `with`")
         return gathered([self._norms.get(index, []) for index in range(len(self.modules) + 1)])
 
     def weight_norms(self) -> Tensor:

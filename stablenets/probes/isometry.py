@@ -53,7 +53,7 @@ def isometry_figure(rows: Sequence[Mapping[str, Any]], against: str) -> Figure:
     names = [name for name in rows[0] if name not in (*Isometry._fields, against)]
     lines: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
-        lines.setdefault(", ".join(f"{name} {row[name]:g}" for name in names), []).append(row)
+        lines.setdefault(", ".join(f"{name} {row[name]}" for name in names), []).append(row)
     for label, members in lines.items():
         low, median, high = torch.tensor([[row["low"], row["median"], row["high"]] for row in members]).T
         positions = [row[against] for row in members]
