@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from stablenets.probes.lanczos import STEPS, Stages, golub_kahan, stages
-from stablenets.probes.maps import Map, check_finite, check_room, composed, differentiating, kept_for_backward, room, states
+from stablenets.probes.maps import SMALL, Map, check_finite, check_room, composed, differentiating, kept_for_backward, room, states
 from stablenets.runs.pictures import new_figure
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 FULL_UP_TO = 2000  # dimensions; beyond it the matrix and its SVD cost more than the products
 CHUNK = 128  # rows that are computed at once
-SMALL = 2**20  # entries; below it nothing is estimated, because the estimate would take longer than the Jacobian
 RESOLVED = 0.1  # a singular value that is not known to this part of itself is not known
 
 

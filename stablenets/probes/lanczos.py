@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from stablenets.probes.maps import TWICE, Map, check_finite, check_room, composed, differentiating, kept_for_backward
+from stablenets.probes.maps import SMALL, TWICE, Map, check_finite, check_room, composed, differentiating, kept_for_backward
 from stablenets.runs.pictures import new_figure
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ Stages = Map | tuple[Map, Map]  # one map, or two that meet in a bottleneck whic
 Product = Callable[[Tensor], Tensor]  # (B, n) -> (B, m)
 
 STEPS = 40
-CHECK = 10  # steps between two looks at whether both ends are known
+CHECK = 5  # steps between two looks at whether both ends are known
 ROUNDING = 1000  # times the machine's epsilon and the largest singular value: what is smaller counts as 0
 
 
@@ -222,9 +222,11 @@ def check_memory(maps: tuple[Map, ...], batch: Tensor, steps: int) -> None:
     """Before any work: the vectors of both sides, and the graphs of forward and backward."""
     with torch.no_grad():
         out = composed(maps)(batch[:1].clone())
-    vectors = 2 * steps * (batch[0].numel() + out.numel()) * batch.element_size()
-    check_room(len(batch) * (vectors + 3 * kept_for_backward(composed(maps), batch[0])), batch.device,
-               f"Golub-Kahan with steps={steps} of {len(batch)} x {batch[0].numel()} dimensions", "take fewer examples, or fewer steps")
+    vectors = 2 * steps * (batch[0].numel() + out.numel())
+    if len(batch) * vectors > SMALL:
+        graphs = 3 * kept_for_backward(composed(maps), batch[0])
+        check_room(len(batch) * (vectors * batch.element_size() + graphs), batch.device,
+                   f"Golub-Kahan with steps={steps} of {len(batch)} x {batch[0].numel()} dimensions", "take fewer examples, or fewer steps")
 
 
 def density_figure(found: Density, levels: int = 200) -> Figure:

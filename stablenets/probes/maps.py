@@ -16,6 +16,7 @@ from stablenets.errors import BadInput
 from stablenets.flow import Flow
 from stablenets.norms import Tally
 
+SMALL = 2**20  # numbers; below it no memory is estimated, because the estimate would take longer than the probe
 Map = Callable[[Tensor], Tensor]  # (B, *in) -> (B, *out), each example on its own: batch norms in eval(), no dropout
 
 IN_PLACE = "the net changes a tensor in place that its derivative needs; build its modules with inplace=False"
