@@ -119,6 +119,23 @@ def test_golub_kahan_finds_both_ends_of_every_family(name, operator):
         assert 1 / golub_kahan(composed(back), last[0], steps=40).values[0].item() == pytest.approx(exact[-1].item(), rel=1e-3)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("operator", ["dense", "conv"])
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name not in WIDE])
+def test_two_starts_find_both_ends_at_1024_dimensions(name, operator):
+    family = FAMILIES[name]
+    if operator == "conv" and family.dense_only:
+        return
+    shape = {"dense": (1024,), "conv": (16, 8, 8)}[operator]
+    net = Flow(family(), shape[0], 8, h=0.1 if family.order else 1.0, operator=operator, mode="plain").double().requires_grad_(False)
+    x = torch.randn(shape, dtype=torch.float64)
+    exact, found = torch.linalg.svdvals(full_jacobian(net, x)), golub_kahans(net, torch.stack([x, x]), steps=40)
+    for values, bounds in zip(*found, strict=True):
+        within((values, bounds), exact)
+    assert found.values.max().item() == pytest.approx(exact[0].item(), rel=1e-3)
+    assert found.values.min().item() == pytest.approx(exact[-1].item(), rel=1e-3)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_golub_kahan_stays_within_its_bounds(seed):
     """Random sizes, spectra (flat, wide, with gaps, with multiples, without full rank) and steps."""
@@ -225,6 +242,17 @@ def test_golub_kahan_is_a_function_of_its_seed():
     assert torch.equal(golub_kahan(net, x, 10).values, golub_kahan(net, x, 10).values)
     assert not torch.equal(golub_kahan(net, x, 10).values, golub_kahan(net, x, 10, seed=1).values)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_two_starts_find_what_one_may_miss():
+    """The last direction has no part in the first start: nothing that comes of it can see the value 0.5, and no bound says so."""
+    start = torch.randn(60, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    *seen, missed = torch.linalg.qr(torch.cat([start[:, None], torch.randn(60, 59, dtype=torch.float64)], 1))[0].T
+    turned = torch.linalg.qr(torch.randn(59, 59, dtype=torch.float64))[0] @ torch.stack(seen)  # the start has a part in each of these
+    matrix = torch.cat([torch.linspace(1, 2, 59, dtype=torch.float64)[:, None] * turned, 0.5 * missed[None]])
+    x = torch.zeros(60, dtype=torch.float64)
+    assert golub_kahan(linear(matrix), x, 20).values[-1] > 0.9
+    assert golub_kahans(linear(matrix), x.expand(2, 60), 20).values[:, -1].min().item() == pytest.approx(0.5, rel=1e-6)
 
 
 @pytest.mark.parametrize("operator", SHAPES)

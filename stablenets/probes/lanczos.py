@@ -31,7 +31,8 @@ class Spectrum(NamedTuple):
     """Singular values (..., k), largest first, float64; each is within its bound of a singular value of the Jacobian.
 
     The first and the last approach the ends of the spectrum; those between say where it has mass. A bound cannot say that nothing lies
-    beyond the last value: a random start has a part in every direction, but a small one may not have grown yet.
+    beyond the ends: a random start has a part in every direction, but a small one may not have grown yet. `golub_kahans` of the same
+    example twice has two starts, and the outer of their ends is missed only where both are unlucky.
     """
 
     values: Tensor
