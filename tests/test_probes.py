@@ -1,14 +1,18 @@
-"""Probes against plain autograd and full singular value decompositions."""
+"""Gradient norms by depth against plain autograd: of our flows, and of any modules of any net."""
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from conftest import NARROW
 
-from stablenets.nets import FAMILIES, Antisymmetric, Flow, Network, ResNet
+from stablenets.config import Probe
+from stablenets.nets import FAMILIES, Flow, Network, ResNet
 from stablenets.norms import Tally
-from stablenets.probes import StateGradients, full_jacobian, golub_kahan, log_spaced, singular_values, weight_gradients
+from stablenets.probes import StateGradients, log_spaced, weight_gradients
 from stablenets.probes import jacobian as jacobian_module
+from stablenets.training import recorder as recorder_module
+from stablenets.training.recorder import Recorder
 
 SHAPES = {"dense": (6,), "conv": (4, 5, 6)}
 
@@ -20,17 +24,6 @@ def seeded():
 
 def flow(name: str, operator: str, depth: int = 5, mode: str = "store") -> Flow:
     return Flow(FAMILIES[name](**NARROW.get(name, {})), SHAPES[operator][0], depth, h=0.3, operator=operator, mode=mode).double()
-
-
-def linear(matrix: torch.Tensor):
-    return lambda x: x @ matrix.T
-
-
-def with_spectrum(values: list[float], rows: int, columns: int) -> torch.Tensor:
-    """A matrix with random singular vectors and these singular values, the others 0."""
-    left, right = (torch.linalg.qr(torch.randn(size, size, dtype=torch.float64))[0] for size in (rows, columns))
-    count = len(values)
-    return left[:, :count] @ torch.diag(torch.tensor(values, dtype=torch.float64)) @ right[:count]
 
 
 @pytest.mark.parametrize("mode", ["store", "checkpoint", "reverse"])
@@ -99,9 +92,8 @@ def test_weight_gradients_take_all_learned_tensors_of_a_layer(operator):
     second(first(torch.randn(2, *shape, dtype=torch.float64))).square().sum().backward()
     layers = [(unit.K.grad[layer], unit.b.grad[layer]) for unit in (first, second) for layer in range(unit.depth)]
     squares = [K.square().sum() + b.square().sum() for K, b in layers]
-    found = weight_gradients([first, second], [0, 2, 3, 4, 5])
-    assert torch.allclose(found[:4], torch.stack([squares[0], *squares[2:]]).sqrt(), rtol=1e-12)
-    assert found[4].isnan()  # the last state has no layer behind it
+    found = weight_gradients([first, second], [0, 2, 3, 4])
+    assert torch.allclose(found, torch.stack([squares[0], *squares[2:]]).sqrt(), rtol=1e-12)
 
 
 def test_probe_crosses_units():
@@ -110,7 +102,7 @@ def test_probe_crosses_units():
     probe = StateGradients(range(5))
     net(torch.randn(2, 1, 8, 8), probe).sum().backward()
     assert probe.norms().isfinite().all()
-    assert weight_gradients(net.units, range(5)).isfinite().tolist() == [True] * 4 + [False]
+    assert weight_gradients(net.units, range(4)).isfinite().all()
 
 
 @pytest.mark.parametrize("depth", [1, 2, 9, 16, 64, 1000, 50_000])
@@ -130,116 +122,35 @@ def test_log_spaced_depths_grow_by_a_factor():
     assert max(ratios) / min(ratios) < 1.02
 
 
-@pytest.mark.parametrize("chunk", [7, 128])
-@pytest.mark.parametrize("operator", SHAPES)
-def test_full_jacobian_is_jacrevs(operator, chunk, monkeypatch):
-    monkeypatch.setattr(jacobian_module, "CHUNK", chunk)
-    net, x = flow("antisymmetric", operator), torch.randn(SHAPES[operator], dtype=torch.float64)
-    expected = torch.func.jacrev(lambda x: net(x[None])[0])(x).reshape(x.numel(), x.numel())
-    assert torch.allclose(full_jacobian(net, x), expected, rtol=0, atol=1e-12)
+# Recorded while training.
+
+@pytest.mark.parametrize("depth", [1, 4, 100])
+def test_record_has_a_gradient_for_each_state_and_each_layer(depth):
+    net = Network(ResNet(), shape=(4,), outputs=3, widths=[4], depth=depth, h=0.1, operator="dense", opening_kind="linear",
+                  head_kind="linear")
+    recorder = Recorder(Probe(depths=8), net)
+    probe = recorder.tap(0)
+    net(torch.randn(2, 4), probe).sum().backward()
+    recorder.gradients(0, 1.0, probe)
+    arrays = recorder.arrays()
+    assert (arrays["depths"][-1], arrays["layers"][-1]) == (depth, depth - 1)
+    for name, places in (("state_gradients", "depths"), ("weight_gradients", "layers")):
+        assert arrays[name].shape == (1, len(arrays[places]))
+        assert np.isfinite(arrays[name]).all()
 
 
-def test_full_jacobian_of_any_module():
-    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(24, 5), torch.nn.Tanh()).double()
-    x = torch.randn(2, 3, 4, dtype=torch.float64)
-    expected = torch.func.jacrev(lambda x: net(x[None])[0])(x).reshape(5, 24)
-    assert torch.allclose(full_jacobian(net, x), expected, rtol=0, atol=1e-12)
-
-
-def test_jacobian_of_a_linear_net_is_its_product():
-    """Rows are outputs: with K stored as the papers print it, three ResNet layers are (I + h K.T)³."""
-    net = Flow(ResNet(activation="identity"), 6, 3, h=0.3).double()
-    expected = torch.eye(6, dtype=torch.float64)
-    for K in net.K.detach():
-        expected = (torch.eye(6) + 0.3 * K.T) @ expected
-    assert torch.allclose(full_jacobian(net, torch.zeros(6, dtype=torch.float64)), expected, rtol=0, atol=1e-12)
-
-
-def test_singular_values_of_a_known_map():
-    values = [5.0, 2.0, 1.0, 1e-6]
-    found = singular_values(linear(with_spectrum(values, 4, 4)), torch.zeros(4, dtype=torch.float64))
-    assert found.tolist() == pytest.approx(values, rel=1e-9)
-
-
-def test_large_maps_go_through_golub_kahan(monkeypatch):
-    monkeypatch.setattr(jacobian_module, "FULL_UP_TO", 10)
-    assert len(singular_values(linear(torch.randn(60, 60, dtype=torch.float64)), torch.zeros(60, dtype=torch.float64))) == 40
-
-
-def test_golub_kahan_finds_the_extremes_of_a_conv_net():
-    net, x = Flow(Antisymmetric(gamma=0.1), 4, 8, h=0.3, operator="conv").double(), torch.randn(4, 8, 8, dtype=torch.float64)
-    exact, found = torch.linalg.svdvals(full_jacobian(net, x)), golub_kahan(net, x)
-    assert found.shape == (40,)
-    assert torch.equal(found, found.sort(descending=True).values)
-    assert found[0].item() == pytest.approx(exact[0].item(), rel=1e-6)
-    assert found[0] <= exact[0] * (1 + 1e-12)
-    assert found[-1].item() == pytest.approx(exact[-1].item(), rel=1e-3)
-    assert found[-1] >= exact[-1] * (1 - 1e-12)
-
-
-@pytest.mark.parametrize(("rows", "columns"), [(30, 30), (30, 90), (90, 30)])
-def test_golub_kahan_run_to_the_end_has_the_whole_spectrum(rows, columns):
-    matrix = torch.randn(rows, columns, dtype=torch.float64)
-    found = golub_kahan(linear(matrix), torch.zeros(columns, dtype=torch.float64))
-    assert torch.allclose(found, torch.linalg.svdvals(matrix), rtol=1e-9)
-
-
-@pytest.mark.parametrize(("rows", "columns"), [(60, 60), (60, 200), (200, 60)])
-def test_golub_kahan_stays_within_the_spectrum(rows, columns):
-    """Also of a wide matrix, whose null space is no singular value."""
-    matrix = torch.randn(rows, columns, dtype=torch.float64)
-    exact, found = torch.linalg.svdvals(matrix), golub_kahan(linear(matrix), torch.zeros(columns, dtype=torch.float64))
-    assert found[0].item() == pytest.approx(exact[0].item(), rel=1e-6)
-    assert found[0] <= exact[0] * (1 + 1e-12)
-    assert found[-1] >= exact[-1] * (1 - 1e-9)
-
-
-@pytest.mark.parametrize("scale", [1.0, 1e-9])
-def test_golub_kahan_on_a_multiple_of_the_identity(scale):
-    """One step spans an invariant subspace; going on with what rounding left once gave values of 4 for the identity."""
-    found = golub_kahan(lambda x: scale * x, torch.zeros(3, 5, 5, dtype=torch.float64))
-    assert found.tolist() == pytest.approx([scale] * 40, rel=1e-12, abs=0)
-
-
-@pytest.mark.parametrize(("rows", "columns"), [(50, 50), (50, 80), (80, 50)])
-def test_golub_kahan_of_a_rank_deficient_map(rows, columns):
-    values = [3.0, 2.0, 2.0, 0.5]
-    found = golub_kahan(linear(with_spectrum(values, rows, columns)), torch.zeros(columns, dtype=torch.float64))
-    assert found.shape == (40,)
-    assert found[:4].tolist() == pytest.approx(values, rel=1e-9)  # the double one twice
-    assert found[4:].max() < 1e-9
-
-
-def test_golub_kahan_of_the_zero_map():
-    assert golub_kahan(lambda x: 0 * x, torch.zeros(30, dtype=torch.float64)).tolist() == [0.0] * 30
-
-
-def test_what_pooling_makes_zero_is_no_singular_value(monkeypatch):
-    net = Network(Antisymmetric(gamma=0.1), shape=(1, 8, 8), outputs=3, widths=[4, 8], depth=6, h=0.3, operator="conv",
-                  opening_kind="conv", head_kind="mean").double()
-    start = net.opening(torch.randn(1, 1, 8, 8, dtype=torch.float64))[0].detach()
-    exact = torch.linalg.svdvals(full_jacobian(net.features, start))
-    assert net.rank == 64
-    assert exact[net.rank] < 1e-12 * exact[0] < exact[net.rank - 1]
-    assert torch.equal(singular_values(net.features, start, net.rank), exact[:net.rank])
-    monkeypatch.setattr(jacobian_module, "FULL_UP_TO", 10)
-    found = singular_values(net.features, start, net.rank)
-    assert found[0].item() == pytest.approx(exact[0].item(), rel=1e-6)
-    assert found[20:].isnan().all(), "the lower end is not known, and not said to be 0"
-    assert (found[:20] >= exact[net.rank - 1]).all()
-
-
-def test_golub_kahan_is_a_function_of_its_seed():
-    net, x = flow("resnet", "conv"), torch.randn(SHAPES["conv"], dtype=torch.float64)
-    before = torch.get_rng_state()
-    assert torch.equal(golub_kahan(net, x, 10), golub_kahan(net, x, 10))
-    assert not torch.equal(golub_kahan(net, x, 10), golub_kahan(net, x, 10, seed=1))
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-@pytest.mark.parametrize("full_up_to", [0, 2000])
-def test_map_that_is_not_finite_has_no_spectrum(full_up_to, monkeypatch):
+@pytest.mark.parametrize(("widths", "full_up_to"), [([4], 2000), ([4], 10), ([2, 4], 2000), ([2, 4], 10)])
+def test_a_net_that_has_overflowed_is_recorded_without_a_spectrum(widths, full_up_to, monkeypatch):
+    """NaN, and as many as the net before it overflowed had, so that both stand in one array."""
     monkeypatch.setattr(jacobian_module, "FULL_UP_TO", full_up_to)
-    found = singular_values(lambda x: (x * torch.nan).expand(-1, 12), torch.ones(12, dtype=torch.float64))
-    assert found.shape == (12,)
-    assert found.isnan().all()
+    monkeypatch.setattr(recorder_module, "FULL_UP_TO", full_up_to)
+    net = Network(ResNet(), shape=(1, 8, 8), outputs=3, widths=widths, depth=2, h=0.1, operator="conv", opening_kind="conv",
+                  head_kind="mean")
+    recorder = Recorder(Probe(), net)
+    recorder.spectrum(0, torch.randn(1, 1, 8, 8))
+    with torch.no_grad():
+        net.units[0].K.fill_(torch.nan)
+    recorder.spectrum(1, torch.randn(1, 1, 8, 8))
+    before, after = recorder.arrays()["singular_values"]
+    assert np.isfinite(before).all()
+    assert np.isnan(after).all()

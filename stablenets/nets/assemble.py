@@ -18,7 +18,8 @@ from stablenets.dynamics import Dynamics, State
 from stablenets.flow import Flow, Tap
 from stablenets.nets.boundaries import Halve, halve  # noqa: F401 - halve is part of what this file offers
 
-Passage = tuple[Callable[[Tensor], Tensor], Tensor]  # from the first states to the last, (B, ...) -> (B, ...), and where one example starts
+Map = Callable[[Tensor], Tensor]  # from states to states, (B, ...) -> (B, ...)
+Passage = tuple[Map | tuple[Map, Map], Tensor]  # from the first states to the last, in one map or two, and where one example starts
 
 # Where the second of two inputs enters; the first enters at feature 0. Galimberti et al. 2023, authors' code: one input to each half,
 # in their distributed example to nodes on opposite sides of the ring, p of node 1 and q of node 5 of 8.
@@ -149,8 +150,16 @@ class Network(nn.Module):
         return self.head(self.features(self.opening(x), tap))
 
     def passages(self, examples: Tensor) -> list[Passage]:
-        """For each example the map whose Jacobian is measured, and the state behind the opening."""
-        return [(self.features, start) for start in self.opening(examples)]
+        """For each example the map whose Jacobian is measured, and the state behind the opening. Where units pool it comes in two maps
+        that meet behind the last boundary: the Jacobian of the first has the rank of the whole."""
+        through = self.features if len(self.units) == 1 else (self.before_last, self.units[-1])
+        return [(through, start) for start in self.opening(examples)]
+
+    def before_last(self, y: Tensor) -> Tensor:
+        """All units and boundaries before the last unit."""
+        for unit, boundary in zip(self.units[:-1], self.boundaries, strict=True):
+            y = boundary(unit(y))
+        return y
 
     def variation(self) -> Tensor:
         """Smoothness in time, summed over the units; differences are taken within a unit only."""

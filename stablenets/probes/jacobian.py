@@ -1,113 +1,102 @@
-"""Singular values of a Jacobian: of the whole matrix where it is small, by Golub-Kahan-Lanczos bidiagonalisation where it is not."""
+"""Whole Jacobians: of a map, of each layer of a chain, and of every prefix and suffix of it; and their singular values."""
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-Map = Callable[[Tensor], Tensor]  # (B, *in) -> (B, *out), each example on its own
+from stablenets.probes.lanczos import STEPS, Stages, golub_kahan, stages
+from stablenets.probes.maps import SMALL, Map, check_finite, check_room, composed, differentiating, kept_for_backward, room, states
+from stablenets.runs.pictures import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FULL_UP_TO = 2000  # dimensions; beyond it the matrix and its SVD cost more than the products
-CHUNK = 128
-STEPS = 40
+CHUNK = 128  # rows that are computed at once
+RESOLVED = 0.1  # a singular value that is not known to this part of itself is not known
 
 
 def full_jacobian(f: Map, x: Tensor) -> Tensor:
-    """The Jacobian (m, n) of `f` at one example x (*in).
+    """The Jacobian (m, n) of `f` at one example x (*in)."""
+    return full_jacobians(f, x[None])[0]
 
-    Copies of the example go through `f` as one batch and each takes one row of the identity back: an ordinary forward and backward,
-    so that any network that treats its examples one by one will do.
+
+def full_jacobians(f: Map, batch: Tensor) -> Tensor:
+    """The Jacobians (B, m, n) of `f` at each example of a batch (B, *in).
+
+    Copies of the examples go through `f` together and each takes rows of the identity back: an ordinary forward and backward, so that
+    any network that treats its examples one by one will do. How many copies there are is what the memory allows, up to `CHUNK`.
     """
-    rows, first, total = [], 0, 1
-    while first < total:
-        copies = x.detach().expand(min(CHUNK, total - first) if first else 1, *x.shape).clone().requires_grad_()
-        values = f(copies).flatten(1)
-        total = values.shape[1]
-        count = len(copies)
-        pick = torch.zeros_like(values)
-        pick[torch.arange(count), torch.arange(first, first + count)] = 1
-        (gradient,) = torch.autograd.grad(values, copies, pick)
-        rows.append(gradient.flatten(1))
-        first += count
-    return torch.cat(rows)
+    examples, size = len(batch), batch[0].numel()
+    with torch.no_grad():
+        rows = f(batch[:1].clone()).numel()
+    copies = min(max(1, CHUNK // examples), rows)
+    if examples * rows * size > SMALL:
+        copies = copies_that_fit(f, batch, rows, copies)
+    copies = math.ceil(rows / math.ceil(rows / copies))  # chunks of one size
+    found = batch.new_empty(examples, rows, size)
+    with differentiating():
+        leaf = batch.detach().repeat_interleave(copies, 0).requires_grad_()
+        values = f(leaf.clone()).flatten(1)  # a clone may be changed in place
+        for first in range(0, rows, copies):
+            count = min(copies, rows - first)
+            pick = torch.zeros_like(values).view(examples, copies, rows)
+            pick[:, torch.arange(count), torch.arange(first, first + count)] = 1
+            (gradient,) = torch.autograd.grad(values, leaf, pick.view_as(values), retain_graph=first + count < rows)
+            found[:, first:first + count] = gradient.reshape(examples, copies, size)[:, :count]
+    return found
 
 
-def golub_kahan(f: Map, x: Tensor, steps: int = STEPS, seed: int = 0) -> Tensor:
-    """(steps,) approximate singular values of the Jacobian at x, largest first, from products J v and J.T u alone.
-
-    Full reorthogonalisation; the extremes converge first. The bidiagonal B has B[i, i] = alpha_i and B[i, i+1] = beta_i. The right
-    vectors live in the smaller of the two spaces: in the larger one they would mix in a null space that is no singular value.
-    """
-    leaf = x.detach()[None].requires_grad_()
-    values = f(leaf)
-
-    cotangent = torch.zeros_like(values, requires_grad=True)
-    (pulled,) = torch.autograd.grad(values, leaf, cotangent, create_graph=True)  # J.T u, which is linear in u: its derivative is J
-
-    def push(v: Tensor) -> Tensor:
-        return torch.autograd.grad(pulled, cotangent, v.view_as(leaf), retain_graph=True)[0].flatten()
-
-    def pull(u: Tensor) -> Tensor:
-        return torch.autograd.grad(values, leaf, u.view_as(values), retain_graph=True)[0].flatten()
-
-    smaller = min(leaf.numel(), values.numel())
-    there, back = (push, pull) if leaf.numel() == smaller else (pull, push)
-    steps = min(steps, smaller)
-    generator = torch.Generator().manual_seed(seed)
-
-    def draw(size: int) -> Tensor:
-        return torch.randn(size, generator=generator, dtype=torch.float64).to(leaf)
-
-    right, left = [], []
-    extend(right, draw(smaller), draw, 0.0)
-    bidiagonal = torch.zeros(steps, steps, dtype=torch.float64)
-    for i in range(steps):
-        floor = 1000 * torch.finfo(leaf.dtype).eps * float(bidiagonal.max())
-        bidiagonal[i, i] = extend(left, there(right[i]), draw, floor)
-        if i + 1 < steps:
-            bidiagonal[i, i + 1] = extend(right, back(left[i]), draw, floor)
-    if not bidiagonal.isfinite().all():
-        return bidiagonal.new_full((steps,), torch.nan)
-    return torch.linalg.svdvals(bidiagonal)
+def copies_that_fit(f: Map, batch: Tensor, rows: int, copies: int) -> int:
+    """At most `copies` of each example, so that they fit beside the Jacobian."""
+    matrix = len(batch) * rows * batch[0].numel() * batch.element_size()
+    each = len(batch) * kept_for_backward(f, batch[0])
+    check_room(matrix + each, batch.device, f"Jacobian of {len(batch)} x {rows} x {batch[0].numel()} entries",
+               "take fewer examples, or golub_kahan, which needs no matrix")
+    return min(copies, max(1, (room(batch.device) - matrix) // max(each, 1)))
 
 
-def extend(basis: list[Tensor], vector: Tensor, draw: Callable[[int], Tensor], floor: float) -> float:
-    """Append the part of a vector that is new to the basis, and return its length; up to `floor` that is rounding, and counts as 0.
-
-    Then the basis spans an invariant subspace (an identity has one after a single step), and a random direction takes its place.
-    """
-    vector = orthogonal(vector, basis)
-    length = float(vector.norm())
-    if length <= floor:
-        vector, length = orthogonal(draw(len(vector)), basis), 0.0
-    basis.append(vector / vector.norm())
-    return length
+def layer_jacobians(maps: Sequence[Map], x: Tensor) -> list[Tensor]:
+    """For each map the Jacobians (B, n_{l+1}, n_l) at the states that a batch x (B, *in) takes through the chain."""
+    return [full_jacobians(f, state) for f, state in zip(maps, states(maps, x), strict=False)]  # the last state has no map behind it
 
 
-def orthogonal(vector: Tensor, basis: list[Tensor]) -> Tensor:
-    """The part of a vector that is orthogonal to the basis; twice, because once loses digits."""
-    if not basis:
-        return vector
-    matrix = torch.stack(basis)
-    for _ in range(2):
-        vector = vector - matrix.T @ (matrix @ vector)
-    return vector
+def prefixes(jacobians: Sequence[Tensor]) -> list[Tensor]:
+    """∂Y_l/∂Y_0 for l = 1 ... L from the Jacobians of the layers: J_l ... J_1."""
+    return list(accumulate(jacobians, lambda product, J: J @ product))
 
 
-def singular_values(f: Map, x: Tensor, rank: int | None = None) -> Tensor:
+def suffixes(jacobians: Sequence[Tensor]) -> list[Tensor]:
+    """∂Y_L/∂Y_l for l = 0 ... L-1 from the Jacobians of the layers: J_L ... J_{l+1}."""
+    return list(accumulate(reversed(jacobians), torch.matmul))[::-1]
+
+
+def singular_values(f: Stages, x: Tensor, rank: int | None = None) -> Tensor:
     """Singular values of the Jacobian at one example, largest first: all of them up to `FULL_UP_TO` dimensions, else Golub-Kahan's.
 
-    Of a Jacobian that is known to have no higher `rank` (pooling forgets) those beyond it, which are 0, are left out; Golub-Kahan
-    drifts into that null space by rounding, so that its lower half is then not known and given as NaN. So is everything where the
-    Jacobian is not finite: a net whose signal has overflowed has no spectrum.
+    Of a Jacobian that is known to have no higher `rank` (pooling forgets) those beyond it, which are 0, are left out. Give such a map in
+    two parts that meet behind the pooling, so that Golub-Kahan stays out of the null space. Its values that are not known to a tenth of
+    themselves are NaN: the lower end of a wide spectrum takes more steps than these.
     """
     if x.numel() > FULL_UP_TO:
-        values = golub_kahan(f, x)
-        if rank is not None and rank < min(x.numel(), f(x[None]).numel()):
-            values[len(values) // 2:] = torch.nan
-        return values
-    jacobian = full_jacobian(f, x)
-    if not jacobian.isfinite().all():
-        return jacobian.new_full((min(*jacobian.shape, rank or jacobian.numel()),), torch.nan)
+        values, bounds = golub_kahan(f, x, min(STEPS, rank or STEPS))
+        return values.where(bounds <= RESOLVED * values, torch.nan)
+    jacobian = full_jacobian(composed(stages(f)), x)
+    check_finite(jacobian)
     return torch.linalg.svdvals(jacobian)[:rank]
+
+
+def spectra_figure(spectra: Sequence[Tensor], depths: Sequence[int]) -> Figure:
+    """Singular values by depth: the largest, the median and the smallest of each (..., k), over all examples."""
+    figure, (axes,) = new_figure(1)
+    for name, q in (("largest", 1.0), ("median", 0.5), ("smallest", 0.0)):
+        axes.plot(depths, [float(torch.quantile(values.flatten().double(), q)) for values in spectra], label=name)
+    axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)
+    axes.set(xlabel="layer $l$", ylabel="singular value", yscale="log")
+    axes.legend(frameon=False)
+    return figure

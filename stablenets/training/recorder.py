@@ -1,7 +1,8 @@
 """What is measured while training: gradient norms by depth at a chosen cadence, Jacobian spectra at chosen epochs.
 
 The record travels in the checkpoint, so that a resumed run ends with the arrays of an uninterrupted one. As arrays:
-steps (P,), loss (P,), depths (D,), state_gradients (P, D), weight_gradients (P, D), spectrum_epochs (S,), singular_values (S, samples, k).
+steps (P,), loss (P,), depths (D,), state_gradients (P, D), layers (W,), weight_gradients (P, W), spectrum_epochs (S,), singular_values
+(S, samples, k). There are L + 1 states and L layers: depths end with L, layers with L - 1.
 """
 from __future__ import annotations
 
@@ -15,13 +16,15 @@ from torch import Tensor
 
 from stablenets.config import Probe
 from stablenets.nets import Network, SequenceNetwork
-from stablenets.probes import FULL_UP_TO, StateGradients, log_spaced, singular_values, weight_gradients
+from stablenets.probes import FULL_UP_TO, STEPS, NotFinite, StateGradients, log_spaced, singular_values, weight_gradients
+from stablenets.probes.lanczos import Stages
 
 
 class Recorder:
     def __init__(self, config: Probe, net: Network | SequenceNetwork) -> None:
         self.config, self.net = config, net
         self.depths = log_spaced(net.depth, config.depths)
+        self.layers = log_spaced(net.depth - 1, config.depths)
         self.steps: list[int] = []
         self.loss: list[float] = []
         self.state_gradients: list[Tensor] = []
@@ -38,7 +41,7 @@ class Recorder:
         self.steps.append(step)
         self.loss.append(loss)
         self.state_gradients.append(probe.norms())
-        self.weight_gradients.append(weight_gradients(self.net.units, self.depths))
+        self.weight_gradients.append(weight_gradients(self.net.units, self.layers))
 
     def spectrum(self, epoch: int, examples: Tensor) -> None:
         """Singular values of d(last state)/d(first state) in float64, on a copy that stores its activations and evaluates: batch norms
@@ -47,12 +50,12 @@ class Recorder:
         if not self.config.samples or epoch in self.spectrum_epochs:
             return
         net = copy.deepcopy(self.net).double().requires_grad_(False).eval()
-        for unit in net.units:
-            unit.mode = "store" if net.rank <= FULL_UP_TO else "plain"  # Lanczos differentiates twice
         with torch.no_grad():
             passages = net.passages(examples[:self.config.samples].double())
+        for unit in net.units:
+            unit.mode = "store" if passages[0][1].numel() <= FULL_UP_TO else "plain"  # Golub-Kahan differentiates twice
         self.spectrum_epochs.append(epoch)
-        spectra = [singular_values(through, start, net.rank) for through, start in passages]
+        spectra = [values_or_nan(through, start, net.rank) for through, start in passages]
         self.singular_values.append(torch.stack([thinned(values, self.config.values) for values in spectra]).cpu())
 
     def due(self, epoch: int) -> bool:
@@ -66,7 +69,7 @@ class Recorder:
 
     def arrays(self) -> dict[str, np.ndarray]:
         columns = {name: value for name, value in self.state().items() if len(value)}
-        return {"depths": np.array(self.depths)} | {
+        return {"depths": np.array(self.depths), "layers": np.array(self.layers)} | {
             name: (torch.stack(value) if torch.is_tensor(value[0]) else torch.tensor(value)).numpy() for name, value in columns.items()
         }
 
@@ -82,6 +85,14 @@ class Recorder:
     def load(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
+
+
+def values_or_nan(through: Stages, start: Tensor, rank: int) -> Tensor:
+    """Singular values from one first state; NaN, as many as there would be, where the signal has overflowed."""
+    try:
+        return singular_values(through, start, rank)
+    except NotFinite:
+        return start.new_full((min(rank, STEPS) if start.numel() > FULL_UP_TO else rank,), torch.nan)
 
 
 def thinned(values: Tensor, count: int) -> Tensor:

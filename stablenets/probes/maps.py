@@ -1,0 +1,139 @@
+"""What the probes ask of a network: maps from one state to the next that treat each example on its own and can be differentiated."""
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from stablenets.dynamics import Kicked, State, Weights
+from stablenets.errors import BadInput
+from stablenets.flow import Flow
+from stablenets.norms import Tally
+
+SMALL = 2**20  # numbers; below it no memory is estimated, because the estimate would take longer than the probe
+Map = Callable[[Tensor], Tensor]  # (B, *in) -> (B, *out), each example on its own: batch norms in eval(), no dropout
+
+IN_PLACE = "the net changes a tensor in place that its derivative needs; build its modules with inplace=False"
+CUT = "the output does not depend on the input through differentiable operations; take out detach, no_grad, argmax and rounding"
+TWICE = "an operation of the net cannot be differentiated twice, which J v takes; use mode='plain' for our flows, full_jacobian for others"
+COMPLAINTS = {  # a part of what autograd says, and what to do
+    "modified by an inplace operation": IN_PLACE,
+    "is being modified inplace": IN_PLACE,
+    "used in an in-place operation": IN_PLACE,
+    "does not require grad": CUT,
+    "differentiate twice": TWICE,
+    "cannot be differentiated again": TWICE,
+    "is not implemented": TWICE,
+}
+
+
+class NotFinite(BadInput):
+    """A net has no derivative at the point asked for."""
+
+
+@contextlib.contextmanager
+def differentiating(unused: str = CUT) -> Iterator[None]:
+    """What autograd complains of, in one line with its remedy; `unused`: what it means that there is no path from output to input.
+    Attention runs as plain products: its fused kernels differentiate once."""
+    try:
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+            yield
+    except RuntimeError as error:
+        for part, remedy in (COMPLAINTS | {"not have been used in the graph": unused}).items():
+            if part in str(error):
+                raise BadInput(f"net: {remedy}") from error
+        raise
+
+
+def check_finite(derivative: Tensor) -> None:
+    if not derivative.isfinite().all():
+        raise NotFinite("net: its derivative is not finite at this point (a root or norm at 0, or an overflow); move the point a little, "
+                        "lower depth or h, or use .double()")
+
+
+def room(device: torch.device) -> int:
+    """Bytes that can still be had on a device."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        lines = dict(line.split(":") for line in meminfo.read_text().splitlines())
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def check_room(wanted: int, device: torch.device, what: str, remedy: str) -> None:
+    if wanted > (free := room(device)):
+        raise BadInput(f"{what}: takes {wanted / 2**30:.3g} GiB and {free / 2**30:.3g} are free; {remedy}")
+
+
+def kept_for_backward(f: Map, example: Tensor) -> int:
+    """Bytes that each further example (*in) adds to what autograd keeps: the difference of two to one, which leaves out the weights."""
+    def kept(count: int) -> int:
+        storages: dict[int, int] = {}
+
+        def keep(tensor: Tensor) -> Tensor:
+            storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            values = f(example.detach().expand(count, *example.shape).clone().requires_grad_().clone())  # held until all is counted
+            return sum(storages.values()) + 0 * values.numel()
+    with differentiating():
+        return max(kept(2) - kept(1), 0)
+
+
+def composed(maps: Sequence[Map]) -> Map:
+    """One map after the other; each is given a tensor of its own, which it may change in place."""
+    def run(x: Tensor) -> Tensor:
+        for f in maps:
+            x = f(x.clone())
+        return x
+    return run
+
+
+def states(maps: Sequence[Map], x: Tensor) -> list[Tensor]:
+    """The states Y_0 = x, Y_1, ..., Y_L of a batch x (B, *in), without a graph."""
+    with torch.no_grad():
+        found = [x.detach()]
+        for f in maps:
+            found.append(f(found[-1].clone()))
+    return found
+
+
+def flow_maps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
+    """The layers of a flow as maps, and the state before the first for a batch x (B, width, ...); at the weights of now.
+
+    The parts of a state stand side by side in dimension 1, (B, parts·width, ...), so that a two-step scheme is a map too.
+    """
+    layers, start = layers_and_start(flow, x)
+    return [partial(joined_step, flow.dynamics.step, w, flow.h, len(start)) for w in layers], torch.cat(start, 1)
+
+
+def inverse_maps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
+    """The way back of `flow_maps`: maps from Y_L to Y_{L-1} and so on to Y_0, and Y_L for a batch x (B, width, ...).
+
+    The largest singular value of the way back is one over the smallest of the way there, and Golub-Kahan finds it within few steps
+    however wide the spectrum is.
+    """
+    if not isinstance(flow.dynamics, Kicked):
+        raise BadInput(f"flow: {type(flow.dynamics).__name__} has no inverse; take a reversible family, as Hamiltonian")
+    layers, start = layers_and_start(flow, x)
+    maps, joined = flow_maps(flow, x)
+    back = [partial(joined_step, flow.dynamics.unstep, w, flow.h, len(start)) for w in reversed(layers)]
+    return back, states(maps, joined)[-1]
+
+
+def layers_and_start(flow: Flow, x: Tensor) -> tuple[list[Weights], State]:
+    layers = flow.layers([tensor.detach() for tensor in flow.weights()], Tally(counting=False))
+    with torch.no_grad():
+        return layers, flow.dynamics.start(x.detach(), layers[0], flow.h)
+
+
+def joined_step(step: Callable[[State, Weights, float], State], w: Weights, h: float, parts: int, state: Tensor) -> Tensor:
+    return torch.cat(step(state.chunk(parts, 1), w, h), 1)
