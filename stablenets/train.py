@@ -49,7 +49,7 @@ class Outcome:
 def train(run: Resolved) -> Outcome:
     config = run.config
     device = pick_device(config.device)
-    root = Path(config.data_root or os.environ.get("STABLENETS_DATA") or "data")
+    root = data_root(config.data_root)
     finished = None if config.force else finished_run(RunFolder(Path(config.runs) / run.name))
     set_globals(run)
     try:
@@ -203,6 +203,10 @@ def pick_device(name: str) -> torch.device:
     if (device.index or 0) >= there:
         raise BadInput(f"device={name}: not on this machine ({there} of that kind); use device=cpu or device=auto")
     return device
+
+
+def data_root(given: str | None) -> Path:
+    return Path(given or os.environ.get("STABLENETS_DATA") or "data")
 
 
 def set_globals(run: Resolved) -> None:
