@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import torch
 from torch import Tensor, nn
 
+from stablenets import moves
+from stablenets.activations import ACTIVATIONS
+from stablenets.moves import Move
 from stablenets.operators import Operator
 from stablenets.schema import option
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 State = tuple[Tensor, ...]  # one tensor for a first-order ODE, two for a split or two-step scheme; each (B, ...)
 Weights = SimpleNamespace  # one layer's operators and biases, by name
 
-ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "identity": lambda x: x}
 BIASES = ("feature", "scalar")
 
 
@@ -44,6 +45,8 @@ class Dynamics:
     dense_only: ClassVar[bool] = False  # has no convolutional form
     exact: ClassVar[bool] = False  # runs in the precision of its weights, under autocast too
     split: ClassVar[bool] = False  # the state is two halves of the features; operators act on a half
+    two_step: ClassVar[bool] = False  # the parts are successive states, which change places after a layer
+    fuses: ClassVar[bool] = False  # has a faster way than one dense layer after the other: `fused`
 
     def σ(self, x: Tensor) -> Tensor:
         return ACTIVATIONS[self.activation](x)
@@ -72,17 +75,22 @@ class Dynamics:
         """From the learned tensors of all layers to what `step` uses, made once a forward and not once a layer."""
         return learned
 
+    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+        """What a layer consists of, in order, where it is made of moves; of all layers, where `w` are stacks."""
+        raise TypeError(f"{type(self).__name__} has no moves")
+
     def step(self, state: State, w: Weights, h: float) -> State:
         """The state after one layer."""
-        raise TypeError(f"{type(self).__name__} has no step")
+        return self.turn(moves.advance(self.moves(w, h), state, self.σ))
 
-    def fuses(self, tap: Tap | None) -> bool:
-        """Whether there is a faster way than one layer after the other, and this tap can follow it."""
-        return False
+    def turn(self, parts: Sequence[Tensor]) -> State:
+        """The two parts of a two-step scheme change places; its own inverse."""
+        return tuple(reversed(parts)) if self.two_step else tuple(parts)
 
-    def fused(self, state: State, tap: Tap | None, first: int, **prepared: Any) -> State:
+    def fused(self, state: State, h: float, tap: Tap | None, first: int, **prepared: Any) -> State:
         """All layers of a stack at once; the tap is shown what stands between the first and the last state, counted from `first` on."""
-        raise TypeError(f"{type(self).__name__} has no fused layers")
+        made_of = list(self.moves(SimpleNamespace(**prepared), h))
+        return moves.chain(made_of, state, activation=self.activation, turns=self.two_step, tap=tap, first=first)
 
     def strided(self, narrow: int, wide: int, gain: float) -> nn.Module:
         """A block of its own kind that halves the resolution and widens the features, for the layout `strided-first`."""
@@ -105,11 +113,11 @@ class Kicked(Dynamics):
     """
 
     reversible = True
-    two_step: ClassVar[bool] = False  # the parts are successive states, which change places after the kick
 
     def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
         """In the order in which they are made."""
-        raise TypeError(f"{type(self).__name__} has no kicks")
+        for move in self.moves(w, h):
+            yield move.part, lambda *parts, move=move: move.by * move.change(self.σ, parts[move.of])
 
     def step(self, state: State, w: Weights, h: float) -> State:
         parts = list(state)
@@ -123,7 +131,3 @@ class Kicked(Dynamics):
         for part, kick in reversed(list(self.kicks(w, h))):
             parts[part] = parts[part] - kick(*parts)
         return tuple(parts)
-
-    def turn(self, parts: Sequence[Tensor]) -> State:
-        """The two parts of a two-step scheme change places; its own inverse."""
-        return tuple(reversed(parts)) if self.two_step else tuple(parts)

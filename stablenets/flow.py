@@ -7,7 +7,7 @@ backward is the mode's affair: `store` keeps every activation, `checkpoint` keep
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import SimpleNamespace
 
@@ -16,6 +16,7 @@ import torch.utils.checkpoint
 from torch import Tensor, nn
 
 from stablenets.dynamics import Dynamics, State, Weights
+from stablenets.fused import unobserved
 from stablenets.norms import PARTS, STATISTICS, BatchNorm, Tally
 from stablenets.operators import OPERATORS
 from stablenets.reverse import reverse
@@ -43,8 +44,8 @@ def shown(state: State, tap: Tap | None, index: int) -> State:
 
 def store(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None = None) -> State:
     """Every activation is kept by autograd: memory grows with depth."""
-    if flow.dynamics.fuses(tap):
-        return fused(flow, state, weights, tap, flow.depth)
+    if at_once(flow, (*state, *weights), tap):
+        return fused(flow, shown(state, tap, 0), weights, tap)
     return plain(flow, state, weights, tap)
 
 
@@ -56,8 +57,8 @@ def plain(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None =
 def checkpoint(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None = None) -> State:
     """About sqrt(L) states are kept; each segment is run again in the backward."""
     length = math.isqrt(flow.depth - 1) + 1  # ceil(sqrt(L)) for L >= 1
-    if flow.dynamics.fuses(tap):
-        return fused(flow, state, weights, tap, length)
+    if at_once(flow, (*state, *weights), tap):
+        return fused_segments(flow, state, weights, tap, length)
     tally = Tally()
     layers = flow.layers(weights, tally)
     for first in range(0, len(layers), length):
@@ -68,19 +69,27 @@ def checkpoint(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | N
     return state
 
 
-def fused(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None, length: int) -> State:
-    """Segments of `length` layers, each at once; where there are several each is run again in the backward."""
+def fused_segments(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None, length: int) -> State:
+    """As `checkpoint`, each segment at once."""
     def segment(*tensors: Tensor, first: int) -> State:
-        return flow.dynamics.fused(tensors[:parts], tap, first, **flow.prepared(tensors[parts:]))
+        return fused(flow, tensors[:parts], tensors[parts:], tap, first)
 
     parts = len(state)
-    if length >= flow.depth:
-        return segment(*shown(state, tap, 0), *weights, first=0)
     stacks = zip(*(tensor.split(length) for tensor in weights), strict=True)  # split once: slices would each have a gradient of full depth
     for first, stack in zip(range(0, flow.depth, length), stacks, strict=True):
-        inputs, at = (*shown(state, tap, first), *stack), partial(segment, first=first)
-        state = torch.utils.checkpoint.checkpoint(at, *inputs, use_reentrant=False)
+        inputs = (*shown(state, tap, first), *stack)
+        state = torch.utils.checkpoint.checkpoint(partial(segment, first=first), *inputs, use_reentrant=False)
     return state
+
+
+def at_once(flow: Flow, tensors: Iterable[Tensor], tap: Tap | None) -> bool:
+    """Whether the family has a fused way, which is for dense layers, and this call can take it."""
+    return flow.dynamics.fuses and flow.operator is OPERATORS["dense"] and unobserved(tensors, tap)
+
+
+def fused(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None, first: int = 0) -> State:
+    """All layers of a stack of weights at once."""
+    return flow.dynamics.fused(state, flow.h, tap, first, **flow.prepared(weights))
 
 
 MODES = {"store": store, "checkpoint": checkpoint, "reverse": reverse, "plain": plain}

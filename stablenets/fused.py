@@ -12,21 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
-from stablenets.dynamics import State
+from stablenets.activations import ACTIVATIONS
+
+if TYPE_CHECKING:
+    from stablenets.dynamics import State
 
 CHUNK = 32  # steps whose gradients wait for one product: large enough for a product at full speed, small enough for the cache
-
-# φ in place, and φ'(z) g from y = φ(z)
-ACTIVATIONS: dict[str, tuple[Callable[[Tensor], object], Callable[[Tensor, Tensor, Tensor], object]]] = {
-    "tanh": (torch.tanh_, lambda g, y, out: torch.ops.aten.tanh_backward.grad_input(g, y, grad_input=out)),
-    "relu": (torch.relu_, lambda g, y, out: torch.ops.aten.threshold_backward.grad_input(g, y, 0, grad_input=out)),
-    "identity": (lambda y: y, lambda g, y, out: out.copy_(g)),
-}
 
 
 class Form(NamedTuple):
@@ -40,9 +37,13 @@ class Form(NamedTuple):
     first: int
 
 
-def can_watch(tap: object) -> bool:
-    """Whether a tap can follow a chain: the states are no part of a graph, so that it has to take their gradients by hand."""
-    return tap is None or hasattr(tap, "gradient")
+def unobserved(tensors: Iterable[Tensor], tap: object) -> bool:
+    """Whether the steps on these tensors may be taken out of sight: no torch.func transform, forward derivative or autocast has to see
+    each operation, and a tap can follow, which takes the gradients by hand where states are no part of a graph."""
+    if tap is not None and not hasattr(tap, "gradient"):
+        return False
+    return not any(torch.is_autocast_enabled(tensor.device.type) or torch.func.debug_unwrap(tensor) is not tensor
+                   or forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors)
 
 
 @torch.compiler.disable  # tracing would unroll thousands of steps
@@ -82,7 +83,7 @@ def states(x: Tensor, W: Tensor, b: Tensor, O: Tensor | None, u: Tensor | None, 
     X[0] = x
     if u is not None:
         torch.addmm(b[0], u.flatten(0, 1), U.mT, out=Y.flatten(0, 1))  # one product for all steps, where φ(...) will stand
-    activate = ACTIVATIONS[form.activation][0]
+    activate = ACTIVATIONS[form.activation].in_place
     xs = X.unbind()
     rows = zip(xs[:-1], xs[1:], Y.unbind(), each(W.mT, steps), each(b, steps), each(W if O is None else O.mT, steps), strict=True)
     for x, new, y, w, c, o in rows:
@@ -117,26 +118,40 @@ def last(x: Tensor, steps: int, W: Tensor, b: Tensor, O: Tensor | None, u: Tenso
     return x.clone()  # let the chunk go
 
 
+def again(form: Form, O: Tensor | None, inputs: tuple[Tensor | None, ...], given: Tensor, needs: tuple[bool, ...]) -> list[Tensor | None]:
+    """The gradients of x, W, b, u and U by plain autograd, as part of a graph: for `create_graph=True`."""
+    x, W, b, u, U = inputs
+    steps, σ, xs = len(W) if u is None else len(u), ACTIVATIONS[form.activation], []
+    drive = each(b, steps) if u is None else [torch.addmm(b[0], now, U.mT) for now in u.unbind()]
+    for c, w, o in zip(drive, each(W.mT, steps), each(W if O is None else O.mT, steps), strict=True):
+        y = σ(torch.addmm(c, x, w))
+        x = y if O is None else form.alpha * (x @ o) + form.beta * y
+        xs.append(x)
+    wanted = [tensor for tensor, need in zip(inputs, needs, strict=True) if need]
+    found = iter(torch.autograd.grad(torch.stack(xs) if form.every else x, wanted, given, create_graph=True))
+    return [next(found) if need else None for need in needs]
+
+
 class Chain(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, form: Form, O: Tensor | None, x: Tensor, W: Tensor, b: Tensor, u: Tensor | None, U: Tensor | None) -> Tensor:
         X, Y = states(x, W, b, O, u, U, form)
         ctx.form = form
-        ctx.save_for_backward(X, Y if O is not None else None, W, b, O, u, U)
+        ctx.save_for_backward(X, Y if O is not None else None, W, b, O, u, U, x)
         return X[1:] if form.every else X[-1].clone()
 
     @staticmethod
     def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, ...]:
         """With δ_l = φ'(z_l) g_{l+1}: g_l = α O_l.T g_{l+1} + β W_l.T δ_l, and the weights' gradients β δ_l.T [x_l, 1, u_l]."""
-        if torch.is_grad_enabled():  # torch's once_differentiable would say so only later, or say that something was not used
-            raise RuntimeError("the gradient of a fused chain cannot be differentiated again (create_graph=True); use mode='plain'")
-        X, Y, W, b, O, u, U = ctx.saved_tensors
+        X, Y, W, b, O, u, U, x = ctx.saved_tensors
+        if torch.is_grad_enabled():  # create_graph: the same by single steps, which can be differentiated again
+            return None, None, *again(ctx.form, O, (x, W, b, u, U), given, ctx.needs_input_grad[2:])
         Y = X[1:] if Y is None else Y
         alpha, beta, activation, every, tap, start = ctx.form
         needs = dict(zip("xWbuU", ctx.needs_input_grad[2:], strict=True))
         learned = {"W": W, "b": b, "u": u, "U": U}
         found = {name: torch.zeros_like(tensor) for name, tensor in learned.items() if needs[name]}
-        pull, steps = ACTIVATIONS[activation][1], len(Y)
+        pull, steps = ACTIVATIONS[activation].pull, len(Y)
         g = torch.zeros_like(X[0]) if every else given.contiguous().clone()
         before = torch.empty_like(g)
         waiting = X.new_empty(min(CHUNK, steps), *g.shape)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from stablenets.dynamics import State, Weights
 from stablenets.flow import Tap, shown
+from stablenets.fused import unobserved
 
 Driven = tuple[Tensor | None, State]  # the outputs of every step (T, B, H) where they were asked for, and the last state
 
@@ -31,6 +32,8 @@ class Recurrent:
     split: ClassVar[bool] = False
     dense_only: ClassVar[bool] = True
     has_strided: ClassVar[bool] = False
+    fuses: ClassVar[bool] = False  # has a faster way than one step after the other: `fused`
+    shows: ClassVar[bool] = True  # and there a tap can follow the states
 
     def refuses(self, width: int) -> str:
         """Why the family cannot have this width; '' where it can."""
@@ -51,10 +54,6 @@ class Recurrent:
     def step(self, state: State, u: Tensor, w: Weights) -> State:
         """The state after an input u (B, d)."""
         raise TypeError(f"{type(self).__name__} has no step")
-
-    def fuses(self, tap: Tap | None) -> bool:
-        """Whether there is a faster way than one step after the other, and this tap can follow it."""
-        return False
 
     def fused(self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int) -> Driven:
         """All inputs u (T, B, d) at once."""
@@ -98,7 +97,8 @@ class Recurrence(nn.Module):
         w = SimpleNamespace(**{name: getattr(self, name) for name in self.names})
         if first == 0 or not every:
             state = shown(state, tap, first)
-        if self.mode != "plain" and self.dynamics.fuses(tap):
+        hidden = tap is not None and not self.dynamics.shows
+        if self.mode != "plain" and self.dynamics.fuses and not hidden and unobserved((u, *state, *vars(w).values()), tap):
             return self.dynamics.fused(state, u, w, every, tap, first)
         outputs = []
         for index, now in enumerate(u.unbind(0), first + 1):

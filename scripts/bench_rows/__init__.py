@@ -1,5 +1,6 @@
 """The rows of the benchmark table, in order."""
 from bench_rows.data import cifar_crop_flip, psmnist_batches
+from bench_rows.planar import planar_h1, planar_h2
 from bench_rows.recurrent import roamlp_over_depth, roarnn_beside_lstm, roarnn_long, roarnn_over_time
 from bench_rows.reverse import reversed_step
 from bench_rows.training import deep_step, gradient_probe
@@ -9,6 +10,8 @@ ROWS = [
     cifar_crop_flip,
     deep_step,
     gradient_probe,
+    planar_h1,
+    planar_h2,
     reversed_step,
     roarnn_over_time,
     roarnn_beside_lstm,

@@ -1,11 +1,12 @@
 """The antisymmetric ResNet: Haber & Ruthotto 2017, Eq. (4.12), by forward Euler or by a better integrator."""
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from stablenets.dynamics import Dynamics, State, Weights
+from stablenets.moves import Move
 from stablenets.schema import option
 
 
@@ -27,17 +28,25 @@ class Antisymmetric(Dynamics):
     def order(self) -> int:
         return {"euler": 1, "rk4": 4}[self.integrator]
 
+    @property
+    def fuses(self) -> bool:
+        return self.integrator == "euler"
+
     def prepare(self, K, b) -> dict[str, Any]:
         return {"A": (K.T - K - K.identity() * self.gamma) / 2, "b": b}
+
+    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+        y = 0
+        yield Move(y, h, w.A, y, w.b)
 
     def field(self, y: Tensor, w: Weights) -> Tensor:
         return self.σ(w.A(y, w.b))
 
     def step(self, state: State, w: Weights, h: float) -> State:
+        if self.integrator == "euler":
+            return super().step(state, w, h)
         (y,) = state
         k1 = self.field(y, w)
-        if self.integrator == "euler":
-            return (torch.add(y, k1, alpha=h),)
         k2 = self.field(y + h / 2 * k1, w)
         k3 = self.field(y + h / 2 * k2, w)
         k4 = self.field(y + h * k3, w)

@@ -19,15 +19,14 @@ class Gated(Recurrent):
     """One layer of a torch module. U (gates·H, d), W (gates·H, H), b_U, b_W (gates·H,)."""
 
     paper = "baseline"
+    fuses = True
+    shows = False  # torch gives no state between the first and the last
     module: ClassVar[type[nn.RNNBase]]
 
     def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
         """As torch draws them, from U(-1/sqrt(H), 1/sqrt(H)); the matrices times `gain`."""
         made = dict(self.module(inputs, width).named_parameters())
         return {ours: made[theirs].detach() * (1.0 if ours.startswith("b") else gain) for ours, theirs in NAMES.items()}
-
-    def fuses(self, tap: Tap | None) -> bool:
-        return tap is None  # torch shows no state between the first and the last
 
     @staticmethod
     def tensors(w: Weights) -> list[Tensor]:

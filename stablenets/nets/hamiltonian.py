@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from stablenets.dynamics import Kick, Kicked, State, Weights
+from stablenets.moves import Move
 from stablenets.schema import option
 
 
@@ -34,8 +35,17 @@ class Hamiltonian(Kicked):
     def norms(self) -> tuple[str, ...]:
         return ("M1", "N1", "M2", "N2") if self.inside == "norm" else ()
 
+    @property
+    def fuses(self) -> bool:
+        return self.inside == "bias"
+
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x.chunk(2, 1)
+
+    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+        y, z = 0, 1
+        yield Move(y, h, w.K1, z, w.b1, A=w.K1.T)
+        yield Move(z, -h, w.K2, y, w.b2, A=w.K2.T)
 
     def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
         if self.inside == "norm":
@@ -45,8 +55,7 @@ class Hamiltonian(Kicked):
             yield 0, lambda y, z: h * w.K1.T(self.σ(w.K1(z + w.before1, w.b1)))
             yield 1, lambda y, z: -h * w.K2.T(self.σ(w.K2(y + w.before2, w.b2)))
         else:
-            yield 0, lambda y, z: h * w.K1.T(self.σ(w.K1(z, w.b1)))
-            yield 1, lambda y, z: -h * w.K2.T(self.σ(w.K2(y, w.b2)))
+            yield from super().kicks(w, h)
 
     def output(self, state: State) -> Tensor:
         return torch.cat(state, 1)

@@ -1,11 +1,13 @@
 """Hamiltonian networks with a general interconnection matrix, by forward Euler: Galimberti et al. 2023 (sheet section 1)."""
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from stablenets.dynamics import Dynamics, State, Weights
+from stablenets.dynamics import Dynamics, Weights
+from stablenets.moves import Move
 from stablenets.schema import option
 
 
@@ -37,6 +39,7 @@ class HDNN(Dynamics):
 
     paper = "galimberti2023"
     order = 1
+    fuses = True
 
     def refuses(self, width: int) -> str:
         odd = self.interconnection == "canonical" and width % 2
@@ -48,6 +51,6 @@ class HDNN(Dynamics):
     def prepare(self, K, b, J) -> dict[str, Any]:
         return {"K": K, "JKT": K.T.mixed(J[0]), "b": b}  # with one J for all layers J K.T is a single product
 
-    def step(self, state: State, w: Weights, h: float) -> State:
-        (y,) = state
-        return (torch.add(y, w.JKT(self.σ(w.K(y, w.b))), alpha=h),)
+    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+        y = 0
+        yield Move(y, h, w.K, y, w.b, A=w.JKT)

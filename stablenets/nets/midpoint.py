@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from stablenets.dynamics import Kick, Kicked, State, Weights
+from stablenets.moves import Move
 from stablenets.schema import option
 
 
@@ -32,6 +33,10 @@ class Midpoint(Kicked):
     def norms(self) -> tuple[str, ...]:
         return ("N",) if self.inside == "norm" else ()
 
+    @property
+    def fuses(self) -> bool:
+        return self.inside == "bias"
+
     def prepare(self, K, **biases) -> dict[str, Any]:
         return {"A": K - K.T, **biases}
 
@@ -41,8 +46,15 @@ class Midpoint(Kicked):
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x - h * self.field(x, w), x
 
+    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+        before, y = 0, 1
+        yield Move(before, 2 * h, w.A, y, w.b)
+
     def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
-        yield 0, lambda before, y: 2 * h * self.field(y, w)
+        if self.inside == "norm":
+            yield 0, lambda before, y: 2 * h * self.field(y, w)
+        else:
+            yield from super().kicks(w, h)
 
     def output(self, state: State) -> Tensor:
         return state[1]

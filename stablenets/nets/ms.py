@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stablenets.dynamics import Dynamics, Kick, Kicked, State, Weights
+from stablenets.dynamics import Dynamics, Kicked, State, Weights
+from stablenets.moves import Move
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,16 @@ class MS1(Kicked):
     operators = ("K0",)
     biases = ("b1", "b2")
     order = 1
+    fuses = True
     split = True
 
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x.chunk(2, 1)
 
-    def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
-        yield 1, lambda y, z: -h * self.σ(w.K0.T(y, w.b1))
-        yield 0, lambda y, z: h * self.σ(w.K0(z, w.b2))
+    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+        y, z = 0, 1
+        yield Move(z, -h, w.K0.T, y, w.b1)
+        yield Move(y, h, w.K0, z, w.b2)
 
     def output(self, state: State) -> Tensor:
         return torch.cat(state, 1)
@@ -46,13 +49,14 @@ class MS2(Dynamics):
 
     paper = "galimberti2023"
     order = 1
+    fuses = True
 
     def prepare(self, K, b) -> dict[str, Any]:
         return {"A": K - K.T, "b": b}
 
-    def step(self, state: State, w: Weights, h: float) -> State:
-        (y,) = state
-        return (torch.add(y, self.σ(w.A(y, w.b)), alpha=h),)
+    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+        y = 0
+        yield Move(y, h, w.A, y, w.b)
 
 
 @dataclass(frozen=True)
@@ -67,14 +71,16 @@ class MS3(Kicked):
     operators = ("K1", "K2")
     biases = ("b1", "b2")
     order = 1
+    fuses = True
     split = True
 
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x.chunk(2, 1)
 
-    def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
-        yield 0, lambda y, z: h * w.K1.T(self.σ(w.K1(z, w.b1)))
-        yield 1, lambda y, z: -h * w.K2.T(self.σ(w.K2(y, w.b2)))
+    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+        y, z = 0, 1
+        yield Move(y, h, w.K1, z, w.b1, A=w.K1.T)
+        yield Move(z, -h, w.K2, y, w.b2, A=w.K2.T)
 
     def output(self, state: State) -> Tensor:
         return torch.cat(state, 1)

@@ -1,7 +1,17 @@
 """The plain network: no skip connection, no step size. The contrast that vanishes or explodes with depth."""
-from dataclasses import dataclass
+from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from stablenets import fused
 from stablenets.dynamics import Dynamics, State, Weights
+from stablenets.operators import Operator
+
+if TYPE_CHECKING:
+    from stablenets.flow import Tap
 
 
 @dataclass(frozen=True)
@@ -9,7 +19,11 @@ class Plain(Dynamics):
     """y_{j+1} = σ(K_j y_j + b_j)."""
 
     paper = "baseline"
+    fuses = True
 
     def step(self, state: State, w: Weights, h: float) -> State:
         (y,) = state
         return (self.σ(w.K(y, w.b)),)
+
+    def fused(self, state: State, h: float, tap: Tap | None, first: int, K: Operator, b: Tensor) -> State:
+        return (fused.chain(*state, K.kernel, b.expand(-1, K.kernel.shape[-1]), activation=self.activation, tap=tap, first=first),)

@@ -1,9 +1,9 @@
 """ResNet as forward Euler: Haber & Ruthotto 2017, Eq. (2.1)."""
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import torch
-
-from stablenets.dynamics import Dynamics, State, Weights
+from stablenets.dynamics import Dynamics, Weights
+from stablenets.moves import Move
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,8 @@ class ResNet(Dynamics):
 
     paper = "haber2017"
     order = 1
+    fuses = True
 
-    def step(self, state: State, w: Weights, h: float) -> State:
-        (y,) = state
-        return (torch.add(y, self.σ(w.K.T(y, w.b)), alpha=h),)
+    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+        y = 0
+        yield Move(y, h, w.K.T, y, w.b)

@@ -26,6 +26,7 @@ class RoaMLP(Filtered, Dynamics):
     operators = ("W",)
     dense_only = True
     exact = True
+    fuses = True
 
     def fixed(self, width: int, depth: int) -> dict[str, Tensor]:
         return {"O": self.orthogonal(1 if self.shared else depth, width)}
@@ -34,10 +35,7 @@ class RoaMLP(Filtered, Dynamics):
         (x,) = state
         return (self.alpha * (x @ w.O.mT) + self.beta * self.σ(w.W(x, w.b)),)
 
-    def fuses(self, tap: Tap | None) -> bool:
-        return fused.can_watch(tap)
-
-    def fused(self, state: State, tap: Tap | None, first: int, W: Operator, b: Tensor, O: Tensor) -> State:
+    def fused(self, state: State, h: float, tap: Tap | None, first: int, W: Operator, b: Tensor, O: Tensor) -> State:
         biases = b.expand(-1, W.kernel.shape[-1])
         x = fused.chain(*state, W.kernel, biases, O, alpha=self.alpha, beta=self.beta, activation=self.activation, tap=tap, first=first)
         return (x,)

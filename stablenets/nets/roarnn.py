@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from stablenets import fused
-from stablenets.dynamics import ACTIVATIONS, State, Weights
+from stablenets.activations import ACTIVATIONS
+from stablenets.dynamics import State, Weights
 from stablenets.flow import Tap
 from stablenets.nets.filters import Filtered
 from stablenets.recurrence import Driven, Recurrent
@@ -23,6 +24,7 @@ class RNN(Recurrent):
     activation: str = option("tanh", "φ", choices=tuple(ACTIVATIONS))
 
     paper = "baseline"
+    fuses = True
 
     def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
         """W ~ N(0, gain² / H), U ~ N(0, 1 / d), b = 0: our choice."""
@@ -34,9 +36,6 @@ class RNN(Recurrent):
 
     def step(self, state: State, u: Tensor, w: Weights) -> State:
         return (self.φ(state, u, w),)
-
-    def fuses(self, tap: Tap | None) -> bool:
-        return fused.can_watch(tap)
 
     def fused(self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int, **skip: Any) -> Driven:
         """`skip`: the filter O with its α and β, where there is one."""

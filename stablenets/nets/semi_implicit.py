@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stablenets.dynamics import Kick, Kicked, State, Weights
+from stablenets.dynamics import Kicked, State, Weights
+from stablenets.moves import Move
 from stablenets.schema import option
 
 COUPLINGS = ("identity", "random")
@@ -30,6 +31,7 @@ class SemiImplicit(Kicked):
     operators = ("Kp", "Kq")
     biases = ("bp", "bq")
     order = 1
+    fuses = True
     split = True
 
     def X(self, m: int) -> Tensor:  # noqa: N802
@@ -45,9 +47,10 @@ class SemiImplicit(Kicked):
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x.chunk(2, 1)
 
-    def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
-        yield 0, lambda p, q: -h * w.into_p(self.σ(w.Kq(q, w.bq)))
-        yield 1, lambda p, q: h * w.into_q(self.σ(w.Kp(p, w.bp)))
+    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+        p, q = 0, 1
+        yield Move(p, -h, w.Kq, q, w.bq, A=w.into_p)
+        yield Move(q, h, w.Kp, p, w.bp, A=w.into_q)
 
     def output(self, state: State) -> Tensor:
         return torch.cat(state, 1)

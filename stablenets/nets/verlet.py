@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stablenets.dynamics import Kick, Kicked, State, Weights
+from stablenets.dynamics import Kicked, State, Weights
+from stablenets.moves import Move
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,12 @@ class Verlet(Kicked):
 
     paper = "haber2017"
     order = 1
+    fuses = True
 
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x, torch.zeros_like(x)
 
-    def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
-        yield 1, lambda y, z: -h * self.σ(w.K.T(y, w.b))
-        yield 0, lambda y, z: h * self.σ(w.K(z, w.b))
+    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+        y, z = 0, 1
+        yield Move(z, -h, w.K.T, y, w.b)
+        yield Move(y, h, w.K, z, w.b)

@@ -1,0 +1,62 @@
+"""Planar problems: a layer is a few microseconds of arithmetic, so that what counts is how it is dispatched."""
+import torch
+from torch import nn
+
+from bench_rows.row import Row
+from bench_rows.training import train_step
+from stablenets.nets import HDNN, Flow, SemiImplicit
+
+DEPTH, WIDTH, BATCH, H = 64, 4, 125, 0.1
+TIMES = 20  # steps in one call
+
+
+class H1(nn.Module):
+    """One layer of H1 as a module of its own."""
+
+    def __init__(self, K: torch.Tensor, b: torch.Tensor, J: torch.Tensor) -> None:
+        super().__init__()
+        self.K, self.b = nn.Parameter(K.clone()), nn.Parameter(b.clone())
+        self.J = J
+
+    def forward(self, y: torch.Tensor) -> torch.Tensor:
+        return y + H * torch.tanh(y @ self.K.T + self.b) @ self.K @ self.J.T
+
+
+class H2(nn.Module):
+    """One layer of H2 as a module of its own, p first."""
+
+    def __init__(self, Kp: torch.Tensor, Kq: torch.Tensor, bp: torch.Tensor, bq: torch.Tensor) -> None:
+        super().__init__()
+        self.Kp, self.Kq, self.bp, self.bq = (nn.Parameter(value.clone()) for value in (Kp, Kq, bp, bq))
+
+    def forward(self, y: torch.Tensor) -> torch.Tensor:
+        p, q = y.chunk(2, 1)
+        p = p - H * torch.tanh(q @ self.Kq.T + self.bq) @ self.Kq
+        q = q + H * torch.tanh(p @ self.Kp.T + self.bp) @ self.Kp
+        return torch.cat([p, q], 1)
+
+
+def row(name: str, modules: list[nn.Module], flow: Flow) -> Row:
+    x, matrix, out = torch.randn(BATCH, WIDTH), torch.randn(WIDTH, WIDTH), torch.empty(BATCH, WIDTH)
+
+    def repeated(net: nn.Module):
+        step = train_step(net, x)
+        return lambda: [step() for _ in range(TIMES)]
+
+    def products() -> None:
+        for _ in range(5 * DEPTH * TIMES):
+            torch.mm(x, matrix, out=out)
+    return Row(f"planar {name}, {DEPTH} layers", repeated(flow), repeated(nn.Sequential(*modules)), products, TIMES, "iterations",
+               f"forward, backward, Adam; n = {WIDTH}, batch {BATCH}; plain: a module a layer with the same weights; "
+               "ceiling: five products a layer, which here are calls rather than arithmetic")
+
+
+def planar_h1() -> Row:
+    flow = Flow(HDNN(), WIDTH, DEPTH, h=H)
+    return row("H1", [H1(K, b, flow.J[0]) for K, b in zip(flow.K.detach(), flow.b.detach(), strict=True)], flow)
+
+
+def planar_h2() -> Row:
+    flow = Flow(SemiImplicit(), WIDTH, DEPTH, h=H)
+    stacks = (flow.Kp.detach(), flow.Kq.detach(), flow.bp.detach(), flow.bq.detach())
+    return row("H2", [H2(*tensors) for tensors in zip(*stacks, strict=True)], flow)

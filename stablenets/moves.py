@@ -1,0 +1,186 @@
+"""Layers made of moves, part += by · A σ(K of + b), and all layers of a dense flow of them in one autograd Function.
+
+Most families of the papers are one or two such moves. Stating them as data gives the step, its inverse and this fast way from one
+equation. On planar problems a layer is a few microseconds of arithmetic under ten times as much of dispatch and graph; here a move is
+two or three products and an activation, its backward as many, and the weights' gradients are one batched product for many layers
+(row `planar` of scripts/bench.py).
+
+Room: below `flow`, which calls `chain`, and beside `dynamics`, whose families state their moves. It knows no family.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from stablenets.activations import ACTIVATIONS
+from stablenets.fused import CHUNK
+from stablenets.operators import Dense, Operator
+
+if TYPE_CHECKING:
+    from stablenets.dynamics import State
+
+
+CACHED = 2**18  # bytes of the activations whose gradients wait for one product, where layers are so small that more than CHUNK fit
+
+
+class Move(NamedTuple):
+    """part += by · A σ(K of + b), in this order; without A, by · σ(K of + b). The parts by number; of one layer, or of all, stacked."""
+
+    part: int
+    by: float
+    K: Operator
+    of: int
+    b: Tensor
+    A: Operator | None = None
+
+    def change(self, σ: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        y = σ(self.K(x, self.b))
+        return y if self.A is None else self.A(y)
+
+
+def advance(moves: Iterable[Move], state: State, σ: Callable[[Tensor], Tensor]) -> State:
+    """One move after the other."""
+    parts = list(state)
+    for move in moves:
+        parts[move.part] = torch.add(parts[move.part], move.change(σ, parts[move.of]), alpha=move.by)
+    return tuple(parts)
+
+
+class Form(NamedTuple):
+    """What stands fixed: per move (part, of, by, whether it has an A); whether the parts change places after a layer; who watches."""
+
+    moves: tuple[tuple[int, int, float, bool], ...]
+    turns: bool
+    activation: str
+    tap: Any
+    first: int
+
+
+@torch.compiler.disable  # tracing would unroll the layers
+def chain(moves: Sequence[Move], state: State, *, activation: str, turns: bool = False, tap: Any = None, first: int = 0) -> State:
+    """The state after all layers: moves with stacked dense operators (L, m, n) and biases (L, m or 1), parts (B, n).
+
+    A tap sees the states between the first and the last, counted from `first` on: in the forward the states, in the backward through
+    its method `gradient` their gradients.
+    """
+    form = Form(tuple((move.part, move.of, move.by, move.A is not None) for move in moves), turns, activation, tap, first)
+    stacks = [stack for move in moves for stack in (move.K.kernel, move.b.expand(-1, move.K.kernel.shape[1]),
+                                                    *([] if move.A is None else [move.A.kernel]))]
+    return Chain.apply(form, len(state), *state, *stacks)
+
+
+def unpack(form: Form, stacks: Sequence[Tensor]) -> list[tuple[Tensor, Tensor, Tensor | None]]:
+    """K, b and A of each move."""
+    values = iter(stacks)
+    return [(next(values), next(values), next(values) if has else None) for *_, has in form.moves]
+
+
+def again(form: Form, state: State, stacks: Sequence[Tensor], given: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor | None]:
+    """The gradients of all inputs by plain autograd, as part of a graph: for `create_graph=True`."""
+    parts, σ = state, ACTIVATIONS[form.activation]
+    layers = zip(*(stack.unbind() for stack in stacks), strict=True)
+    for layer in layers:
+        moves = [Move(part, by, Dense(K), of, b, None if A is None else Dense(A))
+                 for (part, of, by, _), (K, b, A) in zip(form.moves, unpack(form, layer), strict=True)]
+        parts = advance(moves, parts, σ)
+        parts = tuple(reversed(parts)) if form.turns else parts
+    wanted = [tensor for tensor, need in zip((*state, *stacks), needs, strict=True) if need]
+    found = iter(torch.autograd.grad(parts, wanted, given, create_graph=True, allow_unused=True))
+    return [next(found) if need else None for need in needs]
+
+
+class Chain(torch.autograd.Function):
+    """Inside, features come first: parts (n, B), so that a layer's K x is one product of small matrices as they lie in memory."""
+
+    @staticmethod
+    def forward(ctx: Any, form: Form, parts: int, *tensors: Tensor) -> State:
+        state, weights = [part.mT.contiguous() for part in tensors[:parts]], unpack(form, tensors[parts:])
+        X = [state[part].new_empty(len(K), *state[part].shape) for (part, *_), (K, *_) in zip(form.moves, weights, strict=True)]
+        Y = [b[..., None].expand(-1, -1, len(tensors[0])).contiguous() for _, b, _ in weights]  # K x is added where b stands
+        activate = ACTIVATIONS[form.activation].in_place
+        ctx.form, ctx.parts = form, parts
+        ctx.save_for_backward(*tensors, *state, *X, *Y)
+        rows = [each(K, A, X_, Y_) for (K, _, A), X_, Y_ in zip(weights, X, Y, strict=True)]
+        for layer, row in enumerate(zip(*rows, strict=True)):
+            if form.tap is not None and layer > 0:  # the first state stands outside
+                form.tap(form.first + layer, tuple(part.mT for part in state))
+            for (part, of, by, _), (K, A, new, y) in zip(form.moves, row, strict=True):
+                activate(y.addmm_(K, state[of]))
+                if A is None:
+                    torch.add(state[part], y, alpha=by, out=new)
+                else:
+                    torch.addmm(state[part], A, y, alpha=by, out=new)
+                state[part] = new
+            if form.turns:
+                state.reverse()
+        return tuple(part.mT.clone(memory_format=torch.contiguous_format) for part in state)  # the last state alone may be kept
+
+    @staticmethod
+    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor | None, ...]:
+        """With δ = σ'(z) A.T g, g of the part that a move changed: g of the part that it read grows by `by` K.T δ, and the weights have
+        `by` times δ x.T for K, δ 1 for b, g y.T for A."""
+        form, parts, count, saved = ctx.form, ctx.parts, len(ctx.form.moves), ctx.saved_tensors
+        inputs, state, X, Y = saved[:-parts - 2 * count], saved[-parts - 2 * count:-2 * count], saved[-2 * count:-count], saved[-count:]
+        needs = ctx.needs_input_grad[2:]
+        if torch.is_grad_enabled():  # create_graph: the same by single steps, which can be differentiated again
+            return None, None, *again(form, inputs[:parts], inputs[parts:], given, needs)
+        weights, depth = unpack(form, inputs[parts:]), len(X[0])
+        found = [[stack.new_empty(stack.shape) if need else None for stack, need in zip(*pair, strict=True)]
+                 for pair in zip(weights, unpack(form, needs[parts:]), strict=True)]
+        x, g = read(form, state, X), [gradient.mT.contiguous() for gradient in given]
+        pull, length = ACTIVATIONS[form.activation].pull, max(CHUNK, CACHED // Y[0][0].nbytes)
+        for start in reversed(range(0, depth, length)):
+            chunk = slice(start, min(start + length, depth))
+            δ, kept = [torch.empty_like(Y_[chunk]) for Y_ in Y], [[] for _ in form.moves]
+            rows = [each(K[chunk].mT, None if A is None else A[chunk].mT, Y_[chunk], δ_)
+                    for (K, _, A), Y_, δ_ in zip(weights, Y, δ, strict=True)]
+            for layer, row in zip(reversed(range(start, chunk.stop)), reversed(list(zip(*rows, strict=True))), strict=True):
+                if form.turns:
+                    g.reverse()
+                for move in reversed(range(count)):
+                    (part, of, by, _), (KT, AT, y, d) = form.moves[move], row[move]
+                    if AT is None:
+                        pull(g[part], y, d)
+                    else:
+                        kept[move].append(g[part])
+                        pull(torch.mm(AT, g[part], out=d), y, d)
+                    g[of] = torch.addmm(g[of], KT, d, alpha=by)
+                if form.tap is not None and layer > 0:
+                    form.tap.gradient(form.first + layer, tuple(part.mT for part in g))
+            for move, (_, _, by, _) in enumerate(form.moves):
+                collect(found[move], chunk, by, δ[move], x[move][chunk], kept[move][::-1], Y[move][chunk])
+        of_weights = (gradient for row, (*_, has) in zip(found, form.moves, strict=True) for gradient in row[:2 + has])
+        return None, None, *(part.mT for part in g), *of_weights
+
+
+def each(K: Tensor, A: Tensor | None, *others: Tensor) -> Iterable[tuple[Tensor | None, ...]]:
+    """Layer by layer."""
+    return zip(K.unbind(), repeat(None) if A is None else A.unbind(), *(tensor.unbind() for tensor in others))  # noqa: B905 - repeat
+
+
+def read(form: Form, state: Sequence[Tensor], X: Sequence[Tensor]) -> list[list[Tensor]]:
+    """For each move the parts that it read, layer by layer; X: the values that it made."""
+    parts, found = list(state), [[] for _ in X]
+    for row in zip(*(X_.unbind() for X_ in X), strict=True):
+        for (part, of, *_), new, reads in zip(form.moves, row, found, strict=True):
+            reads.append(parts[of])
+            parts[part] = new
+        if form.turns:
+            parts.reverse()
+    return found
+
+
+def collect(found: Sequence[Tensor | None], chunk: slice, by: float, δ: Tensor, x: Sequence[Tensor], g: Sequence[Tensor],
+            y: Tensor) -> None:
+    """What a chunk of layers gives to the gradients of K, b and A that are wanted: δ and y (S, m, B), x and g S of (n, B)."""
+    to_K, to_b, to_A = found
+    if to_K is not None:
+        torch.baddbmm(to_K[chunk], δ, torch.stack(x).mT, beta=0, alpha=by, out=to_K[chunk])
+    if to_b is not None:
+        torch.sum(δ, 2, out=to_b[chunk]).mul_(by)
+    if to_A is not None:
+        torch.baddbmm(to_A[chunk], torch.stack(g), y.mT, beta=0, alpha=by, out=to_A[chunk])
