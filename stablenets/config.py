@@ -95,7 +95,8 @@ class Config:
     width: int | None = option(None, low=1, high=65536)
     h: float | None = option(None, above=0.0)
     T: float | None = option(None, above=0.0)
-    epochs: int = option(20, low=1, high=1_000_000)
+    levels: int = option(0, "doublings that lead to this depth, each net starting from the one before", low=0, high=20)
+    epochs: int = option(20, "of each level", low=1, high=1_000_000)
     batch: int = option(64, low=1)
     seed: int = option(0, low=0, high=MOST)
     seeds: Seeds = option(Seeds())
@@ -140,7 +141,18 @@ class Resolved:
         shown["dataset"] = {"name": self.dataset_name} | dataclasses.asdict(self.common) | dataclasses.asdict(self.dataset)
         shown["net"] = dataclasses.asdict(self.net) | dataclasses.asdict(self.dynamics)
         del shown["net"]["T"]  # only a default for T
+        if not self.config.levels:
+            del shown["levels"]  # a run of one level keeps the hash that it had before there were levels
         return shown
+
+    @property
+    def coarser(self) -> Resolved | None:
+        """The run from whose weights this one starts (training.multilevel): half the layers, twice h. None: it starts afresh."""
+        if not self.config.levels:
+            return None
+        depth = self.config.depth // 2
+        config = dataclasses.replace(self.config, depth=depth, h=tidy(self.config.T / depth), levels=self.config.levels - 1, force=False)
+        return dataclasses.replace(self, config=config, net=dataclasses.replace(self.net, blocks=[count // 2 for count in self.net.blocks]))
 
     @property
     def hash(self) -> str:

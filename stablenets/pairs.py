@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check_pairs(run: Resolved) -> None:
-    for rule in (net_parts, net_on_data, net_sizes, layout, flow_on_family, optimiser, seeds_and_probes):
+    for rule in (net_parts, net_on_data, net_sizes, layout, flow_on_family, optimiser, seeds_and_probes, levels):
         rule(run)
     data.check(run.dataset, run.common)
 
@@ -107,3 +107,18 @@ def seeds_and_probes(run: Resolved) -> None:
         raise BadInput(f"probe.spectrum={config.probe.spectrum}: epoch {beyond[0]} is beyond epochs={config.epochs}")
     if config.device not in ("auto", "cpu", "cuda") and not (config.device.startswith("cuda:") and config.device[5:].isdigit()):
         raise BadInput(f"device={config.device}: one of: auto, cpu, cuda, cuda:N")
+
+
+def levels(run: Resolved) -> None:
+    count, parts = run.config.levels, 2**run.config.levels
+    if count and run.dynamics.order is None:
+        raise BadInput(f"levels={count}: net.family={run.net.family} has no time in which its weights could be interpolated; set levels=0")
+    if any(blocks % parts for blocks in run.net.blocks):
+        shown = f"depth={run.config.depth}" if len(run.net.blocks) == 1 else f"net.blocks={run.net.blocks}"
+        raise BadInput(f"levels={count}: {shown} cannot be halved {count} times; give each unit a multiple of {parts} layers, or lower "
+                       "levels")
+    if run.coarser is not None:
+        try:
+            check_pairs(run.coarser)
+        except BadInput as error:
+            raise BadInput(f"levels={count}: at half the depth {error}") from None

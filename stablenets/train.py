@@ -22,16 +22,18 @@ import torch
 
 from stablenets import data
 from stablenets.config import MANNER, Resolved
-from stablenets.errors import EXIT_FAILED, BadInput, Irreversible
+from stablenets.errors import EXIT_FAILED, BadInput, Busy, Irreversible
 from stablenets.nets import Network, Recurrent, SequenceNetwork
 from stablenets.runs import checkpoint, files, provenance
 from stablenets.runs.folder import FINISHED, RunFolder
 from stablenets.runs.lock import Lock, held
 from stablenets.runs.loggers import Wandb
 from stablenets.training.loop import Loop
+from stablenets.training.multilevel import prolong
 from stablenets.training.progress import Progress
 from stablenets.training.signals import Stop
 
+WAIT = 1.0  # seconds between two looks at a coarser level that another process is at
 GOES_ON = {False: "the same command goes on", True: "the same command without force=true goes on"}
 
 
@@ -113,14 +115,21 @@ def make(run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, de
     config = run.config
     state, note = checkpoint.load(folder.path)
     history = same_data(folder.path, dataset)
+    coarse = level(run.coarser) if run.coarser is not None and state is None else None
     session = provenance.session(device, config.threads) | {
         "data": {"source": dataset.source, "digests": dataset.digests}, "seeds": dataclasses.asdict(config.seeds)}
     begun = time.monotonic()
     folder.write_config(run.identity, {key: value for key, value in dataclasses.asdict(config).items() if key in MANNER})
     folder.set_status("running")
 
+    if coarse is not None and coarse.status != "done":
+        files.write_json(folder.path / "provenance.json", [*history, session])
+        return without(coarse, run.coarser, folder)
+
     torch.manual_seed(config.seeds.init)
     net = network(run, dataset.facts).to(device, torch.float64 if config.precision == "float64" else torch.float32)
+    if coarse is not None:
+        prolong(trained(run.coarser, dataset.facts, coarse.folder), net)
 
     def save(state: dict[str, Any]) -> None:
         checkpoint.save(folder.path, state)
@@ -168,6 +177,36 @@ def make(run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, de
     record()
     folder.set_status(status, summary=loop.summary(), rows=len(loop.rows), wall_s=sum(entry["wall_s"] for entry in [*history, session]))
     return Outcome(folder.path, status, f"{folder.path}: {status}", loop.summary())
+
+
+def level(coarser: Resolved) -> Outcome:
+    """A coarser level, made unless it is there. It may be a level of another chain too, and another process be at it: wait for that."""
+    while True:
+        try:
+            return train(coarser)
+        except Busy:
+            time.sleep(WAIT)
+
+
+def without(coarse: Outcome, coarser: Resolved, folder: RunFolder) -> Outcome:
+    """How a run ends whose coarser level gave it no weights to start from: as that level did."""
+    at = f"its level of {coarser.config.depth} layers, {coarse.message}"
+    summary: dict[str, Any] = {}
+    if coarse.status == "diverged":
+        depth = {"depth": coarser.config.depth}  # unless a level below that one has said so
+        summary = {"epochs": 0, "steps": 0, "divergence": depth | coarse.summary["divergence"]}
+        folder.write_metrics([])
+        folder.set_status("diverged", summary=summary, rows=0, wall_s=0.0)
+    else:
+        folder.set_status(coarse.status, reason=at)
+    return Outcome(folder.path, coarse.status, f"{folder.path}: {coarse.status} with {at}", summary, coarse.exit_code)
+
+
+def trained(run: Resolved, facts: data.Facts, folder: Path) -> Network | SequenceNetwork:
+    """The network of a finished run, with its weights."""
+    net = network(run, facts)
+    net.load_state_dict(torch.load(folder / "weights.pt", map_location="cpu", weights_only=True))
+    return net
 
 
 def network(run: Resolved, facts: data.Facts) -> Network | SequenceNetwork:

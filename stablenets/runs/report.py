@@ -37,7 +37,7 @@ def row(folder: RunFolder) -> dict[str, Any]:
 
 def facts(folder: RunFolder) -> dict[str, Any]:
     status = folder.status()
-    config = yaml.safe_load((folder.path / "config.yaml").read_text())
+    config = {"levels": 0} | yaml.safe_load((folder.path / "config.yaml").read_text())  # a run of one level does not mention it
     folder.metrics()
     history = json.loads((folder.path / "provenance.json").read_text())
     summary = status.get("summary", {})

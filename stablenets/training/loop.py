@@ -55,7 +55,7 @@ class Loop:
         if self.divergence is not None:  # killed after its last checkpoint, before its status was written
             return self.finish("diverged")
         if self.step == 0:
-            self.recorder.spectrum(0, self.examples())
+            self.begin()
         while self.epoch < self.config.epochs:
             for x, y in self.data.train.batches(self.config.batch, self.config.seeds.order, self.epoch, self.within):
                 if not self.update(x, y):
@@ -67,6 +67,13 @@ class Loop:
                     self.checkpoint()
             self.end_epoch()
         return self.finish("done")
+
+    def begin(self) -> None:
+        """Measure the spectrum and, where the weights come from a coarser level, what they are worth: a row for epoch 0."""
+        self.recorder.spectrum(0, self.examples())
+        if self.config.levels:
+            self.write({"epoch": 0, "step": 0, "lr": rate(self.config.optim, 0, self.steps)}
+                       | self.scores("train", "validation", "test"))
 
     def update(self, x: Tensor, y: Tensor) -> bool:
         """One optimiser step; False where loss or gradient is not finite, with the weights left as they were."""
@@ -120,20 +127,25 @@ class Loop:
         seen = self.sums["examples"]
         row = {"epoch": self.epoch + 1, "step": self.step, "lr": self.optimiser.param_groups[0]["lr"],
                "train_loss": self.sums["loss"] / seen, f"train_{self.score_name}": self.sums["score"] / seen}
-        for split in ("validation", "test"):
-            row |= {f"{split}_{name}": value for name, value in self.evaluate(getattr(self.data, split)).items()}
+        row |= self.scores("validation", "test")
         if self.config.flow == "reverse":
             row["reconstruction_error"] = self.reconstruction_error
             self.reconstruction_error = 0.0
-        self.rows.append(json.dumps(strict(row), allow_nan=False))
         self.epoch += 1
         self.within = 0
         self.sums = dict.fromkeys(self.sums, 0)
         if self.recorder.due(self.epoch):
             self.recorder.spectrum(self.epoch, self.examples())
+        self.write(row)
+
+    def write(self, row: dict[str, Any]) -> None:
+        self.rows.append(json.dumps(strict(row), allow_nan=False))
         self.on_epoch(row)
         scores = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if "_" in name)
         self.progress.say(f"epoch {row['epoch']}: {scores}", shown=False)
+
+    def scores(self, *splits: str) -> dict[str, float]:
+        return {f"{split}_{name}": value for split in splits for name, value in self.evaluate(getattr(self.data, split)).items()}
 
     @torch.no_grad()
     def evaluate(self, split: Any) -> dict[str, float]:

@@ -1,0 +1,106 @@
+"""Two optimisers from the same weights on the same objective, with a clock that runs while they work and stands while they are judged."""
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stablenets import data
+from stablenets.config import Config, Resolved
+from stablenets.data.dataset import Dataset, Split
+from stablenets.train import network, set_globals
+from stablenets.training.block_descent import BlockDescent, Objective, block_descent
+from stablenets.training.losses import LOSSES, SCORES
+from stablenets.training.optim import optimiser, rate
+
+
+@dataclass
+class Trace:
+    """A row at the start and after each iteration: time of optimisation, the objective over the training set, errors (1 - accuracy).
+
+    `processor` is what `seconds` would be on a machine with nothing else to do: the claim is about the wall clock, and a shared machine
+    may stop it for one of the two.
+    """
+
+    seconds: list[float] = field(default_factory=list)  # by the wall clock
+    processor: list[float] = field(default_factory=list)  # seconds of this process on all its processors
+    objective: list[float] = field(default_factory=list)
+    validation_error: list[float] = field(default_factory=list)
+    test_error: list[float] = field(default_factory=list)
+    weights: dict[str, Tensor] = field(default_factory=dict)  # those of the row `best`
+
+    def last(self, seconds: float = math.inf, clock: str = "seconds") -> int:
+        """The last row made in so many seconds, by either clock."""
+        return max(row for row, at in enumerate(getattr(self, clock)) if at <= seconds)
+
+    def best(self, seconds: float = math.inf, clock: str = "seconds") -> int:
+        """The paper's output rule: of the rows made in so many seconds that with the lowest validation error, the first of equals."""
+        return min(range(self.last(seconds, clock) + 1), key=lambda row: self.validation_error[row])
+
+
+def timed(steps: Iterable, objective: Objective, dataset: Dataset) -> Trace:
+    """Run an optimiser to its end. It is a generator that moves the weights of `objective.net` and yields after each iteration."""
+    trace, steps, seconds, processor = Trace(), iter(steps), 0.0, 0.0
+    while True:
+        for key, value in judged(objective, dataset).items():
+            getattr(trace, key).append(value)
+        trace.seconds.append(seconds)
+        trace.processor.append(processor)
+        if trace.best() == len(trace.seconds) - 1:
+            trace.weights = copy.deepcopy(objective.net.state_dict())
+        begun = time.perf_counter(), time.process_time()
+        if next(steps, None) is None or not math.isfinite(trace.objective[-1]):
+            return trace
+        seconds += time.perf_counter() - begun[0]
+        processor += time.process_time() - begun[1]
+
+
+@torch.no_grad()
+def judged(objective: Objective, dataset: Dataset) -> dict[str, float]:
+    dtype, (_, score) = objective.weights[0].dtype, SCORES[dataset.facts.task]
+
+    def whole(split: Split) -> tuple[Tensor, Tensor]:
+        x, y = next(iter(split.sweep(len(split))))
+        return x.to(dtype), y
+    errors = {}
+    for name in ("validation", "test"):
+        x, y = whole(getattr(dataset, name))
+        errors[f"{name}_error"] = 1 - float(score(objective.net(x), y))
+    return {"objective": float(objective(*whole(dataset.train)))} | errors
+
+
+def first_order(objective: Objective, split: Split, config: Config) -> Iterator[int]:
+    """Epochs of the optimiser that a run's configuration names, on the whole objective; yields their number."""
+    descent, steps = optimiser(objective.net, config.optim), config.epochs * math.ceil(len(split) / config.batch)
+    step = 0
+    for epoch in range(config.epochs):
+        for x, y in split.batches(config.batch, config.seeds.order, epoch):
+            for group in descent.param_groups:
+                group["lr"] = rate(config.optim, step, steps)
+            descent.zero_grad()
+            objective(x.to(objective.weights[0].dtype), y).backward()
+            descent.step()
+            step += 1
+        yield epoch + 1
+
+
+def race(run: Resolved, options: BlockDescent, root: Path) -> dict[str, Trace]:
+    """Block descent, and the optimiser, batch and epochs of the run, from the run's first weights and with its smoothness."""
+    set_globals(run)
+    config = run.config
+    dataset = data.load(run.dataset, run.common, root=root, split_seed=config.seeds.split, permutation_seed=config.seeds.permutation,
+                        device="cpu", download=False)
+    torch.manual_seed(config.seeds.init)
+    start = network(run, dataset.facts).to(torch.float64 if config.precision == "float64" else torch.float32)
+
+    def objective() -> Objective:
+        return Objective(copy.deepcopy(start), LOSSES[dataset.facts.task], config.optim.smoothness, options.alpha_head)
+    descent, first = objective(), objective()
+    return {"block descent": timed(block_descent(descent, dataset.train, options, config.seeds.order), descent, dataset),
+            config.optim.name: timed(first_order(first, dataset.train, config), first, dataset)}
