@@ -100,7 +100,7 @@ class Chain(torch.autograd.Function):
     def forward(ctx: Any, form: Form, parts: int, *tensors: Tensor) -> State:
         state, weights = [part.mT.contiguous() for part in tensors[:parts]], unpack(form, tensors[parts:])
         X = [state[part].new_empty(len(K), *state[part].shape) for (part, *_), (K, *_) in zip(form.moves, weights, strict=True)]
-        Y = [b[..., None].expand(-1, -1, len(tensors[0])).contiguous() for _, b, _ in weights]  # K x is added where b stands
+        Y = [b[..., None].repeat(1, 1, len(tensors[0])) for _, b, _ in weights]  # K x is added where a copy of b stands
         activate = ACTIVATIONS[form.activation].in_place
         ctx.form, ctx.parts = form, parts
         ctx.save_for_backward(*tensors, *state, *X, *Y)

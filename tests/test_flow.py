@@ -56,6 +56,14 @@ def test_modes_give_the_same_outputs_and_gradients(name, operator, depth):
             assert torch.allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
+def test_a_single_example_goes_as_one_of_several_and_changes_no_weight(name, operator, mode):
+    net, x = flow(name, operator, 7, mode).eval(), states(operator)
+    before = [parameter.clone() for parameter in net.parameters()]
+    for index in range(2):
+        assert torch.allclose(net(x[index:index + 1])[0], net(x)[index], rtol=1e-12, atol=1e-12)
+    assert all(torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
+
+
 def test_gradients_are_those_of_finite_differences(name, operator, mode):
     width = 4 if name == "distributed" else 2
     net = Flow(FAMILIES[name](**OPTIONS.get(name, {})), width, 3, h=0.3, operator=operator, mode=mode).double()
