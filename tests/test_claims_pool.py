@@ -1,15 +1,17 @@
 """The pool: a death, a failure or a signal costs the work that it hits and nothing else. And the command, as a person meets it."""
 import json
 import os
+import runpy
 import signal
-import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from experiments import PAPERS
 from stablenets.claims.pool import make_all
 from stablenets.claims.work import Place, Study
 from stablenets.runs.folder import RunFolder
@@ -71,9 +73,7 @@ def test_a_death_and_a_failure_cost_only_themselves_and_what_needs_them(place):
     assert os.getpid() not in processes
 
 
-def test_a_signal_ends_it_and_what_waits_stays(place, monkeypatch):
-    import threading
-
+def test_a_signal_ends_it_and_what_waits_stays(place):
     def interrupt():
         while not (place.runs / "asleep").exists():
             time.sleep(0.01)
@@ -90,9 +90,20 @@ def test_a_signal_ends_it_and_what_waits_stays(place, monkeypatch):
     assert not (place.runs / Act("work", 7).name).exists()
 
 
-def command(tmp_path, *arguments, **options):
-    return subprocess.run([sys.executable, SCRIPT, *arguments, "--runs", tmp_path / "runs", "--results", tmp_path / "results"],
-                          capture_output=True, text=True, timeout=300, env=os.environ | {"STABLENETS_DATA": str(tmp_path / "none")}, **options)
+@pytest.fixture
+def command(tmp_path, monkeypatch, capfd):
+    """command(*arguments): scripts/reproduce.py in this process; the exit code, and what it wrote to stdout and stderr."""
+    monkeypatch.setenv("STABLENETS_DATA", str(tmp_path / "none"))
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *arguments])
+        monkeypatch.chdir(tmp_path)
+        capfd.readouterr()
+        try:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        except SystemExit as end:
+            return end.code, *capfd.readouterr()
+    return run
 
 
 @pytest.mark.parametrize(("arguments", "says"), [
@@ -102,27 +113,25 @@ def command(tmp_path, *arguments, **options):
     (["haber2017", "--profile", "smoke", "--device", "abacus"], "device=abacus: not a device"),
     (["haber2017", "--profile", "full"], "mnist"),
 ])
-def test_bad_input_is_one_line_before_any_work(tmp_path, arguments, says):
-    ended = command(tmp_path, *arguments)
-    assert ended.returncode == 2, ended
-    assert ended.stderr.startswith("reproduce: ")
-    assert ended.stderr.count("\n") == 1, ended.stderr
-    assert says in ended.stderr
+def test_bad_input_is_one_line_before_any_work(tmp_path, command, arguments, says):
+    code, out, err = command(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("reproduce: ")
+    assert err.count("\n") == 1, err
+    assert says in err
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
-def test_smoke_from_nothing_then_nothing_left_to_make(tmp_path):
-    first = command(tmp_path, "haber2017", "--profile", "smoke")
-    assert first.returncode == 0, first.stderr
-    assert first.stderr == ""
-    assert "0 done" in first.stdout
-    again = command(tmp_path, "haber2017", "--profile", "smoke")
-    assert "nothing left to make" in again.stdout
-    folder = tmp_path / "results" / "haber2017" / "smoke"
+@pytest.mark.parametrize("handle", PAPERS)
+def test_smoke_from_nothing_then_nothing_left_to_make(tmp_path, command, handle):
+    code, out, err = command(handle, "--profile", "smoke")
+    assert (code, err) == (0, "")
+    assert "0 done" in out
+    assert "nothing left to make" in command(handle, "--profile", "smoke")[1]
+    folder = tmp_path / "results" / handle / "smoke"
     before = (folder / "claims.csv").read_bytes()
-    away = command(tmp_path, "haber2017", "--profile", "smoke", "--collect", "--runs", tmp_path / "away")
-    assert away.returncode == 0, away.stderr
+    assert command(handle, "--profile", "smoke", "--collect", "--runs", "nothing")[0] == 0
     assert (folder / "claims.csv").read_bytes() == before, "from the ledger alone the same"
     for path in (tmp_path / "runs").glob("*/provenance.json"):
         assert len(json.loads(path.read_text())) == 1

@@ -17,6 +17,7 @@ from stablenets.schema import option
 
 EXAMPLE_1 = {"K+": ((2.0, -2.0), (0.0, 2.0)), "K-": ((-2.0, 0.0), (2.0, -2.0)), "K0": ((0.0, -1.0), (1.0, 0.0))}
 POINTS = ((0.1, 0.1), (-0.1, -0.1), (0.0, 0.5))
+SCHEMES = ("euler", "damped euler", "rk4", "verlet", "leapfrog")
 KEPT = 129  # states of a trajectory that are kept
 
 
@@ -56,7 +57,7 @@ class Drift(Study):
     state on its way, relative to the first, and the extreme singular values of dY_N/dY_0. Arrays: depths, growth.
     """
 
-    scheme: str = option("euler", choices=("euler", "damped euler", "rk4", "verlet", "leapfrog"))
+    scheme: str = option("euler", choices=SCHEMES)
     activation: str = option("identity", choices=("identity", "tanh"))
     layers: int = option(16, low=1)
     h: float = option(0.1, above=0.0)

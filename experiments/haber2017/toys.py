@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from experiments.haber2017.look import depth_axis
 from experiments.haber2017.studies import EXAMPLE_1, POINTS
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
 from stablenets.claims.results import Results
@@ -28,23 +29,23 @@ def example_1(results: Results) -> Finding:
     holds = (ratio["K+"] > 2, ratio["K-"] < 0.5, abs(ratio["K0"] - 1) < 0.1)
     return Finding(
         verdict(holds), "|y1 - y2| after 10 layers: " + ", ".join(f"{net} ×{ratio[net]:.4g}" for net in EXAMPLE_1),
-        note="Deterministic: nothing is drawn, so there is no interval. K0 is strictly outside Lemma 1, max |1 + hλ| = 1.005: forward Euler "
-             "grows by half a per cent a layer, which ten layers hide and a thousand do not (claim 2).")
+        note="Nothing is drawn, so there is no interval. K0 is outside Lemma 1, max |1 + hλ| = 1.005: forward Euler grows by half a "
+             "per cent a layer; ten layers hide that, a thousand do not (claim 2).")
 
 
 def growth(results: Results) -> Finding:
     """K-: the gradient vanishes; K+: it explodes; K0: neither, at the largest depth and the largest step."""
     rows = results["growth"].set_index(["net", "layers"])
     depth = int(results["growth"]["layers"].max())
-    ends = {net: rows.loc[(net, depth)] for net in EXAMPLE_1}
-    holds = (ends["K-"]["jacobian_points_high"] < 1e-6, ends["K+"]["jacobian_origin_high"] > 1e6,
-             ends["K+"]["distance_12"] / START_12 > 10, max(ends["K0"]["jacobian_points_high"], 1 / ends["K0"]["jacobian_points_low"]) < STABLE)
+    shrunk, blown, kept = (rows.loc[(net, depth)] for net in ("K-", "K+", "K0"))
+    holds = (shrunk["jacobian_points_high"] < 1e-6, blown["jacobian_origin_high"] > 1e6, blown["distance_12"] / START_12 > 10,
+             max(kept["jacobian_points_high"], 1 / kept["jacobian_points_low"]) < STABLE)
     return Finding(
-        verdict(holds), f"‖dY_N/dY_0‖ at {depth:,} layers: K- {ends['K-']['jacobian_points_high']:.2g}, K+ {ends['K+']['jacobian_points_high']:.3g} "
-        f"at y1 and {ends['K+']['jacobian_origin_high']:.2g} at the origin, K0 {ends['K0']['jacobian_points_high']:.3g}",
-        note="K- vanishes as stated. K+ explodes where tanh is linear, at the origin; the points of Example 1 soon leave that region, tanh "
-             "saturates, their distance then grows linearly and their gradient stops growing. K0 keeps both for tens of layers only: by "
-             "forward Euler at h = 0.1 the growth of half a per cent a layer adds up. The integrator is to blame, not the design (claim 3).")
+        verdict(holds), f"‖dY_N/dY_0‖ at {depth:,} layers: K- {shrunk['jacobian_points_high']:.2g}, K+ {blown['jacobian_points_high']:.3g} "
+        f"at y1 and {blown['jacobian_origin_high']:.2g} at the origin, K0 {kept['jacobian_points_high']:.3g}",
+        note="K- vanishes as stated. K+ explodes where tanh is linear, at the origin; the points of Example 1 soon leave that region, "
+             "tanh saturates, their distance then grows linearly and their gradient stops growing. K0 keeps both for tens of layers: by "
+             "forward Euler at h = 0.1 half a per cent a layer adds up. The integrator is to blame, not the design (claim 3).")
 
 
 def drift(results: Results) -> Finding:
@@ -57,11 +58,11 @@ def drift(results: Results) -> Finding:
     agreement = float((linear["jacobian_high"] / exact - 1).abs().max())
     return Finding(
         verdict((peak["euler"] > 10, others.max() < STABLE, agreement < 1e-6)),
-        f"largest growth of the signal: forward Euler ×{peak['euler']:.3g}, " + ", ".join(f"{name} ×{peak[name]:.3g}" for name in others.index),
-        note=f"The authors' own later finding, from their course and Meganet. In the linear case forward Euler's growth is (1 + h²)^(N/2), which "
-             f"we meet to {agreement:.0e}. The γ that suffices for the fastest motion damps the slower ones: their singular values fall "
-             f"to {rows.loc[rows['scheme'] == 'damped euler', 'jacobian_low'].min():.0e}, which no better integrator does. With tanh, gradients "
-             "of every scheme grow slowly with time, by shear: neighbours turn at different speeds.")
+        f"largest growth of the signal: {', '.join(f'{SCHEMES[name][0]} ×{peak[name]:.3g}' for name in SCHEMES)}",
+        note="The authors' own later finding, from their course and Meganet. In the linear case forward Euler's growth is (1 + h²)^(N/2), "
+             f"which we meet to {agreement:.0e}. The γ that suffices for the fastest motion damps the slower ones: their singular values "
+             f"fall to {rows.loc[rows['scheme'] == 'damped euler', 'jacobian_low'].min():.0e}, which no better integrator does. With tanh, "
+             "gradients of every scheme grow slowly with time, by shear: neighbours turn at different speeds.")
 
 
 def verdict(holds: tuple[bool, ...]) -> str:
@@ -72,7 +73,8 @@ def example_1_table(results: Results) -> pd.DataFrame:
     rows = results["example1"]
     return pd.DataFrame({
         "net": rows["net"], "layers": rows["layers"], "h": rows["h"],
-        **{point: [f"({x:.6f}, {y:.6f})" for x, y in zip(rows[f"{point}_0"], rows[f"{point}_1"], strict=True)] for point in ("y1", "y2", "y3")},
+        **{point: [f"({x:.6f}, {y:.6f})" for x, y in zip(rows[f"{point}_0"], rows[f"{point}_1"], strict=True)]
+           for point in ("y1", "y2", "y3")},
         "|y1 - y2|": rows["distance_12"].map("{:.5f}".format), "|y1 - y3|": rows["distance_13"].map("{:.5f}".format),
         "max |1 + hλ|": rows["lemma_1"].map("{:.6f}".format)})
 
@@ -93,7 +95,7 @@ def drift_table(results: Results) -> pd.DataFrame:
 
 def phase_planes(results: Results) -> Figure:
     """Figure 1 of the paper: hidden states as lines, the force field as arrows."""
-    figure, panels = new_figure(3, width=2.5, height=2.7)
+    figure, panels = new_figure(3, width=2.5, height=3.1)
     for axes, (net, K), row in zip(panels, EXAMPLE_1.items(), results["example1"].itertuples(), strict=True):
         assert row.net == net
         trajectory = results.arrays(row.run)["trajectory"]
@@ -144,15 +146,16 @@ def drift_curves(results: Results) -> Figure:
         short = own[(own["activation"] == "identity") & (own["h"] * own["layers"] == own["h"].max() * own["layers"].min())]
         peaks = short.groupby("layers")["growth"].mean()
         fixed.plot(peaks.index, peaks, color=colour, marker=marker, markersize=3.5, label=name)
+        depth_axis(fixed, peaks.index)
         for axes, activation in ((linear, "identity"), (curved, "tanh")):
             runs = own[(own["activation"] == activation) & (own["layers"] == longest)]["run"]
             curves = [results.arrays(run) for run in runs]
             axes.plot(curves[0]["depths"][1:], np.mean([curve["growth"] for curve in curves], 0)[1:], color=colour)
-    fixed.set(xlabel="layers $N$, $T = hN$ = 20", ylabel="largest signal / first", title="linear", xscale="log")
+    fixed.set(xlabel="layers $N$, $T = hN$ = 20", ylabel="largest signal / first", title="linear")
     linear.set(xlabel="layer, $h$ = 0.1", title="linear", ylabel="signal / first", xscale="log")
     curved.set(xlabel="layer, $h$ = 0.1", title="tanh", ylabel="signal / first", xscale="log")
     for axes in (fixed, linear, curved):
-        axes.set(yscale="log")
+        axes.set(yscale="log", ylim=(0.05, None))
         axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)
     figure.legend(*fixed.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     return figure

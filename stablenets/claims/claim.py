@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,7 +12,7 @@ from stablenets.claims.results import Plan, Results
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PROFILES = ("smoke", "quick", "full", "paper")
+SMOKE, *_ = PROFILES = ("smoke", "quick", "full", "paper")
 REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_RUN = VERDICTS = ("reproduced", "partly", "not reproduced", "not run at this scale")
 COLUMNS = ("id", "claim", "place", "paper", "ours", "low", "high", "seeds", "dataset", "profile", "verdict", "figure", "command", "commit")
 
@@ -64,10 +64,13 @@ def judge(claim: Claim, results: Results, profile: str, command: str) -> tuple[d
     """The row of a claim under COLUMNS, and the note on it."""
     finding = found(claim, results)
     assert finding.verdict in VERDICTS, finding.verdict
+    if profile == SMOKE:
+        finding = replace(finding, verdict=NOT_RUN, note="This profile only shows that everything runs: it decides nothing.")
     works = results.works(claim.needs)
     seeds = {work.seed for work in works if work.seed is not None}
     row = {"id": claim.id, "claim": claim.sentence, "place": claim.place, "paper": claim.paper, "ours": finding.ours,
-           "low": finding.low, "high": finding.high, "seeds": len(seeds) or "", "dataset": ", ".join(sorted({w.dataset for w in works} - {""})),
+           "low": finding.low, "high": finding.high, "seeds": len(seeds) or "",
+           "dataset": ", ".join(sorted({work.dataset for work in works} - {""})),
            "profile": profile, "verdict": finding.verdict, "figure": claim.figure if works else "", "command": command,
            "commit": results.commits(claim.needs)}
     return row, finding.note

@@ -27,7 +27,7 @@ from stablenets.runs import files, provenance
 from stablenets.runs.folder import RunFolder
 from stablenets.runs.lock import Lock
 from stablenets.schema import flat, typed
-from stablenets.train import Outcome, broken, finished_run, network, pick_device, train
+from stablenets.train import Outcome, broken, finished_run, pick_device, train, trained
 
 Measured = tuple[dict[str, float], dict[str, np.ndarray]]  # metrics and small arrays, by name
 
@@ -90,9 +90,7 @@ class Training:
 
     def trained(self, place: Place) -> Network | SequenceNetwork:
         """The network of the finished run, on the CPU in float64."""
-        net = network(self.resolved, self.resolved.dataset.facts).double()
-        net.load_state_dict(torch.load(place.runs / self.name / "weights.pt", map_location="cpu", weights_only=True))
-        return net.eval()
+        return trained(self.resolved, self.resolved.dataset.facts, place.runs / self.name).double().eval().requires_grad_(False)
 
     def make(self, place: Place) -> Outcome:
         sys.argv[1:] = self.words  # provenance names the command that makes this run alone
