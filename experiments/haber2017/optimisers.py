@@ -33,11 +33,15 @@ class Race(Study):
 
     dataset: str = option("swiss_roll")
     family: str = option("resnet")
-    layers: int = option(32, low=1)
-    iterations: int = option(60, "of block descent", low=1)
-    epochs: int = option(150, "of Adam", low=1)
+    layers: int = option(16, low=1)
+    iterations: int = option(40, "of block descent", low=1)
+    epochs: int = option(250, "of Adam", low=1)
     smoothness: float = option(1e-4, low=0.0)
     seed: int = option(0, low=0)
+
+    @property
+    def size(self) -> float:
+        return self.layers * self.iterations
 
     def measure(self, place: Place) -> Measured:
         values = planar(self.dataset, self.family, self.layers, self.seed, self.epochs, self.smoothness).values

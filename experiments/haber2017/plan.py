@@ -27,7 +27,8 @@ class Scale:
     epochs: dict[str, int]  # of the planar nets, by data set
     levels: Chain  # on the swiss roll
     drawn: int  # layers of the nets whose regions are drawn
-    race: tuple[str, ...]  # data sets on which the optimisers race
+    race: tuple[str, ...]  # data sets on which the optimisers race, and how long
+    race_length: dict[str, int]
     images: dict[str, Any]  # data set of the image nets
     image_levels: Chain
 
@@ -37,15 +38,18 @@ TOY_LAYERS = (10, 30, 100, 300, 1000, 3000, 10_000)
 FIXED_TIME = (16, 32, 64, 128, 256, 512, 1024)
 SCALES = {
     "smoke": Scale(2, (10, 100), (32, 128), 100, {"swiss_roll": (4, 8)}, {"swiss_roll": 5}, Chain(4, 1, 5), 8,
-                   (), {"name": "digits", "limit": 64}, Chain(4, 1, 1)),
+                   (), {}, {"name": "digits", "limit": 64}, Chain(4, 1, 1)),
     "quick": Scale(3, TOY_LAYERS, FIXED_TIME, 3000, {"ellipses": (4, 64), "swiss_roll": (4, 16, 64, 256), "peaks": (4, 64)},
                    {"ellipses": 30, "swiss_roll": 150, "peaks": 20}, Chain(16, 2, 60), 64, ("swiss_roll",),
+                   {"layers": 16, "iterations": 40, "epochs": 250},
                    {"name": "digits"}, Chain(4, 2, 6)),
     "full": Scale(5, TOY_LAYERS, FIXED_TIME, 10_000, dict.fromkeys(FINAL_TIMES, FULL_DEPTHS),
                   {"ellipses": 60, "swiss_roll": 300, "peaks": 40}, Chain(16, 6, 100), 1024, tuple(FINAL_TIMES),
+                  {"layers": 32, "iterations": 150, "epochs": 1000},
                   {"name": "mnist", "fraction": 0.1}, Chain(4, 4, 3)),
     "paper": Scale(5, TOY_LAYERS, FIXED_TIME, 10_000, dict.fromkeys(FINAL_TIMES, FULL_DEPTHS),
                    {"ellipses": 200, "swiss_roll": 1000, "peaks": 100}, Chain(16, 6, 300), 1024, tuple(FINAL_TIMES),
+                   {"layers": 64, "iterations": 400, "epochs": 3000},
                    {"name": "mnist"}, Chain(4, 4, 10)),
 }
 
@@ -67,7 +71,7 @@ def plan(profile: str, seeds: int | None) -> Plan:
         "levels": [level for seed in chosen for family in FAMILIES for level in scale.levels.of(planar, "swiss_roll", family, seed=seed)],
         "smooth": smooth,
         "over_time": [OverTime(training) for training in smooth],
-        "race": [Race(dataset, family, seed=seed) for seed in chosen for dataset in scale.race for family in FAMILIES],
+        "race": [Race(dataset, family, **scale.race_length, seed=seed) for seed in chosen for dataset in scale.race for family in FAMILIES],
         "images": [level for seed in chosen for family in FAMILIES
                    for level in scale.image_levels.of(image, scale.images, family, seed=seed)],
     }
