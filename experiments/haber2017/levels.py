@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from experiments.haber2017.look import FAMILY_STYLES, depth_axis
 from stablenets.claims import statistics
@@ -114,7 +115,9 @@ def level_curves(results: Results) -> Figure:
                         & (scratch["depth"] == deepest)].iloc[0]
         loss = results.arrays(alone["run"])["train_loss"]
         axes.plot(deepest * np.arange(1, len(loss) + 1), loss, color="0.55", linewidth=1, zorder=0, label="from scratch")
-        axes.set(title=name, xlabel="layers × epochs", xscale="log", yscale="log")
+        axes.set(title=name, xlabel="layers × epochs", yscale="log")
+        axes.xaxis.set_major_locator(MaxNLocator(3))
+        axes.yaxis.set_minor_formatter(NullFormatter())
     panels[0].set_ylabel(f"training loss, to {deepest} layers")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)

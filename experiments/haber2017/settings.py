@@ -22,7 +22,7 @@ def planar(dataset: str, family: str, depth: int, seed: int, epochs: int, smooth
     return Training({
         "dataset": {"name": dataset}, "depth": depth, "T": FINAL_TIMES[dataset], "levels": levels, "epochs": epochs, "batch": 128,
         "net": {"family": family, "widths": [WIDTHS[dataset] // (1 + (family in HALF_AS_WIDE))], "opening": "pad", "bias": "scalar"},
-        "optim": {"name": "adam", "lr": 0.03, "schedule": "onecycle", "smoothness": smoothness},
+        "optim": {"name": "adam", "lr": 0.01, "schedule": "onecycle", "smoothness": smoothness},
         "probe": PROBE, "seed": seed, "seeds": {"split": seed},
     }, keep=("depths", "state_gradients", *(("train_loss", "test_accuracy") if dataset == "swiss_roll" else ())), needs=needs)
 
@@ -50,9 +50,10 @@ class Chain:
     def last(self) -> int:
         return self.first * 2**self.doublings
 
-    def of(self, make: Callable[..., Training], *what: Any, seed: int) -> list[Training]:
-        """`make` is `planar` or `image`, `what` its first two arguments."""
+    def of(self, make: Callable[..., Training], *what: Any, seed: int, **options: Any) -> list[Training]:
+        """`make` is `planar` or `image`, `what` its first two arguments, the data and the family."""
         trainings: list[Training] = []
         for levels in range(self.doublings + 1):
-            trainings.append(make(*what, self.first * 2**levels, seed, self.epochs, levels=levels, needs=tuple(trainings[-1:])))
+            needs = tuple(trainings[-1:])
+            trainings.append(make(*what, self.first * 2**levels, seed, self.epochs, levels=levels, needs=needs, **options))
         return trainings
