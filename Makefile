@@ -5,10 +5,19 @@
 #? DATA=      the data root: $STABLENETS_DATA, else ./data
 #? RUNS=      the folder of the runs that make report reads: runs
 #? OUT=       where make report writes its table and figure: results/report
+#? PROFILE=   of make reproduce-...: smoke, quick, full or paper; quick
+#? JOBS=      runs at a time, one thread each: 2
+#? DEVICE=    auto, cpu, cuda or cuda:N: auto
+#? SEEDS=     seeds of each setting: the profile's own
+#? COLLECT=   1: make no runs: tables and figures from ledger and run folders as they are
+#? JOIN=      further ledgers, by their folders: runs made on other machines
 #? PYTHON=    the python to make .venv from: python3
 ARGS ?= dataset=digits net=antisymmetric depth=64
 DATASETS ?= mnist cifar10
 RUNS ?= runs
+PROFILE ?= quick
+JOBS ?= 2
+DEVICE ?= auto
 OUT ?= results/report
 ifdef DATA
 export STABLENETS_DATA := $(DATA)
@@ -17,10 +26,10 @@ DATA ?= $(or $(STABLENETS_DATA),data)
 
 BIN := .venv/bin
 
-.PHONY: help setup train data report bench memory lint test test-all lock clean distclean
+.PHONY: help setup train data reproduce reproduce-haber2017 report bench memory lint test test-all lock clean distclean
 
 help: ## list the targets and variables
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@awk '/^#[?] / { print "  " substr($$0, 4) }' $(MAKEFILE_LIST)
 
@@ -32,6 +41,17 @@ train: setup ## train one network; make train ARGS="net=resnet depth=256"
 
 data: setup ## fetch and check data sets
 	$(BIN)/python scripts/fetch.py $(DATASETS) --root $(DATA)
+
+reproduce: setup ## re-run all papers that are here, claim by claim
+	$(call reproduce,all)
+
+reproduce-haber2017: setup ## re-run Haber & Ruthotto 2017
+	$(call reproduce,haber2017)
+
+define reproduce
+$(BIN)/python scripts/reproduce.py $(1) --profile $(PROFILE) --jobs $(JOBS) --device $(DEVICE) --runs $(RUNS) \
+	$(if $(SEEDS),--seeds $(SEEDS)) $(if $(COLLECT),--collect) $(if $(JOIN),--join $(JOIN))
+endef
 
 report: setup ## one table and one figure of all runs
 	$(BIN)/python scripts/report.py --runs $(RUNS) --out $(OUT)

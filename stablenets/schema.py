@@ -46,6 +46,14 @@ def join(at: str, key: Any) -> str:
     return f"{at}.{key}" if at else str(key)
 
 
+def flat(values: Mapping, at: str = "") -> dict[str, Any]:
+    """Nested keys as `optim.lr`."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= flat(value, join(at, key)) if isinstance(value, Mapping) else {join(at, key): value}
+    return found
+
+
 def suggest(word: str, known: typing.Iterable[str], label: str = "known") -> str:
     """The remedy for an unknown word: the nearest known one first, then all of them."""
     known = sorted(known)

@@ -53,7 +53,7 @@ def train(run: Resolved) -> Outcome:
     finished = None if config.force else finished_run(RunFolder(Path(config.runs) / run.name))
     set_globals(run)
     try:
-        dataset = data.load(run.dataset, run.common, root=data_root(config), split_seed=config.seeds.split,
+        dataset = data.load(run.dataset, run.common, root=data_root(config.data_root), split_seed=config.seeds.split,
                             permutation_seed=config.seeds.permutation, device=device, download=config.download)
     except BadInput:
         if finished:
@@ -81,10 +81,6 @@ def train(run: Resolved) -> Outcome:
         except Exception as error:
             reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
             return broken(folder, f"{reason}; the traceback is in {folder.path / 'log.txt'}", reason)
-
-
-def data_root(config: Config) -> Path:
-    return Path(config.data_root or os.environ.get("STABLENETS_DATA") or "data")
 
 
 def finished_run(folder: RunFolder) -> Outcome | None:
@@ -242,6 +238,10 @@ def pick_device(name: str) -> torch.device:
     if (device.index or 0) >= there:
         raise BadInput(f"device={name}: not on this machine ({there} of that kind); use device=cpu or device=auto")
     return device
+
+
+def data_root(given: str | None) -> Path:
+    return Path(given or os.environ.get("STABLENETS_DATA") or "data")
 
 
 def set_globals(run: Resolved) -> None:

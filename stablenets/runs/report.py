@@ -15,6 +15,7 @@ import yaml
 from stablenets.errors import BadInput
 from stablenets.runs.folder import FINISHED, RunFolder
 from stablenets.runs.pictures import new_figure
+from stablenets.schema import flat
 
 # Okabe and Ito: told apart by every kind of colour vision
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -54,16 +55,8 @@ def facts(folder: RunFolder) -> dict[str, Any]:
         "diverged_at_step": summary.get("divergence", {}).get("step"), "wall_s": round(sum(entry["wall_s"] for entry in history), 1),
         "device": last["device"], "threads": last["threads"], "torch": last["versions"]["torch"], "source": last["data"]["source"],
         "commit": (last["commit"] or "")[:9] + ("-dirty" if last["dirty"] else ""), "command": last["command"],
-        **{f"config.{key}": value for key, value in flat(config).items()},
+        **{f"config.{key}": str(value) if isinstance(value, list) else value for key, value in flat(config).items()},
     }
-
-
-def flat(config: dict[str, Any], at: str = "") -> dict[str, Any]:
-    """Nested keys as `optim.lr`; lists as text."""
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        found |= flat(value, f"{at}{key}.") if isinstance(value, dict) else {at + key: str(value) if isinstance(value, list) else value}
-    return found
 
 
 def varied(rows: list[dict[str, Any]]) -> list[str]:

@@ -1,0 +1,14 @@
+"""A folder a paper: the plan (which runs, by profile), the studies, the claims, the figures. A new one is a folder and a line here."""
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stablenets.claims.claim import Paper
+
+PAPERS = {"haber2017": "experiments.haber2017"}
+
+
+def load(handle: str) -> Paper:
+    return importlib.import_module(PAPERS[handle]).PAPER

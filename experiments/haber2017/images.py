@@ -1,0 +1,56 @@
+"""Claim 8: the four families as nets of 3x3 convolutions on images, trained level by level."""
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from experiments.haber2017.look import DATA_NAMES, FAMILY_STYLES, depth_axis
+from experiments.haber2017.planar import MARGIN, STABLE
+from stablenets.claims import statistics
+from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
+from stablenets.claims.results import Results
+from stablenets.runs.pictures import new_figure
+
+
+def on_par(results: Results) -> Finding:
+    """Paired differences to ResNet over seeds, for each stable family at the largest depth."""
+    rows = results["images"]
+    deepest = rows[rows["depth"] == rows["depth"].max()]
+    deepest = deepest.assign(accuracy=100 * deepest["test_accuracy"].fillna(0.0))
+    table = deepest.pivot(index="seed", columns="net.family", values="accuracy")
+    cells = {family: statistics.paired(table[family], table["resnet"]) for family in STABLE}
+    overall = statistics.paired(table[list(STABLE)].mean(axis=1), table["resnet"])
+    held = [estimate.low >= -MARGIN for estimate in cells.values()]
+    ends = ", ".join(f"{FAMILY_STYLES[family][0]} {table[family].mean():.1f} %" for family in FAMILY_STYLES)
+    return Finding(
+        REPRODUCED if all(held) else PARTLY if any(held) else NOT_REPRODUCED,
+        f"{int(deepest['depth'].iloc[0])} layers: {ends}", overall.low, overall.high,
+        f"The interval is that of the mean stable net - ResNet in points, paired over seeds. On par: a family's own interval lies "
+        f"above -{MARGIN:g} points: {sum(held)} of {len(held)} do. Trained level by level; the paper's image nets are not known, so that "
+        "no figure here is to be held against one of its own.")
+
+
+def image_table(results: Results) -> pd.DataFrame:
+    rows = []
+    for (dataset, depth, family), own in results["images"].groupby(["dataset", "depth", "net.family"], sort=True):
+        rows.append({"data": DATA_NAMES[dataset], "layers": depth, "net": FAMILY_STYLES[family][0],
+                     "parameters": int(own["parameters"].max()),
+                     "test accuracy, last iterate": str(statistics.mean(100 * own["test_accuracy"].fillna(0.0))),
+                     "best on validation": str(statistics.mean(100 * own["test_accuracy_at_best_validation"].fillna(0.0))),
+                     "seeds": own["seed"].nunique()})
+    return pd.DataFrame(rows)
+
+
+def image_curves(results: Results) -> Figure:
+    rows = results["images"]
+    figure, (axes,) = new_figure(1, width=3.6, height=2.9)
+    for family, (name, colour, marker) in FAMILY_STYLES.items():
+        means = {depth: statistics.mean(100 * own["test_accuracy"].fillna(0.0))
+                 for depth, own in rows[rows["net.family"] == family].groupby("depth")}
+        axes.errorbar(list(means), [estimate.value for estimate in means.values()],
+                      [estimate.high - estimate.value for estimate in means.values()], color=colour, marker=marker, markersize=4,
+                      capsize=2, label=name)
+    depth_axis(axes, rows["depth"])
+    axes.set(xlabel="layers", ylabel=f"test accuracy in %, {DATA_NAMES[rows['dataset'].iloc[0]]}")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    return figure

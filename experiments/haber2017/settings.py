@@ -1,0 +1,59 @@
+"""The nets that are trained, as the mappings that a run is made of. Where the paper's numbers are not known they are our choice."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from stablenets.claims.work import Training
+
+FAMILIES = ("resnet", "antisymmetric", "verlet", "leapfrog_inside")
+# Final times and widths: Meganet's for the swiss roll (20; 4 with zeros padded, 2 for Verlet, whose z is the other half) and the
+# ellipses; for peaks Meganet opens to 8, at T = 5. The paper's own are not known.
+FINAL_TIMES = {"ellipses": 20.0, "swiss_roll": 20.0, "peaks": 5.0}
+WIDTHS = {"ellipses": 4, "swiss_roll": 4, "peaks": 8}
+HALF_AS_WIDE = ("verlet", "leapfrog_inside")  # with the velocity they have as many state variables, and a quarter of the weights
+PROBE = {"every": 1_000_000, "depths": 24, "samples": 0}  # gradients at the first step and at the last
+
+
+def planar(dataset: str, family: str, depth: int, seed: int, epochs: int, smoothness: float = 0.0, levels: int = 0,
+           needs: tuple[Training, ...] = ()) -> Training:
+    """A net in the plane. Our choices, tuned on the validation split of the swiss roll: optimiser, rate, schedule, batch, no smoothness."""
+    return Training({
+        "dataset": {"name": dataset}, "depth": depth, "T": FINAL_TIMES[dataset], "levels": levels, "epochs": epochs, "batch": 128,
+        "net": {"family": family, "widths": [WIDTHS[dataset] // (1 + (family in HALF_AS_WIDE))], "opening": "pad", "bias": "scalar"},
+        "optim": {"name": "adam", "lr": 0.01, "schedule": "onecycle", "smoothness": smoothness},
+        "probe": PROBE, "seed": seed, "seeds": {"split": seed},
+    }, keep=("depths", "state_gradients", *(("train_loss", "test_accuracy") if dataset == "swiss_roll" else ())), needs=needs)
+
+
+def image(dataset: dict[str, Any], family: str, depth: int, seed: int, epochs: int, levels: int = 0,
+          needs: tuple[Training, ...] = ()) -> Training:
+    """A net of 3x3 convolutions. All numbers are our choice: nothing of the paper's image nets is known."""
+    return Training({
+        "dataset": dataset, "depth": depth, "T": 5.0, "levels": levels, "epochs": epochs, "batch": 64,
+        "net": {"family": family, "operator": "conv", "widths": [8], "opening": "conv", "head": "flatten"},
+        "optim": {"name": "adam", "lr": 0.005, "schedule": "onecycle"},
+        "probe": PROBE, "seed": seed, "seeds": {"split": seed},
+    }, keep=("depths", "state_gradients"), needs=needs)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Multi-level training: `doublings` from `first` layers on, so many epochs on each level. Each level is a run."""
+
+    first: int
+    doublings: int
+    epochs: int
+
+    @property
+    def last(self) -> int:
+        return self.first * 2**self.doublings
+
+    def of(self, make: Callable[..., Training], *what: Any, seed: int, **options: Any) -> list[Training]:
+        """`make` is `planar` or `image`, `what` its first two arguments, the data and the family."""
+        trainings: list[Training] = []
+        for levels in range(self.doublings + 1):
+            needs = tuple(trainings[-1:])
+            trainings.append(make(*what, self.first * 2**levels, seed, self.epochs, levels=levels, needs=needs, **options))
+        return trainings

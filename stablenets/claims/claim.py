@@ -1,0 +1,86 @@
+"""A claim is a function from results to a verdict; a paper is its plan, its claims, its tables and its figures."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from stablenets.claims.results import Plan, Results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SMOKE, *_ = PROFILES = ("smoke", "quick", "full", "paper")
+REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_RUN = VERDICTS = ("reproduced", "partly", "not reproduced", "not run at this scale")
+COLUMNS = ("id", "claim", "place", "paper", "ours", "low", "high", "seeds", "dataset", "profile", "verdict", "figure", "command", "commit")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found: our value in words, the interval on which the verdict rests where there is one, and why it came out so."""
+
+    verdict: str
+    ours: str
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`needs` names the groups of the plan; a check is called only where all their work has a result."""
+
+    id: str
+    sentence: str
+    place: str
+    needs: tuple[str, ...]
+    check: Callable[[Results], Finding]
+    figure: str
+    paper: str = "stated without a number"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure or a table: made from the groups that it needs, with the caption that stands beside it."""
+
+    needs: tuple[str, ...]
+    make: Callable[[Results], Figure | pd.DataFrame]
+    caption: str
+
+
+@dataclass(frozen=True)
+class Paper:
+    handle: str
+    title: str
+    plan: Callable[[str, int | None], Plan]  # of a profile and a number of seeds, None for the profile's own
+    claims: tuple[Claim, ...]
+    tables: dict[str, Drawing]
+    figures: dict[str, Drawing]
+
+
+def judge(claim: Claim, results: Results, profile: str, command: str) -> tuple[dict[str, Any], str]:
+    """The row of a claim under COLUMNS, and the note on it."""
+    finding = found(claim, results)
+    assert finding.verdict in VERDICTS, finding.verdict
+    if profile == SMOKE:
+        finding = replace(finding, verdict=NOT_RUN, note="This profile only shows that everything runs: it decides nothing.")
+    works = results.works(claim.needs)
+    seeds = {work.seed for work in works if work.seed is not None}
+    row = {"id": claim.id, "claim": claim.sentence, "place": claim.place, "paper": claim.paper, "ours": finding.ours,
+           "low": finding.low, "high": finding.high, "seeds": len(seeds) or "",
+           "dataset": ", ".join(sorted({work.dataset for work in works} - {""})),
+           "profile": profile, "verdict": finding.verdict, "figure": claim.figure if works else "", "command": command,
+           "commit": results.commits(claim.needs)}
+    return row, finding.note
+
+
+def found(claim: Claim, results: Results) -> Finding:
+    unplanned = [group for group in claim.needs if not results.plan.get(group)]
+    if unplanned:
+        return Finding(NOT_RUN, "", note=f"This profile has no runs for it ({', '.join(unplanned)}).")
+    if missing := results.missing(claim.needs):
+        planned = sum(len(results.plan[group]) for group in claim.needs)
+        return Finding(NOT_RUN, f"{missing} of {planned} runs are missing")
+    return claim.check(results)

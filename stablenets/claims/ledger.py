@@ -1,0 +1,152 @@
+"""The ledger: what is kept of finished work beside the tables, so that any machine builds them again.
+
+    ledger.csv   a row a piece of work: how it ended, its metrics, its provenance
+    curves.npz   its small arrays, in one compressed file
+
+Work lies here and in local run folders; the two are joined by the name, which ends in the hash, and the later one counts.
+"""
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stablenets.claims.work import Training, Work
+from stablenets.errors import BadInput
+from stablenets.runs import files, provenance
+from stablenets.runs.folder import FINISHED, RunFolder
+from stablenets.schema import flat
+
+PROVENANCE = ("started", "wall_s", "commit", "device", "threads", "torch", "python", "source", "data", "command")
+MANTISSA = 16  # bits kept of a number in a curve: five digits, enough to draw, and half the size when compressed
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A finished piece of work: metrics by name, provenance by PROVENANCE, arrays by name."""
+
+    status: str
+    metrics: dict[str, float]
+    provenance: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+
+Ledger = dict[str, Entry]  # by the name of the run
+
+
+def join(works: Iterable[Work], runs: Path, noted: Ledger) -> Ledger:
+    """What is known of `works`, from run folders and ledger together; of what lies in both, the later."""
+    found: Ledger = {}
+    for work in works:
+        entries = [entry for entry in (noted.get(work.name), from_folder(work, runs)) if entry]
+        if entries:
+            found[work.name] = max(entries, key=lambda entry: str(entry.provenance["started"]))
+    return found
+
+
+def from_folder(work: Work, runs: Path) -> Entry | None:
+    """The entry of a finished run folder, None where there is none. A folder that cannot be read is said, not passed over."""
+    folder = RunFolder(runs / work.name)
+    status = folder.status() if folder.path.is_dir() else None
+    if status is None or status["status"] not in FINISHED:
+        return None
+    history = provenance.load(folder.path)
+    try:
+        last = history[-1]
+        where = {"started": last["started"], "wall_s": round(sum(session["wall_s"] for session in history), 2),
+                 "commit": (last["commit"] or "")[:9] + ("-dirty" if last["dirty"] else ""), "device": last["device"],
+                 "threads": last["threads"], "torch": last["versions"]["torch"], "python": last["versions"]["python"],
+                 "source": last["data"]["source"], "data": " ".join(digest[:8] for digest in last["data"]["digests"].values()),
+                 "command": last["command"]}
+        return Entry(status["status"], dict(numbers(status["summary"])), where, arrays(work, folder))
+    except (LookupError, TypeError, ValueError, OSError) as error:
+        raise BadInput(f"{folder.path}: cannot be read as a finished run ({type(error).__name__}: {error}); remove it or make it again") \
+            from None
+
+
+def numbers(summary: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
+    """Metrics as numbers: a pair [low, high] becomes two, text such as "inf" what it stands for."""
+    for name, value in flat(summary).items():
+        if isinstance(value, list):
+            yield from zip((f"{name}_low", f"{name}_high"), map(float, value), strict=True)
+        elif value is not None:
+            yield name, float(value)
+
+
+def arrays(work: Work, folder: RunFolder) -> dict[str, np.ndarray]:
+    """What the ledger keeps of a run: all arrays of a study, of a training those that it names."""
+    path = folder.path / "probes.npz"
+    measured = {}
+    if path.exists():
+        with np.load(path) as content:
+            measured = dict(content)
+    if not isinstance(work, Training):
+        return measured
+    rows = folder.metrics() if set(work.keep) - set(measured) else []
+    columns = {name: np.array([float(row.get(name, "nan")) for row in rows]) for name in work.keep if name not in measured}
+    return {name: measured[name] for name in work.keep if name in measured} | columns
+
+
+def write(folder: Path, ledger: Ledger) -> None:
+    """ledger.csv and curves.npz, sorted by run."""
+    rows = [{"run": name, "status": entry.status, **{f"metric.{key}": value for key, value in entry.metrics.items()}, **entry.provenance}
+            for name, entry in sorted(ledger.items())]
+    metrics = list(dict.fromkeys(key for row in rows for key in row if key.startswith("metric.")))
+    frame = pd.DataFrame(rows, columns=["run", "status", *metrics, *PROVENANCE])
+    files.write(folder / "ledger.csv", frame.to_csv(index=False, float_format="%.10g", na_rep="").encode())
+    files.write(folder / "curves.npz", packed({name: entry.arrays for name, entry in sorted(ledger.items()) if entry.arrays}))
+
+
+def read(folder: Path) -> Ledger:
+    """The ledger of a folder, empty where there is none."""
+    path = folder / "ledger.csv"
+    if not path.exists():
+        return {}
+    try:
+        rows = pd.read_csv(path, dtype=dict.fromkeys(("commit", "source", "data", "command"), str), keep_default_na=False,
+                           na_values=[""]).to_dict("records")
+        curves = unpacked(folder / "curves.npz")
+        return {row["run"]: Entry(
+            row["status"],
+            {key.removeprefix("metric."): float(value) for key, value in row.items() if key.startswith("metric.") and value == value},
+            {key: row[key] for key in PROVENANCE}, curves.get(row["run"], {})) for row in rows}
+    except (OSError, ValueError, LookupError) as error:
+        raise BadInput(f"{path}: cannot be read as a ledger ({' '.join(str(error).split())}); take it from the repository again") from None
+
+
+def packed(curves: Mapping[str, Mapping[str, np.ndarray]]) -> bytes:
+    """Thousands of small arrays as three: an index, all numbers, all bytes. One zip entry each would cost more than its content."""
+    stores: dict[str, list[np.ndarray]] = {"numbers": [], "bytes": []}
+    sizes = dict.fromkeys(stores, 0)
+    index: dict[str, dict[str, list[Any]]] = {}
+    for run, named in curves.items():
+        for name, array in named.items():
+            store = "bytes" if array.dtype == np.uint8 else "numbers"
+            content = array.ravel() if store == "bytes" else rounded(np.asarray(array, dtype=np.float64).ravel())
+            index.setdefault(run, {})[name] = [store, sizes[store], list(array.shape)]
+            stores[store].append(content)
+            sizes[store] += content.size
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, index=np.frombuffer(json.dumps(index).encode(), dtype=np.uint8),
+                        numbers=np.concatenate([np.empty(0), *stores["numbers"]]),
+                        bytes=np.concatenate([np.empty(0, np.uint8), *stores["bytes"]]))
+    return buffer.getvalue()
+
+
+def unpacked(path: Path) -> dict[str, dict[str, np.ndarray]]:
+    with np.load(path) as content:
+        stores = {name: content[name] for name in ("numbers", "bytes")}
+        index = json.loads(content["index"].tobytes())
+    return {run: {name: stores[store][first:first + int(np.prod(shape))].reshape(shape) for name, (store, first, shape) in named.items()}
+            for run, named in index.items()}
+
+
+def rounded(values: np.ndarray) -> np.ndarray:
+    fraction, exponent = np.frexp(values)
+    return np.ldexp(np.round(fraction * 2.0**MANTISSA) / 2.0**MANTISSA, exponent)

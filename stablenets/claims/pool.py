@@ -1,0 +1,124 @@
+"""Makes work in parallel: a few processes that stay, each making one piece after the other, so that torch is imported once.
+
+Processes come from a fork server that has imported the package. One that dies takes nothing with it but the piece it was at, and is
+replaced. Ctrl-C or SIGTERM lets every process save and end.
+"""
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection, wait
+
+from stablenets.claims.work import Place, Work, attempt
+from stablenets.errors import EXIT_FAILED
+from stablenets.runs.folder import FINISHED
+from stablenets.sweep import PRELOADED, follow
+from stablenets.train import Outcome
+from stablenets.training.signals import Stop
+
+Told = Callable[[Work, Outcome], None]
+
+
+class Hand:
+    """A process of the pool, and the work that it is at."""
+
+    def __init__(self, place: Place) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([*PRELOADED, "stablenets.claims.work"])
+        self.place, self.work, self.alive = place, None, True
+        self.connection, far = context.Pipe()
+        self.process = context.Process(target=serve, args=(far, os.getpid()), daemon=True)
+        self.process.start()
+        far.close()
+
+    def give(self, work: Work) -> None:
+        self.work = work
+        self.connection.send((work, self.place))
+
+    def hear(self) -> tuple[Work, Outcome]:
+        """The work and how it ended, or what became of the process."""
+        work, self.work = self.work, None
+        try:
+            return work, self.connection.recv()
+        except (EOFError, OSError):
+            self.alive = False
+            self.process.join()
+            code = self.process.exitcode
+            how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+            return work, Outcome(self.place.runs / work.name, "failed", f"{work.name}: its process was ended by {how}",
+                                 exit_code=EXIT_FAILED)
+
+
+def make_all(works: Sequence[Work], place: Place, jobs: int, told: Told) -> int | None:
+    """Make all of `works`, in this order as far as what they need allows; `told` hears of each as it ends.
+
+    Returns the signal that ended it early. Then what was under way is saved, and what was waiting stays as it is.
+    """
+    os.environ["OMP_NUM_THREADS"] = "1"  # before the fork server starts: its processes share the machine
+    waiting, lacking = list(works), {work.name for work in works}
+    hands: list[Hand] = []
+    with Stop() as stop:
+        while waiting or any(hand.work for hand in hands):
+            if stop.signal is not None:
+                for hand in hands:
+                    os.kill(hand.process.pid, signal.SIGTERM)
+                break
+            for work in [work for work in waiting if not {needed.name for needed in work.needs} & lacking]:
+                if (idle := next((hand for hand in hands if hand.work is None), None)) is None:
+                    if len(hands) == jobs:
+                        break
+                    hands.append(idle := Hand(place))
+                waiting.remove(work)
+                idle.give(work)
+            collect(hands, waiting, lacking, place, told)
+        while any(hand.work for hand in hands):
+            collect(hands, waiting, lacking, place, told)
+    for hand in hands:
+        hand.connection.close()
+        hand.process.join()
+    return stop.signal
+
+
+def collect(hands: list[Hand], waiting: list[Work], lacking: set[str], place: Place, told: Told) -> None:
+    """Hear those that have ended within half a second; what can no longer be made without them is told as failed."""
+    for connection in wait([hand.connection for hand in hands if hand.work], timeout=0.5):
+        hand = next(hand for hand in hands if hand.connection is connection)
+        work, outcome = hand.hear()
+        if not hand.alive:
+            hands.remove(hand)
+        told(work, outcome)
+        if outcome.status in FINISHED:
+            lacking.discard(work.name)
+            continue
+        for lost in dependants(work, waiting):
+            waiting.remove(lost)
+            told(lost, Outcome(place.runs / lost.name, "failed", f"{lost.name}: {work.name}, which it needs, has no result",
+                               exit_code=EXIT_FAILED))
+
+
+def dependants(work: Work, waiting: Sequence[Work]) -> list[Work]:
+    """What cannot be made without `work`, through any number of steps."""
+    lost, found = {work.name}, []
+    for other in waiting:  # what is needed comes first in a plan
+        if lost & {needed.name for needed in other.needs}:
+            lost.add(other.name)
+            found.append(other)
+    return found
+
+
+def serve(connection: Connection, owner: int) -> None:
+    """A process of the pool: make what comes until the pool hangs up."""
+    os.setpgid(0, 0)  # the terminal's Ctrl-C reaches the pool, which hands it on
+    threading.Thread(target=follow, args=(owner,), daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # a training has its own way, which saves
+    while True:
+        try:
+            work, place = connection.recv()
+        except EOFError:
+            return
+        connection.send(attempt(work, place))

@@ -1,0 +1,95 @@
+"""Writes what came out: results/<paper>/<profile>/ from results, and the page above it that leads to the best of them.
+
+A table or a figure is made once all its runs have a result; one that cannot be made is taken away, so that nothing old stays beside new.
+"""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pandas as pd
+
+from stablenets.claims import ledger, tables
+from stablenets.claims.claim import COLUMNS, NOT_RUN, PROFILES, Drawing, Paper, judge
+from stablenets.claims.results import Results
+from stablenets.runs import files, provenance
+
+KINDS = {"tables": (".md", ".csv", ".tex"), "figures": (".png", ".svg")}
+IN_A_PAPER = {"font.size": 9, "axes.titlesize": 9, "legend.fontsize": 8, "axes.spines.top": False, "axes.spines.right": False,
+              "svg.hashsalt": "stablenets"}  # a fixed salt: the same figure is the same file
+
+
+def write(paper: Paper, results: Results, profile: str, folder: Path, command: str) -> list[dict[str, Any]]:
+    """Everything under `folder`; the rows of the claims."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ledger.write(folder, results.ledger)
+    commit, dirty = provenance.revision()
+    drawn_at = f"{(commit or 'no repository')[:9]}{'-dirty' if dirty else ''}"
+    for kind, drawings in (("tables", paper.tables), ("figures", paper.figures)):
+        for name, drawing in drawings.items():
+            if complete(drawing, results):
+                origin = f"`{command}`: runs {results.commits(drawing.needs)}, drawn at {drawn_at}, 95 % intervals by Student's t."
+                (write_table if kind == "tables" else write_figure)(drawing, results, folder / name, origin)
+            else:
+                for ending in KINDS[kind]:
+                    (folder / name).with_suffix(ending).unlink(missing_ok=True)
+    judged = [judge(claim, results, profile, command) for claim in paper.claims]
+    rows = [row for row, _ in judged]
+    files.write(folder / "claims.csv", pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(index=False, float_format="%.6g").encode())
+    notes = [note for _, note in judged]
+    files.write(folder / "claims.md", page(paper, results, profile, rows, notes, command, drawn_at).encode())
+    files.write(folder.parent / "README.md", summary(paper, folder.parent).encode())
+    return rows
+
+
+def complete(drawing: Drawing, results: Results) -> bool:
+    return all(results.plan.get(group) for group in drawing.needs) and not results.missing(drawing.needs)
+
+
+def write_table(drawing: Drawing, results: Results, stem: Path, origin: str) -> None:
+    tables.write(drawing.make(results), stem, drawing.caption, origin)
+
+
+def write_figure(drawing: Drawing, results: Results, stem: Path, origin: str) -> None:
+    with matplotlib.rc_context(IN_A_PAPER):
+        figure = drawing.make(results)
+        figure.savefig(stem.with_suffix(".png"), dpi=200, metadata={"Description": drawing.caption, "Source": origin})
+        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Description": drawing.caption, "Source": origin})
+
+
+def page(paper: Paper, results: Results, profile: str, rows: list[dict[str, Any]], notes: list[str], command: str, drawn_at: str) -> str:
+    """claims.md: the table of claims, then each with its figure and why it came out so, then the tables."""
+    shown = pd.DataFrame([{**row, "95 % interval": interval(row)} for row in rows])
+    columns = ["id", "claim", "place", "paper", "ours", "95 % interval", "seeds", "dataset", "verdict"]
+    lines = [f"# {paper.title}: claims at profile `{profile}`", "",
+             f"`{command}`, drawn at {drawn_at}. Intervals are Student's t at 95 %, over seeds. Runs: [ledger.csv](ledger.csv), "
+             f"[what we ran](../../../experiments/{paper.handle}/README.md).", "",
+             tables.markdown(shown[columns])]
+    for row, note in zip(rows, notes, strict=True):
+        lines += [f"## {row['id']}. {row['claim']}", "", f"**{row['verdict']}**. {note}".rstrip(), ""]
+        if row["figure"] in paper.figures and complete(drawing := paper.figures[row["figure"]], results):
+            lines += [f"![{drawing.caption}]({row['figure']}.png)", "", drawing.caption, "", f"Runs made at {row['commit']}.", ""]
+    made = [f"- [{name}]({name}.md): {table.caption}" for name, table in paper.tables.items() if complete(table, results)]
+    return "\n".join([*lines, *(["## Tables", "", *made, ""] if made else [])])
+
+
+def interval(row: dict[str, Any]) -> str:
+    return "" if row["low"] is None or row["low"] != row["low"] else f"{row['low']:.4g} to {row['high']:.4g}"
+
+
+def summary(paper: Paper, folder: Path) -> str:
+    """README.md of a paper's results: each claim as the highest profile that decided it has it. `smoke` decides nothing."""
+    found = {profile: pd.read_csv(folder / profile / "claims.csv", keep_default_na=False, dtype=str).set_index("id")
+             for profile in PROFILES[1:] if (folder / profile / "claims.csv").exists()}
+    rows = []
+    for claim in paper.claims:
+        deciding = [profile for profile, table in found.items() if claim.id in table.index and table.loc[claim.id, "verdict"] != NOT_RUN]
+        row = found[deciding[-1]].loc[claim.id] if deciding else None
+        rows.append({"id": claim.id, "claim": claim.sentence, "verdict": NOT_RUN if row is None else row["verdict"],
+                     "ours": "" if row is None else row["ours"], "dataset": "" if row is None else row["dataset"],
+                     "decided at": "" if row is None else f"[{deciding[-1]}]({deciding[-1]}/claims.md)"})
+    links = ", ".join(f"[{profile}]({profile}/claims.md)" for profile in found)
+    return "\n".join([f"# {paper.title}", "", f"Each claim as the highest profile has it that decided it. All profiles: {links}. "
+                      f"[What the paper claims, what we ran and why](../../experiments/{paper.handle}/README.md).", "",
+                      tables.markdown(pd.DataFrame(rows))])

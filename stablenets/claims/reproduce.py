@@ -1,0 +1,142 @@
+"""One command a paper: plan, make what is missing, write tables and figures, show the verdicts."""
+from __future__ import annotations
+
+import shutil
+import statistics
+import sys
+import textwrap
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from stablenets import data
+from stablenets.claims import ledger, report
+from stablenets.claims.claim import PROFILES, Paper
+from stablenets.claims.pool import make_all
+from stablenets.claims.results import Results
+from stablenets.claims.work import Place, Training, Work, unique
+from stablenets.errors import EXIT_FAILED
+from stablenets.runs.folder import FINISHED, RunFolder
+from stablenets.train import Outcome, data_root, pick_device
+from stablenets.training.progress import LINE_EVERY
+
+
+def reproduce(paper: Paper, place: Place, *, results: Path, jobs: int, seeds: int | None, collect: bool, joined: Sequence[Path]) -> int:
+    """The exit code: not 0 where work failed or was interrupted, whatever the verdicts are."""
+    plan = paper.plan(place.profile, seeds)
+    works = unique(list(plan.values()))
+    folder = results / paper.handle / place.profile
+    noted = ledger.read(folder)
+    for other in joined:
+        noted |= {name: entry for name, entry in ledger.read(other).items()
+                  if name not in noted or entry.provenance["started"] > noted[name].provenance["started"]}
+    code = 0
+    if not collect:
+        pick_device(place.device)
+        missing = [work for work in works if not finished(work, place.runs)]
+        check_data(missing, place)
+        code = make(paper, place, works, missing, jobs, Times(paper, results))
+    found = Results(plan, ledger.join(works, place.runs, noted))
+    rows = report.write(paper, found, place.profile, folder, place.command)
+    print("\n".join(shown(paper, place.profile, rows, folder)))
+    return code
+
+
+def finished(work: Work, runs: Path) -> bool:
+    status = RunFolder(runs / work.name).status()
+    return status is not None and status["status"] in FINISHED
+
+
+def check_data(works: Sequence[Work], place: Place) -> None:
+    """Read each data set once: what is missing or damaged is one line now, not a failed run in an hour."""
+    runs = {work.dataset: work.resolved for work in works if isinstance(work, Training)}
+    for run in runs.values():
+        data.load(run.dataset, run.common, root=data_root(place.data_root), split_seed=run.config.seeds.split,
+                  permutation_seed=run.config.seeds.permutation, device="cpu", download=False)
+
+
+def make(paper: Paper, place: Place, works: list[Work], missing: list[Work], jobs: int, times: Times) -> int:
+    """Make what is missing, longest first, and say how it goes."""
+    head = f"{paper.handle} {place.profile}: {len(works)} runs, {len(works) - len(missing)} done"
+    if not missing:
+        print(f"{head}, nothing left to make", flush=True)
+        return 0
+    print(f"{head}, {len(missing)} to make with {jobs} at a time{times.left(missing, jobs)}", flush=True)
+    remaining = {work.name: work for work in missing}
+    failed: list[Outcome] = []
+    said = time.monotonic()
+    with tqdm(total=len(missing), unit="run", dynamic_ncols=True, leave=False, disable=not sys.stderr.isatty()) as bar:
+        def told(work: Work, outcome: Outcome) -> None:
+            nonlocal said
+            remaining.pop(work.name)
+            times.learn(work, place.runs)
+            if outcome.exit_code and outcome.status != "interrupted":
+                failed.append(outcome)
+                tqdm.write(outcome.message, file=sys.stderr)
+            bar.update()
+            bar.set_postfix_str(f"{work.name} {outcome.status}{times.left(list(remaining.values()), jobs)}")
+            if bar.disable and time.monotonic() - said > LINE_EVERY:
+                said = time.monotonic()
+                print(f"[{len(missing) - len(remaining)}/{len(missing)}] {work.name}: {outcome.status}"
+                      f"{times.left(list(remaining.values()), jobs)}", flush=True)
+        stopped = make_all(sorted(missing, key=times.of, reverse=True), place, jobs, told)
+    if failed:
+        print(f"{len(failed)} of {len(missing)} runs have no result; the same command tries them again", file=sys.stderr)
+    if stopped is not None:
+        print("interrupted; what was under way is saved, and the same command goes on", file=sys.stderr)
+        return 128 + stopped
+    return EXIT_FAILED if failed else 0
+
+
+class Times:
+    """How long work takes: as it took before, here or where the ledger was written, else as work like it took for its size."""
+
+    def __init__(self, paper: Paper, results: Path) -> None:
+        self.known: dict[str, float] = {}
+        self.rates: dict[tuple[str, ...], list[float]] = {}
+        for profile in PROFILES:
+            noted = ledger.read(results / paper.handle / profile)
+            if noted:
+                for work in unique(list(paper.plan(profile, None).values())):
+                    if entry := noted.get(work.name):
+                        self.add(work, float(entry.provenance["wall_s"]))
+
+    def add(self, work: Work, wall: float) -> None:
+        self.known[work.name] = wall
+        self.rates.setdefault(work.like, []).append(wall / work.size)
+
+    def learn(self, work: Work, runs: Path) -> None:
+        if finished(work, runs):
+            self.add(work, float(RunFolder(runs / work.name).status()["wall_s"]))
+
+    def of(self, work: Work) -> float:
+        """Seconds; 0 where nothing is known of work like it."""
+        if work.name in self.known:
+            return self.known[work.name]
+        return statistics.median(self.rates[work.like]) * work.size if work.like in self.rates else 0.0
+
+    def left(self, works: Sequence[Work], jobs: int) -> str:
+        """For people: the time that this work takes, or as much of it as is known."""
+        if not works:
+            return ""
+        unknown = sum(work.name not in self.known and work.like not in self.rates for work in works)
+        seconds = round(max(sum(map(self.of, works)) / jobs, max(map(self.of, works))))
+        about = f"; about {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+        if unknown == len(works):
+            return "; how long is not known yet"
+        return about + (f", and {unknown} of which the time is not known yet" if unknown else " left")
+
+
+def shown(paper: Paper, profile: str, rows: list[dict[str, Any]], folder: Path) -> list[str]:
+    """The claims for a terminal."""
+    width = min(shutil.get_terminal_size().columns, 140)
+    lines = ["", f"{paper.title}, profile {profile}", ""]
+    for row in rows:
+        ours = row["ours"] + (f" (95 %: {report.interval(row)})" if report.interval(row) else "")
+        for text, lead in ((row["claim"], f"{row['id']:>3}  {row['verdict']:<22}"), (ours, "")):
+            if text:
+                lines += textwrap.wrap(text, width, initial_indent=f"{lead:<27}", subsequent_indent=" " * 27)
+    return [*lines, "", f"{folder / 'claims.md'} has them with figures and reasons"]

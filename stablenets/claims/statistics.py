@@ -1,0 +1,54 @@
+"""Means with their uncertainty over seeds: 95 % intervals by Student's t, and of medians by the bootstrap."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+LEVEL = 0.95
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its interval; without one (NaN) where there is a single observation."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        if math.isnan(self.low):
+            return f"{self.value:.4g}"
+        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
+
+def mean(values: Sequence[float]) -> Estimate:
+    """Mean and t interval: mean ± t(n - 1) s / sqrt(n)."""
+    sample = np.asarray(values, dtype=np.float64)
+    n, centre = len(sample), float(np.mean(sample))
+    if n < 2:
+        return Estimate(centre, math.nan, math.nan, n)
+    half = float(special.stdtrit(n - 1, (1 + LEVEL) / 2) * sample.std(ddof=1) / math.sqrt(n))
+    return Estimate(centre, centre - half, centre + half, n)
+
+
+def bootstrap(values: Sequence[float], statistic: Callable[..., np.ndarray] = np.median) -> Estimate:
+    """A statistic with its percentile interval over resamples of the seeds; `statistic` takes an axis."""
+    sample = np.asarray(values, dtype=np.float64)
+    n, centre = len(sample), float(statistic(sample, axis=0))
+    if n < 2:
+        return Estimate(centre, math.nan, math.nan, n)
+    drawn = np.random.default_rng(0).integers(0, n, (RESAMPLES, n))
+    low, high = np.quantile(statistic(sample[drawn], axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(centre, float(low), float(high), n)
+
+
+def paired(ours: pd.Series, theirs: pd.Series) -> Estimate:
+    """Mean difference ours - theirs over what their indices share (the seeds, or settings and seeds), with the t interval."""
+    return mean((ours - theirs).dropna())

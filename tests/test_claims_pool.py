@@ -1,0 +1,137 @@
+"""The pool: a death, a failure or a signal costs the work that it hits and nothing else. And the command, as a person meets it."""
+import json
+import os
+import runpy
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from experiments import PAPERS
+from stablenets.claims.pool import make_all
+from stablenets.claims.work import Place, Study
+from stablenets.runs.folder import RunFolder
+from stablenets.schema import option
+
+SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "reproduce.py"
+
+
+@dataclass(frozen=True)
+class Act(Study):
+    """Does as it is told."""
+
+    what: str = option("work", choices=("work", "raise", "die", "sleep"))
+    number: int = option(0)
+
+    def measure(self, place):
+        if self.what == "raise":
+            raise RuntimeError("told to")
+        if self.what == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.what == "sleep":
+            (place.runs / "asleep").touch()
+            time.sleep(60)
+        return {"pid": os.getpid()}, {}
+
+
+@dataclass(frozen=True)
+class After(Study):
+    of: Study = option()
+
+    def measure(self, place):
+        return {"found": RunFolder(place.runs / self.of.name).status()["summary"]["pid"]}, {}
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path / "runs", "the command", "cpu")
+
+
+def made(works, place, jobs=2):
+    told = {}
+    stopped = make_all(works, place, jobs, lambda work, outcome: told.setdefault(work.name, outcome))
+    assert len(told) == len(works)
+    return stopped, told
+
+
+def test_a_death_and_a_failure_cost_only_themselves_and_what_needs_them(place):
+    dying, raising, works = Act("die"), Act("raise"), [Act("work", number) for number in range(4)]
+    lost, lost_too, kept = After(dying), After(After(dying)), After(works[3])
+    stopped, told = made([dying, raising, lost, *works, lost_too, kept], place)
+    assert stopped is None
+    assert {name: outcome.status for name, outcome in told.items() if outcome.status != "done"} == dict.fromkeys(
+        (dying.name, raising.name, lost.name, lost_too.name), "failed")
+    assert "its process was ended by SIGKILL" in told[dying.name].message
+    assert f"{dying.name}, which it needs, has no result" in told[lost.name].message
+    assert told[kept.name].summary["found"] == told[works[3].name].summary["pid"]
+    processes = {told[work.name].summary["pid"] for work in works}
+    assert len(processes) <= 3, "two processes, and one in place of the dead one"
+    assert os.getpid() not in processes
+
+
+def test_a_signal_ends_it_and_what_waits_stays(place):
+    def interrupt():
+        while not (place.runs / "asleep").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+    place.runs.mkdir()
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    told = []
+    stopped = make_all([Act("sleep"), Act("work", 7)], place, 1, lambda work, outcome: told.append((work, outcome.status)))
+    thread.join()
+    assert stopped == signal.SIGINT
+    assert [work for work, _ in told] == [Act("sleep")]
+    assert RunFolder(place.runs / Act("sleep").name).status()["status"] == "interrupted"
+    assert not (place.runs / Act("work", 7).name).exists()
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capfd):
+    """command(*arguments): scripts/reproduce.py in this process; the exit code, and what it wrote to stdout and stderr."""
+    monkeypatch.setenv("STABLENETS_DATA", str(tmp_path / "none"))
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *arguments])
+        monkeypatch.chdir(tmp_path)
+        capfd.readouterr()
+        try:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        except SystemExit as end:
+            return end.code, *capfd.readouterr()
+    return run
+
+
+@pytest.mark.parametrize(("arguments", "says"), [
+    (["haber2071"], "paper=haber2071: did you mean haber2017?"),
+    (["haber2017", "--profile", "quack"], "PROFILE=quack: did you mean quick?"),
+    (["haber2017", "--jobs", "0"], "JOBS=0: must be >= 1"),
+    (["haber2017", "--profile", "smoke", "--device", "abacus"], "device=abacus: not a device"),
+    (["haber2017", "--profile", "full"], "mnist"),
+])
+def test_bad_input_is_one_line_before_any_work(tmp_path, command, arguments, says):
+    code, out, err = command(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("reproduce: ")
+    assert err.count("\n") == 1, err
+    assert says in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("handle", PAPERS)
+def test_smoke_from_nothing_then_nothing_left_to_make(tmp_path, command, handle):
+    code, out, err = command(handle, "--profile", "smoke")
+    assert (code, err) == (0, "")
+    assert "0 done" in out
+    assert "nothing left to make" in command(handle, "--profile", "smoke")[1]
+    folder = tmp_path / "results" / handle / "smoke"
+    before = (folder / "claims.csv").read_bytes()
+    assert command(handle, "--profile", "smoke", "--collect", "--runs", "nothing")[0] == 0
+    assert (folder / "claims.csv").read_bytes() == before, "from the ledger alone the same"
+    for path in (tmp_path / "runs").glob("*/provenance.json"):
+        assert len(json.loads(path.read_text())) == 1

@@ -1,0 +1,137 @@
+"""Haber & Ruthotto 2017: the digits of Example 1, what theory says of the integrators, and a plan whose parts fit together."""
+import math
+import shlex
+
+import numpy as np
+import pytest
+from conftest import compose
+
+from experiments.haber2017 import PAPER, levels, optimisers, planar
+from experiments.haber2017.settings import FAMILIES, Chain
+from experiments.haber2017.settings import planar as planar_net
+from experiments.haber2017.studies import Drift, Example1, sufficient
+from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, PROFILES, REPRODUCED
+from stablenets.claims.ledger import Entry
+from stablenets.claims.results import Results
+from stablenets.claims.work import Training, unique
+from stablenets.config import resolve
+
+# Computed for the sheet from the paper's settings by another program; the paper prints none of them.
+EXAMPLE_1 = {
+    "K+": {"y1_0": 0.538263, "y1_1": -0.273080, "y3_0": 0.0, "y3_1": 1.415219, "distance_12": 1.20715, "distance_13": 1.77203,
+           "lemma_1": 1.2},
+    "K-": {"y1_0": 0.037812, "y1_1": 0.010836, "y3_0": 0.150397, "y3_1": 0.066324, "distance_12": 0.07867, "distance_13": 0.12552,
+           "lemma_1": 0.8},
+    "K0": {"y1_0": 0.145531, "y1_1": -0.030390, "y3_0": 0.417906, "y3_1": 0.305213, "distance_12": 0.29734, "distance_13": 0.43222,
+           "lemma_1": 1.004988},
+}
+
+
+@pytest.mark.parametrize("net", EXAMPLE_1)
+def test_example_1_has_the_digits_of_the_sheet(net):
+    metrics, arrays = Example1(net, 10, 0.1).measure(None)
+    assert {name: metrics[name] for name in EXAMPLE_1[net]} == pytest.approx(EXAMPLE_1[net], abs=1e-5)
+    assert arrays["trajectory"].shape == (11, 3, 2)
+    assert (arrays["trajectory"][:, 1] == -arrays["trajectory"][:, 0]).all()
+
+
+@pytest.mark.parametrize(("net", "layers", "h", "distance"), [("K+", 1000, 0.1, 281.04), ("K-", 1000, 0.1, 0.0), ("K0", 1000, 0.1, 5.634),
+                                                              ("K0", 100, 0.01, 0.284445)])
+def test_example_1_goes_deep_as_the_sheet_says(net, layers, h, distance):
+    assert Example1(net, layers, h).measure(None)[0]["distance_12"] == pytest.approx(distance, rel=1e-4, abs=1e-12)
+
+
+@pytest.mark.parametrize("layers", [16, 64, 256])
+def test_forward_euler_grows_as_theory_says(layers):
+    h = 20 / layers
+    assert Drift("euler", "identity", layers, h).measure(None)[0]["jacobian_high"] == pytest.approx((1 + h**2) ** (layers / 2), rel=1e-9)
+
+
+@pytest.mark.parametrize("scheme", ["damped euler", "rk4", "verlet", "leapfrog"])
+@pytest.mark.parametrize("activation", ["identity", "tanh"])
+def test_the_others_do_not_grow(scheme, activation):
+    assert Drift(scheme, activation, 300, 0.1).measure(None)[0]["growth"] < 1.5
+
+
+@pytest.mark.parametrize(("h", "gamma"), [(0.1, 0.1003), (20 / 1024, 0.01953)])
+def test_the_sufficient_diffusion_is_the_sheets(h, gamma):
+    assert sufficient(h) == pytest.approx(gamma, rel=1e-3)
+    assert sufficient(h) == pytest.approx(h * (1 + sufficient(h) ** 2 / 4), rel=1e-12)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_claim_and_drawing_asks_for_groups_of_the_plan(profile):
+    plan = PAPER.plan(profile, 2)
+    for needs in [claim.needs for claim in PAPER.claims] + [drawing.needs for drawing in (PAPER.tables | PAPER.figures).values()]:
+        assert set(needs) <= set(plan)
+    assert {claim.figure for claim in PAPER.claims} <= set(PAPER.figures)
+    works = unique(list(plan.values()))
+    assert len({work.name for work in works}) == len(works)
+    assert {work.seed for work in works if work.seed is not None} == {0, 1}
+
+
+def test_a_run_of_the_plan_is_what_its_command_makes():
+    plan = PAPER.plan("quick", 1)
+    for group in ("depth", "levels", "smooth", "images"):
+        training = plan[group][-1]
+        assert resolve(compose(*training.words)).name == training.name, shlex.join(training.words)
+
+
+def test_levels_follow_one_another_and_share_their_runs():
+    coarse, fine = Chain(4, 1, 3).of(planar_net, "swiss_roll", "verlet", seed=0)
+    assert fine.needs == (coarse,)
+    assert fine.resolved.coarser.name == coarse.name
+
+
+def results(group: str, entry, profile: str = "quick", seeds: int = 4) -> Results:
+    """Results of one group, each run with the entry (metrics, arrays) that is made for it."""
+    plan = PAPER.plan(profile, seeds)
+    made = {work.name: Entry("done", *parts[:1], {"commit": "c"}, *parts[1:]) for work in plan[group] if (parts := entry(work))}
+    return Results({group: plan[group]}, made)
+
+
+def accuracy(offset):
+    """Accuracies of a training: the same for all families but for the offset of the stable ones, and noise that pairs share."""
+    def entry(work: Training):
+        noise = 0.01 * work.seed + 0.02 * (work.dataset == "peaks")
+        value = 0.9 + noise + (0.0 if work.resolved.net.family == "resnet" else offset(work))
+        return {"test_accuracy": value, "test_accuracy_at_best_validation": value, "parameters": 10.0}, {}
+    return entry
+
+
+@pytest.mark.parametrize(("offset", "verdict"), [
+    (lambda work: 0.0, REPRODUCED), (lambda work: 0.005 * (work.seed % 2), REPRODUCED), (lambda work: -0.1, NOT_REPRODUCED),
+    (lambda work: -0.1 * (work.resolved.config.depth == 4), PARTLY)])
+def test_competitive_rests_on_the_paired_difference(offset, verdict):
+    finding = planar.competitive(results("depth", accuracy(offset)))
+    assert finding.verdict == verdict
+    assert finding.low <= finding.high
+
+
+def test_a_diverged_net_counts_as_wrong_and_not_as_absent():
+    def entry(work):
+        diverged = work.resolved.net.family == "verlet"
+        return {"parameters": 10.0} | ({} if diverged else accuracy(lambda work: 0.0)(work)[0]), {}
+    finding = planar.competitive(results("depth", entry))
+    assert finding.verdict == PARTLY
+    assert "Verlet at 4" in finding.note
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(-0.05, REPRODUCED), (0.05, NOT_REPRODUCED), (0.0, PARTLY)])
+def test_the_race_is_judged_by_test_error_at_equal_time(gain, verdict):
+    def entry(race):
+        noise = 0.002 * (race.seed % 2 - 0.5)
+        return {"descent_test_error": 0.1 + gain + noise, "adam_test_error": 0.1, "descent_objective": 1.0, "adam_objective": 2.0}, {}
+    finding = optimisers.compared(results("race", entry))
+    assert finding.verdict == verdict
+    assert "100%" in finding.ours
+
+
+def test_epochs_to_the_target_count_from_the_first_row():
+    assert levels.reached(np.array([]), 1) == math.inf
+    assert levels.reached(np.array([0.5, 0.96, 0.9]), 1) == 2
+    assert levels.reached(np.array([0.96, 0.5]), 0) == 0
+
+
+def test_every_family_of_the_paper_is_there():
+    assert {work.resolved.net.family for work in PAPER.plan("quick", 1)["depth"]} == set(FAMILIES)
