@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from stablenets import data
-from stablenets.config import MANNER, Config, Resolved
+from stablenets.config import MANNER, Resolved
 from stablenets.errors import EXIT_FAILED, BadInput, Busy, Irreversible
 from stablenets.nets import Network, Recurrent, SequenceNetwork
 from stablenets.runs import checkpoint, files, provenance
