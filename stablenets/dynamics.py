@@ -57,8 +57,8 @@ class Dynamics:
     def σ(self, x: Tensor) -> Tensor:
         return ACTIVATIONS[self.activation](x)
 
-    def start(self, x: Tensor, w: Weights, h: float) -> State:
-        """The state before the first layer, whose weights a two-step scheme needs to find its second state."""
+    def start(self, x: Tensor, w: Weights | None, h: float) -> State:
+        """The state before the first layer, whose weights a two-step scheme is given to find its second state."""
         return (x,)
 
     def fixed(self, width: int, depth: int) -> dict[str, Tensor]:

@@ -190,7 +190,9 @@ class Flow(nn.Module):
 
     def through(self, x: Tensor, tap: Tap | None) -> Tensor:
         weights = self.weights()
-        (first,) = self.layers([tensor[:1] for tensor in weights], Tally(counting=False))  # its step will count
+        first = None
+        if self.dynamics.two_step:  # needs the first layer to find its second state; that layer's own step will count
+            (first,) = self.layers([tensor[:1] for tensor in weights], Tally(counting=False))
         state = MODES[self.mode](self, self.dynamics.start(x, first, self.h), weights, tap)
         return self.dynamics.output(shown(state, tap, self.depth))
 

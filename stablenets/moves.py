@@ -134,7 +134,7 @@ class Chain(torch.autograd.Function):
         weights, depth = unpack(form, inputs[parts:]), len(X[0])
         found = [[stack.new_empty(stack.shape) if need else None for stack, need in zip(*pair, strict=True)]
                  for pair in zip(weights, unpack(form, needs[parts:]), strict=True)]
-        x, g = read(form, state, X), [gradient.mT.contiguous() for gradient in given]
+        g = [gradient.mT.contiguous() for gradient in given]
         pull, length = ACTIVATIONS[form.activation].pull, max(CHUNK, CACHED // Y[0][0].nbytes)
         for start in reversed(range(0, depth, length)):
             chunk = slice(start, min(start + length, depth))
@@ -155,7 +155,7 @@ class Chain(torch.autograd.Function):
                 if form.tap is not None and layer > 0:
                     form.tap.gradient(form.first + layer, tuple(part.mT for part in g))
             for move, (_, _, by, _) in enumerate(form.moves):
-                collect(found[move], chunk, by, δ[move], x[move][chunk], kept[move][::-1], Y[move][chunk])
+                collect(found[move], chunk, by, δ[move], read(form, state, X, move, chunk), kept[move][::-1], Y[move][chunk])
         of_weights = (gradient for row, (*_, has) in zip(found, form.moves, strict=True) for gradient in row[:2 + has])
         return None, None, *(part.mT for part in g), *of_weights
 
@@ -165,24 +165,26 @@ def each(K: Tensor, A: Tensor | None, *others: Tensor) -> Iterable[tuple[Tensor 
     return zip(K.unbind(), repeat(None) if A is None else A.unbind(), *(tensor.unbind() for tensor in others))  # noqa: B905 - repeat
 
 
-def read(form: Form, state: Sequence[Tensor], X: Sequence[Tensor]) -> list[list[Tensor]]:
-    """For each move the parts that it read, layer by layer; X: the values that it made."""
-    parts, found = list(state), [[] for _ in X]
-    for row in zip(*(X_.unbind() for X_ in X), strict=True):
-        for (part, of, *_), new, reads in zip(form.moves, row, found, strict=True):
-            reads.append(parts[of])
-            parts[part] = new
-        if form.turns:
-            parts.reverse()
-    return found
+def read(form: Form, state: Sequence[Tensor], X: Sequence[Tensor], move: int, chunk: slice) -> Tensor:
+    """What a move read in a chunk of layers, (S, n, B), from the first state and X, the values that the moves made: what an earlier move of
+    its layer made of that part, else what the last one to change it made in the layer before. Of a two-step scheme, whose one move
+    changes the older part, that is the move itself."""
+    of, count = form.moves[move][1], len(X)
+    if made := [X[earlier] for earlier in range(move) if form.moves[earlier][0] == of]:
+        return made[-1][chunk]
+    made = [X[later] for later in range(move, count) if form.turns or form.moves[later][0] == of]
+    if not made:
+        return state[of].expand(chunk.stop - chunk.start, *state[of].shape)
+    if chunk.start:
+        return made[-1][chunk.start - 1:chunk.stop - 1]
+    return torch.cat([state[of][None], made[-1][:chunk.stop - 1]])
 
 
-def collect(found: Sequence[Tensor | None], chunk: slice, by: float, δ: Tensor, x: Sequence[Tensor], g: Sequence[Tensor],
-            y: Tensor) -> None:
-    """What a chunk of layers gives to the gradients of K, b and A that are wanted: δ and y (S, m, B), x and g S of (n, B)."""
+def collect(found: Sequence[Tensor | None], chunk: slice, by: float, δ: Tensor, x: Tensor, g: Sequence[Tensor], y: Tensor) -> None:
+    """What a chunk of layers gives to the gradients of K, b and A that are wanted: δ, x and y (S, features, B), g S of (n, B)."""
     to_K, to_b, to_A = found
     if to_K is not None:
-        torch.baddbmm(to_K[chunk], δ, torch.stack(x).mT, beta=0, alpha=by, out=to_K[chunk])
+        torch.baddbmm(to_K[chunk], δ, x.mT, beta=0, alpha=by, out=to_K[chunk])
     if to_b is not None:
         torch.sum(δ, 2, out=to_b[chunk]).mul_(by)
     if to_A is not None:
