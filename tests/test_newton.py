@@ -288,6 +288,18 @@ def test_race_is_from_one_start_on_one_objective(planar):
     assert again["adam"].test_error == adam.test_error
 
 
+def test_race_climbs_the_levels_of_the_run(planar, tiny):
+    """Each level starts, at the time at which the coarser one ended, near where that one ended; the first as a run of its own would."""
+    run = resolve(tiny("dataset=swiss_roll", "net=antisymmetric", "T=4", "net.widths=[4]", "net.opening=pad", "optim.smoothness=1e-3",
+                       "depth=16", "levels=2"))
+    for trace in race(run, BlockDescent(iterations=2)).values():
+        assert trace.depth == [4] * 3 + [8] * 3 + [16] * 3
+        assert [trace.seconds[3], trace.processor[6]] == [trace.seconds[2], trace.processor[5]]
+        assert trace.objective[3] == pytest.approx(trace.objective[2], rel=0.1)
+        assert trace.objective[6] == pytest.approx(trace.objective[5], rel=0.1)
+    assert trace.objective[0] == race(planar, BlockDescent(iterations=1))["adam"].objective[0]
+
+
 def test_output_rule_is_the_lowest_validation_error_in_the_time_given():
     trace = Trace(seconds=[0, 1, 2, 3], processor=[0, 0.1, 0.2, 0.3], validation_error=[0.5, 0.2, 0.2, 0.1])
     assert [trace.best(limit) for limit in (0.5, 1, 2.5, math.inf)] == [0, 1, 1, 3]
