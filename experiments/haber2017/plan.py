@@ -11,6 +11,7 @@ from experiments.haber2017.settings import FAMILIES, FINAL_TIMES, Chain, image, 
 from experiments.haber2017.studies import EXAMPLE_1, SCHEMES, Drift, Example1
 from stablenets.claims.results import Plan
 
+IMAGE_SEEDS = 3  # at most
 STEPS = (0.01, 0.03, 0.1, 0.3, 1.0)  # of the toy nets with 100 layers
 SMOOTHED = ("resnet", "antisymmetric", "verlet")  # leapfrog takes as long as the three together
 SMOOTHNESS = 1e-3
@@ -47,7 +48,7 @@ SCALES = {
     "full": Scale(5, TOY_LAYERS, FIXED_TIME, 10_000, dict.fromkeys(FINAL_TIMES, FULL_DEPTHS),
                   {"ellipses": 60, "swiss_roll": 300, "peaks": 40}, Chain(16, 6, 150), 1024, tuple(FINAL_TIMES),
                   {"layers": 32, "iterations": 150, "epochs": 1000},
-                  {"name": "mnist", "fraction": 0.1}, Chain(4, 4, 3)),
+                  {"name": "mnist", "validation": 0.02, "fraction": 0.2}, Chain(4, 4, 2)),
     "paper": Scale(5, TOY_LAYERS, FIXED_TIME, 10_000, dict.fromkeys(FINAL_TIMES, FULL_DEPTHS),
                    {"ellipses": 200, "swiss_roll": 1000, "peaks": 100}, Chain(16, 6, 300), 1024, tuple(FINAL_TIMES),
                    {"layers": 64, "iterations": 400, "epochs": 3000},
@@ -74,7 +75,7 @@ def plan(profile: str, seeds: int | None) -> Plan:
         "smooth": smooth,
         "over_time": [OverTime(training) for training in smooth],
         "race": [Race(dataset, family, **scale.race_length, seed=seed) for seed in chosen for dataset in scale.race for family in FAMILIES],
-        "images": [level for seed in chosen for family in FAMILIES
+        "images": [level for seed in chosen[:IMAGE_SEEDS] for family in FAMILIES
                    for level in scale.image_levels.of(image, scale.images, family, seed=seed)],
     }
 
