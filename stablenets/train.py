@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from stablenets import data
-from stablenets.config import MANNER, Resolved
+from stablenets.config import MANNER, Config, Resolved
 from stablenets.errors import EXIT_FAILED, BadInput, Busy, Irreversible
 from stablenets.nets import Network, Recurrent, SequenceNetwork
 from stablenets.runs import checkpoint, files, provenance
@@ -33,7 +33,6 @@ from stablenets.training.multilevel import prolong
 from stablenets.training.progress import Progress
 from stablenets.training.signals import Stop
 
-WAIT = 1.0  # seconds between two looks at a coarser level that another process is at
 GOES_ON = {False: "the same command goes on", True: "the same command without force=true goes on"}
 
 
@@ -51,11 +50,10 @@ class Outcome:
 def train(run: Resolved) -> Outcome:
     config = run.config
     device = pick_device(config.device)
-    root = data_root(config.data_root)
     finished = None if config.force else finished_run(RunFolder(Path(config.runs) / run.name))
     set_globals(run)
     try:
-        dataset = data.load(run.dataset, run.common, root=root, split_seed=config.seeds.split,
+        dataset = data.load(run.dataset, run.common, root=data_root(config), split_seed=config.seeds.split,
                             permutation_seed=config.seeds.permutation, device=device, download=config.download)
     except BadInput:
         if finished:
@@ -83,6 +81,10 @@ def train(run: Resolved) -> Outcome:
         except Exception as error:
             reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
             return broken(folder, f"{reason}; the traceback is in {folder.path / 'log.txt'}", reason)
+
+
+def data_root(config: Config) -> Path:
+    return Path(config.data_root or os.environ.get("STABLENETS_DATA") or "data")
 
 
 def finished_run(folder: RunFolder) -> Outcome | None:
@@ -127,7 +129,7 @@ def make(run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, de
         return without(coarse, run.coarser, folder)
 
     torch.manual_seed(config.seeds.init)
-    net = network(run, dataset.facts).to(device, torch.float64 if config.precision == "float64" else torch.float32)
+    net = network(run, dataset.facts).to(device)
     if coarse is not None:
         prolong(trained(run.coarser, dataset.facts, coarse.folder), net)
 
@@ -185,20 +187,16 @@ def level(coarser: Resolved) -> Outcome:
         try:
             return train(coarser)
         except Busy:
-            time.sleep(WAIT)
+            time.sleep(1.0)  # before another look
 
 
 def without(coarse: Outcome, coarser: Resolved, folder: RunFolder) -> Outcome:
-    """How a run ends whose coarser level gave it no weights to start from: as that level did."""
-    at = f"its level of {coarser.config.depth} layers, {coarse.message}"
-    summary: dict[str, Any] = {}
+    """How a run ends whose coarser level left no weights to start from: as that level did. Divergence is a result of the whole chain."""
+    at, summary = f"its level of {coarser.config.depth} layers, {coarse.message}", {}
     if coarse.status == "diverged":
-        depth = {"depth": coarser.config.depth}  # unless a level below that one has said so
-        summary = {"epochs": 0, "steps": 0, "divergence": depth | coarse.summary["divergence"]}
-        folder.write_metrics([])
-        folder.set_status("diverged", summary=summary, rows=0, wall_s=0.0)
-    else:
-        folder.set_status(coarse.status, reason=at)
+        summary = {"epochs": 0, "steps": 0, "divergence": {"depth": coarser.config.depth} | coarse.summary["divergence"]}
+    folder.write_metrics([])
+    folder.set_status(coarse.status, reason=at, summary=summary, rows=0, wall_s=0.0)
     return Outcome(folder.path, coarse.status, f"{folder.path}: {coarse.status} with {at}", summary, coarse.exit_code)
 
 
@@ -210,14 +208,16 @@ def trained(run: Resolved, facts: data.Facts, folder: Path) -> Network | Sequenc
 
 
 def network(run: Resolved, facts: data.Facts) -> Network | SequenceNetwork:
-    """The network that a run describes, as it is drawn from torch's global generator."""
+    """The network that a run describes, as it is drawn from torch's global generator, in the run's precision."""
     net, config = run.net, run.config
     if isinstance(run.dynamics, Recurrent):
-        return SequenceNetwork(run.dynamics, shape=facts.shape, outputs=facts.outputs, width=net.widths[0], every=facts.task == "label",
+        made = SequenceNetwork(run.dynamics, shape=facts.shape, outputs=facts.outputs, width=net.widths[0], every=facts.task == "label",
                                mode=config.flow, gain=net.gain)
-    return Network(run.dynamics, shape=facts.shape, outputs=facts.outputs, widths=net.widths, depth=config.depth, h=config.h,
-                   operator=net.operator, opening_kind=net.opening, head_kind=net.head, mode=config.flow, gain=net.gain,
-                   layout=net.layout, blocks=net.blocks)
+    else:
+        made = Network(run.dynamics, shape=facts.shape, outputs=facts.outputs, widths=net.widths, depth=config.depth, h=config.h,
+                       operator=net.operator, opening_kind=net.opening, head_kind=net.head, mode=config.flow, gain=net.gain,
+                       layout=net.layout, blocks=net.blocks)
+    return made.to(torch.float64 if config.precision == "float64" else torch.float32)
 
 
 def broken(folder: RunFolder, line: str, reason: str = "") -> Outcome:
@@ -242,10 +242,6 @@ def pick_device(name: str) -> torch.device:
     if (device.index or 0) >= there:
         raise BadInput(f"device={name}: not on this machine ({there} of that kind); use device=cpu or device=auto")
     return device
-
-
-def data_root(given: str | None) -> Path:
-    return Path(given or os.environ.get("STABLENETS_DATA") or "data")
 
 
 def set_globals(run: Resolved) -> None:

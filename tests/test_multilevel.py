@@ -154,6 +154,16 @@ def test_a_chain_starts_where_the_coarser_level_ended(resolved, tmp_path):
     assert len({str(torch.load(folder["path"] / "weights.pt")["units.0.K"].shape) for folder in folders.values()}) == 3
 
 
+def test_a_float64_chain_loses_no_digit(resolved, tmp_path):
+    """At a learning rate of nearly nought the finer level ends where it started: at the coarser one's weights."""
+    still = (*LEVELS, "levels=1", "precision=float64", "optim=sgd", "optim.lr=1e-30")
+    assert train(resolved(*still)).status == "done"
+    coarse, fine = (torch.load(run_folders(tmp_path)[level]["path"] / "weights.pt") for level in ("L4", "L8"))
+    assert coarse["units.0.K"].dtype == torch.float64
+    assert torch.equal(fine["units.0.K"][::2], coarse["units.0.K"])
+    assert torch.equal(fine["head.1.weight"], coarse["head.1.weight"])
+
+
 def test_chains_share_their_levels(resolved, tmp_path):
     train(resolved(*LEVELS, "depth=4", "levels=1"))
     shared = {key: folder["path"] for key, folder in run_folders(tmp_path).items()}

@@ -44,6 +44,8 @@ class Objective:
     """mean loss + α variation + ½ α_W ‖head‖², of a network whose head ends in a linear map."""
 
     def __init__(self, net: Network, loss: Loss, alpha: float, alpha_head: float) -> None:
+        if not isinstance(net, Network):
+            raise ValueError("block descent: its classifier block needs a network with a head of its own; use one that is not recurrent")
         if any(isinstance(module, nn.BatchNorm2d) for module in net.modules()) or any(unit.dynamics.norms for unit in net.units):
             raise ValueError("block descent: the loss of a net with batch norms is no function of its weights alone; use a net without")
         *before, self.linear = net.head

@@ -1,12 +1,14 @@
-"""Two optimisers from the same weights on the same objective, with a clock that runs while they work and stands while they are judged."""
+"""Two optimisers from the same weights on the same objective, with a clock that runs while they work and stands while they are judged.
+
+Where the run has levels, both go through them all: on the coarsest from its first weights, on each other from prolonged ones.
+"""
 from __future__ import annotations
 
 import copy
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -14,15 +16,18 @@ from torch import Tensor
 from stablenets import data
 from stablenets.config import Config, Resolved
 from stablenets.data.dataset import Dataset, Split
-from stablenets.train import network, set_globals
+from stablenets.errors import BadInput
+from stablenets.train import data_root, network, set_globals
 from stablenets.training.block_descent import BlockDescent, Objective, block_descent
 from stablenets.training.losses import LOSSES, SCORES
+from stablenets.training.multilevel import prolong
 from stablenets.training.optim import optimiser, rate
 
 
 @dataclass
 class Trace:
-    """A row at the start and after each iteration: time of optimisation, the objective over the training set, errors (1 - accuracy).
+    """A row at the start of each level and after each iteration: time of optimisation since the first start, depth of the net, the
+    objective over the training set, errors (1 - accuracy).
 
     `processor` is what `seconds` would be on a machine with nothing else to do: the claim is about the wall clock, and a shared machine
     may stop it for one of the two.
@@ -30,6 +35,7 @@ class Trace:
 
     seconds: list[float] = field(default_factory=list)  # by the wall clock
     processor: list[float] = field(default_factory=list)  # seconds of this process on all its processors
+    depth: list[int] = field(default_factory=list)
     objective: list[float] = field(default_factory=list)
     validation_error: list[float] = field(default_factory=list)
     test_error: list[float] = field(default_factory=list)
@@ -44,19 +50,18 @@ class Trace:
         return min(range(self.last(seconds, clock) + 1), key=lambda row: self.validation_error[row])
 
 
-def timed(steps: Iterable, objective: Objective, dataset: Dataset) -> Trace:
+def timed(trace: Trace, steps: Iterable, objective: Objective, dataset: Dataset) -> None:
     """Run an optimiser to its end. It is a generator that moves the weights of `objective.net` and yields after each iteration."""
-    trace, steps, seconds, processor = Trace(), iter(steps), 0.0, 0.0
+    steps, seconds, processor = iter(steps), max(trace.seconds, default=0.0), max(trace.processor, default=0.0)
     while True:
-        for key, value in judged(objective, dataset).items():
+        row = {"seconds": seconds, "processor": processor, "depth": objective.net.depth} | judged(objective, dataset)
+        for key, value in row.items():
             getattr(trace, key).append(value)
-        trace.seconds.append(seconds)
-        trace.processor.append(processor)
         if trace.best() == len(trace.seconds) - 1:
             trace.weights = copy.deepcopy(objective.net.state_dict())
         begun = time.perf_counter(), time.process_time()
-        if next(steps, None) is None or not math.isfinite(trace.objective[-1]):
-            return trace
+        if not math.isfinite(row["objective"]) or next(steps, None) is None:
+            return
         seconds += time.perf_counter() - begun[0]
         processor += time.process_time() - begun[1]
 
@@ -90,17 +95,38 @@ def first_order(objective: Objective, split: Split, config: Config) -> Iterator[
         yield epoch + 1
 
 
-def race(run: Resolved, options: BlockDescent, root: Path) -> dict[str, Trace]:
-    """Block descent, and the optimiser, batch and epochs of the run, from the run's first weights and with its smoothness."""
-    set_globals(run)
-    config = run.config
-    dataset = data.load(run.dataset, run.common, root=root, split_seed=config.seeds.split, permutation_seed=config.seeds.permutation,
-                        device="cpu", download=False)
-    torch.manual_seed(config.seeds.init)
-    start = network(run, dataset.facts).to(torch.float64 if config.precision == "float64" else torch.float32)
+def race(run: Resolved, options: BlockDescent) -> dict[str, Trace]:
+    """Block descent, and the optimiser, batch and epochs of the run, from the run's first weights and with its smoothness.
 
-    def objective() -> Objective:
-        return Objective(copy.deepcopy(start), LOSSES[dataset.facts.task], config.optim.smoothness, options.alpha_head)
-    descent, first = objective(), objective()
-    return {"block descent": timed(block_descent(descent, dataset.train, options, config.seeds.order), descent, dataset),
-            config.optim.name: timed(first_order(first, dataset.train, config), first, dataset)}
+    Iterations and epochs are those of each level. On the CPU, where no work is left behind when a clock is read.
+    """
+    config = run.config
+    if not run.common.validation:
+        raise BadInput("dataset.validation=0: the race is decided by the validation error; hold some examples out, for example 0.1")
+    set_globals(run)
+    dataset = data.load(run.dataset, run.common, root=data_root(config), split_seed=config.seeds.split,
+                        permutation_seed=config.seeds.permutation, device="cpu", download=config.download)
+    optimisers = {
+        "block descent": lambda objective: block_descent(objective, dataset.train, options, config.seeds.order),
+        config.optim.name: lambda objective: first_order(objective, dataset.train, config),
+    }
+    return {name: climbed(run, dataset, options.alpha_head, steps) for name, steps in optimisers.items()}
+
+
+def climbed(run: Resolved, dataset: Dataset, alpha_head: float, steps: Callable[[Objective], Iterable]) -> Trace:
+    """One optimiser on all levels of a run, the coarsest first."""
+    levels = [run]
+    while (coarser := levels[0].coarser) is not None:
+        levels.insert(0, coarser)
+    trace, net = Trace(), None
+    torch.manual_seed(run.config.seeds.init)
+    for level in levels:
+        coarse, net = net, network(level, dataset.facts)
+        if coarse is not None:
+            prolong(coarse, net)
+        try:
+            objective = Objective(net, LOSSES[dataset.facts.task], run.config.optim.smoothness, alpha_head)
+        except ValueError as error:
+            raise BadInput(f"net.family={run.net.family}: {error}") from None
+        timed(trace, steps(objective), objective, dataset)
+    return trace
