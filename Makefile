@@ -26,7 +26,7 @@ DATA ?= $(or $(STABLENETS_DATA),data)
 
 BIN := .venv/bin
 
-.PHONY: help setup train data reproduce reproduce-haber2017 report bench lint test test-all lock clean distclean
+.PHONY: help setup train data reproduce reproduce-haber2017 report bench memory lint test test-all lock clean distclean
 
 help: ## list the targets and variables
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ report: setup ## one table and one figure of all runs
 
 bench: setup ## speed, measured here beside the usual way
 	$(BIN)/python scripts/bench.py
+
+memory: setup ## how deep a training step goes in memory; takes a quarter of an hour
+	$(BIN)/python scripts/memory.py
 
 lint: setup ## ruff; the house style aligns by hand, so nothing reformats
 	$(BIN)/ruff check .

@@ -26,6 +26,10 @@ State = tuple[Tensor, ...]  # one tensor for a first-order ODE, two for a split 
 Weights = SimpleNamespace  # one layer's operators and biases, by name
 
 BIASES = ("feature", "scalar")
+CONSERVED = {
+    "volume": "|det| of the Jacobian of the state is 1",
+    "form": "the Jacobian M of the state, two halves, is symplectic: M.T J M = J with J = [[0, I], [-I, 0]]",
+}
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,14 @@ class Dynamics:
     biases: ClassVar[tuple[str, ...]] = ("b",)
     norms: ClassVar[tuple[str, ...]] = ()
     order: ClassVar[int | None] = None  # order of accuracy in h; None: not an integrator, has no step size
+    conserves: ClassVar[tuple[str, ...]] = ()  # of the state, over any number of layers with any weights: keys of CONSERVED
     reversible: ClassVar[bool] = False  # has an exact inverse step: is a `Kicked`
     has_strided: ClassVar[bool] = False  # overrides `strided`
     dense_only: ClassVar[bool] = False  # has no convolutional form
     exact: ClassVar[bool] = False  # runs in the precision of its weights, under autocast too
     split: ClassVar[bool] = False  # the state is two halves of the features; operators act on a half
     two_step: ClassVar[bool] = False  # the parts are successive states, which change places after a layer
+    drops: ClassVar[bool] = True  # `step` is the one below, or that of `Kicked`, which can drop parts of a change
     fuses: ClassVar[bool] = False  # has a faster way than one dense layer after the other: `fused`
 
     def σ(self, x: Tensor) -> Tensor:
@@ -81,7 +87,7 @@ class Dynamics:
 
     def step(self, state: State, w: Weights, h: float) -> State:
         """The state after one layer."""
-        return self.turn(moves.advance(self.moves(w, h), state, self.σ))
+        return self.turn(moves.advance(self.moves(w, h), state, self.σ, w.drop))
 
     def turn(self, parts: Sequence[Tensor]) -> State:
         """The two parts of a two-step scheme change places; its own inverse."""
@@ -113,21 +119,29 @@ class Kicked(Dynamics):
     """
 
     reversible = True
+    conserves = ("volume",)
 
     def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
         """In the order in which they are made."""
         for move in self.moves(w, h):
             yield move.part, lambda *parts, move=move: move.by * move.change(self.σ, parts[move.of])
 
+    def made(self, w: Weights, h: float) -> list[Kick]:
+        """The kicks as they are made, with what is dropped left out."""
+        kicks = list(self.kicks(w, h))
+        if w.drop is None:
+            return kicks
+        return [(part, lambda *parts, index=index, kick=kick: w.drop(kick(*parts), index)) for index, (part, kick) in enumerate(kicks)]
+
     def step(self, state: State, w: Weights, h: float) -> State:
         parts = list(state)
-        for part, kick in self.kicks(w, h):
+        for part, kick in self.made(w, h):
             parts[part] = parts[part] + kick(*parts)
         return self.turn(parts)
 
     def unstep(self, state: State, w: Weights, h: float) -> State:
         """The state before the layer, from the state after it."""
         parts = list(self.turn(state))
-        for part, kick in reversed(list(self.kicks(w, h))):
+        for part, kick in reversed(self.made(w, h)):
             parts[part] = parts[part] - kick(*parts)
         return tuple(parts)

@@ -15,6 +15,7 @@ import torch
 import torch.utils.checkpoint
 from torch import Tensor, nn
 
+from stablenets.dropout import Dropout
 from stablenets.dynamics import Dynamics, State, Weights
 from stablenets.fused import unobserved
 from stablenets.norms import PARTS, STATISTICS, BatchNorm, Tally
@@ -51,7 +52,7 @@ def store(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None =
 
 def plain(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None = None) -> State:
     """As `store`, always one layer after the other: slower where a family has a fused way, and its gradient can be differentiated."""
-    return run(flow.dynamics, state, flow.layers(weights), flow.h, tap)
+    return run(flow.dynamics, state, flow.layers(weights, flow.tally()), flow.h, tap)
 
 
 def checkpoint(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None = None) -> State:
@@ -59,7 +60,7 @@ def checkpoint(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | N
     length = math.isqrt(flow.depth - 1) + 1  # ceil(sqrt(L)) for L >= 1
     if at_once(flow, (*state, *weights), tap):
         return fused_segments(flow, state, weights, tap, length)
-    tally = Tally()
+    tally = flow.tally()
     layers = flow.layers(weights, tally)
     for first in range(0, len(layers), length):
         def segment(*state: Tensor, first: int = first) -> State:
@@ -84,7 +85,7 @@ def fused_segments(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap
 
 def at_once(flow: Flow, tensors: Iterable[Tensor], tap: Tap | None) -> bool:
     """Whether the family has a fused way, which is for dense layers, and this call can take it."""
-    return flow.dynamics.fuses and flow.operator is OPERATORS["dense"] and unobserved(tensors, tap)
+    return flow.dynamics.fuses and flow.operator is OPERATORS["dense"] and not flow.dropping and unobserved(tensors, tap)
 
 
 def fused(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None, first: int = 0) -> State:
@@ -99,18 +100,24 @@ class Flow(nn.Module):
     """A dynamics over `depth` layers: (B, width, ...) -> (B, width, ...).
 
     Parameters are named as in the paper (`K`, `b`), each with depth in front. `h` is the step size; `mode` is a key of `MODES`;
-    `gain` scales the initial kernels, drawn from N(0, gain² / fan_in) independently for each layer (our choice).
+    `gain` scales the initial kernels, drawn from N(0, gain² / fan_in) independently for each layer (our choice). `dropout` is the share of
+    the entries of every change to the state that training leaves out, the same in every mode.
     """
 
     tied = False  # each layer has weights of its own
 
     def __init__(self, dynamics: Dynamics, width: int, depth: int, *, h: float = 1.0, operator: str = "dense",
-                 mode: str = "store", gain: float = 1.0) -> None:
+                 mode: str = "store", gain: float = 1.0, dropout: float = 0.0) -> None:
         super().__init__()
         if why := dynamics.refuses(width):
             raise ValueError(f"width={width}: {type(dynamics).__name__} {why}")
         if dynamics.dense_only and operator != "dense":
             raise ValueError(f"operator={operator}: {type(dynamics).__name__} has no convolutional form; use operator=dense")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout={dropout}: the share of a change that is dropped; give a number from 0 up to and without 1")
+        if dropout and not dynamics.drops:
+            raise ValueError(f"dropout={dropout}: {type(dynamics).__name__} does not add changes to its state one by one; use dropout=0")
+        self.dropout = dropout
         self.dynamics, self.width, self.depth, self.h, self.mode = dynamics.at_depth(depth), width, depth, h, mode
         self.operator = OPERATORS[operator]
         self.reconstruction_error: Tensor | None = None  # of the last backward under `reverse`
@@ -152,8 +159,16 @@ class Flow(nn.Module):
         norms = {f"{part}_{norm}": named.pop(f"{part}_{norm}") for norm in self.dynamics.norms for part in PARTS}
         return self.dynamics.prepare(**kernels, **biases, **named) | norms
 
+    @property
+    def dropping(self) -> bool:
+        return self.dropout > 0 and self.training
+
+    def tally(self) -> Tally:
+        """For one forward: norms count what they see, and dropout draws afresh."""
+        return Tally(seed=int(torch.randint(2**62, ())) if self.dropping else None)
+
     def layers(self, weights: Sequence[Tensor], tally: Tally | None = None) -> list[Weights]:
-        """What `step` uses, one entry a layer; without a tally, norms count what they see."""
+        """What `step` uses, one entry a layer; without a tally, norms count what they see and nothing is dropped."""
         prepared, tally = self.prepared(weights), tally or Tally()
         columns = [weights.unbind() for weights in prepared.values()]
         return [self.layer(index, dict(zip(prepared, row, strict=True)), tally) for index, row in enumerate(zip(*columns, strict=True))]
@@ -164,7 +179,8 @@ class Flow(nn.Module):
             learned = [values.pop(f"{part}_{norm}") for part in PARTS]
             statistics = [getattr(self, f"{part}_{norm}")[index] for part in STATISTICS]
             values[norm] = BatchNorm(*learned, *statistics, self.training, tally)
-        return SimpleNamespace(**values)
+        drop = None if tally.seed is None else Dropout(self.dropout, tally.seed, index)
+        return SimpleNamespace(drop=drop, **values)
 
     def forward(self, x: Tensor, tap: Tap | None = None) -> Tensor:
         if self.dynamics.exact:

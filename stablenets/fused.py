@@ -120,6 +120,7 @@ def last(x: Tensor, steps: int, W: Tensor, b: Tensor, O: Tensor | None, u: Tenso
 
 def again(form: Form, O: Tensor | None, inputs: tuple[Tensor | None, ...], given: Tensor, needs: tuple[bool, ...]) -> list[Tensor | None]:
     """The gradients of x, W, b, u and U by plain autograd, as part of a graph: for `create_graph=True`."""
+    inputs = tuple(None if tensor is None else tensor.view_as(tensor) for tensor in inputs)  # whatever one was made of, here all are apart
     x, W, b, u, U = inputs
     steps, σ, xs = len(W) if u is None else len(u), ACTIVATIONS[form.activation], []
     drive = each(b, steps) if u is None else [torch.addmm(b[0], now, U.mT) for now in u.unbind()]
@@ -150,7 +151,8 @@ class Chain(torch.autograd.Function):
         alpha, beta, activation, every, tap, start = ctx.form
         needs = dict(zip("xWbuU", ctx.needs_input_grad[2:], strict=True))
         learned = {"W": W, "b": b, "u": u, "U": U}
-        found = {name: torch.zeros_like(tensor) for name, tensor in learned.items() if needs[name]}
+        sums = {name for name in learned if name != "u" and len(W) == 1}  # over all steps; the others are written a chunk at a time
+        found = {name: (torch.zeros_like if name in sums else torch.empty_like)(tensor) for name, tensor in learned.items() if needs[name]}
         pull, steps = ACTIVATIONS[activation].pull, len(Y)
         g = torch.zeros_like(X[0]) if every else given.contiguous().clone()
         before = torch.empty_like(g)

@@ -21,6 +21,7 @@ from stablenets.fused import CHUNK
 from stablenets.operators import Dense, Operator
 
 if TYPE_CHECKING:
+    from stablenets.dropout import Dropout
     from stablenets.dynamics import State
 
 
@@ -42,11 +43,12 @@ class Move(NamedTuple):
         return y if self.A is None else self.A(y)
 
 
-def advance(moves: Iterable[Move], state: State, σ: Callable[[Tensor], Tensor]) -> State:
+def advance(moves: Iterable[Move], state: State, σ: Callable[[Tensor], Tensor], drop: Dropout | None = None) -> State:
     """One move after the other."""
     parts = list(state)
-    for move in moves:
-        parts[move.part] = torch.add(parts[move.part], move.change(σ, parts[move.of]), alpha=move.by)
+    for index, move in enumerate(moves):
+        change = move.change(σ, parts[move.of])
+        parts[move.part] = torch.add(parts[move.part], change if drop is None else drop(change, index), alpha=move.by)
     return tuple(parts)
 
 
@@ -81,14 +83,15 @@ def unpack(form: Form, stacks: Sequence[Tensor]) -> list[tuple[Tensor, Tensor, T
 
 def again(form: Form, state: State, stacks: Sequence[Tensor], given: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor | None]:
     """The gradients of all inputs by plain autograd, as part of a graph: for `create_graph=True`."""
-    parts, σ = state, ACTIVATIONS[form.activation]
+    tensors = [tensor.view_as(tensor) for tensor in (*state, *stacks)]  # whatever one of them was made of, here all are apart
+    parts, stacks, σ = tuple(tensors[:len(state)]), tensors[len(state):], ACTIVATIONS[form.activation]
     layers = zip(*(stack.unbind() for stack in stacks), strict=True)
     for layer in layers:
         moves = [Move(part, by, Dense(K), of, b, None if A is None else Dense(A))
                  for (part, of, by, _), (K, b, A) in zip(form.moves, unpack(form, layer), strict=True)]
         parts = advance(moves, parts, σ)
         parts = tuple(reversed(parts)) if form.turns else parts
-    wanted = [tensor for tensor, need in zip((*state, *stacks), needs, strict=True) if need]
+    wanted = [tensor for tensor, need in zip(tensors, needs, strict=True) if need]
     found = iter(torch.autograd.grad(parts, wanted, given, create_graph=True, allow_unused=True))
     return [next(found) if need else None for need in needs]
 

@@ -1,7 +1,7 @@
 """Batch normalisation of stacked layers: scale, shift and running statistics of one layer are a row of (L, c) tensors.
 
 Flows that run a layer again for the backward (`checkpoint`, `reverse`) must not count its statistics again. A `Tally`, one for each
-forward, says when counting is over.
+forward, says when counting is over, and has the seed of what that forward drops.
 """
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ STATISTICS = {"mean": 0.0, "variance": 1.0}  # its buffers, mean_N and variance_
 
 @dataclass
 class Tally:
-    """Whether batch norms count what they see."""
+    """Whether batch norms count what they see; from what dropout draws, None where nothing is dropped."""
 
     counting: bool = True
+    seed: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

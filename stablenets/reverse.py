@@ -38,7 +38,9 @@ class Reverse(torch.autograd.Function):
         ctx.autocast = {"device_type": state[0].device.type, "enabled": torch.is_autocast_enabled(state[0].device.type),
                         "dtype": torch.get_autocast_dtype(state[0].device.type)}
         ctx.witness = [part[:1].clone() for part in state]
-        for index, w in enumerate(flow.layers(weights)):
+        tally = flow.tally()
+        ctx.again = Tally(counting=False, seed=tally.seed)
+        for index, w in enumerate(flow.layers(weights, tally)):
             if tap is not None:
                 tap(index, state)
             state = flow.dynamics.step(state, w, flow.h)
@@ -61,7 +63,7 @@ class Reverse(torch.autograd.Function):
             watched = getattr(ctx.tap, "gradient", None)
             for layer, row in reversed(list(enumerate(rows))):
                 values = dict(zip(stacks, row, strict=True))
-                state, gradients = unkick(flow, state, gradients, layer, values, kinds, sums)
+                state, gradients = unkick(flow, state, gradients, layer, values, kinds, sums, ctx.again)
                 if watched is not None:
                     watched(layer, gradients)
         flow.reconstruction_error = error(state, ctx.witness)
@@ -72,14 +74,14 @@ class Reverse(torch.autograd.Function):
 
 
 def unkick(flow: Flow, state: State, gradients: Sequence[Tensor], layer: int, values: dict[str, Tensor],
-           kinds: dict[str, type[Operator] | None], sums: dict[str, Tensor]) -> tuple[State, State]:
+           kinds: dict[str, type[Operator] | None], sums: dict[str, Tensor], again: Tally) -> tuple[State, State]:
     """State and gradient before a layer from those after it; the weights' gradients are added into `sums` at that layer."""
     dynamics, names = flow.dynamics, list(sums)
     leaves = [values[name].requires_grad_() for name in names]
     row = {name: value if kinds[name] is None else kinds[name](value) for name, value in values.items()}
-    w = flow.layer(layer, row, Tally(counting=False))
+    w = flow.layer(layer, row, again)
     parts, gradients = list(dynamics.turn(state)), list(dynamics.turn(gradients))
-    for part, kick in reversed(list(dynamics.kicks(w, flow.h))):
+    for part, kick in reversed(dynamics.made(w, flow.h)):
         others = [value.detach().requires_grad_(index != part) for index, value in enumerate(parts)]
         change = kick(*others)
         readers = [index for index in range(len(parts)) if index != part]

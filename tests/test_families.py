@@ -6,8 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from stablenets.dynamics import CONSERVED
 from stablenets.flow import Flow
 from stablenets.nets import FAMILIES, Antisymmetric, ResNet
+from stablenets.norms import Tally
 
 WIDTH = 4
 SPACE = {"dense": (), "conv": (5, 6)}
@@ -246,3 +248,36 @@ def test_a_family_states_its_facts(family):
     assert family.operators
     order = family().order  # of an instance: an option may decide it
     assert order is None or order >= 1
+    assert set(family().conserves) <= set(CONSERVED)
+
+
+def jacobian_of_the_state(name: str, depth: int) -> torch.Tensor:
+    """(n, n) of all parts of the state together, over `depth` dense layers with random weights and biases."""
+    net = Flow(FAMILIES[name](**({"nodes": 2} if name == "distributed" else {})), WIDTH, depth, h=0.3, gain=1.5).double().eval()
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter)
+    layers = net.layers(net.weights(), Tally(counting=False))
+    start = net.dynamics.start(torch.randn(1, WIDTH, dtype=torch.float64), layers[0], net.h)
+    sizes = [part.shape[1] for part in start]
+
+    def through(state: torch.Tensor) -> torch.Tensor:
+        parts = tuple(state[None].split(sizes, 1))
+        for w in layers:
+            parts = net.dynamics.step(parts, w, net.h)
+        return torch.cat(parts, 1)[0]
+    return torch.autograd.functional.jacobian(through, torch.cat(start, 1)[0].detach())
+
+
+@pytest.mark.parametrize("depth", [1, 4])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_conserves_what_it_declares_and_nothing_else(name, depth):
+    torch.manual_seed(depth)
+    M = jacobian_of_the_state(name, depth)
+    half = len(M) // 2
+    J = torch.zeros_like(M)
+    J[:half, half:], J[half:, :half] = torch.eye(half), -torch.eye(half)
+    scale = float(M.norm()) ** 2
+    defects = {"volume": abs(abs(float(torch.linalg.det(M))) - 1), "form": float((M.T @ J @ M - J).norm())}
+    conserves = FAMILIES[name]().conserves
+    for what, defect in defects.items():
+        assert (defect < 1e-13 * scale ** (half if what == "volume" else 1)) == (what in conserves), (what, defect)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from stablenets import moves
 from stablenets.flow import MODES, Flow
 from stablenets.nets import FAMILIES, ResNet
 from stablenets.norms import Tally
@@ -42,8 +43,11 @@ def states(operator: str, batch: int = 3, **options) -> torch.Tensor:
 def outcome(net: Flow, x: torch.Tensor) -> list[torch.Tensor]:
     """The output and all gradients of a scalar that weighs every entry differently."""
     y = net(x)
-    weights = torch.linspace(-1, 2, y.numel(), dtype=y.dtype).view_as(y)
-    return [y, *torch.autograd.grad((y * weights).sum(), (x, *net.parameters()))]
+    return [y, *torch.autograd.grad(weighed(y), (x, *net.parameters()))]
+
+
+def weighed(y: torch.Tensor) -> torch.Tensor:
+    return (y * torch.linspace(-1, 2, y.numel(), dtype=y.dtype, device=y.device).view_as(y)).sum()
 
 
 @pytest.mark.parametrize("depth", [1, 2, 7, 16, 17])
@@ -233,3 +237,64 @@ def test_variation_of_a_single_layer_is_nought(name):
 def test_text_of_a_flow_names_what_it_runs(name):
     text = repr(flow(name, "dense", 3, "checkpoint"))
     assert all(part in text for part in (FAMILIES[name].__name__, "width=4", "depth=3", "h=0.2", "Dense", "mode=checkpoint"))
+
+
+def test_layers_at_once_are_plain_autograd_over_several_chunks(name, monkeypatch):
+    """70 layers: more than two chunks, the last of them short; every activation; a frozen tensor; and none that asks for a gradient."""
+    monkeypatch.setattr(moves, "CACHED", 0)
+    for activation in ("tanh", "relu", "identity"):
+        net, x = flow(name, "dense", 70, activation=activation), states("dense", requires_grad=True)
+        first, *_ = parameters = list(net.parameters())
+        net.h /= 10
+        for asked in (parameters, parameters[1:]):
+            first.requires_grad_(asked is parameters)
+            found = {}
+            for net.mode in ("plain", "store"):
+                y = net(x)
+                found[net.mode] = [y, *torch.autograd.grad(weighed(y), (x, *asked))]
+            for a, b in zip(found["store"], found["plain"], strict=True):
+                assert torch.allclose(a, b, rtol=1e-10, atol=1e-11 * float(b.detach().abs().max()))
+        net.requires_grad_(False)
+        with torch.no_grad():
+            assert torch.allclose(net(x), y, rtol=1e-12, atol=1e-12 * float(y.detach().abs().max()))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`:FutureWarning")  # torch.func.jvp's own
+def test_gradients_can_be_differentiated_again(name, operator):
+    """And by forward derivatives, and by torch.func: what is run at once steps aside."""
+    net, x = flow(name, operator, 3).eval(), states(operator, 2, requires_grad=True)
+    direction = torch.randn_like(x)
+    found = {}
+    for net.mode in ("plain", "store"):
+        (gradient,) = torch.autograd.grad(weighed(net(x)), x, create_graph=True)
+        again = torch.autograd.grad((gradient * direction).sum(), (x, *net.parameters()), allow_unused=True)
+        _, forward = torch.func.jvp(net, (x.detach(),), (direction,))
+        each = torch.func.vmap(torch.func.jacrev(lambda one, net=net: net(one[None])[0]))(x.detach())
+        found[net.mode] = [gradient, forward, each, *(value for value in again if value is not None)]
+    for a, b in zip(found["store"], found["plain"], strict=True):
+        assert torch.allclose(a, b, rtol=1e-10, atol=1e-12)
+    pushed = torch.einsum("boi,bi->bo", found["store"][2].flatten(1 + x.ndim - 1).flatten(1, -2), direction.flatten(1))
+    assert torch.allclose(pushed, found["store"][1].flatten(1), rtol=1e-10, atol=1e-12)
+
+
+def test_inverse_over_a_hundred_layers(name, operator):
+    if not FAMILIES[name].reversible:
+        return
+    net, x = flow(name, operator, 100).eval(), states(operator)
+    net.h = 0.05
+    layers = net.layers(net.weights(), Tally(counting=False))
+    begun = state = net.dynamics.start(x, layers[0], net.h)
+    for w in layers:
+        state = net.dynamics.step(state, w, net.h)
+    for w in reversed(layers):
+        state = net.dynamics.unstep(state, w, net.h)
+    for found, wanted in zip(state, begun, strict=True):
+        assert (found - wanted).abs().max() <= 1e-12 * max(1.0, float(x.abs().max()))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_cuda_it_is_what_it_is_on_the_cpu(name, operator, mode):
+    net, x = flow(name, operator, 5, mode), states(operator, requires_grad=True)
+    wanted = outcome(net, x)
+    for a, b in zip(outcome(net.cuda(), x.detach().cuda().requires_grad_()), wanted, strict=True):
+        assert torch.allclose(a.cpu(), b, rtol=1e-10, atol=1e-10)

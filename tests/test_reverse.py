@@ -9,6 +9,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from stablenets.config import resolve
+from stablenets.dropout import Dropout
 from stablenets.flow import Flow
 from stablenets.nets import FAMILIES, Network
 from stablenets.probes import StateGradients
@@ -68,6 +69,47 @@ def test_batch_norm_counts_once_and_has_the_same_gradients_in_every_mode(family,
     for mode in MODES:
         if mode != "reverse" or FAMILIES[family].reversible:
             same(outcome(flow(family, mode, operator=operator, **NORMED[family]).double(), x), wanted, rtol=1e-10, atol=1e-10)
+
+
+DROPPING = [name for name, family in FAMILIES.items() if family.drops is True or name == "antisymmetric"]
+
+
+@pytest.mark.parametrize("operator", SPACE)
+@pytest.mark.parametrize("family", DROPPING)
+def test_dropout_drops_the_same_when_a_layer_is_run_again(family, operator):
+    width, fitting = (16, {"nodes": 4}) if family == "distributed" else (8, {})
+    dynamics = FAMILIES[family](**fitting)
+    if dynamics.dense_only and operator != "dense":
+        return
+    x = torch.randn(6, width, *SPACE[operator], dtype=torch.float64, requires_grad=True)
+    wanted = None
+    for mode in (mode for mode in ("plain", *MODES) if mode != "reverse" or dynamics.reversible):
+        torch.manual_seed(1)
+        net = Flow(dynamics, width, 9, h=0.1, operator=operator, mode=mode, dropout=0.5).double()
+        torch.manual_seed(2)
+        found = outcome(net, x)
+        wanted = wanted or found
+        same(found, wanted, rtol=1e-10, atol=1e-10)
+        assert not torch.allclose(net(x), found["y"])  # the next forward drops others
+        net.eval()
+        still = net(x)
+        assert torch.equal(net(x), still)
+
+
+def test_dropout_leaves_the_mean_and_takes_its_share():
+    change = torch.ones(100_000)
+    kept = Dropout(0.25, seed=3, layer=5)(change, 0)
+    assert sorted(kept.unique().tolist()) == pytest.approx([0, 1 / 0.75])
+    assert abs(float(kept.mean()) - 1) < 0.01
+    assert not torch.equal(kept, Dropout(0.25, seed=3, layer=5)(change, 1))
+    assert not torch.equal(kept, Dropout(0.25, seed=3, layer=6)(change, 0))
+
+
+def test_dropout_that_cannot_be():
+    with pytest.raises(ValueError, match=r"dropout=1.0: .* from 0 up to and without 1"):
+        Flow(FAMILIES["resnet"](), 4, 2, dropout=1.0)
+    with pytest.raises(ValueError, match=r"dropout=0.1: Plain does not add .*; use dropout=0"):
+        Flow(FAMILIES["plain"](), 4, 2, dropout=0.1)
 
 
 @pytest.mark.parametrize("mode", MODES)

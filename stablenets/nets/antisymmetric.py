@@ -32,6 +32,10 @@ class Antisymmetric(Dynamics):
     def fuses(self) -> bool:
         return self.integrator == "euler"
 
+    @property
+    def drops(self) -> bool:
+        return self.integrator == "euler"
+
     def prepare(self, K, b) -> dict[str, Any]:
         return {"A": (K.T - K - K.identity() * self.gamma) / 2, "b": b}
 

@@ -24,6 +24,7 @@ class Hamiltonian(Kicked):
 
     paper = "chang2018"
     operators = ("K1", "K2")
+    conserves = ("volume", "form")  # with norms too, while they evaluate
     order = 1
     split = True
 

@@ -26,6 +26,7 @@ class Leapfrog(Kicked):
     inside: str = option("bias", "what shifts the features before σ", choices=("bias", "norm"))
 
     paper = "chang2018"
+    conserves = ("volume", "form")
     order = 2
 
     @property
@@ -55,6 +56,7 @@ class LeapfrogInside(Leapfrog):
     """
 
     paper = "haber2017"
+    conserves = ("volume",)  # no longer the form: the force has no potential
 
     def force(self, y: Tensor, w: Weights) -> Tensor:
         Ay = -w.K.T(w.K(y))

@@ -70,6 +70,7 @@ class MS3(Kicked):
     paper = "galimberti2023"
     operators = ("K1", "K2")
     biases = ("b1", "b2")
+    conserves = ("volume", "form")
     order = 1
     fuses = True
     split = True

@@ -19,6 +19,7 @@ class Plain(Dynamics):
     """y_{j+1} = σ(K_j y_j + b_j)."""
 
     paper = "baseline"
+    drops = False
     fuses = True
 
     def step(self, state: State, w: Weights, h: float) -> State:

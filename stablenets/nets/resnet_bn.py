@@ -15,6 +15,7 @@ class ResNetBN(Dynamics):
     operators = ("K1", "K2")
     biases = ()
     norms = ("N1", "N2")
+    drops = False
     has_strided = True
 
     def step(self, state: State, w: Weights, h: float) -> State:

@@ -26,6 +26,7 @@ class RoaMLP(Filtered, Dynamics):
     operators = ("W",)
     dense_only = True
     exact = True
+    drops = False
     fuses = True
 
     def fixed(self, width: int, depth: int) -> dict[str, Tensor]:

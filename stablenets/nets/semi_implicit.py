@@ -34,6 +34,11 @@ class SemiImplicit(Kicked):
     fuses = True
     split = True
 
+    @property
+    def conserves(self) -> tuple[str, ...]:
+        """With a random X another form, [[0, -X.T], [X, 0]], is conserved."""
+        return ("volume", "form") if self.coupling == "identity" else ("volume",)
+
     def X(self, m: int) -> Tensor:  # noqa: N802
         return torch.randn(m, m) / m**0.5
 

@@ -1,0 +1,182 @@
+"""How deep a training step goes in this machine's memory: its peak and its time, each case in a process of its own, on one thread.
+
+    python scripts/memory.py [--steps 2] [--out results/bench] [--only TEXT]
+
+Writes memory.md and memory.csv. A step is forward, backward and Adam; the loss on the same batch, before the first step and after the
+last, shows that it trains. `kept` are the bytes that autograd keeps for the backward, counted by saved-tensor hooks. A case whose kept
+bytes would not fit, reckoned from two shallow nets between which they grow linearly, is not run: its peak reads "does not fit".
+"""
+import argparse
+import csv
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts its threads
+
+import torch
+from bench_rows.recurrent import Layer
+from torch import Tensor, nn
+
+from stablenets.nets import Flow, Hamiltonian, Network, Recurrence, RoaMLP, RoaRNN
+
+COLUMNS = ["case", "depth", "parameters", "kept_GiB", "peak_GiB", "step_s", "loss_before", "loss_after", "note"]
+LIMIT = 24 * 2**30
+IMAGES = "3 units of 16, 32 and 64 channels, pooled between, two-layer Hamiltonian blocks of 3x3 kernels, ReLU; 100 images 3x32x32"
+
+
+class Case(NamedTuple):
+    name: str
+    depth: int
+    net: Callable[[int], nn.Module]
+    example: tuple[int, ...]
+    batch: int
+    note: str
+
+
+def hamiltonian(mode: str) -> Callable[[int], nn.Module]:
+    """T = 6 in each unit, whatever the depth."""
+    def net(depth: int) -> nn.Module:
+        return Network(Hamiltonian(activation="relu"), shape=(3, 32, 32), outputs=10, widths=[16, 32, 64], depth=depth, h=18 / depth,
+                       operator="conv", opening_kind="conv", head_kind="mean", mode=mode)
+    return net
+
+
+class Scored(nn.Module):
+    """A flow or a recurrence with an affine head."""
+
+    def __init__(self, body: nn.Module, width: int) -> None:
+        super().__init__()
+        self.body, self.head = body, nn.Linear(width, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.body(x))
+
+
+def roamlp(mode: str) -> Callable[[int], nn.Module]:
+    return lambda depth: Scored(Flow(RoaMLP(), 64, depth, mode=mode), 64)
+
+
+def modules(depth: int) -> nn.Module:
+    O = Flow(RoaMLP(), 64, 1).O[0]
+    return Scored(nn.Sequential(*(Layer(O) for _ in range(depth))), 64)
+
+
+def roarnn(mode: str) -> Callable[[int], nn.Module]:
+    return lambda steps: Scored(Recurrence(RoaRNN(), 1, 128, steps, mode=mode), 128)
+
+
+DEEP, LONG = "width 64, batch 128", "10,000 time steps, width 128, batch 32"
+CASES = [
+    *(Case(f"roaMLP, flow={mode}", 50_000, roamlp(mode), (64,), 128, DEEP) for mode in ("store", "checkpoint")),
+    Case("roaMLP, a module a layer", 50_000, modules, (64,), 128, DEEP),
+    *(Case(f"roaRNN, flow={mode}", 10_000, roarnn(mode), (10_000, 1), 32, LONG) for mode in ("store", "checkpoint")),
+    Case("roaRNN, a loop of autograd operations", 10_000, roarnn("plain"), (10_000, 1), 32, LONG),
+    *(Case(f"Hamiltonian, flow={mode}", depth, hamiltonian(mode), (3, 32, 32), 100, IMAGES)
+      for depth in (6, 60, 600, 4200) for mode in ("store", "checkpoint", "reverse")),
+]
+
+
+def kept(case: Case, depth: int) -> int:
+    """Bytes that the forward keeps for the backward, each storage once, parameters apart."""
+    net = case.net(depth)
+    own = {tensor.untyped_storage().data_ptr() for tensor in net.state_dict().values()}
+    storages: dict[int, torch.UntypedStorage] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            storages[storage.data_ptr()] = storage
+        return tensor
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        net(torch.randn(case.batch, *case.example))
+    return sum(storage.nbytes() for storage in storages.values())
+
+
+def reckoned(case: Case) -> int | None:
+    """The bytes that a deep `store` would keep, where they are more than there is."""
+    if "store" not in case.name or case.depth < 100 or len(case.example) != 3:
+        return None
+    shallow, less_shallow = kept(case, 3), kept(case, 6)
+    total = shallow + (less_shallow - shallow) * (case.depth - 3) // 3
+    return total if total > LIMIT else None
+
+
+def run(case: Case, steps: int) -> dict[str, object]:
+    torch.manual_seed(0)
+    if total := reckoned(case):
+        return {"kept_GiB": total / 2**30, "peak_GiB": "does not fit"}
+    net = case.net(case.depth)
+    x, y = torch.randn(case.batch, *case.example), torch.randint(10, (case.batch,))
+    optimiser, losses, seconds = torch.optim.Adam(net.parameters(), lr=1e-4, fused=True), [], []
+    for _ in range(steps):
+        begun = time.perf_counter()
+        optimiser.zero_grad()
+        loss = nn.functional.cross_entropy(net(x), y)
+        loss.backward()
+        optimiser.step()
+        seconds.append(time.perf_counter() - begun)
+        losses.append(loss.item())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
+    with torch.no_grad():
+        after = nn.functional.cross_entropy(net(x), y).item()
+    return {"parameters": sum(parameter.numel() for parameter in net.parameters()), "peak_GiB": peak / 2**30,
+            "step_s": min(seconds), "loss_before": losses[0], "loss_after": after}
+
+
+def in_own_process(case: Case, steps: int) -> dict[str, object]:
+    command = [sys.executable, __file__, "--case", case.name, "--depth", str(case.depth), "--steps", str(steps)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    found = json.loads(done.stdout) if done.returncode == 0 else {"peak_GiB": f"failed, exit {done.returncode}"}
+    return {"case": case.name, "depth": case.depth, "note": case.note} | found
+
+
+def write(rows: list[dict[str, object]], out: Path, steps: int) -> str:
+    out.mkdir(parents=True, exist_ok=True)
+    lines = [{column: shown(row.get(column, "")) for column in COLUMNS} for row in rows]
+    with (out / "memory.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(lines)
+    where = f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}, one thread"
+    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    how = (f"`python scripts/memory.py --steps {steps}`: the fastest of {steps} training steps, peak resident memory of the whole process "
+           f"(python with torch alone: {idle:.2f} GiB); {where}.")
+    table = [COLUMNS, ["---"] * len(COLUMNS), *([line[column] for column in COLUMNS] for line in lines)]
+    text = "\n".join(["# Memory", "", how, "", *(f"| {' | '.join(line)} |" for line in table), ""])
+    (out / "memory.md").write_text(text)
+    return text
+
+
+def shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("results/bench"))
+    parser.add_argument("--only", default="", help="cases whose name contains this")
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    parser.add_argument("--depth", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    if given.case:
+        (case,) = [case for case in CASES if (case.name, case.depth) == (given.case, given.depth)]
+        print(json.dumps(run(case, given.steps)))
+        return
+    wanted = [case for case in CASES if given.only in case.name]
+    if not wanted:
+        parser.error(f"--only {given.only}: no such case; cases: {', '.join(sorted({case.name for case in CASES}))}")
+    print(write([in_own_process(case, given.steps) for case in wanted], given.out, given.steps))
+
+
+if __name__ == "__main__":
+    main()
