@@ -240,10 +240,6 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def data_root(given: str | None) -> Path:
-    return Path(given or os.environ.get("STABLENETS_DATA") or "data")
-
-
 def set_globals(run: Resolved) -> None:
     torch.set_num_threads(run.config.threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a workspace of its own

@@ -1,7 +1,9 @@
 """Claim 7: the paper's optimiser beside Adam, from the same weights, on the same objective, at equal time."""
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,6 @@ from stablenets.claims.work import Measured, Place, Study
 from stablenets.config import resolve
 from stablenets.runs.pictures import new_figure
 from stablenets.schema import option
-from stablenets.train import data_root
 from stablenets.training.block_descent import BlockDescent
 from stablenets.training.race import race
 
@@ -40,12 +41,21 @@ class Race(Study):
     seed: int = option(0, low=0)
 
     @property
+    def descent(self) -> BlockDescent:
+        """Iterations on all training examples of the swiss roll, on a part of the others'."""
+        return BlockDescent(iterations=self.iterations, batch=512, sample=512)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return super().identity | {"descent": dataclasses.asdict(self.descent)}
+
+    @property
     def size(self) -> float:
         return self.layers * self.iterations
 
     def measure(self, place: Place) -> Measured:
         values = planar(self.dataset, self.family, self.layers, self.seed, self.epochs, self.smoothness).values
-        traces = race(resolve({**values, "device": "cpu"}), BlockDescent(iterations=self.iterations), data_root(place.data_root))
+        traces = race(resolve(values), self.descent)
         names = {"block descent": "descent", "adam": "adam"}
         until = min(getattr(trace, CLOCK)[-1] for trace in traces.values())
         metrics, arrays = {"seconds": until}, {}

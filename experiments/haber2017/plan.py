@@ -11,6 +11,7 @@ from experiments.haber2017.settings import FAMILIES, FINAL_TIMES, Chain, image, 
 from experiments.haber2017.studies import EXAMPLE_1, SCHEMES, Drift, Example1
 from stablenets.claims.results import Plan
 
+IMAGE_SEEDS = 3  # at most
 STEPS = (0.01, 0.03, 0.1, 0.3, 1.0)  # of the toy nets with 100 layers
 SMOOTHED = ("resnet", "antisymmetric", "verlet")  # leapfrog takes as long as the three together
 SMOOTHNESS = 1e-3
@@ -47,7 +48,7 @@ SCALES = {
     "full": Scale(5, TOY_LAYERS, FIXED_TIME, 10_000, dict.fromkeys(FINAL_TIMES, FULL_DEPTHS),
                   {"ellipses": 60, "swiss_roll": 300, "peaks": 40}, Chain(16, 6, 150), 1024, tuple(FINAL_TIMES),
                   {"layers": 32, "iterations": 150, "epochs": 1000},
-                  {"name": "mnist", "fraction": 0.1}, Chain(4, 4, 3)),
+                  {"name": "mnist", "validation": 0.02, "fraction": 0.2}, Chain(4, 4, 2)),
     "paper": Scale(5, TOY_LAYERS, FIXED_TIME, 10_000, dict.fromkeys(FINAL_TIMES, FULL_DEPTHS),
                    {"ellipses": 200, "swiss_roll": 1000, "peaks": 100}, Chain(16, 6, 300), 1024, tuple(FINAL_TIMES),
                    {"layers": 64, "iterations": 400, "epochs": 3000},
@@ -59,22 +60,24 @@ def plan(profile: str, seeds: int | None) -> Plan:
     scale = SCALES[profile]
     chosen = range(seeds or scale.seeds)
     to_64 = replace(scale.levels, doublings=min(2, scale.levels.doublings))
-    smooth = [to_64.of(planar, "swiss_roll", family, seed=seed, smoothness=smoothness)[-1]
+    smooth = [to_64.of(planar, "swiss_roll", family, seed=seed, smoothness=smoothness, curves=True)[-1]
               for seed in chosen for family in SMOOTHED for smoothness in (0.0, SMOOTHNESS)]
     return {
         "example1": [Example1(net, 10, 0.1) for net in EXAMPLE_1],
         "growth": [Example1(net, layers, 0.1) for net in EXAMPLE_1 for layers in scale.growth],
         "steps": [Example1(net, 100, h) for net in EXAMPLE_1 for h in STEPS],
         "drift": [drift for seed in chosen for drift in drifts(scale, seed)],
-        "depth": [planar(dataset, family, depth, seed, scale.epochs[dataset])
+        "depth": [planar(dataset, family, depth, seed, scale.epochs[dataset],
+                         curves=dataset == "swiss_roll" and depth == scale.levels.last)  # what the chain is compared with
                   for seed in chosen for dataset, depths in scale.depths.items() for depth in depths for family in FAMILIES],
         "regions": [Regions(planar(dataset, family, scale.drawn, 0, scale.epochs[dataset]))
                     for dataset in scale.depths for family in FAMILIES],
-        "levels": [level for seed in chosen for family in FAMILIES for level in scale.levels.of(planar, "swiss_roll", family, seed=seed)],
+        "levels": [level for seed in chosen for family in FAMILIES
+                   for level in scale.levels.of(planar, "swiss_roll", family, seed=seed, curves=True)],
         "smooth": smooth,
         "over_time": [OverTime(training) for training in smooth],
         "race": [Race(dataset, family, **scale.race_length, seed=seed) for seed in chosen for dataset in scale.race for family in FAMILIES],
-        "images": [level for seed in chosen for family in FAMILIES
+        "images": [level for seed in chosen[:IMAGE_SEEDS] for family in FAMILIES
                    for level in scale.image_levels.of(image, scale.images, family, seed=seed)],
     }
 

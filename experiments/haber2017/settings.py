@@ -17,14 +17,17 @@ PROBE = {"every": 1_000_000, "depths": 24, "samples": 0}  # gradients at the fir
 
 
 def planar(dataset: str, family: str, depth: int, seed: int, epochs: int, smoothness: float = 0.0, levels: int = 0,
-           needs: tuple[Training, ...] = ()) -> Training:
-    """A net in the plane. Our choices, tuned on the validation split of the swiss roll: optimiser, rate, schedule, batch, no smoothness."""
+           needs: tuple[Training, ...] = (), curves: bool = False) -> Training:
+    """A net in the plane. Our choices, tuned on the validation split of the swiss roll: optimiser, rate, schedule, batch.
+
+    `curves`: the ledger keeps loss and accuracy of every epoch.
+    """
     return Training({
         "dataset": {"name": dataset}, "depth": depth, "T": FINAL_TIMES[dataset], "levels": levels, "epochs": epochs, "batch": 128,
         "net": {"family": family, "widths": [WIDTHS[dataset] // (1 + (family in HALF_AS_WIDE))], "opening": "pad", "bias": "scalar"},
         "optim": {"name": "adam", "lr": 0.01, "schedule": "onecycle", "smoothness": smoothness},
         "probe": PROBE, "seed": seed, "seeds": {"split": seed},
-    }, keep=("depths", "state_gradients", *(("train_loss", "test_accuracy") if dataset == "swiss_roll" else ())), needs=needs)
+    }, keep=("depths", "state_gradients", *(("train_loss", "test_accuracy") if curves else ())), needs=needs)
 
 
 def image(dataset: dict[str, Any], family: str, depth: int, seed: int, epochs: int, levels: int = 0,

@@ -128,7 +128,7 @@ def growth_curves(results: Results) -> Figure:
     deep.set(xlabel="layers $N$, $h$ = 0.1", ylabel=r"$\|\partial Y_N/\partial Y_0\|$")
     steep.set(xlabel="step $h$, 100 layers", ylabel=r"$\|\partial Y_N/\partial Y_0\|$")
     for axes in (far, deep, steep):
-        axes.set(xscale="log", yscale="log", ylim=(1e-19, 1e19))
+        axes.set(xscale="log", yscale="log", ylim=(1e-19, 1e19), yticks=[1e-16, 1e-8, 1, 1e8, 1e16])
         axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)
     deep.plot([], [], "-", color="0.3", label="at $y_1$")
     deep.plot([], [], ":", color="0.3", label="at the origin")

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,9 @@ def check_data(works: Sequence[Work], place: Place) -> None:
     """Read each data set once: what is missing or damaged is one line now, not a failed run in an hour."""
     runs = {work.dataset: work.resolved for work in works if isinstance(work, Training)}
     for run in runs.values():
-        data.load(run.dataset, run.common, root=data_root(place.data_root), split_seed=run.config.seeds.split,
-                  permutation_seed=run.config.seeds.permutation, device="cpu", download=False)
+        root = data_root(replace(run.config, data_root=place.data_root))
+        data.load(run.dataset, run.common, root=root, split_seed=run.config.seeds.split, permutation_seed=run.config.seeds.permutation,
+                  device="cpu", download=False)
 
 
 def make(paper: Paper, place: Place, works: list[Work], missing: list[Work], jobs: int, times: Times) -> int:
