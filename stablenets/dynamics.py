@@ -17,7 +17,7 @@ from stablenets import moves
 from stablenets.activations import ACTIVATIONS
 from stablenets.moves import Move
 from stablenets.operators import Operator
-from stablenets.schema import option
+from stablenets.schema import option, valid
 
 if TYPE_CHECKING:
     from stablenets.flow import Tap
@@ -34,7 +34,10 @@ CONSERVED = {
 
 @dataclass(frozen=True)
 class Dynamics:
-    """Base of the families. Learned tensors of one layer: operators, biases and batch norms, each kind by name."""
+    """Base of the families. Learned tensors of one layer: operators, biases and batch norms, each kind by name.
+
+    Facts are read of an instance: an option may decide them.
+    """
 
     activation: str = option("tanh", "σ, smooth or piecewise smooth and non-decreasing", choices=tuple(ACTIVATIONS))
     bias: str = option("feature", "one bias a feature, or one scalar a layer as in Haber & Ruthotto 2017", choices=BIASES)
@@ -53,6 +56,9 @@ class Dynamics:
     two_step: ClassVar[bool] = False  # the parts are successive states, which change places after a layer
     drops: ClassVar[bool] = True  # `step` is the one below, or that of `Kicked`, which can drop parts of a change
     fuses: ClassVar[bool] = False  # has a faster way than one dense layer after the other: `fused`
+
+    def __post_init__(self) -> None:
+        valid(self)
 
     def σ(self, x: Tensor) -> Tensor:
         return ACTIVATIONS[self.activation](x)
@@ -96,7 +102,7 @@ class Dynamics:
     def fused(self, state: State, h: float, tap: Tap | None, first: int, **prepared: Any) -> State:
         """All layers of a stack at once; the tap is shown what stands between the first and the last state, counted from `first` on."""
         made_of = list(self.moves(SimpleNamespace(**prepared), h))
-        return moves.chain(made_of, state, activation=self.activation, turns=self.two_step, tap=tap, first=first)
+        return moves.all_layers(made_of, state, activation=self.activation, turns=self.two_step, tap=tap, first=first)
 
     def strided(self, narrow: int, wide: int, gain: float) -> nn.Module:
         """A block of its own kind that halves the resolution and widens the features, for the layout `strided-first`."""

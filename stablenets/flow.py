@@ -21,6 +21,7 @@ from stablenets.fused import unobserved
 from stablenets.norms import PARTS, STATISTICS, BatchNorm, Tally
 from stablenets.operators import OPERATORS
 from stablenets.reverse import reverse
+from stablenets.schema import suggest
 
 Tap = Callable[[int, State], None]  # called with the index of a layer and the state that enters it; last with (L, final state)
 
@@ -109,6 +110,14 @@ class Flow(nn.Module):
     def __init__(self, dynamics: Dynamics, width: int, depth: int, *, h: float = 1.0, operator: str = "dense",
                  mode: str = "store", gain: float = 1.0, dropout: float = 0.0) -> None:
         super().__init__()
+        if mode not in MODES:
+            raise ValueError(f"mode={mode}: {suggest(mode, MODES, 'one of')}")
+        if mode == "reverse" and not dynamics.reversible:
+            raise ValueError(f"mode=reverse: {type(dynamics).__name__} has no inverse step; use mode=checkpoint")
+        if operator not in OPERATORS:
+            raise ValueError(f"operator={operator}: {suggest(operator, OPERATORS, 'one of')}")
+        if depth < 1:
+            raise ValueError(f"depth={depth}: the number of layers; give 1 or more")
         if why := dynamics.refuses(width):
             raise ValueError(f"width={width}: {type(dynamics).__name__} {why}")
         if dynamics.dense_only and operator != "dense":
@@ -165,11 +174,11 @@ class Flow(nn.Module):
 
     def tally(self) -> Tally:
         """For one forward: norms count what they see, and dropout draws afresh."""
-        return Tally(seed=int(torch.randint(2**62, ())) if self.dropping else None)
+        return Tally(training=self.training, seed=int(torch.randint(2**62, ())) if self.dropping else None)
 
     def layers(self, weights: Sequence[Tensor], tally: Tally | None = None) -> list[Weights]:
-        """What `step` uses, one entry a layer; without a tally, norms count what they see and nothing is dropped."""
-        prepared, tally = self.prepared(weights), tally or Tally()
+        """What `step` uses, one entry a layer; without a tally, as in one forward."""
+        prepared, tally = self.prepared(weights), tally or self.tally()
         columns = [weights.unbind() for weights in prepared.values()]
         return [self.layer(index, dict(zip(prepared, row, strict=True)), tally) for index, row in enumerate(zip(*columns, strict=True))]
 
@@ -178,7 +187,7 @@ class Flow(nn.Module):
         for norm in self.dynamics.norms:
             learned = [values.pop(f"{part}_{norm}") for part in PARTS]
             statistics = [getattr(self, f"{part}_{norm}")[index] for part in STATISTICS]
-            values[norm] = BatchNorm(*learned, *statistics, self.training, tally)
+            values[norm] = BatchNorm(*learned, *statistics, tally)
         drop = None if tally.seed is None else Dropout(self.dropout, tally.seed, index)
         return SimpleNamespace(drop=drop, **values)
 
@@ -192,7 +201,7 @@ class Flow(nn.Module):
         weights = self.weights()
         first = None
         if self.dynamics.two_step:  # needs the first layer to find its second state; that layer's own step will count
-            (first,) = self.layers([tensor[:1] for tensor in weights], Tally(counting=False))
+            (first,) = self.layers([tensor[:1] for tensor in weights], Tally(counting=False, training=self.training))
         state = MODES[self.mode](self, self.dynamics.start(x, first, self.h), weights, tap)
         return self.dynamics.output(shown(state, tap, self.depth))
 

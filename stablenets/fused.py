@@ -37,12 +37,18 @@ class Form(NamedTuple):
     first: int
 
 
+def casting(tensor: Tensor) -> bool:
+    """Whether autocast is on for the device of a tensor; some, as meta, have none."""
+    device = tensor.device.type
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+
+
 def unobserved(tensors: Iterable[Tensor], tap: object) -> bool:
     """Whether the steps on these tensors may be taken out of sight: no torch.func transform, forward derivative or autocast has to see
     each operation, and a tap can follow, which takes the gradients by hand where states are no part of a graph."""
     if tap is not None and not hasattr(tap, "gradient"):
         return False
-    return not any(torch.is_autocast_enabled(tensor.device.type) or torch.func.debug_unwrap(tensor) is not tensor
+    return not any(casting(tensor) or torch.func.debug_unwrap(tensor) is not tensor
                    or forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors)
 
 
@@ -129,8 +135,12 @@ def again(form: Form, O: Tensor | None, inputs: tuple[Tensor | None, ...], given
         x = y if O is None else form.alpha * (x @ o) + form.beta * y
         xs.append(x)
     wanted = [tensor for tensor, need in zip(inputs, needs, strict=True) if need]
-    found = iter(torch.autograd.grad(torch.stack(xs) if form.every else x, wanted, given, create_graph=True))
-    return [next(found) if need else None for need in needs]
+    watched = [] if form.tap is None else xs[:len(xs) - 1 + form.every]
+    found = torch.autograd.grad(torch.stack(xs) if form.every else x, [*watched, *wanted], given, create_graph=True)
+    for index, gradient in enumerate(found[:len(watched)], form.first + 1):
+        form.tap.gradient(index, (gradient,))
+    rest = iter(found[len(watched):])
+    return [next(rest) if need else None for need in needs]
 
 
 class Chain(torch.autograd.Function):

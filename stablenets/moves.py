@@ -5,7 +5,7 @@ equation. On planar problems a layer is a few microseconds of arithmetic under t
 two or three products and an activation, its backward as many, and the weights' gradients are one batched product for many layers
 (row `planar` of scripts/bench.py).
 
-Room: below `flow`, which calls `chain`, and beside `dynamics`, whose families state their moves. It knows no family.
+Room: below `flow`, which calls `all_layers`, and beside `dynamics`, whose families state their moves. It knows no family.
 """
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Form(NamedTuple):
 
 
 @torch.compiler.disable  # tracing would unroll the layers
-def chain(moves: Sequence[Move], state: State, *, activation: str, turns: bool = False, tap: Any = None, first: int = 0) -> State:
+def all_layers(moves: Sequence[Move], state: State, *, activation: str, turns: bool = False, tap: Any = None, first: int = 0) -> State:
     """The state after all layers: moves with stacked dense operators (L, m, n) and biases (L, m or 1), parts (B, n).
 
     A tap sees the states between the first and the last, counted from `first` on: in the forward the states, in the backward through
@@ -72,7 +72,20 @@ def chain(moves: Sequence[Move], state: State, *, activation: str, turns: bool =
     form = Form(tuple((move.part, move.of, move.by, move.A is not None) for move in moves), turns, activation, tap, first)
     stacks = [stack for move in moves for stack in (move.K.kernel, move.b.expand(-1, move.K.kernel.shape[1]),
                                                     *([] if move.A is None else [move.A.kernel]))]
-    return Chain.apply(form, len(state), *state, *stacks)
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (*state, *stacks)):
+        return Layers.apply(form, len(state), *state, *stacks)
+    length = chunk_of(state[0], moves[0].K)
+    for start in range(0, len(stacks[0]), length):  # evaluation, in memory that does not grow with depth
+        if tap is not None and start:
+            tap(first + start, state)
+        parts, some = [part.mT.contiguous() for part in state], [stack[start:start + length] for stack in stacks]
+        state = tuple(part.mT for part in made(form._replace(first=first + start), parts, some)[0])
+    return tuple(part.clone(memory_format=torch.contiguous_format) for part in state)
+
+
+def chunk_of(x: Tensor, K: Operator) -> int:
+    """How many layers wait for one product, with x (B, n) and K (L, m, n)."""
+    return max(CHUNK, CACHED // max(1, len(x) * K.kernel.shape[1] * x.element_size()))
 
 
 def unpack(form: Form, stacks: Sequence[Tensor]) -> list[tuple[Tensor, Tensor, Tensor | None]]:
@@ -86,41 +99,55 @@ def again(form: Form, state: State, stacks: Sequence[Tensor], given: Sequence[Te
     tensors = [tensor.view_as(tensor) for tensor in (*state, *stacks)]  # whatever one of them was made of, here all are apart
     parts, stacks, σ = tuple(tensors[:len(state)]), tensors[len(state):], ACTIVATIONS[form.activation]
     layers = zip(*(stack.unbind() for stack in stacks), strict=True)
+    inner = []
     for layer in layers:
+        inner.append(parts)
         moves = [Move(part, by, Dense(K), of, b, None if A is None else Dense(A))
                  for (part, of, by, _), (K, b, A) in zip(form.moves, unpack(form, layer), strict=True)]
         parts = advance(moves, parts, σ)
         parts = tuple(reversed(parts)) if form.turns else parts
     wanted = [tensor for tensor, need in zip(tensors, needs, strict=True) if need]
-    found = iter(torch.autograd.grad(parts, wanted, given, create_graph=True, allow_unused=True))
-    return [next(found) if need else None for need in needs]
+    watched = [] if form.tap is None else [part for state in inner[1:] for part in state]
+    found = torch.autograd.grad(parts, [*watched, *wanted], given, create_graph=True, allow_unused=True)
+    for index in range(len(watched) // len(state)):
+        form.tap.gradient(form.first + index + 1, found[len(state) * index:len(state) * (index + 1)])
+    rest = iter(found[len(watched):])
+    return [next(rest) if need else None for need in needs]
 
 
-class Chain(torch.autograd.Function):
-    """Inside, features come first: parts (n, B), so that a layer's K x is one product of small matrices as they lie in memory."""
+def made(form: Form, state: list[Tensor], stacks: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    """The last state, X the values of all parts that the moves made (L, n, B) and Y what is inside them (L, m, B), a tensor a move.
 
+    Features come first, so that a layer's K x is one product of small matrices as they lie in memory.
+    """
+    state, weights = list(state), unpack(form, stacks)
+    X = [state[part].new_empty(len(K), *state[part].shape) for (part, *_), (K, *_) in zip(form.moves, weights, strict=True)]
+    Y = [b[..., None].repeat(1, 1, state[0].shape[1]) for _, b, _ in weights]  # K x is added where a copy of b stands
+    activate = ACTIVATIONS[form.activation].in_place
+    rows = [each(K, A, X_, Y_) for (K, _, A), X_, Y_ in zip(weights, X, Y, strict=True)]
+    for layer, row in enumerate(zip(*rows, strict=True)):
+        if form.tap is not None and layer > 0:  # the first state stands outside
+            form.tap(form.first + layer, tuple(part.mT for part in state))
+        for (part, of, by, _), (K, A, new, y) in zip(form.moves, row, strict=True):
+            activate(y.addmm_(K, state[of]))
+            if A is None:
+                torch.add(state[part], y, alpha=by, out=new)
+            else:
+                torch.addmm(state[part], A, y, alpha=by, out=new)
+            state[part] = new
+        if form.turns:
+            state.reverse()
+    return state, X, Y
+
+
+class Layers(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, form: Form, parts: int, *tensors: Tensor) -> State:
-        state, weights = [part.mT.contiguous() for part in tensors[:parts]], unpack(form, tensors[parts:])
-        X = [state[part].new_empty(len(K), *state[part].shape) for (part, *_), (K, *_) in zip(form.moves, weights, strict=True)]
-        Y = [b[..., None].repeat(1, 1, len(tensors[0])) for _, b, _ in weights]  # K x is added where a copy of b stands
-        activate = ACTIVATIONS[form.activation].in_place
+        state = [part.mT.contiguous() for part in tensors[:parts]]
+        last, X, Y = made(form, state, tensors[parts:])
         ctx.form, ctx.parts = form, parts
         ctx.save_for_backward(*tensors, *state, *X, *Y)
-        rows = [each(K, A, X_, Y_) for (K, _, A), X_, Y_ in zip(weights, X, Y, strict=True)]
-        for layer, row in enumerate(zip(*rows, strict=True)):
-            if form.tap is not None and layer > 0:  # the first state stands outside
-                form.tap(form.first + layer, tuple(part.mT for part in state))
-            for (part, of, by, _), (K, A, new, y) in zip(form.moves, row, strict=True):
-                activate(y.addmm_(K, state[of]))
-                if A is None:
-                    torch.add(state[part], y, alpha=by, out=new)
-                else:
-                    torch.addmm(state[part], A, y, alpha=by, out=new)
-                state[part] = new
-            if form.turns:
-                state.reverse()
-        return tuple(part.mT.clone(memory_format=torch.contiguous_format) for part in state)  # the last state alone may be kept
+        return tuple(part.mT.clone(memory_format=torch.contiguous_format) for part in last)  # the last state alone may be kept
 
     @staticmethod
     def backward(ctx: Any, *given: Tensor) -> tuple[Tensor | None, ...]:
@@ -135,7 +162,7 @@ class Chain(torch.autograd.Function):
         found = [[stack.new_empty(stack.shape) if need else None for stack, need in zip(*pair, strict=True)]
                  for pair in zip(weights, unpack(form, needs[parts:]), strict=True)]
         g = [gradient.mT.contiguous() for gradient in given]
-        pull, length = ACTIVATIONS[form.activation].pull, max(CHUNK, CACHED // Y[0][0].nbytes)
+        pull, length = ACTIVATIONS[form.activation].pull, chunk_of(inputs[0], Dense(weights[0][0]))
         for start in reversed(range(0, depth, length)):
             chunk = slice(start, min(start + length, depth))
             δ, kept = [torch.empty_like(Y_[chunk]) for Y_ in Y], [[] for _ in form.moves]

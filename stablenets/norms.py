@@ -17,9 +17,11 @@ STATISTICS = {"mean": 0.0, "variance": 1.0}  # its buffers, mean_N and variance_
 
 @dataclass
 class Tally:
-    """Whether batch norms count what they see; from what dropout draws, None where nothing is dropped."""
+    """Whether batch norms count what they see; whether the forward trains, which a net may no longer do when it is run again; from what
+    dropout draws, None where nothing is dropped."""
 
     counting: bool = True
+    training: bool = False
     seed: int | None = None
 
 
@@ -31,11 +33,10 @@ class BatchNorm:
     beta: Tensor
     mean: Tensor
     variance: Tensor
-    training: bool
     tally: Tally
 
     def __call__(self, x: Tensor) -> Tensor:
         statistics = self.mean, self.variance
-        if self.training and not self.tally.counting:  # counts into a copy: autograd keeps the same tensors either time
+        if self.tally.training and not self.tally.counting:  # counts into a copy: autograd keeps the same tensors either time
             statistics = self.mean.clone(), self.variance.clone()
-        return F.batch_norm(x, *statistics, self.gamma, self.beta, self.training, MOMENTUM, EPSILON)
+        return F.batch_norm(x, *statistics, self.gamma, self.beta, self.tally.training, MOMENTUM, EPSILON)

@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from stablenets.dynamics import State, Weights
 from stablenets.flow import Tap, shown
 from stablenets.fused import unobserved
+from stablenets.schema import suggest, valid
 
+MODES = ("store", "checkpoint", "plain")
 Driven = tuple[Tensor | None, State]  # the outputs of every step (T, B, H) where they were asked for, and the last state
 
 
@@ -34,6 +36,9 @@ class Recurrent:
     has_strided: ClassVar[bool] = False
     fuses: ClassVar[bool] = False  # has a faster way than one step after the other: `fused`
     shows: ClassVar[bool] = True  # and there a tap can follow the states
+
+    def __post_init__(self) -> None:
+        valid(self)
 
     def refuses(self, width: int) -> str:
         """Why the family cannot have this width; '' where it can."""
@@ -73,6 +78,10 @@ class Recurrence(nn.Module):
 
     def __init__(self, dynamics: Recurrent, inputs: int, width: int, depth: int, *, mode: str = "store", gain: float = 1.0) -> None:
         super().__init__()
+        if mode not in MODES:
+            raise ValueError(f"mode={mode}: {suggest(mode, MODES, 'one of')}")
+        if depth < 1:
+            raise ValueError(f"depth={depth}: the number of time steps; give 1 or more")
         self.dynamics, self.width, self.depth, self.mode = dynamics.at_depth(depth), width, depth, mode
         learned, fixed = dynamics.learned(width, inputs, gain), dynamics.fixed(width)
         self.names = (*learned, *fixed)

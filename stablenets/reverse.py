@@ -10,12 +10,15 @@ What inversion loses to rounding is measured on the first example of the batch, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from stablenets.dynamics import State
+from stablenets.fused import casting
 from stablenets.norms import Tally
 from stablenets.operators import Operator
 
@@ -35,11 +38,13 @@ class Reverse(torch.autograd.Function):
     def forward(ctx: Any, flow: Flow, tap: Tap | None, parts: int, *tensors: Tensor) -> State:
         state, weights = tensors[:parts], tensors[parts:]
         ctx.flow, ctx.tap, ctx.parts = flow, tap, parts
-        ctx.autocast = {"device_type": state[0].device.type, "enabled": torch.is_autocast_enabled(state[0].device.type),
-                        "dtype": torch.get_autocast_dtype(state[0].device.type)}
+        device = state[0].device.type
+        ctx.autocast = {"device_type": device, "enabled": casting(state[0]), "dtype": torch.get_autocast_dtype(device)} \
+            if torch.amp.is_autocast_available(device) else None
         ctx.witness = [part[:1].clone() for part in state]
+        ctx.scale = max(part.abs().max() for part in state) if len(state[0]) else None
         tally = flow.tally()
-        ctx.again = Tally(counting=False, seed=tally.seed)
+        ctx.again = replace(tally, counting=False)
         for index, w in enumerate(flow.layers(weights, tally)):
             if tap is not None:
                 tap(index, state)
@@ -48,11 +53,12 @@ class Reverse(torch.autograd.Function):
         return tuple(state)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        flow, parts = ctx.flow, ctx.parts
-        state, weights = ctx.saved_tensors[:parts], ctx.saved_tensors[parts:]
-        with torch.enable_grad(), torch.autocast(**ctx.autocast):
+        if torch.is_grad_enabled():  # torch's once_differentiable would give some gradients of second order without the rest
+            raise RuntimeError("mode='reverse' has no second derivative (create_graph=True); use mode='checkpoint'")
+        flow, parts, saved = ctx.flow, ctx.parts, ctx.saved_tensors
+        state, weights = saved[:parts], saved[parts:]
+        with torch.enable_grad(), torch.autocast(**ctx.autocast) if ctx.autocast else nullcontext():
             needed = ctx.needs_input_grad[3 + parts:]
             leaves = [tensor.detach().requires_grad_(need) for tensor, need in zip(weights, needed, strict=True)]
             prepared = flow.prepared(leaves)
@@ -66,7 +72,7 @@ class Reverse(torch.autograd.Function):
                 state, gradients = unkick(flow, state, gradients, layer, values, kinds, sums, ctx.again)
                 if watched is not None:
                     watched(layer, gradients)
-        flow.reconstruction_error = error(state, ctx.witness)
+        flow.reconstruction_error = None if ctx.scale is None else error(state, ctx.witness, ctx.scale)
         wanted = [leaf for leaf in leaves if leaf.requires_grad]
         through = torch.autograd.grad([stacks[name] for name in sums], wanted, list(sums.values()), allow_unused=True) if wanted else ()
         found = iter(through)
@@ -97,7 +103,8 @@ def unkick(flow: Flow, state: State, gradients: Sequence[Tensor], layer: int, va
     return tuple(parts), tuple(gradients)
 
 
-def error(state: State, witness: Sequence[Tensor]) -> Tensor:
-    """Largest difference between the reconstructed and the true first state of the first example, relative to the largest entry."""
+def error(state: State, witness: Sequence[Tensor], scale: Tensor) -> Tensor:
+    """Largest difference between the reconstructed and the true first state of the first example, relative to `scale`, the largest entry
+    of all examples."""
     pairs = [(part[:1], true) for part, true in zip(state, witness, strict=True)]
-    return max((found - true).abs().max() for found, true in pairs) / max(true.abs().max() for _, true in pairs).clamp_min(1e-30)
+    return max((found - true).abs().max() for found, true in pairs) / scale.clamp_min(1e-30)

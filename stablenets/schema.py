@@ -93,6 +93,13 @@ def check(key: str, value: Any, hint: Any, metadata: Mapping) -> Any:
     return in_range(key, value, metadata)
 
 
+def valid(made: Any) -> None:
+    """Refuses an instance with a value out of its range, however it was made."""
+    for field in dataclasses.fields(made):
+        if (value := getattr(made, field.name)) is not None:
+            in_range(field.name, value, field.metadata)
+
+
 def in_range(key: str, value: Any, limits: Mapping) -> Any:
     if "choices" in limits and value not in limits["choices"]:
         raise BadInput(f"{key}={typed(value)}: {suggest(str(value), map(str, limits['choices']), 'one of')}")

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from stablenets import data
-from stablenets.config import MANNER, Resolved
+from stablenets.config import MANNER, Config, Resolved
 from stablenets.errors import EXIT_FAILED, BadInput, Busy, Irreversible
 from stablenets.nets import Network, Recurrent, SequenceNetwork
 from stablenets.runs import checkpoint, files, provenance
@@ -53,7 +53,7 @@ def train(run: Resolved) -> Outcome:
     finished = None if config.force else finished_run(RunFolder(Path(config.runs) / run.name))
     set_globals(run)
     try:
-        dataset = data.load(run.dataset, run.common, root=data_root(config.data_root), split_seed=config.seeds.split,
+        dataset = data.load(run.dataset, run.common, root=data_root(config), split_seed=config.seeds.split,
                             permutation_seed=config.seeds.permutation, device=device, download=config.download)
     except BadInput:
         if finished:
@@ -238,6 +238,10 @@ def pick_device(name: str) -> torch.device:
     if (device.index or 0) >= there:
         raise BadInput(f"device={name}: not on this machine ({there} of that kind); use device=cpu or device=auto")
     return device
+
+
+def data_root(config: Config) -> Path:
+    return Path(config.data_root or os.environ.get("STABLENETS_DATA") or "data")
 
 
 def set_globals(run: Resolved) -> None:

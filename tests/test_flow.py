@@ -1,11 +1,13 @@
 """The flow engine: modes that agree, memory and work in their proper order of depth, taps, shapes, smoothness in time."""
 import math
+import weakref
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from stablenets import moves
+from stablenets.errors import BadInput
 from stablenets.flow import MODES, Flow
 from stablenets.nets import FAMILIES, ResNet
 from stablenets.norms import Tally
@@ -133,6 +135,29 @@ class BytesWritten(TorchDispatchMode):
         return result
 
 
+class BytesAlive(TorchDispatchMode):
+    """The most bytes that stood in storages made by operations at one time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = 0
+        self.seen = set()
+
+    def free(self, key: int, size: int) -> None:
+        self.now -= size
+        self.seen.discard(key)
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **kwargs or {})
+        for tensor in torch.utils._pytree.tree_leaves(result):
+            if torch.is_tensor(tensor) and (key := tensor.untyped_storage()._cdata) not in self.seen and not func.is_view:
+                self.seen.add(key)
+                self.now += (size := tensor.untyped_storage().nbytes())
+                self.peak = max(self.peak, self.now)
+                weakref.finalize(tensor.untyped_storage(), self.free, key, size)
+        return result
+
+
 def test_work_of_forward_and_backward_is_linear_in_depth(name, operator):
     """Indexing a stacked weight in the loop over layers would write a gradient of the whole stack for each layer."""
     x, written = states(operator, requires_grad=True), []
@@ -149,7 +174,7 @@ def test_tap_sees_every_state_in_order(name, operator, mode):
     net = flow(name, operator, depth, mode)
     y = net(x, lambda index, state: seen.append((index, state)))
     assert [index for index, _ in seen] == list(range(depth + 1))
-    layers = net.layers(net.weights(), Tally(counting=False))
+    layers = net.layers(net.weights(), Tally(counting=False, training=net.training))
     state = net.dynamics.start(x, layers[0], net.h)
     for (_, found), layer in zip(seen, [*layers, None], strict=True):
         assert all(torch.allclose(a, b, rtol=0, atol=1e-13) for a, b in zip(found, state, strict=True))
@@ -277,12 +302,46 @@ def test_gradients_can_be_differentiated_again(name, operator):
     assert torch.allclose(pushed, found["store"][1].flatten(1), rtol=1e-10, atol=1e-12)
 
 
+def test_no_example_at_all(name, operator, mode):
+    net, x = flow(name, operator, 3, mode).eval(), states(operator, 0, requires_grad=True)
+    assert net(x).shape == x.shape
+    net(x).sum().backward()
+    assert not any(parameter.grad.any() for parameter in net.parameters() if parameter.grad is not None)
+
+
+def test_evaluation_keeps_no_more_at_greater_depth(name, monkeypatch):
+    """What lives at once of what operations return."""
+    monkeypatch.setattr(moves, "CACHED", 0)
+    peaks = []
+    for depth in (64, 512):
+        net, x = flow(name, "dense", depth).requires_grad_(False), states("dense", 64)
+        net.h /= 100
+        with torch.no_grad(), BytesAlive() as alive:
+            net(x)
+        peaks.append(alive.peak - sum(parameter.nbytes for parameter in net.parameters()) * 3)  # prepared operators grow with depth
+    assert peaks[1] <= peaks[0] + 40 * x.nbytes
+
+
+def test_what_a_flow_refuses():
+    for options, says in [
+        ({"mode": "revers"}, "mode=revers: did you mean reverse"), ({"operator": "con"}, "operator=con: did you mean conv"),
+        ({"mode": "reverse"}, "mode=reverse: ResNet has no inverse step; use mode=checkpoint"), ({"depth": 0}, "depth=0: the number of"),
+    ]:
+        with pytest.raises(ValueError, match=says):
+            Flow(ResNet(), **{"width": 4, "depth": 3} | options)
+    for options in ({"activation": "tahn"}, {"bias": "scaler"}):
+        with pytest.raises(BadInput, match="did you mean"):
+            ResNet(**options)
+    with pytest.raises(BadInput, match="gamma=-1: must be >= 0"):
+        FAMILIES["antisymmetric"](gamma=-1)
+
+
 def test_inverse_over_a_hundred_layers(name, operator):
     if not FAMILIES[name].reversible:
         return
     net, x = flow(name, operator, 100).eval(), states(operator)
     net.h = 0.05
-    layers = net.layers(net.weights(), Tally(counting=False))
+    layers = net.layers(net.weights(), Tally(counting=False, training=net.training))
     begun = state = net.dynamics.start(x, layers[0], net.h)
     for w in layers:
         state = net.dynamics.step(state, w, net.h)

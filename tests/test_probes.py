@@ -34,7 +34,7 @@ def test_state_gradients_are_those_of_the_states(name, operator, mode):
     if (mode == "reverse" and not FAMILIES[name].reversible) or (operator == "conv" and FAMILIES[name].dense_only):
         return
     net, x = flow(name, operator), torch.randn(3, *SHAPES[operator], dtype=torch.float64)
-    layers = net.layers(net.weights(), Tally(counting=False))
+    layers = net.layers(net.weights(), Tally(counting=False, training=net.training))
     states = [fresh(net.dynamics.start(x, layers[0], net.h))]
     for layer in layers:
         states.append(fresh(net.dynamics.step(states[-1], layer, net.h)))

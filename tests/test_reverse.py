@@ -17,7 +17,7 @@ from stablenets.train import train
 
 MODES = ("store", "checkpoint", "reverse")
 NORMED = {"hamiltonian": {"inside": "norm"}, "midpoint": {"inside": "norm"}, "leapfrog": {"inside": "norm"}, "revnet": {}, "resnet_bn": {}}
-REVERSIBLE = ("hamiltonian", "midpoint", "leapfrog", "revnet")
+REVERSIBLE = [name for name, family in FAMILIES.items() if family.reversible]
 SPACE = {"dense": (), "conv": (4, 4)}
 
 
@@ -29,6 +29,7 @@ def seeded():
 def flow(family: str, mode: str, depth: int = 7, operator: str = "conv", h: float = 0.1, width: int = 8, **options) -> Flow:
     """The same weights whatever the mode."""
     torch.manual_seed(1)
+    options |= {"nodes": 2} if family == "distributed" else {}
     return Flow(FAMILIES[family](activation="relu", **options), width, depth, h=h, operator=operator, mode=mode, gain=2**0.5)
 
 
@@ -71,7 +72,7 @@ def test_batch_norm_counts_once_and_has_the_same_gradients_in_every_mode(family,
             same(outcome(flow(family, mode, operator=operator, **NORMED[family]).double(), x), wanted, rtol=1e-10, atol=1e-10)
 
 
-DROPPING = [name for name, family in FAMILIES.items() if family.drops is True or name == "antisymmetric"]
+DROPPING = [name for name, family in FAMILIES.items() if family().drops]
 
 
 @pytest.mark.parametrize("operator", SPACE)
@@ -173,9 +174,47 @@ def test_second_backward_says_so_and_works_where_the_graph_is_kept():
     assert torch.equal(torch.autograd.grad(loss, x)[0], first)
     with pytest.raises(RuntimeError, match="backward through the graph a second time"):
         torch.autograd.grad(loss, x)
-    (gradient,) = torch.autograd.grad(net(x).square().sum(), x, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        gradient.sum().backward()
+    for loss in (net(x).square().sum(), net(x).sum()):  # also where the gradient that comes in is a constant
+        with pytest.raises(RuntimeError, match=r"no second derivative \(create_graph=True\); use mode='checkpoint'"):
+            torch.autograd.grad(loss, x, create_graph=True)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_net_that_evaluates_before_its_backward_has_the_gradients_of_its_forward(mode):
+    x, found = torch.randn(6, 8, 4, 4, dtype=torch.float64), []
+    for evaluates in (False, True):
+        net = flow("revnet", mode).double()
+        net.dropout = 0.3
+        torch.manual_seed(3)
+        y = net(x)
+        net.train(not evaluates)
+        weighed(y).backward()
+        found.append({name: value.grad for name, value in net.named_parameters()})
+    same(*found, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("family", REVERSIBLE)
+def test_reconstruction_error_of_examples_that_begin_at_nought(family):
+    net, x = flow(family, "reverse").double().eval(), torch.randn(3, 8, 4, 4, dtype=torch.float64)
+    for value in net.parameters():
+        if value.ndim == 2:
+            torch.nn.init.normal_(value)
+    x[0] = 0
+    net(x).sum().backward()
+    assert net.reconstruction_error < 1e-9
+
+
+@pytest.mark.parametrize("family", REVERSIBLE)
+@pytest.mark.parametrize("operator", SPACE)
+def test_no_example_at_all_and_a_checkpoint_around(family, operator):
+    net = flow(family, "reverse", operator=operator).double().eval()
+    x = torch.randn(0, 8, *SPACE[operator], dtype=torch.float64, requires_grad=True)
+    net(x).sum().backward()
+    assert x.grad.shape == x.shape
+    x = torch.randn(3, 8, *SPACE[operator], dtype=torch.float64, requires_grad=True)
+    wanted = torch.autograd.grad(weighed(net(x)), x)
+    found = torch.autograd.grad(weighed(torch.utils.checkpoint.checkpoint(net, x, use_reentrant=False)), x)
+    assert torch.allclose(*found, *wanted, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("family", REVERSIBLE)

@@ -24,7 +24,6 @@ class Hamiltonian(Kicked):
 
     paper = "chang2018"
     operators = ("K1", "K2")
-    conserves = ("volume", "form")  # with norms too, while they evaluate
     order = 1
     split = True
 
@@ -39,6 +38,11 @@ class Hamiltonian(Kicked):
     @property
     def fuses(self) -> bool:
         return self.inside == "bias"
+
+    @property
+    def conserves(self) -> tuple[str, ...]:
+        """With norms before and after K a kick has no potential, also while they evaluate."""
+        return ("volume",) if self.inside == "norm" else ("volume", "form")
 
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x.chunk(2, 1)

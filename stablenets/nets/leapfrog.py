@@ -27,7 +27,12 @@ class Leapfrog(Kicked):
 
     paper = "chang2018"
     conserves = ("volume", "form")
-    order = 2
+    drops = False  # would drop of the velocity too
+
+    @property
+    def order(self) -> int:
+        """Of the scheme 2; y_{-1} = y_0 shifts time by h / 2, and the velocity of y_0 / h has no limit at all."""
+        return 1 if self.rest == "still" else 0
 
     @property
     def biases(self) -> tuple[str, ...]:

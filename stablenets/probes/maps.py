@@ -130,7 +130,7 @@ def inverse_maps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
 
 
 def layers_and_start(flow: Flow, x: Tensor) -> tuple[list[Weights], State]:
-    layers = flow.layers([tensor.detach() for tensor in flow.weights()], Tally(counting=False))
+    layers = flow.layers([tensor.detach() for tensor in flow.weights()], Tally(counting=False, training=flow.training))
     with torch.no_grad():
         return layers, flow.dynamics.start(x.detach(), layers[0], flow.h)
 

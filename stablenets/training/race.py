@@ -104,7 +104,7 @@ def race(run: Resolved, options: BlockDescent) -> dict[str, Trace]:
     if not run.common.validation:
         raise BadInput("dataset.validation=0: the race is decided by the validation error; hold some examples out, for example 0.1")
     set_globals(run)
-    dataset = data.load(run.dataset, run.common, root=data_root(config.data_root), split_seed=config.seeds.split,
+    dataset = data.load(run.dataset, run.common, root=data_root(config), split_seed=config.seeds.split,
                         permutation_seed=config.seeds.permutation, device="cpu", download=config.download)
     optimisers = {
         "block descent": lambda objective: block_descent(objective, dataset.train, options, config.seeds.order),
