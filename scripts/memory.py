@@ -3,8 +3,8 @@
     python scripts/memory.py [--steps 2] [--out results/bench] [--only TEXT]
 
 Writes memory.md and memory.csv after each case, and keeps the rows that are there: remove memory.csv to measure all anew. A step is
-forward, backward and Adam; the loss on the same batch, before the first step and after the last, shows that it trains. Of a case whose kept bytes
-would not fit, counted by saved-tensor hooks in two shallow nets between which they grow linearly, only that is said.
+forward, backward and Adam; the loss on the same batch, before the first step and after the last, shows that it trains. Of a case whose
+kept bytes would not fit, counted by saved-tensor hooks in two shallow nets between which they grow linearly, only that is said.
 """
 import argparse
 import csv
