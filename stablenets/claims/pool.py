@@ -102,12 +102,11 @@ def collect(hands: list[Hand], waiting: list[Work], lacking: set[str], place: Pl
 
 def dependants(work: Work, waiting: Sequence[Work]) -> list[Work]:
     """What cannot be made without `work`, through any number of steps."""
-    lost, found = {work.name}, []
-    for other in waiting:  # what is needed comes first in a plan
-        if lost & {needed.name for needed in other.needs}:
-            lost.add(other.name)
-            found.append(other)
-    return found
+    lost: dict[str, Work] = {work.name: work}
+    while more := {other.name: other for other in waiting
+                   if other.name not in lost and any(needed.name in lost for needed in other.needs)}:
+        lost |= more
+    return list(lost.values())[1:]
 
 
 def serve(connection: Connection, owner: int) -> None:
