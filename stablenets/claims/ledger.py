@@ -109,7 +109,7 @@ def read(folder: Path) -> Ledger:
     if not path.exists():
         return {}
     try:
-        rows = pd.read_csv(path, dtype=dict.fromkeys(("commit", "source", "data", "command"), str), keep_default_na=False,
+        rows = pd.read_csv(path, dtype=dict.fromkeys({*PROVENANCE} - {"wall_s", "threads"}, str), keep_default_na=False,
                            na_values=[""]).to_dict("records")
         curves = unpacked(folder / "curves.npz")
         return {row["run"]: Entry(
