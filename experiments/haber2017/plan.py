@@ -7,14 +7,13 @@ from typing import Any
 
 from experiments.haber2017.optimisers import Race
 from experiments.haber2017.regions import OverTime, Regions
-from experiments.haber2017.settings import FAMILIES, FINAL_TIMES, Chain, image, planar
+from experiments.haber2017.settings import FAMILIES, FINAL_TIMES, SMOOTHNESS, Chain, image, planar
 from experiments.haber2017.studies import EXAMPLE_1, SCHEMES, Drift, Example1
 from stablenets.claims.results import Plan
 
 IMAGE_SEEDS = 3  # at most
 STEPS = (0.01, 0.03, 0.1, 0.3, 1.0)  # of the toy nets with 100 layers
 SMOOTHED = ("resnet", "antisymmetric", "verlet")  # leapfrog takes as long as the three together
-SMOOTHNESS = 1e-3
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def plan(profile: str, seeds: int | None) -> Plan:
     chosen = range(seeds or scale.seeds)
     to_64 = replace(scale.levels, doublings=min(2, scale.levels.doublings))
     smooth = [to_64.of(planar, "swiss_roll", family, seed=seed, smoothness=smoothness, curves=True)[-1]
-              for seed in chosen for family in SMOOTHED for smoothness in (0.0, SMOOTHNESS)]
+              for seed in chosen for family in SMOOTHED for smoothness in (0.0, SMOOTHNESS[family])]
     return {
         "example1": [Example1(net, 10, 0.1) for net in EXAMPLE_1],
         "growth": [Example1(net, layers, 0.1) for net in EXAMPLE_1 for layers in scale.growth],
@@ -73,7 +72,7 @@ def plan(profile: str, seeds: int | None) -> Plan:
         "regions": [Regions(planar(dataset, family, scale.drawn, 0, scale.epochs[dataset]))
                     for dataset in scale.depths for family in FAMILIES],
         "levels": [level for seed in chosen for family in FAMILIES
-                   for level in scale.levels.of(planar, "swiss_roll", family, seed=seed, curves=True)],
+                   for level in scale.levels.of(planar, "swiss_roll", family, seed=seed, smoothness=SMOOTHNESS[family], curves=True)],
         "smooth": smooth,
         "over_time": [OverTime(training) for training in smooth],
         "race": [Race(dataset, family, **scale.race_length, seed=seed) for seed in chosen for dataset in scale.race for family in FAMILIES],
