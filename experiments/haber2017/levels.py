@@ -112,7 +112,8 @@ def level_curves(results: Results) -> Figure:
             begin = 1 if index == 0 else 0  # a prolonged net has a row before its first epoch
             at = spent + row.depth * np.arange(begin, begin + len(loss))
             axes.plot(at, loss, color=colour, linewidth=1.2, label="multi-level" if index == 0 else None)
-            axes.plot(at[0], loss[0], ".", color="0.2", markersize=5)
+            if index:
+                axes.plot(at[0], loss[0], ".", color="0.2", markersize=5)
             spent = at[-1]
         alone = scratch[(scratch["dataset"] == "swiss_roll") & (scratch["net.family"] == family) & (scratch["seed"] == first)
                         & (scratch["depth"] == deepest)].iloc[0]

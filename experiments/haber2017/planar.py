@@ -112,7 +112,7 @@ def region_maps(results: Results) -> Figure:
     """A row a data set, a column a family: the class of each point of the plane."""
     rows = results["regions"]
     names = list(dict.fromkeys(rows["dataset"]))
-    figure, _ = new_figure(1, width=6.8, height=0.3 + 1.75 * len(names))
+    figure, _ = new_figure(1, width=6.8, height=0.5 + 1.55 * len(names))
     figure.clear()
     panels = figure.subplots(len(names), len(FAMILY_STYLES), squeeze=False)
     works = {(work.dataset, work.of.resolved.net.family): work for work in results.works(("regions",))}
@@ -130,10 +130,11 @@ def region_maps(results: Results) -> Figure:
                          edgecolors="white")
             axes.set_box_aspect(min(1, 1.6 * high / wide))
             if number == 1:
-                axes.set_title(f"{name}, {work.of.resolved.config.depth} layers")
+                axes.set_title(name)
             if number == len(names):
                 axes.set_xlabel("feature 1")
         line[0].set_ylabel(f"{DATA_NAMES[dataset]}\nfeature 2")
+    figure.suptitle(f"{work.of.resolved.config.depth} layers", fontsize="medium")
     return figure
 
 
