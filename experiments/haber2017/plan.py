@@ -66,8 +66,9 @@ def plan(profile: str, seeds: int | None) -> Plan:
         "growth": [Example1(net, layers, 0.1) for net in EXAMPLE_1 for layers in scale.growth],
         "steps": [Example1(net, 100, h) for net in EXAMPLE_1 for h in STEPS],
         "drift": [drift for seed in chosen for drift in drifts(scale, seed)],
-        "depth": [planar(dataset, family, depth, seed, scale.epochs[dataset],
-                         curves=dataset == "swiss_roll" and depth == scale.levels.last)  # what the chain is compared with
+        "scratch": [planar("swiss_roll", family, scale.levels.last, seed, scale.epochs["swiss_roll"], curves=True)
+                    for seed in chosen for family in FAMILIES],  # with the curves to which those of the levels are compared
+        "depth": [planar(dataset, family, depth, seed, scale.epochs[dataset])
                   for seed in chosen for dataset, depths in scale.depths.items() for depth in depths for family in FAMILIES],
         "regions": [Regions(planar(dataset, family, scale.drawn, 0, scale.epochs[dataset]))
                     for dataset in scale.depths for family in FAMILIES],
