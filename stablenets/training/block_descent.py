@@ -31,8 +31,8 @@ from stablenets.training.pcg import Map
 @dataclass(frozen=True)
 class BlockDescent:
     iterations: int = option(50, low=1)
-    batch: int = option(256, "examples drawn for an iteration", low=1)
-    sample: int = option(128, "examples of these for the products of the Hessian", low=1)
+    batch: int = option(512, "examples drawn for an iteration; all where there are no more", low=1)
+    sample: int = option(512, "examples of these for the products of the Hessian", low=1)
     alpha_head: float = option(1e-3, "Tikhonov's α_W for W and mu", low=0.0)
     head_steps: int = option(4, "Newton steps in W, mu for one in the weights", low=0)
     head: Limits = option(Limits())
