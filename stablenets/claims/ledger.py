@@ -95,6 +95,7 @@ def arrays(work: Work, folder: RunFolder) -> dict[str, np.ndarray]:
 
 def write(folder: Path, ledger: Ledger) -> None:
     """ledger.csv and curves.npz, sorted by run."""
+    folder.mkdir(parents=True, exist_ok=True)
     rows = [{"run": name, "status": entry.status, **{f"metric.{key}": value for key, value in entry.metrics.items()}, **entry.provenance}
             for name, entry in sorted(ledger.items())]
     metrics = list(dict.fromkeys(key for row in rows for key in row if key.startswith("metric.")))

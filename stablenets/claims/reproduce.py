@@ -40,7 +40,8 @@ def reproduce(paper: Paper, place: Place, *, results: Path, jobs: int, seeds: in
         missing = [work for work in works if not finished(work, place.runs)]
         check_data(missing, place)
         code = make(paper, place, works, missing, jobs, Times(paper, results))
-    found = Results(plan, ledger.join(works, place.runs, noted))
+    ledger.write(folder, ledger.join(works, place.runs, noted))
+    found = Results(plan, ledger.read(folder))  # and not what it was written from: another machine has the ledger alone
     rows = report.write(paper, found, place.profile, folder, place.command)
     print("\n".join(shown(paper, place.profile, rows, folder)))
     return code
