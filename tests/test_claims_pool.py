@@ -1,5 +1,6 @@
 """The pool: a death, a failure or a signal costs the work that it hits and nothing else. And the command, as a person meets it."""
 import json
+import multiprocessing
 import os
 import runpy
 import signal
@@ -95,9 +96,18 @@ def test_a_signal_ends_it_and_what_waits_stays(place):
     stopped = make_all([Act("sleep"), Act("work", 7)], place, 1, lambda work, outcome: told.append((work, outcome.status)))
     thread.join()
     assert stopped == signal.SIGINT
-    assert [work for work, _ in told] == [Act("sleep")]
+    assert told == [(Act("sleep"), "interrupted")]
     assert RunFolder(place.runs / Act("sleep").name).status()["status"] == "interrupted"
     assert not (place.runs / Act("work", 7).name).exists()
+
+
+def test_an_error_of_who_listens_ends_the_processes(place):
+    def told(work, outcome):
+        raise BrokenPipeError
+    place.runs.mkdir()
+    with pytest.raises(BrokenPipeError):
+        make_all([Act("sleep"), Act("work", 1)], place, 2, told)
+    assert multiprocessing.active_children() == []
 
 
 @pytest.fixture
