@@ -1,5 +1,6 @@
 """The pool: a death, a failure or a signal costs the work that it hits and nothing else. And the command, as a person meets it."""
 import json
+import multiprocessing
 import os
 import runpy
 import signal
@@ -8,11 +9,13 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from experiments import PAPERS
 from stablenets.claims.pool import make_all
+from stablenets.claims.reproduce import urgent
 from stablenets.claims.work import Place, Study
 from stablenets.runs.folder import RunFolder
 from stablenets.schema import option
@@ -61,7 +64,7 @@ def made(works, place, jobs=2):
 def test_a_death_and_a_failure_cost_only_themselves_and_what_needs_them(place):
     dying, raising, works = Act("die"), Act("raise"), [Act("work", number) for number in range(4)]
     lost, lost_too, kept = After(dying), After(After(dying)), After(works[3])
-    stopped, told = made([dying, raising, lost, *works, lost_too, kept], place)
+    stopped, told = made([lost_too, dying, raising, lost, *works, kept], place)
     assert stopped is None
     assert {name: outcome.status for name, outcome in told.items() if outcome.status != "done"} == dict.fromkeys(
         (dying.name, raising.name, lost.name, lost_too.name), "failed")
@@ -71,6 +74,14 @@ def test_a_death_and_a_failure_cost_only_themselves_and_what_needs_them(place):
     processes = {told[work.name].summary["pid"] for work in works}
     assert len(processes) <= 3, "two processes, and one in place of the dead one"
     assert os.getpid() not in processes
+
+
+def test_the_head_of_a_long_chain_comes_before_longer_work():
+    first, alone, short = Act("work", 1), Act("work", 3), Act("work", 0)
+    second = After(first)
+    third = After(second)
+    times = SimpleNamespace(of=lambda work: 3.0 if work is alone else 0.0 if work is short else 2.0)
+    assert urgent([first, second, third, short, alone], times) == [first, second, alone, third, short]
 
 
 def test_a_signal_ends_it_and_what_waits_stays(place):
@@ -85,9 +96,18 @@ def test_a_signal_ends_it_and_what_waits_stays(place):
     stopped = make_all([Act("sleep"), Act("work", 7)], place, 1, lambda work, outcome: told.append((work, outcome.status)))
     thread.join()
     assert stopped == signal.SIGINT
-    assert [work for work, _ in told] == [Act("sleep")]
+    assert told == [(Act("sleep"), "interrupted")]
     assert RunFolder(place.runs / Act("sleep").name).status()["status"] == "interrupted"
     assert not (place.runs / Act("work", 7).name).exists()
+
+
+def test_an_error_of_who_listens_ends_the_processes(place):
+    def told(work, outcome):
+        raise BrokenPipeError
+    place.runs.mkdir()
+    with pytest.raises(BrokenPipeError):
+        make_all([Act("sleep"), Act("work", 1)], place, 2, told)
+    assert multiprocessing.active_children() == []
 
 
 @pytest.fixture

@@ -7,14 +7,13 @@ from typing import Any
 
 from experiments.haber2017.optimisers import Race
 from experiments.haber2017.regions import OverTime, Regions
-from experiments.haber2017.settings import FAMILIES, FINAL_TIMES, Chain, image, planar
+from experiments.haber2017.settings import FAMILIES, FINAL_TIMES, SMOOTHNESS, Chain, image, planar
 from experiments.haber2017.studies import EXAMPLE_1, SCHEMES, Drift, Example1
 from stablenets.claims.results import Plan
 
 IMAGE_SEEDS = 3  # at most
 STEPS = (0.01, 0.03, 0.1, 0.3, 1.0)  # of the toy nets with 100 layers
 SMOOTHED = ("resnet", "antisymmetric", "verlet")  # leapfrog takes as long as the three together
-SMOOTHNESS = 1e-3
 
 
 @dataclass(frozen=True)
@@ -61,19 +60,20 @@ def plan(profile: str, seeds: int | None) -> Plan:
     chosen = range(seeds or scale.seeds)
     to_64 = replace(scale.levels, doublings=min(2, scale.levels.doublings))
     smooth = [to_64.of(planar, "swiss_roll", family, seed=seed, smoothness=smoothness, curves=True)[-1]
-              for seed in chosen for family in SMOOTHED for smoothness in (0.0, SMOOTHNESS)]
+              for seed in chosen for family in SMOOTHED for smoothness in (0.0, SMOOTHNESS[family])]
     return {
         "example1": [Example1(net, 10, 0.1) for net in EXAMPLE_1],
         "growth": [Example1(net, layers, 0.1) for net in EXAMPLE_1 for layers in scale.growth],
         "steps": [Example1(net, 100, h) for net in EXAMPLE_1 for h in STEPS],
         "drift": [drift for seed in chosen for drift in drifts(scale, seed)],
-        "depth": [planar(dataset, family, depth, seed, scale.epochs[dataset],
-                         curves=dataset == "swiss_roll" and depth == scale.levels.last)  # what the chain is compared with
+        "scratch": [planar("swiss_roll", family, scale.levels.last, seed, scale.epochs["swiss_roll"], curves=True)
+                    for seed in chosen for family in FAMILIES],  # with the curves to which those of the levels are compared
+        "depth": [planar(dataset, family, depth, seed, scale.epochs[dataset])
                   for seed in chosen for dataset, depths in scale.depths.items() for depth in depths for family in FAMILIES],
         "regions": [Regions(planar(dataset, family, scale.drawn, 0, scale.epochs[dataset]))
                     for dataset in scale.depths for family in FAMILIES],
         "levels": [level for seed in chosen for family in FAMILIES
-                   for level in scale.levels.of(planar, "swiss_roll", family, seed=seed, curves=True)],
+                   for level in scale.levels.of(planar, "swiss_roll", family, seed=seed, smoothness=SMOOTHNESS[family], curves=True)],
         "smooth": smooth,
         "over_time": [OverTime(training) for training in smooth],
         "race": [Race(dataset, family, **scale.race_length, seed=seed) for seed in chosen for dataset in scale.race for family in FAMILIES],

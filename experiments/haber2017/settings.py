@@ -8,11 +8,11 @@ from typing import Any
 from stablenets.claims.work import Training
 
 FAMILIES = ("resnet", "antisymmetric", "verlet", "leapfrog_inside")
-# Final times and widths: Meganet's for the swiss roll (20; 4 with zeros padded, 2 for Verlet, whose z is the other half) and the
-# ellipses; for peaks Meganet opens to 8, at T = 5. The paper's own are not known.
+# Final times, widths and smoothness: Meganet's for the swiss roll (the leapfrog net, which is not there, is set as the Verlet net: its
+# velocity is the other half of the state); the ellipses are set alike; peaks as in Meganet's first script. The paper's own are not known.
 FINAL_TIMES = {"ellipses": 20.0, "swiss_roll": 20.0, "peaks": 5.0}
-WIDTHS = {"ellipses": 4, "swiss_roll": 4, "peaks": 8}
-HALF_AS_WIDE = ("verlet", "leapfrog_inside")  # with the velocity they have as many state variables, and a quarter of the weights
+WIDTHS = {"ellipses": (4, 4, 2, 2), "swiss_roll": (4, 4, 2, 2), "peaks": (8, 8, 8, 8)}  # in the order of FAMILIES
+SMOOTHNESS = {"resnet": 5e-3, "antisymmetric": 5e-4, "verlet": 5e-3, "leapfrog_inside": 5e-3}
 PROBE = {"every": 1_000_000, "depths": 24, "samples": 0}  # gradients at the first step and at the last
 
 
@@ -24,7 +24,7 @@ def planar(dataset: str, family: str, depth: int, seed: int, epochs: int, smooth
     """
     return Training({
         "dataset": {"name": dataset}, "depth": depth, "T": FINAL_TIMES[dataset], "levels": levels, "epochs": epochs, "batch": 128,
-        "net": {"family": family, "widths": [WIDTHS[dataset] // (1 + (family in HALF_AS_WIDE))], "opening": "pad", "bias": "scalar"},
+        "net": {"family": family, "widths": [WIDTHS[dataset][FAMILIES.index(family)]], "opening": "pad", "bias": "scalar"},
         "optim": {"name": "adam", "lr": 0.01, "schedule": "onecycle", "smoothness": smoothness},
         "probe": PROBE, "seed": seed, "seeds": {"split": seed},
     }, keep=("depths", "state_gradients", *(("train_loss", "test_accuracy") if curves else ())), needs=needs)

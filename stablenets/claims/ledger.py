@@ -95,6 +95,7 @@ def arrays(work: Work, folder: RunFolder) -> dict[str, np.ndarray]:
 
 def write(folder: Path, ledger: Ledger) -> None:
     """ledger.csv and curves.npz, sorted by run."""
+    folder.mkdir(parents=True, exist_ok=True)
     rows = [{"run": name, "status": entry.status, **{f"metric.{key}": value for key, value in entry.metrics.items()}, **entry.provenance}
             for name, entry in sorted(ledger.items())]
     metrics = list(dict.fromkeys(key for row in rows for key in row if key.startswith("metric.")))
@@ -109,7 +110,7 @@ def read(folder: Path) -> Ledger:
     if not path.exists():
         return {}
     try:
-        rows = pd.read_csv(path, dtype=dict.fromkeys(("commit", "source", "data", "command"), str), keep_default_na=False,
+        rows = pd.read_csv(path, dtype=dict.fromkeys({*PROVENANCE} - {"wall_s", "threads"}, str), keep_default_na=False,
                            na_values=[""]).to_dict("records")
         curves = unpacked(folder / "curves.npz")
         return {row["run"]: Entry(

@@ -48,6 +48,8 @@ class Hand:
             self.alive = False
             self.process.join()
             code = self.process.exitcode
+            if code == 128 + signal.SIGTERM:  # told to end; a study has nothing to save and begins anew
+                return work, Outcome(self.place.runs / work.name, "interrupted", f"{work.name}: interrupted", exit_code=code)
             how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
             return work, Outcome(self.place.runs / work.name, "failed", f"{work.name}: its process was ended by {how}",
                                  exit_code=EXIT_FAILED)
@@ -61,26 +63,35 @@ def make_all(works: Sequence[Work], place: Place, jobs: int, told: Told) -> int 
     os.environ["OMP_NUM_THREADS"] = "1"  # before the fork server starts: its processes share the machine
     waiting, lacking = list(works), {work.name for work in works}
     hands: list[Hand] = []
-    with Stop() as stop:
-        while waiting or any(hand.work for hand in hands):
-            if stop.signal is not None:
-                for hand in hands:
-                    os.kill(hand.process.pid, signal.SIGTERM)
-                break
-            for work in [work for work in waiting if not {needed.name for needed in work.needs} & lacking]:
-                if (idle := next((hand for hand in hands if hand.work is None), None)) is None:
-                    if len(hands) == jobs:
-                        break
-                    hands.append(idle := Hand(place))
-                waiting.remove(work)
-                idle.give(work)
-            collect(hands, waiting, lacking, place, told)
-        while any(hand.work for hand in hands):
-            collect(hands, waiting, lacking, place, told)
-    for hand in hands:
-        hand.connection.close()
-        hand.process.join()
+    try:
+        with Stop() as stop:
+            while waiting or any(hand.work for hand in hands):
+                if stop.signal is not None:
+                    break
+                for work in [work for work in waiting if not {needed.name for needed in work.needs} & lacking]:
+                    if (idle := next((hand for hand in hands if hand.work is None), None)) is None:
+                        if len(hands) == jobs:
+                            break
+                        hands.append(idle := Hand(place))
+                    waiting.remove(work)
+                    idle.give(work)
+                collect(hands, waiting, lacking, place, told)
+            end(hands)
+            while any(hand.work for hand in hands):  # it saves what it is at
+                collect(hands, waiting, lacking, place, told)
+    finally:
+        end(hands)
+        for hand in hands:
+            hand.connection.close()
+            hand.process.join()
     return stop.signal
+
+
+def end(hands: list[Hand]) -> None:
+    """Tell every process that is at work to save and end."""
+    for hand in hands:
+        if hand.work is not None and hand.process.is_alive():
+            os.kill(hand.process.pid, signal.SIGTERM)
 
 
 def collect(hands: list[Hand], waiting: list[Work], lacking: set[str], place: Place, told: Told) -> None:
@@ -102,12 +113,11 @@ def collect(hands: list[Hand], waiting: list[Work], lacking: set[str], place: Pl
 
 def dependants(work: Work, waiting: Sequence[Work]) -> list[Work]:
     """What cannot be made without `work`, through any number of steps."""
-    lost, found = {work.name}, []
-    for other in waiting:  # what is needed comes first in a plan
-        if lost & {needed.name for needed in other.needs}:
-            lost.add(other.name)
-            found.append(other)
-    return found
+    lost: dict[str, Work] = {work.name: work}
+    while more := {other.name: other for other in waiting
+                   if other.name not in lost and any(needed.name in lost for needed in other.needs)}:
+        lost |= more
+    return list(lost.values())[1:]
 
 
 def serve(connection: Connection, owner: int) -> None:
@@ -119,6 +129,6 @@ def serve(connection: Connection, owner: int) -> None:
     while True:
         try:
             work, place = connection.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             return
         connection.send(attempt(work, place))

@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib
 import pandas as pd
 
-from stablenets.claims import ledger, tables
+from stablenets.claims import tables
 from stablenets.claims.claim import COLUMNS, NOT_RUN, PROFILES, Drawing, Paper, judge
 from stablenets.claims.results import Results
 from stablenets.runs import files, provenance
@@ -21,9 +21,7 @@ IN_A_PAPER = {"font.size": 9, "axes.titlesize": 9, "legend.fontsize": 8, "axes.s
 
 
 def write(paper: Paper, results: Results, profile: str, folder: Path, command: str) -> list[dict[str, Any]]:
-    """Everything under `folder`; the rows of the claims."""
-    folder.mkdir(parents=True, exist_ok=True)
-    ledger.write(folder, results.ledger)
+    """All that stands beside the ledger in `folder`; the rows of the claims."""
     commit, dirty = provenance.revision()
     drawn_at = f"{(commit or 'no repository')[:9]}{'-dirty' if dirty else ''}"
     for kind, drawings in (("tables", paper.tables), ("figures", paper.figures)):

@@ -40,7 +40,8 @@ def reproduce(paper: Paper, place: Place, *, results: Path, jobs: int, seeds: in
         missing = [work for work in works if not finished(work, place.runs)]
         check_data(missing, place)
         code = make(paper, place, works, missing, jobs, Times(paper, results))
-    found = Results(plan, ledger.join(works, place.runs, noted))
+    ledger.write(folder, ledger.join(works, place.runs, noted))
+    found = Results(plan, ledger.read(folder))  # and not what it was written from: another machine has the ledger alone
     rows = report.write(paper, found, place.profile, folder, place.command)
     print("\n".join(shown(paper, place.profile, rows, folder)))
     return code
@@ -61,7 +62,7 @@ def check_data(works: Sequence[Work], place: Place) -> None:
 
 
 def make(paper: Paper, place: Place, works: list[Work], missing: list[Work], jobs: int, times: Times) -> int:
-    """Make what is missing, longest first, and say how it goes."""
+    """Make what is missing and say how it goes."""
     head = f"{paper.handle} {place.profile}: {len(works)} runs, {len(works) - len(missing)} done"
     if not missing:
         print(f"{head}, nothing left to make", flush=True)
@@ -84,13 +85,23 @@ def make(paper: Paper, place: Place, works: list[Work], missing: list[Work], job
                 said = time.monotonic()
                 print(f"[{len(missing) - len(remaining)}/{len(missing)}] {work.name}: {outcome.status}"
                       f"{times.left(list(remaining.values()), jobs)}", flush=True)
-        stopped = make_all(sorted(missing, key=times.of, reverse=True), place, jobs, told)
+        stopped = make_all(urgent(missing, times), place, jobs, told)
     if failed:
         print(f"{len(failed)} of {len(missing)} runs have no result; the same command tries them again", file=sys.stderr)
     if stopped is not None:
         print("interrupted; what was under way is saved, and the same command goes on", file=sys.stderr)
         return 128 + stopped
     return EXIT_FAILED if failed else 0
+
+
+def urgent(works: Sequence[Work], times: Times) -> list[Work]:
+    """First what takes longest, together with the longest chain of work that waits for it; `works` has what is needed before its need."""
+    rank, behind = {}, dict.fromkeys((work.name for work in works), 0.0)
+    for work in reversed(works):
+        rank[work.name] = times.of(work) + behind[work.name]
+        for needed in work.needs:
+            behind[needed.name] = max(behind.get(needed.name, 0.0), rank[work.name])
+    return sorted(works, key=lambda work: rank[work.name], reverse=True)
 
 
 class Times:
