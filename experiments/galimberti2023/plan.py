@@ -7,7 +7,7 @@ from typing import Any
 from experiments.galimberti2023.alternating import Alternating
 from experiments.galimberti2023.general import FRAMED, General
 from experiments.galimberti2023.networks import NETWORKS, PLAIN, RANDOM_X, RING, SINGULAR_X
-from experiments.galimberti2023.settings import GRID, STEPS, deep, image, planar, ring
+from experiments.galimberti2023.settings import GRID, RING_STEPS, STEPS, deep, image, planar, ring
 from experiments.galimberti2023.studies import Counterexample, Spread, Symplectic, TrainedSymplectic
 from experiments.galimberti2023.trained import Memory, Reach, Way
 from stablenets.claims.results import Plan
@@ -45,8 +45,8 @@ AUTHORS = {"layers": 64, "epochs": 30}
 SCALES = {
     "smoke": Scale(2, (4, 16), {"layers": 8, "epochs": 1}, 1, 20, {"swiss_roll": (4,), "double_moons": (1,)}, 1, 1,
                    {"name": "digits", "limit": 64}, (2,), 1, 1, ("swiss_roll",), 1, {"layers": 32, "epochs": 1}, 1),
-    "quick": Scale(3, (4, 16, 64, 256, 1024), AUTHORS, 1, 200, {"swiss_roll": (4, 16, 64), "double_moons": (1, 4)}, 25, 0,
-                   {"name": "digits"}, (2, 8), 6, 2, ("swiss_roll",), 25, {"layers": 1024, "epochs": 1}, 1),
+    "quick": Scale(3, (4, 16, 64, 256, 1024), AUTHORS, 1, 200, {"swiss_roll": (4, 16, 64), "double_moons": (1, 4)}, 40, 0,
+                   {"name": "digits"}, (2, 8), 6, 2, ("swiss_roll",), 40, {"layers": 1024, "epochs": 2}, 1),
     "full": Scale(10, (4, 16, 64, 256, 1024), AUTHORS, 5, 200, TABLE_1, 50, 3, {"name": "mnist"}, (2, 4, 8, 16), 4, 3,
                   ("swiss_roll", "double_circles"), 50, {"layers": 1024, "epochs": 4}, 3),
     "paper": Scale(10, (4, 16, 64, 256, 1024), AUTHORS, 10, 200, TABLE_1, 50, 10, {"name": "mnist"}, (2, 4, 8, 16), 10, 3,
@@ -60,7 +60,8 @@ def plan(profile: str, seeds: int | None) -> Plan:
     table = [planar(dataset, net, layers, seed, scale.epochs)
              for seed in chosen for dataset, depths in scale.table.items() for layers in depths for net in NETWORKS]
     deepest = [work for work in table if work.resolved.config.depth == max(scale.table[work.dataset])]
-    rings = [ring(dataset, graph, seed, scale.ring_epochs) for seed in chosen for dataset in scale.ring for graph in ("ring", "full")]
+    rings = [ring(dataset, graph, h, seed, scale.ring_epochs)
+             for seed in chosen for dataset in scale.ring for h in RING_STEPS for graph in ("ring", "full")]
     moons = chosen[:scale.moon_seeds]
     return {
         "symplectic": [Symplectic(net, layers, AUTHORS_T / layers, seed) for seed in chosen for layers in scale.depths

@@ -14,6 +14,8 @@ POINTS = {"swiss_roll": 4000, "double_moons": 2000, "double_circles": 2000}  # o
 BATCH = 125
 QUIET = {"every": 0, "samples": 0}
 CHANNELS = 8
+EDGES = {"ring": 3, "full": 8}  # of a node, itself among them
+RING_STEPS = (0.5, 0.125)  # the authors', and ours
 STEPS = {"MS1": 0.4, "H1": 0.5, "H1-J2": 0.05, "H2": 0.05}  # of the image nets, the authors'; that of H2 is ours
 
 
@@ -34,19 +36,19 @@ def image(dataset: dict[str, Any], net: str, layers: int, seed: int, epochs: int
         "optim": {"name": "adam", "lr": 0.01, "schedule": "onecycle"}, "probe": QUIET, "seed": seed, "seeds": {"split": seed}})
 
 
-def ring(dataset: str, graph: str, seed: int, epochs: int) -> Training:
-    """The authors' distributed example: eight nodes with a p and a q each, four layers, h = 0.5."""
+def ring(dataset: str, graph: str, h: float, seed: int, epochs: int) -> Training:
+    """The authors' distributed example: eight nodes with a p and a q each, four layers, kernels N(0, 1) where the graph has an edge."""
     return Training({
-        "dataset": {"name": dataset, "points": POINTS[dataset]}, "depth": 4, "h": 0.5, "epochs": epochs, "batch": BATCH,
-        "net": {"family": "distributed", "graph": graph, "nodes": 8, "widths": [16], "opening": "opposite"},
-        "optim": {"name": "adam", "lr": 0.05, "schedule": "onecycle"}, "probe": QUIET, "seed": seed, "seeds": {"split": seed}})
+        "dataset": {"name": dataset, "points": POINTS[dataset]}, "depth": 4, "h": h, "epochs": epochs, "batch": BATCH,
+        "net": {"family": "distributed", "graph": graph, "nodes": 8, "widths": [16], "opening": "opposite", "gain": EDGES[graph] ** 0.5},
+        "optim": {"name": "adam", "lr": 0.1, "schedule": "onecycle"}, "probe": QUIET, "seed": seed, "seeds": {"split": seed}})
 
 
 def deep(layers: int, seed: int, epochs: int) -> Training:
     """H2 on double moons, its states computed anew on the way back."""
     return Training({
-        "dataset": {"name": "double_moons", "points": POINTS["double_moons"]}, "depth": layers, "T": 1.0, "epochs": epochs, "batch": BATCH,
+        "dataset": {"name": "double_moons", "points": POINTS["double_moons"]}, "depth": layers, "T": 4.0, "epochs": epochs, "batch": BATCH,
         "flow": "reverse", "net": {**NETWORKS["H2"].values, "widths": [4], "opening": "spread", "gain": NETWORKS["H2"].gain(4)},
-        "optim": {"name": "adam", "lr": 0.01, "schedule": "onecycle"},
+        "optim": {"name": "adam", "lr": 0.05, "schedule": "onecycle"},
         "probe": {"every": 8, "depths": 12, "samples": 0}, "seed": seed, "seeds": {"split": seed}},
         keep=("steps", "depths", "state_gradients", "train_loss", "reconstruction_error"))
