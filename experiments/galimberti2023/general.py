@@ -74,6 +74,7 @@ class General(Study):
         direction = torch.randn_like(ours)
         leaves = (x, *flow.parameters())
         gradients = [torch.autograd.grad(y, leaves, direction) for y in (ours, theirs)]
-        skew = max(float((J + J.T).norm() / J.norm()) for J, *_ in (terms(self.net, flow, layer) for layer in range(self.layers)))
-        return {"output": float((ours - theirs).norm() / theirs.norm()), "skew": skew,
-                "gradient": max(float((a - b).norm() / b.norm()) for a, b in zip(*gradients, strict=True))}, {}
+        with torch.no_grad():
+            skew = max(float((J + J.T).norm() / J.norm()) for J, *_ in (terms(self.net, flow, layer) for layer in range(self.layers)))
+            return {"output": float((ours - theirs).norm() / theirs.norm()), "skew": skew,
+                    "gradient": max(float((a - b).norm() / b.norm()) for a, b in zip(*gradients, strict=True))}, {}
