@@ -39,9 +39,9 @@ def distributed(results: Results) -> Finding:
         worst.low, worst.high,
         "The interval, of the step with the lower one, is of the paired difference over "
         f"{', '.join(DATA_NAMES[name] for name in table.index.unique('dataset'))} and seeds; the claim asks for more than -{MARGIN:g} "
-        f"points. Locality, in the trained nets: half a step reaches {reach['half_hops'].max():.0f} hops on the ring of eight, a "
-        f"layer {reach['layer_hops'].max():.0f}, which is every node; after training the entries of Kp and Kq where the graph has no edge sum up "
-        f"to {reach['outside'].max():g} ({reach['entries'].iloc[0]:.0f} of 128 entries are free).")
+        f"points. Locality, in the trained nets: half a step reaches {reach['half_hops'].max():.0f} hops on the ring of eight, a layer "
+        f"{reach['layer_hops'].max():.0f}, which is every node; after training the entries of Kp and Kq where the graph has no edge "
+        f"sum up to {reach['outside'].max():g} ({reach['entries'].iloc[0]:.0f} of 128 entries are free).")
 
 
 def ring_table(results: Results) -> pd.DataFrame:
