@@ -35,7 +35,7 @@ def head(features: Tensor, labels: Tensor, outputs: int) -> Tensor:
     """(outputs, n + 1) weights and biases of an output layer, after some steps of Adam from zero."""
     inputs = F.pad(features, (0, 1), value=1.0)
     W = torch.zeros(outputs, inputs.shape[1], dtype=features.dtype, requires_grad=True)
-    adam = torch.optim.Adam([W], lr=RATE)
+    adam = torch.optim.Adam([W], lr=RATE, fused=True)
     for _ in range(HEAD_STEPS):
         adam.zero_grad()
         (F.cross_entropy(inputs @ W.T, labels) + HEAD_SIZE * W.square().sum()).backward()
@@ -54,7 +54,7 @@ def alternating(net: Network, split: Split, epochs: int, seed: int, decay: float
     The head is left as the last one was.
     """
     (flow,) = net.units
-    adam = torch.optim.Adam(flow.parameters(), lr=RATE)
+    adam = torch.optim.Adam(flow.parameters(), lr=RATE, fused=True)
     iteration = 0
     for epoch in range(epochs):
         for x, labels in split.batches(BATCH, seed, epoch):

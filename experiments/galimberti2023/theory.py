@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from experiments.galimberti2023.networks import ALL, EULER, NETWORKS, PLAIN, RANDOM_X, SINGULAR_X, VOLUME
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
@@ -88,6 +89,10 @@ def spread_figure(results: Results) -> Figure:
     for axes in (norm, determinant, smallest, depth):
         axes.set(xscale="log", yscale="log")
         axes.grid(color="0.9", linewidth=0.5)
+        if axes is not depth:
+            axes.set_xticks(sorted(steps["h"].unique()))
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:.2g}")
+            axes.xaxis.set_minor_locator(NullLocator())
     figure.legend(*depth.get_legend_handles_labels(), loc="outside lower center", ncols=7, frameon=False)
     return figure
 
