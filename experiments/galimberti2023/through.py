@@ -66,8 +66,8 @@ def exploding(results: Results) -> Finding:
         + "; with a penalty on the size of the weights at this T: "
         + ", ".join(f"{decay:g} {value:.1f}" for decay, value in by_decay.items())
         + f". The upper bound Π(1 + h ‖K_j‖²) {'holds' if slack else 'fails'} for all of them, at a median distance of "
-        f"×{(control['bound'] / control['end_highest']).median():.0e}. It is where T and the penalty enter; after training T alone does not "
-        f"{'have to ' if at[max(at)] > at[min(at)] else ''}order the norms, because the weights make up for it.")
+        f"×{(control['bound'] / control['end_highest']).median():.0e}."
+        + ("" if at[max(at)] > at[min(at)] else " T alone does not order the norms after training: the weights make up for it."))
 
 
 def through_table(results: Results) -> pd.DataFrame:
