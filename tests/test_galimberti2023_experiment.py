@@ -13,7 +13,7 @@ from experiments.galimberti2023.general import FRAMED, General
 from experiments.galimberti2023.networks import EULER, NETWORKS, PLAIN, RANDOM_X, RING, SINGULAR_X, VOLUME, structure
 from experiments.galimberti2023.studies import Counterexample, Spread, Symplectic
 from experiments.galimberti2023.trained import Memory, Reach, Way
-from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, PROFILES, REPRODUCED
+from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, PROFILES, REPRODUCED
 from stablenets.claims.ledger import Entry
 from stablenets.claims.results import Results
 from stablenets.claims.work import Place, Study, Training, unique
@@ -42,7 +42,7 @@ def test_counterexample_has_the_digits_of_the_sheet(study, quarters):
     found = measured(study)
     for quarter, value in enumerate(quarters, 1):
         if value is not None:
-            assert found[f"quarter_{quarter}"] == pytest.approx(value, rel=0.002)
+            assert found[f"quarter_{quarter}"] == pytest.approx(value, rel=0.003)  # the sheet has three digits
 
 
 def test_counterexample_by_forward_euler_inflates():
@@ -180,11 +180,11 @@ def test_every_name_of_a_row_is_the_papers():
     assert list(rows["net"]) == [name(work) for work in PAPER.plan("quick", 4)["table"]]
 
 
-@pytest.mark.parametrize(("h1", "verdict"), [(95.0, REPRODUCED), (80.0, NOT_REPRODUCED)])
-def test_digits_are_never_held_against_mnist(h1, verdict):
-    finding = images.table_2(results({"images": accuracy(lambda net, layers: h1 if net == "H1" else 95.0)}))
-    assert finding.verdict == verdict
-    assert "Digits are no MNIST" in finding.note
+@pytest.mark.parametrize(("profile", "h1", "verdict"), [("quick", 99.0, NOT_RUN), ("full", 99.0, REPRODUCED), ("full", 90.0, PARTLY)])
+def test_digits_never_decide_what_is_claimed_of_mnist(profile, h1, verdict):
+    found = results({"images": accuracy(lambda net, layers: h1 if net == "H1" else 99.0)}, profile)
+    assert images.table_2(found).verdict == verdict
+    assert images.table_2_table(found)["L4DC 2021, test"].notna().any() == (profile == "full")
 
 
 @pytest.mark.parametrize(("gap", "outside", "verdict"), [(0.0, 0.0, REPRODUCED), (-0.1, 0.0, PARTLY), (-0.1, 1.0, NOT_REPRODUCED)])
