@@ -26,10 +26,10 @@ DATA ?= $(or $(STABLENETS_DATA),data)
 
 BIN := .venv/bin
 
-.PHONY: help setup train data reproduce reproduce-haber2017 report bench memory lint test test-all lock clean distclean
+.PHONY: help setup train data reproduce reproduce-haber2017 reproduce-galimberti2023 report bench memory lint test test-all lock clean distclean
 
 help: ## list the targets and variables
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-24s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@awk '/^#[?] / { print "  " substr($$0, 4) }' $(MAKEFILE_LIST)
 
@@ -47,6 +47,9 @@ reproduce: setup ## re-run all papers that are here, claim by claim
 
 reproduce-haber2017: setup ## re-run Haber & Ruthotto 2017
 	$(call reproduce,haber2017)
+
+reproduce-galimberti2023: setup ## re-run Galimberti et al. 2023
+	$(call reproduce,galimberti2023)
 
 define reproduce
 $(BIN)/python scripts/reproduce.py $(1) --profile $(PROFILE) --jobs $(JOBS) --device $(DEVICE) --runs $(RUNS) \

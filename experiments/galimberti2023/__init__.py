@@ -1,0 +1,60 @@
+"""Galimberti et al. 2023, Hamiltonian Deep Neural Networks Guaranteeing Non-vanishing Gradients by Design: what it claims, as known."""
+from experiments.galimberti2023 import depth, images, planar, rings, theory, through
+from experiments.galimberti2023.plan import plan
+from stablenets.claims.claim import Claim, Drawing, Paper
+
+CLAIMS = (
+    Claim("1", "A layer of the semi-implicit H-DNN, and any product of layers, satisfies B.T J B = J for any weights, any X, before "
+          "and after training", "Abstract; Theorem 1", ("symplectic", "trained"), theory.symplectic, "spread"),
+    Claim("2", "Norms of backward sensitivity matrices are at least 1 at every depth and throughout training; those of a deep MLP vanish",
+          "Theorem 1; L4DC 2021, section 4.3", ("depths", "through"), through.bounded_below, "through",
+          "at least 1; MLP of 32 layers: 50 %"),
+    Claim("3", "What the bound does not tell: forward Euler (H1, H1-J2, MS2) inflates volume, semi-implicit Euler and Verlet (H2, MS1, "
+          "MS3) keep it", "not in the paper: our columns", ("steps", "depths"), theory.separates, "spread", "not stated"),
+    Claim("4", "Norms of a 64-layer H1 on double moons stay in a small range through training; weights and T control their growth",
+          "L4DC 2021, Fig. 2; abstract", ("through", "control"), through.exploding, "through", "1 to 17 (L4DC 2021)"),
+    Claim("5", "Weights that vary slowly do not prevent exploding gradients: norms grow about linearly with depth, at any ε for fixed εT",
+          "Appendix III, Fig. 5", ("counterexample",), theory.counterexample, "counterexample"),
+    Claim("6", "MS1, MS2, MS3, H1, H1-J2 and H2 are one equation with different J and K", "L4DC 2021, section 3.2", ("general",),
+          theory.framed, ""),
+    Claim("7", "On swiss roll and double moons accuracy rises with depth, to 100 %, and H1 and H1-J2 are ahead at few layers",
+          "L4DC 2021, Table 1", ("table",), planar.table_1, "planar", "97 to 100 % at 16 layers and more (table)"),
+    Claim("8", "On MNIST all networks reach about 98 % from 4 layers on", "L4DC 2021, Table 2", ("images",), images.table_2, "images",
+          "98.0 to 98.2 % (L4DC 2021)"),
+    Claim("9", "A distributed H-DNN, block-sparse on a ring, is as good as the dense one and each node uses its neighbours only",
+          "authors' code; the paper's numbers are not known", ("ring", "reach"), rings.distributed, "reach", "not known"),
+    Claim("10", "H2 of 1,024 layers trains, with gradients that do not vanish, at the memory of a shallow net", "follows from Theorem 1",
+          ("deep", "memory"), depth.trained_deep, "deep", "not stated"),
+)
+
+TABLES = {
+    "symplectic": Drawing(("symplectic", "trained"), theory.symplectic_table, "Largest ‖B.T J B - J‖ / (‖B‖² ‖J‖), examples one by one."),
+    "spread": Drawing(("steps",), theory.spread_table, "64 layers with random weights: medians over examples and seeds."),
+    "through": Drawing(("through", "control"), through.through_table, "Norms of sensitivities through training, double moons, the authors' "
+                       "way of training; decay: our penalty on the size of the weights."),
+    "counterexample": Drawing(("counterexample",), theory.counterexample_table, "Appendix III: ‖∂y(T)/∂y(T-t)‖."),
+    "general": Drawing(("general",), theory.framed_table, "The networks against the general form: largest relative differences."),
+    "planar": Drawing(("table",), planar.table_1_table, "Planar problems: test accuracy in per cent. L4DC 2021: Table 1, single values. "
+                      "Authors' code: as run by us with its defaults, medians of 3 seeds. Ours: medians with 95 % bootstrap intervals."),
+    "tuning": Drawing(("tuning",), planar.tuning_table, "Mean validation accuracy in per cent by final time, swiss roll, 16 layers."),
+    "images": Drawing(("images",), images.table_2_table, "Image nets: test accuracy in per cent."),
+    "ring": Drawing(("ring",), rings.ring_table, "Distributed nets: test accuracy in per cent, 95 % bootstrap intervals of the median."),
+    "memory": Drawing(("memory",), depth.memory_table, "Kept for the backward of H2 beside the weights, n = 4, batch 125."),
+}
+
+FIGURES = {
+    "spread": Drawing(("steps", "depths"), theory.spread_figure,
+                      "Random weights N(0, 1): what tells the networks apart, by step and by depth."),
+    "through": Drawing(("through",), through.through_figure,
+                       "‖∂y_N/∂y_l‖ against the iteration, as the paper draws it: median of 50 examples and their range; at least 1e-18."),
+    "counterexample": Drawing(("counterexample",), theory.counterexample_figure, "Appendix III: sensitivities by the time they go back."),
+    "planar": Drawing(("table",), planar.table_figure, "Test accuracy by depth: medians, dots for single seeds; grey, L4DC 2021 Table 1."),
+    "regions": Drawing(("ways", "table"), planar.region_maps, "Decision regions of the first seed's deepest nets, with test points."),
+    "propagation": Drawing(("ways", "table"), planar.propagation, "Swiss roll: the points between the layers, first seed's deepest nets."),
+    "images": Drawing(("images",), images.table_2_figure, "Image nets by depth; bars: 95 % over seeds."),
+    "reach": Drawing(("reach",), rings.reach_figure, "What a node of the ring reads, in half a step and in a layer of a trained net."),
+    "deep": Drawing(("deep", "memory"), depth.deep_figure, "H2 of 1,024 layers: gradients by layer; memory by depth."),
+}
+
+PAPER = Paper("galimberti2023", "Galimberti et al. 2023, Hamiltonian Deep Neural Networks Guaranteeing Non-vanishing Gradients by Design",
+              plan, CLAIMS, TABLES, FIGURES)

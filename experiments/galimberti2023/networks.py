@@ -1,0 +1,77 @@
+"""The paper's networks by name: their family, how they look in a figure, random ones in float64, and the J that each conserves."""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stablenets.dynamics import Dynamics
+from stablenets.flow import Flow
+from stablenets.nets import FAMILIES
+from stablenets.nets.hdnn import canonical
+from stablenets.runs.report import COLOURS
+
+
+@dataclass(frozen=True)
+class Named:
+    """A network of the paper; `place` is its column in L4DC 2021 Table 1, which calls H1-J2 H2."""
+
+    family: str
+    colour: str
+    marker: str
+    options: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {"family": self.family, **dict(self.options)}
+
+    @property
+    def dynamics(self) -> Dynamics:
+        return FAMILIES[self.family](**dict(self.options))
+
+    def gain(self, width: int) -> float:
+        """Of N(0, 1) entries, as the authors draw them: they do not scale with the width."""
+        return math.sqrt(width // 2 if self.dynamics.split else width)
+
+
+NETWORKS = {
+    "MS1": Named("ms1", COLOURS[0], "o"),
+    "MS2": Named("ms2", COLOURS[5], "s"),
+    "MS3": Named("ms3", COLOURS[2], "D"),
+    "H1": Named("hdnn", COLOURS[1], "^"),
+    "H1-J2": Named("hdnn", COLOURS[4], "v", (("interconnection", "ones"),)),
+    "H2": Named("semi_implicit", COLOURS[3], "P"),
+}
+RANDOM_X, SINGULAR_X, RING = "H2, random X", "H2, singular X", "H2 on a ring"
+VARIANTS = {  # of H2
+    RANDOM_X: Named("semi_implicit", COLOURS[3], "P", (("coupling", "random"),)),
+    SINGULAR_X: Named("semi_implicit", COLOURS[3], "P", (("coupling", "random"),)),
+    RING: Named("distributed", COLOURS[3], "P", (("nodes", 2),)),
+}
+PLAIN = "tanh MLP"
+ALL = NETWORKS | VARIANTS | {PLAIN: Named("plain", COLOURS[6], "x")}
+EULER, VOLUME = ("H1", "H1-J2", "MS2"), ("MS1", "MS3", "H2")  # forward Euler; those that keep volume
+
+
+def drawn(name: str, width: int, layers: int, h: float, seed: int) -> Flow:
+    """A flow in float64, kernels and biases N(0, 1) as the authors draw them; for X singular, X without one direction."""
+    torch.manual_seed(seed)
+    flow = Flow(ALL[name].dynamics, width, layers, h=h).double().requires_grad_(False)
+    for parameter in flow.parameters():
+        parameter.normal_()
+    if name == SINGULAR_X:
+        v = F.normalize(torch.randn(width // 2, dtype=torch.float64), dim=0)
+        flow.X -= flow.X @ v[:, None] * v
+    return flow
+
+
+def structure(flow: Flow) -> Tensor:
+    """(n, n) the J of B.T J B = J; [[0, -X.T], [X, 0]] where there is an X, else the canonical one, whose sign does not matter."""
+    if "X" not in flow.fixed:
+        return canonical(flow.width).double()
+    X, zero = flow.X[0], torch.zeros_like(flow.X[0])
+    return torch.cat([torch.cat([zero, -X.T], 1), torch.cat([X, zero], 1)])

@@ -1,0 +1,91 @@
+"""Which runs each profile makes, by the group that claims ask for."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from experiments.galimberti2023.alternating import Alternating
+from experiments.galimberti2023.general import FRAMED, General
+from experiments.galimberti2023.networks import NETWORKS, PLAIN, RANDOM_X, RING, SINGULAR_X
+from experiments.galimberti2023.settings import GRID, RING_STEPS, STEPS, deep, image, planar, ring
+from experiments.galimberti2023.studies import Counterexample, Spread, Symplectic, TrainedSymplectic
+from experiments.galimberti2023.trained import Memory, Reach, Way
+from stablenets.claims.results import Plan
+
+AUTHORS_T = 1.2
+MLP = {"layers": 32, "width": 6}
+TABLE_1 = {"swiss_roll": (4, 8, 16, 32, 64), "double_moons": (1, 2, 4)}
+TIMES, DECAYS = (0.4, 0.8, 1.6), (0.0, 0.01, 0.1)
+MEMORY_LAYERS = (8, 64, 1024)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a profile can afford."""
+
+    seeds: int
+    depths: tuple[int, ...]  # layers of the random nets
+    moons: dict[str, int]  # of the nets whose sensitivities are followed: layers and epochs
+    moon_seeds: int
+    longest: int  # of the counterexample
+    table: dict[str, tuple[int, ...]]  # data sets and layers of the planar nets
+    epochs: int
+    tuning_seeds: int
+    images: dict[str, Any]
+    image_layers: tuple[int, ...]
+    image_epochs: int
+    image_seeds: int
+    ring: tuple[str, ...]  # data sets of the distributed nets
+    ring_epochs: int
+    deep: dict[str, int]  # layers and epochs
+    deep_seeds: int
+
+
+AUTHORS = {"layers": 64, "epochs": 30}
+SCALES = {
+    "smoke": Scale(2, (4, 16), {"layers": 8, "epochs": 1}, 1, 20, {"swiss_roll": (4,), "double_moons": (1,)}, 1, 1,
+                   {"name": "digits", "limit": 64}, (2,), 1, 1, ("swiss_roll",), 1, {"layers": 32, "epochs": 1}, 1),
+    "quick": Scale(3, (4, 16, 64, 256, 1024), AUTHORS, 1, 200, {"swiss_roll": (4, 16, 64), "double_moons": (1, 4)}, 40, 0,
+                   {"name": "digits"}, (2, 8), 6, 2, ("swiss_roll",), 40, {"layers": 1024, "epochs": 2}, 1),
+    "full": Scale(10, (4, 16, 64, 256, 1024), AUTHORS, 5, 200, TABLE_1, 50, 3, {"name": "mnist"}, (2, 4, 8, 16), 4, 3,
+                  ("swiss_roll", "double_circles"), 50, {"layers": 1024, "epochs": 4}, 3),
+    "paper": Scale(10, (4, 16, 64, 256, 1024), AUTHORS, 10, 200, TABLE_1, 50, 10, {"name": "mnist"}, (2, 4, 8, 16), 10, 3,
+                   ("swiss_roll", "double_circles"), 50, {"layers": 1024, "epochs": 20}, 3),
+}
+
+
+def plan(profile: str, seeds: int | None) -> Plan:
+    scale = SCALES[profile]
+    chosen = range(seeds or scale.seeds)
+    table = [planar(dataset, net, layers, seed, scale.epochs)
+             for seed in chosen for dataset, depths in scale.table.items() for layers in depths for net in NETWORKS]
+    deepest = [work for work in table if work.resolved.config.depth == max(scale.table[work.dataset])]
+    rings = [ring(dataset, graph, h, seed, scale.ring_epochs)
+             for seed in chosen for dataset in scale.ring for h in RING_STEPS for graph in ("ring", "full")]
+    moons = chosen[:scale.moon_seeds]
+    return {
+        "symplectic": [Symplectic(net, layers, AUTHORS_T / layers, seed) for seed in chosen for layers in scale.depths
+                       for net in ("H2", RANDOM_X, SINGULAR_X, RING, "MS3")],
+        "trained": [TrainedSymplectic(work) for work in deepest if work.resolved.net.family == "semi_implicit"],
+        "depths": [Spread(net, layers, AUTHORS_T / layers, seed) for seed in chosen for layers in scale.depths
+                   for net in (*NETWORKS, PLAIN)],
+        "through": [Alternating(net, **scale.moons, seed=seed) for seed in moons for net in ("H1", "H2")]
+        + [Alternating(PLAIN, **MLP, epochs=scale.moons["epochs"], seed=seed) for seed in moons],
+        "steps": [Spread(net, 64, h, seed) for seed in chosen for h in (0.01875, 0.1, 0.5) for net in NETWORKS],
+        "control": [Alternating("H1", **scale.moons, T=T, decay=decay, seed=seed) for seed in moons
+                    for T, decay in [*((T, 0.0) for T in TIMES), *((0.8, decay) for decay in DECAYS[1:])]],
+        "counterexample": [Counterexample(T=20, ε=ε) for ε in (1.0, 0.1)] + [Counterexample("forward Euler", 20)]
+        + ([Counterexample(T=20, ε=0.01)] if profile in ("full", "paper") else [])
+        + ([Counterexample(scheme, 200) for scheme in ("semi-implicit", "forward Euler")] if scale.longest == 200 else []),
+        "general": [General(net, 8, seed) for seed in chosen for net in FRAMED],
+        "table": table,
+        "tuning": [planar("swiss_roll", net, 16, seed, scale.epochs, T) for seed in range(scale.tuning_seeds) for net in NETWORKS
+                   for T in (GRID if profile != "smoke" else GRID[:2])],
+        "ways": [Way(work) for work in deepest if work.seed == 0],
+        "images": [image(scale.images, net, layers, seed, scale.image_epochs) for seed in chosen[:scale.image_seeds]
+                   for layers in scale.image_layers for net in STEPS],
+        "ring": rings,
+        "reach": [Reach(work) for work in rings if work.resolved.dynamics.graph == "ring"],
+        "deep": [deep(**scale.deep, seed=seed) for seed in chosen[:scale.deep_seeds]],
+        "memory": [Memory(flow, layers) for flow in ("store", "checkpoint", "reverse") for layers in MEMORY_LAYERS],
+    }
