@@ -169,6 +169,6 @@ def propagation(results: Results) -> Figure:
         for axes, states, layer in zip(line, arrays["states"], arrays["layers"], strict=True):
             axes.scatter(*states.T, c=labels, cmap=ListedColormap(COLOURS[:2]), s=1.5)
             axes.set(xticks=[], yticks=[])
-            axes.set_title(f"layer {layer}", fontsize=7)
+            axes.set_title(f"layer {layer:.0f}", fontsize=7)
         line[0].set_ylabel(net)
     return figure

@@ -40,7 +40,7 @@ def through_figure(results: Results) -> Figure:
         arrays = results.arrays(work.name)
         for index, layer in enumerate(arrays["layers"][:6]):
             lowest, median, highest = arrays["norms"][:, index].T.clip(1e-18)
-            axes.plot(arrays["iterations"], median, color=COLOURS[index], label=f"layer {layer}", linewidth=1)
+            axes.plot(arrays["iterations"], median, color=COLOURS[index], label=f"layer {layer:.0f}", linewidth=1)
             axes.fill_between(arrays["iterations"], lowest, highest, color=COLOURS[index], alpha=0.12, linewidth=0)
         axes.axhline(1, color="0.3", linewidth=0.8, linestyle="--")
         axes.set(title=f"{name}, {work.layers} layers", xlabel="iteration", yscale="log")
