@@ -29,6 +29,7 @@ COMPLAINTS = {  # a part of what autograd says, and what to do
     "does not require grad": CUT,
     "differentiate twice": TWICE,
     "cannot be differentiated again": TWICE,
+    "has no second derivative": TWICE,
     "is not implemented": TWICE,
 }
 
