@@ -168,6 +168,16 @@ def test_golub_kahan_goes_on_until_both_ends_are_known(rows, columns):
     assert torch.equal(golub_kahan(linear(matrix), x, len(found.values)).values, found.values)
 
 
+@pytest.mark.parametrize(("dtype", "size"), [(torch.float32, 1e-25), (torch.float64, 1e-200), (torch.float64, 1e160)])
+def test_golub_kahan_far_outside_the_range_of_squares(dtype, size):
+    """Vanishing and exploding Jacobians are what it is for: 1e-200 is not 0."""
+    matrix = (size * torch.randn(30, 30, dtype=torch.float64)).to(dtype)
+    exact, found = torch.linalg.svdvals(matrix.double()), golub_kahan(linear(matrix), torch.zeros(30, dtype=dtype))
+    assert found.values[0].item() == pytest.approx(exact[0].item(), rel=1e-5, abs=0)
+    assert ((found.values[:, None] - exact).abs().min(1).values <= found.bounds).all()
+    assert found.bounds[0] < 1e-3 * found.values[0]
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e-9])
 def test_golub_kahan_on_a_multiple_of_the_identity(scale):
     """One step spans an invariant subspace; going on with what rounding left once gave values of 4 for the identity."""
@@ -331,10 +341,14 @@ def test_map_without_a_derivative(probe, cut):
         probe(cut, X)
 
 
-@pytest.mark.parametrize("net", [lambda: Flow(RoaMLP(), WIDTH, 3), lambda: Flow(Hamiltonian(), WIDTH, 3, h=0.1, mode="reverse")])
-def test_net_that_cannot_be_differentiated_twice(net):
+def test_net_that_cannot_be_differentiated_twice():
     with pytest.raises(BadInput, match="mode='plain'"):
-        golub_kahan(net().double(), X)
+        golub_kahan(Flow(Hamiltonian(), WIDTH, 3, h=0.1, mode="reverse").double(), X)
+
+
+def test_fused_layers_are_differentiated_twice():
+    net = Flow(RoaMLP(), WIDTH, 3).double()
+    assert torch.allclose(golub_kahan(net, X).values, torch.linalg.svdvals(full_jacobian(net, X)), rtol=1e-9)
 
 
 @pytest.mark.parametrize("probe", PROBES.values(), ids=PROBES)

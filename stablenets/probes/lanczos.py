@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from stablenets.probes.maps import SMALL, TWICE, Map, check_finite, check_room, composed, differentiating, kept_for_backward
+from stablenets.probes.norms import lengths
 from stablenets.runs.pictures import new_figure
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ class Side:
         return vectors
 
     def remainder(self, vectors: list[Tensor]) -> Tensor:
-        return torch.linalg.vector_norm(self.orthogonal(vectors)[0], dim=1)
+        return lengths(self.orthogonal(vectors)[0])
 
     def extend(self, vectors: list[Tensor], floor: Tensor, draw: Callable[[Side], list[Tensor]]) -> Tensor:
         """Append what is new in each vector; (examples,) its length, 0 where it is rounding.
@@ -202,17 +203,17 @@ class Side:
         if there is any left: a bottleneck may have fewer than either space.
         """
         vectors = self.orthogonal(vectors)
-        length = torch.linalg.vector_norm(vectors[0], dim=1)
+        length = lengths(vectors[0])
         spent = length.double().cpu() <= floor
         if spent.any():
             drawn = draw(self)
-            before = torch.linalg.vector_norm(drawn[0], dim=1)
+            before = lengths(drawn[0])
             drawn = self.orthogonal(drawn)
-            left = torch.linalg.vector_norm(drawn[0], dim=1)
+            left = lengths(drawn[0])
             chosen = spent.to(length.device)
             self.exhausted = bool((left[chosen] <= 1e-3 * torch.finfo(left.dtype).eps ** 0.5 * before[chosen]).any())
             vectors = [torch.where(chosen[:, None], new, old) for new, old in zip(drawn, vectors, strict=True)]
-        scale = torch.linalg.vector_norm(vectors[0], dim=1, keepdim=True)
+        scale = lengths(vectors[0])[:, None]
         for basis, vector in zip(self.bases, vectors, strict=True):
             basis[:, self.count] = vector / scale
         self.count += 1
