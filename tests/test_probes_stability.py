@@ -267,6 +267,8 @@ def test_isometry_of_known_values():
     assert tuple(found) == pytest.approx((1 / math.e, math.e, math.e, 1.0), rel=1e-6)
     assert isometry_of(torch.ones(4)).spread == 0
     assert isometry_of(torch.zeros(4)).spread == math.inf
+    with pytest.raises(BadInput, match="values: none is a number"):
+        isometry_of(torch.full((3,), math.nan))
 
 
 def test_isometry_by_alpha_and_depth():

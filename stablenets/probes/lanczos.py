@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from stablenets.probes.maps import SMALL, TWICE, Map, check_finite, check_room, composed, differentiating, kept_for_backward
+from stablenets.errors import BadInput
+from stablenets.probes.maps import SMALL, TWICE, Map, check_finite, check_room, composed, differentiating, kept_for_backward, output_sizes
 from stablenets.probes.norms import lengths
 from stablenets.runs.pictures import new_figure
 
@@ -58,7 +59,11 @@ class Bidiagonal(NamedTuple):
 
 
 def stages(f: Stages) -> tuple[Map, ...]:
-    return f if isinstance(f, tuple) else (f,)
+    maps = f if isinstance(f, tuple) else (f,)
+    if len(maps) not in (1, 2) or not all(map(callable, maps)):
+        raise BadInput(f"f: {len(maps)} maps ({', '.join(type(f).__name__ for f in maps)}); give one, or a tuple of two, with "
+                       "composed(maps) for a chain")
+    return maps
 
 
 def golub_kahan(f: Stages, x: Tensor, steps: int = STEPS, *, until: float = 0.0, seed: int = 0) -> Spectrum:
@@ -101,11 +106,11 @@ class Products:
 
     def push(self, v: Tensor) -> Tensor:
         with differentiating(unused=TWICE):
-            return torch.autograd.grad(self.pulled, self.u, v.view_as(self.x), retain_graph=True)[0].flatten(1)
+            return torch.autograd.grad(self.pulled, self.u, v.view_as(self.x), retain_graph=True)[0].reshape(len(v), -1)
 
     def pull(self, u: Tensor) -> Tensor:
         with differentiating():
-            return torch.autograd.grad(self.y, self.x, u.view_as(self.y), retain_graph=True)[0].flatten(1)
+            return torch.autograd.grad(self.y, self.x, u.view_as(self.y), retain_graph=True)[0].reshape(len(u), -1)
 
 
 def bidiagonalise(f: Stages, batch: Tensor, steps: int, until: float, seed: int) -> Bidiagonal:
@@ -221,10 +226,10 @@ class Side:
 
 
 def check_memory(maps: tuple[Map, ...], batch: Tensor, steps: int) -> None:
-    """Before any work: the vectors of both sides, and the graphs of forward and backward."""
-    with torch.no_grad():
-        out = composed(maps)(batch[:1].clone())
-    vectors = 2 * steps * (batch[0].numel() + out.numel())
+    """Before any work: the vectors of both sides and of what is between two maps, and the graphs of forward and backward."""
+    if steps < 1:
+        raise BadInput(f"steps={steps}: nothing to measure; take at least 1")
+    vectors = steps * sum(output_sizes(maps, batch))
     if len(batch) * vectors > SMALL:
         graphs = 3 * kept_for_backward(composed(maps), batch[0])
         check_room(len(batch) * (vectors * batch.element_size() + graphs), batch.device,
