@@ -168,6 +168,16 @@ def test_golub_kahan_goes_on_until_both_ends_are_known(rows, columns):
     assert torch.equal(golub_kahan(linear(matrix), x, len(found.values)).values, found.values)
 
 
+@pytest.mark.parametrize(("dtype", "size"), [(torch.float32, 1e-25), (torch.float64, 1e-200), (torch.float64, 1e160)])
+def test_golub_kahan_far_outside_the_range_of_squares(dtype, size):
+    """Vanishing and exploding Jacobians are what it is for: 1e-200 is not 0."""
+    matrix = (size * torch.randn(30, 30, dtype=torch.float64)).to(dtype)
+    exact, found = torch.linalg.svdvals(matrix.double()), golub_kahan(linear(matrix), torch.zeros(30, dtype=dtype))
+    assert found.values[0].item() == pytest.approx(exact[0].item(), rel=1e-5, abs=0)
+    assert ((found.values[:, None] - exact).abs().min(1).values <= found.bounds).all()
+    assert found.bounds[0] < 1e-3 * found.values[0]
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e-9])
 def test_golub_kahan_on_a_multiple_of_the_identity(scale):
     """One step spans an invariant subspace; going on with what rounding left once gave values of 4 for the identity."""
@@ -334,6 +344,74 @@ def test_map_without_a_derivative(probe, cut):
 def test_net_that_cannot_be_differentiated_twice():
     with pytest.raises(BadInput, match="mode='checkpoint'"):
         golub_kahan(Flow(Hamiltonian(), WIDTH, 3, h=0.1, mode="reverse").double(), X)
+
+
+def test_fused_layers_are_differentiated_twice():
+    net = Flow(RoaMLP(), WIDTH, 3).double()
+    assert torch.allclose(golub_kahan(net, X).values, torch.linalg.svdvals(full_jacobian(net, X)), rtol=1e-9)
+
+
+@pytest.mark.parametrize("probe", PROBES.values(), ids=PROBES)
+@pytest.mark.parametrize("net", [
+    torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Dropout(0.5)),
+    torch.nn.Sequential(torch.nn.BatchNorm1d(4), torch.nn.Tanh()),
+    torch.nn.TransformerEncoderLayer(3, 1, 6, dropout=0.0),
+    lambda x: x.sum(),
+])
+def test_map_that_mixes_its_examples_or_is_random(probe, net):
+    with pytest.raises(BadInput, match=r"net: it mixes its examples or is random; use .eval\(\), and batch_first=True"):
+        probe(net.double() if isinstance(net, torch.nn.Module) else net, torch.randn(4, 3, dtype=torch.float64))
+
+
+def test_amplified_rounding_is_no_mixture():
+    """Float32 through a net that multiplies by 1e8 and saturates: how many examples stand side by side would decide its digits."""
+    matrix = 10 * torch.randn(WIDTH, WIDTH)
+    net = composed([lambda x: (x @ matrix).tanh()] * 8)
+    assert full_jacobian(net, torch.randn(WIDTH)).isfinite().all()
+
+
+@pytest.mark.parametrize("probe", PROBES.values(), ids=PROBES)
+@pytest.mark.parametrize(("f", "x", "says"), [
+    (lambda x: x, X.to(torch.complex128), "x is complex128; probes take float32 or float64"),
+    (lambda x: x, X.half(), "x is float16"),
+    (lambda x: x, X.bfloat16(), "x is bfloat16"),
+    (torch.nn.Embedding(7, 4), torch.tensor([1, 2]), "x is int64"),
+    (lambda x: x.bfloat16(), X, "net: its output is bfloat16"),
+    (lambda x: (x, x), X, r"net: its output is a tuple; give one tensor, as lambda x: net\(x\)\[0\]"),
+])
+def test_what_has_no_derivative_of_this_kind(probe, f, x, says):
+    with pytest.raises(BadInput, match=says):
+        probe(f, x)
+
+
+@pytest.mark.parametrize("probe", PROBES.values(), ids=PROBES)
+def test_one_number_an_example(probe):
+    found = probe(lambda x: x.square().sum(1), X)
+    assert (found.values if probe is golub_kahan else torch.linalg.vector_norm(found)[None]).tolist() == pytest.approx([2 * WIDTH**0.5])
+
+
+@pytest.mark.parametrize(("measure", "says"), [
+    (lambda: golub_kahan((torch.tanh,) * 3, X), r"f: 3 maps \(.*\); give one, or a tuple of two"),
+    (lambda: golub_kahan([torch.tanh], X), r"f: 1 maps \(list\)"),
+    (lambda: golub_kahan(torch.tanh, X, 0), "steps=0: nothing to measure"),
+    (lambda: full_jacobians(torch.tanh, X[None][:0]), "x: no examples"),
+    (lambda: layer_jacobians([], X[None]), r"maps=\[\]: no layers"),
+])
+def test_nothing_to_measure(measure, says):
+    with pytest.raises(BadInput, match=says):
+        measure()
+
+
+def test_room_is_asked_for_what_is_held(monkeypatch):
+    """Of one map the vectors of both sides; of two also those between."""
+    asked = []
+    monkeypatch.setattr(lanczos_module, "SMALL", 10)
+    monkeypatch.setattr(lanczos_module, "kept_for_backward", lambda f, example: 0)
+    monkeypatch.setattr(lanczos_module, "check_room", lambda wanted, *_: asked.append(wanted))
+    wide, narrow = (torch.randn(rows, columns, dtype=torch.float64) for rows, columns in ((3, WIDTH), (5, 3)))
+    golub_kahan(linear(wide), X, 2)
+    golub_kahan((linear(wide), linear(narrow)), X, 2)
+    assert asked == [8 * 2 * (WIDTH + 3), 8 * 2 * (WIDTH + 3 + 5)]
 
 
 @pytest.mark.parametrize("probe", PROBES.values(), ids=PROBES)

@@ -141,6 +141,99 @@ def test_our_nets_in_one_call(net):
     assert found.ratio == float(found.states[-1] / found.states[0])
 
 
+@pytest.mark.parametrize("make", [
+    lambda: (net := nn.Sequential(nn.Linear(4, 4), nn.Tanh()), lambda: ModuleGradients(net), ModuleGradients.state_norms),
+    lambda: (Flow(ResNet(), 4, 2, h=0.1), lambda: StateGradients(range(3)), StateGradients.norms),
+    lambda: (Flow(ResNet(), 4, 2, h=0.1, mode="checkpoint"), lambda: StateGradients(range(3)), StateGradients.norms),
+    lambda: (Flow(Hamiltonian(), 4, 2, h=0.1, mode="reverse"), lambda: StateGradients(range(3)), StateGradients.norms),
+])
+def test_a_probe_measures_each_step_anew(make):
+    net, start, read = make()
+    probe, x, found = start(), torch.randn(3, 4), []
+    for size in (1, 100):
+        if isinstance(probe, ModuleGradients):
+            with probe:
+                (size * loss(net(x))).backward()
+        else:
+            (size * loss(net(x, probe))).backward()
+        found.append(read(probe))
+    assert found[0].isfinite().all()
+    assert torch.allclose(found[1], 100 * found[0], rtol=1e-5)
+
+
+class Named(nn.Module):
+    """Called by keyword, as nets of transformers are; returns a dict."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, *, hidden, mask=None):
+        return {"hidden": self.linear(hidden)}
+
+
+class NamedNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList(Named() for _ in range(2))
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(hidden=x, mask=None)["hidden"]
+        return x
+
+
+def test_modules_called_by_keyword_that_return_dicts():
+    net, x = NamedNet().double(), torch.randn(3, 4, dtype=torch.float64)
+    states, weights = expected([layer.linear for layer in net.layers], x)
+    found = gradient_norms(net, x, loss, net.layers)
+    assert found.states.tolist() == pytest.approx(states, rel=1e-12)
+    assert found.weights.tolist() == pytest.approx(weights, rel=1e-12)
+
+
+def test_a_tensor_that_is_handed_on_twice_counts_once():
+    class Twice(nn.Module):
+        def forward(self, x):
+            return (2 * x,) * 2
+    twice = Twice()
+    found = gradient_norms(twice, torch.ones(1, 1), lambda y: y[0].sum() + y[1].sum(), [twice])
+    assert found.states.tolist() == [4.0, 2.0]
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_frozen_net_has_gradients_of_its_states(ours):
+    net = Flow(ResNet(), 4, 2, h=0.1) if ours else nn.Sequential(nn.Linear(4, 4), nn.Tanh())
+    found = gradient_norms(net.requires_grad_(False), torch.randn(3, 4), loss, None if ours else list(net))
+    assert found.states.isfinite().all()
+    assert found.weights.isnan().all()
+
+
+class Overwriting(nn.Module):
+    def forward(self, x):
+        y = x.exp()
+        z = y.square()
+        y.mul_(2)
+        return z
+
+
+@pytest.mark.parametrize(("last", "measured", "says"), [
+    (nn.Tanh(), lambda y: y, "net: the loss is not one number; end it with .sum"),
+    (nn.Tanh(), lambda y: loss(y.detach()), "net: the output does not depend on the input .* take out detach"),
+    (Overwriting(), loss, "build its modules with inplace=False"),
+])
+def test_losses_and_modules_without_a_gradient(last, measured, says):
+    net = nn.Sequential(nn.Linear(4, 4), last)
+    with pytest.raises(BadInput, match=says):
+        gradient_norms(net, torch.randn(2, 4), measured, list(net))
+
+
+def test_units_of_others_are_none_of_ours():
+    net = nn.Linear(4, 4)
+    net.units = 64
+    with pytest.raises(BadInput, match="modules=None: Linear is none of our nets"):
+        gradient_norms(net, torch.randn(2, 4), loss)
+
+
 def test_slope_is_the_growth_a_layer():
     assert slope(torch.tensor([1e-3 * 1.1**l for l in range(9)])) == pytest.approx(math.log(1.1), rel=1e-6)
     assert slope(torch.tensor([4.0, 0.0, 1.0, math.nan]), [0, 1, 20, 30]) == pytest.approx(-math.log(4) / 20)

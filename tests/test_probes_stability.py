@@ -147,6 +147,50 @@ def test_eigenvalues_of_linear_layers_are_those_of_their_equation(name, family, 
     assert found.longest == pytest.approx(reach / (1.3 * h), rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_directions_that_stand_still_do_not_shorten_the_step(activation, dtype):
+    """ρ = 1 is a double root there, which rounding splits by 1e-8, in float32 by 1e-4."""
+    net = flow(Verlet, 8, h=0.2, activation=activation)
+    with torch.no_grad():
+        net.K[:, :, 0] = 0
+    maps, start = flow_maps(net.to(dtype), batch(3, 8).to(dtype))
+    found = stability_of("verlet", torch.stack(layer_jacobians(maps, start)))
+    assert found.z.dtype == torch.complex128
+    assert found.longest == pytest.approx(2 / found.z.abs().max().item(), rel=1e-6)
+    assert stability_of("verlet", torch.tensor([[1 - 2.1**2, 2.1], [-2.1, 1]])).longest == pytest.approx(2 / 2.1)
+    assert stability_of("verlet", torch.eye(4, dtype=dtype)).longest == math.inf
+
+
+def as_matrix(ρ: complex) -> torch.Tensor:
+    return torch.tensor([[ρ.real, -ρ.imag], [ρ.imag, ρ.real]], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("z", [-1.4 + 0j, -0.5 + 1.3j, 1.45j, 1.4 + 0j])
+def test_the_z_of_a_runge_kutta_step_up_to_moderate_size(z):
+    found = stability_of("rk4", as_matrix(complex(1 + z + z**2 / 2 + z**3 / 6 + z**4 / 24)))
+    assert (found.z.real.tolist(), sorted(found.z.imag.abs().tolist())) == (pytest.approx([z.real] * 2), pytest.approx([z.imag] * 2))
+    assert found.longest == pytest.approx(largest_step("rk4", torch.tensor([z, z.conjugate()])), rel=1e-6)
+
+
+def test_eigenvalues_that_no_step_or_no_short_one_has():
+    for ρ in (0j, 0.1j):
+        found = stability_of("rk4", as_matrix(ρ))
+        assert found.z.isnan().all()
+        assert math.isnan(found.longest)
+        stability_figure("rk4", found)
+    assert stability_of("euler", torch.zeros(2, 2)).longest == 2
+    for name in ("verlet", "leapfrog", "midpoint"):
+        with pytest.raises(BadInput, match=f"jacobians: an eigenvalue is 0, as no step of {name} has"):
+            stability_of(name, torch.zeros(2, 2))
+
+
+def test_the_longest_step_is_that_of_the_fastest_direction():
+    assert largest_step("euler", torch.tensor([-1.0, -4.0])) == 0.5
+    assert largest_step("verlet", torch.tensor([1e-6 + 1j], dtype=torch.complex128)) == 0, "a slow decay is no rounding"
+    assert largest_step("verlet", torch.tensor([1e-12 + 1j], dtype=torch.complex128)) == pytest.approx(2)
+
+
 def test_margin_is_that_of_lemma_1():
     """haber2017, Eq. (3.9), for the three nets of Example 1 at the origin: max |1 + h λ(K)| as the sheet has it."""
     kernels = {1.2: [[2.0, -2.0], [0.0, 2.0]], 0.8: [[-2.0, 0.0], [2.0, -2.0]], 1.004988: [[0.0, -1.0], [1.0, 0.0]]}
@@ -184,6 +228,13 @@ def test_lyapunov_exponents_of_a_known_chain():
     assert torch.allclose(found, torch.tensor([exponent, 0.0, -exponent], dtype=torch.float64).expand(2, 3), atol=1e-9)
 
 
+def test_lyapunov_exponents_come_largest_first():
+    """Also where a coordinate that shrinks stands before one that grows."""
+    matrix = torch.diag(torch.tensor([0.1, 10.0, 1.0], dtype=torch.float64))
+    found = lyapunov([lambda x: x @ matrix] * 5, batch(1, 3), time=5.0)
+    assert found[0].tolist() == pytest.approx([math.log(10), 0.0, -math.log(10)], abs=1e-9)
+
+
 def test_lyapunov_exponents_sum_to_the_volume():
     net = flow(ResNet, depth=20)
     maps, start = flow_maps(net, batch(2, 6))
@@ -216,6 +267,8 @@ def test_isometry_of_known_values():
     assert tuple(found) == pytest.approx((1 / math.e, math.e, math.e, 1.0), rel=1e-6)
     assert isometry_of(torch.ones(4)).spread == 0
     assert isometry_of(torch.zeros(4)).spread == math.inf
+    with pytest.raises(BadInput, match="values: none is a number"):
+        isometry_of(torch.full((3,), math.nan))
 
 
 def test_isometry_by_alpha_and_depth():

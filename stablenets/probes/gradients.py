@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from stablenets.errors import BadInput
 from stablenets.flow import Flow
 from stablenets.probes.hooks import ModuleGradients
+from stablenets.probes.maps import differentiating
 from stablenets.probes.norms import gathered, norm
 from stablenets.recurrence import Recurrence
 from stablenets.runs.pictures import new_figure
@@ -56,14 +57,15 @@ def gradient_norms(net: nn.Module, x: Tensor, loss: Callable[[Tensor], Tensor], 
     Our nets are seen layer by layer. Of any other net give the modules that run one after the other: Y_0 is the input of the first, Y_l
     the output of the l-th.
     """
-    if modules is None and not isinstance(net, Flow | Recurrence) and not hasattr(net, "units"):
+    units = [net] if isinstance(net, Flow | Recurrence) else getattr(net, "units", None)
+    ours = isinstance(units, Iterable) and all(isinstance(unit, Flow | Recurrence) for unit in units)
+    if modules is None and not ours:
         raise BadInput(f"modules=None: {type(net).__name__} is none of our nets; give the modules to watch, in the order in which they run")
-    with own_gradients(net), torch.enable_grad():
+    with own_gradients(net), differentiating():
         if modules is not None:
             with ModuleGradients(modules) as probe:
                 loss(net(x)).backward()
             return Gradients(probe.state_norms(), probe.weight_norms())
-        units = list(getattr(net, "units", [net]))
         depth = sum(unit.depth for unit in units)
         tap = StateGradients(range(depth + 1))
         loss(net(x, tap)).backward()
@@ -131,16 +133,19 @@ class StateGradients:
             self._norms.setdefault(layer, [norm(gradient) for gradient in gradients])
 
     def norms(self) -> Tensor:
-        """(depths,) float64; NaN where no gradient came by."""
-        return gathered([self._norms.get(layer, []) for layer in self.depths])
+        """(depths,) float64; NaN where no gradient came by. They are handed over: the next step starts anew."""
+        found, self._norms = self._norms, {}
+        return gathered([found.get(layer, []) for layer in self.depths])
 
 
 def weight_gradients(units: Sequence[Flow | Recurrence], layers: Sequence[int]) -> Tensor:
     """(layers,) float64: the norm of dLoss/d(all learned tensors of layer l), l = 0 ... L-1 counted across units; NaN for a recurrent
-    net, whose steps have no weights of their own."""
-    squares = [
-        torch.full((unit.depth,), torch.nan, dtype=torch.float64) if unit.tied else
-        sum(norm(parameter.grad.flatten(1), 1).square() for parameter in unit.parameters() if parameter.grad is not None).cpu()
-        for unit in units
-    ]
-    return torch.cat(squares)[list(layers)].sqrt()
+    net, whose steps have no weights of their own, and for frozen layers."""
+    return torch.cat([squares(unit) for unit in units])[list(layers)].sqrt()
+
+
+def squares(unit: Flow | Recurrence) -> Tensor:
+    gradients = [parameter.grad for parameter in unit.parameters() if parameter.grad is not None]
+    if unit.tied or not gradients:
+        return torch.full((unit.depth,), torch.nan, dtype=torch.float64)
+    return sum(norm(gradient.flatten(1), 1).square() for gradient in gradients).cpu()

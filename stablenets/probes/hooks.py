@@ -5,7 +5,7 @@ tensor's hook stays with the value that it was registered for, before it is chan
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import torch
@@ -28,12 +28,12 @@ class ModuleGradients:
         self.modules = list(modules)
         if not self.modules:
             raise BadInput("modules=[]: nothing to watch; give at least one module")
+
+    def __enter__(self) -> Self:
         self._norms: dict[int, list[Tensor]] = {}
         self._ran: set[int] = set()
         self._reached = False  # by the backward, in which a checkpointed module runs again
-
-    def __enter__(self) -> Self:
-        self._handles = [self.modules[0].register_forward_pre_hook(self.entering)]
+        self._handles = [self.modules[0].register_forward_pre_hook(self.entering, with_kwargs=True)]
         self._handles += [module.register_forward_hook(self.left(index)) for index, module in enumerate(self.modules, 1)]
         return self
 
@@ -41,15 +41,17 @@ class ModuleGradients:
         for handle in self._handles:
             handle.remove()
 
-    def entering(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    def entering(self, module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         """Data has a gradient too, at a leaf of its own; a clone of it may be changed in place. Indices have none."""
         if 0 in self._norms or not torch.is_grad_enabled():
             return None
-        state, *others = inputs or (None,)
+        values = dict(enumerate(inputs)) | named
+        place, state = next(iter(values.items()), (None, None))  # the state comes first, by keyword as well
         if torch.is_tensor(state) and state.is_floating_point() and not state.requires_grad:
             leaf = state.detach().requires_grad_()
             self.watch(0, leaf)
-            return leaf.clone(), *others
+            values[place] = leaf.clone()
+            return tuple(values[index] for index in range(len(inputs))), {name: values[name] for name in named}
         self.watch(0, state)
         return None
 
@@ -68,7 +70,7 @@ class ModuleGradients:
         def hook(gradient: Tensor) -> None:
             self._reached = True
             norms.append(norm(gradient))
-        for part in tensors(state):
+        for part in dict.fromkeys(tensors(state)):  # one that is handed on twice has one gradient
             if part.requires_grad:
                 part.register_hook(hook)
 
@@ -83,9 +85,9 @@ class ModuleGradients:
 
 
 def tensors(value: object) -> Iterator[Tensor]:
-    """All tensors of what a module passes on: one, or tuples of them."""
+    """All tensors of what a module passes on: one, or tuples or dicts of them."""
     if torch.is_tensor(value):
         yield value
-    elif isinstance(value, tuple | list):
-        for part in value:
+    elif isinstance(value, tuple | list | Mapping):
+        for part in value.values() if isinstance(value, Mapping) else value:
             yield from tensors(part)

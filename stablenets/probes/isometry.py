@@ -30,6 +30,8 @@ def isometry_of(values: Tensor) -> Isometry:
     """From singular values in any shape, of one example or many; what is not known (NaN) is left out."""
     values = values.flatten().double()
     values = values[~values.isnan()]
+    if not len(values):
+        raise BadInput("values: none is a number; take more steps of golub_kahan, or fewer dimensions and full_jacobian")
     return Isometry(*(float(end) for end in (values.min(), values.median(), values.max(), values.log().square().mean().sqrt())))
 
 

@@ -9,8 +9,20 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from stablenets.errors import BadInput
 from stablenets.probes.lanczos import STEPS, Stages, golub_kahan, stages
-from stablenets.probes.maps import SMALL, Map, check_finite, check_room, composed, differentiating, kept_for_backward, room, states
+from stablenets.probes.maps import (
+    SMALL,
+    Map,
+    check_finite,
+    check_room,
+    composed,
+    differentiating,
+    kept_for_backward,
+    output_sizes,
+    room,
+    states,
+)
 from stablenets.runs.pictures import new_figure
 
 if TYPE_CHECKING:
@@ -32,9 +44,7 @@ def full_jacobians(f: Map, batch: Tensor) -> Tensor:
     Copies of the examples go through `f` together and each takes rows of the identity back: an ordinary forward and backward, so that
     any network that treats its examples one by one will do. How many copies there are is what the memory allows, up to `CHUNK`.
     """
-    examples, size = len(batch), batch[0].numel()
-    with torch.no_grad():
-        rows = f(batch[:1].clone()).numel()
+    examples, (size, rows) = len(batch), output_sizes([f], batch)
     copies = min(max(1, CHUNK // examples), rows)
     if examples * rows * size > SMALL:
         copies = copies_that_fit(f, batch, rows, copies)
@@ -42,7 +52,7 @@ def full_jacobians(f: Map, batch: Tensor) -> Tensor:
     found = batch.new_empty(examples, rows, size)
     with differentiating():
         leaf = batch.detach().repeat_interleave(copies, 0).requires_grad_()
-        values = f(leaf.clone()).flatten(1)  # a clone may be changed in place
+        values = f(leaf.clone()).reshape(len(leaf), -1)  # a clone may be changed in place
         for first in range(0, rows, copies):
             count = min(copies, rows - first)
             pick = torch.zeros_like(values).view(examples, copies, rows)
@@ -63,6 +73,8 @@ def copies_that_fit(f: Map, batch: Tensor, rows: int, copies: int) -> int:
 
 def layer_jacobians(maps: Sequence[Map], x: Tensor) -> list[Tensor]:
     """For each map the Jacobians (B, n_{l+1}, n_l) at the states that a batch x (B, *in) takes through the chain."""
+    if not maps:
+        raise BadInput("maps=[]: no layers; give at least one map")
     return [full_jacobians(f, state) for f, state in zip(maps, states(maps, x), strict=False)]  # the last state has no map behind it
 
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from stablenets.probes.maps import SMALL, TWICE, Map, check_finite, check_room, composed, differentiating, kept_for_backward
+from stablenets.errors import BadInput
+from stablenets.probes.maps import SMALL, TWICE, Map, check_finite, check_room, composed, differentiating, kept_for_backward, output_sizes
+from stablenets.probes.norms import lengths
 from stablenets.runs.pictures import new_figure
 
 if TYPE_CHECKING:
@@ -57,7 +59,11 @@ class Bidiagonal(NamedTuple):
 
 
 def stages(f: Stages) -> tuple[Map, ...]:
-    return f if isinstance(f, tuple) else (f,)
+    maps = f if isinstance(f, tuple) else (f,)
+    if len(maps) not in (1, 2) or not all(map(callable, maps)):
+        raise BadInput(f"f: {len(maps)} maps ({', '.join(type(f).__name__ for f in maps)}); give one, or a tuple of two, with "
+                       "composed(maps) for a chain")
+    return maps
 
 
 def golub_kahan(f: Stages, x: Tensor, steps: int = STEPS, *, until: float = 0.0, seed: int = 0) -> Spectrum:
@@ -100,11 +106,11 @@ class Products:
 
     def push(self, v: Tensor) -> Tensor:
         with differentiating(unused=TWICE):
-            return torch.autograd.grad(self.pulled, self.u, v.view_as(self.x), retain_graph=True)[0].flatten(1)
+            return torch.autograd.grad(self.pulled, self.u, v.view_as(self.x), retain_graph=True)[0].reshape(len(v), -1)
 
     def pull(self, u: Tensor) -> Tensor:
         with differentiating():
-            return torch.autograd.grad(self.y, self.x, u.view_as(self.y), retain_graph=True)[0].flatten(1)
+            return torch.autograd.grad(self.y, self.x, u.view_as(self.y), retain_graph=True)[0].reshape(len(u), -1)
 
 
 def bidiagonalise(f: Stages, batch: Tensor, steps: int, until: float, seed: int) -> Bidiagonal:
@@ -193,7 +199,7 @@ class Side:
         return vectors
 
     def remainder(self, vectors: list[Tensor]) -> Tensor:
-        return torch.linalg.vector_norm(self.orthogonal(vectors)[0], dim=1)
+        return lengths(self.orthogonal(vectors)[0])
 
     def extend(self, vectors: list[Tensor], floor: Tensor, draw: Callable[[Side], list[Tensor]]) -> Tensor:
         """Append what is new in each vector; (examples,) its length, 0 where it is rounding.
@@ -202,17 +208,17 @@ class Side:
         if there is any left: a bottleneck may have fewer than either space.
         """
         vectors = self.orthogonal(vectors)
-        length = torch.linalg.vector_norm(vectors[0], dim=1)
+        length = lengths(vectors[0])
         spent = length.double().cpu() <= floor
         if spent.any():
             drawn = draw(self)
-            before = torch.linalg.vector_norm(drawn[0], dim=1)
+            before = lengths(drawn[0])
             drawn = self.orthogonal(drawn)
-            left = torch.linalg.vector_norm(drawn[0], dim=1)
+            left = lengths(drawn[0])
             chosen = spent.to(length.device)
             self.exhausted = bool((left[chosen] <= 1e-3 * torch.finfo(left.dtype).eps ** 0.5 * before[chosen]).any())
             vectors = [torch.where(chosen[:, None], new, old) for new, old in zip(drawn, vectors, strict=True)]
-        scale = torch.linalg.vector_norm(vectors[0], dim=1, keepdim=True)
+        scale = lengths(vectors[0])[:, None]
         for basis, vector in zip(self.bases, vectors, strict=True):
             basis[:, self.count] = vector / scale
         self.count += 1
@@ -220,10 +226,10 @@ class Side:
 
 
 def check_memory(maps: tuple[Map, ...], batch: Tensor, steps: int) -> None:
-    """Before any work: the vectors of both sides, and the graphs of forward and backward."""
-    with torch.no_grad():
-        out = composed(maps)(batch[:1].clone())
-    vectors = 2 * steps * (batch[0].numel() + out.numel())
+    """Before any work: the vectors of both sides and of what is between two maps, and the graphs of forward and backward."""
+    if steps < 1:
+        raise BadInput(f"steps={steps}: nothing to measure; take at least 1")
+    vectors = steps * sum(output_sizes(maps, batch))
     if len(batch) * vectors > SMALL:
         graphs = 3 * kept_for_backward(composed(maps), batch[0])
         check_room(len(batch) * (vectors * batch.element_size() + graphs), batch.device,

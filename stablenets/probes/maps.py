@@ -22,6 +22,7 @@ Map = Callable[[Tensor], Tensor]  # (B, *in) -> (B, *out), each example on its o
 IN_PLACE = "the net changes a tensor in place that its derivative needs; build its modules with inplace=False"
 CUT = "the output does not depend on the input through differentiable operations; take out detach, no_grad, argmax and rounding"
 TWICE = "an operation of the net cannot be differentiated twice, as J v is; use mode='checkpoint' for our flows, full_jacobian for others"
+SCALAR = "the loss is not one number; end it with .sum() or .mean()"
 COMPLAINTS = {  # a part of what autograd says, and what to do
     "modified by an inplace operation": IN_PLACE,
     "is being modified inplace": IN_PLACE,
@@ -30,7 +31,12 @@ COMPLAINTS = {  # a part of what autograd says, and what to do
     "differentiate twice": TWICE,
     "has no second derivative": TWICE,
     "is not implemented": TWICE,
+    "only for scalar outputs": SCALAR,
 }
+
+
+MIXED = 1e-3  # of the largest output: a change by more is no rounding
+PRECISE = (torch.float32, torch.float64)
 
 
 class NotFinite(BadInput):
@@ -86,6 +92,29 @@ def kept_for_backward(f: Map, example: Tensor) -> int:
             return sum(storages.values()) + 0 * values.numel()
     with differentiating():
         return max(kept(2) - kept(1), 0)
+
+
+def output_sizes(maps: Sequence[Map], batch: Tensor) -> list[int]:
+    """Of an example of a batch (B, *in) the numbers before the first map and after each; refused before any work where its Jacobian would
+    be none, because an example's output depends on what stands beside it or on chance."""
+    check_tensor("x", batch)
+    if not len(batch):
+        raise BadInput("x: no examples; give at least one")
+    example = batch[:1].detach()
+    twins, strangers = (states(maps, torch.cat([example, other])) for other in (example, 2 * example + 1))
+    for twin, stranger in zip(twins[1:], strangers[1:], strict=True):
+        check_tensor("net: its output", twin)
+        if not twin.dim() or len(twin) != 2 or ((twin - stranger)[0].abs() > MIXED * twin[0].abs().max()).any():
+            raise BadInput("net: it mixes its examples or is random; use .eval(), and batch_first=True for sequences")
+    return [state[0].numel() for state in twins]
+
+
+def check_tensor(name: str, value: object) -> None:
+    if not torch.is_tensor(value):
+        raise BadInput(f"{name} is a {type(value).__name__}; give one tensor, as lambda x: net(x)[0] does")
+    if value.dtype not in PRECISE:
+        raise BadInput(f"{name} is {str(value.dtype).removeprefix('torch.')}; probes take float32 or float64: use .double() on net and "
+                       "data, real and imaginary parts as features, no autocast")
 
 
 def composed(maps: Sequence[Map]) -> Map:

@@ -1,4 +1,4 @@
-"""Norms of gradients: in float64, taken together with one transfer from the device."""
+"""Norms of gradients, in float64 and taken together with one transfer from the device; and of vectors in their own precision."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -10,6 +10,14 @@ from torch import Tensor
 def norm(gradient: Tensor, dim: int | None = None) -> Tensor:
     """In float64: in float32 a norm below 1e-22 would square to nought, and one above 1e19 to infinity."""
     return torch.linalg.vector_norm(gradient.detach(), dim=dim, dtype=torch.float64)
+
+
+def lengths(vectors: Tensor) -> Tensor:
+    """(examples,) of vectors (examples, n), scaled by the largest entry: plain squares are 0 below 1e-162 and infinite above 1e154, in
+    float32 below 1e-23 and above 1e19."""
+    largest = vectors.abs().amax(1)
+    scale = largest.where(largest > 0, 1)
+    return scale * torch.linalg.vector_norm(vectors / scale[:, None], dim=1)
 
 
 def gathered(rows: Sequence[Sequence[Tensor]]) -> Tensor:

@@ -24,15 +24,18 @@ if TYPE_CHECKING:
 AXIS = 1e-9  # an eigenvalue whose real part is this part of its size or less is imaginary: rounding has put it there
 RAY = 8.0  # no region here reaches further from 0
 RK4 = (1 / 24, 1 / 6, 1 / 2, 1.0, 1.0)  # Σ z^k / k!, highest power first
+RK4_KNOWN = 1.5  # up to this |z| no smaller z has the same ρ
 
 
 @dataclass(frozen=True)
 class Integrator:
-    """`growth`: the largest |ρ| at z (...). `frozen`: z from ρ. `reach`: how far from 0 the region goes in a direction of unit length."""
+    """`growth`: the largest |ρ| at z (...). `frozen`: z from ρ. `reach`: how far from 0 the region goes in a direction of unit length.
+    `on_axis`: the region is an interval of the imaginary axis, and ρ = 0 belongs to no z."""
 
     growth: Callable[[Tensor], Tensor]
     frozen: Callable[[Tensor], Tensor]
     reach: Callable[[complex], float]
+    on_axis: bool = False
 
 
 def two_roots(half: Tensor, product: int) -> Tensor:
@@ -46,10 +49,10 @@ def rk4_factor(z: Tensor) -> Tensor:
 
 
 def rk4_frozen(ρ: Tensor) -> Tensor:
-    """Of the four z that give ρ the one nearest to log ρ, which is the flow's own."""
-    roots = [np.roots([*RK4[:-1], RK4[-1] - value]) for value in ρ.flatten().tolist()]
-    near = [min(four, key=lambda z: abs(z - np.log(value))) for four, value in zip(roots, ρ.flatten().tolist(), strict=True)]
-    return torch.tensor(near, dtype=ρ.dtype).view_as(ρ)
+    """Of the four z that give ρ the smallest, which is the flow's own where that one is small; NaN beyond `RK4_KNOWN`, where any may be."""
+    smallest = [min(np.roots([*RK4[:-1], RK4[-1] - value]), key=abs) for value in ρ.flatten().tolist()]
+    z = torch.tensor(smallest, dtype=ρ.dtype).view_as(ρ)
+    return z.where(z.abs() <= RK4_KNOWN, torch.nan)
 
 
 def rk4_reach(direction: complex) -> float:
@@ -65,26 +68,26 @@ def rk4_reach(direction: complex) -> float:
     return 0.0 if first == 1 else float(low)
 
 
-def on_axis(reach: float) -> Callable[[complex], float]:
+def axis_reach(reach: float) -> Callable[[complex], float]:
     """A region that is an interval of the imaginary axis: nothing decays and nothing may."""
     return lambda direction: reach if direction.real == 0 else 0.0
 
 
 # Verlet and leapfrog: ρ² - (2 + z²) ρ + 1 = 0. Midpoint, a two-step rule: ρ² - 2 z ρ - 1 = 0.
-STAGGERED = Integrator(lambda z: two_roots(1 + z * z / 2, 1), lambda ρ: ρ.sqrt() - 1 / ρ.sqrt(), on_axis(2.0))
+STAGGERED = Integrator(lambda z: two_roots(1 + z * z / 2, 1), lambda ρ: ρ.sqrt() - 1 / ρ.sqrt(), axis_reach(2.0), on_axis=True)
 INTEGRATORS = {
     "euler": Integrator(lambda z: (1 + z).abs(), lambda ρ: ρ - 1, lambda direction: max(0.0, -2 * direction.real)),
     "rk4": Integrator(lambda z: rk4_factor(z).abs(), rk4_frozen, rk4_reach),
     "verlet": STAGGERED,
     "leapfrog": STAGGERED,
-    "midpoint": Integrator(lambda z: two_roots(z, -1), lambda ρ: (ρ - 1 / ρ) / 2, on_axis(1.0)),
+    "midpoint": Integrator(lambda z: two_roots(z, -1), lambda ρ: (ρ - 1 / ρ) / 2, axis_reach(1.0), on_axis=True),
 }
 
 
 class Stability(NamedTuple):
     z: Tensor  # (...) complex: h λ of each eigenvalue of each layer
     margin: float  # 1 - max |ρ|: Lemma 1 holds where it is not negative; a state's growth a layer is at most 1 - margin in the linear case
-    longest: float  # times the present h: the largest step that is stable for all these λ
+    longest: float  # times the present h: the largest step that is stable for all these λ; NaN where a z is
 
 
 def integrator(name: str) -> Integrator:
@@ -111,17 +114,32 @@ def direction(λ: complex) -> complex:
 
 
 def stability_of(name: str, jacobians: Tensor) -> Stability:
-    """Of layers by the integrator `name` from their Jacobians (..., n, n), of the state with all its parts side by side."""
+    """Of layers by the integrator `name` from their Jacobians (..., n, n), of the state with all its parts side by side.
+
+    Of "rk4" it takes steps to be of moderate size: a ρ that only |h λ| > 1.5 has leaves z NaN, and one that a smaller z has too is taken
+    for that one. Where steps are long give the eigenvalues of the field itself to `largest_step`.
+    """
     check_finite(jacobians)
+    scheme = integrator(name)
     ρ = torch.linalg.eigvals(jacobians.double())
-    z = integrator(name).frozen(ρ)
-    return Stability(z, 1 - float(ρ.abs().max()), largest_step(name, z))
+    if scheme.on_axis and not ρ.all():
+        raise BadInput(f"jacobians: an eigenvalue is 0, as no step of {name} has; give layers of {name}, or take euler")
+    z = scheme.frozen(ρ)
+    if scheme.on_axis:
+        z = snapped(z, 10 * torch.finfo(jacobians.dtype).eps**0.5)
+    return Stability(z, 1 - float(ρ.abs().max()), math.nan if z.isnan().any() else largest_step(name, z))
+
+
+def snapped(z: Tensor, rounding: float) -> Tensor:
+    """On the axis, and 0, where they are that to rounding: z = 0 is a double root ρ = 1, which rounding splits by its square root."""
+    z = torch.complex(z.real.where(z.real.abs() > rounding, 0.0), z.imag)
+    return z.where(z.abs() > rounding, 0.0)
 
 
 def stability_figure(name: str, found: Stability) -> Figure:
     """The eigenvalues z = h λ in the plane, the stability region shaded."""
     figure, (axes,) = new_figure(1, width=4.6, height=4.2)
-    size = max(3.0, 1.1 * float(found.z.abs().max()))
+    size = max(3.0, 1.1 * float(found.z.abs().nan_to_num().max()))
     line = torch.linspace(-size, size, 301, dtype=torch.float64)
     values = growth(name, torch.complex(*torch.meshgrid(line, line, indexing="xy")))
     axes.contourf(line, line, values, levels=[0, 1 + 1e-9], colors=["0.85"])
