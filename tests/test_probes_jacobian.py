@@ -4,7 +4,7 @@ import torch
 from conftest import NARROW
 
 from stablenets.errors import BadInput
-from stablenets.nets import FAMILIES, Antisymmetric, Flow, Hamiltonian, Network, ResNet
+from stablenets.nets import FAMILIES, Antisymmetric, Flow, Hamiltonian, Network, ResNet, RoaMLP
 from stablenets.probes import (
     NotFinite,
     composed,

@@ -12,7 +12,7 @@ from stablenets.claims.work import Measured, Place, Study
 from stablenets.dynamics import Dynamics, State
 from stablenets.flow import Flow
 from stablenets.nets import Antisymmetric, LeapfrogInside, ResNet, Verlet
-from stablenets.probes import log_spaced, singular_values
+from stablenets.probes import NotFinite, log_spaced, singular_values
 from stablenets.schema import option
 
 EXAMPLE_1 = {"K+": ((2.0, -2.0), (0.0, 2.0)), "K-": ((-2.0, 0.0), (2.0, -2.0)), "K0": ((0.0, -1.0), (1.0, 0.0))}
@@ -44,9 +44,17 @@ class Example1(Study):
                    "lemma_1": float((1 + self.h * torch.linalg.eigvals(K)).abs().max())}
         metrics |= {f"y{point}_{axis}": float(ends[point - 1, axis]) for point in (1, 2, 3) for axis in (0, 1)}
         for name, at in (("points", POINTS[0]), ("origin", (0.0, 0.0))):
-            values = singular_values(flow, torch.tensor(at, dtype=torch.float64)).nan_to_num(math.inf)  # beyond 1e308: without end
+            values = spectrum(flow, torch.tensor(at, dtype=torch.float64))
             metrics |= {f"jacobian_{name}_high": float(values[0]), f"jacobian_{name}_low": float(values[-1])}
         return metrics, {"trajectory": torch.stack(states).numpy()}
+
+
+def spectrum(flow: Flow, at: torch.Tensor) -> torch.Tensor:
+    """Singular values of the Jacobian at a point, (n,); beyond 1e308 without end."""
+    try:
+        return singular_values(flow, at)
+    except NotFinite:
+        return torch.full_like(at, math.inf)
 
 
 @dataclass(frozen=True)
