@@ -74,7 +74,7 @@ def all_layers(moves: Sequence[Move], state: State, *, activation: str, turns: b
                                                     *([] if move.A is None else [move.A.kernel]))]
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (*state, *stacks)):
         return Layers.apply(form, len(state), *state, *stacks)
-    length = chunk_of(state[0], moves[0].K)
+    length = chunk_of(state[0], stacks[0])
     for start in range(0, len(stacks[0]), length):  # evaluation, in memory that does not grow with depth
         if tap is not None and start:
             tap(first + start, state)
@@ -83,9 +83,9 @@ def all_layers(moves: Sequence[Move], state: State, *, activation: str, turns: b
     return tuple(part.clone(memory_format=torch.contiguous_format) for part in state)
 
 
-def chunk_of(x: Tensor, K: Operator) -> int:
+def chunk_of(x: Tensor, K: Tensor) -> int:
     """How many layers wait for one product, with x (B, n) and K (L, m, n)."""
-    return max(CHUNK, CACHED // max(1, len(x) * K.kernel.shape[1] * x.element_size()))
+    return max(CHUNK, CACHED // max(1, len(x) * K.shape[1] * x.element_size()))
 
 
 def unpack(form: Form, stacks: Sequence[Tensor]) -> list[tuple[Tensor, Tensor, Tensor | None]]:
@@ -162,7 +162,7 @@ class Layers(torch.autograd.Function):
         found = [[stack.new_empty(stack.shape) if need else None for stack, need in zip(*pair, strict=True)]
                  for pair in zip(weights, unpack(form, needs[parts:]), strict=True)]
         g = [gradient.mT.contiguous() for gradient in given]
-        pull, length = ACTIVATIONS[form.activation].pull, chunk_of(inputs[0], Dense(weights[0][0]))
+        pull, length = ACTIVATIONS[form.activation].pull, chunk_of(inputs[0], weights[0][0])
         for start in reversed(range(0, depth, length)):
             chunk = slice(start, min(start + length, depth))
             δ, kept = [torch.empty_like(Y_[chunk]) for Y_ in Y], [[] for _ in form.moves]
