@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from experiments.galimberti2023.networks import ALL, NETWORKS, PLAIN, drawn, structure
-from stablenets.claims.work import Measured, Place, Study, Training
+from stablenets.claims.work import Measured, OfTraining, Place, Study, Training
 from stablenets.data.dataset import Request
 from stablenets.flow import Flow
 from stablenets.nets import HDNN, SemiImplicit
@@ -67,18 +67,8 @@ class Symplectic(Study):
 
 
 @dataclass(frozen=True)
-class TrainedSymplectic(Study):
+class TrainedSymplectic(OfTraining):
     """The same on a trained net, at test points."""
-
-    of: Training = option()
-
-    @property
-    def dataset(self) -> str:
-        return self.of.dataset
-
-    @property
-    def seed(self) -> int:
-        return self.of.seed
 
     def measure(self, place: Place) -> Measured:
         net = self.of.trained(place)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from experiments.galimberti2023.networks import NETWORKS
 from experiments.galimberti2023.studies import jacobians, test_points
-from stablenets.claims.work import Measured, Place, Study, Training
+from stablenets.claims.work import Measured, OfTraining, Place, Study
 from stablenets.flow import Flow
 from stablenets.schema import option
 
@@ -18,19 +18,9 @@ PIXELS, STAGES, SHOWN = 120, 5, 20  # of a map; states that are kept; every so m
 
 
 @dataclass(frozen=True)
-class Way(Study):
+class Way(OfTraining):
     """Arrays: classes (PIXELS, PIXELS) uint8 that a trained net gives to a grid, rows from below; states (STAGES, points, 2), where test
     points are between the layers, by their two largest directions at the end, which are the same for all stages; layers (STAGES,)."""
-
-    of: Training = option()
-
-    @property
-    def dataset(self) -> str:
-        return self.of.dataset
-
-    @property
-    def seed(self) -> int:
-        return self.of.seed
 
     @torch.no_grad()
     def measure(self, place: Place) -> Measured:
@@ -48,22 +38,12 @@ class Way(Study):
 
 
 @dataclass(frozen=True)
-class Reach(Study):
+class Reach(OfTraining):
     """How far a node of a trained ring reaches: the Jacobian of its first layer, node by node.
 
     Metrics: hops that a half step and a layer reach, the share of the entries of the Jacobian that are not 0, the largest kernel entry
     where the graph has no edge. Arrays: half and layer (nodes, nodes), the size of what node j does to node i.
     """
-
-    of: Training = option()
-
-    @property
-    def dataset(self) -> str:
-        return self.of.dataset
-
-    @property
-    def seed(self) -> int:
-        return self.of.seed
 
     def measure(self, place: Place) -> Measured:
         net = self.of.trained(place)

@@ -6,26 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from stablenets.claims.work import Measured, Place, Study, Training
-from stablenets.schema import option
+from stablenets.claims.work import Measured, OfTraining, Place
 
 EXTENTS = {"ellipses": (2.2, 1.0), "swiss_roll": (1.4, 1.4), "peaks": (3.0, 3.0)}  # half width and half height
 PIXELS = 120
 
 
 @dataclass(frozen=True)
-class Regions(Study):
+class Regions(OfTraining):
     """The class that a trained net gives to each point of a grid. Array: classes (PIXELS, PIXELS) uint8, rows from below."""
-
-    of: Training = option()
-
-    @property
-    def dataset(self) -> str:
-        return self.of.dataset
-
-    @property
-    def seed(self) -> int:
-        return self.of.seed
 
     def measure(self, place: Place) -> Measured:
         wide, high = EXTENTS[self.dataset]
@@ -35,22 +24,12 @@ class Regions(Study):
 
 
 @dataclass(frozen=True)
-class OverTime(Study):
+class OverTime(OfTraining):
     """How the learned weights of a trained net move from layer to layer.
 
     Metrics: variation, 1/(2h) Σ ‖θ_{j+1} - θ_j‖², and roughness, Σ ‖K_{j+1} - K_j‖² / Σ ‖K_j‖², which is 2 for weights that are drawn
     independently and falls as 1 / depth² for samples of a smooth function. Array: K (layers, n²).
     """
-
-    of: Training = option()
-
-    @property
-    def dataset(self) -> str:
-        return self.of.dataset
-
-    @property
-    def seed(self) -> int:
-        return self.of.seed
 
     def measure(self, place: Place) -> Measured:
         net = self.of.trained(place)

@@ -26,7 +26,7 @@ from stablenets.nets import Network, SequenceNetwork
 from stablenets.runs import files, provenance
 from stablenets.runs.folder import RunFolder
 from stablenets.runs.lock import Lock
-from stablenets.schema import flat, typed
+from stablenets.schema import flat, option, typed
 from stablenets.train import Outcome, broken, finished_run, pick_device, train, trained
 
 Measured = tuple[dict[str, float], dict[str, np.ndarray]]  # metrics and small arrays, by name
@@ -165,6 +165,21 @@ class Study:
                 reason = f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
                 return broken(folder, f"{reason}; the traceback is in {folder.path / 'log.txt'}", reason)
         return Outcome(folder.path, "done", f"{folder.path}: done", metrics)
+
+
+@dataclass(frozen=True)
+class OfTraining(Study):
+    """Base of what is measured on one trained net: it has that training's data set and seed."""
+
+    of: Training = option()
+
+    @property
+    def dataset(self) -> str:
+        return self.of.dataset
+
+    @property
+    def seed(self) -> int:
+        return self.of.seed
 
 
 Work = Training | Study
