@@ -60,7 +60,7 @@ def from_folder(work: Work, runs: Path) -> Entry | None:
     try:
         last = history[-1]
         where = {"started": last["started"], "wall_s": round(sum(session["wall_s"] for session in history), 2),
-                 "commit": (last["commit"] or "")[:9] + ("-dirty" if last["dirty"] else ""), "device": last["device"],
+                 "commit": provenance.made_at(last["commit"], last["dirty"]), "device": last["device"],
                  "threads": last["threads"], "torch": last["versions"]["torch"], "python": last["versions"]["python"],
                  "source": last["data"]["source"], "data": " ".join(digest[:8] for digest in last["data"]["digests"].values()),
                  "command": last["command"]}

@@ -22,8 +22,7 @@ IN_A_PAPER = {"font.size": 9, "axes.titlesize": 9, "legend.fontsize": 8, "axes.s
 
 def write(paper: Paper, results: Results, profile: str, folder: Path, command: str) -> list[dict[str, Any]]:
     """All that stands beside the ledger in `folder`; the rows of the claims."""
-    commit, dirty = provenance.revision()
-    drawn_at = f"{(commit or 'no repository')[:9]}{'-dirty' if dirty else ''}"
+    drawn_at = provenance.made_at(*provenance.revision()) or "no repository"
     for kind, drawings in (("tables", paper.tables), ("figures", paper.figures)):
         for name, drawing in drawings.items():
             if complete(drawing, results):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from stablenets.config import Resolved
 from stablenets.runs.pictures import gradient_heatmap, pixels
+from stablenets.runs.provenance import made_at
 
 if TYPE_CHECKING:
     from stablenets.training.recorder import Recorder
@@ -44,7 +45,7 @@ class Wandb:
         settings = run.config.wandb
         tags = [*settings.tags, run.config.profile, run.dataset_name, run.net.family]
         if session["commit"]:
-            tags.append(session["commit"][:9] + ("-dirty" if session["dirty"] else ""))
+            tags.append(made_at(session["commit"], session["dirty"]))
         redone = len(list(folder.parent.glob(f"{folder.name}.old-*")))  # a run made again by force is another run to wandb
 
         def start(mode: str) -> Any:

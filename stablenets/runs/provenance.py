@@ -38,6 +38,11 @@ def session(device: torch.device, threads: int) -> dict[str, Any]:
     }
 
 
+def made_at(commit: str | None, dirty: bool | None) -> str:
+    """A commit as tables and tags show it; '' for an installed package."""
+    return (commit or "")[:9] + ("-dirty" if dirty else "")
+
+
 def revision() -> tuple[str | None, bool | None]:
     """The commit that the package's own checkout is at, and whether it has changes; None for an installed package."""
     def git(*arguments: str) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 import yaml
 
 from stablenets.errors import BadInput
+from stablenets.runs import provenance
 from stablenets.runs.folder import FINISHED, RunFolder
 from stablenets.runs.pictures import new_figure
 from stablenets.schema import flat
@@ -54,7 +55,7 @@ def facts(folder: RunFolder) -> dict[str, Any]:
         **ends("gradient", summary.get("state_gradient_range")), **ends("singular", summary.get("singular_value_range")),
         "diverged_at_step": summary.get("divergence", {}).get("step"), "wall_s": round(sum(entry["wall_s"] for entry in history), 1),
         "device": last["device"], "threads": last["threads"], "torch": last["versions"]["torch"], "source": last["data"]["source"],
-        "commit": (last["commit"] or "")[:9] + ("-dirty" if last["dirty"] else ""), "command": last["command"],
+        "commit": provenance.made_at(last["commit"], last["dirty"]), "command": last["command"],
         **{f"config.{key}": str(value) if isinstance(value, list) else value for key, value in flat(config).items()},
     }
 
