@@ -11,6 +11,8 @@
 #? SEEDS=     seeds of each setting: the profile's own
 #? COLLECT=   1: make no runs: tables and figures from ledger and run folders as they are
 #? JOIN=      further ledgers, by their folders: runs made on other machines
+#? ONLY=      groups of the plan, those of experiments/.../plan.py: make their runs alone
+#? WITHIN=    seconds: save and stop when they are over, and until then make group after group
 #? PYTHON=    the python to make .venv from: python3
 ARGS ?= dataset=digits net=antisymmetric depth=64
 DATASETS ?= mnist cifar10
@@ -53,7 +55,8 @@ reproduce-galimberti2023: setup ## re-run Galimberti et al. 2023
 
 define reproduce
 $(BIN)/python scripts/reproduce.py $(1) --profile $(PROFILE) --jobs $(JOBS) --device $(DEVICE) --runs $(RUNS) \
-	$(if $(SEEDS),--seeds $(SEEDS)) $(if $(COLLECT),--collect) $(if $(JOIN),--join $(JOIN))
+	$(if $(SEEDS),--seeds $(SEEDS)) $(if $(COLLECT),--collect) $(if $(JOIN),--join $(JOIN)) $(if $(ONLY),--only $(ONLY)) \
+	$(if $(WITHIN),--within $(WITHIN))
 endef
 
 report: setup ## one table and one figure of all runs

@@ -18,7 +18,7 @@ def main() -> int:
     from stablenets.claims.claim import PROFILES
     from stablenets.claims.reproduce import reproduce
     from stablenets.claims.work import Place
-    from stablenets.errors import BadInput
+    from stablenets.errors import EXIT_TIME, BadInput
     from stablenets.schema import suggest
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -30,6 +30,8 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, help="seeds of each setting; default: the profile's own")
     parser.add_argument("--collect", action="store_true", help="make no runs: tables and figures from ledger and run folders as they are")
     parser.add_argument("--join", type=Path, nargs="*", default=[], help="further ledgers, by their folders: runs made on other machines")
+    parser.add_argument("--only", nargs="*", default=[], metavar="GROUP", help="make the runs of these groups of the plan alone")
+    parser.add_argument("--within", type=float, metavar="SECONDS", help="save and stop when they are over; groups are then made in order")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--results", type=Path, default=Path("results"))
     given = parser.parse_args()
@@ -38,16 +40,16 @@ def main() -> int:
             raise BadInput(f"paper={given.paper}: {suggest(given.paper, ('all', *PAPERS), 'one of')}")
         if given.profile not in PROFILES:
             raise BadInput(f"PROFILE={given.profile}: {suggest(given.profile, PROFILES, 'one of')}")
-        for name, count in (("JOBS", given.jobs), ("SEEDS", given.seeds)):
+        for name, count in (("JOBS", given.jobs), ("SEEDS", given.seeds), ("WITHIN", given.within)):
             if count is not None and count < 1:
-                raise BadInput(f"{name}={count}: must be >= 1")
+                raise BadInput(f"{name}={count:g}: must be >= 1")
         codes = []
         for handle in PAPERS if given.paper == "all" else [given.paper]:
             command = f"make reproduce-{handle} PROFILE={given.profile}" + (f" SEEDS={given.seeds}" if given.seeds else "")
             place = Place(given.runs, command, given.device, given.data, given.profile)
             codes.append(reproduce(load(handle), place, results=given.results, jobs=given.jobs, seeds=given.seeds, collect=given.collect,
-                                   joined=given.join))
-            if codes[-1] > 128:
+                                   joined=given.join, only=given.only, within=given.within))
+            if codes[-1] >= EXIT_TIME:
                 break
         return max(codes)
     except BadInput as error:

@@ -7,6 +7,7 @@ printed without a traceback, and ends the process with its own exit code.
 EXIT_FAILED = 1  # the run broke: its log holds the traceback
 EXIT_BAD_INPUT = 2
 EXIT_BUSY = 3  # another process is at this run
+EXIT_TIME = 124  # the time given for it was over first, as timeout(1) has it
 
 
 class BadInput(Exception):

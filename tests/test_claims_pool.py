@@ -101,6 +101,14 @@ def test_a_signal_ends_it_and_what_waits_stays(place):
     assert not (place.runs / Act("work", 7).name).exists()
 
 
+def test_time_that_is_over_ends_it_too(place):
+    place.runs.mkdir()
+    told = []
+    stopped = make_all([Act("sleep"), Act("work", 7)], place, 1, lambda work, outcome: told.append((work, outcome.status)), 1)
+    assert stopped == signal.SIGALRM
+    assert told == [(Act("sleep"), "interrupted")]
+
+
 def test_an_error_of_who_listens_ends_the_processes(place):
     def told(work, outcome):
         raise BrokenPipeError
@@ -132,6 +140,8 @@ def command(tmp_path, monkeypatch, capfd):
     (["haber2017", "--jobs", "0"], "JOBS=0: must be >= 1"),
     (["haber2017", "--profile", "smoke", "--device", "abacus"], "device=abacus: not a device"),
     (["haber2017", "--profile", "full"], "mnist"),
+    (["haber2017", "--only", "example1", "grwoth"], "ONLY=grwoth: no group of haber2017; did you mean growth?"),
+    (["haber2017", "--within", "0"], "WITHIN=0: must be >= 1"),
 ])
 def test_bad_input_is_one_line_before_any_work(tmp_path, command, arguments, says):
     code, out, err = command(*arguments)
@@ -140,6 +150,18 @@ def test_bad_input_is_one_line_before_any_work(tmp_path, command, arguments, say
     assert err.count("\n") == 1, err
     assert says in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_groups_are_made_alone_in_the_order_given_as_far_as_time_goes(tmp_path, command):
+    code, out, err = command("haber2017", "--profile", "smoke", "--jobs", "1", "--only", "steps", "example1")
+    assert (code, err) == (0, "")
+    assert "haber2017 smoke: 18 runs, 0 done" in out
+    assert len(list((tmp_path / "runs").glob("example1-*"))) == 18 == len(list((tmp_path / "runs").iterdir()))
+    code, out, err = command("haber2017", "--profile", "smoke", "--jobs", "1", "--within", "1")
+    assert code == 124
+    assert "1 s are over and" in err
+    assert "still to make; what was under way is saved, and the same command goes on" in err
+    assert (tmp_path / "results" / "haber2017" / "smoke" / "claims.md").exists()
 
 
 @pytest.mark.slow

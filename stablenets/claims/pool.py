@@ -5,11 +5,13 @@ replaced. Ctrl-C or SIGTERM lets every process save and end.
 """
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 
@@ -48,24 +50,28 @@ class Hand:
             self.alive = False
             self.process.join()
             code = self.process.exitcode
-            if code == 128 + signal.SIGTERM:  # told to end; a study has nothing to save and begins anew
+            if code in (128 + signal.SIGTERM, -signal.SIGTERM):  # told to end, or before it could listen; a study begins anew
                 return work, Outcome(self.place.runs / work.name, "interrupted", f"{work.name}: interrupted", exit_code=code)
             how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
             return work, Outcome(self.place.runs / work.name, "failed", f"{work.name}: its process was ended by {how}",
                                  exit_code=EXIT_FAILED)
 
 
-def make_all(works: Sequence[Work], place: Place, jobs: int, told: Told) -> int | None:
+def make_all(works: Sequence[Work], place: Place, jobs: int, told: Told, within: float | None = None) -> int | None:
     """Make all of `works`, in this order as far as what they need allows; `told` hears of each as it ends.
 
-    Returns the signal that ended it early. Then what was under way is saved, and what was waiting stays as it is.
+    Returns the signal that ended it early, SIGALRM where `within` seconds are over. Then what was under way is saved, and what was
+    waiting stays as it is.
     """
+    deadline = math.inf if within is None else time.monotonic() + within
     os.environ["OMP_NUM_THREADS"] = "1"  # before the fork server starts: its processes share the machine
     waiting, lacking = list(works), {work.name for work in works}
     hands: list[Hand] = []
     try:
         with Stop() as stop:
             while waiting or any(hand.work for hand in hands):
+                if stop.signal is None and time.monotonic() >= deadline:
+                    stop.signal = signal.SIGALRM
                 if stop.signal is not None:
                     break
                 for work in [work for work in waiting if not {needed.name for needed in work.needs} & lacking]:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import statistics
 import sys
 import textwrap
@@ -19,15 +20,24 @@ from stablenets.claims.claim import PROFILES, Paper
 from stablenets.claims.pool import make_all
 from stablenets.claims.results import Results
 from stablenets.claims.work import Place, Training, Work, unique
-from stablenets.errors import EXIT_FAILED
+from stablenets.errors import EXIT_FAILED, EXIT_TIME, BadInput
 from stablenets.runs.folder import FINISHED, RunFolder
+from stablenets.schema import suggest
 from stablenets.train import Outcome, data_root, pick_device
 from stablenets.training.progress import LINE_EVERY
 
 
-def reproduce(paper: Paper, place: Place, *, results: Path, jobs: int, seeds: int | None, collect: bool, joined: Sequence[Path]) -> int:
-    """The exit code: not 0 where work failed or was interrupted, whatever the verdicts are."""
+def reproduce(paper: Paper, place: Place, *, results: Path, jobs: int, seeds: int | None, collect: bool, joined: Sequence[Path],
+              only: Sequence[str], within: float | None) -> int:
+    """The exit code: not 0 where work failed or was interrupted, whatever the verdicts are.
+
+    `only`: make the runs of these groups of the plan alone. `within`: stop after so many seconds, and until then make the groups in
+    their order, the first to be asked for or planned first; without a limit what takes longest comes first.
+    """
     plan = paper.plan(place.profile, seeds)
+    for group in only:
+        if group not in plan:
+            raise BadInput(f"ONLY={group}: no group of {paper.handle}; {suggest(group, plan, 'one of')}")
     works = unique(list(plan.values()))
     folder = results / paper.handle / place.profile
     noted = ledger.read(folder)
@@ -37,9 +47,10 @@ def reproduce(paper: Paper, place: Place, *, results: Path, jobs: int, seeds: in
     code = 0
     if not collect:
         pick_device(place.device)
-        missing = [work for work in works if not finished(work, place.runs)]
+        wanted = unique([plan[group] for group in only]) if only else works
+        missing = [work for work in wanted if not finished(work, place.runs)]
         check_data(missing, place)
-        code = make(paper, place, works, missing, jobs, Times(paper, results))
+        code = make(paper, place, wanted, missing, jobs, Times(paper, results), within)
     ledger.write(folder, ledger.join(works, place.runs, noted))
     found = Results(plan, ledger.read(folder))  # and not what it was written from: another machine has the ledger alone
     rows = report.write(paper, found, place.profile, folder, place.command)
@@ -61,7 +72,7 @@ def check_data(works: Sequence[Work], place: Place) -> None:
                   device="cpu", download=False)
 
 
-def make(paper: Paper, place: Place, works: list[Work], missing: list[Work], jobs: int, times: Times) -> int:
+def make(paper: Paper, place: Place, works: list[Work], missing: list[Work], jobs: int, times: Times, within: float | None) -> int:
     """Make what is missing and say how it goes."""
     head = f"{paper.handle} {place.profile}: {len(works)} runs, {len(works) - len(missing)} done"
     if not missing:
@@ -85,9 +96,13 @@ def make(paper: Paper, place: Place, works: list[Work], missing: list[Work], job
                 said = time.monotonic()
                 print(f"[{len(missing) - len(remaining)}/{len(missing)}] {work.name}: {outcome.status}"
                       f"{times.left(list(remaining.values()), jobs)}", flush=True)
-        stopped = make_all(urgent(missing, times), place, jobs, told)
+        stopped = make_all(missing if within else urgent(missing, times), place, jobs, told, within)
     if failed:
         print(f"{len(failed)} of {len(missing)} runs have no result; the same command tries them again", file=sys.stderr)
+    if stopped == signal.SIGALRM:
+        print(f"{within:g} s are over and {sum(not finished(work, place.runs) for work in missing)} runs still to make; what was under way "
+              "is saved, and the same command goes on", file=sys.stderr)
+        return EXIT_TIME
     if stopped is not None:
         print("interrupted; what was under way is saved, and the same command goes on", file=sys.stderr)
         return 128 + stopped
