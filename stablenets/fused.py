@@ -5,8 +5,8 @@ activations stand in two tensors allocated once, a step is two products and an a
 large products over many steps at a time: little more than the bare matrix products (rows `recurrent` of scripts/bench.py).
 
 It is written once for both nets: a deep one has weights of its own in each layer, (L, n, n); a recurrent one has the same in every
-step, (1, n, n), and is driven by an input. The operations are torch's own, so that it runs on any device; on CUDA it is bound by
-launches, about three a step instead of eight.
+step, (1, n, n), and is driven by an input. The operations are torch's own, so that it runs on any device. On CUDA, where launching them
+would take longer than they do, chunks of steps are recorded as graphs and launched at once (`graphs`), unless a tap has to see them.
 """
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from stablenets import graphs
 from stablenets.activations import ACTIVATIONS
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def chain(x: Tensor, W: Tensor, b: Tensor, O: Tensor | None = None, u: Tensor | 
         raise TypeError(f"without a filter O the step is φ(W x + b): alpha=0 and beta=1, not {alpha} and {beta}")
     form = Form(alpha, beta, activation, every, tap, first)
     u = None if u is None else u.contiguous()
+    O = O[:1] if O is not None and O.stride(0) == 0 else O  # shared: once
     learned = [tensor for tensor in (x, W, b, u, U) if tensor is not None]
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in learned):
         return Chain.apply(form, O, x, W, b, u, U)
@@ -83,6 +85,23 @@ def chain(x: Tensor, W: Tensor, b: Tensor, O: Tensor | None = None, u: Tensor | 
 
 def states(x: Tensor, W: Tensor, b: Tensor, O: Tensor | None, u: Tensor | None, U: Tensor | None, form: Form) -> tuple[Tensor, Tensor]:
     """X (L+1, B, n), all states, and Y (L, B, n), all φ(...); without a filter they are the same numbers in the same place."""
+    if form.tap is not None or not graphs.suits(x):
+        return taken(form, x, W, b, O, u, U)
+    steps = len(W) if u is None else len(u)
+    X = x.new_empty(steps + 1, *x.shape)
+    Y = X[1:] if O is None else torch.empty_like(X[1:])
+    X[0] = x
+    for chunk in chunks(steps, graphs.STEPS):
+        some = (part(stack, chunk) for stack in (W, b, O, u))
+        new, y = graphs.replayed(taken, form._replace(first=0), X[chunk.start], *some, U)
+        X[chunk.start + 1:chunk.stop + 1] = new[1:]
+        if O is not None:
+            Y[chunk] = y
+    return X, Y
+
+
+def taken(form: Form, x: Tensor, W: Tensor, b: Tensor, O: Tensor | None, u: Tensor | None, U: Tensor | None) -> tuple[Tensor, Tensor]:
+    """X and Y, step by step."""
     steps = len(W) if u is None else len(u)
     X = x.new_empty(steps + 1, *x.shape)
     Y = X[1:] if O is None else torch.empty_like(X[1:])
@@ -106,9 +125,13 @@ def states(x: Tensor, W: Tensor, b: Tensor, O: Tensor | None, u: Tensor | None, 
     return X, Y
 
 
+def chunks(steps: int, length: int) -> list[slice]:
+    return [slice(first, min(first + length, steps)) for first in range(0, steps, length)]
+
+
 def each(stack: Tensor, steps: int) -> Iterable[Tensor]:
     """One entry a step; where all steps share one, that one again and again instead of thousands of views of it."""
-    return repeat(stack[0], steps) if len(stack) == 1 or stack.stride(0) == 0 else stack.unbind()
+    return repeat(stack[0], steps) if len(stack) == 1 else stack.unbind()
 
 
 def part(stack: Tensor | None, chunk: slice) -> Tensor | None:
@@ -118,8 +141,8 @@ def part(stack: Tensor | None, chunk: slice) -> Tensor | None:
 
 def last(x: Tensor, steps: int, W: Tensor, b: Tensor, O: Tensor | None, u: Tensor | None, U: Tensor | None, form: Form) -> Tensor:
     """The last state alone, in memory that does not grow with the steps: for evaluation."""
-    for first in range(0, steps, CHUNK):
-        W_, b_, O_, u_ = (part(stack, slice(first, first + CHUNK)) for stack in (W, b, O, u))
+    for chunk in chunks(steps, graphs.STEPS if graphs.suits(x) else CHUNK):
+        W_, b_, O_, u_ = (part(stack, chunk) for stack in (W, b, O, u))
         x = states(x, W_, b_, O_, u_, U, form)[0][-1]
     return x.clone()  # let the chunk go
 
@@ -158,31 +181,47 @@ class Chain(torch.autograd.Function):
         if torch.is_grad_enabled():  # create_graph: the same by single steps, which can be differentiated again
             return None, None, *again(ctx.form, O, (x, W, b, u, U), given, ctx.needs_input_grad[2:])
         Y = X[1:] if Y is None else Y
-        alpha, beta, activation, every, tap, start = ctx.form
+        form, steps, count = ctx.form, len(Y), len(W)
         needs = dict(zip("xWbuU", ctx.needs_input_grad[2:], strict=True))
         learned = {"W": W, "b": b, "u": u, "U": U}
-        sums = {name for name in learned if name != "u" and len(W) == 1}  # over all steps; the others are written a chunk at a time
+        sums = {name for name in learned if name != "u" and count == 1}  # over all steps; the others are written a chunk at a time
         found = {name: (torch.zeros_like if name in sums else torch.empty_like)(tensor) for name, tensor in learned.items() if needs[name]}
-        pull, steps = ACTIVATIONS[activation].pull, len(Y)
-        g = torch.zeros_like(X[0]) if every else given.contiguous().clone()
-        before = torch.empty_like(g)
-        waiting = X.new_empty(min(CHUNK, steps), *g.shape)
-        for first in reversed(range(0, steps, CHUNK)):
-            chunk = slice(first, min(first + CHUNK, steps))
-            δ = waiting[:chunk.stop - first]
-            w_of, o_of = (list(each(part(stack, chunk), len(δ))) for stack in (W, W if O is None else O))
-            for step, d, y, w, o in reversed(list(zip(range(first, chunk.stop), δ.unbind(), Y[chunk].unbind(), w_of, o_of, strict=True))):
-                if every:
-                    g += given[step]
-                if tap is not None and (every or step + 1 < steps):
-                    tap.gradient(start + step + 1, (g,))
-                pull(g, y, d)
-                torch.addmm(before, d, w, beta=0, alpha=beta, out=before)
-                if O is not None:
-                    before.addmm_(g, o, alpha=alpha)
-                g, before = before, g
-            collect(found, chunk, δ, X[chunk], u, U, beta)
-        return None, None, g if needs["x"] else None, *(found.get(name) for name in "WbuU")
+        g = torch.zeros_like(X[0]) if form.every else given.contiguous()
+        graph = form.tap is None and graphs.suits(g)
+        length = graphs.STEPS if graph else CHUNK
+        δ = X.new_empty(min(length, steps), *g.shape)
+        for chunk in reversed(chunks(steps, length)):
+            some = (g, Y[chunk], part(W, chunk), part(O, chunk), given[chunk] if form.every else None, δ[:chunk.stop - chunk.start])
+            if graph:
+                g, d = graphs.replayed(pulled, (form._replace(first=0), 0), *some)
+            else:
+                shown = chunk.stop - chunk.start - (chunk.stop == steps and not form.every)
+                g, d = pulled((form._replace(first=form.first + chunk.start), shown), *some)
+            collect(found, chunk, d, X[chunk], u, U, form.beta)
+        return None, None, g.clone() if needs["x"] else None, *(found.get(name) for name in "WbuU")
+
+
+def pulled(fixed: tuple[Form, int], g: Tensor, Y: Tensor, W: Tensor, O: Tensor | None, given: Tensor | None,
+           δ: Tensor) -> tuple[Tensor, Tensor]:
+    """Back through a chunk of steps, from the gradient after it to the one before it, g (B, n), with δ (S, B, n) filled on the way.
+
+    `given` (S, B, n) is what the outside adds where it reads all states; `fixed`: the form, and how many of the steps a tap is shown.
+    """
+    (alpha, beta, activation, _, tap, first), seen = fixed
+    pull = ACTIVATIONS[activation].pull
+    g, before = g.clone(), torch.empty_like(g)
+    rows = list(zip(range(len(δ)), δ.unbind(), Y.unbind(), each(W, len(δ)), each(W if O is None else O, len(δ)), strict=True))
+    for step, d, y, w, o in reversed(rows):
+        if given is not None:
+            g += given[step]
+        if tap is not None and step < seen:
+            tap.gradient(first + step + 1, (g,))
+        pull(g, y, d)
+        torch.addmm(before, d, w, beta=0, alpha=beta, out=before)
+        if O is not None:
+            before.addmm_(g, o, alpha=alpha)
+        g, before = before, g
+    return g, δ
 
 
 def collect(found: dict[str, Tensor], chunk: slice, δ: Tensor, x: Tensor, u: Tensor | None, U: Tensor | None, beta: float) -> None:
