@@ -182,9 +182,16 @@ def test_every_name_of_a_row_is_the_papers():
 
 @pytest.mark.parametrize(("profile", "h1", "verdict"), [("quick", 99.0, NOT_RUN), ("full", 99.0, REPRODUCED), ("full", 90.0, PARTLY)])
 def test_digits_never_decide_what_is_claimed_of_mnist(profile, h1, verdict):
-    found = results({"images": accuracy(lambda net, layers: h1 if net == "H1" else 99.0)}, profile)
+    found = results({"images": accuracy(lambda net, layers: 92.4 if not layers else h1 if net == "H1" else 99.0)}, profile)
     assert images.table_2(found).verdict == verdict
     assert images.table_2_table(found)["L4DC 2021, test"].notna().any() == (profile == "full")
+
+
+def test_a_net_without_layers_is_a_row_of_its_own_and_to_be_as_poor_as_the_papers():
+    alone = results({"images": accuracy(lambda net, layers: 92.4 if not layers else 99.0)}, "full")
+    assert list(images.table_2_table(alone).query("layers == 0")["net"]) == [images.NONE]
+    as_good = results({"images": accuracy(lambda net, layers: 99.0)}, "full")
+    assert [images.table_2(found).verdict for found in (alone, as_good)] == [REPRODUCED, PARTLY]
 
 
 @pytest.mark.parametrize(("gap", "outside", "verdict"), [(0.0, 0.0, REPRODUCED), (-0.1, 0.0, PARTLY), (-0.1, 1.0, NOT_REPRODUCED)])

@@ -84,7 +84,7 @@ def plan(profile: str, seeds: int | None) -> Plan:
                    for net in NETWORKS for T in (GRID if profile != "smoke" else GRID[:2])],
         "ways": [Way(work) for work in deepest if work.seed == 0],
         "images": [image(scale.images, net, layers, seed, scale.image_epochs) for seed in chosen[:scale.image_seeds]
-                   for layers in scale.image_layers for net in STEPS],
+                   for net, layers in [("H1", 0), *((net, layers) for layers in scale.image_layers for net in STEPS)]],
         "ring": rings,
         "reach": [Reach(work) for work in rings if work.resolved.dynamics.graph == "ring"],
         "deep": [deep(**scale.deep, seed=seed) for seed in chosen[:scale.deep_seeds]],
