@@ -14,6 +14,7 @@ from experiments.galimberti2023.networks import EULER, NETWORKS, PLAIN, RANDOM_X
 from experiments.galimberti2023.studies import Counterexample, Spread, Symplectic
 from experiments.galimberti2023.trained import Memory, Reach, Way
 from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, PROFILES, REPRODUCED
+from stablenets.claims.gif import Gif
 from stablenets.claims.ledger import Entry
 from stablenets.claims.results import Results
 from stablenets.claims.work import Place, Study, Training, unique
@@ -114,7 +115,8 @@ def test_memory_is_flat_in_depth_by_inversion_alone(flow, flat):
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_claim_and_drawing_asks_for_groups_of_the_plan(profile):
     plan = PAPER.plan(profile, 2)
-    for needs in [claim.needs for claim in PAPER.claims] + [drawing.needs for drawing in (PAPER.tables | PAPER.figures).values()]:
+    drawings = PAPER.tables | PAPER.figures | PAPER.animations
+    for needs in [claim.needs for claim in PAPER.claims] + [drawing.needs for drawing in drawings.values()]:
         assert set(needs) <= set(plan)
     assert {claim.figure for claim in PAPER.claims} - {""} <= set(PAPER.figures)
     works = unique(list(plan.values()))
@@ -173,6 +175,17 @@ def test_table_1_is_judged_cell_by_cell(of, verdict):
     finding = planar.table_1(results({"table": accuracy(of)}))
     assert finding.verdict == verdict
     assert finding.low <= finding.high
+
+
+def test_the_way_through_the_layers_moves(tmp_path):
+    def entry(work: Way):
+        points = len(range(0, 4000, planar.SHOWN))
+        states = np.random.default_rng(0).normal(size=(3, points, 2)) if work.dataset == "swiss_roll" else np.zeros((1, 1, 2))
+        return {}, {"layers": np.array([0, 32, 64]), "states": states}
+    found = results({"table": accuracy(lambda net, layers: 90.0), "ways": entry}, seeds=1)
+    planar.moving(found).save(tmp_path / "moving.gif", writer=Gif("a comment"))
+    assert (tmp_path / "moving.gif").stat().st_size < 1.5e6
+    assert len(planar.propagation(found).axes) == 6 * 5
 
 
 def test_every_name_of_a_row_is_the_papers():

@@ -51,11 +51,17 @@ FIGURES = {
     "counterexample": Drawing(("counterexample",), theory.counterexample_figure, "Appendix III: sensitivities by the time they go back."),
     "planar": Drawing(("table",), planar.table_figure, "Test accuracy by depth: medians, dots for single seeds; grey, L4DC 2021 Table 1."),
     "regions": Drawing(("ways", "table"), planar.region_maps, "Decision regions of the first seed's deepest nets, with test points."),
-    "propagation": Drawing(("ways", "table"), planar.propagation, "Swiss roll: the points between the layers, first seed's deepest nets."),
+    "propagation": Drawing(("ways", "table"), planar.propagation, "Swiss roll: the points between the layers, first seed's deepest nets. "
+                           "Across: the direction that the head reads, which decides at the line."),
     "images": Drawing(("images",), images.table_2_figure, "Image nets by depth; bars: 95 % over seeds."),
     "reach": Drawing(("reach",), rings.reach_figure, "What a node of the ring reads, in half a step and in a layer of a trained net."),
     "deep": Drawing(("deep", "memory"), depth.deep_figure, "H2 of 1,024 layers: gradients by layer; memory by depth."),
 }
 
+ANIMATIONS = {
+    "layers": Drawing(("ways", "table"), planar.moving, "Swiss roll: the points on their way through the layers of the first seed's "
+                      "deepest nets. Across: the direction that the head reads, which decides at the line."),
+}
+
 PAPER = Paper("galimberti2023", "Galimberti et al. 2023, Hamiltonian Deep Neural Networks Guaranteeing Non-vanishing Gradients by Design",
-              plan, CLAIMS, TABLES, FIGURES)
+              plan, CLAIMS, TABLES, FIGURES, ANIMATIONS)
