@@ -91,7 +91,8 @@ class Config:
     dataset: dict = option(doc="a group of keys")
     net: dict = option(doc="a group of keys")
     optim: Optim = option(Optim())
-    depth: int | None = option(None, "layers of all units together; null: those of net.blocks", low=1, high=1_000_000)
+    depth: int | None = option(None, "layers of all units together, 0: opening and head alone; null: those of net.blocks", low=0,
+                               high=1_000_000)
     width: int | None = option(None, low=1, high=65536)
     h: float | None = option(None, above=0.0)
     T: float | None = option(None, above=0.0)
@@ -247,6 +248,10 @@ def step_and_time(config: Config, net: Net, dynamics: Dynamics | Recurrent) -> t
         return 1.0, float(config.depth)
     if config.h is not None:
         return config.h, tidy(config.h * config.depth)
+    if not config.depth:
+        if given:
+            raise BadInput(f"T={config.T}: at depth=0 no time passes; leave T out")
+        return 1.0, 0.0
     T = net.T if config.T is None else config.T
     return tidy(T / config.depth), T
 

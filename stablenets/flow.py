@@ -98,7 +98,7 @@ MODES = {"store": store, "checkpoint": checkpoint, "reverse": reverse, "plain": 
 
 
 class Flow(nn.Module):
-    """A dynamics over `depth` layers: (B, width, ...) -> (B, width, ...).
+    """A dynamics over `depth` layers: (B, width, ...) -> (B, width, ...); over none, the identity.
 
     Parameters are named as in the paper (`K`, `b`), each with depth in front. `h` is the step size; `mode` is a key of `MODES`;
     `gain` scales the initial kernels, drawn from N(0, gain² / fan_in) independently for each layer (our choice). `dropout` is the share of
@@ -116,8 +116,8 @@ class Flow(nn.Module):
             raise ValueError(f"mode=reverse: {type(dynamics).__name__} has no inverse step; use mode=checkpoint")
         if operator not in OPERATORS:
             raise ValueError(f"operator={operator}: {suggest(operator, OPERATORS, 'one of')}")
-        if depth < 1:
-            raise ValueError(f"depth={depth}: the number of layers; give 1 or more")
+        if depth < 0:
+            raise ValueError(f"depth={depth}: the number of layers; give 0 or more")
         if why := dynamics.refuses(width):
             raise ValueError(f"width={width}: {type(dynamics).__name__} {why}")
         if dynamics.dense_only and operator != "dense":
@@ -198,6 +198,8 @@ class Flow(nn.Module):
         return self.through(x, tap)
 
     def through(self, x: Tensor, tap: Tap | None) -> Tensor:
+        if not self.depth:
+            return shown((x,), tap, 0)[0]
         weights = self.weights()
         first = None
         if self.dynamics.two_step:  # needs the first layer to find its second state; that layer's own step will count

@@ -57,7 +57,7 @@ def net_sizes(run: Resolved) -> None:
     for width in net.widths:
         if why := run.dynamics.refuses(width):
             raise BadInput(f"width={width}: net.family={net.family} {why}")
-    if depth < len(net.widths):
+    if depth < len(net.widths) > 1:
         raise BadInput(f"depth={depth}: fewer layers than the {len(net.widths)} units of net.widths={net.widths}; "
                        f"use depth>={len(net.widths)}")
     if net.widths != sorted(net.widths):
@@ -80,7 +80,8 @@ def layout(run: Resolved) -> None:
     if net.layout == "strided-first" and not run.dynamics.has_strided:
         raise BadInput(f"net.layout=strided-first: net.family={net.family} has no strided block; "
                        "use net.layout=each-width or net.layout=old-width-first")
-    if short := [unit for unit, count in enumerate(layers_at_widths(net.blocks, net.layout), 1) if count < 1]:
+    short = [unit for unit, count in enumerate(layers_at_widths(net.blocks, net.layout), 1) if count < 1]
+    if short and run.config.depth:
         raise BadInput(f"net.blocks={net.blocks}: with net.layout={net.layout} the first block of unit {short[0]} comes before its width "
                        f"is reached, and there is no other; give it 2, or use depth>={2 * len(net.blocks)}")
 
@@ -113,7 +114,7 @@ def levels(run: Resolved) -> None:
     count, parts = run.config.levels, 2**run.config.levels
     if count and run.dynamics.order is None:
         raise BadInput(f"levels={count}: net.family={run.net.family} has no time in which its weights could be interpolated; set levels=0")
-    if any(blocks % parts for blocks in run.net.blocks):
+    if count and any(blocks % parts or not blocks for blocks in run.net.blocks):
         shown = f"depth={run.config.depth}" if len(run.net.blocks) == 1 else f"net.blocks={run.net.blocks}"
         raise BadInput(f"levels={count}: {shown} cannot be halved {count} times; give each unit a multiple of {parts} layers, or lower "
                        "levels")

@@ -40,7 +40,7 @@ KINDS = {
     "infinite rate": (["optim.lr=inf"], ["optim.lr=inf: expected a finite number"]),
     "rate that is no number": (["optim.lr=nan"], ["optim.lr=nan: expected a finite number"]),
     "infinite rate, as yaml has it": (["optim.lr=.inf"], ["optim.lr=.inf: expected a number"]),
-    "no layers": (["depth=0"], ["depth=0: must be >= 1"]),
+    "fewer than no layers": (["depth=-1"], ["depth=-1: must be >= 0"]),
     "empty batch": (["batch=0"], ["batch=0: must be >= 1"]),
     "rate of nought": (["optim.lr=0"], ["optim.lr=0.0: must be > 0"]),
     "momentum of one": (["optim=sgd", "optim.momentum=1"], ["optim.momentum=1.0: must be >= 0", "< 1"]),
@@ -55,6 +55,11 @@ KINDS = {
     "unknown device": (["device=tpu"], ["device=tpu: one of: auto, cpu, cuda"]),
     "device without a sense": (["device=cuda:99999999999999"], ["device=cuda:99999999999999: not a device", "cuda:N"]),
     # what cannot go together
+    "time without layers": (["depth=0", "T=2"], ["T=2.0: at depth=0 no time passes", "leave T out"]),
+    "levels without layers": (["depth=0", "levels=1"], ["levels=1: depth=0 cannot be halved", "multiple of 2"]),
+    "units without layers": (["dataset=digits", "net.operator=conv", "net.opening=conv", "net.head=mean", "net.widths=[4,8]", "depth=0"],
+                             ["depth=0: fewer layers than the 2 units", "depth>=2"]),
+    "no layers to share β": (["net=roamlp", "depth=0"], ["depth=0: net.scaling=depth shares net.beta out", "net.scaling=fixed"]),
     "h and T": (["h=1", "T=1"], ["h=1.0 T=1.0: give one of the two", "T = h * depth"]),
     "h without a step": (["net=plain", "h=0.1"], ["h=0.1: net.family=plain has no step size", "leave h out"]),
     "T without a step": (["net=plain", "T=3"], ["T=3.0: net.family=plain has no step size", "leave T out"]),
@@ -85,7 +90,7 @@ def test_bad_config_is_refused_in_one_line(refused, kind):
     refused(*overrides, says=says)
 
 
-@pytest.mark.parametrize("word", ["depthh=3", "net=antisymetric", "net=3", "depth", "depth=0", "depth=${foo}"])
+@pytest.mark.parametrize("word", ["depthh=3", "net=antisymetric", "net=3", "depth", "depth=-1", "depth=${foo}"])
 def test_the_same_without_our_help(run_cli, tmp_path, word):
     """As a person types it, with no other word: Hydra then takes another way through its own code."""
     result = run_cli(word, small=False)

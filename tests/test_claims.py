@@ -160,13 +160,22 @@ def squares(results):
     return Finding(REPRODUCED, f"{estimate.value:.3g}", estimate.low, estimate.high, "Because.")
 
 
+def move(results):
+    from matplotlib.animation import FuncAnimation
+    figure, (axes,) = new_figure(1, width=2.0, height=1.5)
+    (line,) = axes.plot([0, 1], [0, 1])
+    return FuncAnimation(figure, lambda at: line.set_ydata([0, at]), results["squares"]["seed"])
+
+
 PAPER = Paper(
     "toy", "A toy", lambda profile, seeds: {"squares": [Square(2.0, seed=seed) for seed in range(seeds or 3)]},
     (Claim("1", "Squares are squares", "Eq. (1)", ("squares",), squares, "curve"),
      Claim("2", "Cubes | too", "Eq. (2)", ("cubes",), squares, "curve")),
     {"numbers": Drawing(("squares",), lambda results: results["squares"][["value", "square"]], "Numbers.")},
-    {"curve": Drawing(("squares",), draw, "A curve.")})
-WRITTEN = {"claims.csv", "claims.md", "ledger.csv", "curves.npz", "numbers.md", "numbers.csv", "numbers.tex", "curve.png", "curve.svg"}
+    {"curve": Drawing(("squares",), draw, "A curve.")},
+    {"turning": Drawing(("squares",), move, "It turns.")})
+WRITTEN = {"claims.csv", "claims.md", "ledger.csv", "curves.npz", "numbers.md", "numbers.csv", "numbers.tex", "curve.png", "curve.svg",
+           "turning.gif"}
 
 
 def collected(place, folder, seeds=3):
@@ -188,10 +197,22 @@ def test_a_report_is_whole_and_another_machine_makes_the_same(place, tmp_path):
     summary = (folder.parent / "README.md").read_text()
     assert "[quick](quick/claims.md)" in summary
     assert "Cubes ∣ too" in summary
+    assert "![It turns.](turning.gif)" in (folder / "claims.md").read_text()
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     collected(replace(place, runs=tmp_path / "nothing"), folder)
     differing = [name for name, content in before.items() if (folder / name).read_bytes() != content]
     assert differing == []
+
+
+def test_an_animation_is_small_white_and_says_what_made_it(place, tmp_path):
+    from PIL import Image
+    for study in PAPER.plan("quick", None)["squares"]:
+        study.make(place)
+    collected(place, tmp_path / "quick")
+    with Image.open(tmp_path / "quick" / "turning.gif") as picture:
+        assert (picture.n_frames, picture.info["duration"]) == (3, 120)  # hundredths of a second
+        assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+        assert picture.info["comment"].startswith(b"It turns. `make it`: runs ")
 
 
 def test_without_all_its_runs_nothing_is_judged_or_drawn(place, tmp_path):

@@ -309,7 +309,7 @@ def test_evaluation_keeps_no_more_at_greater_depth(name, monkeypatch):
 def test_what_a_flow_refuses():
     for options, says in [
         ({"mode": "revers"}, "mode=revers: did you mean reverse"), ({"operator": "con"}, "operator=con: did you mean conv"),
-        ({"mode": "reverse"}, "mode=reverse: ResNet has no inverse step; use mode=checkpoint"), ({"depth": 0}, "depth=0: the number of"),
+        ({"mode": "reverse"}, "mode=reverse: ResNet has no inverse step; use mode=checkpoint"), ({"depth": -1}, "depth=-1: the number of"),
     ]:
         with pytest.raises(ValueError, match=says):
             Flow(ResNet(), **{"width": 4, "depth": 3} | options)

@@ -14,6 +14,7 @@ from experiments.galimberti2023.networks import EULER, NETWORKS, PLAIN, RANDOM_X
 from experiments.galimberti2023.studies import Counterexample, Spread, Symplectic
 from experiments.galimberti2023.trained import Memory, Reach, Way
 from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, PROFILES, REPRODUCED
+from stablenets.claims.gif import Gif
 from stablenets.claims.ledger import Entry
 from stablenets.claims.results import Results
 from stablenets.claims.work import Place, Study, Training, unique
@@ -114,7 +115,8 @@ def test_memory_is_flat_in_depth_by_inversion_alone(flow, flat):
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_claim_and_drawing_asks_for_groups_of_the_plan(profile):
     plan = PAPER.plan(profile, 2)
-    for needs in [claim.needs for claim in PAPER.claims] + [drawing.needs for drawing in (PAPER.tables | PAPER.figures).values()]:
+    drawings = PAPER.tables | PAPER.figures | PAPER.animations
+    for needs in [claim.needs for claim in PAPER.claims] + [drawing.needs for drawing in drawings.values()]:
         assert set(needs) <= set(plan)
     assert {claim.figure for claim in PAPER.claims} - {""} <= set(PAPER.figures)
     works = unique(list(plan.values()))
@@ -175,6 +177,17 @@ def test_table_1_is_judged_cell_by_cell(of, verdict):
     assert finding.low <= finding.high
 
 
+def test_the_way_through_the_layers_moves(tmp_path):
+    def entry(work: Way):
+        points = len(range(0, 4000, planar.SHOWN))
+        states = np.random.default_rng(0).normal(size=(3, points, 2)) if work.dataset == "swiss_roll" else np.zeros((1, 1, 2))
+        return {}, {"layers": np.array([0, 32, 64]), "states": states}
+    found = results({"table": accuracy(lambda net, layers: 90.0), "ways": entry}, seeds=1)
+    planar.moving(found).save(tmp_path / "moving.gif", writer=Gif("a comment"))
+    assert (tmp_path / "moving.gif").stat().st_size < 1.5e6
+    assert len(planar.propagation(found).axes) == 6 * 5
+
+
 def test_every_name_of_a_row_is_the_papers():
     rows = planar.named(results({"table": accuracy(lambda net, layers: 90.0)}), "table")
     assert list(rows["net"]) == [name(work) for work in PAPER.plan("quick", 4)["table"]]
@@ -182,9 +195,16 @@ def test_every_name_of_a_row_is_the_papers():
 
 @pytest.mark.parametrize(("profile", "h1", "verdict"), [("quick", 99.0, NOT_RUN), ("full", 99.0, REPRODUCED), ("full", 90.0, PARTLY)])
 def test_digits_never_decide_what_is_claimed_of_mnist(profile, h1, verdict):
-    found = results({"images": accuracy(lambda net, layers: h1 if net == "H1" else 99.0)}, profile)
+    found = results({"images": accuracy(lambda net, layers: 92.4 if not layers else h1 if net == "H1" else 99.0)}, profile)
     assert images.table_2(found).verdict == verdict
     assert images.table_2_table(found)["L4DC 2021, test"].notna().any() == (profile == "full")
+
+
+def test_a_net_without_layers_is_a_row_of_its_own_and_to_be_as_poor_as_the_papers():
+    alone = results({"images": accuracy(lambda net, layers: 92.4 if not layers else 99.0)}, "full")
+    assert list(images.table_2_table(alone).query("layers == 0")["net"]) == [images.NONE]
+    as_good = results({"images": accuracy(lambda net, layers: 99.0)}, "full")
+    assert [images.table_2(found).verdict for found in (alone, as_good)] == [REPRODUCED, PARTLY]
 
 
 @pytest.mark.parametrize(("gap", "outside", "verdict"), [(0.0, 0.0, REPRODUCED), (-0.1, 0.0, PARTLY), (-0.1, 1.0, NOT_REPRODUCED)])

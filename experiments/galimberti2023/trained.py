@@ -15,13 +15,16 @@ from stablenets.probes import kept_bytes
 from stablenets.schema import option
 
 EXTENTS = {"swiss_roll": (-1.4, 1.4, -1.4, 1.4), "double_moons": (-1.5, 4.5, -1.1, 1.6), "double_circles": (-4.6, 4.6, -4.6, 4.6)}
-PIXELS, STAGES, SHOWN = 120, 5, 20  # of a map; states that are kept; every so many test points
+PIXELS, STAGES, SHOWN = 120, 33, 20  # of a map; states that are kept; every so many test points
 
 
 @dataclass(frozen=True)
 class Way(OfTraining):
     """Arrays: classes (PIXELS, PIXELS) uint8 that a trained net gives to a grid, rows from below; states (STAGES, points, 2), where test
-    points are between the layers, by their two largest directions at the end, which are the same for all stages; layers (STAGES,)."""
+    points are between the layers, in two directions that are the same for all stages: the one that the head reads, in which it decides
+    by the sign, and across it the one in which the points are spread most at the end; layers (STAGES,)."""
+
+    version = 2  # 1 had other directions
 
     @torch.no_grad()
     def measure(self, place: Place) -> Measured:
@@ -31,11 +34,14 @@ class Way(OfTraining):
         classes = net(torch.stack((x, y), -1).flatten(0, 1).double()).argmax(1).view(PIXELS, PIXELS)
         states: list[Tensor] = []
         net(test_points(self.of)[0][::SHOWN].double(), lambda _, state: states.append(torch.cat(state, 1)))
-        kept = np.linspace(0, len(states) - 1, STAGES).round().astype(int)
-        centre = states[-1].mean(0)
-        directions = torch.linalg.svd(states[-1] - centre, full_matrices=False).Vh[:2]
-        return {}, {"classes": classes.numpy().astype(np.uint8), "layers": kept,
-                    "states": torch.stack([(states[layer] - centre) @ directions.T for layer in kept]).numpy().astype(np.float32)}
+        kept = np.unique(np.linspace(0, len(states) - 1, STAGES).round().astype(int))
+        read, border = (parameter[1] - parameter[0] for parameter in (net.head[-1].weight, net.head[-1].bias))
+        length, centre = read.norm(), states[-1].mean(0)
+        across = states[-1] - centre
+        across = across - (across @ read)[:, None] * read / length**2
+        most = torch.linalg.svd(across, full_matrices=False).Vh[0]
+        ways = [torch.stack([(states[layer] @ read + border) / length, (states[layer] - centre) @ most], 1) for layer in kept]
+        return {}, {"classes": classes.numpy().astype(np.uint8), "layers": kept, "states": torch.stack(ways).numpy().astype(np.float32)}
 
 
 @dataclass(frozen=True)

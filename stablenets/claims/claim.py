@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,6 +10,7 @@ import pandas as pd
 from stablenets.claims.results import Plan, Results
 
 if TYPE_CHECKING:
+    from matplotlib.animation import Animation
     from matplotlib.figure import Figure
 
 SMOKE, *_ = PROFILES = ("smoke", "quick", "full", "paper")
@@ -43,10 +44,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure or a table: made from the groups that it needs, with the caption that stands beside it."""
+    """A figure, a table or an animation: made from the groups that it needs, with the caption that stands beside it."""
 
     needs: tuple[str, ...]
-    make: Callable[[Results], Figure | pd.DataFrame]
+    make: Callable[[Results], Figure | pd.DataFrame | Animation]
     caption: str
 
 
@@ -58,6 +59,7 @@ class Paper:
     claims: tuple[Claim, ...]
     tables: dict[str, Drawing]
     figures: dict[str, Drawing]
+    animations: dict[str, Drawing] = field(default_factory=dict)
 
 
 def judge(claim: Claim, results: Results, profile: str, command: str) -> tuple[dict[str, Any], str]:

@@ -12,10 +12,11 @@ import pandas as pd
 
 from stablenets.claims import tables
 from stablenets.claims.claim import COLUMNS, NOT_RUN, PROFILES, Drawing, Paper, judge
+from stablenets.claims.gif import Gif
 from stablenets.claims.results import Results
 from stablenets.runs import files, provenance
 
-KINDS = {"tables": (".md", ".csv", ".tex"), "figures": (".png", ".svg")}
+KINDS = {"tables": (".md", ".csv", ".tex"), "figures": (".png", ".svg"), "animations": (".gif",)}
 IN_A_PAPER = {"font.size": 9, "axes.titlesize": 9, "legend.fontsize": 8, "axes.spines.top": False, "axes.spines.right": False,
               "svg.hashsalt": "stablenets"}  # a fixed salt: the same figure is the same file
 
@@ -23,11 +24,12 @@ IN_A_PAPER = {"font.size": 9, "axes.titlesize": 9, "legend.fontsize": 8, "axes.s
 def write(paper: Paper, results: Results, profile: str, folder: Path, command: str) -> list[dict[str, Any]]:
     """All that stands beside the ledger in `folder`; the rows of the claims."""
     drawn_at = provenance.made_at(*provenance.revision()) or "no repository"
-    for kind, drawings in (("tables", paper.tables), ("figures", paper.figures)):
-        for name, drawing in drawings.items():
+    writers = {"tables": write_table, "figures": write_figure, "animations": write_animation}
+    for kind, written in writers.items():
+        for name, drawing in getattr(paper, kind).items():
             if complete(drawing, results):
                 origin = f"`{command}`: runs {results.commits(drawing.needs)}, drawn at {drawn_at}, 95 % intervals by Student's t."
-                (write_table if kind == "tables" else write_figure)(drawing, results, folder / name, origin)
+                written(drawing, results, folder / name, origin)
             else:
                 for ending in KINDS[kind]:
                     (folder / name).with_suffix(ending).unlink(missing_ok=True)
@@ -55,6 +57,11 @@ def write_figure(drawing: Drawing, results: Results, stem: Path, origin: str) ->
         figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Description": drawing.caption, "Source": origin})
 
 
+def write_animation(drawing: Drawing, results: Results, stem: Path, origin: str) -> None:
+    with matplotlib.rc_context(IN_A_PAPER):
+        drawing.make(results).save(stem.with_suffix(".gif"), writer=Gif(f"{drawing.caption} {origin}"))
+
+
 def page(paper: Paper, results: Results, profile: str, rows: list[dict[str, Any]], notes: list[str], command: str, drawn_at: str) -> str:
     """claims.md: the table of claims, then each with its figure and why it came out so, then the tables."""
     shown = pd.DataFrame([{**row, "95 % interval": interval(row)} for row in rows])
@@ -67,6 +74,9 @@ def page(paper: Paper, results: Results, profile: str, rows: list[dict[str, Any]
         lines += [f"## {row['id']}. {row['claim']}", "", f"**{row['verdict']}**. {note}".rstrip(), ""]
         if row["figure"] in paper.figures and complete(drawing := paper.figures[row["figure"]], results):
             lines += [f"![{drawing.caption}]({row['figure']}.png)", "", drawing.caption, "", f"Runs made at {row['commit']}.", ""]
+    for name, animation in paper.animations.items():
+        if complete(animation, results):
+            lines += [f"![{animation.caption}]({name}.gif)", "", animation.caption, ""]
     made = [f"- [{name}]({name}.md): {table.caption}" for name, table in paper.tables.items() if complete(table, results)]
     return "\n".join([*lines, *(["## Tables", "", *made, ""] if made else [])])
 

@@ -80,7 +80,7 @@ class Training:
 
     @property
     def size(self) -> float:
-        return self.resolved.config.depth * self.resolved.config.epochs
+        return (self.resolved.config.depth or 1) * self.resolved.config.epochs  # opening and head alone take a time too
 
     @property
     def words(self) -> list[str]:

@@ -66,6 +66,8 @@ class Filtered:
 
     def at_depth(self, depth: int) -> Self:
         """The same family with α and β as the numbers that they are over `depth` steps."""
+        if not depth and self.scaling == "depth":
+            raise BadInput("depth=0: net.scaling=depth shares net.beta out over the layers; give depth>=1 or net.scaling=fixed")
         beta = self.beta / depth if self.scaling == "depth" else self.beta
         if self.alpha is None and beta > 1:
             raise BadInput(f"net.beta={self.beta}: no convex combination at depth={depth} with net.scaling={self.scaling}, where β is "

@@ -159,6 +159,8 @@ def inverse_maps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
 
 
 def layers_and_start(flow: Flow, x: Tensor) -> tuple[list[Weights], State]:
+    if not flow.depth:
+        raise BadInput("flow: depth=0, so it has no layers to be taken one by one; give one of depth>=1")
     layers = flow.layers([tensor.detach() for tensor in flow.weights()], Tally(counting=False, training=flow.training))
     with torch.no_grad():
         return layers, flow.dynamics.start(x.detach(), layers[0], flow.h)

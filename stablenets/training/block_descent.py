@@ -48,6 +48,8 @@ class Objective:
             raise ValueError("block descent: its classifier block needs a network with a head of its own; use one that is not recurrent")
         if any(isinstance(module, nn.BatchNorm2d) for module in net.modules()) or any(unit.dynamics.norms for unit in net.units):
             raise ValueError("block descent: the loss of a net with batch norms is no function of its weights alone; use a net without")
+        if not net.depth:
+            raise ValueError("block descent: depth=0, and its second block is the weights of the layers; use a net of depth>=1")
         *before, self.linear = net.head
         self.reduce = nn.Sequential(*before)  # flatten, or the mean over pixels: nothing learned
         self.net, self.loss, self.alpha, self.alpha_head = net, loss, alpha, alpha_head

@@ -43,6 +43,8 @@ def stacked(flow: Flow) -> list[str]:
 
 def interpolated(values: Tensor, depth: int, ratio: float) -> Tensor:
     """(L, ...) at the nodes 0, 1, ... -> (depth, ...) at 0, ratio, 2 ratio, ...: piecewise linear, behind the last node constant."""
+    if not len(values):
+        raise ValueError("depth=0: no weights between which others could be interpolated; start from a net of depth>=1")
     at = (torch.arange(depth, dtype=torch.float64) * ratio).round(decimals=9).clamp(max=len(values) - 1)  # h has twelve digits
     left = at.floor().long()
     right = (left + 1).clamp(max=len(values) - 1)
