@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from bench_rows.planar import BATCH, DEPTH, H1, H2, WIDTH, H
+from bench_rows.planar import BATCH, DEPTH, WIDTH, H, modules
 from bench_rows.row import Row
 from experiments.galimberti2023.alternating import CHANGE, HEAD_SIZE, HEAD_STEPS, RATE, iterate
 from stablenets.nets import HDNN, Network, SemiImplicit
@@ -20,13 +20,13 @@ def network(dynamics: HDNN | SemiImplicit) -> Network:
                    head_kind="linear")
 
 
-def by_modules(modules: list[nn.Module], x: torch.Tensor, labels: torch.Tensor) -> Callable[[], None]:
+def by_modules(layers: list[nn.Module], x: torch.Tensor, labels: torch.Tensor) -> Callable[[], None]:
     """As one writes it: a module a layer, a loop over layers for the penalty, an output layer and its optimiser made anew."""
-    layers, enter = nn.Sequential(*modules), opening("spread", (2,), WIDTH)
-    adam = torch.optim.Adam(layers.parameters(), lr=RATE)
+    net = nn.Sequential(opening("spread", (2,), WIDTH), *layers)
+    adam = torch.optim.Adam(net.parameters(), lr=RATE)
 
     def iteration() -> None:
-        features = layers(enter(x))
+        features = net(x)
         head = nn.Linear(WIDTH, 2)
         nn.init.zeros_(head.weight)
         nn.init.zeros_(head.bias)
@@ -39,7 +39,7 @@ def by_modules(modules: list[nn.Module], x: torch.Tensor, labels: torch.Tensor) 
             of_head.step()
         adam.zero_grad()
         penalty = 0.0
-        for before, after in pairwise(modules):
+        for before, after in pairwise(layers):
             for old, new in zip(before.parameters(), after.parameters(), strict=True):
                 penalty = penalty + H / 2 * (new - old).square().sum()
         (F.cross_entropy(head(features), labels) + CHANGE * penalty).backward()
@@ -47,10 +47,10 @@ def by_modules(modules: list[nn.Module], x: torch.Tensor, labels: torch.Tensor) 
     return iteration
 
 
-def row(name: str, net: Network, modules: list[nn.Module], theirs: str) -> Row:
+def row(name: str, net: Network, theirs: str) -> Row:
     x, labels = torch.randn(BATCH, 2), torch.randint(2, (BATCH,))
     adam = torch.optim.Adam(net.units.parameters(), lr=RATE, fused=True)
-    plain = by_modules(modules, x, labels)
+    plain = by_modules(modules(net.units[0]), x, labels)
     states, matrix, out = torch.randn(BATCH, WIDTH), torch.randn(WIDTH, WIDTH), torch.empty(BATCH, WIDTH)
 
     def products() -> None:
@@ -64,13 +64,8 @@ def row(name: str, net: Network, modules: list[nn.Module], theirs: str) -> Row:
 
 
 def alternating_h1() -> Row:
-    net = network(HDNN())
-    flow = net.units[0]
-    return row("H1", net, [H1(K, b, flow.J[0]) for K, b in zip(flow.K.detach(), flow.b.detach(), strict=True)], "13.9 to 15.0")
+    return row("H1", network(HDNN()), "13.9 to 15.0")
 
 
 def alternating_h2() -> Row:
-    net = network(SemiImplicit())
-    flow = net.units[0]
-    stacks = (flow.Kp.detach(), flow.Kq.detach(), flow.bp.detach(), flow.bq.detach())
-    return row("H2", net, [H2(*tensors) for tensors in zip(*stacks, strict=True)], "28.8 to 32.6")
+    return row("H2", network(SemiImplicit()), "28.8 to 32.6")
