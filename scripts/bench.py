@@ -9,10 +9,12 @@ import csv
 import os
 import platform
 import statistics
+import sys
 import time
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts its threads
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # experiments/ is part of the repository, not of the package
 
 import torch
 from bench_rows import ROWS

@@ -63,6 +63,15 @@ def test_bootstrap_interval_is_scipys():
     assert (estimate.low, estimate.high) == pytest.approx(tuple(resampled.confidence_interval), abs=0.05)
 
 
+def test_percentages_stay_within_bounds_and_a_net_that_diverged_counts_as_0():
+    estimate = statistics.percent(pd.Series([0.99, 1.0, 0.97]))
+    assert (estimate.value, estimate.high) == (pytest.approx(98.667, abs=1e-3), 100.0)
+    assert estimate.low == statistics.mean([99.0, 100.0, 97.0]).low
+    assert estimate.bar == pytest.approx((estimate.value - estimate.low, 100 - estimate.value))
+    assert statistics.percent(pd.Series([0.5, math.nan])).value == 25
+    assert math.isnan(statistics.percent(pd.Series([0.5])).high)
+
+
 def test_one_observation_has_no_interval():
     assert math.isnan(statistics.mean([2.0]).low)
     assert str(statistics.mean([2.0])) == "2"

@@ -1,4 +1,5 @@
 """Galimberti et al. 2023: the digits of the counterexample, what the theory says of its nets, and a plan whose parts fit together."""
+import importlib
 import shlex
 from pathlib import Path
 
@@ -95,6 +96,21 @@ def test_the_head_is_new_in_each_iteration_and_the_layers_move():
     assert list(alternating(net, data.train, 2, 0, 0.0)) == [0, 1, 2, 3]
     assert not torch.equal(net.units[0].K, before)
     assert net.head[-1].weight.abs().max() <= 0.05 * 10 + 1e-3  # ten steps of Adam from zero
+
+
+@pytest.mark.parametrize("net", ["H1", "H2"])
+def test_the_two_sides_of_a_bench_row_are_the_same_iteration(net, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent.parent / "scripts")
+    bench = importlib.import_module("bench_rows.alternating")
+    torch.manual_seed(0)
+    ours, x, labels = bench.network(NETWORKS[net].dynamics), torch.randn(125, 2), torch.randint(2, (125,))
+    layers = bench.modules(ours.units[0])
+    adam, theirs = torch.optim.Adam(ours.units.parameters(), lr=bench.RATE), bench.by_modules(layers, x, labels)
+    for _ in range(3):
+        bench.iterate(ours, adam, x, labels)
+        theirs()
+    first = next(ours.units.parameters())
+    assert torch.allclose(first, torch.stack([next(layer.parameters()) for layer in layers]), atol=1e-4)
 
 
 @pytest.mark.parametrize("net", ["H1", "H2"])

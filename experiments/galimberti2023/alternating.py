@@ -48,23 +48,28 @@ def change(flow: Flow) -> Tensor:
     return flow.h**2 * flow.variation()
 
 
-def alternating(net: Network, split: Split, epochs: int, seed: int, decay: float) -> Iterator[int]:
-    """Train the layers of `net`, with (decay h/2) Σ ‖θ_j‖² in their loss; yields the number of each iteration before it is made.
-
-    The head is left as the last one was.
-    """
+def iterate(net: Network, adam: torch.optim.Optimizer, x: Tensor, labels: Tensor, decay: float = 0.0) -> Tensor:
+    """A head anew, then one step of `adam` on the layers under it, with (decay h/2) Σ ‖θ_j‖² in their loss; the head (outputs, n + 1)."""
     (flow,) = net.units
-    adam = torch.optim.Adam(flow.parameters(), lr=RATE, fused=True)
+    features = flow(net.opening(x))
+    W = head(features.detach(), labels, net.head[-1].out_features)
+    adam.zero_grad()
+    penalty = CHANGE * change(flow)
+    if decay:
+        penalty = penalty + decay * flow.h / 2 * sum(parameter.square().sum() for parameter in flow.parameters())
+    (F.cross_entropy(F.linear(features, W[:, :-1], W[:, -1]), labels) + penalty).backward()
+    adam.step()
+    return W
+
+
+def alternating(net: Network, split: Split, epochs: int, seed: int, decay: float) -> Iterator[int]:
+    """Train the layers of `net`; yields the number of each iteration before it is made. The head is left as the last one was."""
+    adam = torch.optim.Adam(net.units.parameters(), lr=RATE, fused=True)
     iteration = 0
     for epoch in range(epochs):
         for x, labels in split.batches(BATCH, seed, epoch):
             yield iteration
-            features = flow(net.opening(x))
-            W = head(features.detach(), labels, net.head[-1].out_features)
-            adam.zero_grad()
-            penalty = CHANGE * change(flow) + decay * flow.h / 2 * sum(parameter.square().sum() for parameter in flow.parameters())
-            (F.cross_entropy(F.linear(features, W[:, :-1], W[:, -1]), labels) + penalty).backward()
-            adam.step()
+            W = iterate(net, adam, x, labels, decay)
             iteration += 1
     with torch.no_grad():
         net.head[-1].weight.copy_(W[:, :-1])

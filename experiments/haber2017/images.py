@@ -1,6 +1,7 @@
 """Claim 8: the four families as nets of 3x3 convolutions on images, trained level by level."""
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -35,8 +36,8 @@ def image_table(results: Results) -> pd.DataFrame:
     for (dataset, depth, family), own in results["images"].groupby(["dataset", "depth", "net.family"], sort=True):
         rows.append({"data": DATA_NAMES[dataset], "layers": depth, "net": FAMILY_STYLES[family][0],
                      "parameters": int(own["parameters"].max()),
-                     "test accuracy, last iterate": str(statistics.mean(100 * own["test_accuracy"].fillna(0.0))),
-                     "best on validation": str(statistics.mean(100 * own["test_accuracy_at_best_validation"].fillna(0.0))),
+                     "test accuracy, last iterate": str(statistics.percent(own["test_accuracy"])),
+                     "best on validation": str(statistics.percent(own["test_accuracy_at_best_validation"])),
                      "seeds": own["seed"].nunique()})
     return pd.DataFrame(rows)
 
@@ -45,10 +46,10 @@ def image_curves(results: Results) -> Figure:
     rows = results["images"]
     figure, (axes,) = new_figure(1, width=3.6, height=2.9)
     for family, (name, colour, marker) in FAMILY_STYLES.items():
-        means = {depth: statistics.mean(100 * own["test_accuracy"].fillna(0.0))
+        means = {depth: statistics.percent(own["test_accuracy"])
                  for depth, own in rows[rows["net.family"] == family].groupby("depth")}
         axes.errorbar(list(means), [estimate.value for estimate in means.values()],
-                      [estimate.high - estimate.value for estimate in means.values()], color=colour, marker=marker, markersize=4,
+                      np.transpose([estimate.bar for estimate in means.values()]), color=colour, marker=marker, markersize=4,
                       capsize=2, label=name)
     depth_axis(axes, rows["depth"])
     axes.set(xlabel="layers", ylabel=f"test accuracy in %, {DATA_NAMES[rows['dataset'].iloc[0]]}")

@@ -84,8 +84,9 @@ def levels_table(results: Results) -> pd.DataFrame:
     rows = []
     for (family, depth), own in doublings(results).groupby(["net.family", "depth"], sort=False):
         rows.append({"net": FAMILY_STYLES[family][0], "layers": f"{depth // 2} to {depth}"} | {
-            f"{label}, {when}": str(statistics.mean(factor * own[f"{name}, {when}"]))
-            for label, name, factor in (("training loss", "train_loss", 1), ("test accuracy", "test_accuracy", 100))
+            f"{label}, {when}": str(estimate(own[f"{name}, {when}"]))
+            for label, name, estimate in (("training loss", "train_loss", statistics.mean),
+                                          ("test accuracy", "test_accuracy", statistics.percent))
             for when in ("coarse", "prolonged", "trained")})
     return pd.DataFrame(rows)
 
@@ -133,11 +134,11 @@ def level_accuracy(results: Results) -> Figure:
     figure, panels = new_figure(2, width=3.0, height=2.9)
     for axes, rows, title in ((panels[0], scratch, "from scratch"), (panels[1], levels, "multi-level")):
         for family, (name, colour, marker) in FAMILY_STYLES.items():
-            means = {depth: statistics.mean(100 * own["test_accuracy"].fillna(0.0))
+            means = {depth: statistics.percent(own["test_accuracy"])
                      for depth, own in rows[rows["net.family"] == family].groupby("depth")}
             axes.plot(list(means), [estimate.value for estimate in means.values()], color=colour, marker=marker, markersize=4, label=name)
             axes.fill_between(list(means), [estimate.low for estimate in means.values()],
-                              [min(100.0, estimate.high) for estimate in means.values()], color=colour, alpha=0.15, linewidth=0)
+                              [estimate.high for estimate in means.values()], color=colour, alpha=0.15, linewidth=0)
         depth_axis(axes, rows["depth"])
         axes.set(title=title, xlabel="layers")
     low = min(axes.get_ylim()[0] for axes in panels)

@@ -86,8 +86,9 @@ def race_table(results: Results) -> pd.DataFrame:
     rows = []
     for (dataset, family), own in results["race"].groupby(["dataset", "family"], sort=False):
         rows.append({"data": DATA_NAMES[dataset], "net": FAMILY_STYLES[family][0], "seconds": own["seconds"].mean()} | {
-            f"{kind}, {name}": str(statistics.mean(factor * own[f"{short}_{column}"]))
-            for kind, column, factor in (("test error in %", "test_error", 100), ("objective", "objective", 1))
+            f"{kind}, {name}": str(estimate(own[f"{short}_{column}"]))
+            for kind, column, estimate in (("test error in %", "test_error", statistics.percent),
+                                           ("objective", "objective", statistics.mean))
             for name, short in (("block descent", "descent"), ("Adam", "adam"))})
     return pd.DataFrame(rows)
 

@@ -61,8 +61,8 @@ def depth_table(results: Results) -> pd.DataFrame:
         paired = table.xs((dataset, depth), level=("dataset", "depth"))
         rows.append({
             "data": DATA_NAMES[dataset], "layers": depth, "net": FAMILY_STYLES[family][0], "parameters": int(own["parameters"].max()),
-            "test accuracy, last iterate": str(statistics.mean(100 * own["test_accuracy"].fillna(0.0))),
-            "test accuracy, best on validation": str(statistics.mean(100 * own["test_accuracy_at_best_validation"].fillna(0.0))),
+            "test accuracy, last iterate": str(statistics.percent(own["test_accuracy"])),
+            "test accuracy, best on validation": str(statistics.percent(own["test_accuracy_at_best_validation"])),
             "difference to ResNet": "" if family == "resnet" else str(statistics.paired(paired[family], paired["resnet"])),
             "gradient, smallest over layers": own["state_gradient_range_low"].median(),
             "gradient, largest": own["state_gradient_range_high"].median(), "seeds": own["seed"].nunique(),
@@ -78,11 +78,11 @@ def depth_curves(results: Results) -> Figure:
     for axes, dataset in zip(panels, names, strict=True):
         own = rows[rows["dataset"] == dataset]
         for family, (name, colour, marker) in FAMILY_STYLES.items():
-            means = {depth: statistics.mean(100 * runs["test_accuracy"].fillna(0.0))
+            means = {depth: statistics.percent(runs["test_accuracy"])
                      for depth, runs in own[own["net.family"] == family].groupby("depth")}
             axes.plot(list(means), [estimate.value for estimate in means.values()], color=colour, marker=marker, markersize=4, label=name)
             axes.fill_between(list(means), [estimate.low for estimate in means.values()],
-                              [min(100.0, estimate.high) for estimate in means.values()], color=colour, alpha=0.15, linewidth=0)
+                              [estimate.high for estimate in means.values()], color=colour, alpha=0.15, linewidth=0)
         depth_axis(axes, own["depth"])
         axes.set(title=DATA_NAMES[dataset], xlabel="layers", ylim=(max(0, axes.get_ylim()[0]), 101))
     panels[0].set_ylabel("test accuracy in %")
@@ -161,8 +161,8 @@ def smooth_table(results: Results) -> pd.DataFrame:
     grouped = rows.groupby(["net.family", "optim.smoothness"], sort=False)
     return pd.DataFrame([{
         "net": FAMILY_STYLES[family][0], "α": alpha, "roughness of K": str(statistics.mean(own["roughness"])),
-        "variation": str(statistics.mean(own["variation"])), "validation accuracy": str(statistics.mean(100 * own["validation_accuracy"])),
-        "test accuracy": str(statistics.mean(100 * own["test_accuracy"])), "seeds": len(own)} for (family, alpha), own in grouped])
+        "variation": str(statistics.mean(own["variation"])), "validation accuracy": str(statistics.percent(own["validation_accuracy"])),
+        "test accuracy": str(statistics.percent(own["test_accuracy"])), "seeds": len(own)} for (family, alpha), own in grouped])
 
 
 def weights_over_time(results: Results) -> Figure:

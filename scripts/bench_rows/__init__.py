@@ -1,4 +1,5 @@
 """The rows of the benchmark table, in order."""
+from bench_rows.alternating import alternating_h1, alternating_h2
 from bench_rows.data import cifar_crop_flip, psmnist_batches
 from bench_rows.planar import planar_h1, planar_h2
 from bench_rows.probes import default_run, singular_ends
@@ -13,6 +14,8 @@ ROWS = [
     gradient_probe,
     planar_h1,
     planar_h2,
+    alternating_h1,
+    alternating_h2,
     default_run,
     singular_ends,
     reversed_step,

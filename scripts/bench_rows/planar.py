@@ -36,7 +36,15 @@ class H2(nn.Module):
         return torch.cat([p, q], 1)
 
 
-def row(name: str, modules: list[nn.Module], flow: Flow) -> Row:
+def modules(flow: Flow) -> list[nn.Module]:
+    """The layers of a flow of H1 or H2 one by one, with the same weights."""
+    if isinstance(flow.dynamics, HDNN):
+        return [H1(K, b, flow.J[0]) for K, b in zip(flow.K.detach(), flow.b.detach(), strict=True)]
+    stacks = (flow.Kp.detach(), flow.Kq.detach(), flow.bp.detach(), flow.bq.detach())
+    return [H2(*tensors) for tensors in zip(*stacks, strict=True)]
+
+
+def row(name: str, flow: Flow) -> Row:
     x, matrix, out = torch.randn(BATCH, WIDTH), torch.randn(WIDTH, WIDTH), torch.empty(BATCH, WIDTH)
 
     def repeated(net: nn.Module):
@@ -46,17 +54,14 @@ def row(name: str, modules: list[nn.Module], flow: Flow) -> Row:
     def products() -> None:
         for _ in range(5 * DEPTH * TIMES):
             torch.mm(x, matrix, out=out)
-    return Row(f"planar {name}, {DEPTH} layers", repeated(flow), repeated(nn.Sequential(*modules)), products, TIMES, "iterations",
+    return Row(f"planar {name}, {DEPTH} layers", repeated(flow), repeated(nn.Sequential(*modules(flow))), products, TIMES, "iterations",
                f"forward, backward, Adam; n = {WIDTH}, batch {BATCH}; plain: a module a layer with the same weights; "
                "ceiling: five products a layer, which here are calls rather than arithmetic")
 
 
 def planar_h1() -> Row:
-    flow = Flow(HDNN(), WIDTH, DEPTH, h=H)
-    return row("H1", [H1(K, b, flow.J[0]) for K, b in zip(flow.K.detach(), flow.b.detach(), strict=True)], flow)
+    return row("H1", Flow(HDNN(), WIDTH, DEPTH, h=H))
 
 
 def planar_h2() -> Row:
-    flow = Flow(SemiImplicit(), WIDTH, DEPTH, h=H)
-    stacks = (flow.Kp.detach(), flow.Kq.detach(), flow.bp.detach(), flow.bq.detach())
-    return row("H2", [H2(*tensors) for tensors in zip(*stacks, strict=True)], flow)
+    return row("H2", Flow(SemiImplicit(), WIDTH, DEPTH, h=H))

@@ -17,6 +17,7 @@ from stablenets.claims.results import Results
 from stablenets.runs import files, provenance
 
 KINDS = {"tables": (".md", ".csv", ".tex"), "figures": (".png", ".svg"), "animations": (".gif",)}
+INTERVALS = "95 % intervals by Student's t over seeds, where nothing else is said; those of percentages end at 0 and 100"
 IN_A_PAPER = {"font.size": 9, "axes.titlesize": 9, "legend.fontsize": 8, "axes.spines.top": False, "axes.spines.right": False,
               "svg.hashsalt": "stablenets"}  # a fixed salt: the same figure is the same file
 
@@ -28,7 +29,7 @@ def write(paper: Paper, results: Results, profile: str, folder: Path, command: s
     for kind, written in writers.items():
         for name, drawing in getattr(paper, kind).items():
             if complete(drawing, results):
-                origin = f"`{command}`: runs {results.commits(drawing.needs)}, drawn at {drawn_at}, 95 % intervals by Student's t."
+                origin = f"`{command}`: runs {results.commits(drawing.needs)}, drawn at {drawn_at}, {INTERVALS}."
                 written(drawing, results, folder / name, origin)
             else:
                 for ending in KINDS[kind]:
@@ -67,7 +68,7 @@ def page(paper: Paper, results: Results, profile: str, rows: list[dict[str, Any]
     shown = pd.DataFrame([{**row, "95 % interval": interval(row)} for row in rows])
     columns = ["id", "claim", "place", "paper", "ours", "95 % interval", "seeds", "dataset", "verdict"]
     lines = [f"# {paper.title}: claims at profile `{profile}`", "",
-             f"`{command}`, drawn at {drawn_at}. Intervals are Student's t at 95 %, over seeds. Runs: [ledger.csv](ledger.csv), "
+             f"`{command}`, drawn at {drawn_at}, {INTERVALS}. Runs: [ledger.csv](ledger.csv), "
              f"[what we ran](../../../experiments/{paper.handle}/README.md).", "",
              tables.markdown(shown[columns])]
     for row, note in zip(rows, notes, strict=True):

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,11 @@ class Estimate:
     high: float
     n: int
 
+    @property
+    def bar(self) -> tuple[float, float]:
+        """How far the interval reaches below and above the value."""
+        return self.value - self.low, self.high - self.value
+
     def __str__(self) -> str:
         if math.isnan(self.low):
             return f"{self.value:.4g}"
@@ -36,6 +41,12 @@ def mean(values: Sequence[float]) -> Estimate:
         return Estimate(centre, math.nan, math.nan, n)
     half = float(special.stdtrit(n - 1, (1 + LEVEL) / 2) * sample.std(ddof=1) / math.sqrt(n))
     return Estimate(centre, centre - half, centre + half, n)
+
+
+def percent(shares: pd.Series) -> Estimate:
+    """Mean of shares in per cent, none counting as 0 (a net that diverged at once); beyond 0 and 100 the t interval is cut off."""
+    estimate = mean(100 * shares.fillna(0.0))
+    return replace(estimate, low=float(np.maximum(estimate.low, 0.0)), high=float(np.minimum(estimate.high, 100.0)))
 
 
 def bootstrap(values: Sequence[float], statistic: Callable[..., np.ndarray] = np.median) -> Estimate:
