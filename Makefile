@@ -10,7 +10,7 @@
 #? DEVICE=    auto, cpu, cuda or cuda:N: auto
 #? SEEDS=     seeds of each setting: the profile's own
 #? COLLECT=   1: make no runs: tables and figures from ledger and run folders as they are
-#? JOIN=      further ledgers, by their folders: runs made on other machines
+#? JOIN=      further ledgers, by their folders: runs made on other machines, which are not made again
 #? ONLY=      groups of the plan, those of experiments/.../plan.py: make their runs alone
 #? WITHIN=    seconds: save and stop when they are over, and until then make group after group
 #? PYTHON=    the python to make .venv from: python3

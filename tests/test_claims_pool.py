@@ -164,6 +164,16 @@ def test_groups_are_made_alone_in_the_order_given_as_far_as_time_goes(tmp_path, 
     assert (tmp_path / "results" / "haber2017" / "smoke" / "claims.md").exists()
 
 
+def test_what_another_machine_made_is_not_made_again(tmp_path, command):
+    here = ("haber2017", "--profile", "smoke", "--jobs", "1")
+    command(*here, "--only", "example1", "--runs", "far/runs", "--results", "far/results")
+    code, out, _ = command(*here, "--only", "example1", "--join", "far/results/haber2017/smoke")
+    assert (code, "nothing left to make" in out) == (0, True)
+    assert not (tmp_path / "runs").exists()
+    lines = (tmp_path / "results" / "haber2017" / "smoke" / "ledger.csv").read_bytes()
+    assert lines == (tmp_path / "far" / "results" / "haber2017" / "smoke" / "ledger.csv").read_bytes()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("handle", PAPERS)
 def test_smoke_from_nothing_then_nothing_left_to_make(tmp_path, command, handle):

@@ -40,6 +40,15 @@ class Entry:
 Ledger = dict[str, Entry]  # by the name of the run
 
 
+def latest(ledgers: Iterable[Ledger]) -> Ledger:
+    """All entries; of work that several hold, the one that was begun last."""
+    found: Ledger = {}
+    for entries in ledgers:
+        found |= {name: entry for name, entry in entries.items()
+                  if name not in found or str(entry.provenance["started"]) > str(found[name].provenance["started"])}
+    return found
+
+
 def join(works: Iterable[Work], runs: Path, noted: Ledger) -> Ledger:
     """What is known of `works`, from run folders and ledger together; of what lies in both, the later."""
     found: Ledger = {}

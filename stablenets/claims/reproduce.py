@@ -32,7 +32,8 @@ def reproduce(paper: Paper, place: Place, *, results: Path, jobs: int, seeds: in
     """The exit code: not 0 where work failed or was interrupted, whatever the verdicts are.
 
     `only`: make the runs of these groups of the plan alone. `within`: stop after so many seconds, and until then make the groups in
-    their order, the first to be asked for or planned first; without a limit what takes longest comes first.
+    their order, the first to be asked for or planned first; without a limit what takes longest comes first. What the ledgers in the
+    folders `joined` hold is not made again, unless its weights are needed for something else.
     """
     plan = paper.plan(place.profile, seeds)
     for group in only:
@@ -40,15 +41,14 @@ def reproduce(paper: Paper, place: Place, *, results: Path, jobs: int, seeds: in
             raise BadInput(f"ONLY={group}: no group of {paper.handle}; {suggest(group, plan, 'one of')}")
     works = unique(list(plan.values()))
     folder = results / paper.handle / place.profile
-    noted = ledger.read(folder)
-    for other in joined:
-        noted |= {name: entry for name, entry in ledger.read(other).items()
-                  if name not in noted or entry.provenance["started"] > noted[name].provenance["started"]}
+    lent = ledger.latest(map(ledger.read, joined))
+    noted = ledger.latest([ledger.read(folder), lent])
     code = 0
     if not collect:
         pick_device(place.device)
         wanted = unique([plan[group] for group in only]) if only else works
-        missing = [work for work in wanted if not finished(work, place.runs)]
+        lacking = [work for work in wanted if work.name not in lent and not finished(work, place.runs)]
+        missing = [work for work in unique([lacking]) if not finished(work, place.runs)]  # and what they need, once more
         check_data(missing, place)
         code = make(paper, place, wanted, missing, jobs, Times(paper, results), within)
     ledger.write(folder, ledger.join(works, place.runs, noted))
