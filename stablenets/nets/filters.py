@@ -23,6 +23,16 @@ def haar(count: int, width: int) -> Tensor:
     return Q * R.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)
 
 
+def steady(count: int, width: int) -> Tensor:
+    """Haar's measure on those matrices that leave one direction where it is, at eigenvalue 1: det O = (-1)^(n+1), the one half of them.
+
+    What is added up along that direction over time does not depend on when it came in.
+    """
+    Q = haar(count, width)
+    Q[..., 0] *= (-1) ** (width + 1) * torch.linalg.det(Q).sign().unsqueeze(-1)
+    return Q
+
+
 def uniform_qr(count: int, width: int) -> Tensor:
     """Q of the QR of a matrix from U(-1, 1), signs as LAPACK leaves them: the author's later code. Not quite uniform."""
     return torch.linalg.qr(2 * torch.rand(count, width, width, dtype=torch.float64) - 1).Q
@@ -45,6 +55,7 @@ def none(count: int, width: int) -> Tensor:
 
 FILTERS: dict[str, Callable[[int, int], Tensor]] = {
     "haar": haar,
+    "steady": steady,
     "uniform-qr": uniform_qr,
     "cyclic": cyclic,
     "identity": identity,
