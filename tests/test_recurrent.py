@@ -95,6 +95,8 @@ def test_the_drive_and_the_offset_are_what_a_net_begins_with(name):
                      for options in ({}, {"drive": 3.0, "offset": -1.0}) if torch.manual_seed(0))
     assert torch.allclose(scaled.U, first.U * 3)
     assert (first.b.abs().max(), scaled.b.unique().tolist(), scaled.W.abs().max()) == (0, [-1], 0)
+    within = Recurrence(RECURRENT[name](drive=3.0, law="uniform"), 20, 50, STEPS).U.abs()
+    assert 2.9 < within.max() <= 3
 
 
 @pytest.mark.parametrize("mode", ["store", "checkpoint", "plain"])
