@@ -14,16 +14,17 @@ SILENT = {"every": 0, "samples": 0}
 
 # psMNIST and its like. `families` are options of a net, `optim` its optimiser; a comparison has the learned numbers of the roaRNN.
 PIXELS: dict[str, dict[str, Any]] = {
-    "digits": {"batch": 32, "lr": {"roarnn": 0.003, "lstm": 0.01, "gru": 0.01, "rnn": 0.003},
-               "roarnn": {"scaling": "fixed", "alpha": 0.99, "beta": 0.1, "drive": 2.0}},
+    "digits": {"batch": 32, "lr": {"roarnn": 0.01, "lstm": 0.03, "gru": 0.03, "rnn": 0.003},
+               "roarnn": {"scaling": "fixed", "alpha": 0.97, "beta": 0.3, "drive": 2.0}},
     "mnist": {"batch": 64, "lr": {"roarnn": 0.002, "lstm": 0.003, "gru": 0.003, "rnn": 0.0003},
               "roarnn": {"scaling": "fixed", "alpha": 0.999, "beta": 0.05}},
 }
 # Memory. W begins at nought and U writes only where an input calls: see README.md.
 ADDING = {"activation": "relu", "filter": "steady", "scaling": "fixed", "alpha": 1.0, "beta": 0.1, "drive": 10.0, "law": "uniform",
           "offset": -12.0, "gain": 0.0}
-COPY = {"activation": "relu", "filter": "haar", "scaling": "depth", "alpha": 1.0, "beta": 1.0, "law": "uniform", "gain": 0.0}
-MEMORY_LR = {"roarnn": 0.01, "lstm": 0.003, "gru": 0.003, "rnn": 0.001}
+COPY = {"activation": "relu", "filter": "restless", "scaling": "depth", "alpha": 1.0, "beta": 1.0, "law": "uniform", "gain": 0.0}
+MEMORY_LR = {"adding": {"roarnn": 0.06, "lstm": 0.01, "gru": 0.01, "rnn": 0.001},
+             "copy": {"roarnn": 0.01, "lstm": 0.01, "gru": 0.01, "rnn": 0.001}}
 
 
 def overridden(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,16 +54,15 @@ def memory(task: str, length: int, family: str, seed: int, epochs: int, steps: i
     return Training(overridden({
         "dataset": {"name": task, "length": length, "examples": batch * steps}, "epochs": epochs, "batch": batch,
         "net": {"family": family, "widths": [matched(family, parameters("roarnn", width, inputs, outputs), inputs, outputs)], **own},
-        "optim": {"name": "adam", "lr": MEMORY_LR[family], "clip": 1.0},
+        "optim": {"name": "adam", "lr": MEMORY_LR[task][family], "schedule": "onecycle", "clip": 1.0},
         "probe": SILENT, "seed": seed, "seeds": {"split": seed}}, overrides),
         keep=("step", "train_loss", "validation_loss", "test_loss", "validation_accuracy", "test_accuracy"))
 
 
 def deep(dataset: Mapping[str, Any], family: str, depth: int, seed: int, epochs: int) -> Training:
     """Very many layers on flattened images, each with its own W. The plain MLP and the ResNet have the width, rate and batch of roaMLP."""
-    own = {"roamlp": {"alpha": 1.0, "beta": 3.0}, "resnet": {"T": 3.0}, "plain": {}}[family]
     return Training({
-        "dataset": dict(dataset), "depth": depth, "epochs": epochs, "batch": 64, "net": {"family": family, "widths": [32], **own},
-        "optim": {"name": "adam", "lr": 0.001, "schedule": "onecycle"}, "probe": {"every": 10, "depths": 24, "samples": 0}, "seed": seed},
+        "dataset": dict(dataset), "depth": depth, "epochs": epochs, "batch": 64, "net": {"family": family, "widths": [32]},
+        "optim": {"name": "adam", "lr": 0.003, "schedule": "onecycle"}, "probe": {"every": 10, "depths": 24, "samples": 0}, "seed": seed},
         keep=("steps", "depths", "loss", "state_gradients", "layers", "weight_gradients", "epoch", "train_loss", "validation_accuracy",
               "test_accuracy"))
