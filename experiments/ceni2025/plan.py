@@ -48,20 +48,21 @@ def each(families: Any, count: int) -> dict[str, int]:
     return dict.fromkeys(families, count)
 
 
-SHORT = {"epochs": 24, "steps": 25, "seeds": 3}
+SHORT = {100: {"epochs": 8, "steps": 50, "seeds": 3}, 200: {"epochs": 8, "steps": 50, "seeds": 1}}
+LONG = {100: {"epochs": 40, "steps": 50, "seeds": 3}, 1000: {"epochs": 8, "steps": 50, "seeds": 3},
+        10_000: {"epochs": 6, "steps": 50, "seeds": 1}}
 SCALES = {
     "smoke": Scale(1, (4, 8), {"name": "digits", "limit": 64}, 50, 1, each(DEEP, 1),
                    {"adding": {10: {"epochs": 1, "steps": 2, "seeds": 1}}, "copy": {5: {"epochs": 1, "steps": 2, "seeds": 1}}}, 10, 1,
                    "psdigits", "sdigits", 8, 1, each(RECURRENT, 2), each(RECURRENT, 1), {"width": 8, "epochs": 1, "seeds": 1, "limit": 64},
                    {"count": 2, "width": 8, "limit": 64, "epochs": 1}),
-    "quick": Scale(3, (10, 30, 100, 300, 1000, 2000), {"name": "digits"}, 2000, 4, {"roamlp": 3, "resnet": 1, "plain": 1},
-                   {"adding": {100: SHORT, 200: SHORT}, "copy": {100: SHORT, 200: SHORT}}, 100, 24,
+    "quick": Scale(3, (10, 30, 100, 300, 1000, 2000), {"name": "digits"}, 2000, 3, {"roamlp": 3, "resnet": 1, "plain": 1},
+                   {"adding": SHORT, "copy": SHORT}, 100, 8,
                    "psdigits", "sdigits", 64, 10, each(RECURRENT, 3), each(RECURRENT, 3),
-                   {"width": 64, "epochs": 5, "seeds": 1, "limit": None}, {"count": 8, "width": 64, "limit": None, "epochs": 3}),
+                   {"width": 64, "epochs": 5, "seeds": 1, "limit": None}, {"count": 6, "width": 64, "limit": None, "epochs": 3}),
     "full": Scale(3, (10, 30, 100, 300, 1000, 3000, 10_000, 50_000), {"name": "mnist", "limit": 10_000}, 50_000, 2,
                   {"roamlp": 1, "resnet": 1, "plain": 1},
-                  {task: {100: {"epochs": 80, "steps": 25, "seeds": 3}, 1000: {"epochs": 20, "steps": 25, "seeds": 3},
-                          10_000: {"epochs": 6, "steps": 50, "seeds": 1}} for task in ("adding", "copy")}, 1000, 20,
+                  {"adding": LONG, "copy": LONG}, 1000, 8,
                   "psmnist", "smnist", 256, 10, {"roarnn": 3, "lstm": 3, "gru": 1, "rnn": 1}, {"roarnn": 1, "lstm": 1},
                   {"width": 256, "epochs": 1, "seeds": 1, "limit": 12_000}, {"count": 48, "width": 256, "limit": 12_000, "epochs": 1}),
     "paper": Scale(3, (10, 30, 100, 300, 1000, 3000, 10_000, 50_000), {"name": "mnist"}, 50_000, 5, each(DEEP, 3),
@@ -77,7 +78,7 @@ def plan(profile: str, seeds: int | None) -> Plan:
     chosen = range(seeds or scale.seeds)
     deeps = [deep(scale.deep, family, scale.depth, seed, scale.deep_epochs) for family, count in scale.deep_seeds.items()
              for seed in chosen[:count]]
-    filters = [memory("adding", scale.filter_length, "roarnn", seed, scale.filter_epochs, **{"net.filter": name})
+    filters = [memory("adding", scale.filter_length, "roarnn", seed, scale.filter_epochs, 50, **{"net.filter": name})
                for name, times in FILTER_SEEDS.items() for seed in range(times * len(chosen))]
     return {
         "spectra": [Spectrum(case, layers, seed=seed) for seed in chosen for layers in scale.layers for case in CASES],

@@ -23,8 +23,8 @@ PIXELS: dict[str, dict[str, Any]] = {
 ADDING = {"activation": "relu", "filter": "steady", "scaling": "fixed", "alpha": 1.0, "beta": 0.1, "drive": 10.0, "law": "uniform",
           "offset": -12.0, "gain": 0.0}
 COPY = {"activation": "relu", "filter": "restless", "scaling": "depth", "alpha": 1.0, "beta": 1.0, "law": "uniform", "gain": 0.0}
-MEMORY_LR = {"adding": {"roarnn": 0.06, "lstm": 0.01, "gru": 0.01, "rnn": 0.001},
-             "copy": {"roarnn": 0.01, "lstm": 0.01, "gru": 0.01, "rnn": 0.001}}
+MEMORY_LR = {"adding": {"roarnn": 0.06, "lstm": 0.003, "gru": 0.03, "rnn": 0.003},
+             "copy": {"roarnn": 0.01, "lstm": 0.03, "gru": 0.03, "rnn": 0.003}}
 
 
 def overridden(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

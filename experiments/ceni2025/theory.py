@@ -98,14 +98,15 @@ def spectrum_figure(results: Results) -> Figure:
             axes.plot(bounds.index, 10 ** bounds[name], color="0.2", linewidth=1, label="bounds B2" if name == "low" else None)
             axes.plot(bounds.index, 10 ** bounds[f"limit_{name}"], "--", color="0.5", linewidth=1,
                       label=r"limits for $L \to \infty$" if name == "low" else None)
-        axes.set(title=title)
+        axes.set(title=title, ylim=(0.03, 4))
     for index, (case, label) in enumerate(OTHERS):
         band(panels[2], rows[rows["case"] == case], COLOURS[index], label)
     panels[2].set(title="what else may be chosen", ylim=(1e-16, 1e2))
     panels[0].set(ylabel=SIGMA)
     for axes in panels:
         axes.set(xscale="log", yscale="log", xlabel="layers $L$")
-        axes.legend(frameon=False, fontsize=6, loc="lower left" if axes is panels[2] else "best")
+    panels[2].legend(frameon=False, fontsize=7, loc="lower left")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower left", ncols=5, frameon=False)
     return figure
 
 
