@@ -28,7 +28,7 @@ DATA ?= $(or $(STABLENETS_DATA),data)
 
 BIN := .venv/bin
 
-.PHONY: help setup train data reproduce reproduce-haber2017 reproduce-galimberti2023 report bench memory lint test test-all lock clean distclean
+.PHONY: help setup train data reproduce reproduce-haber2017 reproduce-galimberti2023 reproduce-ceni2025 report bench memory lint test test-all lock clean distclean
 
 help: ## list the targets and variables
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-24s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ reproduce-haber2017: setup ## re-run Haber & Ruthotto 2017
 
 reproduce-galimberti2023: setup ## re-run Galimberti et al. 2023
 	$(call reproduce,galimberti2023)
+
+reproduce-ceni2025: setup ## re-run Ceni 2025
+	$(call reproduce,ceni2025)
 
 define reproduce
 $(BIN)/python scripts/reproduce.py $(1) --profile $(PROFILE) --jobs $(JOBS) --device $(DEVICE) --runs $(RUNS) \

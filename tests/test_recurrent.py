@@ -89,6 +89,16 @@ def test_recurrence_is_its_equation(name, every, mode, float64):
         assert torch.allclose(net(x, every=every), expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["rnn", "roarnn"])
+def test_the_drive_and_the_offset_are_what_a_net_begins_with(name):
+    first, scaled = (Recurrence(RECURRENT[name](**options), INPUTS, WIDTH, STEPS, gain=0.0)
+                     for options in ({}, {"drive": 3.0, "offset": -1.0}) if torch.manual_seed(0))
+    assert torch.allclose(scaled.U, first.U * 3)
+    assert (first.b.abs().max(), scaled.b.unique().tolist(), scaled.W.abs().max()) == (0, [-1], 0)
+    within = Recurrence(RECURRENT[name](drive=3.0, law="uniform"), 20, 50, STEPS).U.abs()
+    assert 2.9 < within.max() <= 3
+
+
 @pytest.mark.parametrize("mode", ["store", "checkpoint", "plain"])
 @pytest.mark.parametrize("every", [False, True])
 @pytest.mark.parametrize("name", EQUATIONS)

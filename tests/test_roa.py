@@ -53,6 +53,15 @@ def test_haar_has_the_sign_fix_that_the_authors_later_code_has_not():
     assert abs(traces["uniform-qr"].mean()) > 0.5
 
 
+@pytest.mark.parametrize("width", [6, 7])
+def test_a_steady_filter_leaves_one_direction_where_it_is_a_restless_none_and_haar_in_half_its_draws(width):
+    def nearest(name: str) -> torch.Tensor:
+        """(200,) the distance of 1 to the nearest eigenvalue."""
+        return (torch.linalg.eigvals(FILTERS[name](200, width)) - 1).abs().amin(-1)
+    assert nearest("steady").max() < 1e-12 < nearest("restless").min()
+    assert 0.35 < (nearest("haar") < 1e-12).double().mean() < 0.65
+
+
 @pytest.mark.parametrize("shared", [True, False])
 def test_the_update(shared):
     net, x = deep(7, shared=shared, alpha=0.9, beta=0.3, scaling="fixed"), torch.randn(BATCH, WIDTH)

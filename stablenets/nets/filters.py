@@ -23,6 +23,25 @@ def haar(count: int, width: int) -> Tensor:
     return Q * R.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)
 
 
+def of_determinant(sign: int, Q: Tensor) -> Tensor:
+    """Haar's measure on the half of the orthogonal group where det Q is `sign`, from Haar's measure on all of it."""
+    Q[..., 0] *= sign * torch.linalg.det(Q).sign().unsqueeze(-1)
+    return Q
+
+
+def steady(count: int, width: int) -> Tensor:
+    """The half of Haar's matrices that leave one direction where it is, at eigenvalue 1: det O = (-1)^(n+1).
+
+    What is added up along that direction over time does not depend on when it came in.
+    """
+    return of_determinant((-1) ** (width + 1), haar(count, width))
+
+
+def restless(count: int, width: int) -> Tensor:
+    """The other half, without the eigenvalue 1: no direction adds up a constant input over time."""
+    return of_determinant((-1) ** width, haar(count, width))
+
+
 def uniform_qr(count: int, width: int) -> Tensor:
     """Q of the QR of a matrix from U(-1, 1), signs as LAPACK leaves them: the author's later code. Not quite uniform."""
     return torch.linalg.qr(2 * torch.rand(count, width, width, dtype=torch.float64) - 1).Q
@@ -45,6 +64,8 @@ def none(count: int, width: int) -> Tensor:
 
 FILTERS: dict[str, Callable[[int, int], Tensor]] = {
     "haar": haar,
+    "steady": steady,
+    "restless": restless,
     "uniform-qr": uniform_qr,
     "cyclic": cyclic,
     "identity": identity,

@@ -22,14 +22,18 @@ class RNN(Recurrent):
     """h_t = φ(W h_{t-1} + U u_t + b), h_0 = 0: Elman's net, which vanishes or explodes in time."""
 
     activation: str = option("tanh", "φ", choices=tuple(ACTIVATIONS))
+    drive: float = option(1.0, "size of U at first, as `law` reads it", low=0.0)
+    law: str = option("normal", "of U at first: N(0, drive² / d), or U(-drive, drive)", choices=("normal", "uniform"))
+    offset: float = option(0.0, "b at first; below 0 a relu unit keeps still but for inputs that call it")
 
     paper = "baseline"
     fuses = True
 
     def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
-        """W ~ N(0, gain² / H), U ~ N(0, 1 / d), b = 0: our choice."""
-        return {"W": torch.randn(width, width) * (gain / math.sqrt(width)), "U": torch.randn(width, inputs) / math.sqrt(inputs),
-                "b": torch.zeros(width)}
+        """W ~ N(0, gain² / H), U ~ N(0, drive² / d), b = offset: our choice. U(-1, 1) for U is the author's in later code."""
+        W = torch.randn(width, width) * (gain / math.sqrt(width))
+        U = torch.randn(width, inputs) / math.sqrt(inputs) if self.law == "normal" else 2 * torch.rand(width, inputs) - 1
+        return {"W": W, "U": self.drive * U, "b": torch.full((width,), self.offset)}
 
     def φ(self, state: State, u: Tensor, w: Weights) -> Tensor:
         return ACTIVATIONS[self.activation](torch.addmm(torch.addmm(w.b, u, w.U.mT), state[0], w.W.mT))

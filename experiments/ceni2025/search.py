@@ -1,0 +1,59 @@
+"""The search for psMNIST: what is drawn from where. To search elsewhere, edit SPACE; the draws of a configuration follow its number."""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from experiments.ceni2025.settings import pixels
+from stablenets.claims.results import Results
+from stablenets.claims.work import Training
+
+
+@dataclass(frozen=True)
+class Log:
+    """Log-uniform between two numbers; with `below` that number minus such a draw."""
+
+    low: float
+    high: float
+    below: float | None = None
+
+    def draw(self, generator: np.random.Generator) -> float:
+        value = math.exp(generator.uniform(math.log(self.low), math.log(self.high)))
+        return float(f"{value if self.below is None else self.below - value:.4g}")
+
+
+SEED = 100  # of initial weights and order: outside the tables
+SPACE: dict[str, Log | tuple[Any, ...]] = {  # keys as on the command line: a range, or choices
+    "net.alpha": Log(1e-4, 3e-2, below=1.0),
+    "net.beta": Log(0.003, 0.3),
+    "net.drive": Log(0.3, 3.0),
+    "net.gain": Log(0.1, 2.0),
+    "net.activation": ("tanh", "relu"),
+    "net.filter": ("haar", "steady", "cyclic"),
+    "optim.lr": Log(5e-4, 2e-2),
+    "batch": (32, 64, 128),
+}
+
+
+def drawn(number: int) -> dict[str, Any]:
+    """Configuration `number` of the search."""
+    generator = np.random.default_rng((SEED, number))
+    return {key: values.draw(generator) if isinstance(values, Log) else values[generator.integers(len(values))]
+            for key, values in SPACE.items()}
+
+
+def search(dataset: str, count: int, width: int, limit: int | None, epochs: int) -> list[Training]:
+    """`count` short runs, on `limit` training examples."""
+    return [pixels(dataset, "roarnn", width, SEED, epochs, **{"dataset.limit": limit}, **drawn(number)) for number in range(count)]
+
+
+def search_table(results: Results) -> pd.DataFrame:
+    """By validation accuracy, best first."""
+    rows = results["search"].rename(columns={"batch": "batch"})
+    table = pd.DataFrame({"validation accuracy": 100 * rows.get("validation_accuracy", pd.Series(index=rows.index, dtype=float)),
+                          **{key.split(".")[-1]: rows[key] for key in SPACE}, "status": rows["status"]})
+    return table.sort_values("validation accuracy", ascending=False)

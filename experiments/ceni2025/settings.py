@@ -1,0 +1,68 @@
+"""The nets that are trained, as the mappings that a run is made of. Nothing of the paper's settings is known: every number is our choice.
+
+How each was chosen, on validation and with seeds outside the tables, stands in README.md beside this file.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from experiments.ceni2025.nets import matched, parameters
+from stablenets.claims.work import Training
+
+SILENT = {"every": 0, "samples": 0}
+
+# psMNIST and its like. `families` are options of a net, `optim` its optimiser; a comparison has the learned numbers of the roaRNN.
+PIXELS: dict[str, dict[str, Any]] = {
+    "digits": {"batch": 32, "lr": {"roarnn": 0.01, "lstm": 0.03, "gru": 0.03, "rnn": 0.003},
+               "roarnn": {"scaling": "fixed", "alpha": 0.97, "beta": 0.3, "drive": 2.0}},
+    "mnist": {"batch": 64, "lr": {"roarnn": 0.002, "lstm": 0.003, "gru": 0.003, "rnn": 0.0003},
+              "roarnn": {"scaling": "fixed", "alpha": 0.999, "beta": 0.05}},
+}
+# Memory. W begins at nought and U writes only where an input calls: see README.md.
+ADDING = {"activation": "relu", "filter": "steady", "scaling": "fixed", "alpha": 1.0, "beta": 0.1, "drive": 10.0, "law": "uniform",
+          "offset": -12.0, "gain": 0.0}
+COPY = {"activation": "relu", "filter": "restless", "scaling": "depth", "alpha": 1.0, "beta": 1.0, "law": "uniform", "gain": 0.0}
+MEMORY_LR = {"adding": {"roarnn": 0.06, "lstm": 0.003, "gru": 0.03, "rnn": 0.003},
+             "copy": {"roarnn": 0.01, "lstm": 0.03, "gru": 0.03, "rnn": 0.003}}
+
+
+def overridden(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with what `changes` says, whose keys lead into groups as on the command line: {"net.alpha": 1.0, "batch": 64}."""
+    found = {key: dict(value) if isinstance(value, Mapping) else value for key, value in values.items()}
+    for key, value in changes.items():
+        group, _, name = key.rpartition(".")
+        (found.setdefault(group, {}) if group else found)[name] = value
+    return found
+
+
+def pixels(dataset: str, family: str, width: int, seed: int, epochs: int, **overrides: Any) -> Training:
+    """A net that reads images pixel by pixel: psmnist, smnist, psdigits or sdigits. `overrides` have keys as `net.alpha` and `optim.lr`."""
+    chosen = PIXELS["mnist" if dataset.endswith("mnist") else "digits"]
+    return Training(overridden({
+        "dataset": {"name": dataset}, "epochs": epochs, "batch": chosen["batch"],
+        "net": {"family": family, "widths": [width], **chosen.get(family, {})},
+        "optim": {"name": "adam", "lr": chosen["lr"][family], "schedule": "onecycle", "clip": 1.0},
+        "probe": SILENT, "seed": seed}, overrides),
+        keep=("epoch", "train_loss", "validation_accuracy", "test_accuracy"))
+
+
+def memory(task: str, length: int, family: str, seed: int, epochs: int, steps: int = 25, **overrides: Any) -> Training:
+    """Adding or copying over `length` steps; an epoch is `steps` steps on fresh sequences. All families have as many learned numbers."""
+    inputs, outputs, width, batch = {"adding": (2, 1, 64, 50), "copy": (10, 9, 128, 20)}[task]
+    own = {"adding": ADDING, "copy": COPY | {"drive": float(length)}}[task] if family == "roarnn" else {}  # β U stays of size 1
+    return Training(overridden({
+        "dataset": {"name": task, "length": length, "examples": batch * steps}, "epochs": epochs, "batch": batch,
+        "net": {"family": family, "widths": [matched(family, parameters("roarnn", width, inputs, outputs), inputs, outputs)], **own},
+        "optim": {"name": "adam", "lr": MEMORY_LR[task][family], "schedule": "onecycle", "clip": 1.0},
+        "probe": SILENT, "seed": seed, "seeds": {"split": seed}}, overrides),
+        keep=("step", "train_loss", "validation_loss", "test_loss", "validation_accuracy", "test_accuracy"))
+
+
+def deep(dataset: Mapping[str, Any], family: str, depth: int, seed: int, epochs: int) -> Training:
+    """Very many layers on flattened images, each with its own W. The plain MLP and the ResNet have the width, rate and batch of roaMLP."""
+    return Training({
+        "dataset": dict(dataset), "depth": depth, "epochs": epochs, "batch": 64, "net": {"family": family, "widths": [32]},
+        "optim": {"name": "adam", "lr": 0.003, "schedule": "onecycle"}, "probe": {"every": 10, "depths": 24, "samples": 0}, "seed": seed},
+        keep=("steps", "depths", "loss", "state_gradients", "layers", "weight_gradients", "epoch", "train_loss", "validation_accuracy",
+              "test_accuracy"))

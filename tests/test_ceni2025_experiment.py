@@ -1,0 +1,255 @@
+"""Ceni 2025: the spectra that the sheet computed, widths that match, what counts as solved, and a plan whose parts fit together."""
+import math
+import shlex
+
+import numpy as np
+import pytest
+import torch
+from conftest import compose
+
+from experiments.ceni2025 import PAPER, depth, memory, pixels, theory
+from experiments.ceni2025.nets import RECURRENT, matched, parameters
+from experiments.ceni2025.peak import Peak
+from experiments.ceni2025.search import SPACE, drawn
+from experiments.ceni2025.settings import memory as memory_net
+from experiments.ceni2025.settings import overridden
+from experiments.ceni2025.settings import pixels as pixel_net
+from experiments.ceni2025.spectra import CASES, PLAIN, TIED, Spectrum, Trained, spectrum
+from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, PROFILES, REPRODUCED
+from stablenets.claims.ledger import Entry
+from stablenets.claims.results import Results
+from stablenets.claims.work import Place, Training, unique
+from stablenets.config import resolve
+from stablenets.flow import Flow
+from stablenets.nets import RECURRENT as FAMILIES
+from stablenets.nets import RoaMLP, SequenceNetwork
+from stablenets.probes import full_jacobian
+
+
+@pytest.fixture
+def place(tmp_path) -> Place:
+    return Place(tmp_path, "make")
+
+
+@pytest.mark.parametrize("options", [{}, {"activation": "relu"}, {"alpha": 1.0, "beta": 3.0}, {"filter": "identity"}, PLAIN])
+def test_the_spectrum_is_that_of_the_jacobian_by_autograd(options):
+    torch.manual_seed(0)
+    flow, x = Flow(RoaMLP(**options), 6, 5).double(), torch.randn(1, 6, dtype=torch.float64)
+    found, σ = spectrum(flow, x), torch.linalg.svdvals(full_jacobian(flow, x[0]))
+    expected = {"smallest": σ[-1], "median": σ.median(), "largest": σ[0]}
+    assert {name: found[name] for name in expected} == pytest.approx({name: math.log10(value) for name, value in expected.items()})
+
+
+def test_a_product_beyond_float64_keeps_its_size_and_leaves_out_what_is_not_known():
+    found = Spectrum("no filter", 1500, 16).measure(None)[0]
+    assert found["largest"] < -40
+    assert "smallest" not in found
+    fixed = Spectrum("β = 0.01", 1500, 16).measure(None)[0]
+    assert fixed["median"] == pytest.approx(1500 * math.log10(0.99), rel=0.02)
+
+
+# n = 64, computed for the sheet with another program; ours has width 32, whose spectra are as wide
+@pytest.mark.parametrize(("case", "least", "median", "most"), [
+    ("random", 0.328, 0.368, 0.408), ("relu", 0.328, 0.368, 0.408), ("α = 1", 0.9, 1.0, 1.1)])
+def test_spectra_at_100_layers_are_about_the_sheets(case, least, median, most):
+    found = Spectrum(case, 100, 64).measure(None)[0]
+    assert [10 ** found[name] for name in ("smallest", "median", "largest")] == pytest.approx([least, median, most], rel=0.05)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_case_is_within_its_bounds(case):
+    found = Spectrum(case, 60, 16, seed=1).measure(None)[0]
+    assert found["inside"] >= -1e-12
+    assert found["low"] <= found.get("smallest", math.inf)
+    assert found["largest"] <= found["high"]
+    if case in theory.SCALED:
+        assert found["limit_low"] < found["smallest"] <= found["largest"] < found["limit_high"]
+
+
+def test_one_w_for_all_is_one_w_for_all():
+    """At L = 1 the two are the same net; with the identity the spectrum is far wider at many layers."""
+    wide = {case: (lambda found: found["largest"] - found["smallest"])(Spectrum(case, 300).measure(None)[0])
+            for case in ("identity", f"identity{TIED}", f"random{TIED}")}
+    assert wide[f"identity{TIED}"] > 4 * wide["identity"]
+    assert wide[f"identity{TIED}"] > 2 * wide[f"random{TIED}"]
+
+
+@pytest.mark.parametrize("family", RECURRENT)
+def test_learned_numbers_are_counted_and_matched(family):
+    net = SequenceNetwork(FAMILIES[family](), shape=(5, 3), outputs=7, width=11)
+    assert parameters(family, 11, 3, 7) == sum(tensor.numel() for tensor in net.parameters())
+    wanted = parameters("roarnn", 256, 1, 10)
+    assert wanted == 68_618  # the sheet
+    assert abs(parameters(family, matched(family, wanted, 1, 10), 1, 10) / wanted - 1) < 0.01
+
+
+def test_overrides_lead_into_groups():
+    values = {"net": {"family": "roarnn", "alpha": 0.9}, "batch": 32}
+    assert overridden(values, {"net.alpha": 1.0, "batch": 64, "dataset.limit": 5}) == {
+        "net": {"family": "roarnn", "alpha": 1.0}, "batch": 64, "dataset": {"limit": 5}}
+    assert values["net"]["alpha"] == 0.9
+    training = pixel_net("psdigits", "roarnn", 16, 3, 2, **{"net.alpha": 0.5, "optim.lr": 0.1})
+    assert (training.resolved.dynamics.alpha, training.resolved.config.optim.lr, training.seed) == (0.5, 0.1, 3)
+
+
+def test_the_draws_of_the_search_follow_their_number_and_stay_in_the_space():
+    draws = [drawn(number) for number in range(100)]
+    assert draws[7] == drawn(7) != drawn(8)
+    for key, values in SPACE.items():
+        found = {draw[key] for draw in draws}
+        if isinstance(values, tuple):
+            assert found == set(values)
+        else:
+            low, high = sorted(((values.below or 0) - values.low, (values.below or 0) - values.high)) if values.below else (
+                values.low, values.high)
+            assert low <= min(found) < max(found) <= high
+
+
+@pytest.mark.parametrize("task", ["adding", "copy"])
+def test_roarnn_writes_only_where_it_is_called(task):
+    """Adding: at first no unit is awake at an unmarked input, so that its step is the filter alone."""
+    training = memory_net(task, 30, "roarnn", 0, 1, 1)
+    assert not training.resolved.net.gain
+    if task == "adding":
+        dynamics = training.resolved.dynamics
+        torch.manual_seed(0)
+        U = dynamics.learned(64, 2, 0.0)["U"]
+        assert (U[:, 0] + dynamics.offset).max() < 0 < (U.sum(1) + dynamics.offset).max()
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_claim_and_drawing_asks_for_groups_of_the_plan(profile):
+    plan = PAPER.plan(profile, 2)
+    for needs in [claim.needs for claim in PAPER.claims] + [drawing.needs for drawing in (PAPER.tables | PAPER.figures).values()]:
+        assert set(needs) <= set(plan)
+        assert all(plan[group] for group in needs)
+    assert {claim.figure for claim in PAPER.claims} - {""} <= set(PAPER.figures)
+    works = unique(list(plan.values()))
+    assert len({work.name for work in works}) == len(works)
+    sizes = {}
+    for work in plan["pixels"]:
+        sizes.setdefault(work.resolved.net.family, work.resolved.net.widths[0])
+    assert sizes["roarnn"] == sizes.get("rnn", sizes["roarnn"]) > sizes["lstm"]
+
+
+def test_no_seed_of_a_choice_stands_in_a_table():
+    plan = PAPER.plan("full", None)
+    assert min(work.seed for group in ("search", "sensitivity") for work in plan[group]) >= 100
+    assert max(work.seed for group in ("first", "pixels", "control", "adding", "copy", "deep") for work in plan[group]) < 100
+    assert len(plan["search"]) >= 40
+
+
+def test_a_run_of_the_plan_is_what_its_command_makes():
+    plan = PAPER.plan("full", 1)
+    for group in ("deep", "adding", "copy", "filters", "pixels", "sensitivity", "search"):
+        training = plan[group][-1]
+        assert resolve(compose(*training.words)).name == training.name, shlex.join(training.words)
+
+
+def test_trained_nets_are_looked_at(place):
+    plan = PAPER.plan("smoke", 1)
+    trained, angle = plan["trained"][0], plan["angles"][0]
+    for study in (trained, angle):
+        assert study.of.make(place).status == "done"
+    metrics, _ = Trained(trained.of, 2).measure(place)
+    for when in ("_before", ""):
+        assert metrics[f"low{when}"] <= metrics[f"smallest{when}"] <= metrics[f"largest{when}"] <= metrics[f"high{when}"]
+    assert metrics["largest"] != metrics["largest_before"]
+    assert 0 <= memory.Steady(angle.of).measure(place)[0]["angle"] <= math.pi
+
+
+@pytest.mark.slow
+def test_the_peak_is_of_a_process_of_its_own():
+    found = Peak(200, 8, 4).measure(None)[0]
+    assert 0.05 < found["peak_gib"] < 4
+    assert found["step_s"] > 0
+
+
+def results(entries: dict[str, object], profile: str = "quick", seeds: int = 3) -> Results:
+    """Results of some groups, each piece of work with the metrics and arrays that are made for it."""
+    plan, made = PAPER.plan(profile, seeds), {}
+    for group, entry in entries.items():
+        for work in plan[group]:
+            metrics, arrays = entry(work)
+            made[work.name] = Entry("done", metrics, {"commit": "c", "wall_s": 60.0}, arrays)
+    return Results({group: plan[group] for group in entries}, made)
+
+
+def learning(error: dict[str, float]):
+    """Memory runs that come to an error in three epochs, by family."""
+    def entry(work: Training):
+        last = error[work.resolved.net.family]
+        loss = np.array([1.0, (1.0 + last) / 2, last])
+        length = work.resolved.dataset.length
+        accuracy = 1 - loss * 10 / (length + 20) if work.dataset == "copy" else np.full(3, np.nan)
+        arrays = {"step": np.array([10.0, 20.0, 30.0])} | {
+            f"{split}_{name}": value for split in ("validation", "test") for name, value in (("loss", loss), ("accuracy", accuracy))}
+        return {"steps": 30.0, "parameters": 10.0}, arrays
+    return entry
+
+
+@pytest.mark.parametrize(("profile", "ours", "verdict"), [
+    ("quick", 1e-3, NOT_RUN), ("full", 1e-3, REPRODUCED), ("full", 0.5, NOT_REPRODUCED)])
+def test_memory_is_judged_at_the_length_of_the_claim(profile, ours, verdict):
+    found = results(dict.fromkeys(("adding", "copy"), learning({"roarnn": ours, "lstm": 0.2, "gru": 0.2, "rnn": 0.2})), profile)
+    finding = memory.remembers(found)
+    assert finding.verdict == verdict
+    assert "LSTM not solved" in finding.ours
+    rows = memory.outcomes(found, "copy")
+    assert set(rows[rows["family"] == "roarnn"]["solved_at"]) == {30.0 if ours < 0.01 else math.inf}
+
+
+def test_the_error_of_copying_is_the_share_of_symbols_not_said_again():
+    arrays = {"test_accuracy": np.array([1.0, 1 - 5 / 120, 1 - 60 / 120])}  # five of ten symbols wrong; and wrong blanks beside them
+    assert memory.wrong("copy", 100, arrays, "test") == pytest.approx([0.0, 0.5, 1.0])
+    assert memory.memoryless("copy", 100) == pytest.approx(10 * math.log(8) / 120)
+
+
+@pytest.mark.parametrize(("still_fails", "verdict"), [(False, REPRODUCED), (True, PARTLY)])
+def test_the_filter_is_judged_by_its_eigenvalue(still_fails, verdict):
+    def angle(work):
+        return {"angle": 0.1 if work.of.resolved.dynamics.filter == "haar" and work.seed % 2 else 0.0}, {}
+
+    def run(work):
+        moving = work.resolved.dynamics.filter == "haar" and work.seed % 2
+        return learning({"roarnn": 0.2 if moving or still_fails else 1e-3})(work)
+    finding = memory.which_filter(results({"filters": run, "angles": angle}))
+    assert finding.verdict == verdict
+
+
+def reading(accuracy: dict[str, float]):
+    def entry(work: Training):
+        value = accuracy[work.resolved.net.family] / 100 + 1e-4 * work.seed
+        curve = np.array([value - 0.1, value])
+        return ({"test_accuracy": value, "validation_accuracy": value, "test_accuracy_at_best_validation": value, "parameters": 10.0},
+                {"epoch": np.array([1.0, 2.0]), "test_accuracy": curve})
+    return entry
+
+
+@pytest.mark.parametrize(("profile", "ours", "verdict"), [
+    ("quick", 99.0, NOT_RUN), ("full", 99.0, REPRODUCED), ("full", 93.0, NOT_REPRODUCED)])
+def test_psdigits_never_decide_what_is_claimed_of_psmnist(profile, ours, verdict):
+    found = results(dict.fromkeys(("first", "pixels"), reading({"roarnn": ours, "lstm": 90.0, "gru": 90.0, "rnn": 90.0})), profile)
+    for check in (pixels.first_epoch, pixels.tenth_epoch):
+        assert check(found).verdict == verdict
+    assert pixels.beats_lstm(found).verdict == (NOT_RUN if profile == "quick" else REPRODUCED)
+
+
+def test_a_varied_setting_is_told_by_what_it_changes():
+    def entry(work: Training):
+        harmed = work.resolved.dynamics.alpha == 0.9
+        return {"validation_accuracy": 0.9 - 0.2 * harmed, "parameters": 10.0}, {}
+    rows = pixels.variations(results({"sensitivity": entry}))
+    assert rows.set_index("setting")["change"]["α 0.9"] == pytest.approx(-20)
+    assert (rows["change"] == 0).sum() == len(rows) - 1
+
+
+@pytest.mark.parametrize(("profile", "accuracy", "last", "verdict"), [
+    ("quick", 0.9, 0.1, NOT_RUN), ("full", 0.9, 0.1, REPRODUCED), ("full", 0.1, 2.3, PARTLY)])
+def test_a_deep_net_is_judged_at_50_000_layers(profile, accuracy, last, verdict):
+    def entry(work: Training):
+        gradients = np.ones((2, 3)) if work.resolved.net.family == "roamlp" else np.array([[0.0, 1.0, 1.0]] * 2)
+        return ({"test_accuracy": accuracy, "train_loss": last, "steps": 20.0, "parameters": 10.0},
+                {"loss": np.array([2.3, last]), "state_gradients": gradients, "depths": np.arange(3), "steps": np.array([0, 10])})
+    finding = depth.trains(results({"deep": entry, "peak": lambda work: ({"peak_gib": 5.0, "step_s": 1.0}, {})}, profile))
+    assert finding.verdict == verdict
