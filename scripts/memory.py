@@ -26,6 +26,7 @@ from bench_rows.recurrent import Layer
 from torch import Tensor, nn
 
 from stablenets.nets import Flow, Hamiltonian, Network, Recurrence, RoaMLP, RoaRNN
+from stablenets.probes import kept_bytes
 
 COLUMNS = ["case", "depth", "parameters", "kept_GiB", "peak_GiB", "step_s", "loss_before", "loss_after", "note"]
 LIMIT = 24 * 2**30
@@ -84,27 +85,12 @@ CASES = [
 ]
 
 
-def kept(case: Case, depth: int) -> int:
-    """Bytes that the forward keeps for the backward, each storage once, parameters apart."""
-    net = case.net(depth)
-    own = {tensor.untyped_storage().data_ptr() for tensor in net.state_dict().values()}
-    storages: dict[int, torch.UntypedStorage] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            storages[storage.data_ptr()] = storage
-        return tensor
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        net(torch.randn(case.batch, *case.example))
-    return sum(storage.nbytes() for storage in storages.values())
-
-
 def reckoned(case: Case) -> int | None:
     """The bytes that a deep `store` would keep, where they are more than there is."""
     if "store" not in case.name or case.depth < 100 or len(case.example) != 3:
         return None
-    shallow, less_shallow = kept(case, 3), kept(case, 6)
+    x = torch.randn(case.batch, *case.example)
+    shallow, less_shallow = (kept_bytes(case.net(depth), x) for depth in (3, 6))
     total = shallow + (less_shallow - shallow) * (case.depth - 3) // 3
     return total if total > LIMIT else None
 

@@ -12,6 +12,7 @@ from stablenets.flow import MODES, Flow
 from stablenets.nets import FAMILIES, ResNet
 from stablenets.norms import Tally
 from stablenets.operators import OPERATORS
+from stablenets.probes import kept_bytes
 
 WIDTH = 4
 SPACE = {"dense": (), "conv": (5, 6)}
@@ -82,33 +83,16 @@ def test_gradients_are_those_of_finite_differences(name, operator, mode):
     assert torch.autograd.gradcheck(run, (x, *values))
 
 
-def saved_bytes(net: Flow, x: torch.Tensor) -> int:
-    """Bytes that the forward keeps for the backward, each storage once; parameters, fixed tensors and input apart."""
-    own = {tensor.untyped_storage().data_ptr() for tensor in (*net.parameters(), *net.buffers(), x)}
-    kept: dict[int, torch.UntypedStorage] = {}  # held, so that no address is used again
-
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        y = net(x)
-    del y
-    return sum(storage.nbytes() for storage in kept.values())
-
-
 def test_store_keeps_memory_linear_in_depth(name, operator):
     x = states(operator, batch=64)
-    kept = [saved_bytes(flow(name, operator, depth), x) for depth in (8, 16, 24)]
+    kept = [kept_bytes(flow(name, operator, depth), x) for depth in (8, 16, 24)]
     assert kept[2] - kept[1] == kept[1] - kept[0] >= 8 * x.nbytes  # at least a tensor of the state's size a layer
 
 
 def test_checkpoint_keeps_about_sqrt_l_states(name, operator):
     """Four times as much at sixteen times the depth, and not sixteen times."""
     x = states(operator, batch=256)
-    few, many = (saved_bytes(flow(name, operator, depth, "checkpoint"), x) for depth in (16, 256))
+    few, many = (kept_bytes(flow(name, operator, depth, "checkpoint"), x) for depth in (16, 256))
     assert many <= 6 * few
 
 
@@ -118,7 +102,7 @@ def test_checkpoint_keeps_a_state_for_each_of_sqrt_l_segments(family, operator, 
     """Exactly one state enters each segment of ceil(sqrt(L)) layers; of the first, what is the input itself costs nothing."""
     net, x = flow(family, operator, depth, "checkpoint"), states(operator)
     segments = math.ceil(depth / math.ceil(math.sqrt(depth)))
-    assert saved_bytes(net, x) == (segments - 1) * x.nbytes
+    assert kept_bytes(net, x) == (segments - 1) * x.nbytes
 
 
 class BytesWritten(TorchDispatchMode):

@@ -9,7 +9,7 @@ from conftest import NARROW
 from stablenets.config import Probe
 from stablenets.nets import FAMILIES, Flow, Network, ResNet
 from stablenets.norms import Tally
-from stablenets.probes import StateGradients, log_spaced, weight_gradients
+from stablenets.probes import StateGradients, kept_bytes, log_spaced, weight_gradients
 from stablenets.probes import jacobian as jacobian_module
 from stablenets.training import recorder as recorder_module
 from stablenets.training.recorder import Recorder
@@ -154,3 +154,11 @@ def test_a_net_that_has_overflowed_is_recorded_without_a_spectrum(widths, full_u
     before, after = recorder.arrays()["singular_values"]
     assert np.isfinite(before).all()
     assert np.isnan(after).all()
+
+
+def test_kept_bytes_are_those_of_the_activations():
+    """A tanh keeps its output, a linear map its input: of four layers four states, the data and the weights apart, seen once each."""
+    x = torch.randn(7, 6)
+    net = torch.nn.Sequential(*(layer for _ in range(4) for layer in (torch.nn.Linear(6, 6), torch.nn.Tanh())))
+    assert kept_bytes(net, x) == 4 * x.nbytes
+    assert kept_bytes(net.requires_grad_(False), x) == 0

@@ -12,7 +12,7 @@ from stablenets.config import resolve
 from stablenets.dropout import Dropout
 from stablenets.flow import Flow
 from stablenets.nets import FAMILIES, Network
-from stablenets.probes import StateGradients
+from stablenets.probes import StateGradients, kept_bytes
 from stablenets.train import train
 
 MODES = ("store", "checkpoint", "reverse")
@@ -248,26 +248,10 @@ def test_compiled_network_has_the_same_gradients(family):
         assert (value.grad - wanted[f"d{name}"]).norm() <= 1e-3 * wanted[f"d{name}"].norm() + 1e-5, name
 
 
-def saved_bytes(net: nn.Module, x: torch.Tensor) -> int:
-    """Bytes that the forward keeps for the backward, each storage once, parameters, buffers and input apart."""
-    own = {tensor.untyped_storage().data_ptr() for tensor in (*net.parameters(), *net.buffers(), x)}
-    kept: dict[int, torch.UntypedStorage] = {}  # held, so that no address is used again
-
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        if (storage := tensor.untyped_storage()).data_ptr() not in own:
-            kept[storage.data_ptr()] = storage
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        y = net(x)
-    del y
-    return sum(storage.nbytes() for storage in kept.values())
-
-
 @pytest.mark.parametrize("family", ["hamiltonian", "leapfrog"])
 def test_memory_over_depth_is_flat_a_square_root_or_linear(family):
     x = torch.randn(256, 8)
-    bytes_at = {mode: {depth: saved_bytes(flow(family, mode, depth, "dense", 0.01), x) for depth in (8, 64, 1024)} for mode in MODES}
+    bytes_at = {mode: {depth: kept_bytes(flow(family, mode, depth, "dense", 0.01), x) for depth in (8, 64, 1024)} for mode in MODES}
     assert bytes_at["reverse"][1024] <= 1.1 * bytes_at["reverse"][8]
     assert 2 < bytes_at["checkpoint"][1024] / bytes_at["checkpoint"][64] < 6  # 32 segments to 8
     assert 14 < bytes_at["store"][1024] / bytes_at["store"][64] < 18  # 1,024 layers to 64

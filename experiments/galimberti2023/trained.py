@@ -11,6 +11,7 @@ from experiments.galimberti2023.networks import NETWORKS
 from experiments.galimberti2023.studies import jacobians, test_points
 from stablenets.claims.work import Measured, OfTraining, Place, Study
 from stablenets.flow import Flow
+from stablenets.probes import kept_bytes
 from stablenets.schema import option
 
 EXTENTS = {"swiss_roll": (-1.4, 1.4, -1.4, 1.4), "double_moons": (-1.5, 4.5, -1.1, 1.6), "double_circles": (-4.6, 4.6, -4.6, 4.6)}
@@ -63,8 +64,9 @@ class Reach(OfTraining):
 
 @dataclass(frozen=True)
 class Memory(Study):
-    """What a forward of H2 keeps for the backward beside the weights, in bytes."""
+    """What a forward of H2 keeps for the backward beside the weights and the data, in bytes."""
 
+    version = 2  # 1 counted the data
     flow: str = option("reverse", choices=("store", "checkpoint", "reverse"))
     layers: int = option(64, low=1)
 
@@ -75,16 +77,4 @@ class Memory(Study):
     def measure(self, place: Place) -> Measured:
         torch.manual_seed(0)
         flow = Flow(NETWORKS["H2"].dynamics, 4, self.layers, h=1 / self.layers, mode=self.flow)
-        ours = {parameter.untyped_storage().data_ptr() for parameter in flow.parameters()}
-        kept: dict[int, tuple[int, Tensor]] = {}
-
-        def pack(tensor: Tensor) -> Tensor:
-            storage = tensor.untyped_storage()
-            if storage.data_ptr() not in ours:
-                kept[storage.data_ptr()] = storage.nbytes(), tensor  # held, so that no other takes its address
-            return tensor
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            end = flow(torch.randn(125, 4, requires_grad=True))
-        total = sum(count for count, _ in kept.values())
-        end.sum().backward()
-        return {"bytes": float(total)}, {}
+        return {"bytes": float(kept_bytes(flow, torch.randn(125, 4, requires_grad=True)))}, {}
