@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stablenets.claims.claim import Paper
 
-PAPERS = {"haber2017": "experiments.haber2017", "galimberti2023": "experiments.galimberti2023"}
+PAPERS = {"haber2017": "experiments.haber2017", "chang2018": "experiments.chang2018",
+          "galimberti2023": "experiments.galimberti2023"}
 
 
 def load(handle: str) -> Paper:
