@@ -130,6 +130,15 @@ def accuracy_figure(results: Results) -> Figure:
     return figure
 
 
+def tuning_table(results: Results) -> pd.DataFrame:
+    rows = accuracies(results["tuning"])
+    keys = {"dataset": "data", "net": "net", "net.inside": "in the block", "h": "h", "optim.lr": "rate", "steps": "steps"}
+    groups = rows.assign(**{"net.inside": rows["net.inside"].fillna("")}).groupby(list(keys), sort=False)
+    return pd.DataFrame([dict(zip(keys.values(), values, strict=True)) | {
+        "validation accuracy, %": str(statistics.mean(100 * own["validation_accuracy"].fillna(0.0))), "seeds": own["seed"].nunique()}
+        for values, own in groups])
+
+
 def deep_figure(results: Results) -> Figure:
     rows = accuracies(results["deep"])
     figure, (axes,) = new_figure(1, width=3.8, height=2.8)

@@ -21,11 +21,12 @@ from experiments.chang2018.studies import (
 from stablenets.claims.results import Plan
 from stablenets.claims.work import Training
 
+TUNING_SEEDS, TUNING_STEPS = (1000, 1001, 1002), 150
 FEW_STEPS = {"digits": 100, "cpu": 1000, "gpu": 80_000}
 VARIANTS = {  # of the small Hamiltonian net, one change each: what the paper leaves open, and its penalty
     "smooth in time": {"optim": {"smoothness": SMOOTHNESS}},
-    "norm in the block": {"inside": "norm"},
-    "two biases": {"inside": "biases"},
+    "one bias in the block": {"inside": "bias"},
+    "two biases in the block": {"inside": "biases"},
     "h = 0.5": {"h": 0.5},
     "h = 1": {"h": 1.0},
     "tanh": {"activation": "tanh"},
@@ -146,7 +147,7 @@ def measured(scale: Scale, profile: str) -> Plan:
         "memory": [Kept(flow, blocks, scale.batch) for flow, depths in scale.memory.items() for blocks in depths],
         "peak": [Peak(flow, blocks, scale.batch) for flow, depths in scale.peak.items() for blocks in depths],
         "overhead": [Overhead(scale.batch, scale.rounds)],
-        "tuning": tuning() if profile == "full" else [],
+        "tuning": tuning(scale.epochs) if profile == "full" else [],
     }
 
 
@@ -162,6 +163,9 @@ def counts() -> list[Count]:
     return [*found, Count("resnet_1202", "strided-first", widths=(32, 64, 128))]
 
 
-def tuning() -> list[Training]:
+def tuning(epochs: int) -> list[Training]:
     """What settings were chosen by: validation, seeds outside the tables."""
-    return []
+    on_digits = [small(family, seed, epochs, h=h) for seed in TUNING_SEEDS for family in REVERSIBLE for h in (0.1, 0.5, 1.0)]
+    on_cifar = [("hamiltonian_74", {"inside": "bias", "h": 0.1}), *(("hamiltonian_74", {"h": h}) for h in (0.1, 0.5)),
+                *(("resnet_32", {"optim": {"lr": lr}}) for lr in (0.1, 0.3))]
+    return on_digits + [few(net, 5, TUNING_SEEDS[0], TUNING_STEPS, limit=2500, **change) for net, change in on_cifar]
