@@ -33,9 +33,10 @@ def parameters(results: Results) -> Finding:
     return Finding(
         REPRODUCED if found.all() else PARTLY, f"{found.sum()} of {len(found)} nets fit the paper's counts to all printed digits",
         note="Hamiltonian-74 and -218 fit one layout only, that of the authors' code (first block of a unit at the width of the unit "
-        "before), with biases and not with norms as they are drawn. Hamiltonian-1202 fits it with norms, which the authors' code has from "
-        "the day before submission on, or n blocks at each width with one bias. No layout of ours fits "
-        f"{', '.join(missed)}. ResNet-1202 is printed with channels 32-64-128, which have {typo:.1f} M; its 19.4 M are those of 16-32-64.")
+        "before): 74 whatever shifts the features in a block, 218 with biases, as blocks are drawn, and not with norms. Hamiltonian-1202 "
+        "fits it with norms, which the authors' code has from the day before submission on, or n blocks at each width with one bias. No "
+        f"layout of ours fits {', '.join(missed)}. ResNet-1202 is printed with channels 32-64-128, which have {typo:.1f} M; its 19.4 M "
+        "are those of 16-32-64.")
 
 
 def count_table(results: Results) -> pd.DataFrame:

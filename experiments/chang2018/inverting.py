@@ -4,7 +4,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.chang2018.look import FAMILIES
+from experiments.chang2018.look import FAMILIES, block_axis
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
 from stablenets.claims.results import Results
 from stablenets.config import Config
@@ -68,7 +68,8 @@ def inverse_figure(results: Results) -> Figure:
                 worst = steps[steps["dtype"] == dtype].groupby("blocks")["first"].max().clip(1e-17, 1e3)
                 axes.plot(worst.index, worst, style, color=colour, marker="o", markersize=3, label=f"h = {h:g}" if style == "-" else None)
         axes.axhline(TOLERANCE, color="0.6", linewidth=0.8, zorder=0)
-        axes.set(title=FAMILIES[net][0], xscale="log", yscale="log", ylim=(1e-17, 3e3), xlabel="blocks in a unit")
+        axes.set(title=FAMILIES[net][0], xscale="log", yscale="log", ylim=(1e-17, 3e3), yticks=[1e-16, 1e-12, 1e-8, 1e-4, 1])
+        block_axis(axes, rows["blocks"])
     panels[0].set_ylabel("relative error of the first state")
     handles, labels = panels[0].get_legend_handles_labels()
     handles += [panels[0].plot([], [], style, color="0.3")[0] for style in ("-", "--")]

@@ -1,7 +1,11 @@
 """What the nets are called and how they look in a figure; what counts as real data; verdicts on how two nets compare."""
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 
 from experiments.chang2018.published import TABLE
 from experiments.chang2018.settings import configured
@@ -18,6 +22,13 @@ FAMILIES = {  # name, colour, marker
 }
 DATA = {"digits": "digits, 8x8", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "stl10": "STL-10"}
 CONVOLUTIONS = {"hamiltonian": 4, "midpoint": 2, "leapfrog": 2, "resnet_bn": 2, "revnet": 4}  # of a block, as the paper counts
+
+
+def block_axis(axes: Axes, blocks: Iterable[int]) -> None:
+    """A tick at each number of blocks that was run."""
+    axes.set(xscale="log", xlabel="blocks in a unit", xticks=sorted(set(blocks)))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def accuracies(rows: pd.DataFrame) -> pd.DataFrame:

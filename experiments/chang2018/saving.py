@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.chang2018.look import accuracies
+from experiments.chang2018.look import accuracies, block_axis
 from stablenets.claims import statistics
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
 from stablenets.claims.results import Results
@@ -96,10 +96,10 @@ def memory_figure(results: Results) -> Figure:
     left.axhline(machine, color="0.5", linewidth=0.8, label="memory of the machine")
     weights = peak.groupby("blocks")["weights"].first() / 2**30
     right.plot(weights.index, weights, "--", color="0.4", label="weights alone")
-    left.set(ylabel="GiB kept for the backward", xlabel="blocks in a unit")
-    right.set(ylabel="GiB resident at the peak of a step", xlabel="blocks in a unit")
-    for axes in (left, right):
-        axes.set(xscale="log", yscale="log")
+    left.set(ylabel="GiB kept for the backward", yscale="log")
+    right.set(ylabel="GiB resident at the peak", yscale="log")
+    block_axis(left, (*by.index, int(beyond[-1])))
+    block_axis(right, peak["blocks"])
     handles = [drawn for axes in (left, right) for drawn in zip(*axes.get_legend_handles_labels(), strict=True)]
     figure.legend(*zip(*handles, strict=True), loc="outside lower center", ncols=3, frameon=False)
     return figure
