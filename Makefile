@@ -28,7 +28,8 @@ DATA ?= $(or $(STABLENETS_DATA),data)
 
 BIN := .venv/bin
 
-.PHONY: help setup train data reproduce reproduce-haber2017 reproduce-galimberti2023 reproduce-ceni2025 report bench memory lint test test-all lock clean distclean
+.PHONY: help setup train data reproduce reproduce-haber2017 reproduce-chang2018 reproduce-galimberti2023 reproduce-ceni2025 report bench \
+	memory lint test test-all lock clean distclean
 
 help: ## list the targets and variables
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-24s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +50,9 @@ reproduce: setup ## re-run all papers that are here, claim by claim
 
 reproduce-haber2017: setup ## re-run Haber & Ruthotto 2017
 	$(call reproduce,haber2017)
+
+reproduce-chang2018: setup ## re-run Chang et al. 2018
+	$(call reproduce,chang2018)
 
 reproduce-galimberti2023: setup ## re-run Galimberti et al. 2023
 	$(call reproduce,galimberti2023)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stablenets.claims.claim import Paper
 
-PAPERS = {"haber2017": "experiments.haber2017", "galimberti2023": "experiments.galimberti2023",
-          "ceni2025": "experiments.ceni2025"}
+PAPERS = {"haber2017": "experiments.haber2017", "chang2018": "experiments.chang2018",
+          "galimberti2023": "experiments.galimberti2023", "ceni2025": "experiments.ceni2025"}
 
 
 def load(handle: str) -> Paper:

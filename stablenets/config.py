@@ -98,6 +98,7 @@ class Config:
     T: float | None = option(None, above=0.0)
     levels: int = option(0, "doublings that lead to this depth, each net starting from the one before", low=0, high=20)
     epochs: int = option(20, "of each level", low=1, high=1_000_000)
+    evaluate: int = option(1, "epochs between two evaluations on validation and test, which the last epoch always has", low=1)
     batch: int = option(64, low=1)
     seed: int = option(0, low=0, high=MOST)
     seeds: Seeds = option(Seeds())
@@ -120,6 +121,7 @@ class Config:
 
 
 MANNER = ("profile", "device", "threads", "data_root", "download", "tolerance", "runs", "force", "checkpoint_seconds", "progress", "wandb")
+LATER = {"levels": 0, "evaluate": 1}  # at these values a run keeps the hash that it had before there were such keys
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,9 @@ class Resolved:
         shown["dataset"] = {"name": self.dataset_name} | dataclasses.asdict(self.common) | dataclasses.asdict(self.dataset)
         shown["net"] = dataclasses.asdict(self.net) | dataclasses.asdict(self.dynamics)
         del shown["net"]["T"]  # only a default for T
-        if not self.config.levels:
-            del shown["levels"]  # a run of one level keeps the hash that it had before there were levels
+        for key, default in LATER.items():
+            if shown[key] == default:
+                del shown[key]
         return shown
 
     @property

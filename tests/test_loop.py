@@ -107,6 +107,16 @@ def test_run_takes_every_step_and_leaves_a_row_an_epoch(make):
     assert loop.recorder.spectrum_epochs == [0, 1, 2]
 
 
+def test_epochs_between_evaluations_have_the_training_columns_alone_and_the_same_numbers(make):
+    seldom, always = make(epochs=5, evaluate=2), make(epochs=5)
+    for loop in (seldom, always):
+        loop.run(GO_ON)
+    rows, full = ([json.loads(row) for row in loop.rows] for loop in (seldom, always))
+    assert ["test_accuracy" in row for row in rows] == [False, True, False, True, True]
+    assert all(row.items() <= other.items() for row, other in zip(rows, full, strict=True))
+    assert seldom.summary()["best_epoch"] in (2, 4, 5)
+
+
 def test_loss_of_a_row_is_the_mean_over_examples(make):
     """At a learning rate of nearly nought the weights stand still: the mean over uneven batches is that over the whole set."""
     loop = make(optim={"name": "sgd", "lr": 1e-30}, epochs=1)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from stablenets.config import LATER
 from stablenets.errors import BadInput
 from stablenets.runs import provenance
 from stablenets.runs.folder import FINISHED, RunFolder
@@ -38,7 +39,7 @@ def row(folder: RunFolder) -> dict[str, Any]:
 
 def facts(folder: RunFolder) -> dict[str, Any]:
     status = folder.status()
-    config = {"levels": 0} | yaml.safe_load((folder.path / "config.yaml").read_text())  # a run of one level does not mention it
+    config = LATER | yaml.safe_load((folder.path / "config.yaml").read_text())
     folder.metrics()
     history = json.loads((folder.path / "provenance.json").read_text())
     summary = status.get("summary", {})

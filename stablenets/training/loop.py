@@ -123,11 +123,12 @@ class Loop:
         return outputs, self.loss(outputs, y)
 
     def end_epoch(self) -> None:
-        """Evaluate, write the epoch's row, measure the spectrum where it is due."""
+        """Evaluate where it is due, write the epoch's row, measure the spectrum where that is due."""
         seen = self.sums["examples"]
         row = {"epoch": self.epoch + 1, "step": self.step, "lr": self.optimiser.param_groups[0]["lr"],
                "train_loss": self.sums["loss"] / seen, f"train_{self.score_name}": self.sums["score"] / seen}
-        row |= self.scores("validation", "test")
+        if (self.epoch + 1) % self.config.evaluate == 0 or self.epoch + 1 == self.config.epochs:
+            row |= self.scores("validation", "test")
         if self.config.flow == "reverse":
             row["reconstruction_error"] = self.reconstruction_error
             self.reconstruction_error = 0.0
@@ -183,7 +184,8 @@ class Loop:
             shown |= {name: float(value) for name, value in rows[-1].items() if name.startswith(("train", "validation", "test"))}
             if f"validation_{self.score_name}" in rows[-1]:
                 choose = max if HIGHER_IS_BETTER[self.score_name] else min
-                best = choose(rows, key=lambda row: float(row[f"validation_{self.score_name}"]))
+                evaluated = [row for row in rows if f"validation_{self.score_name}" in row]
+                best = choose(evaluated, key=lambda row: float(row[f"validation_{self.score_name}"]))
                 shown |= {"best_epoch": best["epoch"], f"test_{self.score_name}_at_best_validation": float(best[f"test_{self.score_name}"])}
         if (ends := self.recorder.gradient_range()) is not None:
             shown["state_gradient_range"] = list(ends)

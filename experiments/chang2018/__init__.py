@@ -1,0 +1,66 @@
+"""Chang et al. 2018, Reversible Architectures for Arbitrarily Deep Residual Neural Networks: what it claims, as known."""
+from experiments.chang2018 import ablations, comparing, counting, fewer, inverting, saving
+from experiments.chang2018.plan import plan
+from stablenets.claims.claim import Claim, Drawing, Paper
+
+CLAIMS = (
+    Claim("1", "The nets of the table have the parameters that it states", "main table", ("counts",), counting.parameters, "",
+          "0.43 to 19.4 M (table)"),
+    Claim("2", "Forward and then back by the inverse returns the input, for the three architectures and at any depth",
+          "Abstract; title", ("inverse", "trained"), inverting.inverts, "inverse"),
+    Claim("3a", "Gradients by inversion are those of stored activations", "Abstract", ("gradients", "hamiltonian_74", "inverted"),
+          saving.gradients, ""),
+    Claim("3b", "Memory for activations does not grow with depth", "Abstract", ("memory", "peak"), saving.memory, "memory"),
+    Claim("3c", "Inversion costs about one more forward in a step", "not measured in the paper, as far as we know", ("overhead",),
+          saving.overhead, "", "not known"),
+    Claim("4a", "Hamiltonian-74 and -218 reach their accuracies on CIFAR-10", "main table", ("hamiltonian_74",), comparing.reaches,
+          "accuracy", "92.76 and 94.02 %"),
+    Claim("4b", "Hamiltonian is on par with ResNet and RevNet at the same number of parameters", "Abstract; main table",
+          ("hamiltonian_74", "resnet_32"), comparing.on_par, "accuracy", "74 against ResNet-32: -0.10 points, RevNet-38: 0.00"),
+    Claim("4c", "Hamiltonian is ahead of leapfrog, and leapfrog of midpoint", "main table", ("hamiltonian_74", "two_step"),
+          comparing.ordered, "accuracy", "74 against 26 and 26: +0.84, +0.76 points"),
+    Claim("4d", "The nets reach their accuracies on CIFAR-100", "main table", ("cifar100",), comparing.cifar100, "",
+          "Hamiltonian-74 69.78 %, -218 73.89 %"),
+    Claim("5", "With few training data Hamiltonian is ahead of ResNet", "Abstract; few-data figure", ("few",), fewer.ahead, "few",
+          "+8 points at 5 %, at most about +13 (read off a figure)"),
+    Claim("6", "Hamiltonian nets of more than a thousand layers train", "main table", ("deep",), comparing.deep, "deep",
+          "Hamiltonian-1202 93.84 %, ResNet-1202 92.07 %"),
+    Claim("7", "Hamiltonian reaches 85.5 % on STL-10", "table of STL-10", ("stl10",), comparing.stl10, "", "85.5 %"),
+    Claim("8", "A penalty on changes of the weights in time helps to generalise", "section on regularisation", ("ablations",),
+          ablations.smoothness, "ablations"),
+)
+
+TABLES = {
+    "counts": Drawing(("counts",), counting.count_table, "Parameters by layout. Old-width-first: the first block of a further unit works "
+                      "at the width and resolution of the unit before; strided-first: it halves the resolution itself."),
+    "inverse": Drawing(("inverse",), inverting.inverse_table, "Random weights: largest relative error of the reconstructed first state "
+                       "over seeds; lost: 1 and more."),
+    "trained": Drawing(("trained",), inverting.trained_table, "Trained weights, test images: largest relative error of a state that enters "
+                       "a unit, reconstructed."),
+    "gradients": Drawing(("gradients",), saving.gradient_table, "Gradients by inversion against stored ones, float64."),
+    "memory": Drawing(("memory", "peak"), saving.memory_table, "Hamiltonian-74 with more blocks: kept for the backward beside weights and "
+                      "images; resident at the peak of a step, python and torch included."),
+    "accuracy": Drawing(("hamiltonian_74",), comparing.accuracy_table, "Test accuracy of the last iterate, with 95 % intervals. Paper: "
+                        "single values. Replications: by others, of about the same net."),
+    "few": Drawing(("few",), fewer.few_table, "Test accuracy by share of the training images, the same number of steps at each. The "
+                   "paper's figure is read off a picture, to half a point."),
+    "tuning": Drawing(("tuning",), comparing.tuning_table, "What settings were chosen by, with seeds outside the other tables. CIFAR-10: 5 "
+                      "% of the training images."),
+    "ablations": Drawing(("ablations",), ablations.ablation_table, "The Hamiltonian net with one thing changed; differences paired over "
+                         "seeds."),
+}
+
+FIGURES = {
+    "inverse": Drawing(("inverse",), inverting.inverse_figure, "Random weights: what inversion loses, by depth and step; grey, the error "
+                       "at which a training by inversion stops. Largest of the seeds, drawn between 1e-17 and 1e3."),
+    "memory": Drawing(("memory", "peak"), saving.memory_figure, "Memory by depth: left, kept for the backward; "
+                      "right, all that is resident."),
+    "accuracy": Drawing(("hamiltonian_74", "resnet_32", "two_step"), comparing.accuracy_figure,
+                        "Test accuracy by net: mean with 95 % interval, dots for seeds; on CIFAR-10 a bar for the paper's value."),
+    "few": Drawing(("few",), fewer.few_figure, "Few training data: accuracy, and the paired difference with its 95 % interval."),
+    "deep": Drawing(("deep",), comparing.deep_figure, "Test accuracy by depth, dots for seeds."),
+    "ablations": Drawing(("ablations",), ablations.ablation_figure, "One change at a time: paired differences with 95 % intervals."),
+}
+
+PAPER = Paper("chang2018", "Chang et al. 2018, Reversible Architectures for Arbitrarily Deep Residual Neural Networks", plan, CLAIMS,
+              TABLES, FIGURES)

@@ -1,0 +1,77 @@
+"""Claim 8: what the penalty on changes in time does, and what each choice does that the paper leaves open."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from experiments.chang2018.look import DATA, accuracies, relation
+from experiments.chang2018.plan import VARIANTS
+from stablenets.claims import statistics
+from stablenets.claims.claim import Finding
+from stablenets.claims.results import Results
+from stablenets.claims.statistics import Estimate
+from stablenets.runs.pictures import new_figure
+from stablenets.runs.report import COLOURS
+
+SMOOTH = "smooth in time"
+
+
+def columns(change: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """A variant as it stands in the rows of results."""
+    for key, value in change.items():
+        if key == "optim":
+            yield from ((f"optim.{inner}", entry) for inner, entry in value.items())
+        else:
+            yield key if key == "h" else f"net.{key}", value
+
+
+def variants(results: Results) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """The rows of the net as it is, and of each variant."""
+    rows = accuracies(results["ablations"])
+    own = {name: rows[[all(row[column] == value for column, value in columns(change)) for _, row in rows.iterrows()]]
+           for name, change in VARIANTS.items()}
+    return rows.drop(pd.concat(own.values()).index), own
+
+
+def differences(results: Results) -> dict[str, Estimate]:
+    """Points that each variant gains on the net as it is, paired over seeds."""
+    base, own = variants(results)
+    by_seed = base.set_index("seed")["accuracy"]
+    return {name: statistics.paired(rows.set_index("seed")["accuracy"], by_seed) for name, rows in own.items()}
+
+
+def smoothness(results: Results) -> Finding:
+    found = differences(results)
+    dataset = results["ablations"]["dataset"].iloc[0]
+    gain = found[SMOOTH]
+    apart = [f"{name} {each.value:+.2f}" for name, each in found.items() if name != SMOOTH and (each.low > 0 or each.high < 0)]
+    return Finding(
+        relation(dataset, gain.low > 0, gain.high < 0), f"with the penalty {gain.value:+.2f} points of accuracy", gain.low, gain.high,
+        f"{DATA[dataset]}, paired over seeds. The authors' public code has the penalty and never applies it. What else makes a difference "
+        f"whose interval excludes 0: {', '.join(apart) or 'nothing'} (table `ablations`).")
+
+
+def ablation_table(results: Results) -> pd.DataFrame:
+    base, own = variants(results)
+    gain = differences(results)
+    named = {"as it is": base} | own
+    return pd.DataFrame([{
+        "data": DATA[rows["dataset"].iloc[0]], "variant": name, "parameters": int(rows["parameters"].max()),
+        "test accuracy, %": str(statistics.mean(rows["accuracy"])), "train loss": rows["train_loss"].mean(),
+        "difference, points": str(gain[name]) if name in gain else "", "diverged": int((rows["status"] == "diverged").sum()),
+        "seeds": rows["seed"].nunique()} for name, rows in named.items()])
+
+
+def ablation_figure(results: Results) -> Figure:
+    gain = differences(results)
+    figure, (axes,) = new_figure(1, width=4.6, height=0.8 + 0.3 * len(gain))
+    for place, each in enumerate(gain.values()):
+        axes.errorbar(each.value, place, xerr=[[each.value - each.low], [each.high - each.value]], color=COLOURS[0], marker="o", capsize=3)
+    axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
+    axes.set(yticks=range(len(gain)), yticklabels=list(gain),
+             xlabel=f"points of test accuracy gained, {DATA[results['ablations']['dataset'].iloc[0]]}")
+    axes.invert_yaxis()
+    return figure

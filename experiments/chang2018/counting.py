@@ -1,0 +1,53 @@
+"""Claim 1: the parameter counts of the paper's table, by layout."""
+from __future__ import annotations
+
+import pandas as pd
+
+from experiments.chang2018.look import layout_of
+from experiments.chang2018.published import TABLE
+from stablenets.claims.claim import PARTLY, REPRODUCED, Finding
+from stablenets.claims.results import Results
+
+BLOCKS = {"bias": "one bias", "biases": "two biases", "norm": "norms", "": ""}
+
+
+def printed(parameters: float, like: str) -> str:
+    """In millions, with as many digits as the paper prints."""
+    return f"{parameters / 1e6:.{len(like.split('.')[1])}f}"
+
+
+def counted(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The counts of the table's nets, with whether all that the paper prints of them fits; and ResNet-1202 with the channels printed."""
+    rows = results["counts"]
+    wide = rows["widths"].map(len) > 0
+    fits = [all(paper is None or printed(row[data], paper) == paper
+                for data, paper in zip(("cifar10", "cifar100"), TABLE[row["net"]].parameters, strict=True)) for _, row in rows.iterrows()]
+    return rows.assign(fits=fits)[~wide], rows[wide]
+
+
+def parameters(results: Results) -> Finding:
+    rows, wide = counted(results)
+    found = rows.groupby("net")["fits"].any()
+    missed = [TABLE[net].name for net in TABLE if not found[net]]
+    typo = wide["cifar10"].iloc[0] / 1e6
+    return Finding(
+        REPRODUCED if found.all() else PARTLY, f"{found.sum()} of {len(found)} nets fit the paper's counts to all printed digits",
+        note="Hamiltonian-74 and -218 fit one layout only, that of the authors' code (first block of a unit at the width of the unit "
+        "before): 74 whatever shifts the features in a block, 218 with biases, as blocks are drawn, and not with norms. Hamiltonian-1202 "
+        "fits it with norms, which the authors' code has from the day before submission on, or n blocks at each width with one bias. No "
+        f"layout of ours fits {', '.join(missed)}. ResNet-1202 is printed with channels 32-64-128, which have {typo:.1f} M; its 19.4 M "
+        "are those of 16-32-64.")
+
+
+def count_table(results: Results) -> pd.DataFrame:
+    rows, _ = counted(results)
+    table = []
+    for net, own in rows.groupby("net", sort=False):
+        layout, inside = layout_of(net)
+        ours = own[(own["layout"] == layout) & (own["inside"] == inside)].iloc[0]
+        fitting = [", ".join(filter(None, (row["layout"], BLOCKS[row["inside"]]))) for _, row in own[own["fits"]].iterrows()]
+        paper = TABLE[net].parameters
+        table.append({"net": TABLE[net].name, "ours, CIFAR-10": int(ours["cifar10"]), "paper, M": paper[0],
+                      "ours, CIFAR-100": int(ours["cifar100"]), "paper, M ": paper[1] or "",
+                      "layout": ", ".join(filter(None, (layout, BLOCKS[inside]))), "fits the paper": "; ".join(fitting) or "none"})
+    return pd.DataFrame(table)

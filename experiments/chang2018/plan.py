@@ -1,0 +1,171 @@
+"""Which runs each profile makes, by the group that claims ask for; at `paper` in the order of what a GPU is best used for."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from experiments.chang2018.published import TABLE
+from experiments.chang2018.settings import SMOOTHNESS, few, few_digits, small, stl10, table
+from experiments.chang2018.studies import (
+    MODES,
+    PRECISIONS,
+    REVERSIBLE,
+    Count,
+    Gradients,
+    Inverse,
+    Kept,
+    Overhead,
+    Peak,
+    TrainedInverse,
+)
+from stablenets.claims.results import Plan
+from stablenets.claims.work import Training
+
+TUNING_SEEDS, TUNING_STEPS = (1000, 1001, 1002), 150
+FEW_STEPS = {"digits": 100, "cpu": 1000, "gpu": 80_000}
+VARIANTS = {  # of the small Hamiltonian net, one change each: what the paper leaves open, and its penalty
+    "smooth in time": {"optim": {"smoothness": SMOOTHNESS}},
+    "one bias in the block": {"inside": "bias"},
+    "two biases in the block": {"inside": "biases"},
+    "h = 0.5": {"h": 0.5},
+    "h = 1": {"h": 1.0},
+    "tanh": {"activation": "tanh"},
+    "n blocks at each width": {"layout": "each-width"},
+    "no norm in opening and head": {"opening": "conv", "head": "mean"},
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a profile can afford."""
+
+    seeds: int
+    epochs: int  # of the small nets
+    limit: int | None  # of their images
+    variant_seeds: int
+    blocks: tuple[int, ...]  # in a unit of the small nets that show depth, for Hamiltonian; ResNet's beside it
+    shallow: tuple[int, ...]
+    deep_seeds: int
+    inverse: tuple[int, ...]  # blocks of random units
+    steps: tuple[float, ...]
+    few: tuple[float, ...]  # per cent of the training images
+    few_seeds: int
+    memory: dict[str, tuple[int, ...]]  # blocks in a unit, by what is kept
+    peak: dict[str, tuple[int, ...]]
+    batch: int  # of the measurements of memory and time
+    rounds: int
+
+
+QUICK = Scale(5, 10, None, 3, (3, 16), (2, 12), 3, (6, 18, 54, 300), (0.05, 0.1, 0.5), (2, 5, 10, 20), 4,
+              {"store": (2, 6, 20), "checkpoint": (2, 6, 20, 60), "reverse": (2, 6, 20, 60)}, {"store": (6, 20), "reverse": (6, 20)}, 10, 3)
+DEPTHS = (6, 20, 60, 200, 600)
+SCALES = {
+    "smoke": Scale(1, 1, 64, 1, (2, 3), (2, 3), 1, (6, 18), (0.1,), (10,), 1, dict.fromkeys(MODES, (2, 4)), {"reverse": (2,)}, 2, 1),
+    "quick": QUICK,
+    "full": replace(QUICK, seeds=10, variant_seeds=10, deep_seeds=5, inverse=(6, 18, 54, 100, 300, 1000), steps=(0.05, 0.1, 0.5, 1.0),
+                    few=(5, 2, 1, 10), few_seeds=3, memory={"store": DEPTHS[:3], "checkpoint": DEPTHS, "reverse": DEPTHS},
+                    peak={"store": DEPTHS[:3], "checkpoint": DEPTHS[:4], "reverse": DEPTHS}, batch=100, rounds=5),
+}
+SCALES["paper"] = replace(SCALES["full"], seeds=3, few=(5, 3, 1, 10, 20, 0.5, 2, 4, 7, 15), deep_seeds=1)
+
+
+def plan(profile: str, seeds: int | None) -> Plan:
+    scale = SCALES[profile]
+    if seeds:
+        scale = replace(scale, **dict.fromkeys(("seeds", "variant_seeds", "deep_seeds", "few_seeds"), seeds))
+    return (on_cifar(scale) if profile == "paper" else on_digits(scale, profile)) | measured(scale, profile)
+
+
+def on_digits(scale: Scale, profile: str) -> Plan:
+    """The small nets in the place of the table's; at `full` the few data are CIFAR's."""
+    def nets(*families: str) -> list[Training]:
+        return [small(family, seed, scale.epochs, limit=scale.limit) for seed in range(scale.seeds) for family in families]
+    own = range(scale.variant_seeds)
+    base = [small("hamiltonian", seed, scale.epochs, limit=scale.limit) for seed in own]
+    varied = [small("hamiltonian", seed, scale.epochs, limit=scale.limit, **change) for seed in own for change in VARIANTS.values()]
+    return {
+        "hamiltonian_74": nets("hamiltonian"),
+        "few": few_cifar(scale, FEW_STEPS["cpu"], "bfloat16") if profile == "full" else few_small(scale, profile),
+        "resnet_32": nets("resnet_bn", "revnet"),
+        "hamiltonian_218": [],
+        "two_step": nets("midpoint", "leapfrog"),
+        "cifar100": [],
+        "ablations": base + varied,
+        "inverted": [small("hamiltonian", seed, scale.epochs, limit=scale.limit, flow="reverse") for seed in own],
+        "deep": [small(family, seed, scale.epochs, limit=scale.limit, blocks=blocks) for seed in range(scale.deep_seeds)
+                 for family, depths in (("hamiltonian", scale.blocks), ("resnet_bn", scale.shallow)) for blocks in depths],
+        "stl10": [],
+    }
+
+
+def on_cifar(scale: Scale) -> Plan:
+    own = range(scale.seeds)
+    def nets(names: Sequence[str], dataset: str = "cifar10") -> list[Training]:
+        return [table(name, dataset, seed) for seed in own for name in names]
+    return {
+        "hamiltonian_74": nets(["hamiltonian_74"]),
+        "few": few_cifar(scale, FEW_STEPS["gpu"], "float32"),
+        "resnet_32": nets(["resnet_32", "revnet_38"]),
+        "hamiltonian_218": nets(["hamiltonian_218"]),
+        "two_step": nets(["leapfrog_26", "midpoint_26"]),
+        "cifar100": nets(["hamiltonian_74", "resnet_32", "hamiltonian_218", "resnet_110", "leapfrog_26", "midpoint_26"], "cifar100"),
+        "ablations": nets(["hamiltonian_74"]) + [table("hamiltonian_74", "cifar10", seed, **change) for seed in own
+                                                 for change in VARIANTS.values()],
+        "deep": [table(name, "cifar10", 0) for name in ("hamiltonian_1202", "resnet_1202")],
+        "large": nets(["resnet_110", "revnet_110", "leapfrog_62", "midpoint_62"]),
+        "inverted": [table("hamiltonian_74", "cifar10", seed, flow="reverse") for seed in own],
+        "stl10": [stl10(seed) for seed in own],
+    }
+
+
+def few_small(scale: Scale, profile: str) -> list[Training]:
+    steps = FEW_STEPS["digits"] if profile != "smoke" else 1
+    return [few_digits(family, percent, seed, steps) for seed in range(scale.few_seeds) for percent in scale.few
+            for family in ("hamiltonian", "resnet_bn")]
+
+
+def few_cifar(scale: Scale, steps: int, precision: str) -> list[Training]:
+    return [few(net, percent, seed, steps, precision=precision) for percent in scale.few for seed in range(scale.few_seeds)
+            for net in ("hamiltonian_74", "resnet_32")]
+
+
+def measured(scale: Scale, profile: str) -> Plan:
+    """What needs no training, or looks at trained nets."""
+    trained = [small(family, seed, scale.epochs, limit=scale.limit) for seed in range(scale.variant_seeds) for family in REVERSIBLE]
+    if profile == "full":
+        trained += [few("hamiltonian_74", 5, seed, FEW_STEPS["cpu"]) for seed in range(scale.few_seeds)]
+    if profile == "paper":
+        trained += [table(net, "cifar10", 0) for net in ("hamiltonian_74", "leapfrog_26", "midpoint_26")]
+    return {
+        "counts": counts(),
+        "inverse": [Inverse(net, blocks, h, dtype, seed) for seed in range(scale.variant_seeds) for net in REVERSIBLE
+                    for blocks in scale.inverse for h in scale.steps for dtype in PRECISIONS],
+        "trained": [TrainedInverse(training) for training in trained],
+        "gradients": [Gradients(net, inside, seed=seed) for seed in range(scale.variant_seeds) for net, inside in (
+            ("hamiltonian", "bias"), ("hamiltonian", "biases"), ("hamiltonian", "norm"), ("midpoint", "bias"), ("midpoint", "norm"),
+            ("leapfrog", "bias"), ("leapfrog", "norm"), ("revnet", ""))],
+        "memory": [Kept(flow, blocks, scale.batch) for flow, depths in scale.memory.items() for blocks in depths],
+        "peak": [Peak(flow, blocks, scale.batch) for flow, depths in scale.peak.items() for blocks in depths],
+        "overhead": [Overhead(scale.batch, scale.rounds)],
+        "tuning": tuning(scale.epochs) if profile == "full" else [],
+    }
+
+
+def counts() -> list[Count]:
+    """Every net as it may be laid out; the baselines as they are."""
+    found = []
+    for net in TABLE:
+        if net.startswith(("resnet", "revnet")):
+            found.append(Count(net, "strided-first"))
+        else:
+            choices = ("bias", "biases", "norm") if net.startswith("hamiltonian") else ("bias", "norm")
+            found += [Count(net, layout, inside) for layout in ("old-width-first", "each-width") for inside in choices]
+    return [*found, Count("resnet_1202", "strided-first", widths=(32, 64, 128))]
+
+
+def tuning(epochs: int) -> list[Training]:
+    """What settings were chosen by: validation, seeds outside the tables."""
+    on_digits = [small(family, seed, epochs, h=h) for seed in TUNING_SEEDS for family in REVERSIBLE for h in (0.1, 0.5, 1.0)]
+    on_cifar = [("hamiltonian_74", {"inside": "bias", "h": 0.1}), *(("hamiltonian_74", {"h": h}) for h in (0.1, 0.5)),
+                *(("resnet_32", {"optim": {"lr": lr}}) for lr in (0.1, 0.3))]
+    return on_digits + [few(net, 5, TUNING_SEEDS[0], TUNING_STEPS, limit=2500, **change) for net, change in on_cifar]

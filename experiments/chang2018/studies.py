@@ -1,0 +1,227 @@
+"""What is measured without training: parameter counts, what inversion loses, gradients by inversion, the memory and time of a step."""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from experiments.chang2018.published import TABLE
+from experiments.chang2018.settings import SMALL, configured
+from stablenets.claims.work import Measured, OfTraining, Place, Study
+from stablenets.config import FLOWS, Resolved, resolve
+from stablenets.data.dataset import Request
+from stablenets.flow import Flow
+from stablenets.nets import FAMILIES, Network
+from stablenets.nets.assemble import LAYOUTS
+from stablenets.probes import kept_bytes, reconstruction_error
+from stablenets.schema import option
+from stablenets.train import data_root, network
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+REVERSIBLE = ("hamiltonian", "midpoint", "leapfrog")
+PRECISIONS = ("float32", "float64")
+MODES = ("store", "checkpoint", "reverse")
+IMAGES = 20  # on which a trained net is measured
+GAIN = 2**0.5  # of the authors' kernels: deviation sqrt(2 / (9 c))
+
+
+def image_net(net: dict, dataset: str = "cifar10", **values) -> Resolved:
+    return resolve({"dataset": {"name": dataset}, "net": net, **values})
+
+
+@dataclass(frozen=True)
+class Count(Study):
+    """Parameters of a net of the table for ten and for a hundred classes, by layout and by what shifts the features in a block."""
+
+    net: str = option(choices=tuple(TABLE))
+    layout: str = option(choices=LAYOUTS)
+    inside: str = option("", choices=("", "bias", "biases", "norm"))  # '': the family has no choice
+    widths: tuple = ()  # other channels than the configured ones
+
+    def measure(self, place: Place) -> Measured:
+        values = configured(self.net) | {"layout": self.layout} | ({"inside": self.inside} if self.inside else {}) \
+            | ({"widths": list(self.widths)} if self.widths else {})
+        found = {}
+        for dataset in ("cifar10", "cifar100"):
+            run = image_net(values, dataset)
+            with torch.device("meta"):
+                found[dataset] = float(sum(parameter.numel() for parameter in network(run, run.dataset.facts).parameters()))
+        return found, {}
+
+
+def unit(family: str, width: int, blocks: int, h: float, dtype: str, seed: int, **options) -> Flow:
+    """A unit of convolutions with random weights, independent from block to block: the authors' initial ones."""
+    torch.manual_seed(seed)
+    flow = Flow(FAMILIES[family](activation="relu", **options), width, blocks, h=h, operator="conv", gain=GAIN)
+    return flow.to(getattr(torch, dtype)).eval().requires_grad_(False)
+
+
+@dataclass(frozen=True)
+class Inverse(Study):
+    """Forward through a unit of random weights and back by its inverse: the largest error of the first state and of any state, relative
+    to the largest entry of the true one; growth, of the largest entry from the first state to the last. Error of 1 and more: 1e30 at
+    most, where numbers overflow."""
+
+    net: str = option("hamiltonian", choices=REVERSIBLE)
+    blocks: int = option(6, low=1)
+    h: float = option(0.1, above=0.0)
+    dtype: str = option("float32", choices=PRECISIONS)
+    seed: int = option(0, low=0)
+
+    @property
+    def size(self) -> float:
+        return self.blocks
+
+    def measure(self, place: Place) -> Measured:
+        flow = unit(self.net, 16, self.blocks, self.h, self.dtype, self.seed)
+        x = torch.randn(2, 16, 8, 8, dtype=torch.float64).to(next(flow.parameters()).dtype)
+        errors = reconstruction_error(flow, x)
+        return {"first": bounded(errors[0]), "any": bounded(errors.max()), "growth": bounded(flow(x).abs().max() / x.abs().max())}, {}
+
+
+def bounded(value: Tensor) -> float:
+    """At most 1e30, and that where it is not a number."""
+    return float(value.double().nan_to_num(1e30, posinf=1e30).clamp(max=1e30))
+
+
+@dataclass(frozen=True)
+class TrainedInverse(OfTraining):
+    """As `Inverse`, on the trained weights and on test images: the largest error over units, in float32 and in float64; and in float32
+    for the weights that training began with."""
+
+    def measure(self, place: Place) -> Measured:
+        x, start = first_images(self.of.resolved, place, IMAGES), network(self.of.resolved, self.of.resolved.dataset.facts)
+        trained = self.of.trained(place)
+        found = {"float64": worst(trained, x.double()), "float32": worst(trained.float(), x),
+                 "before": worst(start.float().eval().requires_grad_(False), x)}
+        return found, {}
+
+
+def first_images(run: Resolved, place: Place, count: int) -> Tensor:
+    """The first test images, scaled as a net sees them."""
+    root = place.data_root or data_root(run.config)
+    examples = run.dataset.read(Request(Path(root), False, split_seed=run.config.seeds.split, permutation_seed=0))
+    return run.dataset.scaling(examples.train)(examples.test[:count])
+
+
+def worst(net: Network, x: Tensor) -> float:
+    """The largest reconstruction error of the state that enters a unit."""
+    y, found = net.opening(x), []
+    for index, flow in enumerate(net.units):
+        if index:
+            y = net.boundaries[index - 1](y)
+        found.append(bounded(reconstruction_error(flow, y)[0]))
+        y = flow(y)
+    return max(found)
+
+
+@dataclass(frozen=True)
+class Gradients(Study):
+    """In float64: the largest difference between gradients by inversion and stored ones, relative to the largest entry of each tensor,
+    over all parameters and the input."""
+
+    net: str = option("hamiltonian", choices=tuple(SMALL))
+    inside: str = option("", choices=("", "bias", "biases", "norm"))
+    blocks: int = option(6, low=2)
+    h: float = option(0.1, above=0.0)
+    seed: int = option(0, low=0)
+
+    @property
+    def size(self) -> float:
+        return self.blocks
+
+    def measure(self, place: Place) -> Measured:
+        values = SMALL[self.net] | {"blocks": [self.blocks] * 3} | ({"inside": self.inside} if self.inside else {})
+        step = {} if self.net == "revnet" else {"h": self.h}
+        stored, inverted = (self.gradients(image_net(values, "digits", flow=mode, **step)) for mode in ("store", "reverse"))
+        return {"difference": max(float((a - b).abs().max() / a.abs().max().clamp(min=1e-30))
+                                  for a, b in zip(stored, inverted, strict=True))}, {}
+
+    def gradients(self, run: Resolved) -> Sequence[Tensor]:
+        torch.manual_seed(self.seed)
+        net = network(run, run.dataset.facts).double()
+        x = torch.randn(8, *run.dataset.facts.shape, dtype=torch.float64, requires_grad=True)
+        loss = F.cross_entropy(net(x), torch.arange(8))
+        return torch.autograd.grad(loss, [x, *net.parameters()])
+
+
+def deep(blocks: int, mode: str) -> dict:
+    """Hamiltonian-74 with so many blocks in each unit; T = 0.6 in a unit, whatever the number."""
+    return {"dataset": {"name": "cifar10"}, "net": configured("hamiltonian_74") | {"blocks": [blocks] * 3}, "flow": mode,
+            "h": 0.6 / blocks}
+
+
+def built(values: dict) -> nn.Module:
+    run = resolve(values)
+    return network(run, run.dataset.facts)
+
+
+@dataclass(frozen=True)
+class Kept(Study):
+    """Bytes that the forward of a deep Hamiltonian net keeps for its backward, beside weights and images; and those of the machine."""
+
+    flow: str = option("reverse", choices=FLOWS)
+    blocks: int = option(6, low=2)  # in each of three units
+    batch: int = option(100, low=1)
+
+    @property
+    def size(self) -> float:
+        return self.blocks * self.batch
+
+    def measure(self, place: Place) -> Measured:
+        torch.manual_seed(0)
+        kept = kept_bytes(built(deep(self.blocks, self.flow)), torch.randn(self.batch, 3, 32, 32))
+        return {"bytes": float(kept), "machine": float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))}, {}
+
+
+@dataclass(frozen=True)
+class Peak(Study):
+    """The resident memory that training steps of a deep Hamiltonian net need at their peak, in a process of its own, on the CPU.
+
+    Metrics in bytes: peak; start, with the net and its gradients there and before any step; weights.
+    """
+
+    flow: str = option("reverse", choices=FLOWS)
+    blocks: int = option(6, low=2)
+    batch: int = option(100, low=1)
+
+    @property
+    def size(self) -> float:
+        return self.blocks * self.batch
+
+    def measure(self, place: Place) -> Measured:
+        command = [sys.executable, str(REPOSITORY / "experiments" / "chang2018" / "peak.py"), str(self.batch),
+                   json.dumps(deep(self.blocks, self.flow))]
+        done = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout), {}
+
+
+@dataclass(frozen=True)
+class Overhead(Study):
+    """CPU seconds of a training step of Hamiltonian-74 in each mode, in turn: the median of some rounds, on one thread."""
+
+    batch: int = option(100, low=1)
+    rounds: int = option(5, low=1)
+
+    def measure(self, place: Place) -> Measured:
+        torch.manual_seed(0)
+        nets = {mode: built(deep(6, mode)) for mode in MODES}
+        x, y = torch.randn(self.batch, 3, 32, 32), torch.randint(10, (self.batch,))
+        seconds: dict[str, list[float]] = {mode: [] for mode in MODES}
+        for turn in range(self.rounds + 1):  # the first warms up
+            for mode, net in nets.items():
+                begun = time.process_time()
+                F.cross_entropy(net(x), y).backward()
+                if turn:
+                    seconds[mode].append(time.process_time() - begun)
+        return {mode: float(torch.tensor(values).median()) for mode, values in seconds.items()}, \
+            {mode: torch.tensor(values).numpy() for mode, values in seconds.items()}

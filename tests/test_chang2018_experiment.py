@@ -1,0 +1,236 @@
+"""Chang et al. 2018: the table of parameters, what inversion loses and saves, verdicts on made-up results, a plan whose parts fit."""
+import shlex
+
+import pytest
+from conftest import compose
+
+from experiments.chang2018 import PAPER, ablations, comparing, counting, fewer, saving
+from experiments.chang2018.look import accuracies, published, relation
+from experiments.chang2018.plan import VARIANTS, counts
+from experiments.chang2018.published import FEW, REPLICATIONS, TABLE
+from experiments.chang2018.settings import SMALL, configured, few, few_digits, share, small, table
+from experiments.chang2018.studies import REVERSIBLE, Gradients, Inverse, Kept, Overhead, Peak, TrainedInverse
+from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, PROFILES, REPRODUCED
+from stablenets.claims.ledger import Entry
+from stablenets.claims.results import Results
+from stablenets.claims.work import Place, Study, Training, unique
+from stablenets.config import resolve
+from stablenets.train import network
+
+UNMATCHED = {"midpoint_26", "midpoint_62", "leapfrog_26", "leapfrog_62"}
+
+
+@pytest.fixture
+def place(tmp_path) -> Place:
+    return Place(tmp_path, "make")
+
+
+def measured(study: Study) -> dict[str, float]:
+    return study.measure(None)[0]
+
+
+def results(entries: dict[str, object], profile: str = "quick", seeds: int = 4) -> Results:
+    """Results of some groups, each piece of work with the metrics (and arrays) that are made for it."""
+    plan, made = PAPER.plan(profile, seeds), {}
+    for group, entry in entries.items():
+        for work in plan[group]:
+            parts = entry(work)
+            metrics, arrays = parts if isinstance(parts, tuple) else (parts, {})
+            made[work.name] = Entry("done", metrics, {"commit": "c"}, arrays)
+    return Results({group: plan[group] for group in entries}, made)
+
+
+@pytest.mark.parametrize("net", ["hamiltonian_74", "resnet_32", "midpoint_26", "hamiltonian_1202"])
+def test_counts_are_those_of_the_table_where_a_layout_is_known(net):
+    fits = [all(paper is None or counting.printed(found[data], paper) == paper
+                for data, paper in zip(("cifar10", "cifar100"), TABLE[net].parameters, strict=True))
+            for found in map(measured, (study for study in counts() if study.net == net))]
+    assert any(fits) == (net not in UNMATCHED)
+
+
+def test_the_claim_on_counts_names_what_no_layout_fits():
+    finding = counting.parameters(results({"counts": measured}))
+    assert finding.verdict == PARTLY
+    assert finding.ours.startswith("8 of 12")
+    assert all(TABLE[net].name in finding.note for net in UNMATCHED)
+    assert "77.5 M" in finding.note
+    rows = counting.count_table(results({"counts": measured})).set_index("net")["fits the paper"]
+    assert rows["Hamiltonian-1202"] == "old-width-first, norms; each-width, one bias"
+    assert (rows == "none").sum() == len(UNMATCHED)
+
+
+@pytest.mark.parametrize("net", REVERSIBLE)
+@pytest.mark.parametrize(("dtype", "error"), [("float32", 1e-5), ("float64", 1e-14)])
+def test_a_unit_inverts_to_rounding(net, dtype, error):
+    assert measured(Inverse(net, 18, 0.1, dtype))["first"] < error
+
+
+def test_an_inverse_that_overflows_is_a_number():
+    found = measured(Inverse("midpoint", 400, 1.0, "float32"))
+    assert found["first"] == found["growth"] == 1e30
+
+
+@pytest.mark.parametrize(("net", "inside"), [("hamiltonian", "bias"), ("hamiltonian", "norm"), ("midpoint", "bias"), ("leapfrog", "norm"),
+                                             ("revnet", "")])
+def test_gradients_by_inversion_are_the_stored_ones(net, inside):
+    assert measured(Gradients(net, inside, blocks=2))["difference"] < saving.EQUAL
+
+
+@pytest.mark.parametrize(("flow", "flat"), [("store", False), ("reverse", True)])
+def test_memory_is_flat_in_depth_by_inversion_alone(flow, flat):
+    few_blocks, many = (measured(Kept(flow, blocks, 2))["bytes"] for blocks in (2, 8))
+    assert (many < saving.FLAT * few_blocks) == flat
+
+
+def test_peak_and_time_are_measured():
+    peak = measured(Peak("reverse", 2, 2))
+    assert peak["peak"] >= peak["start"] > peak["weights"] > 0
+    metrics, arrays = Overhead(1, 2).measure(None)
+    assert metrics["reverse"] > metrics["store"] > 0
+    assert len(arrays["reverse"]) == 2
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_claim_and_drawing_asks_for_groups_of_the_plan(profile):
+    plan = PAPER.plan(profile, 2)
+    for needs in [claim.needs for claim in PAPER.claims] + [drawing.needs for drawing in (PAPER.tables | PAPER.figures).values()]:
+        assert set(needs) <= set(plan)
+    assert {claim.figure for claim in PAPER.claims} - {""} <= set(PAPER.figures)
+    works = unique(list(plan.values()))
+    assert len({work.name for work in works}) == len(works)
+
+
+def test_the_queue_of_a_gpu_begins_with_what_is_worth_most():
+    first = ["hamiltonian_74", "few", "resnet_32", "hamiltonian_218", "two_step", "cifar100", "ablations", "deep"]
+    assert list(PAPER.plan("paper", 1))[:len(first)] == first
+
+
+@pytest.mark.parametrize(("profile", "groups"), [("quick", ("hamiltonian_74", "few", "ablations", "deep")), ("full", ("few", "tuning")),
+                                                 ("paper", ("hamiltonian_74", "few", "cifar100", "deep", "stl10"))])
+def test_a_run_of_the_plan_is_what_its_command_makes(profile, groups):
+    plan = PAPER.plan(profile, 1)
+    for group in groups:
+        training = plan[group][-1]
+        assert resolve(compose(*training.words)).name == training.name, shlex.join(training.words)
+
+
+def test_the_small_nets_are_of_one_size():
+    runs = [small(family, 0, 1).resolved for family in SMALL]
+    sizes = [sum(parameter.numel() for parameter in network(run, run.dataset.facts).parameters()) for run in runs]
+    assert max(sizes) < 1.15 * min(sizes)
+
+
+def test_runs_on_few_images_have_the_share_and_the_steps_that_they_say():
+    run = few("resnet_32", 5, 0, 1000).resolved
+    assert round(0.9 * 50_000 * run.common.fraction) == 2500
+    assert run.config.epochs * 25 == 1000
+    assert round(1294 * few_digits("hamiltonian", 10, 0, 100).resolved.common.fraction) == 144
+    assert share(20) == pytest.approx(0.2 / 0.9, rel=1e-6)
+
+
+def test_the_recipe_has_the_papers_steps():
+    run = table("hamiltonian_74", "cifar10", 0).resolved
+    assert (run.config.epochs * 500, run.config.batch, run.config.optim.weight_decay) == (80_000, 100, 2e-4)
+    assert run.net.widths == configured("hamiltonian_74")["widths"]
+
+
+def accuracy(of):
+    """Accuracies in per cent by family (and percent of data), and noise that pairs share but for a little."""
+    def entry(work: Training):
+        run = work.resolved
+        value = of(run) + 0.3 * work.seed + 0.02 * (work.seed % 2) * (run.net.family == "resnet_bn")
+        return {"test_accuracy": value / 100, "parameters": 100.0, "steps": 100.0, "train_loss": 0.1}
+    return entry
+
+
+def by_family(**values):
+    return accuracy(lambda run: values.get(run.net.family, 80.0))
+
+
+@pytest.mark.parametrize(("profile", "ours", "verdict"), [
+    ("quick", 80.0, PARTLY), ("quick", 75.0, NOT_REPRODUCED), ("paper", 80.0, REPRODUCED), ("paper", 75.0, NOT_REPRODUCED)])
+def test_on_par_rests_on_the_paired_difference_and_digits_hold_it_in_part(profile, ours, verdict):
+    entry = by_family(hamiltonian=ours)
+    finding = comparing.on_par(results({"hamiltonian_74": entry, "resnet_32": entry}, profile, seeds=3))
+    assert finding.verdict == verdict
+    assert finding.low <= finding.high
+
+
+@pytest.mark.parametrize(("profile", "values", "verdict"), [
+    ("quick", {"hamiltonian": 82.0, "leapfrog": 81.0}, PARTLY), ("quick", {"hamiltonian": 80.0, "leapfrog": 82.0}, NOT_REPRODUCED),
+    ("quick", {}, NOT_RUN), ("paper", {"hamiltonian": 82.0, "leapfrog": 81.0}, REPRODUCED), ("paper", {}, NOT_REPRODUCED)])
+def test_the_ordering_needs_both_differences(profile, values, verdict):
+    entry = by_family(**values)
+    assert comparing.ordered(results({"hamiltonian_74": entry, "two_step": entry}, profile, seeds=3)).verdict == verdict
+
+
+@pytest.mark.parametrize(("profile", "ours", "verdict"), [
+    ("quick", 99.0, NOT_RUN), ("paper", 92.4, REPRODUCED), ("paper", 90.0, NOT_REPRODUCED)])
+def test_an_accuracy_of_the_paper_is_met_on_its_own_data_alone(profile, ours, verdict):
+    larger = {"hamiltonian_218": by_family(hamiltonian=ours + 1.0)} if profile == "paper" else {}
+    found = results({"hamiltonian_74": by_family(hamiltonian=ours - 0.3)} | larger, profile, 3)
+    assert comparing.reaches(found).verdict == verdict
+    rows = comparing.accuracy_table(found)
+    assert (rows["paper, %"].notna()).all() == (profile == "paper")
+
+
+@pytest.mark.parametrize(("profile", "gap", "verdict"), [
+    ("full", lambda run: 5.0, REPRODUCED), ("full", lambda run: 5.0 if run.common.fraction < 0.1 else -5.0, PARTLY),
+    ("full", lambda run: -5.0, NOT_REPRODUCED), ("quick", lambda run: 5.0, PARTLY), ("quick", lambda run: 0.0, NOT_RUN)])
+def test_few_data_are_judged_share_by_share(profile, gap, verdict):
+    entry = accuracy(lambda run: 60.0 + gap(run) * (run.net.family == "hamiltonian"))
+    found = results({"few": entry}, profile, seeds=3)
+    assert fewer.ahead(found).verdict == verdict
+    rows = fewer.few_table(found)
+    assert rows["paper's figure, ResNet"].notna().any() == (profile == "full")
+    assert set(rows["% of training images"]) == set(PAPER_SHARES[profile])
+
+
+PAPER_SHARES = {"full": (1, 2, 5, 10), "quick": (2, 5, 10, 20)}
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(2.0, PARTLY), (0.0, NOT_RUN), (-2.0, NOT_REPRODUCED)])
+def test_smoothness_is_told_from_every_other_change(gain, verdict):
+    entry = accuracy(lambda run: 80.0 + gain * (run.config.optim.smoothness > 0) + 5 * (run.config.h == 1))
+    found = results({"ablations": lambda work: entry(work) | {"test_accuracy": entry(work)["test_accuracy"] + 1e-4 * (work.seed % 2)}})
+    finding = ablations.smoothness(found)
+    assert finding.verdict in ({verdict} if gain else {verdict, PARTLY, NOT_REPRODUCED})
+    assert "h = 1 +5.00" in finding.note
+    base, own = ablations.variants(found)
+    assert set(own) == set(VARIANTS)
+    assert {len(rows) for rows in (base, *own.values())} == {4}
+
+
+@pytest.mark.parametrize(("last", "verdict"), [(80.0, PARTLY), (60.0, NOT_REPRODUCED)])
+def test_a_deep_net_trains_where_it_is_not_behind_the_shallow_one(last, verdict):
+    entry = accuracy(lambda run: last if run.config.depth > 20 else 80.0)
+    assert comparing.deep(results({"deep": entry})).verdict == verdict
+
+
+def test_training_by_inversion_is_compared_seed_by_seed():
+    entry = by_family()
+    finding = saving.gradients(results({"gradients": lambda work: {"difference": 1e-13}, "hamiltonian_74": entry, "inverted": entry}))
+    assert finding.verdict == REPRODUCED
+    assert finding.low == finding.high == 0
+
+
+@pytest.mark.parametrize(("dataset", "held", "contradicted", "verdict"), [
+    ("cifar10", True, False, REPRODUCED), ("cifar10", False, False, NOT_REPRODUCED), ("digits", True, False, PARTLY),
+    ("digits", False, True, NOT_REPRODUCED), ("digits", False, False, NOT_RUN)])
+def test_other_data_hold_a_relation_in_part_at_most(dataset, held, contradicted, verdict):
+    assert relation(dataset, held, contradicted) == verdict
+
+
+def test_nets_are_called_as_the_paper_calls_them():
+    groups = ("hamiltonian_74", "resnet_32", "hamiltonian_218", "two_step", "deep", "large")
+    names = {name for group in groups for name in accuracies(results({group: by_family()}, "paper", 1)[group])["net"]}
+    assert {published(name) for name in names} == set(TABLE)
+    assert set(REPLICATIONS) <= set(TABLE)
+    assert len(FEW) == 21
+
+
+def test_trained_nets_are_inverted(place):
+    training = small("hamiltonian", 0, 1, limit=64)
+    assert training.make(place).status == "done"
+    metrics, _ = TrainedInverse(training).measure(place)
+    assert metrics["float64"] < 1e-13 < metrics["float32"] < 1e-4
