@@ -24,7 +24,7 @@ def test_what_is_queued_is_planned(handle, profile, part, groups):
 
 def folder(runs, name, status, size):
     made = RunFolder.create(runs, name)
-    made.set_status(status)
+    made.set_status(status, summary={}, rows=0)
     (made.path / "checkpoint.pt").write_bytes(bytes(size))
 
 
