@@ -152,8 +152,8 @@ def smooth(results: Results) -> Finding:
         f"roughness of K ×{10**change.value:.2g}; accuracy with - without: validation {accuracy['validation'].value:+.1f}, "
         f"test {accuracy['test'].value:+.1f} points", accuracy["test"].low, accuracy["test"].high,
         f"Roughness is Σ‖K_j+1 - K_j‖² / Σ‖K_j‖², paired over families and seeds; its change has the interval ×{10**change.low:.2g} to "
-        f"×{10**change.high:.2g}. Both nets are trained level by level, α as in Meganet. The interval, which the verdict rests on, is of "
-        "test accuracy: 513 points, where the validation split has 51.")
+        f"×{10**change.high:.2g}. Both nets are trained level by level, α by validation (table `penalties` of "
+        "profile full). The interval, which the verdict rests on, is of test accuracy: 513 points, where the validation split has 51.")
 
 
 def smooth_table(results: Results) -> pd.DataFrame:
