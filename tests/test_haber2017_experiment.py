@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from conftest import compose
 
-from experiments.haber2017 import PAPER, levels, optimisers, planar
-from experiments.haber2017.settings import FAMILIES, Chain
+from experiments.haber2017 import PAPER, deepest, levels, optimisers, planar, tuning
+from experiments.haber2017.settings import FAMILIES, PENALTY_GRID, RATE_GRID, RATES, SMOOTHNESS, Chain
 from experiments.haber2017.settings import planar as planar_net
 from experiments.haber2017.studies import Drift, Example1, sufficient
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, PROFILES, REPRODUCED
@@ -67,7 +67,10 @@ def test_every_claim_and_drawing_asks_for_groups_of_the_plan(profile):
     assert {claim.figure for claim in PAPER.claims} <= set(PAPER.figures)
     works = unique(list(plan.values()))
     assert len({work.name for work in works}) == len(works)
-    assert {work.seed for work in works if work.seed is not None} == {0, 1}
+    seeds = {group: {work.seed for work in plan[group]} - {None} for group in plan}
+    tuned = {group: seeds.pop(group) for group in ("rates", "penalties", "deepest")}
+    assert set().union(*seeds.values()) == {0, 1}
+    assert all(min(own, default=100) >= 100 for own in tuned.values())  # no seed of the tables has a say in the settings
 
 
 def test_a_run_of_the_plan_is_what_its_command_makes():
@@ -97,6 +100,10 @@ def accuracy(offset):
         value = 0.9 + noise + (0.0 if work.resolved.net.family == "resnet" else offset(work))
         return {"test_accuracy": value, "test_accuracy_at_best_validation": value, "parameters": 10.0}, {}
     return entry
+
+
+def validated(value):
+    return lambda work: ({"validation_accuracy": value}, {})
 
 
 @pytest.mark.parametrize(("offset", "verdict"), [
@@ -135,3 +142,26 @@ def test_epochs_to_the_target_count_from_the_first_row():
 
 def test_every_family_of_the_paper_is_there():
     assert {work.resolved.net.family for work in PAPER.plan("quick", 1)["depth"]} == set(FAMILIES)
+
+
+def test_of_equal_settings_the_gentler_is_the_best():
+    found = [tuning.rates_table(results("rates", validated(0.9), "full")),
+             tuning.penalties_table(results("penalties", validated(0.9), "full"))]
+    assert [set(table["best"]) for table in found] == [{min(RATE_GRID)}, {max(PENALTY_GRID)}]
+    assert list(found[0]["used"]) == [RATES[family] for family in FAMILIES]
+    assert set(found[1]["used"]) <= set(SMOOTHNESS.values())
+
+
+def test_the_deepest_nets_are_told_apart_by_what_is_changed():
+    def entry(work: Training):
+        metrics = {"train_loss": 0.1, "validation_accuracy": 0.9, "test_accuracy": 0.97 + 0.02 * (work.resolved.net.family == "resnet"),
+                   "state_gradient_range_low": 0.1, "state_gradient_range_high": 1.0}
+        return metrics, {"train_loss": np.linspace(1, 0.1, 5)}
+    found = results("deepest", entry, "full")
+    table = deepest.deepest_table(found)
+    own = table[table["net"] == "antisymmetric"]["changed"]
+    assert list(own) == ["", "rate 0.01", "rate 0.1", "γ = 0.02", "a bias a feature"]
+    assert list(table["seeds at 98 %"])[:2] == ["3 of 3", "0 of 3"]
+    deepest.deepest_curves(found)
+    assert "ResNet 3 of 3, antisymmetric 0 of 3" in deepest.reached(found)
+    assert deepest.reached(results("depth", accuracy(lambda work: 0.0))) == ""

@@ -1,5 +1,5 @@
 """Haber & Ruthotto 2017, Stable Architectures for Deep Neural Networks: what it claims, as far as it is known."""
-from experiments.haber2017 import images, levels, optimisers, planar, toys
+from experiments.haber2017 import deepest, images, levels, optimisers, planar, toys, tuning
 from experiments.haber2017.plan import plan
 from stablenets.claims.claim import Claim, Drawing, Paper
 
@@ -27,6 +27,12 @@ TABLES = {
     "growth": Drawing(("growth", "steps"), toys.growth_table, "Toy nets: growth of distances and of dY_N/dY_0 by depth and step."),
     "drift": Drawing(("drift",), toys.drift_table, "Growth of the signal and singular values of dY_N/dY_0 by integrator."),
     "depth": Drawing(("depth",), planar.depth_table, "Test accuracy in per cent and gradient norms by depth, trained from scratch."),
+    "deepest": Drawing(("deepest",), deepest.deepest_table, "Swiss roll: the deepest nets, seeds that are in no other table. In the "
+                       "antisymmetric net one thing is changed at a time."),
+    "rates": Drawing(("rates",), tuning.rates_table, "Mean validation accuracy in per cent by the rate of Adam, swiss roll, 64 layers, "
+                     "seeds that are in no other table. Best: the smallest of the best; used: in all other tables."),
+    "penalties": Drawing(("penalties",), tuning.penalties_table, "Mean validation accuracy in per cent by the penalty on rough weights, "
+                         "swiss roll, 64 layers level by level, seeds that are in no other table. Best: the largest of the best."),
     "levels": Drawing(("levels",), levels.levels_table, "Loss and accuracy in per cent around each doubling, swiss roll."),
     "work": Drawing(("levels", "scratch"), levels.work_table, "Layers times epochs to 95 % test accuracy on the swiss roll."),
     "smooth": Drawing(("smooth", "over_time"), planar.smooth_table, "With and without the penalty α/(2h) Σ‖θ_j+1 - θ_j‖², swiss roll."),
@@ -42,6 +48,8 @@ FIGURES = {
                      "The signal under five integrators, mean over seeds: at fixed time by depth, and layer by layer at a fixed step."),
     "depth": Drawing(("depth",), planar.depth_curves, "Test accuracy by depth at fixed final time; bands: 95 % over seeds."),
     "gradients": Drawing(("depth",), planar.gradient_curves, "Gradient norms by layer, swiss roll, deepest nets; bands: all seeds."),
+    "deepest": Drawing(("deepest",), deepest.deepest_curves, "Training loss of the deepest nets on the swiss roll: medians of seeds that "
+                       "are in no other table, and their range."),
     "regions": Drawing(("regions",), planar.region_maps, "Decision regions of the first seed's nets."),
     "levels": Drawing(("levels", "scratch"), levels.level_curves,
                       "Training loss over work, first seed. Dots: a net right after its weights were prolonged from the coarser one."),

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
+from experiments.haber2017.deepest import reached
 from experiments.haber2017.look import DATA_NAMES, FAMILY_STYLES, depth_axis
 from experiments.haber2017.regions import EXTENTS
 from stablenets.claims import statistics
@@ -41,17 +42,18 @@ def competitive(results: Results) -> Finding:
     overall = statistics.mean(table[list(STABLE)].mean(axis=1).sub(table["resnet"]).groupby("seed").mean())
     verdict = REPRODUCED if all(held.values()) else PARTLY if any(held.values()) else NOT_REPRODUCED
     failing = ", ".join(f"{FAMILY_STYLES[family][0]} at {depth}" for (family, depth), holds in held.items() if not holds)
-    deepest = max(best)
+    last = max(best)
     roll = table.xs("swiss_roll", level="dataset")
     at_depth = roll.xs(max(roll.index.get_level_values("depth")), level="depth").mean()
     ends = ", ".join(f"{FAMILY_STYLES[family][0]} {value:.1f} %" for family, value in at_depth.items())
     return Finding(
-        verdict, f"accuracy, stable nets - ResNet: {overall.value:+.1f} points over all; best stable net at {deepest} layers "
-        f"{best[deepest].value:+.1f}", overall.low, overall.high,
+        verdict, f"accuracy, stable nets - ResNet: {overall.value:+.1f} points over all; best stable net at {last} layers "
+        f"{best[last].value:+.1f}", overall.low, overall.high,
         f"Competitive means: the interval of the paired difference (same split, same seed, all data sets) lies above -{MARGIN:g} points. "
         f"That holds in {sum(held.values())} of {len(held)} pairs of family and depth" + (f"; not for {failing}. " if failing else ". ")
         + f"Swiss roll at its deepest ({max(roll.index.get_level_values('depth'))} layers): {ends}. At 4 layers the step is h = 5 on the "
-        "swiss roll and the ellipses, beyond the stability limit of every stable scheme: there the design promises nothing.")
+        "swiss roll and the ellipses, beyond the stability limit of every stable scheme: there the design promises nothing."
+        + reached(results))
 
 
 def depth_table(results: Results) -> pd.DataFrame:
@@ -152,8 +154,8 @@ def smooth(results: Results) -> Finding:
         f"roughness of K ×{10**change.value:.2g}; accuracy with - without: validation {accuracy['validation'].value:+.1f}, "
         f"test {accuracy['test'].value:+.1f} points", accuracy["test"].low, accuracy["test"].high,
         f"Roughness is Σ‖K_j+1 - K_j‖² / Σ‖K_j‖², paired over families and seeds; its change has the interval ×{10**change.low:.2g} to "
-        f"×{10**change.high:.2g}. Both nets are trained level by level, α as in Meganet. The interval, which the verdict rests on, is of "
-        "test accuracy: 513 points, where the validation split has 51.")
+        f"×{10**change.high:.2g}. Both nets are trained level by level, α by validation (table `penalties` of "
+        "profile full). The interval, which the verdict rests on, is of test accuracy: 513 points, where the validation split has 51.")
 
 
 def smooth_table(results: Results) -> pd.DataFrame:
