@@ -60,7 +60,7 @@ SCALES = {
                    {"adding": SHORT, "copy": SHORT}, 100, 8,
                    "psdigits", "sdigits", 64, 10, each(RECURRENT, 3), each(RECURRENT, 3),
                    {"width": 64, "epochs": 5, "seeds": 1, "limit": None}, {"count": 6, "width": 64, "limit": None, "epochs": 3}),
-    "full": Scale(3, (10, 30, 100, 300, 1000, 3000, 10_000, 50_000), {"name": "mnist", "limit": 10_000}, 50_000, 2,
+    "full": Scale(3, (10, 30, 100, 300, 1000, 3000, 10_000, 50_000), {"name": "mnist", "limit": 10_000}, 50_000, 1,
                   {"roamlp": 1, "resnet": 1, "plain": 1},
                   {"adding": LONG, "copy": LONG}, 1000, 8,
                   "psmnist", "smnist", 256, 10, {"roarnn": 3, "lstm": 3, "gru": 1, "rnn": 1}, {"roarnn": 1, "lstm": 1},
