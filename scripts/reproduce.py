@@ -6,7 +6,9 @@ Runs are kept under --runs: what is finished is not made again, what was interru
 --results. The exit code says whether runs failed, not whether claims held.
 """
 import argparse
+import math
 import sys
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
@@ -43,12 +45,13 @@ def main() -> int:
         for name, count in (("JOBS", given.jobs), ("SEEDS", given.seeds), ("WITHIN", given.within)):
             if count is not None and count < 1:
                 raise BadInput(f"{name}={count:g}: must be >= 1")
+        deadline = math.inf if given.within is None else time.monotonic() + given.within
         codes = []
         for handle in PAPERS if given.paper == "all" else [given.paper]:
             command = f"make reproduce-{handle} PROFILE={given.profile}" + (f" SEEDS={given.seeds}" if given.seeds else "")
             place = Place(given.runs, command, given.device, given.data, given.profile)
             codes.append(reproduce(load(handle), place, results=given.results, jobs=given.jobs, seeds=given.seeds, collect=given.collect,
-                                   joined=given.join, only=given.only, within=given.within))
+                                   joined=given.join, only=given.only, deadline=deadline))
             if codes[-1] >= EXIT_TIME:
                 break
         return max(codes)

@@ -93,7 +93,7 @@ def states(x: Tensor, W: Tensor, b: Tensor, O: Tensor | None, u: Tensor | None, 
     X[0] = x
     for chunk in chunks(steps, graphs.STEPS):
         some = (part(stack, chunk) for stack in (W, b, O, u))
-        new, y = graphs.replayed(taken, form._replace(first=0), X[chunk.start], *some, U)
+        new, y = graphs.replayed(taken, form._replace(every=False, first=0), X[chunk.start], *some, U)
         X[chunk.start + 1:chunk.stop + 1] = new[1:]
         if O is not None:
             Y[chunk] = y
@@ -189,26 +189,26 @@ class Chain(torch.autograd.Function):
         g = torch.zeros_like(X[0]) if form.every else given.contiguous()
         graph = form.tap is None and graphs.suits(g)
         length = graphs.STEPS if graph else CHUNK
-        δ = X.new_empty(min(length, steps), *g.shape)
+        δ = None if graph else X.new_empty(min(length, steps), *g.shape)
         for chunk in reversed(chunks(steps, length)):
-            some = (g, Y[chunk], part(W, chunk), part(O, chunk), given[chunk] if form.every else None, δ[:chunk.stop - chunk.start])
+            some = (g, Y[chunk], part(W, chunk), part(O, chunk), given[chunk] if form.every else None)
             if graph:
                 g, d = graphs.replayed(pulled, (form._replace(first=0), 0), *some)
             else:
                 shown = chunk.stop - chunk.start - (chunk.stop == steps and not form.every)
-                g, d = pulled((form._replace(first=form.first + chunk.start), shown), *some)
+                g, d = pulled((form._replace(first=form.first + chunk.start), shown), *some, δ[:chunk.stop - chunk.start])
             collect(found, chunk, d, X[chunk], u, U, form.beta)
         return None, None, g.clone() if needs["x"] else None, *(found.get(name) for name in "WbuU")
 
 
 def pulled(fixed: tuple[Form, int], g: Tensor, Y: Tensor, W: Tensor, O: Tensor | None, given: Tensor | None,
-           δ: Tensor) -> tuple[Tensor, Tensor]:
-    """Back through a chunk of steps, from the gradient after it to the one before it, g (B, n), with δ (S, B, n) filled on the way.
+           δ: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Back through a chunk of steps, from the gradient after it to the one before it, g (B, n), and δ (S, B, n), which may have a place.
 
     `given` (S, B, n) is what the outside adds where it reads all states; `fixed`: the form, and how many of the steps a tap is shown.
     """
     (alpha, beta, activation, _, tap, first), seen = fixed
-    pull = ACTIVATIONS[activation].pull
+    pull, δ = ACTIVATIONS[activation].pull, torch.empty_like(Y) if δ is None else δ
     g, before = g.clone(), torch.empty_like(g)
     rows = list(zip(range(len(δ)), δ.unbind(), Y.unbind(), each(W, len(δ)), each(W if O is None else O, len(δ)), strict=True))
     for step, d, y, w, o in reversed(rows):

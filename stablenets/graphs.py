@@ -2,40 +2,41 @@
 
 A step of a recurrence is a few microseconds of arithmetic on a GPU, no more than it takes to launch its kernels one by one. A graph
 holds the launches for tensors of given shapes. It is recorded at the third call with them, so that a shape that comes up once, as a
-last small batch, costs nothing; where recording fails the function is called as before.
+last small batch, costs nothing; where a recording fails all functions are called from then on.
 
-Room: below `fused`, which calls `replayed`. It knows torch alone.
+Room: below `fused`, which calls `replayed`, and `train`, which calls `shelf.clear` before a run. It knows torch alone.
 """
 from __future__ import annotations
 
+import threading
 import warnings
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Any
 
 import torch
 from torch import Tensor
 
-STEPS = 112  # of a chunk that is recorded: a sixteenth of a second to record, and 784 pixels are seven of them
+STEPS = 112  # of a chunk that is recorded: 784 pixels are seven of them
 TRIALS = 3  # calls with the same shapes before one is recorded, and runs before that on the stream where it is
-KEPT = 32  # graphs, each with its inputs and outputs: chunks, and so a few MB
+MOST = 2**30  # bytes of what graphs keep for themselves, their inputs and outputs
 
 Function = Callable[..., tuple[Tensor, ...]]
 
 
 class Graph:
-    """`function(constants, *tensors)`, recorded. A call copies the tensors in, launches, and returns the graph's own outputs."""
+    """`function(constants, *tensors)`, recorded on the stream `aside`. A call copies the tensors in, launches, and returns the graph's own
+    outputs."""
 
-    def __init__(self, function: Function, constants: Hashable, tensors: tuple[Tensor | None, ...]) -> None:
+    def __init__(self, function: Function, constants: Hashable, tensors: tuple[Tensor | None, ...], aside: torch.cuda.Stream) -> None:
         self.inputs = [None if tensor is None else tensor.clone() for tensor in tensors]
         self.graph = torch.cuda.CUDAGraph()
-        now, aside = torch.cuda.current_stream(), torch.cuda.Stream()
+        now = torch.cuda.current_stream()
         aside.wait_stream(now)
         with torch.cuda.stream(aside):  # libraries set up their workspaces, which may not be recorded
             for _ in range(TRIALS):
                 function(constants, *self.inputs)
         now.wait_stream(aside)
-        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+        with torch.cuda.stream(now), torch.cuda.graph(self.graph, stream=aside, capture_error_mode="thread_local"):
             self.outputs = function(constants, *self.inputs)
 
     def __call__(self, tensors: tuple[Tensor | None, ...]) -> tuple[Tensor, ...]:
@@ -45,38 +46,77 @@ class Graph:
         self.graph.replay()
         return self.outputs
 
+    @property
+    def size(self) -> int:
+        return sum(tensor.nbytes for tensor in (*self.inputs, *self.outputs) if tensor is not None)
 
-counts: Counter[Hashable] = Counter()
-graphs: OrderedDict[Hashable, Graph | None] = OrderedDict()  # None where recording failed; the least recently used first
+
+class Shelf:
+    """The graphs of this process, the least recently used first. None stands for one that had to go: it is not recorded again."""
+
+    def __init__(self) -> None:
+        self.graphs: OrderedDict[Hashable, Graph | None] = OrderedDict()
+        self.counts: Counter[Hashable] = Counter()
+        self.asides: dict[Hashable, torch.cuda.Stream] = {}
+        self.broken = False
+
+    def find(self, key: Hashable, place: Hashable, function: Function, constants: Hashable,
+             tensors: tuple[Tensor | None, ...]) -> Graph | None:
+        """The graph of a key, recorded if it is time; `place` is the thread and the stream that it belongs to."""
+        if self.broken:
+            return None
+        if key in self.graphs:
+            self.graphs.move_to_end(key)
+        else:
+            self.counts[key] += 1
+            if self.counts[key] == TRIALS:
+                self.graphs[key] = self.recorded(place, function, constants, tensors)
+                self.make_room()
+        return self.graphs.get(key)
+
+    def recorded(self, place: Hashable, function: Function, constants: Hashable, tensors: tuple[Tensor | None, ...]) -> Graph | None:
+        try:
+            with torch.inference_mode(False), torch.no_grad():  # inputs that later calls may write to
+                if place not in self.asides:
+                    self.asides[place] = torch.cuda.Stream()
+                return Graph(function, constants, tensors, self.asides[place])
+        except RuntimeError as error:  # out of memory, or an operation that cannot be recorded; what state CUDA is in then is not known
+            self.broken = True
+            torch.cuda.synchronize()
+            warnings.warn(f"no CUDA graph of {function.__name__} ({error}): from now on kernels are launched one by one", stacklevel=2)
+            return None
+
+    def make_room(self) -> None:
+        sizes = {key: graph.size for key, graph in self.graphs.items() if graph is not None}
+        for key, size in list(sizes.items())[:-1]:
+            if sum(sizes.values()) <= MOST:
+                break
+            self.graphs[key] = None
+            sizes[key] -= size
+
+
+    def clear(self) -> None:
+        """Let all graphs go, with their memory."""
+        self.__init__()
+
+
+shelf = Shelf()
 
 
 def suits(tensor: Tensor) -> bool:
     """Whether a graph could be of use: on CUDA, where no other graph is being recorded."""
-    return tensor.is_cuda and not torch.cuda.is_current_stream_capturing()
+    if not tensor.is_cuda:
+        return False
+    with torch.cuda.device(tensor.device):
+        return not torch.cuda.is_current_stream_capturing()
 
 
 def replayed(function: Function, constants: Hashable, *tensors: Tensor | None) -> tuple[Tensor, ...]:
-    """`function(constants, *tensors)`, a function without side effects. Read what it returns before the next call: it may be written
-    anew. Work of two streams never meets in one graph."""
-    stream = torch.cuda.current_stream()
-    key = (function, constants, stream.cuda_stream, torch.get_float32_matmul_precision(),
-           *(None if tensor is None else (tensor.shape, tensor.dtype, tensor.device) for tensor in tensors))
-    if key not in graphs:
-        counts[key] += 1
-        if counts[key] < TRIALS:
-            return function(constants, *tensors)
-        graphs[key] = recorded(function, constants, tensors)
-        del counts[key]
-        if len(graphs) > KEPT:
-            graphs.popitem(last=False)
-    graphs.move_to_end(key)
-    graph: Any = graphs[key]
-    return function(constants, *tensors) if graph is None else graph(tensors)
-
-
-def recorded(function: Function, constants: Hashable, tensors: tuple[Tensor | None, ...]) -> Graph | None:
-    try:
-        return Graph(function, constants, tensors)
-    except RuntimeError as error:  # out of memory, or an operation that cannot be recorded
-        warnings.warn(f"no CUDA graph of {function.__name__} ({error}): its kernels are launched one by one", stacklevel=2)
-        return None
+    """`function(constants, *tensors)`, a function without side effects; the first of the tensors is there. Read what it returns before the
+    next call: it may be written anew. Work of two threads or streams never meets in one graph, nor that of two ways of computing."""
+    with torch.cuda.device(tensors[0].device):
+        place = (tensors[0].device, threading.get_ident(), torch.cuda.current_stream().cuda_stream)
+        key = (function, constants, place, torch.backends.cuda.matmul.fp32_precision, torch.are_deterministic_algorithms_enabled(),
+               *(None if tensor is None else (tensor.shape, tensor.stride(), tensor.dtype) for tensor in tensors))
+        graph = shelf.find(key, place, function, constants, tensors)
+        return function(constants, *tensors) if graph is None else graph(tensors)

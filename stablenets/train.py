@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from stablenets import data
+from stablenets import data, graphs
 from stablenets.config import MANNER, Config, Resolved
 from stablenets.errors import EXIT_FAILED, BadInput, Busy, Irreversible
 from stablenets.nets import Network, Recurrent, SequenceNetwork
@@ -249,3 +249,4 @@ def set_globals(run: Resolved) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a workspace of its own
     torch.use_deterministic_algorithms(run.config.deterministic)
     torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a write for every allocation
+    graphs.shelf.clear()  # those of the run before

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from experiments import PAPERS
+from stablenets.claims import pool
 from stablenets.claims.pool import make_all
 from stablenets.claims.reproduce import urgent
 from stablenets.claims.work import Place, Study
@@ -27,7 +28,7 @@ SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "reproduce.py"
 class Act(Study):
     """Does as it is told."""
 
-    what: str = option("work", choices=("work", "raise", "die", "sleep"))
+    what: str = option("work", choices=("work", "raise", "die", "sleep", "deaf"))
     number: int = option(0)
 
     def measure(self, place):
@@ -35,7 +36,9 @@ class Act(Study):
             raise RuntimeError("told to")
         if self.what == "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.what == "sleep":
+        if self.what == "deaf":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if self.what in ("sleep", "deaf"):
             (place.runs / "asleep").touch()
             time.sleep(60)
         return {"pid": os.getpid()}, {}
@@ -52,6 +55,11 @@ class After(Study):
 @pytest.fixture
 def place(tmp_path):
     return Place(tmp_path / "runs", "the command", "cpu")
+
+
+def wait_for(path):
+    while not path.exists():
+        time.sleep(0.01)
 
 
 def made(works, place, jobs=2):
@@ -86,8 +94,7 @@ def test_the_head_of_a_long_chain_comes_before_longer_work():
 
 def test_a_signal_ends_it_and_what_waits_stays(place):
     def interrupt():
-        while not (place.runs / "asleep").exists():
-            time.sleep(0.01)
+        wait_for(place.runs / "asleep")
         os.kill(os.getpid(), signal.SIGINT)
     place.runs.mkdir()
     thread = threading.Thread(target=interrupt)
@@ -104,9 +111,26 @@ def test_a_signal_ends_it_and_what_waits_stays(place):
 def test_time_that_is_over_ends_it_too(place):
     place.runs.mkdir()
     told = []
-    stopped = make_all([Act("sleep"), Act("work", 7)], place, 1, lambda work, outcome: told.append((work, outcome.status)), 1)
+    soon = time.monotonic() + 1
+    stopped = make_all([Act("sleep"), Act("work", 7)], place, 1, lambda work, outcome: told.append((work, outcome.status)), soon)
     assert stopped == signal.SIGALRM
     assert told == [(Act("sleep"), "interrupted")]
+
+
+def test_work_that_does_not_end_when_told_is_ended(place, monkeypatch):
+    monkeypatch.setattr(pool, "PATIENCE", 1.0)
+    place.runs.mkdir()
+    told = []
+    def listen(work, outcome):
+        told.append((work, outcome.status))
+    def interrupt():
+        wait_for(place.runs / "asleep")
+        os.kill(os.getpid(), signal.SIGINT)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    assert make_all([Act("deaf")], place, 1, listen) == signal.SIGINT
+    thread.join()
+    assert told == [(Act("deaf"), "interrupted")]
 
 
 def test_an_error_of_who_listens_ends_the_processes(place):
@@ -142,6 +166,8 @@ def command(tmp_path, monkeypatch, capfd):
     (["haber2017", "--profile", "full"], "mnist"),
     (["haber2017", "--only", "example1", "grwoth"], "ONLY=grwoth: no group of haber2017; did you mean growth?"),
     (["haber2017", "--within", "0"], "WITHIN=0: must be >= 1"),
+    (["haber2017", "--profile", "smoke", "--only", "race"], "ONLY=race: has no runs at PROFILE=smoke"),
+    (["haber2017", "--join", "nowhere"], "JOIN=nowhere: no ledger.csv there; give folders as results/haber2017/quick"),
 ])
 def test_bad_input_is_one_line_before_any_work(tmp_path, command, arguments, says):
     code, out, err = command(*arguments)
@@ -159,7 +185,7 @@ def test_groups_are_made_alone_in_the_order_given_as_far_as_time_goes(tmp_path, 
     assert len(list((tmp_path / "runs").glob("example1-*"))) == 18 == len(list((tmp_path / "runs").iterdir()))
     code, out, err = command("haber2017", "--profile", "smoke", "--jobs", "1", "--within", "1")
     assert code == 124
-    assert "1 s are over and" in err
+    assert "the time is over and" in err
     assert "still to make; what was under way is saved, and the same command goes on" in err
     assert (tmp_path / "results" / "haber2017" / "smoke" / "claims.md").exists()
 

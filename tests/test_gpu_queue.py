@@ -1,8 +1,9 @@
-"""The queue for a lent GPU: its time is kept, and what it packs lets another machine go on."""
+"""The queue for a lent GPU: its time is kept, and with what it packs another machine goes on."""
 import runpy
 import subprocess
 import sys
 import tarfile
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -12,44 +13,84 @@ from stablenets.runs.folder import RunFolder
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "scripts" / "gpu_queue.py"
-queue = runpy.run_path(str(SCRIPT))
 
 
-@pytest.mark.parametrize(("handle", "profile", "part", "groups"), queue["QUEUE"])
-def test_what_is_queued_is_planned(handle, profile, part, groups):
-    plan = load(handle).plan(profile, None)
-    assert all(plan[group] for group in groups)
-    assert 0 < part <= 1
+@pytest.fixture
+def queue(tmp_path, monkeypatch):
+    """The script's names, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return runpy.run_path(str(SCRIPT))
+
+
+def test_what_is_queued_is_planned(queue):
+    for handle, part, seeds, groups in queue["QUEUE"]:
+        plan = load(handle).plan(queue["PROFILE"], seeds)
+        assert all(plan[group] for group in groups)
+        assert 0 < part <= 1
+
+
+def queued(queue, count):
+    """Names of runs that the queue makes, from its first entry."""
+    handle, _, seeds, groups = queue["QUEUE"][0]
+    return [work.name for work in load(handle).plan(queue["PROFILE"], seeds)[groups[0]]][:count]
 
 
 def folder(runs, name, status, size):
     made = RunFolder.create(runs, name)
     made.set_status(status, summary={}, rows=0)
-    (made.path / "checkpoint.pt").write_bytes(bytes(size))
+    for kept in ("checkpoint.pt", "checkpoint.previous.pt", "lock"):
+        (made.path / kept).write_bytes(bytes(size))
 
 
-def test_packs_hold_ledgers_and_unfinished_runs_whole(tmp_path):
+def test_packs_hold_ledgers_and_unfinished_runs_of_the_queue(queue, tmp_path, capsys):
     runs, out = tmp_path / "runs", tmp_path / "out"
-    for name, status, size in (("a", "interrupted", 600), ("b", "done", 100), ("c", "interrupted", 600), ("d", "interrupted", 5000)):
+    a, b, c, d, e = queued(queue, 5)
+    for name, status, size in ((a, "interrupted", 800), (b, "done", 100), (c, "interrupted", 800), (d, "interrupted", 5000),
+                               (e, "interrupted", 10), ("foreign", "interrupted", 10)):
         folder(runs, name, status, size)
+    (runs / e / "status.json").write_text("{")
     for name in ("ledger.csv", "curves.npz", "claims.md"):
-        path = out / "results" / "haber2017" / "paper" / name
+        path = out / "results" / "haber2017" / queue["PROFILE"] / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
     (out / "pack-07.tar").write_text("of an earlier call")
     paths = queue["packed"](runs, out, 1500)
     assert [path.name for path in paths] == ["pack-00.tar", "pack-01.tar"] == sorted(path.name for path in out.glob("*.tar"))
+    assert f"{d} has 0 MB and is left out" in capsys.readouterr().err
+    home = tmp_path / "home"
     for path in paths:
         with tarfile.open(path) as tar:
-            tar.extractall(tmp_path / "home", filter="data")
-    home = tmp_path / "home"
-    assert (home / "lent" / "haber2017" / "paper" / "ledger.csv").read_text() == "ledger.csv"
-    assert sorted(path.name for path in (home / "lent" / "haber2017" / "paper").iterdir()) == ["curves.npz", "ledger.csv"]
-    assert sorted(path.name for path in (home / "runs").iterdir()) == ["a", "c", "d"]
-    assert len((home / "runs" / "d" / "checkpoint.pt").read_bytes()) == 5000
+            tar.extractall(home, filter="data")
+    assert sorted(path.name for path in (home / "lent" / "haber2017" / queue["PROFILE"]).iterdir()) == ["curves.npz", "ledger.csv"]
+    assert sorted(path.name for path in (home / "runs").iterdir()) == sorted([a, c])
+    assert {path.name for path in (home / "runs" / a).iterdir()} == {"checkpoint.pt", "status.json"}
 
 
-def test_data_that_is_not_here_is_one_line_and_stops_nothing_else(tmp_path):
+def test_another_machine_goes_on_where_this_one_stopped(queue, tmp_path, monkeypatch, capsys):
+    made = queue["made"]
+    monkeypatch.setitem(made.__globals__, "PROFILE", "smoke")
+    monkeypatch.setitem(made.__globals__, "QUEUE", (("haber2017", 1.0, 1, ("example1", "steps")),))
+    entry = made.__globals__["QUEUE"][0]
+    given = Namespace(runs=Path("runs"), out=Path("out"), device="cpu", data=None, jobs=1)
+    assert made(*entry[:3], ("example1",), given, 1e12) == 0
+    (pack,) = queue["packed"](given.runs, given.out, 1e6)
+    other = tmp_path / "other"
+    other.mkdir()
+    with tarfile.open(pack) as tar:
+        tar.extractall(other, filter="data")
+    monkeypatch.chdir(other)
+    capsys.readouterr()
+    assert made(*entry[:3], ("example1",), given, 1e12) == 0
+    assert "nothing left to make" in capsys.readouterr().out
+    assert not (other / "runs").exists()
+    assert made(*entry, given, 1e12) == 0
+    (pack,) = queue["packed"](given.runs, given.out, 1e6)
+    with tarfile.open(pack) as tar:
+        rows = tar.extractfile("lent/haber2017/smoke/ledger.csv").read().decode().splitlines()
+    assert len(rows) == 1 + 3 + 15, "what the first machine made and what this one did"
+
+
+def test_data_that_is_not_here_is_one_line_and_stops_nothing_else(queue, tmp_path):
     said = subprocess.run([sys.executable, str(SCRIPT), "--within", "600", "--data", str(tmp_path / "none"), "--device", "cpu"],
                           cwd=tmp_path, capture_output=True, text=True, check=False)
     assert said.returncode == 2

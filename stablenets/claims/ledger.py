@@ -24,6 +24,7 @@ from stablenets.runs.folder import FINISHED, RunFolder
 from stablenets.schema import flat
 
 PROVENANCE = ("started", "wall_s", "commit", "device", "threads", "torch", "python", "source", "data", "command")
+TABLE, CURVES = "ledger.csv", "curves.npz"
 MANTISSA = 16  # bits kept of a number in a curve: five digits, enough to draw, and half the size when compressed
 
 
@@ -109,19 +110,19 @@ def write(folder: Path, ledger: Ledger) -> None:
             for name, entry in sorted(ledger.items())]
     metrics = list(dict.fromkeys(key for row in rows for key in row if key.startswith("metric.")))
     frame = pd.DataFrame(rows, columns=["run", "status", *metrics, *PROVENANCE])
-    files.write(folder / "ledger.csv", frame.to_csv(index=False, float_format="%.10g", na_rep="").encode())
-    files.write(folder / "curves.npz", packed({name: entry.arrays for name, entry in sorted(ledger.items()) if entry.arrays}))
+    files.write(folder / TABLE, frame.to_csv(index=False, float_format="%.10g", na_rep="").encode())
+    files.write(folder / CURVES, packed({name: entry.arrays for name, entry in sorted(ledger.items()) if entry.arrays}))
 
 
 def read(folder: Path) -> Ledger:
     """The ledger of a folder, empty where there is none."""
-    path = folder / "ledger.csv"
+    path = folder / TABLE
     if not path.exists():
         return {}
     try:
         rows = pd.read_csv(path, dtype=dict.fromkeys({*PROVENANCE} - {"wall_s", "threads"}, str), keep_default_na=False,
                            na_values=[""]).to_dict("records")
-        curves = unpacked(folder / "curves.npz")
+        curves = unpacked(folder / CURVES)
         return {row["run"]: Entry(
             row["status"],
             {key.removeprefix("metric."): float(value) for key, value in row.items() if key.startswith("metric.") and value == value},

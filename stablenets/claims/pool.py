@@ -23,6 +23,7 @@ from stablenets.train import Outcome
 from stablenets.training.signals import Stop
 
 Told = Callable[[Work, Outcome], None]
+PATIENCE = 30.0  # seconds for work that was told to end; its last checkpoint is hardly older
 
 
 class Hand:
@@ -31,7 +32,7 @@ class Hand:
     def __init__(self, place: Place) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([*PRELOADED, "stablenets.claims.work"])
-        self.place, self.work, self.alive = place, None, True
+        self.place, self.work, self.alive, self.ending = place, None, True, False
         self.connection, far = context.Pipe()
         self.process = context.Process(target=serve, args=(far, os.getpid()), daemon=True)
         self.process.start()
@@ -50,29 +51,27 @@ class Hand:
             self.alive = False
             self.process.join()
             code = self.process.exitcode
-            if code in (128 + signal.SIGTERM, -signal.SIGTERM):  # told to end, or before it could listen; a study begins anew
+            if self.ending or code == 128 + signal.SIGTERM:  # told to end; a study has nothing to save and begins anew
                 return work, Outcome(self.place.runs / work.name, "interrupted", f"{work.name}: interrupted", exit_code=code)
             how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
             return work, Outcome(self.place.runs / work.name, "failed", f"{work.name}: its process was ended by {how}",
                                  exit_code=EXIT_FAILED)
 
 
-def make_all(works: Sequence[Work], place: Place, jobs: int, told: Told, within: float | None = None) -> int | None:
+def make_all(works: Sequence[Work], place: Place, jobs: int, told: Told, deadline: float = math.inf) -> int | None:
     """Make all of `works`, in this order as far as what they need allows; `told` hears of each as it ends.
 
-    Returns the signal that ended it early, SIGALRM where `within` seconds are over. Then what was under way is saved, and what was
-    waiting stays as it is.
+    Returns the signal that ended it early, SIGALRM where time.monotonic() has passed `deadline`. Then what was under way is saved, and
+    what was waiting stays as it is.
     """
-    deadline = math.inf if within is None else time.monotonic() + within
     os.environ["OMP_NUM_THREADS"] = "1"  # before the fork server starts: its processes share the machine
     waiting, lacking = list(works), {work.name for work in works}
     hands: list[Hand] = []
+    over = False
     try:
         with Stop() as stop:
             while waiting or any(hand.work for hand in hands):
-                if stop.signal is None and time.monotonic() >= deadline:
-                    stop.signal = signal.SIGALRM
-                if stop.signal is not None:
+                if stop.signal is not None or (over := time.monotonic() >= deadline):
                     break
                 for work in [work for work in waiting if not {needed.name for needed in work.needs} & lacking]:
                     if (idle := next((hand for hand in hands if hand.work is None), None)) is None:
@@ -83,21 +82,25 @@ def make_all(works: Sequence[Work], place: Place, jobs: int, told: Told, within:
                     idle.give(work)
                 collect(hands, waiting, lacking, place, told)
             end(hands)
+            asked = time.monotonic()
             while any(hand.work for hand in hands):  # it saves what it is at
+                if time.monotonic() > asked + PATIENCE:
+                    end(hands, signal.SIGKILL)
                 collect(hands, waiting, lacking, place, told)
     finally:
         end(hands)
         for hand in hands:
             hand.connection.close()
             hand.process.join()
-    return stop.signal
+    return signal.SIGALRM if over and stop.signal is None else stop.signal
 
 
-def end(hands: list[Hand]) -> None:
-    """Tell every process that is at work to save and end."""
+def end(hands: list[Hand], how: int = signal.SIGTERM) -> None:
+    """Tell every process that is at work to save and end, or end it."""
     for hand in hands:
         if hand.work is not None and hand.process.is_alive():
-            os.kill(hand.process.pid, signal.SIGTERM)
+            hand.ending = True
+            os.kill(hand.process.pid, how)
 
 
 def collect(hands: list[Hand], waiting: list[Work], lacking: set[str], place: Place, told: Told) -> None:

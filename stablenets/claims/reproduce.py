@@ -1,6 +1,7 @@
 """One command a paper: plan, make what is missing, write tables and figures, show the verdicts."""
 from __future__ import annotations
 
+import math
 import shutil
 import signal
 import statistics
@@ -28,17 +29,22 @@ from stablenets.training.progress import LINE_EVERY
 
 
 def reproduce(paper: Paper, place: Place, *, results: Path, jobs: int, seeds: int | None, collect: bool, joined: Sequence[Path],
-              only: Sequence[str], within: float | None) -> int:
+              only: Sequence[str], deadline: float = math.inf) -> int:
     """The exit code: not 0 where work failed or was interrupted, whatever the verdicts are.
 
-    `only`: make the runs of these groups of the plan alone. `within`: stop after so many seconds, and until then make the groups in
-    their order, the first to be asked for or planned first; without a limit what takes longest comes first. What the ledgers in the
-    folders `joined` hold is not made again, unless its weights are needed for something else.
+    `only`: make the runs of these groups of the plan alone. `deadline`: stop when time.monotonic() has passed it, and until then make the
+    groups in their order, the first to be asked for or planned first; without a limit what takes longest comes first. What the ledgers
+    in the folders `joined` hold is not made again, unless its weights are needed for something else.
     """
     plan = paper.plan(place.profile, seeds)
     for group in only:
         if group not in plan:
             raise BadInput(f"ONLY={group}: no group of {paper.handle}; {suggest(group, plan, 'one of')}")
+        if not plan[group]:
+            raise BadInput(f"ONLY={group}: has no runs at PROFILE={place.profile}")
+    for other in joined:
+        if not (other / ledger.TABLE).is_file():
+            raise BadInput(f"JOIN={other}: no {ledger.TABLE} there; give folders as results/{paper.handle}/{place.profile}")
     works = unique(list(plan.values()))
     folder = results / paper.handle / place.profile
     lent = ledger.latest(map(ledger.read, joined))
@@ -50,7 +56,7 @@ def reproduce(paper: Paper, place: Place, *, results: Path, jobs: int, seeds: in
         lacking = [work for work in wanted if work.name not in lent and not finished(work, place.runs)]
         missing = [work for work in unique([lacking]) if not finished(work, place.runs)]  # and what they need, once more
         check_data(missing, place)
-        code = make(paper, place, wanted, missing, jobs, Times(paper, results), within)
+        code = make(paper, place, wanted, missing, jobs, Times(paper, results), deadline)
     ledger.write(folder, ledger.join(works, place.runs, noted))
     found = Results(plan, ledger.read(folder))  # and not what it was written from: another machine has the ledger alone
     rows = report.write(paper, found, place.profile, folder, place.command)
@@ -72,7 +78,7 @@ def check_data(works: Sequence[Work], place: Place) -> None:
                   device="cpu", download=False)
 
 
-def make(paper: Paper, place: Place, works: list[Work], missing: list[Work], jobs: int, times: Times, within: float | None) -> int:
+def make(paper: Paper, place: Place, works: list[Work], missing: list[Work], jobs: int, times: Times, deadline: float) -> int:
     """Make what is missing and say how it goes."""
     head = f"{paper.handle} {place.profile}: {len(works)} runs, {len(works) - len(missing)} done"
     if not missing:
@@ -96,13 +102,13 @@ def make(paper: Paper, place: Place, works: list[Work], missing: list[Work], job
                 said = time.monotonic()
                 print(f"[{len(missing) - len(remaining)}/{len(missing)}] {work.name}: {outcome.status}"
                       f"{times.left(list(remaining.values()), jobs)}", flush=True)
-        stopped = make_all(missing if within else urgent(missing, times), place, jobs, told, within)
+        stopped = make_all(missing if deadline < math.inf else urgent(missing, times), place, jobs, told, deadline)
     if failed:
         print(f"{len(failed)} of {len(missing)} runs have no result; the same command tries them again", file=sys.stderr)
     if stopped == signal.SIGALRM:
-        print(f"{within:g} s are over and {sum(not finished(work, place.runs) for work in missing)} runs still to make; what was under way "
+        print(f"the time is over and {sum(not finished(work, place.runs) for work in missing)} runs are still to make; what was under way "
               "is saved, and the same command goes on", file=sys.stderr)
-        return EXIT_TIME
+        return EXIT_FAILED if failed else EXIT_TIME
     if stopped is not None:
         print("interrupted; what was under way is saved, and the same command goes on", file=sys.stderr)
         return 128 + stopped
