@@ -63,7 +63,7 @@ def test_packs_hold_ledgers_and_unfinished_runs_of_the_queue(queue, tmp_path, ca
             tar.extractall(home, filter="data")
     assert sorted(path.name for path in (home / "lent" / "haber2017" / queue["PROFILE"]).iterdir()) == ["curves.npz", "ledger.csv"]
     assert sorted(path.name for path in (home / "runs").iterdir()) == sorted([a, c])
-    assert {path.name for path in (home / "runs" / a).iterdir()} == {"checkpoint.pt", "status.json"}
+    assert {path.name for path in (home / "runs" / a).iterdir()} == {"checkpoint.pt", "log.txt", "status.json"}
 
 
 def test_another_machine_goes_on_where_this_one_stopped(queue, tmp_path, monkeypatch, capsys):
