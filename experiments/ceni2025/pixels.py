@@ -151,7 +151,7 @@ def pixel_figure(results: Results) -> Figure:
                 axes.plot(across, 100 * arrays["test_accuracy"], color=colour, linewidth=1, marker=marker, markersize=2.5,
                           label=name if not number else None)
         dataset = DATA_NAMES[works[0].dataset]
-        axes.set(title=dataset, xlabel="seconds on one core" if timed else "epoch", ylabel="test accuracy in %")
+        axes.set(title=dataset, xlabel="seconds, one thread" if timed else "epoch", ylabel="test accuracy in %")
         if works[0].dataset == REAL:
             for stated in STATED.values():
                 axes.axhline(stated, color="0.5", linewidth=0.8, linestyle="--")
