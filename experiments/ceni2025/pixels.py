@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.ceni2025.nets import DATA_NAMES, RECURRENT
+from experiments.ceni2025.plan import VARIED
 from experiments.ceni2025.theory import verdict
 from stablenets.claims import statistics
 from stablenets.claims.claim import NOT_RUN, Finding
@@ -105,7 +106,6 @@ def controlled(results: Results) -> Finding:
 
 def variations(results: Results) -> pd.DataFrame:
     """A row a varied setting: the change of the validation accuracy in points, mean over seeds."""
-    from experiments.ceni2025.plan import VARIED
     rows = results["sensitivity"].assign(validation=lambda rows: percent(rows, "validation_accuracy"))
     chosen = rows.groupby("seed").first()  # the plan has the chosen setting first
     base = {key: chosen[key].iloc[0] for key in VARIED}
