@@ -45,8 +45,8 @@ FIGURES = {
                       "solved."),
     "filters": Drawing(("filters", "angles"), memory.filter_figure, "The adding problem by the smallest angle of an eigenvalue of the "
                        "filter; dashed: solved, dotted: always saying 1."),
-    "pixels": Drawing(("pixels", "control"), pixels.pixel_figure, "Images read pixel by pixel, as many learned numbers each; a line a "
-                      "seed."),
+    "pixels": Drawing(("pixels", "control"), pixels.pixel_figure, "Images read pixel by pixel, as many learned numbers each, a line a "
+                      "seed; the machine had other work too, which the times include."),
     "sensitivity": Drawing(("sensitivity",), pixels.sensitivity_figure, "One number changed at a time from the chosen setting."),
 }
 

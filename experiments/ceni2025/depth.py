@@ -35,13 +35,12 @@ def trains(results: Results) -> Finding:
     others = "; ".join(f"{DEEP[family][0]} {own['accuracy'].mean():.1f} % ({', '.join(sorted(set(own['status'])))}), first over last "
                        f"{np.nanmedian([ratios(results, run)[0] for run in own['run']]):.1g} before training"
                        for family, own in rows[rows["net.family"] != "roamlp"].groupby("net.family", sort=False))
-    memory = peak.set_index("layers")["peak_gib"]
     found = (f"{DATA_NAMES[ours['dataset'].iloc[0]]}, {depth:,} layers: accuracy {accuracy.value:.1f} %, loss "
              f"{np.mean([loss[0] for loss in losses]):.2f} to {np.mean([loss[-1] for loss in losses]):.2f}", accuracy.low, accuracy.high)
     note = (f"Width {ours['net.widths'].iloc[0][0]}, {ours['steps'].iloc[0]:,.0f} steps, {ours['parameters'].iloc[0]:,.0f} learned "
             f"numbers, no normalisation, no clipping. ‖dLoss/dx_0‖ over ‖dLoss/dx_L‖ through training: {np.nanmin(through):.2f} to "
-            f"{np.nanmax(through):.2f}. Same depth, width, rate and budget: {others}. Peak memory of a process that trains it: "
-            + ", ".join(f"{layers:,} layers {gib:.1f} GiB" for layers, gib in memory.items()) + ". Data set, width, α and β are ours.")
+            f"{np.nanmax(through):.2f}. Same depth, width, rate and budget: {others}. Peak memory of a process that trains it, Python and "
+            f"torch included: {peak['peak_gib'].iloc[0]:.1f} GiB. Data set, width, α and β are ours.")
     if depth < DEEPEST:
         return Finding(NOT_RUN, *found, f"The claim is about {DEEPEST:,} layers. {note}")
     return Finding(verdict(ours["accuracy"].min() > 2 * CHANCE, fell, np.nanmin(through) > 1e-3, np.nanmax(through) < 1e3), *found, note)

@@ -84,7 +84,7 @@ def plan(profile: str, seeds: int | None) -> Plan:
         "spectra": [Spectrum(case, layers, seed=seed) for seed in chosen for layers in scale.layers for case in CASES],
         "deep": deeps,
         "trained": [Trained(work) for work in deeps if work.resolved.net.family == "roamlp"],
-        "peak": [Peak(layers) for layers in dict.fromkeys((scale.depth // 10, scale.depth))],
+        "peak": [Peak(scale.depth)],
         **{task: [memory(task, length, family, seed, given["epochs"], given["steps"]) for length, given in lengths.items()
                   for seed in chosen[:given["seeds"]] for family in RECURRENT] for task, lengths in scale.lengths.items()},
         "filters": filters,

@@ -53,7 +53,7 @@ def search(dataset: str, count: int, width: int, limit: int | None, epochs: int)
 
 def search_table(results: Results) -> pd.DataFrame:
     """By validation accuracy, best first."""
-    rows = results["search"].rename(columns={"batch": "batch"})
+    rows = results["search"]
     table = pd.DataFrame({"validation accuracy": 100 * rows.get("validation_accuracy", pd.Series(index=rows.index, dtype=float)),
                           **{key.split(".")[-1]: rows[key] for key in SPACE}, "status": rows["status"]})
     return table.sort_values("validation accuracy", ascending=False)

@@ -45,8 +45,8 @@ def bounded(results: Results) -> Finding:
         f"{deepest:,} layers: β = 1/L {10**convex['smallest']:.3f} to {10**convex['largest']:.3f}; fixed β = 0.01 "
         f"1e{fixed['smallest']:.1f} to 1e{fixed['largest']:.1f}",
         note=f"Singular values in float64 of {len(rows)} nets with random weights, {rows['layers'].min()} to {deepest:,} layers. Each step "
-        f"between its bounds α ∓ β‖D W‖: {yes(steps)}, nearest to one {rows['inside'].min():.1e}; all layers between the "
-        f"products of these: {yes(whole)}; where β falls as 1/L, between the limits for infinite depth, which do not depend on L: "
+        f"between its bounds α ∓ β‖D W‖: {yes(steps)}, where β falls as 1/L by at least {scaled['inside'].min():.1e}; all layers between "
+        f"the products of these: {yes(whole)}; where β falls as 1/L, between the limits for infinite depth, which do not depend on L: "
         f"{yes(limits)}; after training ({len(trained)} nets of {depths_of(results)} layers): {yes(kept)}. With a fixed β the "
         f"convex form vanishes: (1 - 0.01)^L would be 1e{expected:.1f}, the median is 1e{fixed['median']:.1f}. So "
         "gradients are bounded at any depth if Σβ is, which is our reading: the paper's own theorem was not at hand.")
