@@ -14,7 +14,8 @@ from stablenets.runs.pictures import new_figure
 GROUPS = ("hamiltonian_74", "resnet_32", "two_step", "hamiltonian_218", "large", "deep", "cifar100", "stl10")
 NEAR = 0.5  # points: a value of the paper's is met
 PAR = 1.0  # points: on par; the paper's Hamiltonian nets are at most 0.27 behind the ResNet of their size
-WELL_BELOW = "The net stands for the table's on other data, so that its accuracy is not to be held against the paper's."
+TRAINS = 90.0  # per cent of digits
+STAND_IN = "The net stands for the table's on other data, so that its accuracy is not to be held against the paper's."
 
 
 def reaches(results: Results) -> Finding:
@@ -24,7 +25,7 @@ def reaches(results: Results) -> Finding:
     first = next(iter(means.values()))
     found = ", ".join(f"{net} {mean.value:.2f} %" for net, mean in means.items()), first.low, first.high
     if rows["dataset"].iloc[0] != "cifar10":
-        return Finding(NOT_RUN, *found, f"On {DATA[rows['dataset'].iloc[0]]}. {WELL_BELOW}")
+        return Finding(NOT_RUN, *found, f"On {DATA[rows['dataset'].iloc[0]]}. {STAND_IN}")
     met = [mean.value >= TABLE[published(net)].cifar10 - NEAR for net, mean in means.items()]
     return Finding(REPRODUCED if all(met) else PARTLY if any(met) else NOT_REPRODUCED, *found,
                    f"Last iterate; met where it is no more than {NEAR:g} points below the paper's. Beside it: independent replications, "
@@ -81,9 +82,11 @@ def deep(results: Results) -> Finding:
                       for layers in table.columns)
     if dataset == "digits":
         loss = statistics.paired(ours[ours.columns[-1]], ours[ours.columns[0]])
-        return Finding(relation(dataset, loss.low >= -PAR, loss.high < -PAR), names, loss.low, loss.high,
-                       f"{DATA[dataset]}; the interval is the deepest Hamiltonian net less the shallowest, paired over seeds; it trains: "
-                       f"all of it above -{PAR:g}. Less the deepest ResNet: {ahead.value:+.2f} points. 1,202 layers are for a GPU.")
+        return Finding(relation(dataset, deepest.low > TRAINS, deepest.high < TRAINS), names, deepest.low, deepest.high,
+                       f"{DATA[dataset]}; the interval is of the deepest Hamiltonian net, which trains where all of it is above "
+                       f"{TRAINS:g}. Less the shallowest {loss.value:+.2f} points ({loss.low:+.2f} to {loss.high:+.2f}), less the deepest "
+                       f"ResNet {ahead.value:+.2f} ({ahead.low:+.2f} to {ahead.high:+.2f}), whose rate was not tuned. 1,202 layers "
+                       "are for a GPU.")
     met = deepest.value >= TABLE["hamiltonian_1202"].cifar10 - NEAR
     return Finding(REPRODUCED if met and ahead.value > 0 else PARTLY if met or ahead.value > 0 else NOT_REPRODUCED, names, ahead.low,
                    ahead.high, "In the paper Hamiltonian-1202 (93.84 %) is ahead of ResNet-1202 and behind Hamiltonian-218: trainable, not "

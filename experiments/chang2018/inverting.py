@@ -28,7 +28,7 @@ def inverts(results: Results) -> Finding:
         f"{MODERATE['blocks']} blocks, h = {MODERATE['h']:g}, float64: at most {exact.max():.0e}; {gentle['blocks'].max()} blocks, "
         "float32: " + ", ".join(f"{names[net]} {shown(value)}" for net, value in deepest.items()),
         note="Largest relative error of the reconstructed first state. Formulas are exact inverses; what is lost is rounding, which grows "
-        "with what the blocks amplify: fast where h is large, and for the midpoint net, whose random blocks amplify most. Below h = 0.1 "
+        "with what the blocks amplify: fast where h is large, and for the midpoint net, whose random blocks amplify most. Up to h = 0.1 "
         f"and {MODERATE['blocks']} blocks in a unit all three are safe. On trained weights: at most {trained['float32'].max():.0e} in "
         f"float32 and {trained['float64'].max():.0e} in float64 ({len(trained)} nets).")
 
