@@ -135,7 +135,9 @@ def accuracy_figure(results: Results) -> Figure:
 
 def tuning_table(results: Results) -> pd.DataFrame:
     rows = accuracies(results["tuning"])
-    keys = {"dataset": "data", "net": "net", "net.inside": "in the block", "h": "h", "optim.lr": "rate", "steps": "steps"}
+    rows["dataset.fraction"] = (90 * rows["dataset.fraction"]).round(2)
+    keys = {"dataset": "data", "dataset.fraction": "% of images", "net": "net", "net.inside": "in the block", "h": "h",
+            "optim.lr": "rate", "steps": "steps"}
     groups = rows.assign(**{"net.inside": rows["net.inside"].fillna("")}).groupby(list(keys), sort=False)
     return pd.DataFrame([dict(zip(keys.values(), values, strict=True)) | {
         "validation accuracy, %": str(statistics.mean(100 * own["validation_accuracy"].fillna(0.0))), "seeds": own["seed"].nunique()}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from experiments.chang2018.published import TABLE
-from experiments.chang2018.settings import SMOOTHNESS, few, few_digits, small, stl10, table
+from experiments.chang2018.settings import SHORT_RATES, SMOOTHNESS, few, few_digits, small, stl10, table
 from experiments.chang2018.studies import (
     MODES,
     PRECISIONS,
@@ -124,8 +124,10 @@ def few_small(scale: Scale, profile: str) -> list[Training]:
 
 
 def few_cifar(scale: Scale, steps: int, precision: str) -> list[Training]:
-    return [few(net, percent, seed, steps, precision=precision) for percent in scale.few for seed in range(scale.few_seeds)
-            for net in ("hamiltonian_74", "resnet_32")]
+    """At the recipe's rate where the runs are long."""
+    rates = SHORT_RATES if steps == FEW_STEPS["cpu"] else dict.fromkeys(SHORT_RATES, 0.1)
+    return [few(net, percent, seed, steps, precision=precision, optim={"lr": rate}) for percent in scale.few
+            for seed in range(scale.few_seeds) for net, rate in rates.items()]
 
 
 def measured(scale: Scale, profile: str) -> Plan:
@@ -166,6 +168,8 @@ def counts() -> list[Count]:
 def tuning(epochs: int) -> list[Training]:
     """What settings were chosen by: validation, seeds outside the tables."""
     on_digits = [small(family, seed, epochs, h=h) for seed in TUNING_SEEDS for family in REVERSIBLE for h in (0.1, 0.5, 1.0)]
-    on_cifar = [("hamiltonian_74", {"inside": "bias", "h": 0.1}), *(("hamiltonian_74", {"h": h}) for h in (0.1, 0.5)),
-                *(("resnet_32", {"optim": {"lr": lr}}) for lr in (0.03, 0.1, 0.3))]
+    on_digits += [few_digits(family, 5, seed, FEW_STEPS["digits"], {"lr": lr}) for seed in TUNING_SEEDS
+                  for family in ("hamiltonian", "resnet_bn") for lr in (0.01, 0.03, 0.1)]
+    on_cifar = [*(("resnet_32", {"optim": {"lr": lr}}) for lr in (0.01, 0.03, 0.1, 0.3)),
+                *(("hamiltonian_74", change) for change in ({"inside": "bias", "h": 0.1}, {"h": 0.1}, {"optim": {"lr": 0.03}}, {"h": 0.5}))]
     return on_digits + [few(net, 5, TUNING_SEEDS[0], TUNING_STEPS, limit=2500, **change) for net, change in on_cifar]
