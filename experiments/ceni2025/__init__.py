@@ -34,6 +34,7 @@ TABLES = {
     "pixels": Drawing(("first", "pixels", "control"), pixels.pixel_table, "Images read pixel by pixel: test accuracy in per cent."),
     "sensitivity": Drawing(("sensitivity",), pixels.sensitivity_table, "One number changed at a time: validation accuracy in per cent."),
     "search": Drawing(("search",), search.search_table, "The search, best first, by validation accuracy in per cent."),
+    "rates": Drawing(("rates",), search.rates_table, "Validation accuracy in per cent of short runs, by learning rate."),
 }
 
 FIGURES = {

@@ -7,15 +7,16 @@ from typing import Any
 from experiments.ceni2025.memory import Steady
 from experiments.ceni2025.nets import DEEP, RECURRENT, matched, parameters
 from experiments.ceni2025.peak import Peak
-from experiments.ceni2025.search import search
+from experiments.ceni2025.search import rates, search
 from experiments.ceni2025.settings import deep, memory, pixels
 from experiments.ceni2025.spectra import CASES, Spectrum, Trained
 from stablenets.claims.results import Plan
 from stablenets.claims.work import Training
 
 VARIED: dict[str, tuple[Any, ...]] = {  # one at a time, the others as chosen
-    "net.alpha": (0.9, 0.99, 0.999, 1.0), "net.beta": (0.01, 0.03, 0.1, 0.3), "net.widths": ([32], [128], [256]),
-    "optim.lr": (0.0003, 0.001, 0.003, 0.01), "batch": (16, 64, 128), "dataset.permutation": ("torch", "numpy"),
+    "net.alpha": (0.9, 0.97, 0.99, 0.999, 1.0), "net.beta": (0.01, 0.05, 0.1, 0.3), "net.drive": (0.5, 2.0, 3.0, 10.0),
+    "net.gain": (0.0, 0.2, 1.0), "net.activation": ("tanh", "relu"), "net.widths": ([32], [64], [128], [256]),
+    "optim.lr": (0.001, 0.005, 0.01, 0.02, 0.05), "batch": (16, 32, 64, 128), "dataset.permutation": ("torch", "numpy"),
     "seeds.permutation": (0, 92916),
 }
 FILTER_SEEDS = {"haar": 2, "steady": 1, "cyclic": 1, "identity": 1}  # times the seeds of the profile
@@ -63,12 +64,12 @@ SCALES = {
     "full": Scale(3, (10, 30, 100, 300, 1000, 3000, 10_000, 50_000), {"name": "mnist", "limit": 10_000}, 50_000, 1,
                   {"roamlp": 1, "resnet": 1, "plain": 1},
                   {"adding": LONG, "copy": LONG}, 1000, 8,
-                  "psmnist", "smnist", 256, 10, {"roarnn": 3, "lstm": 3, "gru": 1, "rnn": 1}, {"roarnn": 1, "lstm": 1},
-                  {"width": 256, "epochs": 1, "seeds": 1, "limit": 12_000}, {"count": 48, "width": 256, "limit": 12_000, "epochs": 1}),
+                  "psmnist", "smnist", 128, 10, {"roarnn": 3, "lstm": 3, "gru": 1, "rnn": 1}, {"roarnn": 1, "lstm": 1},
+                  {"width": 128, "epochs": 1, "seeds": 1, "limit": 12_000}, {"count": 48, "width": 128, "limit": 12_000, "epochs": 1}),
     "paper": Scale(3, (10, 30, 100, 300, 1000, 3000, 10_000, 50_000), {"name": "mnist"}, 50_000, 5, each(DEEP, 3),
                    {task: {length: {"epochs": 80, "steps": 50, "seeds": 3} for length in (100, 1000, 10_000)}
                     for task in ("adding", "copy")},
-                   1000, 40, "psmnist", "smnist", 1024, 10, each(RECURRENT, 3), each(RECURRENT, 3),
+                   1000, 40, "psmnist", "smnist", 512, 10, each(RECURRENT, 3), each(RECURRENT, 3),
                    {"width": 512, "epochs": 2, "seeds": 3, "limit": None}, {"count": 48, "width": 512, "limit": None, "epochs": 1}),
 }
 
@@ -94,14 +95,18 @@ def plan(profile: str, seeds: int | None) -> Plan:
         "control": readers(scale, scale.ordered, scale.control_seeds, chosen, scale.epochs),
         "sensitivity": sensitivity(scale),
         "search": search(scale.permuted, **scale.search),
+        "rates": rates(scale.permuted, widths(scale), scale.sensitivity["epochs"]),
     }
 
 
 def readers(scale: Scale, dataset: str, counts: dict[str, int], chosen: range, epochs: int) -> list[Training]:
     """Nets of all families that read images, with as many learned numbers as a roaRNN of the scale's width."""
+    return [pixels(dataset, family, widths(scale)[family], seed, epochs) for family, count in counts.items() for seed in chosen[:count]]
+
+
+def widths(scale: Scale) -> dict[str, int]:
     wanted = parameters("roarnn", scale.width, 1, 10)
-    return [pixels(dataset, family, matched(family, wanted, 1, 10), seed, epochs) for family, count in counts.items()
-            for seed in chosen[:count]]
+    return {family: matched(family, wanted, 1, 10) for family in RECURRENT}
 
 
 def sensitivity(scale: Scale) -> list[Training]:

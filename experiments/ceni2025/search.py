@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.ceni2025.nets import RECURRENT
 from experiments.ceni2025.settings import pixels
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training
@@ -29,12 +30,12 @@ class Log:
 SEED = 100  # of initial weights and order: outside the tables
 SPACE: dict[str, Log | tuple[Any, ...]] = {  # keys as on the command line: a range, or choices
     "net.alpha": Log(1e-4, 3e-2, below=1.0),
-    "net.beta": Log(0.003, 0.3),
-    "net.drive": Log(0.3, 3.0),
-    "net.gain": Log(0.1, 2.0),
+    "net.beta": Log(0.01, 0.3),
+    "net.drive": Log(0.3, 10.0),
+    "net.gain": Log(0.05, 1.0),
     "net.activation": ("tanh", "relu"),
     "net.filter": ("haar", "steady", "cyclic"),
-    "optim.lr": Log(5e-4, 2e-2),
+    "optim.lr": Log(1e-3, 5e-2),
     "batch": (32, 64, 128),
 }
 
@@ -49,6 +50,22 @@ def drawn(number: int) -> dict[str, Any]:
 def search(dataset: str, count: int, width: int, limit: int | None, epochs: int) -> list[Training]:
     """`count` short runs, on `limit` training examples."""
     return [pixels(dataset, "roarnn", width, SEED, epochs, **{"dataset.limit": limit}, **drawn(number)) for number in range(count)]
+
+
+GATED = (0.001, 0.003, 0.01, 0.03)
+RATES = {"roarnn": (0.005, 0.01, 0.02, 0.04), "lstm": GATED, "gru": GATED, "rnn": (0.0001, 0.0003, 0.001, 0.003)}
+
+
+def rates(dataset: str, widths: dict[str, int], epochs: int) -> list[Training]:
+    """Every family at its own width, by learning rate."""
+    return [pixels(dataset, family, width, SEED, epochs, **{"optim.lr": rate})
+            for family, width in widths.items() for rate in RATES[family]]
+
+
+def rates_table(results: Results) -> pd.DataFrame:
+    rows = results["rates"].assign(net=lambda rows: rows["net.family"].map(lambda family: RECURRENT[family][0]))
+    return pd.DataFrame({"net": rows["net"], "rate": rows["optim.lr"], "validation accuracy": 100 * rows["validation_accuracy"],
+                         "status": rows["status"]})
 
 
 def search_table(results: Results) -> pd.DataFrame:

@@ -17,8 +17,11 @@ FAMILY = ("hamiltonian", "resnet_bn")
 
 
 def shares(results: Results) -> pd.DataFrame:
-    """With the per cent of all training images that were trained on."""
-    rows = accuracies(results["few"])
+    """With the per cent of all training images that were trained on; of shares that are not complete yet, nothing."""
+    groups = [group for group in ("few", "fewer") if len(results[group])]
+    rows = accuracies(pd.concat([results[group] for group in groups], ignore_index=True))
+    planned = pd.Series([work.resolved.common.fraction for group in groups for work in results.plan[group]]).value_counts()
+    rows = rows[rows["dataset.fraction"].map(rows["dataset.fraction"].value_counts()) == rows["dataset.fraction"].map(planned)]
     return rows.assign(percent=(100 * (1 - HELD_OUT) * rows["dataset.fraction"]).round(4)).sort_values("percent")
 
 
@@ -48,7 +51,8 @@ def ahead(results: Results) -> Finding:
         found[at].low, found[at].high,
         f"{DATA[dataset]}, {steps:.0f} steps at each share, {rows['seed'].nunique()} seeds. The interval is at {at:g} % of the training "
         f"images. Ahead by an interval without 0 at {sum(won)} of {len(won)} shares, behind at {sum(lost)}; the gap is largest at "
-        f"{peak:g} %, in the paper at 3 to 4 %.")
+        f"{peak:g} %, in the paper at 3 to 4 %." + (f" {missing} runs at other shares are missing." if (missing := results.missing(
+            ("fewer",))) else ""))
 
 
 def few_table(results: Results) -> pd.DataFrame:
