@@ -164,8 +164,9 @@ def sensitivity_figure(results: Results) -> Figure:
     keys = list(dict.fromkeys(rows["key"]))
     figure, (axes,) = new_figure(1, width=4.6, height=0.9 + 0.16 * len(rows))
     for place, row in enumerate(rows.itertuples()):
-        axes.plot([0, row.change], [place, place], color=COLOURS[keys.index(row.key)], linewidth=1)
-        axes.plot([row.change], [place], "o", color=COLOURS[keys.index(row.key)], markersize=4)
+        colour = COLOURS[keys.index(row.key) % 2]  # of neighbours two
+        axes.plot([0, row.change], [place, place], color=colour, linewidth=1)
+        axes.plot([row.change], [place], "o", color=colour, markersize=4)
     axes.axvline(0, color="0.3", linewidth=0.8)
     axes.set(yticks=range(len(rows)), yticklabels=rows["setting"], xlabel="change of the validation accuracy in points")
     axes.invert_yaxis()

@@ -52,8 +52,8 @@ def search(dataset: str, count: int, width: int, limit: int | None, epochs: int)
     return [pixels(dataset, "roarnn", width, SEED, epochs, **{"dataset.limit": limit}, **drawn(number)) for number in range(count)]
 
 
-GATED = (0.001, 0.003, 0.01, 0.03)
-RATES = {"roarnn": (0.005, 0.01, 0.02, 0.04), "lstm": GATED, "gru": GATED, "rnn": (0.0001, 0.0003, 0.001, 0.003)}
+GATED = (0.001, 0.003, 0.01, 0.03, 0.1)
+RATES = {"roarnn": (0.005, 0.01, 0.02, 0.04), "lstm": GATED, "gru": GATED, "rnn": (0.0001, 0.0003, 0.001, 0.003, 0.01)}
 
 
 def rates(dataset: str, widths: dict[str, int], epochs: int) -> list[Training]:
