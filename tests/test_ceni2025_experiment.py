@@ -127,7 +127,7 @@ def test_every_claim_and_drawing_asks_for_groups_of_the_plan(profile):
     works = unique(list(plan.values()))
     assert len({work.name for work in works}) == len(works)
     sizes = {}
-    for work in plan["pixels"]:
+    for work in [*plan["pixels"], *plan["pixels_others"]]:
         sizes.setdefault(work.resolved.net.family, work.resolved.net.widths[0])
     assert sizes["roarnn"] == sizes.get("rnn", sizes["roarnn"]) > sizes["lstm"]
 
@@ -229,9 +229,11 @@ def reading(accuracy: dict[str, float]):
 @pytest.mark.parametrize(("profile", "ours", "verdict"), [
     ("quick", 99.0, NOT_RUN), ("full", 99.0, REPRODUCED), ("full", 93.0, NOT_REPRODUCED)])
 def test_psdigits_never_decide_what_is_claimed_of_psmnist(profile, ours, verdict):
-    found = results(dict.fromkeys(("first", "pixels"), reading({"roarnn": ours, "lstm": 90.0, "gru": 90.0, "rnn": 90.0})), profile)
+    groups = ("first", "first_others", "pixels", "pixels_others")
+    found = results(dict.fromkeys(groups, reading({"roarnn": ours, "lstm": 90.0, "gru": 90.0, "rnn": 90.0})), profile)
+    alone = results(dict.fromkeys(("first", "pixels"), reading({"roarnn": ours})), profile)
     for check in (pixels.first_epoch, pixels.tenth_epoch):
-        assert check(found).verdict == verdict
+        assert check(found).verdict == check(alone).verdict == verdict
     assert pixels.beats_lstm(found).verdict == (NOT_RUN if profile == "quick" else REPRODUCED)
 
 

@@ -32,7 +32,8 @@ def test_what_is_queued_is_planned(queue):
 def queued(queue, count):
     """Names of runs that the queue makes, from its first entry."""
     handle, _, seeds, groups = queue["QUEUE"][0]
-    return [work.name for work in load(handle).plan(queue["PROFILE"], seeds)[groups[0]]][:count]
+    plan = load(handle).plan(queue["PROFILE"], seeds)
+    return [work.name for group in groups for work in plan[group]][:count]
 
 
 def folder(runs, name, status, size):

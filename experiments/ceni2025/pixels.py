@@ -24,6 +24,11 @@ def percent(rows: pd.DataFrame, column: str = "test_accuracy") -> pd.Series:
     return 100 * rows.get(column, pd.Series(0.0, rows.index)).fillna(0.0)
 
 
+def rows_of(group: str, results: Results) -> pd.DataFrame:
+    """The roaRNNs of a group and the nets that are compared with them, as far as they are there."""
+    return pd.concat([found for part in (group, f"{group}_others") if len(found := results[part])], ignore_index=True)
+
+
 def seconds(results: Results, run: str) -> float:
     return float(results.ledger[run].provenance["wall_s"])
 
@@ -33,7 +38,7 @@ def counted(epochs: float) -> str:
 
 
 def reaches(group: str, results: Results) -> Finding:
-    rows = results[group]
+    rows = rows_of(group, results)
     ours, dataset = rows[rows["net.family"] == "roarnn"], rows["dataset"].iloc[0]
     mean, stated = statistics.mean(percent(ours)), STATED[group]
     others = "; ".join(f"{name} {percent(own).mean():.2f} %" for family, (name, *_) in RECURRENT.items()
@@ -67,13 +72,13 @@ def tenth_epoch(results: Results) -> Finding:
 def beats_lstm(results: Results) -> Finding:
     parts, lowest = [], []
     for group in ("first", "pixels"):
-        rows = results[group]
+        rows = rows_of(group, results)
         table = rows.assign(accuracy=percent(rows)).pivot(index="seed", columns="net.family", values="accuracy")
         gain = statistics.paired(table["roarnn"], table["lstm"])
         epochs = rows["epochs"].max()
         parts.append(f"{counted(epochs)}: {gain.value:+.2f} points")
         lowest.append(gain)
-    rows = results["pixels"]
+    rows = rows_of("pixels", results)
     times = rows.groupby("net.family")["run"].agg(lambda runs: np.median([seconds(results, run) for run in runs]))
     dataset = rows["dataset"].iloc[0]
     sizes = rows.groupby("net.family")["parameters"].max()
@@ -87,11 +92,11 @@ def beats_lstm(results: Results) -> Finding:
 
 
 def controlled(results: Results) -> Finding:
-    rows, permuted, varied = results["control"], results["pixels"], variations(results)
+    rows, permuted, varied = rows_of("control", results), results["pixels"], variations(results)
     dataset = rows["dataset"].iloc[0]
     by = {family: percent(own) for family, own in rows.groupby("net.family")}
     ours = statistics.mean(by["roarnn"])
-    other = percent(permuted[permuted["net.family"] == "roarnn"]).mean()
+    other = percent(permuted).mean()
     near = (varied["change"] > -NEAR).mean()
     found = (f"{DATA_NAMES[dataset]}: " + ", ".join(f"{name} {by[family].mean():.2f} %" for family, (name, *_) in RECURRENT.items()
                                                       if family in by), ours.low, ours.high)
@@ -126,7 +131,9 @@ NAMES = {"net.alpha": "α", "net.beta": "β", "net.widths": "H", "optim.lr": "ra
 def pixel_table(results: Results) -> pd.DataFrame:
     table = []
     for group in ("first", "pixels", "control"):
-        for (dataset, family), own in results[group].groupby(["dataset", "net.family"], sort=False):
+        if not len(results[group]):
+            continue
+        for (dataset, family), own in rows_of(group, results).groupby(["dataset", "net.family"], sort=False):
             walls = [seconds(results, run) for run in own["run"]]
             table.append({
                 "data": DATA_NAMES[dataset], "epochs": int(own["epochs"].max()), "net": RECURRENT[family][0],
@@ -142,7 +149,10 @@ def pixel_figure(results: Results) -> Figure:
     figure, panels = new_figure(3, width=2.9, height=2.9)
     for axes, group in zip(panels, ("pixels", "pixels", "control"), strict=True):
         timed = axes is panels[1]
-        works = results.works((group,))
+        works = results.works((group, f"{group}_others"))
+        if not works:
+            axes.set_axis_off()
+            continue
         for family, (name, colour, marker) in RECURRENT.items():
             for number, work in enumerate(work for work in works if work.resolved.net.family == family):
                 arrays = results.arrays(work.name)

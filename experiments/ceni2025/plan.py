@@ -90,18 +90,20 @@ def plan(profile: str, seeds: int | None) -> Plan:
                   for seed in chosen[:given["seeds"]] for family in RECURRENT] for task, lengths in scale.lengths.items()},
         "filters": filters,
         "angles": [Steady(work) for work in filters],
-        "first": readers(scale, scale.permuted, scale.pixel_seeds, chosen, 1),
-        "pixels": readers(scale, scale.permuted, scale.pixel_seeds, chosen, scale.epochs),
-        "control": readers(scale, scale.ordered, scale.control_seeds, chosen, scale.epochs),
+        **readers("first", scale, scale.permuted, scale.pixel_seeds, chosen, 1),
+        **readers("pixels", scale, scale.permuted, scale.pixel_seeds, chosen, scale.epochs),
+        **readers("control", scale, scale.ordered, scale.control_seeds, chosen, scale.epochs),
         "sensitivity": sensitivity(scale),
         "search": search(scale.permuted, **scale.search),
         "rates": rates(scale.permuted, widths(scale), scale.sensitivity["epochs"]),
     }
 
 
-def readers(scale: Scale, dataset: str, counts: dict[str, int], chosen: range, epochs: int) -> list[Training]:
-    """Nets of all families that read images, with as many learned numbers as a roaRNN of the scale's width."""
-    return [pixels(dataset, family, widths(scale)[family], seed, epochs) for family, count in counts.items() for seed in chosen[:count]]
+def readers(group: str, scale: Scale, dataset: str, counts: dict[str, int], chosen: range, epochs: int) -> Plan:
+    """Nets that read images: roaRNN, on which claims rest alone, and the others, with as many learned numbers."""
+    made = {family: [pixels(dataset, family, widths(scale)[family], seed, epochs) for seed in chosen[:count]]
+            for family, count in counts.items()}
+    return {group: made.pop("roarnn"), f"{group}_others": [work for works in made.values() for work in works]}
 
 
 def widths(scale: Scale) -> dict[str, int]:
