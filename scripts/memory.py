@@ -11,7 +11,6 @@ import csv
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -26,7 +25,7 @@ from bench_rows.recurrent import Layer
 from torch import Tensor, nn
 
 from stablenets.nets import Flow, Hamiltonian, Network, Recurrence, RoaMLP, RoaRNN
-from stablenets.probes import kept_bytes
+from stablenets.probes import kept_bytes, peak_resident
 
 COLUMNS = ["case", "depth", "parameters", "kept_GiB", "peak_GiB", "step_s", "loss_before", "loss_after", "note"]
 LIMIT = 24 * 2**30
@@ -110,7 +109,7 @@ def run(case: Case, steps: int) -> dict[str, object]:
         optimiser.step()
         seconds.append(time.perf_counter() - begun)
         losses.append(loss.item())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
+    peak = peak_resident()
     with torch.no_grad():
         after = nn.functional.cross_entropy(net(x), y).item()
     return {"parameters": sum(parameter.numel() for parameter in net.parameters()), "peak_GiB": peak / 2**30,
@@ -145,7 +144,7 @@ def write(rows: list[dict[str, object]], out: Path, steps: int) -> str:
         writer.writeheader()
         writer.writerows(lines)
     where = f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}, one thread"
-    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    idle = peak_resident() / 2**30
     how = (f"`python scripts/memory.py --steps {steps}`: the fastest of {steps} training steps, peak resident memory of the whole process "
            f"(python with torch alone: {idle:.2f} GiB); {where}.")
     table = [COLUMNS, ["---"] * len(COLUMNS), *([line[column] for column in COLUMNS] for line in lines)]

@@ -1,4 +1,6 @@
 """Gradient norms by depth against plain autograd: of our flows, and of any modules of any net."""
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +11,7 @@ from conftest import NARROW
 from stablenets.config import Probe
 from stablenets.nets import FAMILIES, Flow, Network, ResNet
 from stablenets.norms import Tally
-from stablenets.probes import StateGradients, kept_bytes, log_spaced, weight_gradients
+from stablenets.probes import StateGradients, kept_bytes, log_spaced, peak_resident, weight_gradients
 from stablenets.probes import jacobian as jacobian_module
 from stablenets.training import recorder as recorder_module
 from stablenets.training.recorder import Recorder
@@ -162,3 +164,12 @@ def test_kept_bytes_are_those_of_the_activations():
     net = torch.nn.Sequential(*(layer for _ in range(4) for layer in (torch.nn.Linear(6, 6), torch.nn.Tanh())))
     assert kept_bytes(net, x) == 4 * x.nbytes
     assert kept_bytes(net.requires_grad_(False), x) == 0
+
+
+def test_the_peak_of_a_process_is_its_own():
+    """A child of a process that holds a lot has not held it."""
+    held = torch.ones(2**28)  # a GiB
+    assert peak_resident() > held.nbytes
+    child = subprocess.run([sys.executable, "-c", "from stablenets.probes import peak_resident; print(peak_resident())"],
+                           capture_output=True, text=True, check=True)
+    assert 2**24 < int(child.stdout) < held.nbytes

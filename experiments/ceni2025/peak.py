@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import torch.nn.functional as F
 
 from stablenets.claims.work import Measured, Place, Study
 from stablenets.nets import Network, RoaMLP
+from stablenets.probes import peak_resident
 from stablenets.schema import option
 
 PIXELS, CLASSES = 784, 10
@@ -31,8 +31,7 @@ def steps(layers: int, width: int, batch: int) -> tuple[float, float]:
         optimiser.zero_grad()
         F.cross_entropy(net(x), y).backward()
         optimiser.step()
-    unit = 2**30 if sys.platform == "darwin" else 2**20  # macOS counts in bytes, Linux in KiB
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, time.perf_counter() - begun
+    return peak_resident() / 2**30, time.perf_counter() - begun
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,8 @@ class Peak(Study):
     layers: int = option(50_000, low=1)
     width: int = option(32, low=1)
     batch: int = option(64, low=1)
+
+    version = 2  # 1 could count the peak of the process that started it
 
     @property
     def size(self) -> float:

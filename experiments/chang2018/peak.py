@@ -5,25 +5,14 @@
 Prints JSON, in bytes: the peak, what was resident with net and gradients there and before any step, and the weights.
 """
 import json
-import resource
 import sys
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
 from stablenets.config import resolve
+from stablenets.probes import peak_resident
 from stablenets.train import network
-
-STATUS = Path("/proc/self/status")
-
-
-def peak() -> int:
-    """The most that was ever resident. On Linux getrusage would count the parent's, whose image a process is born with."""
-    if STATUS.exists():
-        line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def main(batch: int, values: dict) -> dict[str, int]:
@@ -34,10 +23,10 @@ def main(batch: int, values: dict) -> dict[str, int]:
     for parameter in net.parameters():
         parameter.grad = torch.zeros_like(parameter)
     x, y = torch.randn(batch, *run.dataset.facts.shape), torch.randint(run.dataset.facts.outputs, (batch,))
-    start = peak()
+    start = peak_resident()
     for _ in range(2):
         F.cross_entropy(net(x), y).backward()
-    return {"peak": peak(), "start": start, "weights": sum(parameter.nbytes for parameter in net.parameters())}
+    return {"peak": peak_resident(), "start": start, "weights": sum(parameter.nbytes for parameter in net.parameters())}
 
 
 if __name__ == "__main__":
