@@ -59,9 +59,9 @@ def chain(x: Tensor, W: Tensor, b: Tensor, O: Tensor | None = None, u: Tensor | 
           tap: Callable[[int, State], None] | None = None, first: int = 0) -> Tensor:
     """The last state (B, n), or every state but the first (L, B, n).
 
-    x (B, n) the first state; W (L, n, n) and b (L, n), or (1, n, n) and (1, n) where all steps share them; O (L, n, n), expanded where
-    shared, without gradient; u (L, B, d) and U (n, d) a drive, with shared weights only. All of one dtype. Without O the step is
-    φ(W x + b + U u) alone. Gradients for x, W, b, u and U, once.
+    x (B, n) the first state; W (L, n, n) and b (L, n), or (1, n, n) and (1, n) where all steps share them; O (L, n, n), where shared
+    (1, n, n) or expanded, without gradient; u (L, B, d) and U (n, d) a drive, with shared weights only. All of one dtype. Without O the
+    step is φ(W x + b + U u) alone. Gradients for x, W, b, u and U, once.
 
     A tap sees the states that it cannot see outside: those between the first and the last, and with `every` the last as well; in the
     forward the states, in the backward through its method `gradient` their gradients. They are counted from `first` on.

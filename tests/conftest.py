@@ -5,10 +5,13 @@
         run = resolved("net=resnet", "depth=8")       # a config.Resolved of the same small run, for train.train(run)
 """
 import os
+import shlex
 import signal
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +40,27 @@ def compose(*overrides: str) -> dict:
     from omegaconf import OmegaConf
     with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
         return OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
+
+
+def made_up(paper: Any, entries: dict[str, Callable], profile: str = "quick", seeds: int = 4) -> Any:
+    """Results of some groups of a paper's plan. `entries`: by group, from a piece of work to its metrics, or metrics and arrays; None: it
+    has no result."""
+    from stablenets.claims.ledger import Entry
+    from stablenets.claims.results import Results
+    plan, made = paper.plan(profile, seeds), {}
+    for group, entry in entries.items():
+        for work in plan[group]:
+            if (parts := entry(work)) is not None:
+                metrics, arrays = parts if isinstance(parts, tuple) else (parts, {})
+                made[work.name] = Entry("done", metrics, {"commit": "c", "wall_s": 60.0}, arrays)
+    return Results({group: plan[group] for group in entries}, made)
+
+
+def same_by_command(trainings: Iterable[Any]) -> None:
+    """Each training is the run that its words make on the command line."""
+    from stablenets.config import resolve
+    for training in trainings:
+        assert resolve(compose(*training.words)).name == training.name, shlex.join(training.words)
 
 
 @pytest.fixture

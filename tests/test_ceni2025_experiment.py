@@ -1,11 +1,11 @@
 """Ceni 2025: the spectra that the sheet computed, widths that match, what counts as solved, and a plan whose parts fit together."""
 import math
-import shlex
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from conftest import compose
+from conftest import made_up, same_by_command
 
 from experiments.ceni2025 import PAPER, depth, memory, pixels, theory
 from experiments.ceni2025.nets import RECURRENT, matched, parameters
@@ -16,10 +16,7 @@ from experiments.ceni2025.settings import overridden
 from experiments.ceni2025.settings import pixels as pixel_net
 from experiments.ceni2025.spectra import CASES, PLAIN, TIED, Spectrum, Trained, spectrum
 from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, PROFILES, REPRODUCED
-from stablenets.claims.ledger import Entry
-from stablenets.claims.results import Results
 from stablenets.claims.work import Place, Training, unique
-from stablenets.config import resolve
 from stablenets.flow import Flow
 from stablenets.nets import RECURRENT as FAMILIES
 from stablenets.nets import RoaMLP, SequenceNetwork
@@ -141,9 +138,7 @@ def test_no_seed_of_a_choice_stands_in_a_table():
 
 def test_a_run_of_the_plan_is_what_its_command_makes():
     plan = PAPER.plan("full", 1)
-    for group in ("deep", "adding", "copy", "filters", "pixels", "sensitivity", "search"):
-        training = plan[group][-1]
-        assert resolve(compose(*training.words)).name == training.name, shlex.join(training.words)
+    same_by_command(plan[group][-1] for group in ("deep", "adding", "copy", "filters", "pixels", "sensitivity", "search"))
 
 
 def test_trained_nets_are_looked_at(place):
@@ -165,14 +160,7 @@ def test_the_peak_is_of_a_process_of_its_own():
     assert found["step_s"] > 0
 
 
-def results(entries: dict[str, object], profile: str = "quick", seeds: int = 3) -> Results:
-    """Results of some groups, each piece of work with the metrics and arrays that are made for it."""
-    plan, made = PAPER.plan(profile, seeds), {}
-    for group, entry in entries.items():
-        for work in plan[group]:
-            metrics, arrays = entry(work)
-            made[work.name] = Entry("done", metrics, {"commit": "c", "wall_s": 60.0}, arrays)
-    return Results({group: plan[group] for group in entries}, made)
+results = partial(made_up, PAPER, seeds=3)
 
 
 def learning(error: dict[str, float]):

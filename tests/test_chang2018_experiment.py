@@ -1,8 +1,8 @@
 """Chang et al. 2018: the table of parameters, what inversion loses and saves, verdicts on made-up results, a plan whose parts fit."""
-import shlex
+from functools import partial
 
 import pytest
-from conftest import compose
+from conftest import made_up, same_by_command
 
 from experiments.chang2018 import PAPER, ablations, comparing, counting, fewer, saving
 from experiments.chang2018.look import accuracies, published, relation
@@ -11,10 +11,7 @@ from experiments.chang2018.published import FEW, REPLICATIONS, TABLE
 from experiments.chang2018.settings import SMALL, configured, few, few_digits, share, small, table
 from experiments.chang2018.studies import REVERSIBLE, Gradients, Inverse, Kept, Overhead, Peak, TrainedInverse
 from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, PROFILES, REPRODUCED
-from stablenets.claims.ledger import Entry
-from stablenets.claims.results import Results
 from stablenets.claims.work import Place, Study, Training, unique
-from stablenets.config import resolve
 from stablenets.train import network
 
 UNMATCHED = {"midpoint_26", "midpoint_62", "leapfrog_26", "leapfrog_62"}
@@ -29,15 +26,7 @@ def measured(study: Study) -> dict[str, float]:
     return study.measure(None)[0]
 
 
-def results(entries: dict[str, object], profile: str = "quick", seeds: int = 4) -> Results:
-    """Results of some groups, each piece of work with the metrics (and arrays) that are made for it."""
-    plan, made = PAPER.plan(profile, seeds), {}
-    for group, entry in entries.items():
-        for work in plan[group]:
-            parts = entry(work)
-            metrics, arrays = parts if isinstance(parts, tuple) else (parts, {})
-            made[work.name] = Entry("done", metrics, {"commit": "c"}, arrays)
-    return Results({group: plan[group] for group in entries}, made)
+results = partial(made_up, PAPER)
 
 
 @pytest.mark.parametrize("net", ["hamiltonian_74", "resnet_32", "midpoint_26", "hamiltonian_1202"])
@@ -100,18 +89,11 @@ def test_every_claim_and_drawing_asks_for_groups_of_the_plan(profile):
     assert len({work.name for work in works}) == len(works)
 
 
-def test_the_queue_of_a_gpu_begins_with_what_is_worth_most():
-    first = ["hamiltonian_74", "few", "fewer", "resnet_32", "hamiltonian_218", "two_step", "cifar100", "ablations", "deep"]
-    assert list(PAPER.plan("paper", 1))[:len(first)] == first
-
-
 @pytest.mark.parametrize(("profile", "groups"), [("quick", ("hamiltonian_74", "few", "ablations", "deep")), ("full", ("few", "tuning")),
                                                  ("paper", ("hamiltonian_74", "few", "cifar100", "deep", "stl10"))])
 def test_a_run_of_the_plan_is_what_its_command_makes(profile, groups):
     plan = PAPER.plan(profile, 1)
-    for group in groups:
-        training = plan[group][-1]
-        assert resolve(compose(*training.words)).name == training.name, shlex.join(training.words)
+    same_by_command(plan[group][-1] for group in groups)
 
 
 def test_the_small_nets_are_of_one_size():

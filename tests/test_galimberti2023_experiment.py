@@ -1,12 +1,12 @@
 """Galimberti et al. 2023: the digits of the counterexample, what the theory says of its nets, and a plan whose parts fit together."""
 import importlib
-import shlex
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import compose
+from conftest import made_up, same_by_command
 
 from experiments.galimberti2023 import PAPER, depth, images, planar, rings, theory, through
 from experiments.galimberti2023.alternating import Alternating, alternating
@@ -16,10 +16,7 @@ from experiments.galimberti2023.studies import Counterexample, Spread, Symplecti
 from experiments.galimberti2023.trained import Memory, Reach, Way
 from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, PROFILES, REPRODUCED
 from stablenets.claims.gif import Gif
-from stablenets.claims.ledger import Entry
-from stablenets.claims.results import Results
 from stablenets.claims.work import Place, Study, Training, unique
-from stablenets.config import resolve
 from stablenets.data import DATASETS, Common, load
 from stablenets.nets import Network
 
@@ -141,9 +138,7 @@ def test_every_claim_and_drawing_asks_for_groups_of_the_plan(profile):
 
 def test_a_run_of_the_plan_is_what_its_command_makes():
     plan = PAPER.plan("full", 1)
-    for group in ("table", "images", "ring", "deep"):
-        training = plan[group][-1]
-        assert resolve(compose(*training.words)).name == training.name, shlex.join(training.words)
+    same_by_command(plan[group][-1] for group in ("table", "images", "ring", "deep"))
 
 
 def test_trained_nets_are_looked_at(place):
@@ -159,15 +154,7 @@ def test_trained_nets_are_looked_at(place):
     assert (arrays["layer"] > 0).all()
 
 
-def results(entries: dict[str, object], profile: str = "quick", seeds: int = 4) -> Results:
-    """Results of some groups, each piece of work with the metrics (and arrays) that are made for it."""
-    plan, made = PAPER.plan(profile, seeds), {}
-    for group, entry in entries.items():
-        for work in plan[group]:
-            parts = entry(work)
-            metrics, arrays = parts if isinstance(parts, tuple) else (parts, {})
-            made[work.name] = Entry("done", metrics, {"commit": "c"}, arrays)
-    return Results({group: plan[group] for group in entries}, made)
+results = partial(made_up, PAPER)
 
 
 def name(work: Training) -> str:

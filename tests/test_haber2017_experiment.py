@@ -1,20 +1,17 @@
 """Haber & Ruthotto 2017: the digits of Example 1, what theory says of the integrators, and a plan whose parts fit together."""
 import math
-import shlex
+from functools import partial
 
 import numpy as np
 import pytest
-from conftest import compose
+from conftest import made_up, same_by_command
 
 from experiments.haber2017 import PAPER, deepest, levels, optimisers, planar, tuning
 from experiments.haber2017.settings import FAMILIES, PENALTY_GRID, RATE_GRID, RATES, SMOOTHNESS, Chain
 from experiments.haber2017.settings import planar as planar_net
 from experiments.haber2017.studies import Drift, Example1, sufficient
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, PROFILES, REPRODUCED
-from stablenets.claims.ledger import Entry
-from stablenets.claims.results import Results
 from stablenets.claims.work import Training, unique
-from stablenets.config import resolve
 
 # Computed for the sheet from the paper's settings by another program; the paper prints none of them.
 EXAMPLE_1 = {
@@ -75,9 +72,7 @@ def test_every_claim_and_drawing_asks_for_groups_of_the_plan(profile):
 
 def test_a_run_of_the_plan_is_what_its_command_makes():
     plan = PAPER.plan("quick", 1)
-    for group in ("depth", "levels", "smooth", "images"):
-        training = plan[group][-1]
-        assert resolve(compose(*training.words)).name == training.name, shlex.join(training.words)
+    same_by_command(plan[group][-1] for group in ("depth", "levels", "smooth", "images"))
 
 
 def test_levels_follow_one_another_and_share_their_runs():
@@ -86,11 +81,7 @@ def test_levels_follow_one_another_and_share_their_runs():
     assert fine.resolved.coarser.name == coarse.name
 
 
-def results(group: str, entry, profile: str = "quick", seeds: int = 4) -> Results:
-    """Results of one group, each run with the entry (metrics, arrays) that is made for it."""
-    plan = PAPER.plan(profile, seeds)
-    made = {work.name: Entry("done", *parts[:1], {"commit": "c"}, *parts[1:]) for work in plan[group] if (parts := entry(work))}
-    return Results({group: plan[group]}, made)
+results = partial(made_up, PAPER)
 
 
 def accuracy(offset):
@@ -110,7 +101,7 @@ def validated(value):
     (lambda work: 0.0, REPRODUCED), (lambda work: 0.005 * (work.seed % 2), REPRODUCED), (lambda work: -0.1, NOT_REPRODUCED),
     (lambda work: -0.1 * (work.resolved.config.depth == 4), PARTLY)])
 def test_competitive_rests_on_the_paired_difference(offset, verdict):
-    finding = planar.competitive(results("depth", accuracy(offset)))
+    finding = planar.competitive(results({"depth": accuracy(offset)}))
     assert finding.verdict == verdict
     assert finding.low <= finding.high
 
@@ -119,7 +110,7 @@ def test_a_diverged_net_counts_as_wrong_and_not_as_absent():
     def entry(work):
         diverged = work.resolved.net.family == "verlet"
         return {"parameters": 10.0} | ({} if diverged else accuracy(lambda work: 0.0)(work)[0]), {}
-    finding = planar.competitive(results("depth", entry))
+    finding = planar.competitive(results({"depth": entry}))
     assert finding.verdict == PARTLY
     assert "Verlet at 4" in finding.note
 
@@ -129,7 +120,7 @@ def test_the_race_is_judged_by_test_error_at_equal_time(gain, verdict):
     def entry(race):
         noise = 0.002 * (race.seed % 2 - 0.5)
         return {"descent_test_error": 0.1 + gain + noise, "adam_test_error": 0.1, "descent_objective": 1.0, "adam_objective": 2.0}, {}
-    finding = optimisers.compared(results("race", entry))
+    finding = optimisers.compared(results({"race": entry}))
     assert finding.verdict == verdict
     assert "100%" in finding.ours
 
@@ -145,8 +136,8 @@ def test_every_family_of_the_paper_is_there():
 
 
 def test_of_equal_settings_the_gentler_is_the_best():
-    found = [tuning.rates_table(results("rates", validated(0.9), "full")),
-             tuning.penalties_table(results("penalties", validated(0.9), "full"))]
+    found = [tuning.rates_table(results({"rates": validated(0.9)}, "full")),
+             tuning.penalties_table(results({"penalties": validated(0.9)}, "full"))]
     assert [set(table["best"]) for table in found] == [{min(RATE_GRID)}, {max(PENALTY_GRID)}]
     assert list(found[0]["used"]) == [RATES[family] for family in FAMILIES]
     assert set(found[1]["used"]) <= set(SMOOTHNESS.values())
@@ -157,11 +148,11 @@ def test_the_deepest_nets_are_told_apart_by_what_is_changed():
         metrics = {"train_loss": 0.1, "validation_accuracy": 0.9, "test_accuracy": 0.97 + 0.02 * (work.resolved.net.family == "resnet"),
                    "state_gradient_range_low": 0.1, "state_gradient_range_high": 1.0}
         return metrics, {"train_loss": np.linspace(1, 0.1, 5)}
-    found = results("deepest", entry, "full")
+    found = results({"deepest": entry}, "full")
     table = deepest.deepest_table(found)
     own = table[table["net"] == "antisymmetric"]["changed"]
     assert list(own) == ["", "rate 0.01", "rate 0.1", "γ = 0.02", "a bias a feature"]
     assert list(table["seeds at 98 %"])[:2] == ["3 of 3", "0 of 3"]
     deepest.deepest_curves(found)
     assert "ResNet 3 of 3, antisymmetric 0 of 3" in deepest.reached(found)
-    assert deepest.reached(results("depth", accuracy(lambda work: 0.0))) == ""
+    assert deepest.reached(results({"depth": accuracy(lambda work: 0.0)})) == ""

@@ -61,4 +61,4 @@ class RoaRNN(Filtered, RNN):
         return (self.alpha * (h @ w.O.mT) + self.beta * self.φ(state, u, w),)
 
     def fused(self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int, **_: Any) -> Driven:
-        return super().fused(state, u, w, every, tap, first, O=w.O.expand(len(u), -1, -1), alpha=self.alpha, beta=self.beta)
+        return super().fused(state, u, w, every, tap, first, O=w.O[None], alpha=self.alpha, beta=self.beta)
