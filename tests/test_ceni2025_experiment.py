@@ -8,7 +8,7 @@ import torch
 from conftest import made_up, same_by_command
 
 from experiments.ceni2025 import PAPER, depth, memory, pixels, theory
-from experiments.ceni2025.nets import RECURRENT, matched, parameters
+from experiments.ceni2025.nets import RECURRENT, both, matched, parameters
 from experiments.ceni2025.peak import Peak
 from experiments.ceni2025.search import SPACE, drawn
 from experiments.ceni2025.settings import memory as memory_net
@@ -132,13 +132,15 @@ def test_every_claim_and_drawing_asks_for_groups_of_the_plan(profile):
 def test_no_seed_of_a_choice_stands_in_a_table():
     plan = PAPER.plan("full", None)
     assert min(work.seed for group in ("search", "sensitivity") for work in plan[group]) >= 100
-    assert max(work.seed for group in ("first", "pixels", "control", "adding", "copy", "deep") for work in plan[group]) < 100
+    told = [name for group in ("first", "pixels", "control", "adding", "copy", "deep") for name in both(group)]
+    assert max(work.seed for group in told for work in plan[group]) < 100
     assert len(plan["search"]) >= 40
 
 
 def test_a_run_of_the_plan_is_what_its_command_makes():
     plan = PAPER.plan("full", 1)
-    same_by_command(plan[group][-1] for group in ("deep", "adding", "copy", "filters", "pixels", "sensitivity", "search"))
+    same_by_command(plan[group][-1] for group in ("deep", "deep_others", "adding", "copy_others", "filters", "pixels", "sensitivity",
+                                                    "search"))
 
 
 def test_trained_nets_are_looked_at(place):
@@ -179,10 +181,12 @@ def learning(error: dict[str, float]):
 @pytest.mark.parametrize(("profile", "ours", "verdict"), [
     ("quick", 1e-3, NOT_RUN), ("full", 1e-3, REPRODUCED), ("full", 0.5, NOT_REPRODUCED)])
 def test_memory_is_judged_at_the_length_of_the_claim(profile, ours, verdict):
-    found = results(dict.fromkeys(("adding", "copy"), learning({"roarnn": ours, "lstm": 0.2, "gru": 0.2, "rnn": 0.2})), profile)
-    finding = memory.remembers(found)
-    assert finding.verdict == verdict
-    assert "LSTM not solved" in finding.ours
+    made = learning({"roarnn": ours, "lstm": 0.2, "gru": 0.2, "rnn": 0.2})
+    alone, found = (results(dict.fromkeys(groups, made), profile) for groups in (("adding", "copy"), (*both("adding"), *both("copy"))))
+    for known, others in ((alone, False), (found, True)):
+        finding = memory.remembers(known)
+        assert finding.verdict == verdict
+        assert ("LSTM not solved" in finding.ours) == others
     rows = memory.outcomes(found, "copy")
     assert set(rows[rows["family"] == "roarnn"]["solved_at"]) == {30.0 if ours < 0.01 else math.inf}
 
@@ -241,5 +245,8 @@ def test_a_deep_net_is_judged_at_50_000_layers(profile, accuracy, last, verdict)
         gradients = np.ones((2, 3)) if work.resolved.net.family == "roamlp" else np.array([[0.0, 1.0, 1.0]] * 2)
         return ({"test_accuracy": accuracy, "train_loss": last, "steps": 20.0, "parameters": 10.0},
                 {"loss": np.array([2.3, last]), "state_gradients": gradients, "depths": np.arange(3), "steps": np.array([0, 10])})
-    finding = depth.trains(results({"deep": entry, "peak": lambda work: ({"peak_gib": 5.0, "step_s": 1.0}, {})}, profile))
-    assert finding.verdict == verdict
+    for groups in (("deep",), both("deep")):
+        made = dict.fromkeys(groups, entry) | {"peak": lambda work: ({"peak_gib": 5.0, "step_s": 1.0}, {})}
+        finding = depth.trains(results(made, profile))
+        assert finding.verdict == verdict
+        assert ("plain MLP" in finding.note) == (len(groups) > 1)

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.ceni2025.nets import DATA_NAMES, DEEP
+from experiments.ceni2025.nets import DATA_NAMES, DEEP, rows_of, works_of
 from experiments.ceni2025.theory import verdict
 from stablenets.claims import statistics
 from stablenets.claims.claim import NOT_RUN, Finding
@@ -24,7 +24,7 @@ def ratios(results: Results, run: str) -> np.ndarray:
 
 
 def trains(results: Results) -> Finding:
-    rows, peak = results["deep"], results["peak"]
+    rows, peak = rows_of("deep", results), results["peak"]
     rows = rows.assign(accuracy=100 * rows.get("test_accuracy", pd.Series(0.0, rows.index)).fillna(0.0))
     ours = rows[rows["net.family"] == "roamlp"]
     accuracy = statistics.mean(ours["accuracy"])
@@ -35,11 +35,12 @@ def trains(results: Results) -> Finding:
     others = "; ".join(f"{DEEP[family][0]} {own['accuracy'].mean():.1f} % ({', '.join(sorted(set(own['status'])))}), first over last "
                        f"{np.nanmedian([ratios(results, run)[0] for run in own['run']]):.1g} before training"
                        for family, own in rows[rows["net.family"] != "roamlp"].groupby("net.family", sort=False))
+    beside = f"Same depth, width, rate and budget: {others}. " if others else ""
     found = (f"{DATA_NAMES[ours['dataset'].iloc[0]]}, {depth:,} layers: accuracy {accuracy.value:.1f} %, loss "
              f"{np.mean([loss[0] for loss in losses]):.2f} to {np.mean([loss[-1] for loss in losses]):.2f}", accuracy.low, accuracy.high)
     note = (f"Width {ours['net.widths'].iloc[0][0]}, {ours['steps'].iloc[0]:,.0f} steps, {ours['parameters'].iloc[0]:,.0f} learned "
             f"numbers, no normalisation, no clipping. ‖dLoss/dx_0‖ over ‖dLoss/dx_L‖ through training: {np.nanmin(through):.2f} to "
-            f"{np.nanmax(through):.2f}. Same depth, width, rate and budget: {others}. Peak memory of a process that trains it, Python and "
+            f"{np.nanmax(through):.2f}. {beside}Peak memory of a process that trains it, Python and "
             f"torch included: {peak['peak_gib'].iloc[0]:.1f} GiB. Data set, width, α and β are ours.")
     if depth < DEEPEST:
         return Finding(NOT_RUN, *found, f"The claim is about {DEEPEST:,} layers. {note}")
@@ -47,7 +48,7 @@ def trains(results: Results) -> Finding:
 
 
 def deep_table(results: Results) -> pd.DataFrame:
-    rows = results["deep"]
+    rows = rows_of("deep", results)
     return pd.DataFrame([{
         "data": DATA_NAMES[own["dataset"].iloc[0]], "layers": int(own["depth"].iloc[0]), "net": DEEP[family][0],
         "learned numbers": int(own["parameters"].max()), "test accuracy": str(statistics.mean(100 * own["test_accuracy"].fillna(0.0))),
@@ -62,7 +63,7 @@ def deep_table(results: Results) -> pd.DataFrame:
 def deep_figure(results: Results) -> Figure:
     """The loss by step, the gradient at the first state over that at the last, and gradients by layer before and after."""
     figure, (loss, ratio, layers) = new_figure(3, width=2.9, height=3.0)
-    for work in results.works(("deep",)):
+    for work in works_of("deep", results):
         family, arrays = work.resolved.net.family, results.arrays(work.name)
         name, colour, _ = DEEP[family]
         label = name if work.seed == 0 else None

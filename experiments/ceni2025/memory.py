@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from experiments.ceni2025.nets import RECURRENT
+from experiments.ceni2025.nets import RECURRENT, both, works_of
 from experiments.ceni2025.theory import verdict
 from stablenets.claims.claim import NOT_RUN, Finding
 from stablenets.claims.results import Results
@@ -34,10 +34,10 @@ def wrong(task: str, length: int, arrays: dict[str, np.ndarray], split: str) -> 
     return np.minimum(1.0, (1 - arrays[f"{split}_accuracy"]) * (length + 2 * SYMBOLS) / SYMBOLS)
 
 
-def outcomes(results: Results, group: str) -> pd.DataFrame:
+def outcomes(results: Results, *groups: str) -> pd.DataFrame:
     """A row a run: when it had solved its task on the validation sequences, infinite where it never did, and how it ended."""
     found = []
-    for work in results.works((group,)):
+    for work in results.works(groups):
         arrays, length, task = results.arrays(work.name), work.resolved.dataset.length, work.dataset
         limit = SUM if task == "adding" else 1 - RECALLED
         error = wrong(task, length, arrays, "validation")
@@ -53,15 +53,19 @@ def outcomes(results: Results, group: str) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def tasks(results: Results) -> pd.DataFrame:
+    return outcomes(results, *both("adding"), *both("copy")).sort_values(["task", "length"], kind="stable")
+
+
 def remembers(results: Results) -> Finding:
-    rows = pd.concat([outcomes(results, group) for group in ("adding", "copy")])
+    rows = tasks(results)
     ours, longest = rows[rows["family"] == "roarnn"], rows["length"].max()
     at = ours[ours["length"] == longest]
     held = {task: bool(np.isfinite(own["solved_at"]).all()) for task, own in at.groupby("task")}
     told = []
     for task, own in rows[rows["length"] == longest].groupby("task"):
         told += [f"{task}, {longest:,} steps: " + ", ".join(f"{name} {solved(own[own['family'] == family])}"
-                                                            for family, (name, *_) in RECURRENT.items())]
+                                                            for family, (name, *_) in RECURRENT.items() if (own["family"] == family).any())]
     budget = ", ".join(f"{task} {own['steps'].max():.0f} steps" for task, own in rows[rows["length"] == longest].groupby("task"))
     note = (f"Solved: adding below a mean squared error of {SUM:g}, copying with at least {RECALLED:.0%} of the symbols right, on "
             f"sequences that the net has not seen. All families have as many learned numbers and see as many sequences ({budget}); "
@@ -89,7 +93,7 @@ def lengths(rows: pd.DataFrame) -> str:
 
 
 def memory_table(results: Results) -> pd.DataFrame:
-    rows = pd.concat([outcomes(results, group) for group in ("adding", "copy")])
+    rows = tasks(results)
     return pd.DataFrame([{
         "task": task, "length": length, "net": RECURRENT[family][0], "learned numbers": int(own["parameters"].max()),
         "solved at step": solved(own), "steps": int(own["steps"].max()), "error at the end, test": float(own["end"].median()),
@@ -101,7 +105,7 @@ def memory_figure(results: Results) -> Figure:
     """What is wrong on test sequences against the step, a panel for each task and length; a line a seed."""
     works = {}
     for group in ("adding", "copy"):
-        for work in results.works((group,)):
+        for work in works_of(group, results):
             works.setdefault((work.dataset, work.resolved.dataset.length), []).append(work)
     figure, panels = new_figure(len(works), width=2.5, height=2.9)
     for axes, ((task, length), own) in zip(panels, works.items(), strict=True):

@@ -3,6 +3,10 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
+
+from stablenets.claims.results import Results
+from stablenets.claims.work import Work
 from stablenets.runs.report import COLOURS
 
 RECURRENT = {"roarnn": ("roaRNN", COLOURS[0], "s"), "lstm": ("LSTM", COLOURS[1], "o"), "gru": ("GRU", COLOURS[2], "D"),
@@ -10,6 +14,7 @@ RECURRENT = {"roarnn": ("roaRNN", COLOURS[0], "s"), "lstm": ("LSTM", COLOURS[1],
 DEEP = {"roamlp": ("roaMLP", COLOURS[0], "s"), "resnet": ("ResNet", COLOURS[1], "o"), "plain": ("plain MLP", COLOURS[3], "v")}
 DATA_NAMES = {"psdigits": "psdigits", "sdigits": "sdigits", "psmnist": "psMNIST", "smnist": "sMNIST", "digits": "digits", "mnist": "MNIST",
               "adding": "adding", "copy": "copy"}
+FILTERED = ("roamlp", "roarnn")
 GATES = {"lstm": (4, 2), "gru": (3, 2)}  # matrices of each kind, and biases for each; torch's own
 
 
@@ -25,3 +30,17 @@ def matched(family: str, wanted: int, inputs: int, outputs: int) -> int:
     linear = one - none - square
     root = (math.sqrt(linear**2 + 4 * square * (wanted - none)) - linear) / (2 * square)
     return min(math.floor(root), math.ceil(root), key=lambda width: abs(parameters(family, width, inputs, outputs) - wanted))
+
+
+def both(group: str) -> tuple[str, str]:
+    """The groups of the nets with a filter and of those they are compared with."""
+    return group, f"{group}_others"
+
+
+def works_of(group: str, results: Results) -> list[Work]:
+    return results.works(both(group))
+
+
+def rows_of(group: str, results: Results) -> pd.DataFrame:
+    """The nets with a filter and the others, as far as they are there."""
+    return pd.concat([found for part in both(group) if len(found := results[part])], ignore_index=True)

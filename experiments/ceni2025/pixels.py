@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.ceni2025.nets import DATA_NAMES, RECURRENT
+from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, rows_of, works_of
 from experiments.ceni2025.plan import VARIED
 from experiments.ceni2025.theory import verdict
 from stablenets.claims import statistics
@@ -22,11 +22,6 @@ NEAR = 2.0  # points of validation accuracy within which a varied setting is as 
 def percent(rows: pd.DataFrame, column: str = "test_accuracy") -> pd.Series:
     """In per cent; a run that diverged before its first epoch ended has got nothing."""
     return 100 * rows.get(column, pd.Series(0.0, rows.index)).fillna(0.0)
-
-
-def rows_of(group: str, results: Results) -> pd.DataFrame:
-    """The roaRNNs of a group and the nets that are compared with them, as far as they are there."""
-    return pd.concat([found for part in (group, f"{group}_others") if len(found := results[part])], ignore_index=True)
 
 
 def seconds(results: Results, run: str) -> float:
@@ -149,7 +144,7 @@ def pixel_figure(results: Results) -> Figure:
     figure, panels = new_figure(3, width=2.9, height=2.9)
     for axes, group in zip(panels, ("pixels", "pixels", "control"), strict=True):
         timed = axes is panels[1]
-        works = results.works((group, f"{group}_others"))
+        works = works_of(group, results)
         if not works:
             axes.set_axis_off()
             continue

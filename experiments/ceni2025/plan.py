@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.ceni2025.memory import Steady
-from experiments.ceni2025.nets import DEEP, RECURRENT, matched, parameters
+from experiments.ceni2025.nets import DEEP, FILTERED, RECURRENT, matched, parameters
 from experiments.ceni2025.peak import Peak
 from experiments.ceni2025.search import rates, search
 from experiments.ceni2025.settings import deep, memory, pixels
@@ -83,11 +83,10 @@ def plan(profile: str, seeds: int | None) -> Plan:
                for name, times in FILTER_SEEDS.items() for seed in range(times * len(chosen))]
     return {
         "spectra": [Spectrum(case, layers, seed=seed) for seed in chosen for layers in scale.layers for case in CASES],
-        "deep": deeps,
-        "trained": [Trained(work) for work in deeps if work.resolved.net.family == "roamlp"],
+        **beside("deep", deeps),
+        "trained": [Trained(work) for work in beside("deep", deeps)["deep"]],
         "peak": [Peak(scale.depth)],
-        **{task: [memory(task, length, family, seed, given["epochs"], given["steps"]) for length, given in lengths.items()
-                  for seed in chosen[:given["seeds"]] for family in RECURRENT] for task, lengths in scale.lengths.items()},
+        **memories(scale, chosen),
         "filters": filters,
         "angles": [Steady(work) for work in filters],
         **readers("first", scale, scale.permuted, scale.pixel_seeds, chosen, 1),
@@ -100,10 +99,26 @@ def plan(profile: str, seeds: int | None) -> Plan:
 
 
 def readers(group: str, scale: Scale, dataset: str, counts: dict[str, int], chosen: range, epochs: int) -> Plan:
-    """Nets that read images: roaRNN, on which claims rest alone, and the others, with as many learned numbers."""
-    made = {family: [pixels(dataset, family, widths(scale)[family], seed, epochs) for seed in chosen[:count]]
-            for family, count in counts.items()}
-    return {group: made.pop("roarnn"), f"{group}_others": [work for works in made.values() for work in works]}
+    """Nets that read images, all with as many learned numbers."""
+    return beside(group, [pixels(dataset, family, widths(scale)[family], seed, epochs) for family, count in counts.items()
+                          for seed in chosen[:count]])
+
+
+def memories(scale: Scale, chosen: range) -> Plan:
+    """Each task at each of its lengths, all nets with as many learned numbers."""
+    made: dict[str, list[Training]] = {}
+    for task, lengths in scale.lengths.items():
+        made |= beside(task, [memory(task, length, family, seed, given["epochs"], given["steps"]) for length, given in lengths.items()
+                              for seed in chosen[:given["seeds"]] for family in RECURRENT])
+    return made
+
+
+def beside(group: str, trainings: list[Training]) -> dict[str, list[Training]]:
+    """Two groups: the nets with a filter, on which a claim can rest alone, and those they are compared with."""
+    parts: dict[str, list[Training]] = {group: [], f"{group}_others": []}
+    for training in trainings:
+        parts[group if training.resolved.net.family in FILTERED else f"{group}_others"].append(training)
+    return parts
 
 
 def widths(scale: Scale) -> dict[str, int]:
