@@ -1,4 +1,4 @@
-"""Layers made of moves, part += by · A σ(K of + b), and all layers of a dense flow of them in one autograd Function.
+"""Layers made of moves, part += by · A σ(K of + b) or part += by · of, and all layers of a dense flow of them in one autograd Function.
 
 Most families of the papers are one or two such moves. Stating them as data gives the step, its inverse and this fast way from one
 equation. On planar problems a layer is a few microseconds of arithmetic under ten times as much of dispatch and graph; here a move is
@@ -10,7 +10,7 @@ Room: below `flow`, which calls `all_layers`, and beside `dynamics`, whose famil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -29,16 +29,19 @@ CACHED = 2**18  # bytes of the activations whose gradients wait for one product,
 
 
 class Move(NamedTuple):
-    """part += by · A σ(K of + b), in this order; without A, by · σ(K of + b). The parts by number; of one layer, or of all, stacked."""
+    """part += by · A σ(K of + b), in this order; without A, by · σ(K of + b); without K, by · of. The parts by number; of one layer, or
+    of all, stacked."""
 
     part: int
     by: float
-    K: Operator
+    K: Operator | None
     of: int
-    b: Tensor
+    b: Tensor | None = None
     A: Operator | None = None
 
     def change(self, σ: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        if self.K is None:
+            return x
         y = σ(self.K(x, self.b))
         return y if self.A is None else self.A(y)
 
@@ -53,13 +56,20 @@ def advance(moves: Iterable[Move], state: State, σ: Callable[[Tensor], Tensor],
 
 
 class Form(NamedTuple):
-    """What stands fixed: per move (part, of, by, whether it has an A); whether the parts change places after a layer; who watches."""
+    """What stands fixed: per move (part, of, by, how many of K, b and A it has); whether the parts change places after a layer; who
+    watches."""
 
-    moves: tuple[tuple[int, int, float, bool], ...]
+    moves: tuple[tuple[int, int, float, int], ...]
     turns: bool
     activation: str
     tap: Any
     first: int
+
+    @property
+    def kept(self) -> list[bool]:
+        """Per move, whether what it makes is read again by a K, so that the backward needs it."""
+        read = {of for _, of, _, stacks in self.moves if stacks}
+        return [self.turns or part in read for part, *_ in self.moves]
 
 
 @torch.compiler.disable  # tracing would unroll the layers
@@ -69,9 +79,11 @@ def all_layers(moves: Sequence[Move], state: State, *, activation: str, turns: b
     A tap sees the states between the first and the last, counted from `first` on: in the forward the states, in the backward through
     its method `gradient` their gradients.
     """
-    form = Form(tuple((move.part, move.of, move.by, move.A is not None) for move in moves), turns, activation, tap, first)
-    stacks = [stack for move in moves for stack in (move.K.kernel, move.b.expand(-1, move.K.kernel.shape[1]),
-                                                    *([] if move.A is None else [move.A.kernel]))]
+    stacked = [[] if move.K is None else [move.K.kernel, move.b.expand(-1, move.K.kernel.shape[1]),
+                                          *([] if move.A is None else [move.A.kernel])] for move in moves]
+    form = Form(tuple((move.part, move.of, move.by, len(own)) for move, own in zip(moves, stacked, strict=True)), turns, activation, tap,
+                first)
+    stacks = [stack for own in stacked for stack in own]
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (*state, *stacks)):
         return Layers.apply(form, len(state), *state, *stacks)
     length = chunk_of(state[0], stacks[0])
@@ -88,10 +100,10 @@ def chunk_of(x: Tensor, K: Tensor) -> int:
     return max(CHUNK, CACHED // max(1, len(x) * K.shape[1] * x.element_size()))
 
 
-def unpack(form: Form, stacks: Sequence[Tensor]) -> list[tuple[Tensor, Tensor, Tensor | None]]:
-    """K, b and A of each move."""
+def unpack(form: Form, stacks: Sequence[Tensor]) -> list[tuple[Tensor | None, Tensor | None, Tensor | None]]:
+    """K, b and A of each move, None for those that it does not have."""
     values = iter(stacks)
-    return [(next(values), next(values), next(values) if has else None) for *_, has in form.moves]
+    return [(*islice(values, count), *[None] * (3 - count)) for *_, count in form.moves]
 
 
 def again(form: Form, state: State, stacks: Sequence[Tensor], given: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor | None]:
@@ -102,7 +114,7 @@ def again(form: Form, state: State, stacks: Sequence[Tensor], given: Sequence[Te
     inner = []
     for layer in layers:
         inner.append(parts)
-        moves = [Move(part, by, Dense(K), of, b, None if A is None else Dense(A))
+        moves = [Move(part, by, None if K is None else Dense(K), of, b, None if A is None else Dense(A))
                  for (part, of, by, _), (K, b, A) in zip(form.moves, unpack(form, layer), strict=True)]
         parts = advance(moves, parts, σ)
         parts = tuple(reversed(parts)) if form.turns else parts
@@ -115,26 +127,28 @@ def again(form: Form, state: State, stacks: Sequence[Tensor], given: Sequence[Te
     return [next(rest) if need else None for need in needs]
 
 
-def made(form: Form, state: list[Tensor], stacks: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    """The last state, X the values of all parts that the moves made (L, n, B) and Y what is inside them (L, m, B), a tensor a move.
+def made(form: Form, state: list[Tensor], stacks: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor | None], list[Tensor | None]]:
+    """The last state, X the values of the parts that the moves made (L, n, B) and Y what is inside them (L, m, B), a tensor a move, None
+    where a move has none or nobody reads it.
 
     Features come first, so that a layer's K x is one product of small matrices as they lie in memory.
     """
-    state, weights = list(state), unpack(form, stacks)
-    X = [state[part].new_empty(len(K), *state[part].shape) for (part, *_), (K, *_) in zip(form.moves, weights, strict=True)]
-    Y = [b[..., None].repeat(1, 1, state[0].shape[1]) for _, b, _ in weights]  # K x is added where a copy of b stands
+    state, weights, depth = list(state), unpack(form, stacks), len(stacks[0])
+    X = [state[part].new_empty(depth, *state[part].shape) if kept else None
+         for (part, *_), kept in zip(form.moves, form.kept, strict=True)]
+    Y = [None if b is None else b[..., None].repeat(1, 1, state[0].shape[1]) for _, b, _ in weights]  # K x is added to a copy of b
     activate = ACTIVATIONS[form.activation].in_place
-    rows = [each(K, A, X_, Y_) for (K, _, A), X_, Y_ in zip(weights, X, Y, strict=True)]
+    rows = [each(depth, K, A, X_, Y_) for (K, _, A), X_, Y_ in zip(weights, X, Y, strict=True)]
     for layer, row in enumerate(zip(*rows, strict=True)):
         if form.tap is not None and layer > 0:  # the first state stands outside
             form.tap(form.first + layer, tuple(part.mT for part in state))
         for (part, of, by, _), (K, A, new, y) in zip(form.moves, row, strict=True):
-            activate(y.addmm_(K, state[of]))
+            if K is not None:
+                activate(y.addmm_(K, state[of]))
             if A is None:
-                torch.add(state[part], y, alpha=by, out=new)
+                state[part] = torch.add(state[part], state[of] if K is None else y, alpha=by, out=new)
             else:
-                torch.addmm(state[part], A, y, alpha=by, out=new)
-            state[part] = new
+                state[part] = torch.addmm(state[part], A, y, alpha=by, out=new)
         if form.turns:
             state.reverse()
     return state, X, Y
@@ -158,21 +172,25 @@ class Layers(torch.autograd.Function):
         needs = ctx.needs_input_grad[2:]
         if torch.is_grad_enabled():  # create_graph: the same by single steps, which can be differentiated again
             return None, None, *again(form, inputs[:parts], inputs[parts:], given, needs)
-        weights, depth = unpack(form, inputs[parts:]), len(X[0])
+        weights, depth = unpack(form, inputs[parts:]), len(inputs[parts])
         found = [[stack.new_empty(stack.shape) if need else None for stack, need in zip(*pair, strict=True)]
                  for pair in zip(weights, unpack(form, needs[parts:]), strict=True)]
         g = [gradient.mT.contiguous() for gradient in given]
-        pull, length = ACTIVATIONS[form.activation].pull, chunk_of(inputs[0], weights[0][0])
+        pull, length = ACTIVATIONS[form.activation].pull, chunk_of(inputs[0], inputs[parts])
         for start in reversed(range(0, depth, length)):
             chunk = slice(start, min(start + length, depth))
-            δ, kept = [torch.empty_like(Y_[chunk]) for Y_ in Y], [[] for _ in form.moves]
-            rows = [each(K[chunk].mT, None if A is None else A[chunk].mT, Y_[chunk], δ_)
-                    for (K, _, A), Y_, δ_ in zip(weights, Y, δ, strict=True)]
+            Y_of, kept = [None if Y_ is None else Y_[chunk] for Y_ in Y], [[] for _ in form.moves]
+            δ = [None if Y_ is None else torch.empty_like(Y_) for Y_ in Y_of]
+            rows = [each(chunk.stop - start, *(None if M is None else M[chunk].mT for M in (K, A)), Y_, δ_)
+                    for (K, _, A), Y_, δ_ in zip(weights, Y_of, δ, strict=True)]
             for layer, row in zip(reversed(range(start, chunk.stop)), reversed(list(zip(*rows, strict=True))), strict=True):
                 if form.turns:
                     g.reverse()
                 for move in reversed(range(count)):
                     (part, of, by, _), (KT, AT, y, d) = form.moves[move], row[move]
+                    if KT is None:
+                        g[of] = torch.add(g[of], g[part], alpha=by)
+                        continue
                     if AT is None:
                         pull(g[part], y, d)
                     else:
@@ -181,15 +199,16 @@ class Layers(torch.autograd.Function):
                     g[of] = torch.addmm(g[of], KT, d, alpha=by)
                 if form.tap is not None and layer > 0:
                     form.tap.gradient(form.first + layer, tuple(part.mT for part in g))
-            for move, (_, _, by, _) in enumerate(form.moves):
-                collect(found[move], chunk, by, δ[move], read(form, state, X, move, chunk), kept[move][::-1], Y[move][chunk])
-        of_weights = (gradient for row, (*_, has) in zip(found, form.moves, strict=True) for gradient in row[:2 + has])
+            for move, (_, _, by, stacks) in enumerate(form.moves):
+                if stacks:
+                    collect(found[move], chunk, by, δ[move], read(form, state, X, move, chunk), kept[move][::-1], Y_of[move])
+        of_weights = (gradient for row, (*_, count) in zip(found, form.moves, strict=True) for gradient in row[:count])
         return None, None, *(part.mT for part in g), *of_weights
 
 
-def each(K: Tensor, A: Tensor | None, *others: Tensor) -> Iterable[tuple[Tensor | None, ...]]:
+def each(depth: int, *stacks: Tensor | None) -> Iterable[tuple[Tensor | None, ...]]:
     """Layer by layer."""
-    return zip(K.unbind(), repeat(None) if A is None else A.unbind(), *(tensor.unbind() for tensor in others))  # noqa: B905 - repeat
+    return zip(*(repeat(None, depth) if stack is None else stack.unbind() for stack in stacks), strict=True)
 
 
 def read(form: Form, state: Sequence[Tensor], X: Sequence[Tensor], move: int, chunk: slice) -> Tensor:

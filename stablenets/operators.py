@@ -2,7 +2,8 @@
 
 An operator holds the kernels of one layer, or of all layers with depth in front, and offers what the papers write:
 `K(x)`, `K(x, b)` for K x + b, the adjoint `K.T`, sums, differences and multiples, so that `(K.T - K) / 2` is an operator again,
-made once for all layers and applied by one matrix product or one convolution a layer. A dynamics never asks which kind it has.
+made once for all layers and applied by one matrix product or one convolution a layer. Products are operators too: of matrices one matrix,
+of convolutions one after the other, since the zeros around the image stand between them. A dynamics never asks which kind it has.
 """
 from __future__ import annotations
 
@@ -41,6 +42,10 @@ class Operator:
     def __truediv__(self, divisor: float) -> Operator:
         return type(self)(self.kernel / divisor)
 
+    def __matmul__(self, other: Operator) -> Operator | Product:
+        """First the other, then this one."""
+        return Product(self, other)
+
     def mixed(self, M: Tensor) -> Operator:
         """M K: the features that come out, mixed by a matrix M (..., m, n)."""
         raise TypeError(f"{type(self).__name__} does not say how its features mix")
@@ -65,6 +70,9 @@ class Dense(Operator):
     @property
     def T(self) -> Dense:  # noqa: N802
         return Dense(self.kernel.mT)
+
+    def __matmul__(self, other: Dense) -> Dense:
+        return Dense(self.kernel @ other.kernel)
 
     def mixed(self, M: Tensor) -> Dense:
         return Dense(M @ self.kernel)
@@ -123,5 +131,15 @@ class Conv(Operator):
         torch.nn.init.dirac_(kernel)
         return Conv(kernel)
 
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """Two operators one after the other, where they do not make one of their kind."""
+
+    last: Operator
+    first: Operator
+
+    def __call__(self, x: Tensor, b: Tensor | None = None) -> Tensor:
+        return self.last(self.first(x), b)
 
 OPERATORS = {"dense": Dense, "conv": Conv}

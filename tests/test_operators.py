@@ -68,6 +68,18 @@ def test_algebra_is_that_of_linear_maps(kind):
     assert close((K * 0.3)(x), 0.3 * K(x))
 
 
+def test_product_is_one_after_the_other(kind):
+    K, M, x = operator(kind), operator(kind, seed=3), states(kind, 1)
+    assert close((K @ M)(x), K(M(x)))
+    b = torch.randn(WIDTH, *(1 for _ in SPACE[kind]), dtype=torch.float64)
+    assert close((K @ M)(x, b), K(M(x)) + b)
+
+
+def test_product_of_stacked_matrices_is_a_stack_of_matrices():
+    K, M = operator("dense", 4), operator("dense", 4, seed=3)
+    assert close((K.T @ M).kernel, torch.einsum("lji,ljk->lik", K.kernel, M.kernel))
+
+
 def test_antisymmetric_part_has_no_work_to_do(kind):
     A, x = operator(kind).T - operator(kind), states(kind, 1)
     assert (A(x) * x).sum().abs() < 1e-12 * x.square().sum()

@@ -3,14 +3,18 @@
 y_{j+1} = 2 y_j - y_{j-1} + h² f(y_j) is kept as position and velocity, v = y_j - y_{j-1}: v += h² f(y), then y += v. These are the same
 numbers with less rounding, and each line is a kick with an exact inverse.
 """
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from stablenets.dynamics import Kick, Kicked, State, Weights
+from stablenets.dynamics import Kicked, State, Weights
+from stablenets.moves import Move
+from stablenets.operators import Operator
 from stablenets.schema import option
+
+Y, V = 0, 1  # the parts of the state
 
 
 @dataclass(frozen=True)
@@ -42,15 +46,21 @@ class Leapfrog(Kicked):
     def norms(self) -> tuple[str, ...]:
         return ("N",) if self.inside == "norm" else ()
 
+    @property
+    def fuses(self) -> bool:
+        return self.inside == "bias"
+
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x, torch.zeros_like(x) if self.rest == "still" else x
 
-    def force(self, y: Tensor, w: Weights) -> Tensor:
-        return -w.K.T(self.σ(w.K(y, w.b) if self.inside == "bias" else w.N(w.K(y))))
+    def shifted(self, K: Operator, w: Weights) -> tuple[Callable[..., Tensor], Tensor | None]:
+        """K and the bias of a move, or N K without one."""
+        return (K, w.b) if self.inside == "bias" else (lambda y, _: w.N(K(y)), None)
 
-    def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
-        yield 1, lambda y, v: h**2 * self.force(y, w)
-        yield 0, lambda y, v: v
+    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+        K, b = self.shifted(w.K, w)
+        yield Move(V, -h**2, K, Y, b, w.K.T)
+        yield Move(Y, 1.0, None, V)
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,7 @@ class LeapfrogInside(Leapfrog):
     paper = "haber2017"
     conserves = ("volume",)  # no longer the form: the force has no potential
 
-    def force(self, y: Tensor, w: Weights) -> Tensor:
-        Ay = -w.K.T(w.K(y))
-        return self.σ(w.b + Ay if self.inside == "bias" else w.N(Ay))
+    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+        A, b = self.shifted((w.K.T * -1.0) @ w.K, w)
+        yield Move(V, h**2, A, Y, b)
+        yield Move(Y, 1.0, None, V)
