@@ -20,6 +20,7 @@ from torch.autograd import forward_ad
 
 from stablenets import graphs
 from stablenets.activations import ACTIVATIONS
+from stablenets.untraced import untraced
 
 if TYPE_CHECKING:
     from stablenets.dynamics import State
@@ -53,7 +54,7 @@ def unobserved(tensors: Iterable[Tensor], tap: object) -> bool:
                    or forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors)
 
 
-@torch.compiler.disable  # tracing would unroll thousands of steps
+@untraced  # tracing would unroll thousands of steps
 def chain(x: Tensor, W: Tensor, b: Tensor, O: Tensor | None = None, u: Tensor | None = None, U: Tensor | None = None, *,
           alpha: float = 0.0, beta: float = 1.0, activation: str = "tanh", every: bool = False,
           tap: Callable[[int, State], None] | None = None, first: int = 0) -> Tensor:

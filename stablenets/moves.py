@@ -19,6 +19,7 @@ from torch import Tensor
 from stablenets.activations import ACTIVATIONS
 from stablenets.fused import CHUNK
 from stablenets.operators import Dense, Operator
+from stablenets.untraced import untraced
 
 if TYPE_CHECKING:
     from stablenets.dropout import Dropout
@@ -72,7 +73,7 @@ class Form(NamedTuple):
         return [self.turns or part in read for part, *_ in self.moves]
 
 
-@torch.compiler.disable  # tracing would unroll the layers
+@untraced  # tracing would unroll the layers
 def all_layers(moves: Sequence[Move], state: State, *, activation: str, turns: bool = False, tap: Any = None, first: int = 0) -> State:
     """The state after all layers: moves with stacked dense operators (L, m, n) and biases (L, m or 1), parts (B, n).
 

@@ -21,12 +21,13 @@ from stablenets.dynamics import State
 from stablenets.fused import casting
 from stablenets.norms import Tally
 from stablenets.operators import Operator
+from stablenets.untraced import untraced
 
 if TYPE_CHECKING:
     from stablenets.flow import Flow, Tap
 
 
-@torch.compiler.disable  # an inner backward cannot be traced; what stands around the chain still is compiled
+@untraced  # an inner backward cannot be traced; what stands around the chain still is compiled
 def reverse(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None = None) -> State:
     """Memory for the backward does not grow with depth. A tap sees the states on the way forward; where it has a method
     `gradient(layer, gradients)`, it is given those of the state that enters each layer on the way back."""

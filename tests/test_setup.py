@@ -194,3 +194,10 @@ def test_no_file_names_a_package_index_or_a_place_on_one_machine():
             name = path.relative_to(ROOT)
             found += [f"{name}: {hit}" for hit in sorted(hits) if not re.fullmatch(allowed.get(name, "(?!)"), hit)]
     assert found == []
+
+
+def test_importing_the_package_loads_nothing_that_waits():
+    """torch itself takes long enough: an error message should not wait for compilers, loggers and plotters too."""
+    heavy = ("torch._dynamo", "joblib", "matplotlib", "pandas", "scipy", "sklearn", "torchvision", "wandb")
+    code = f"import sys, stablenets.nets, stablenets.probes, stablenets.train; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True).stdout == "[]\n"
