@@ -1,0 +1,45 @@
+"""Flows and networks whose weights are the same in every mode, and what comes of them: outputs, gradients, buffers."""
+import torch
+from torch import nn
+
+from stablenets.flow import Flow
+from stablenets.nets import FAMILIES, Network
+
+MODES = ("store", "checkpoint", "reverse")
+REVERSIBLE = [name for name, family in FAMILIES.items() if family.reversible]
+SPACE = {"dense": (), "conv": (4, 4)}
+
+
+def flow(family: str, mode: str, depth: int = 7, operator: str = "conv", h: float = 0.1, width: int = 8, **options) -> Flow:
+    """The same weights whatever the mode."""
+    torch.manual_seed(1)
+    options |= {"nodes": 2} if family == "distributed" else {}
+    return Flow(FAMILIES[family](activation="relu", **options), width, depth, h=h, operator=operator, mode=mode, gain=2**0.5)
+
+
+def network(family: str, mode: str, depth: int = 5, **options) -> Network:
+    """Two units; a RevNet's second one begins with a strided block, which leaves no channel at exactly 0 (see RevNet's docstring)."""
+    torch.manual_seed(1)
+    return Network(FAMILIES[family](activation="relu", **options), shape=(3, 8, 8), outputs=10, widths=[8, 16], depth=depth, h=0.1,
+                   operator="conv", opening_kind="conv-bn-relu", head_kind="bn-relu-mean", mode=mode,
+                   layout="strided-first" if family == "revnet" else "each-width")
+
+
+def weighed(y: torch.Tensor) -> torch.Tensor:
+    """A scalar in which every entry counts differently."""
+    return (y * torch.linspace(-1, 2, y.numel(), dtype=y.dtype).view_as(y)).sum()
+
+
+def outcome(net: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Output, gradients and buffers after one forward and backward."""
+    net.zero_grad()
+    y = net(x)
+    weighed(y).backward()
+    return {"y": y.detach()} | {f"d{name}": value.grad for name, value in net.named_parameters() if value.grad is not None} | {
+        name: value.clone() for name, value in net.named_buffers()}
+
+
+def same(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor], **tolerance) -> None:
+    assert found.keys() == wanted.keys(), found.keys() ^ wanted.keys()
+    for name, value in wanted.items():
+        torch.testing.assert_close(found[name], value, msg=lambda text, name=name: f"{name}: {text}", **tolerance)
