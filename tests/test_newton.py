@@ -1,49 +1,22 @@
-"""The optimiser of Haber & Ruthotto 2017 against oracles: dense algebra, an independent solver, and what the mathematics promises."""
-import math
+"""Gauss-Newton steps against oracles: dense algebra, an independent solver, and what the mathematics promises."""
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
+from small_objective import examples, network, objective
 from torch import nn
 
-from stablenets.config import resolve
-from stablenets.data.resident import Resident
-from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, Network
-from stablenets.schema import build
-from stablenets.training.block_descent import BlockDescent, Objective, block_descent, mean_curvature, smooth
+from stablenets.training.block_descent import mean_curvature, smooth
 from stablenets.training.losses import cross_entropy, squared_error
 from stablenets.training.newton import Limits, curvature, flat, hessian, like, newton_step
 from stablenets.training.pcg import pcg
-from stablenets.training.race import Trace, race
 
 EXACT = Limits(iterations=200, tolerance=1e-12)
 SMOOTH = sorted(name for name, family in FAMILIES.items() if family.order is not None)
 CONV = ("antisymmetric", "hamiltonian")
-OPTIONS = {"distributed": {"nodes": 2}}
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    torch.manual_seed(0)
-
-
-def network(family: str = "verlet", operator: str = "dense", depth: int = 3, width: int = 4, mode: str = "plain", **options) -> Network:
-    shape, kinds = ((2,), ("linear", "linear")) if operator == "dense" else ((1, 4, 4), ("conv", "flatten"))
-    return Network(FAMILIES[family](**OPTIONS.get(family, {}) | options), shape=shape, outputs=3, widths=[width], depth=depth, h=0.5,
-                   operator=operator, opening_kind=kinds[0], head_kind=kinds[1], mode=mode).double()
-
-
-def objective(net: Network, alpha: float = 0.1, alpha_head: float = 0.01) -> Objective:
-    return Objective(net, cross_entropy, alpha, alpha_head)
-
-
-def examples(count: int, *shape: int, classes: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
-    """Points whose class depends on where they are, and a little on chance."""
-    x = torch.randn(count, *shape, dtype=torch.float64)
-    return x, (x.flatten(1)[:, 0] * 2 + torch.randn(count)).round().long() % classes
 
 
 def definite(n: int) -> torch.Tensor:
@@ -211,116 +184,3 @@ def test_line_search_passes_over_what_is_no_number():
                        term=lambda: 0 * weight.sum(), limits=Limits(trials=10))
     assert 0 < step.length < 1
     assert 0.3 < weight.item() < 1
-
-
-# block descent
-
-
-def split(count: int = 60, *shape: int) -> Resident:
-    x, y = examples(count, *shape or (2,))
-    return Resident(x.float(), y)
-
-
-def test_descent_is_monotone_on_a_fixed_batch():
-    """All examples, none left out: both blocks lower the one objective, and none of their steps is refused for long."""
-    data, goal = split(), objective(network(mode="store"), alpha=1e-3)
-    x, y = data.inputs.double(), data.labels
-    values = [float(goal(x, y).detach())]
-    for heads, step in block_descent(goal, data, BlockDescent(iterations=12, batch=60, sample=60), 0):
-        assert all(head.after <= head.before for head in heads)
-        assert step.after <= step.before
-        values.append(float(goal(x, y).detach()))
-    assert all(after <= before + 1e-12 for before, after in pairwise(values))
-    assert values[-1] < 0.8 * values[0]
-
-
-@pytest.mark.parametrize(("family", "operator", "head"), [
-    ("hamiltonian", "conv", "mean"), ("antisymmetric", "conv", "flatten"), ("roamlp", "dense", "linear"), ("plain", "dense", "linear")])
-def test_any_network_with_a_linear_head_descends(family, operator, head):
-    shape = (1, 4, 4) if operator == "conv" else (2,)
-    net = Network(FAMILIES[family](), shape=shape, outputs=3, widths=[4], depth=3, h=0.5, operator=operator,
-                  opening_kind="conv" if operator == "conv" else "linear", head_kind=head, mode="checkpoint")
-    goal, data = objective(net, alpha=1e-3), split(60, *shape)
-    before = float(goal(data.inputs, data.labels).detach())
-    list(block_descent(goal, data, BlockDescent(iterations=4, batch=60, sample=30), 0))
-    assert float(goal(data.inputs, data.labels).detach()) < before
-    assert net.units[0].mode == "checkpoint"
-
-
-def test_seed_decides_everything():
-    def end(seed: int) -> torch.Tensor:
-        torch.manual_seed(0)
-        goal = objective(network())
-        list(block_descent(goal, split(), BlockDescent(iterations=3, batch=20, sample=10), seed))
-        return flat(goal.weights + goal.head).detach()
-    assert torch.equal(end(0), end(0))
-    assert not torch.equal(end(0), end(1))
-
-
-def test_nets_with_batch_norms_are_refused():
-    for family, options in (("leapfrog", {"inside": "norm"}), ("revnet", {})):
-        with pytest.raises(ValueError, match="batch norms"):
-            objective(network(family, "conv", **options))
-
-
-# the race
-
-
-@pytest.fixture
-def planar(tiny, torch_globals):
-    return resolve(tiny("dataset=swiss_roll", "net=antisymmetric", "T=4", "net.widths=[4]", "net.opening=pad", "optim.smoothness=1e-3"))
-
-
-def test_race_is_from_one_start_on_one_objective(planar):
-    traces = race(planar, BlockDescent(iterations=3, batch=128, sample=64))
-    assert list(traces) == ["block descent", "adam"]
-    descent, adam = traces.values()
-    assert (len(descent.seconds), len(adam.seconds)) == (4, 3)  # the start, and three iterations or two epochs
-    assert (descent.objective[0], descent.test_error[0]) == (adam.objective[0], adam.test_error[0])
-    for trace in (descent, adam):
-        assert trace.seconds[0] == 0
-        assert all(after > before for before, after in pairwise(trace.seconds))
-        assert all(0 <= error <= 1 for error in trace.validation_error + trace.test_error)
-        assert trace.objective[-1] < trace.objective[0]
-        assert all(tensor.isfinite().all() for tensor in trace.weights.values())
-    again = race(planar, BlockDescent(iterations=3, batch=128, sample=64))
-    assert again["block descent"].objective == descent.objective
-    assert again["adam"].test_error == adam.test_error
-
-
-def test_race_climbs_the_levels_of_the_run(planar, tiny):
-    """Each level starts, at the time at which the coarser one ended, near where that one ended; the first as a run of its own would."""
-    run = resolve(tiny("dataset=swiss_roll", "net=antisymmetric", "T=4", "net.widths=[4]", "net.opening=pad", "optim.smoothness=1e-3",
-                       "depth=16", "levels=2"))
-    for trace in race(run, BlockDescent(iterations=2)).values():
-        assert trace.depth == [4] * 3 + [8] * 3 + [16] * 3
-        assert [trace.seconds[3], trace.processor[6]] == [trace.seconds[2], trace.processor[5]]
-        assert trace.objective[3] == pytest.approx(trace.objective[2], rel=0.1)
-        assert trace.objective[6] == pytest.approx(trace.objective[5], rel=0.1)
-    assert trace.objective[0] == race(planar, BlockDescent(iterations=1))["adam"].objective[0]
-
-
-def test_output_rule_is_the_lowest_validation_error_in_the_time_given():
-    trace = Trace(seconds=[0, 1, 2, 3], processor=[0, 0.1, 0.2, 0.3], validation_error=[0.5, 0.2, 0.2, 0.1])
-    assert [trace.best(limit) for limit in (0.5, 1, 2.5, math.inf)] == [0, 1, 1, 3]
-    assert [trace.last(limit) for limit in (0.5, 1, 2.5, math.inf)] == [0, 1, 2, 3]
-    assert [trace.last(limit, "processor") for limit in (0.15, 1)] == [1, 3]
-
-
-@pytest.mark.parametrize(("overrides", "says"), [
-    (["dataset.validation=0"], "dataset.validation=0: the race is decided"),
-    (["dataset=digits", "net=revnet_38", "net.blocks=null", "depth=6"], "net.family=revnet: block descent: .* batch norms"),
-    (["dataset=psdigits", "net=rnn", "depth=null"], "net.family=rnn: block descent: .* not recurrent"),
-])
-def test_race_that_cannot_be_run(tiny, torch_globals, overrides, says):
-    with pytest.raises(BadInput, match=f"^{says}"):
-        race(resolve(tiny(*overrides)), BlockDescent())
-
-
-@pytest.mark.parametrize(("values", "says"), [
-    ({"batch": 0}, "descent.batch=0: must be >= 1"), ({"preconditioner": "dct"}, "descent.preconditioner=dct: one of: none, smooth"),
-    ({"weights": {"tolerance": 1}}, "descent.weights.tolerance=1.0: must be"), ({"head": 3}, "descent.head=3: expected a group"),
-])
-def test_options_are_checked(values, says):
-    with pytest.raises(BadInput, match=f"^{says}"):
-        build(BlockDescent, values, "descent")
