@@ -1,22 +1,15 @@
-"""The training loop: deterministic, guarded, resumable bitwise, and blind to being measured."""
+"""The training loop: deterministic, guarded, resumable bitwise, the same in every mode and near it in every precision."""
 import copy
-import io
 import json
 import math
 import shutil
-from types import SimpleNamespace
+from functools import partial
 
 import pytest
 import torch
+from small_loop import GO_ON, batch, same, small_loop, weights
 
-from stablenets import data
-from stablenets.config import resolve
-from stablenets.nets import Network
 from stablenets.training.loop import Loop
-from stablenets.training.progress import Progress
-
-CPU = torch.device("cpu")
-GO_ON = SimpleNamespace(signal=None)
 
 
 class StopAfter:
@@ -33,44 +26,8 @@ class StopAfter:
 
 @pytest.fixture
 def make(tmp_path, torch_globals):
-    """make(net={...}, optim={...}, ...): a Loop over 72 points in 5 steps an epoch, the last step with a batch of 8."""
-    def made(seed: int = 0, **groups) -> Loop:
-        plain = {"dataset": {"name": "ellipses", "train_points": 40, "test_points": 20}, "seeds": {}, "wandb": {}, "depth": 3,
-                 "epochs": 2, "batch": 16, "seed": seed}
-        shared = {"net": {"family": "antisymmetric", "widths": [4]}, "optim": {"lr": 0.01}, "probe": {"every": 2, "spectrum": [1]}}
-        values = plain | shared | {key: shared[key] | value if key in shared else value for key, value in groups.items()}
-        run = resolve(values)
-        dataset = data.load(run.dataset, run.common, root=tmp_path, split_seed=0, permutation_seed=0, device=CPU, download=False)
-        torch.manual_seed(seed)
-        net = Network(run.dynamics, shape=dataset.facts.shape, outputs=dataset.facts.outputs, widths=run.net.widths,
-                      depth=run.config.depth, h=run.config.h, operator=run.net.operator, opening_kind=run.net.opening,
-                      head_kind=run.net.head, mode=run.config.flow)
-        net.to(torch.float64 if run.config.precision == "float64" else torch.float32)
-        saved = []
-
-        def save(state) -> None:
-            buffer = io.BytesIO()
-            torch.save(state, buffer)  # a copy, and through the form in which it stands on disk
-            saved.append(buffer)
-
-        progress = Progress("none", tmp_path / "log.txt", 0)
-        progress.start(0)
-        loop = Loop(run, dataset, net, CPU, progress, save, lambda row: None)
-        loop.saved_states = saved
-        return loop
-    return made
-
-
-def batch(loop: Loop) -> tuple[torch.Tensor, torch.Tensor]:
-    return next(iter(loop.data.train.batches(loop.config.batch, 0, 0)))
-
-
-def weights(loop: Loop) -> list[torch.Tensor]:
-    return [parameter.detach().clone() for parameter in loop.net.parameters()]
-
-
-def same(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
-    return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+    """make(net={...}, optim={...}, ...): a small loop."""
+    return partial(small_loop, tmp_path)
 
 
 def same_end(a: Loop, b: Loop) -> None:
@@ -94,36 +51,6 @@ def test_another_seed_is_another_run(make):
     first.run(GO_ON)
     second.run(GO_ON)
     assert not same(weights(first), weights(second))
-
-
-def test_run_takes_every_step_and_leaves_a_row_an_epoch(make):
-    loop = make()
-    loop.run(GO_ON)
-    rows = [json.loads(row) for row in loop.rows]
-    assert [(row["epoch"], row["step"]) for row in rows] == [(1, 5), (2, 10)]
-    splits = {f"{split}_{name}" for split in ("train", "validation", "test") for name in ("loss", "accuracy")}
-    assert rows[0].keys() == {"epoch", "step", "lr"} | splits
-    assert loop.recorder.steps == [0, 2, 4, 6, 8, 9]  # the last step always
-    assert loop.recorder.spectrum_epochs == [0, 1, 2]
-
-
-def test_epochs_between_evaluations_have_the_training_columns_alone_and_the_same_numbers(make):
-    seldom, always = make(epochs=5, evaluate=2), make(epochs=5)
-    for loop in (seldom, always):
-        loop.run(GO_ON)
-    rows, full = ([json.loads(row) for row in loop.rows] for loop in (seldom, always))
-    assert ["test_accuracy" in row for row in rows] == [False, True, False, True, True]
-    assert all(row.items() <= other.items() for row, other in zip(rows, full, strict=True))
-    assert seldom.summary()["best_epoch"] in (2, 4, 5)
-
-
-def test_loss_of_a_row_is_the_mean_over_examples(make):
-    """At a learning rate of nearly nought the weights stand still: the mean over uneven batches is that over the whole set."""
-    loop = make(optim={"name": "sgd", "lr": 1e-30}, epochs=1)
-    loop.run(GO_ON)
-    row, whole = json.loads(loop.rows[0]), loop.evaluate(loop.data.train)
-    assert row["train_loss"] == pytest.approx(whole["loss"], rel=1e-5)
-    assert row["train_accuracy"] == pytest.approx(whole["accuracy"], rel=1e-6)
 
 
 def test_training_lowers_the_loss(make):
@@ -232,57 +159,6 @@ def test_rate_follows_the_schedule(make):
     loop = make(optim={"schedule": "step", "milestones": [0.5], "drop": 0.1, "lr": 0.5})
     loop.run(GO_ON)
     assert [json.loads(row)["lr"] for row in loop.rows] == pytest.approx([0.5, 0.05])
-
-
-def test_measuring_changes_nothing(make):
-    """Neither evaluation nor probes nor spectra touch weights, generators or the mode of the net."""
-    loop = make()
-    before, generator = weights(loop), torch.get_rng_state()
-    assert loop.evaluate(loop.data.test) == loop.evaluate(loop.data.test)
-    loop.recorder.spectrum(0, loop.examples())
-    assert same(weights(loop), before)
-    assert torch.equal(torch.get_rng_state(), generator)
-    assert loop.net.training
-    assert all(parameter.grad is None and parameter.requires_grad for parameter in loop.net.parameters())
-    measured, blind = make(), make(probe={"every": 0, "spectrum": [], "samples": 0})
-    measured.run(GO_ON)
-    blind.run(GO_ON)
-    assert same(weights(measured), weights(blind))
-    assert not blind.recorder.steps
-
-
-def test_evaluation_is_the_mean_over_the_split(make):
-    loop = make(batch=7)
-    x, y = next(iter(loop.data.test.sweep(1000)))
-    outputs = loop.net(x)
-    found = loop.evaluate(loop.data.test)
-    assert found["loss"] == pytest.approx(torch.nn.functional.cross_entropy(outputs, y).item(), rel=1e-6)
-    assert found["accuracy"] == pytest.approx((outputs.argmax(-1) == y).double().mean().item())
-
-
-def test_empty_split_has_no_score(make):
-    loop = make(dataset={"name": "ellipses", "train_points": 40, "test_points": 20, "validation": 0})
-    loop.run(GO_ON)
-    assert not any(name.startswith("validation") for name in json.loads(loop.rows[-1]))
-    assert "best_epoch" not in loop.summary()
-
-
-def test_summary_takes_the_best_validation_epoch_beside_the_last(make):
-    loop = make()
-    for epoch, (validation, test) in enumerate([(0.5, 0.1), (0.9, 0.2), (0.9, 0.3), (0.7, 0.4)], 1):
-        loop.rows.append(json.dumps({"epoch": epoch, "validation_accuracy": validation, "test_accuracy": test}))
-    shown = loop.summary()
-    assert (shown["best_epoch"], shown["test_accuracy_at_best_validation"]) == (2, 0.2)  # the first of two equals
-    assert (shown["test_accuracy"], shown["validation_accuracy"]) == (0.4, 0.7)
-    assert shown["parameters"] == sum(parameter.numel() for parameter in loop.net.parameters())
-
-
-def test_summary_of_a_regression_takes_the_lowest_error(make):
-    loop = make()
-    loop.score_name = "mse"
-    for epoch, validation in enumerate([0.5, 0.2, 0.7], 1):
-        loop.rows.append(json.dumps({"epoch": epoch, "validation_mse": validation, "test_mse": epoch}))
-    assert loop.summary()["best_epoch"] == loop.summary()["test_mse_at_best_validation"] == 2
 
 
 @pytest.mark.parametrize("flow", ["store", "checkpoint"])

@@ -1,0 +1,54 @@
+"""A training loop that takes no time, and what tests read of it."""
+import io
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+
+from stablenets import data
+from stablenets.config import resolve
+from stablenets.nets import Network
+from stablenets.training.loop import Loop
+from stablenets.training.progress import Progress
+
+CPU = torch.device("cpu")
+GO_ON = SimpleNamespace(signal=None)
+
+
+def small_loop(folder: Path, seed: int = 0, **groups) -> Loop:
+    """Over 72 points in 5 steps an epoch, the last step with a batch of 8. groups: net={...}, optim={...}, ..."""
+    plain = {"dataset": {"name": "ellipses", "train_points": 40, "test_points": 20}, "seeds": {}, "wandb": {}, "depth": 3,
+             "epochs": 2, "batch": 16, "seed": seed}
+    shared = {"net": {"family": "antisymmetric", "widths": [4]}, "optim": {"lr": 0.01}, "probe": {"every": 2, "spectrum": [1]}}
+    values = plain | shared | {key: shared[key] | value if key in shared else value for key, value in groups.items()}
+    run = resolve(values)
+    dataset = data.load(run.dataset, run.common, root=folder, split_seed=0, permutation_seed=0, device=CPU, download=False)
+    torch.manual_seed(seed)
+    net = Network(run.dynamics, shape=dataset.facts.shape, outputs=dataset.facts.outputs, widths=run.net.widths,
+                  depth=run.config.depth, h=run.config.h, operator=run.net.operator, opening_kind=run.net.opening,
+                  head_kind=run.net.head, mode=run.config.flow)
+    net.to(torch.float64 if run.config.precision == "float64" else torch.float32)
+    saved = []
+
+    def save(state) -> None:
+        buffer = io.BytesIO()
+        torch.save(state, buffer)  # a copy, and through the form in which it stands on disk
+        saved.append(buffer)
+
+    progress = Progress("none", folder / "log.txt", 0)
+    progress.start(0)
+    loop = Loop(run, dataset, net, CPU, progress, save, lambda row: None)
+    loop.saved_states = saved
+    return loop
+
+
+def batch(loop: Loop) -> tuple[torch.Tensor, torch.Tensor]:
+    return next(iter(loop.data.train.batches(loop.config.batch, 0, 0)))
+
+
+def weights(loop: Loop) -> list[torch.Tensor]:
+    return [parameter.detach().clone() for parameter in loop.net.parameters()]
+
+
+def same(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
+    return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
