@@ -27,6 +27,8 @@ from stablenets.training.progress import Progress
 from stablenets.training.recorder import Recorder
 from stablenets.training.signals import Stop
 
+AT_LEAST, AT_MOST, NUMBERS = 256, 4096, 2**18  # examples evaluated at a time: many where they are small, since a layer costs its calls
+
 
 class Loop:
     """Trains `net` on `data` as `run` says. `save` is called with the whole state when a checkpoint is due."""
@@ -153,7 +155,7 @@ class Loop:
         """Loss and score over a split; nothing where the split is empty."""
         self.net.eval()
         loss = score = 0.0
-        for x, y in split.sweep(max(self.config.batch, 256)):
+        for x, y in split.sweep(max(self.config.batch, AT_LEAST, min(AT_MOST, NUMBERS // math.prod(self.data.facts.shape)))):
             outputs, batch_loss = self.predict(x, y)
             loss += float(batch_loss) * len(y)
             score += float(self.score(outputs, y)) * len(y)
