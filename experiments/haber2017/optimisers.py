@@ -28,15 +28,14 @@ CLOCK = "processor"  # what the wall clock would show on a machine that does not
 class Race(Study):
     """Block coordinate descent against Adam on a planar problem.
 
-    Metrics at the time that the faster one took in all: test error of the iterate with the lowest validation error (the paper's output
-    rule), and the objective. Arrays: seconds, objective and test error of both.
+    Adam has the time that block descent took, and its cycle ends with it. Metrics: that time, and of both the test error of the iterate
+    with the lowest validation error (the paper's output rule) and the objective at the end. Arrays: seconds, objective and test error.
     """
 
     dataset: str = option("swiss_roll")
     family: str = option("resnet")
     layers: int = option(16, low=1)
     iterations: int = option(40, "of block descent", low=1)
-    epochs: int = option(250, "of Adam", low=1)
     smoothness: float = option(1e-4, low=0.0)
     seed: int = option(0, low=0)
 
@@ -54,15 +53,13 @@ class Race(Study):
         return self.layers * self.iterations
 
     def measure(self, place: Place) -> Measured:
-        values = planar(self.dataset, self.family, self.layers, self.seed, self.epochs, self.smoothness).values
+        values = planar(self.dataset, self.family, self.layers, self.seed, 1, self.smoothness).values  # the time is Adam's limit, no epochs
         traces = race(resolve(values), self.descent)
         names = {"block descent": "descent", "adam": "adam"}
-        until = min(getattr(trace, CLOCK)[-1] for trace in traces.values())
-        metrics, arrays = {"seconds": until}, {}
+        metrics, arrays = {"seconds": getattr(traces["block descent"], CLOCK)[-1]}, {}
         for name, short in names.items():
             trace = traces[name]
-            metrics |= {f"{short}_test_error": trace.test_error[trace.best(until, CLOCK)],
-                        f"{short}_objective": trace.objective[trace.last(until, CLOCK)]}
+            metrics |= {f"{short}_test_error": trace.test_error[trace.best], f"{short}_objective": trace.objective[-1]}
             arrays |= {f"{short}_seconds": np.array(getattr(trace, CLOCK)), f"{short}_objective": np.array(trace.objective),
                        f"{short}_test_error": np.array(trace.test_error)}
         return metrics, arrays
@@ -78,8 +75,8 @@ def compared(results: Results) -> Finding:
     return Finding(
         verdict, f"test error, block descent - Adam: {estimate.value:+.1f} points; a lower objective in {lower:.0%} of {len(rows)} pairs",
         estimate.low, estimate.high,
-        "The paper states no comparison: we hold its optimiser to Adam's result at equal processor time, each with the paper's output "
-        "rule. It is reproduced if it is no worse, partly if the interval holds 0.")
+        "The paper states no comparison: we hold its optimiser to Adam's result at equal processor time, at whose end Adam's cycle ends, "
+        "each with the paper's output rule. It is reproduced if it is no worse, partly if the interval holds 0.")
 
 
 def race_table(results: Results) -> pd.DataFrame:

@@ -30,9 +30,9 @@ OPTIMISERS: dict[str, Callable[[list[dict], Optim], torch.optim.Optimizer]] = {
 }
 
 
-def rate(config: Optim, step: int, steps: int) -> float:
-    """The learning rate of step `step` out of `steps`."""
-    return config.lr * SCHEDULES[config.schedule](config, step / max(1, steps))
+def rate(config: Optim, step: float, steps: float) -> float:
+    """The learning rate of step `step` out of `steps`, or of any other measure of how far a run has come."""
+    return config.lr * SCHEDULES[config.schedule](config, step / steps if steps else 0.0)
 
 
 def cosine(t: float) -> float:

@@ -5,6 +5,7 @@ Where the run has levels, both go through them all: on the coarsest from its fir
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -41,13 +42,15 @@ class Trace:
     test_error: list[float] = field(default_factory=list)
     weights: dict[str, Tensor] = field(default_factory=dict)  # those of the row `best`
 
-    def last(self, seconds: float = math.inf, clock: str = "seconds") -> int:
-        """The last row made in so many seconds, by either clock."""
-        return max(row for row, at in enumerate(getattr(self, clock)) if at <= seconds)
+    @property
+    def best(self) -> int:
+        """The paper's output rule: of all rows that with the lowest validation error, the first of equals."""
+        return min(range(len(self.validation_error)), key=lambda row: self.validation_error[row])
 
-    def best(self, seconds: float = math.inf, clock: str = "seconds") -> int:
-        """The paper's output rule: of the rows made in so many seconds that with the lowest validation error, the first of equals."""
-        return min(range(self.last(seconds, clock) + 1), key=lambda row: self.validation_error[row])
+    def spans(self) -> list[float]:
+        """Seconds of the processor on each level."""
+        levels = [[at for at, depth in zip(self.processor, self.depth, strict=True) if depth == level] for level in sorted(set(self.depth))]
+        return [times[-1] - times[0] for times in levels]
 
 
 def timed(trace: Trace, steps: Iterable, objective: Objective, dataset: Dataset) -> None:
@@ -57,7 +60,7 @@ def timed(trace: Trace, steps: Iterable, objective: Objective, dataset: Dataset)
         row = {"seconds": seconds, "processor": processor, "depth": objective.net.depth} | judged(objective, dataset)
         for key, value in row.items():
             getattr(trace, key).append(value)
-        if trace.best() == len(trace.seconds) - 1:
+        if trace.best == len(trace.seconds) - 1:
             trace.weights = copy.deepcopy(objective.net.state_dict())
         begun = time.perf_counter(), time.process_time()
         if not math.isfinite(row["objective"]) or next(steps, None) is None:
@@ -80,25 +83,31 @@ def judged(objective: Objective, dataset: Dataset) -> dict[str, float]:
     return {"objective": float(objective(*whole(dataset.train)))} | errors
 
 
-def first_order(objective: Objective, split: Split, config: Config) -> Iterator[int]:
-    """Epochs of the optimiser that a run's configuration names, on the whole objective; yields their number."""
-    descent, steps = optimiser(objective.net, config.optim), config.epochs * math.ceil(len(split) / config.batch)
-    step = 0
-    for epoch in range(config.epochs):
+def first_order(objective: Objective, split: Split, config: Config, budget: float) -> Iterator[int]:
+    """Epochs of the optimiser that a run's configuration names, on the whole objective, until it has worked for `budget` seconds of the
+    processor, over which its schedule runs; yields their number. The last epoch ends where the time does."""
+    descent, spent = optimiser(objective.net, config.optim), 0.0
+    for epoch in itertools.count():
+        begun = time.process_time() - spent
         for x, y in split.batches(config.batch, config.seeds.order, epoch):
+            if (now := time.process_time() - begun) >= budget:
+                break
             for group in descent.param_groups:
-                group["lr"] = rate(config.optim, step, steps)
+                group["lr"] = rate(config.optim, now, budget)
             descent.zero_grad()
             objective(x.to(objective.weights[0].dtype), y).backward()
             descent.step()
-            step += 1
+        spent = time.process_time() - begun
         yield epoch + 1
+        if spent >= budget:
+            return
 
 
 def race(run: Resolved, options: BlockDescent) -> dict[str, Trace]:
-    """Block descent, and the optimiser, batch and epochs of the run, from the run's first weights and with its smoothness.
+    """Block descent, and then the run's optimiser with its batch and schedule, from the run's first weights and with its smoothness.
 
-    Iterations and epochs are those of each level. On the CPU, where no work is left behind when a clock is read.
+    Iterations are those of each level; the second has as much time of the processor on each as the first took, and its schedule ends
+    when that does, or else it would be judged in the middle of it. On the CPU, where no work is left behind when a clock is read.
     """
     config = run.config
     if not run.common.validation:
@@ -106,11 +115,11 @@ def race(run: Resolved, options: BlockDescent) -> dict[str, Trace]:
     set_globals(run)
     dataset = data.load(run.dataset, run.common, root=data_root(config), split_seed=config.seeds.split,
                         permutation_seed=config.seeds.permutation, device="cpu", download=config.download)
-    optimisers = {
-        "block descent": lambda objective: block_descent(objective, dataset.train, options, config.seeds.order),
-        config.optim.name: lambda objective: first_order(objective, dataset.train, config),
-    }
-    return {name: climbed(run, dataset, options.alpha_head, steps) for name, steps in optimisers.items()}
+    descent = climbed(run, dataset, options.alpha_head,
+                      lambda objective: block_descent(objective, dataset.train, options, config.seeds.order))
+    spans = iter(descent.spans())
+    other = climbed(run, dataset, options.alpha_head, lambda objective: first_order(objective, dataset.train, config, next(spans)))
+    return {"block descent": descent, config.optim.name: other}
 
 
 def climbed(run: Resolved, dataset: Dataset, alpha_head: float, steps: Callable[[Objective], Iterable]) -> Trace:
