@@ -72,6 +72,11 @@ def test_percentages_stay_within_bounds_and_a_net_that_diverged_counts_as_0():
     assert math.isnan(statistics.percent(pd.Series([0.5])).high)
 
 
+def test_a_difference_of_nought_is_shown_as_one():
+    assert str(statistics.mean([0.76 + 2e-6, -0.76 + 2e-6])).startswith("0 [-9.6")
+    assert str(statistics.mean([1e-9, 2e-9, 3e-9])).startswith("2e-09 [")
+
+
 def test_one_observation_has_no_interval():
     assert math.isnan(statistics.mean([2.0]).low)
     assert str(statistics.mean([2.0])) == "2"

@@ -30,7 +30,8 @@ class Estimate:
     def __str__(self) -> str:
         if math.isnan(self.low):
             return f"{self.value:.4g}"
-        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+        value = 0.0 if abs(self.value) < 1e-4 * (self.high - self.low) else self.value  # what float32 leaves of a nought
+        return f"{value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
 def mean(values: Sequence[float]) -> Estimate:
