@@ -12,6 +12,8 @@ from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
 from stablenets.claims.results import Results
 from stablenets.runs.pictures import new_figure
 
+ASIDE = 1.05  # from one net to the next, so that bars do not hide one another
+
 
 def on_par(results: Results) -> Finding:
     """Paired differences to ResNet over seeds, for each stable family at the largest depth."""
@@ -45,8 +47,8 @@ def image_table(results: Results) -> pd.DataFrame:
 def image_curves(results: Results) -> Figure:
     rows = results["images"]
     figure, (axes,) = new_figure(1, width=3.6, height=2.9)
-    for family, (name, colour, marker) in FAMILY_STYLES.items():
-        means = {depth: statistics.percent(own["test_accuracy"])
+    for number, (family, (name, colour, marker)) in enumerate(FAMILY_STYLES.items()):
+        means = {depth * ASIDE**number: statistics.percent(own["test_accuracy"])
                  for depth, own in rows[rows["net.family"] == family].groupby("depth")}
         axes.errorbar(list(means), [estimate.value for estimate in means.values()],
                       np.transpose([estimate.bar for estimate in means.values()]), color=colour, marker=marker, markersize=4,
