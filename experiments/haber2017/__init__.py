@@ -56,7 +56,8 @@ FIGURES = {
                       "Training loss over work, first seed. Dots: a net right after its weights were prolonged from the coarser one."),
     "level_accuracy": Drawing(("levels", "depth"), levels.level_accuracy, "Test accuracy by depth, from scratch and level by level."),
     "smooth": Drawing(("smooth", "over_time"), planar.weights_over_time, "Weights over depth, without and with the penalty."),
-    "race": Drawing(("race",), optimisers.race_curves, "The objective over processor time, all seeds."),
+    "race": Drawing(("race",), optimisers.race_curves, "The objective over the time that block descent takes: medians over seeds and "
+                    "their range."),
     "images": Drawing(("images",), images.image_curves, "Image nets, trained level by level; bars: 95 % over seeds."),
 }
 

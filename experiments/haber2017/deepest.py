@@ -14,6 +14,7 @@ from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS
 
 BAR = 98.0  # per cent of the test points
+UNUSED = (COLOURS[4], COLOURS[5], "0.2", "0.6")  # by the families
 
 
 def labelled(results: Results) -> pd.DataFrame:
@@ -64,12 +65,12 @@ def deepest_curves(results: Results) -> Figure:
     for family, (colour, name) in styles.items():
         draw(families, results, rows[(rows["net.family"] == family) & (rows["changed"] == "")], colour, name)
     own = rows[rows["net.family"] == "antisymmetric"]
-    for changed, colour in zip(own["changed"].unique(), (styles["antisymmetric"][0], *COLOURS[1:]), strict=False):
+    for changed, colour in zip(own["changed"].unique(), (styles["antisymmetric"][0], *UNUSED), strict=True):
         draw(changes, results, own[own["changed"] == changed], colour, changed or f"as left, rate {RATES['antisymmetric']:g}")
     layers = rows["depth"].iloc[0]
     for axes, title in ((families, f"{layers:,} layers"), (changes, f"antisymmetric, {layers:,} layers")):
         axes.set(title=title, xlabel="epoch", yscale="log")
-        axes.legend(frameon=False, fontsize=7)
+        axes.legend(frameon=False, fontsize=7, loc="upper right" if axes is families else "lower left")
     families.set_ylabel("training loss, swiss roll")
     changes.sharey(families)
     return figure

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import NullFormatter
 
 from experiments.haber2017.look import FAMILY_STYLES, depth_axis
 from stablenets.claims import statistics
@@ -63,19 +63,22 @@ def multilevel(results: Results) -> Finding:
     steps, work = doublings(results), works(results)
     finest = steps[steps["depth"] == steps["depth"].max()]
     change = statistics.mean(100 * (finest["test_accuracy, prolonged"] - finest["test_accuracy, coarse"]))
+    lost = statistics.mean(np.log10(finest["train_loss, prolonged"] / finest["train_loss, coarse"]))
     both = work[work["chain met"] | work["scratch met"]]
     ratio = statistics.mean(np.log10(both["chain"] / both["scratch"])) if len(both) else None
     holds = (change.low >= -LOST, ratio is not None and ratio.high < 0)
     depth = int(work["depth"].iloc[0])
     return Finding(
         REPRODUCED if all(holds) else PARTLY if any(holds) else NOT_REPRODUCED,
-        f"accuracy right after the last doubling - before: {change.value:+.1f} points; work to {TARGET:.0%} at {depth} layers "
+        f"right after the last doubling: accuracy {change.value:+.1f} points, training loss ×{10**lost.value:.2g}; work to {TARGET:.0%} at "
+        f"{depth} layers "
         + (f"×{10**ratio.value:.2g} of that from scratch" if ratio else "not comparable: neither got there"),
         change.low, change.high,
         f"Work is layers times epochs, all coarser levels included. The chain met {TARGET:.0%} in {work['chain met'].sum()} of {len(work)} "
         f"pairs of family and seed, training from scratch in {work['scratch met'].sum()}; who did not is counted with all the work that it "
         "had, which flatters it. The chain is trained with the penalty on rough weights, as the paper's nets are; the net from scratch "
-        f"without, and learns faster so. The last doubling goes from h = {40 / depth:.3g} to {20 / depth:.3g}; how much a doubling costs "
+        "without. A chain pays all epochs of its coarser levels, whatever it needs there. "
+        f"The last doubling goes from h = {40 / depth:.3g} to {20 / depth:.3g}; how much a doubling costs "
         "at each level is in the table of levels." + (f" The interval of the ratio is ×{10**ratio.low:.2g} to ×{10**ratio.high:.2g}."
                                                       if ratio else ""))
 
@@ -118,8 +121,7 @@ def level_curves(results: Results) -> Figure:
         alone = scratch[(scratch["net.family"] == family) & (scratch["seed"] == first)].iloc[0]
         loss = results.arrays(alone["run"])["train_loss"]
         axes.plot(deepest * np.arange(1, len(loss) + 1), loss, color="0.55", linewidth=1, zorder=0, label="from scratch")
-        axes.set(title=name, xlabel="layers × epochs", yscale="log")
-        axes.xaxis.set_major_locator(MaxNLocator(3))
+        axes.set(title=name, xlabel="layers × epochs", xscale="log", yscale="log")
         axes.yaxis.set_minor_formatter(NullFormatter())
     panels[0].set_ylabel(f"training loss, to {deepest} layers")
     handles, labels = panels[0].get_legend_handles_labels()

@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.haber2017.optimisers import Race
 from experiments.haber2017.regions import OverTime, Regions
-from experiments.haber2017.settings import FAMILIES, FINAL_TIMES, PENALTY_GRID, RATE_GRID, SMOOTHNESS, VARIED, Chain, image, planar
+from experiments.haber2017.settings import FAMILIES, FINAL_TIMES, PENALTY_GRID, RATE_GRID, RATES, SMOOTHNESS, VARIED, Chain, image, planar
 from experiments.haber2017.studies import EXAMPLE_1, SCHEMES, Drift, Example1
 from stablenets.claims.results import Plan
 
@@ -93,9 +93,10 @@ def plan(profile: str, seeds: int | None) -> Plan:
 
 
 def deepest(layers: int) -> Iterator[tuple[tuple[str, int], dict[str, Any]]]:
-    """The four families, and the antisymmetric net with one thing changed at a time."""
+    """The four families, Verlet at the rate of the others, and the antisymmetric net with one thing changed at a time."""
     for family in FAMILIES:
         yield (family, layers), {}
+    yield ("verlet", layers), {"rate": RATES["antisymmetric"]}
     for varied in VARIED:
         yield ("antisymmetric", layers), dict(varied)
 

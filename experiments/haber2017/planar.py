@@ -38,21 +38,20 @@ def competitive(results: Results) -> Finding:
     table = accuracies(results["depth"])
     cells = {(family, depth): statistics.mean(own[family] - own["resnet"]) for family in STABLE for depth, own in table.groupby("depth")}
     held = {cell: estimate.low >= -MARGIN for cell, estimate in cells.items()}
-    best = {depth: statistics.mean(own[list(STABLE)].max(axis=1) - own["resnet"]) for depth, own in table.groupby("depth")}
     overall = statistics.mean(table[list(STABLE)].mean(axis=1).sub(table["resnet"]).groupby("seed").mean())
     verdict = REPRODUCED if all(held.values()) else PARTLY if any(held.values()) else NOT_REPRODUCED
     failing = ", ".join(f"{FAMILY_STYLES[family][0]} at {depth}" for (family, depth), holds in held.items() if not holds)
-    last = max(best)
     roll = table.xs("swiss_roll", level="dataset")
-    at_depth = roll.xs(max(roll.index.get_level_values("depth")), level="depth").mean()
+    deepest = max(roll.index.get_level_values("depth"))
+    at_depth = roll.xs(deepest, level="depth").mean()
     ends = ", ".join(f"{FAMILY_STYLES[family][0]} {value:.1f} %" for family, value in at_depth.items())
     return Finding(
-        verdict, f"accuracy, stable nets - ResNet: {overall.value:+.1f} points over all; best stable net at {last} layers "
-        f"{best[last].value:+.1f}", overall.low, overall.high,
+        verdict, f"accuracy, mean of the stable nets - ResNet: {overall.value:+.1f} points over all depths; on the swiss roll at "
+        f"{deepest} layers {ends}", overall.low, overall.high,
         f"Competitive means: the interval of the paired difference (same split, same seed, all data sets) lies above -{MARGIN:g} points. "
         f"That holds in {sum(held.values())} of {len(held)} pairs of family and depth" + (f"; not for {failing}. " if failing else ". ")
-        + f"Swiss roll at its deepest ({max(roll.index.get_level_values('depth'))} layers): {ends}. At 4 layers the step is h = 5 on the "
-        "swiss roll and the ellipses, beyond the stability limit of every stable scheme: there the design promises nothing."
+        + "An interval is over data sets and seeds. At 4 layers the step is h = 5 on the swiss roll and the ellipses, beyond the stability "
+        "limit of every stable scheme for weights of size 1: there the design promises nothing."
         + reached(results))
 
 
@@ -101,7 +100,7 @@ def gradient_curves(results: Results) -> Figure:
         for family, (name, colour, _) in FAMILY_STYLES.items():
             curves = [results.arrays(run) for run in deepest[deepest["net.family"] == family]["run"]]
             norms = np.array([curve["state_gradients"][index] / curve["state_gradients"][index][-1] for curve in curves])
-            axes.plot(curves[0]["depths"], np.median(norms, 0), color=colour, label=name)
+            axes.plot(curves[0]["depths"], np.median(norms, 0), color=colour, marker=".", markersize=3, label=name)
             axes.fill_between(curves[0]["depths"], norms.min(0), norms.max(0), color=colour, alpha=0.15, linewidth=0)
         axes.set(title=f"swiss roll, {rows['depth'].max()} layers, {title}", xlabel="layer $l$", yscale="log")
         axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)
@@ -155,7 +154,9 @@ def smooth(results: Results) -> Finding:
         f"test {accuracy['test'].value:+.1f} points", accuracy["test"].low, accuracy["test"].high,
         f"Roughness is Σ‖K_j+1 - K_j‖² / Σ‖K_j‖², paired over families and seeds; its change has the interval ×{10**change.low:.2g} to "
         f"×{10**change.high:.2g}. Both nets are trained level by level, α by validation (table `penalties` of "
-        "profile full). The interval, which the verdict rests on, is of test accuracy: 513 points, where the validation split has 51.")
+        f"profile full); leapfrog is left out, it takes longest. It costs no accuracy: the interval lies above -{MARGIN:g} points. K is as "
+        "learned: in the antisymmetric net its symmetric part is penalised too, although nothing depends on it. The "
+        "interval, which the verdict rests on, is of test accuracy: 513 points, where the validation split has 51.")
 
 
 def smooth_table(results: Results) -> pd.DataFrame:
