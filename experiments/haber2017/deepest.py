@@ -60,7 +60,7 @@ def deepest_table(results: Results) -> pd.DataFrame:
 def deepest_curves(results: Results) -> Figure:
     """Training loss by epoch: left the four families, right the antisymmetric net and its changes; medians over seeds and their range."""
     rows = labelled(results)
-    figure, (families, changes) = new_figure(2, width=3.2, height=3.0)
+    figure, (families, changes) = new_figure(2, width=3.2, height=3.3)
     styles = {family: (colour, name) for family, (name, colour, _) in FAMILY_STYLES.items()}
     for family, (colour, name) in styles.items():
         draw(families, results, rows[(rows["net.family"] == family) & (rows["changed"] == "")], colour, name)
@@ -70,7 +70,7 @@ def deepest_curves(results: Results) -> Figure:
     layers = rows["depth"].iloc[0]
     for axes, title in ((families, f"{layers:,} layers"), (changes, f"antisymmetric, {layers:,} layers")):
         axes.set(title=title, xlabel="epoch", yscale="log")
-        axes.legend(frameon=False, fontsize=7, loc="upper right" if axes is families else "lower left")
+        axes.legend(frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     families.set_ylabel("training loss, swiss roll")
     changes.sharey(families)
     return figure
