@@ -23,7 +23,6 @@ from stablenets.training.block_descent import BlockDescent
 from stablenets.training.race import race
 
 SHARES = np.linspace(0, 1, 201)
-CLOCK = "processor"  # what the wall clock would show on a machine that does nothing else
 
 
 @dataclass(frozen=True)
@@ -58,11 +57,11 @@ class Race(Study):
         values = planar(self.dataset, self.family, self.layers, self.seed, 1, self.smoothness).values  # the time is Adam's limit, no epochs
         traces = race(resolve(values), self.descent)
         names = {"block descent": "descent", "adam": "adam"}
-        metrics, arrays = {"seconds": getattr(traces["block descent"], CLOCK)[-1]}, {}
+        metrics, arrays = {"seconds": traces["block descent"].seconds[-1]}, {}
         for name, short in names.items():
             trace = traces[name]
             metrics |= {f"{short}_test_error": trace.test_error[trace.best], f"{short}_objective": trace.objective[-1]}
-            arrays |= {f"{short}_seconds": np.array(getattr(trace, CLOCK)), f"{short}_objective": np.array(trace.objective),
+            arrays |= {f"{short}_seconds": np.array(trace.seconds), f"{short}_objective": np.array(trace.objective),
                        f"{short}_test_error": np.array(trace.test_error)}
         return metrics, arrays
 

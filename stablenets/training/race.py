@@ -30,12 +30,11 @@ class Trace:
     """A row at the start of each level and after each iteration: time of optimisation since the first start, depth of the net, the
     objective over the training set, errors (1 - accuracy).
 
-    `processor` is what `seconds` would be on a machine with nothing else to do: the claim is about the wall clock, and a shared machine
-    may stop it for one of the two.
+    Seconds are those of this process on all its processors, which is what the wall clock would show on a machine with nothing else to do:
+    a shared machine may stop that one for one of the two.
     """
 
-    seconds: list[float] = field(default_factory=list)  # by the wall clock
-    processor: list[float] = field(default_factory=list)  # seconds of this process on all its processors
+    seconds: list[float] = field(default_factory=list)
     depth: list[int] = field(default_factory=list)
     objective: list[float] = field(default_factory=list)
     validation_error: list[float] = field(default_factory=list)
@@ -48,25 +47,24 @@ class Trace:
         return min(range(len(self.validation_error)), key=lambda row: self.validation_error[row])
 
     def spans(self) -> list[float]:
-        """Seconds of the processor on each level."""
-        levels = [[at for at, depth in zip(self.processor, self.depth, strict=True) if depth == level] for level in sorted(set(self.depth))]
+        """Seconds on each level."""
+        levels = [[at for at, depth in zip(self.seconds, self.depth, strict=True) if depth == level] for level in sorted(set(self.depth))]
         return [times[-1] - times[0] for times in levels]
 
 
 def timed(trace: Trace, steps: Iterable, objective: Objective, dataset: Dataset) -> None:
     """Run an optimiser to its end. It is a generator that moves the weights of `objective.net` and yields after each iteration."""
-    steps, seconds, processor = iter(steps), max(trace.seconds, default=0.0), max(trace.processor, default=0.0)
+    steps, seconds = iter(steps), max(trace.seconds, default=0.0)
     while True:
-        row = {"seconds": seconds, "processor": processor, "depth": objective.net.depth} | judged(objective, dataset)
+        row = {"seconds": seconds, "depth": objective.net.depth} | judged(objective, dataset)
         for key, value in row.items():
             getattr(trace, key).append(value)
         if trace.best == len(trace.seconds) - 1:
             trace.weights = copy.deepcopy(objective.net.state_dict())
-        begun = time.perf_counter(), time.process_time()
+        begun = time.process_time()
         if not math.isfinite(row["objective"]) or next(steps, None) is None:
             return
-        seconds += time.perf_counter() - begun[0]
-        processor += time.process_time() - begun[1]
+        seconds += time.process_time() - begun
 
 
 @torch.no_grad()
