@@ -142,4 +142,5 @@ class Product:
     def __call__(self, x: Tensor, b: Tensor | None = None) -> Tensor:
         return self.last(self.first(x), b)
 
+
 OPERATORS = {"dense": Dense, "conv": Conv}

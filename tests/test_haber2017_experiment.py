@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import made_up, same_by_command
 
-from experiments.haber2017 import PAPER, deepest, levels, optimisers, planar, tuning
+from experiments.haber2017 import PAPER, deepest, images, levels, optimisers, planar, tuning
 from experiments.haber2017.settings import FAMILIES, PENALTY_GRID, RATE_GRID, RATES, SMOOTHNESS, Chain
 from experiments.haber2017.settings import planar as planar_net
 from experiments.haber2017.studies import Drift, Example1, sufficient
@@ -129,6 +129,46 @@ def test_epochs_to_the_target_count_from_the_first_row():
     assert levels.reached(np.array([]), 1) == math.inf
     assert levels.reached(np.array([0.5, 0.96, 0.9]), 1) == 2
     assert levels.reached(np.array([0.96, 0.5]), 0) == 0
+
+
+def test_the_race_is_one_observation_a_seed():
+    """Where data sets differ and seeds do not, the interval has no width."""
+    def entry(race):
+        gain = {"ellipses": 0.1, "swiss_roll": -0.1, "peaks": 0.03}[race.dataset]
+        return {"descent_test_error": 0.2 + gain, "adam_test_error": 0.2, "descent_objective": 1.0, "adam_objective": 2.0}, {}
+    finding = optimisers.compared(results({"race": entry}, "full"))
+    assert (finding.low, finding.high) == (pytest.approx(1.0), pytest.approx(1.0))
+
+
+def test_the_race_is_drawn_for_every_data_set():
+    def entry(race):
+        curves = {f"{short}_{name}": np.linspace(*ends, 5) for short in ("descent", "adam")
+                  for name, ends in (("seconds", (0, 2)), ("objective", (1, 0.1)))}
+        return {"descent_test_error": 0.1}, curves
+    figure = optimisers.race_curves(results({"race": entry}, "full"))
+    panels = figure.get_axes()
+    assert len(panels) == 3 * len(FAMILIES)
+    assert all(len(axes.lines) == 2 for axes in panels)
+
+
+@pytest.mark.parametrize(("offset", "verdict"), [
+    (lambda work: 0.0, REPRODUCED), (lambda work: -0.1, NOT_REPRODUCED),
+    (lambda work: -0.1 * (work.resolved.config.depth == 4), PARTLY)])
+def test_image_nets_are_judged_at_every_depth(offset, verdict):
+    finding = images.on_par(results({"images": accuracy(offset)}))
+    assert finding.verdict == verdict
+    assert ("antisymmetric at 4" in finding.note) == (verdict != REPRODUCED)
+
+
+def test_a_doubling_is_told_by_accuracy_and_by_loss():
+    """A tenth of the points and half a loss are lost when weights are prolonged."""
+    def entry(work):
+        first = work.resolved.config.levels == 0
+        curves = {"train_loss": np.array([0.2, 0.1] if first else [0.15, 0.1]),
+                  "test_accuracy": np.array([0.5, 0.97] if first else [0.87, 0.97])}
+        return {"epochs": 2.0, "test_accuracy": 0.97}, curves
+    finding = levels.multilevel(results(dict.fromkeys(("levels", "scratch"), entry)))
+    assert "accuracy -10.0 points, training loss ×1.5" in finding.ours
 
 
 def test_every_family_of_the_paper_is_there():

@@ -77,14 +77,14 @@ SCALES = {
 def plan(profile: str, seeds: int | None) -> Plan:
     scale = SCALES[profile]
     chosen = range(seeds or scale.seeds)
-    deeps = [deep(scale.deep, family, scale.depth, seed, scale.deep_epochs) for family, count in scale.deep_seeds.items()
-             for seed in chosen[:count]]
+    deeps = beside("deep", [deep(scale.deep, family, scale.depth, seed, scale.deep_epochs) for family, count in scale.deep_seeds.items()
+                            for seed in chosen[:count]])
     filters = [memory("adding", scale.filter_length, "roarnn", seed, scale.filter_epochs, 50, **{"net.filter": name})
                for name, times in FILTER_SEEDS.items() for seed in range(times * len(chosen))]
     return {
         "spectra": [Spectrum(case, layers, seed=seed) for seed in chosen for layers in scale.layers for case in CASES],
-        **beside("deep", deeps),
-        "trained": [Trained(work) for work in beside("deep", deeps)["deep"]],
+        **deeps,
+        "trained": [Trained(work) for work in deeps["deep"]],
         "peak": [Peak(scale.depth)],
         **memories(scale, chosen),
         "filters": filters,

@@ -48,7 +48,7 @@ FIGURES = {
                      "The signal under five integrators, mean over seeds: at fixed time by depth, and layer by layer at a fixed step."),
     "depth": Drawing(("depth",), planar.depth_curves, "Test accuracy by depth at fixed final time; bands: 95 % over seeds."),
     "gradients": Drawing(("depth",), planar.gradient_curves, "Gradient norms by layer, swiss roll, deepest nets; bands: all seeds. "
-                         "Leapfrog's state has y_j - y_{j-1} beside y_j, which moves y by 1/h times as much over a time of 1."),
+                         "Leapfrog's state has y_j - y_{j-1} beside y_j: a gradient with respect to it is 1/h times that for a velocity."),
     "deepest": Drawing(("deepest",), deepest.deepest_curves, "Training loss of the deepest nets on the swiss roll: medians of seeds that "
                        "are in no other table, and their range."),
     "regions": Drawing(("regions",), planar.region_maps, "Decision regions of the first seed's nets."),

@@ -155,9 +155,9 @@ def drift_curves(results: Results) -> Figure:
             runs = own[(own["activation"] == activation) & (own["layers"] == longest)]["run"]
             curves = [results.arrays(run) for run in runs]
             axes.plot(curves[0]["depths"][1:], np.mean([curve["growth"] for curve in curves], 0)[1:], color=colour)
-    fixed.set(xlabel="layers $N$, $T = hN$ = 20", ylabel="largest signal / first", title="linear")
-    linear.set(xlabel="layer, $h$ = 0.1", title="linear", ylabel="signal / first", xscale="log")
-    curved.set(xlabel="layer, $h$ = 0.1", title="tanh", ylabel="signal / first", xscale="log")
+    fixed.set(xlabel="layers $N$, $T = hN$ = 20", ylabel="largest signal / first", title="linear, fixed time")
+    linear.set(xlabel="layer, $h$ = 0.1", title="linear, fixed step", ylabel="signal / first", xscale="log")
+    curved.set(xlabel="layer, $h$ = 0.1", title="tanh, fixed step", ylabel="signal / first", xscale="log")
     for axes in (fixed, linear, curved):
         axes.set(yscale="log", ylim=(0.05, None))
         axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)

@@ -13,7 +13,8 @@ from stablenets.data.arrays import FORMS, Arrays, fault
 from stablenets.errors import BadInput
 
 KEYS = ("train_images", "train_labels", "test_images", "test_labels", "source")
-UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError)
+UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, struct.error,
+              NotImplementedError)  # zipfile's answer to a way of packing that it does not know
 
 
 def read(path: Path, name: str) -> Arrays:
