@@ -200,6 +200,7 @@ class Flow(nn.Module):
     def through(self, x: Tensor, tap: Tap | None) -> Tensor:
         if not self.depth:
             return shown((x,), tap, 0)[0]
+        x = self.operator.laid_out(x)
         weights = self.weights()
         first = None
         if self.dynamics.two_step:  # needs the first layer to find its second state; that layer's own step will count

@@ -54,6 +54,11 @@ class Operator:
         """K with what passes from feature j to feature i multiplied by M_ij, M (..., n, n): 0 cuts the connection."""
         raise TypeError(f"{type(self).__name__} does not say which features it connects")
 
+    @staticmethod
+    def laid_out(x: Tensor) -> Tensor:
+        """The same states as they should lie in memory, before all layers."""
+        return x
+
     def unbind(self) -> list[Operator]:
         """One operator a layer. Unbinding once keeps the backward linear in depth; indexing in a loop makes it quadratic."""
         return [type(self)(kernel) for kernel in self.kernel.unbind(0)]
@@ -106,6 +111,12 @@ class Conv(Operator):
     def __call__(self, x: Tensor, b: Tensor | None = None) -> Tensor:
         Kx = F.conv2d(x, self.kernel, padding=self.SIZE // 2)
         return Kx if b is None else Kx + b
+
+    @staticmethod
+    def laid_out(x: Tensor) -> Tensor:
+        """Channels last, as (B, H, W, c), with which float32 convolutions of few channels are faster (row `layout` of scripts/bench.py);
+        by permuting, since vmap knows no memory format."""
+        return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
 
     @property
     def T(self) -> Conv:  # noqa: N802

@@ -70,7 +70,8 @@ def test_checkpoint_keeps_about_sqrt_l_states(name, operator):
 @pytest.mark.parametrize("depth", [1, 2, 16, 17, 64, 256])
 def test_checkpoint_keeps_a_state_for_each_of_sqrt_l_segments(family, operator, depth):
     """Exactly one state enters each segment of ceil(sqrt(L)) layers; of the first, what is the input itself costs nothing."""
-    net, x = flow(family, operator, depth, "checkpoint"), states(operator)
+    net = flow(family, operator, depth, "checkpoint")
+    x = net.operator.laid_out(states(operator))
     segments = math.ceil(depth / math.ceil(math.sqrt(depth)))
     assert kept_bytes(net, x) == (segments - 1) * x.nbytes
 

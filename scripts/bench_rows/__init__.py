@@ -1,6 +1,7 @@
 """The rows of the benchmark table, in order."""
 from bench_rows.alternating import alternating_h1, alternating_h2
 from bench_rows.data import cifar_crop_flip, psmnist_batches
+from bench_rows.layout import conv_layout
 from bench_rows.planar import planar_h1, planar_h2
 from bench_rows.probes import default_run, singular_ends
 from bench_rows.recurrent import roamlp_over_depth, roarnn_beside_lstm, roarnn_long, roarnn_over_time
@@ -14,6 +15,7 @@ ROWS = [
     gradient_probe,
     planar_h1,
     planar_h2,
+    conv_layout,
     alternating_h1,
     alternating_h2,
     default_run,
