@@ -39,6 +39,7 @@ class Net:
                          "resolution of the unit before, or from one to the other with stride 2", choices=LAYOUTS)
     opening: str = option("linear", choices=tuple(kind for kinds in OPENINGS.values() for kind in kinds))
     head: str = option("linear", choices=tuple(kind for kinds in HEADS.values() for kind in kinds))
+    hidden: int = option(0, "relu units of a layer between the last state and the head's affine map; 0: none", low=0, high=65536)
     T: float = option(1.0, "final time, where neither h nor T is given", above=0.0)
     gain: float = option(1.0, "initial kernels have standard deviation gain / sqrt(fan_in)", low=0.0)
 
@@ -121,7 +122,8 @@ class Config:
 
 
 MANNER = ("profile", "device", "threads", "data_root", "download", "tolerance", "runs", "force", "checkpoint_seconds", "progress", "wandb")
-LATER = {"levels": 0, "evaluate": 1}  # at these values a run keeps the hash that it had before there were such keys
+# At these values a run keeps the hash that it had before there were such keys.
+LATER: dict[str, dict[str, Any]] = {"": {"levels": 0, "evaluate": 1}, "net": {"hidden": 0}}
 
 
 @dataclass(frozen=True)
@@ -144,9 +146,11 @@ class Resolved:
         shown["dataset"] = {"name": self.dataset_name} | dataclasses.asdict(self.common) | dataclasses.asdict(self.dataset)
         shown["net"] = dataclasses.asdict(self.net) | dataclasses.asdict(self.dynamics)
         del shown["net"]["T"]  # only a default for T
-        for key, default in LATER.items():
-            if shown[key] == default:
-                del shown[key]
+        for group, keys in LATER.items():
+            values = shown[group] if group else shown
+            for key, default in keys.items():
+                if values[key] == default:
+                    del values[key]
         return shown
 
     @property

@@ -208,11 +208,11 @@ def network(run: Resolved, facts: data.Facts) -> Network | SequenceNetwork:
     net, config = run.net, run.config
     if isinstance(run.dynamics, Recurrent):
         made = SequenceNetwork(run.dynamics, shape=facts.shape, outputs=facts.outputs, width=net.widths[0], every=facts.task == "label",
-                               mode=config.flow, gain=net.gain)
+                               hidden=net.hidden, mode=config.flow, gain=net.gain)
     else:
         made = Network(run.dynamics, shape=facts.shape, outputs=facts.outputs, widths=net.widths, depth=config.depth, h=config.h,
-                       operator=net.operator, opening_kind=net.opening, head_kind=net.head, mode=config.flow, gain=net.gain,
-                       layout=net.layout, blocks=net.blocks)
+                       operator=net.operator, opening_kind=net.opening, head_kind=net.head, hidden=net.hidden,
+                       mode=config.flow, gain=net.gain, layout=net.layout, blocks=net.blocks)
     return made.to(torch.float64 if config.precision == "float64" else torch.float32)
 
 

@@ -9,6 +9,7 @@ from stablenets.nets import FAMILIES, Antisymmetric, Flow, Network, ResNet
 from stablenets.nets.assemble import HEADS, OPENINGS, Pad, halve, head, opening, share
 from stablenets.operators import OPERATORS
 from stablenets.probes import singular_values
+from stablenets.train import network
 
 DIGITS, POINT = (1, 8, 8), (2,)
 
@@ -71,6 +72,19 @@ def test_head_is_affine_in_the_last_state(kind, size):
     layer, x, y = head(kind, size, 5), torch.randn(2, *size), torch.randn(2, *size)
     assert layer(x).shape == (2, 5)
     assert torch.allclose(layer((x + y) / 2), (layer(x) + layer(y)) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize(("net", "dataset", "features"), [("antisymmetric", "digits", 4), ("resnet_conv", "digits", 4),
+                                                          ("roarnn", "psdigits", 4)])
+def test_hidden_layer_stands_between_the_last_state_and_the_affine_map(resolved, net, dataset, features):
+    run = resolved(f"net={net}", f"dataset={dataset}", "depth=null", "net.widths=[4]", "net.hidden=7")
+    made = network(run, run.dataset.facts)
+    affine = [module for module in made.head.modules() if isinstance(module, torch.nn.Linear)]
+    assert [(module.in_features, module.out_features) for module in affine] == [(features, 7), (7, 10)]
+    x = torch.randn(2, *run.dataset.facts.shape)
+    state = made.units[0](x if net == "roarnn" else made.opening(x))
+    read = state.mean((2, 3)) if net == "resnet_conv" else state
+    torch.testing.assert_close(made(x), affine[1](affine[0](read).relu()))
 
 
 def test_mean_head_reads_channel_means():

@@ -75,13 +75,20 @@ def opening(kind: str, shape: tuple[int, ...], width: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(size, width) if kind == "linear" else Pad(width - size))
 
 
-def head(kind: str, size: tuple[int, ...], outputs: int) -> nn.Module:
-    """From the last state of `size` (without the batch) to the outputs: the papers' affine map W, mu."""
+def head(kind: str, size: tuple[int, ...], outputs: int, hidden: int = 0) -> nn.Module:
+    """From the last state of `size` (without the batch) to the outputs."""
     if kind == "mean":
-        return nn.Sequential(SpatialMean(), nn.Linear(size[0], outputs))
+        return nn.Sequential(SpatialMean(), readout(size[0], outputs, hidden))
     if kind == "bn-relu-mean":
-        return nn.Sequential(nn.BatchNorm2d(size[0]), nn.ReLU(), SpatialMean(), nn.Linear(size[0], outputs))
-    return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(size), outputs))
+        return nn.Sequential(nn.BatchNorm2d(size[0]), nn.ReLU(), SpatialMean(), readout(size[0], outputs, hidden))
+    return nn.Sequential(nn.Flatten(), readout(math.prod(size), outputs, hidden))
+
+
+def readout(features: int, outputs: int, hidden: int) -> nn.Module:
+    """The papers' affine map W, mu; on request of a layer of relu units that read the features."""
+    if not hidden:
+        return nn.Linear(features, outputs)
+    return nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
 
 
 def share(depth: int, units: int) -> list[int]:
@@ -110,7 +117,7 @@ class Network(nn.Module):
     """
 
     def __init__(self, dynamics: Dynamics, *, shape: tuple[int, ...], outputs: int, widths: list[int], depth: int, h: float,
-                 operator: str, opening_kind: str, head_kind: str, mode: str = "store", gain: float = 1.0,
+                 operator: str, opening_kind: str, head_kind: str, hidden: int = 0, mode: str = "store", gain: float = 1.0,
                  layout: str = "each-width", blocks: list[int] | None = None) -> None:
         super().__init__()
         layers = layers_at_widths(blocks or share(depth, len(widths)), layout)
@@ -125,7 +132,7 @@ class Network(nn.Module):
             for narrow, wide in pairwise(widths)
         )
         sizes = [pixels(shape, unit) if operator == "conv" else () for unit in range(len(widths))]
-        self.head = head(head_kind, (widths[-1], *sizes[-1]), outputs)
+        self.head = head(head_kind, (widths[-1], *sizes[-1]), outputs, hidden)
         self.depth = sum(layers)
         # pooling forgets: what passes into a unit has the channels of the unit before, at half the resolution
         entering = widths if strided else [widths[0], *widths[:-1]]

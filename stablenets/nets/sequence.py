@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from stablenets.flow import Tap
-from stablenets.nets.assemble import Passage
+from stablenets.nets.assemble import Passage, readout
 from stablenets.recurrence import Recurrence, Recurrent
 
 
@@ -15,12 +15,12 @@ class SequenceNetwork(nn.Module):
     """Sequences (B, T, d) -> (B, outputs), or (B, T, outputs) where every step is to be labelled. Its depth is T."""
 
     def __init__(self, dynamics: Recurrent, *, shape: tuple[int, int], outputs: int, width: int, every: bool = False,
-                 mode: str = "store", gain: float = 1.0) -> None:
+                 hidden: int = 0, mode: str = "store", gain: float = 1.0) -> None:
         super().__init__()
         self.depth, inputs = shape
         self.every = every
         self.units = nn.ModuleList([Recurrence(dynamics, inputs, width, self.depth, mode=mode, gain=gain)])
-        self.head = nn.Linear(width, outputs)
+        self.head = readout(width, outputs, hidden)
         self.rank = dynamics.parts * width
 
     def forward(self, x: Tensor, tap: Tap | None = None) -> Tensor:

@@ -39,7 +39,7 @@ def row(folder: RunFolder) -> dict[str, Any]:
 
 def facts(folder: RunFolder) -> dict[str, Any]:
     status = folder.status()
-    config = LATER | yaml.safe_load((folder.path / "config.yaml").read_text())
+    config = LATER[""] | yaml.safe_load((folder.path / "config.yaml").read_text())
     folder.metrics()
     history = json.loads((folder.path / "provenance.json").read_text())
     summary = status.get("summary", {})

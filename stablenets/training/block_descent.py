@@ -51,6 +51,8 @@ class Objective:
         if not net.depth:
             raise ValueError("block descent: depth=0, and its second block is the weights of the layers; use a net of depth>=1")
         *before, self.linear = net.head
+        if not isinstance(self.linear, nn.Linear):
+            raise ValueError("block descent: its classifier block is one affine map; use net.hidden=0")
         self.reduce = nn.Sequential(*before)  # flatten, or the mean over pixels: nothing learned
         self.net, self.loss, self.alpha, self.alpha_head = net, loss, alpha, alpha_head
         self.head = list(self.linear.parameters())
