@@ -7,7 +7,7 @@ from typing import Any
 from experiments.galimberti2023.alternating import Alternating
 from experiments.galimberti2023.general import FRAMED, General
 from experiments.galimberti2023.networks import NETWORKS, PLAIN, RANDOM_X, RING, SINGULAR_X
-from experiments.galimberti2023.settings import GRID, RING_STEPS, STEPS, deep, image, planar, ring
+from experiments.galimberti2023.settings import GRID, RING_STEPS, STEPS, TUNED_AT, deep, image, planar, ring
 from experiments.galimberti2023.studies import Counterexample, Spread, Symplectic, TrainedSymplectic
 from experiments.galimberti2023.trained import Memory, Reach, Way
 from stablenets.claims.results import Plan
@@ -80,8 +80,8 @@ def plan(profile: str, seeds: int | None) -> Plan:
         + ([Counterexample(scheme, 200) for scheme in ("semi-implicit", "forward Euler")] if scale.longest == 200 else []),
         "general": [General(net, 8, seed) for seed in chosen for net in FRAMED],
         "table": table,
-        "tuning": [planar("swiss_roll", net, 16, FIRST_TUNING_SEED + number, scale.epochs, T) for number in range(scale.tuning_seeds)
-                   for net in NETWORKS for T in (GRID if profile != "smoke" else GRID[:2])],
+        "tuning": [planar(dataset, net, layers, FIRST_TUNING_SEED + number, scale.epochs, T) for number in range(scale.tuning_seeds)
+                   for dataset, layers in TUNED_AT.items() for net in NETWORKS for T in (GRID if profile != "smoke" else GRID[:2])],
         "ways": [Way(work) for work in deepest if work.seed == 0],
         "images": [image(scale.images, net, layers, seed, scale.image_epochs) for seed in chosen[:scale.image_seeds]
                    for net, layers in [("H1", 0), *((net, layers) for layers in scale.image_layers for net in STEPS)]],

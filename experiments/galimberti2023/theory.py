@@ -50,11 +50,12 @@ def separates(results: Results) -> Finding:
     largest = euler[euler["h"] == euler["h"].max()].groupby("net")["log10_determinant"].median()
     grows = euler.pivot_table(index=["net", "seed"], columns="h", values="log10_determinant").diff(axis=1).iloc[:, 1:]
     return Finding(
-        verdict(kept < 1e-9, euler["log10_determinant"].min() > 0, bool((grows > 0).all(axis=None)), defect.max()[True] < ROUNDING),
+        verdict(kept < 1e-9, euler["log10_determinant"].min() > 0, defect.max()[True] < ROUNDING),
         f"det at h = {rows['h'].max():g}, {rows['layers'].max()} layers: "
         + ", ".join(f"{net} 1e{value:.1f}" for net, value in largest.items()) + f"; {', '.join(VOLUME)} 1 (within {kept:.0e})",
         note="‖B‖ >= 1 holds for all six networks and tells none from another. The determinant does: forward Euler (H1, H1-J2, MS2) "
-        "inflates volume at every step size, the more the larger h, and the others keep it to rounding. The defect of the canonical form "
+        f"inflates volume at every step size, from one step size to the next more in {int((grows > 0).sum(axis=None))} of {grows.size} "
+        "cases, and the others keep it to rounding. The defect of the canonical form "
         f"is at most {defect.max()[True]:.0e} for {' and '.join(CANONICAL)}, and at least {defect.min()[False]:.0e} for the others.")
 
 
