@@ -51,6 +51,7 @@ class Optim:
     momentum: float = option(0.0, "sgd only", low=0.0, below=1.0)
     weight_decay: float = option(0.0, low=0.0)
     smoothness: float = option(0.0, "factor of 1/(2h) Σ‖θ_{j+1} - θ_j‖²", low=0.0)
+    label_smoothing: float = option(0.0, "share of each target that training spreads evenly over all classes", low=0.0, below=1.0)
     clip: float | None = option(None, "largest norm of the gradient", above=0.0)
     schedule: str = option("constant", choices=("constant", "step", "cosine", "onecycle"))
     milestones: list[float] = option([0.5, 0.75], "shares of the run after which the rate drops", above=0.0, below=1.0)
@@ -123,7 +124,8 @@ class Config:
 
 MANNER = ("profile", "device", "threads", "data_root", "download", "tolerance", "runs", "force", "checkpoint_seconds", "progress", "wandb")
 # At these values a run keeps the hash that it had before there were such keys.
-LATER: dict[str, dict[str, Any]] = {"": {"levels": 0, "evaluate": 1}, "net": {"hidden": 0}}
+LATER: dict[str, dict[str, Any]] = {"": {"levels": 0, "evaluate": 1}, "net": {"hidden": 0},
+                                    "optim": {"label_smoothing": 0.0}}
 
 
 @dataclass(frozen=True)

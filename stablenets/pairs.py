@@ -97,6 +97,9 @@ def optimiser(run: Resolved) -> None:
         raise BadInput(f"optim.momentum={optim.momentum}: belongs to optim.name=sgd, not {optim.name}; set optim.momentum=0 or optim=sgd")
     if optim.milestones != sorted(optim.milestones):
         raise BadInput(f"optim.milestones={optim.milestones}: give the shares in rising order")
+    if optim.label_smoothing and run.dataset.facts.task == "regress":
+        raise BadInput(f"optim.label_smoothing={optim.label_smoothing}: dataset.name={run.dataset_name} has no classes; set "
+                       "optim.label_smoothing=0")
     if optim.smoothness and run.dynamics.order is None:
         raise BadInput(f"optim.smoothness={optim.smoothness}: net.family={run.net.family} has no time to be smooth in; "
                        "set optim.smoothness=0")

@@ -75,6 +75,8 @@ KINDS = {
     "images pooled away": ([*CONV, "depth=5", "net.widths=[4,4,4,4,4]"], ["net.widths=[4, 4, 4, 4, 4]: ", "8x8", "at most 4 units"]),
     "momentum with adam": (["optim.momentum=0.9"], ["optim.momentum=0.9: belongs to optim.name=sgd", "optim=sgd"]),
     "milestones out of order": (["optim=sgd", "optim.milestones=[0.7,0.3]"], ["optim.milestones=[0.7, 0.3]: ", "rising order"]),
+    "smoothed labels without classes": (["net=rnn", "dataset=adding", "depth=null", "optim.label_smoothing=0.1"],
+                                        ["optim.label_smoothing=0.1: dataset.name=adding has no classes", "optim.label_smoothing=0"]),
     "smoothness without time": (["net=plain", "optim.smoothness=1"], ["optim.smoothness=1.0: net.family=plain", "optim.smoothness=0"]),
     "a spectrum after the end": (["probe.spectrum=[1,3]"], ["probe.spectrum=[1, 3]: epoch 3 is beyond epochs=2"]),
     "crops of points": (["dataset.augment=crop-flip"], ["dataset.augment=crop-flip: ", "ellipses is planar", "dataset.augment=none"]),

@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from stablenets.training.losses import HIGHER_IS_BETTER, LOSSES, SCORES, correct, cross_entropy, squared_error
+from stablenets.training.losses import HIGHER_IS_BETTER, LOSSES, SCORES, correct, cross_entropy, spread, squared_error
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +19,14 @@ def log_likelihood(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor
 def test_cross_entropy_is_the_mean_over_all_labels(task, lead):
     outputs, targets = torch.randn(*lead, 4, dtype=torch.float64), torch.randint(4, lead)
     assert torch.allclose(LOSSES[task](outputs, targets), -log_likelihood(outputs, targets), rtol=1e-12)
+
+
+@pytest.mark.parametrize("lead", [(7,), (7, 5)])
+def test_label_smoothing_mixes_in_even_targets(lead):
+    outputs, targets = torch.randn(*lead, 4, dtype=torch.float64), torch.randint(4, lead)
+    mixed = 0.9 * cross_entropy(outputs, targets) + 0.1 * spread(outputs)
+    theirs = torch.nn.functional.cross_entropy(outputs.flatten(0, -2), targets.flatten(), label_smoothing=0.1)
+    assert torch.allclose(mixed, theirs, rtol=1e-12)
 
 
 def test_squared_error_is_the_mean_over_all_entries():

@@ -21,7 +21,7 @@ from stablenets.data import Dataset
 from stablenets.errors import Irreversible
 from stablenets.nets import Network, SequenceNetwork
 from stablenets.runs.files import strict
-from stablenets.training.losses import HIGHER_IS_BETTER, LOSSES, SCORES
+from stablenets.training.losses import HIGHER_IS_BETTER, LOSSES, SCORES, spread
 from stablenets.training.optim import optimiser, rate
 from stablenets.training.progress import Progress
 from stablenets.training.recorder import Recorder
@@ -83,9 +83,8 @@ class Loop:
             group["lr"] = rate(self.config.optim, self.step, self.steps)
         probe = self.recorder.tap(self.step, last=self.step == self.steps - 1)
         outputs, loss = self.predict(x, y, probe)
-        total = loss + self.config.optim.smoothness * self.net.variation() if self.config.optim.smoothness else loss
         self.optimiser.zero_grad()
-        total.backward()
+        self.objective(outputs, loss).backward()
         norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in self.net.parameters() if parameter.grad is not None])
         score = self.score(outputs.detach(), y)
         errors = [unit.reconstruction_error.double() for unit in self.net.units if unit.reconstruction_error is not None]
@@ -108,6 +107,13 @@ class Loop:
         self.within += 1
         self.progress.update(self.step, lambda: self.facts(loss_value))
         return True
+
+    def objective(self, outputs: Tensor, loss: Tensor) -> Tensor:
+        """What is made small: the loss, with the terms that the configuration adds."""
+        optim = self.config.optim
+        if optim.label_smoothing:
+            loss = (1 - optim.label_smoothing) * loss + optim.label_smoothing * spread(outputs)
+        return loss + optim.smoothness * self.net.variation() if optim.smoothness else loss
 
     def guard(self, errors: list[float]) -> None:
         """Gradients from states that are not those of the forward are wrong: stop. An error that is not a number is too large too."""

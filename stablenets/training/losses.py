@@ -16,6 +16,11 @@ def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     return F.cross_entropy(widened(outputs.flatten(0, -2)), targets.flatten())
 
 
+def spread(outputs: Tensor) -> Tensor:
+    """Cross entropy with targets that are even over all classes: what label smoothing mixes in."""
+    return -F.log_softmax(widened(outputs), -1).mean()
+
+
 def correct(outputs: Tensor, targets: Tensor) -> Tensor:
     """Share of right labels."""
     return (outputs.argmax(-1) == targets).float().mean()

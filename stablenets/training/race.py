@@ -110,6 +110,9 @@ def race(run: Resolved, options: BlockDescent) -> dict[str, Trace]:
     config = run.config
     if not run.common.validation:
         raise BadInput("dataset.validation=0: the race is decided by the validation error; hold some examples out, for example 0.1")
+    if config.optim.label_smoothing:
+        raise BadInput(f"optim.label_smoothing={config.optim.label_smoothing}: block descent's objective has none; set "
+                       "optim.label_smoothing=0")
     set_globals(run)
     dataset = data.load(run.dataset, run.common, root=data_root(config), split_seed=config.seeds.split,
                         permutation_seed=config.seeds.permutation, device="cpu", download=config.download)
