@@ -37,7 +37,7 @@ TABLES = {
     "planar": Drawing(("table",), planar.table_1_table, "Planar problems: test accuracy in per cent. L4DC 2021: Table 1, single values. "
                       "Authors' code: as run by us with its defaults, medians of 3 seeds. Ours: medians with 95 % bootstrap intervals."),
     "tuning": Drawing(("tuning",), planar.tuning_table, "Mean validation accuracy in per cent by final time, seeds that are in no "
-                      "other table. Best: the shortest of the best; used: in all other tables."),
+                      "other table. Best: of several the one in the middle; used: in all other tables."),
     "images": Drawing(("images",), images.table_2_table, "Image nets: test accuracy in per cent."),
     "ring": Drawing(("ring",), rings.ring_table, "Distributed nets: test accuracy in per cent, 95 % bootstrap intervals of the median."),
     "memory": Drawing(("memory",), depth.memory_table, "Kept for the backward of H2 beside the weights, n = 4, batch 125."),

@@ -127,11 +127,11 @@ def counterexample_table(results: Results) -> pd.DataFrame:
 
 def counterexample_figure(results: Results) -> Figure:
     rows = results["counterexample"]
-    times = sorted(rows["T"].unique())
+    times, lines = sorted(rows["T"].unique()), list(rows.groupby(["scheme", "ε"], sort=False).groups)
     figure, panels = new_figure(len(times), width=3.2, height=2.8)
     for axes, T in zip(panels, times, strict=True):
-        for number, row in enumerate(rows[rows["T"] == T].itertuples()):
-            euler = row.scheme != "semi-implicit"
+        for row in rows[rows["T"] == T].itertuples():
+            number, euler = lines.index((row.scheme, row.ε)), row.scheme != "semi-implicit"
             axes.plot(np.linspace(0.01, 1, 100) * T, results.arrays(row.run)["norms"], ":" if euler else "-", color=COLOURS[number],
                       label=f"{row.scheme}, $ε$ = {row.ε:g}", linewidth=1 + 0.8 * (3 - number) * (not euler))
         axes.set(xlabel="$εt$", title=f"$εT$ = {T}")
