@@ -6,9 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.ceni2025.nets import DATA_NAMES, DEEP, rows_of, works_of
-from experiments.ceni2025.theory import verdict
 from stablenets.claims import statistics
-from stablenets.claims.claim import NOT_RUN, Finding
+from stablenets.claims.claim import NOT_RUN, Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.runs.pictures import new_figure
 

@@ -10,8 +10,7 @@ import torch
 from matplotlib.figure import Figure
 
 from experiments.ceni2025.nets import RECURRENT, both, works_of
-from experiments.ceni2025.theory import verdict
-from stablenets.claims.claim import NOT_RUN, Finding
+from stablenets.claims.claim import NOT_RUN, Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.claims.work import Measured, OfTraining, Place
 from stablenets.runs.pictures import new_figure

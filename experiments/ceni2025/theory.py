@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.ceni2025.spectra import CASES, TIED
-from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
+from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS
@@ -18,10 +18,6 @@ ROUNDING = 1e-9
 SCALED = [case for case in CASES if "no filter" not in case and not case.startswith("β = 0.0")]  # β falls with depth
 NEAR = 1.2  # largest over smallest singular value that still counts as an approximate isometry
 SIGMA = r"singular values of $\partial x_L/\partial x_0$"
-
-
-def verdict(*held: bool) -> str:
-    return REPRODUCED if all(held) else PARTLY if any(held) else NOT_REPRODUCED
 
 
 def within(rows: pd.DataFrame, low: str, high: str) -> bool:

@@ -7,9 +7,8 @@ from matplotlib.figure import Figure
 
 from experiments.galimberti2023.networks import NETWORKS
 from experiments.galimberti2023.planar import named
-from experiments.galimberti2023.theory import verdict
 from stablenets.claims import statistics
-from stablenets.claims.claim import NOT_RUN, Finding
+from stablenets.claims.claim import NOT_RUN, Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.runs.pictures import new_figure
 

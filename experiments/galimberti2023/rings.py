@@ -6,9 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.galimberti2023.planar import DATA_NAMES
-from experiments.galimberti2023.theory import verdict
 from stablenets.claims import statistics
-from stablenets.claims.claim import Finding
+from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.runs.pictures import new_figure
 

@@ -7,17 +7,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from experiments.galimberti2023.networks import ALL, EULER, NETWORKS, PLAIN, RANDOM_X, SINGULAR_X, VOLUME
-from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
+from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS
 
 ROUNDING = 1e-12
 CANONICAL = ("H2", "MS3")  # conserve the form of the canonical J
-
-
-def verdict(*held: bool) -> str:
-    return REPRODUCED if all(held) else PARTLY if any(held) else NOT_REPRODUCED
 
 
 def symplectic(results: Results) -> Finding:

@@ -5,8 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.galimberti2023.networks import PLAIN
-from experiments.galimberti2023.theory import verdict
-from stablenets.claims.claim import Finding
+from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from experiments.haber2017.look import depth_axis
 from experiments.haber2017.studies import EXAMPLE_1, POINTS
-from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
+from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS
@@ -28,7 +28,7 @@ def example_1(results: Results) -> Finding:
     ratio = (results["example1"].set_index("net")["distance_12"] / START_12).to_dict()
     holds = (ratio["K+"] > 2, ratio["K-"] < 0.5, abs(ratio["K0"] - 1) < 0.1)
     return Finding(
-        verdict(holds), "|y1 - y2| after 10 layers: " + ", ".join(f"{net} ×{ratio[net]:.4g}" for net in EXAMPLE_1),
+        verdict(*holds), "|y1 - y2| after 10 layers: " + ", ".join(f"{net} ×{ratio[net]:.4g}" for net in EXAMPLE_1),
         note="Nothing is drawn, so there is no interval. K0 is outside Lemma 1, max |1 + hλ| = 1.005: forward Euler grows by half a "
              "per cent a layer; ten layers hide that, a thousand do not (claim 2).")
 
@@ -41,7 +41,8 @@ def growth(results: Results) -> Finding:
     holds = (shrunk["jacobian_points_high"] < 1e-6, blown["jacobian_origin_high"] > 1e6, blown["distance_12"] / START_12 > 10,
              max(kept["jacobian_points_high"], 1 / kept["jacobian_points_low"]) < STABLE)
     return Finding(
-        verdict(holds), f"‖dY_N/dY_0‖ at {depth:,} layers: K- {shrunk['jacobian_points_high']:.2g}, K+ {blown['jacobian_points_high']:.3g} "
+        verdict(*holds),
+        f"‖dY_N/dY_0‖ at {depth:,} layers: K- {shrunk['jacobian_points_high']:.2g}, K+ {blown['jacobian_points_high']:.3g} "
         f"at y1 and {blown['jacobian_origin_high']:.2g} at the origin, K0 {kept['jacobian_points_high']:.3g}",
         note="K- vanishes as stated. K+ explodes where tanh is linear, at the origin; the points of Example 1 soon leave that region, "
              "tanh saturates, their distance then grows linearly and their gradient stops growing. K0 keeps both for tens of layers: by "
@@ -60,17 +61,13 @@ def drift(results: Results) -> Finding:
     tanh = rows[(rows["activation"] == "tanh") & (rows["layers"] == longest)].groupby("scheme")["jacobian_high"].max()
     agreement = float((linear["jacobian_high"] / exact - 1).abs().max())
     return Finding(
-        verdict((peak["euler"] > 10, others.max() < STABLE, agreement < 1e-6)),
+        verdict(peak["euler"] > 10, others.max() < STABLE, agreement < 1e-6),
         f"largest growth of the signal: {', '.join(f'{SCHEMES[name][0]} ×{peak[name]:.3g}' for name in SCHEMES)}",
         note="The authors' own later finding, from their course and Meganet. In the linear case forward Euler's growth is (1 + h²)^(N/2), "
              f"which we meet to {agreement:.0e}. The γ that suffices for the fastest motion damps the slower ones: their singular values "
              f"fall to {rows.loc[rows['scheme'] == 'damped euler', 'jacobian_low'].min():.0e}, which no better integrator does. With "
              f"tanh gradients grow with time in every scheme, to between {tanh.min():.0e} and {tanh.max():.0e} at {longest:,} layers: "
              f"neighbours turn at different speeds. To keep the signal is to let it grow by no more than ×{STABLE:g} in any seed.")
-
-
-def verdict(holds: tuple[bool, ...]) -> str:
-    return REPRODUCED if all(holds) else PARTLY if any(holds) else NOT_REPRODUCED
 
 
 def example_1_table(results: Results) -> pd.DataFrame:

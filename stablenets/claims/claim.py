@@ -29,6 +29,14 @@ class Finding:
     note: str = ""
 
 
+def verdict(*deciding: bool, given: bool = True) -> str:
+    """Reproduced where everything holds, partly where some of what decides does. What is `given`, since it holds by construction or is
+    a condition only, can lower a verdict and never earns one."""
+    if all(deciding) and given:
+        return REPRODUCED
+    return PARTLY if any(deciding) else NOT_REPRODUCED
+
+
 @dataclass(frozen=True)
 class Claim:
     """`needs` names the groups of the plan; a check is called only where all their work has a result."""
