@@ -211,7 +211,7 @@ def test_the_filter_is_judged_by_its_eigenvalue(still_fails, verdict):
 
 def reading(accuracy: dict[str, float]):
     def entry(work: Training):
-        value = accuracy[work.resolved.net.family] / 100 + 1e-4 * work.seed
+        value = accuracy["hidden" if work.resolved.net.hidden else work.resolved.net.family] / 100 + 1e-4 * work.seed
         curve = np.array([value - 0.1, value])
         return ({"test_accuracy": value, "validation_accuracy": value, "test_accuracy_at_best_validation": value, "parameters": 10.0},
                 {"epoch": np.array([1.0, 2.0]), "test_accuracy": curve})
@@ -221,12 +221,18 @@ def reading(accuracy: dict[str, float]):
 @pytest.mark.parametrize(("profile", "ours", "verdict"), [
     ("quick", 99.0, NOT_RUN), ("full", 99.0, REPRODUCED), ("full", 93.0, NOT_REPRODUCED)])
 def test_psdigits_never_decide_what_is_claimed_of_psmnist(profile, ours, verdict):
-    groups = ("first", "first_others", "pixels", "pixels_others")
-    found = results(dict.fromkeys(groups, reading({"roarnn": ours, "lstm": 90.0, "gru": 90.0, "rnn": 90.0})), profile)
-    alone = results(dict.fromkeys(("first", "pixels"), reading({"roarnn": ours})), profile)
+    groups = ("first", "first_others", "pixels", "pixels_others", "hidden")
+    found = results(dict.fromkeys(groups, reading({"roarnn": ours, "hidden": ours, "lstm": 90.0, "gru": 90.0, "rnn": 90.0})), profile)
+    alone = results(dict.fromkeys(("first", "pixels", "hidden"), reading({"roarnn": ours, "hidden": ours})), profile)
     for check in (pixels.first_epoch, pixels.tenth_epoch):
         assert check(found).verdict == check(alone).verdict == verdict
     assert pixels.beats_lstm(found).verdict == (NOT_RUN if profile == "quick" else REPRODUCED)
+
+
+@pytest.mark.parametrize(("affine", "hidden", "verdict"), [(99.0, 97.0, REPRODUCED), (97.0, 99.0, PARTLY), (97.0, 97.0, NOT_REPRODUCED)])
+def test_what_a_hidden_layer_reads_is_no_net_of_one_layer(affine, hidden, verdict):
+    found = results(dict.fromkeys(("pixels", "hidden"), reading({"roarnn": affine, "hidden": hidden})), "full")
+    assert pixels.tenth_epoch(found).verdict == verdict
 
 
 def test_a_varied_setting_is_told_by_what_it_changes():

@@ -8,7 +8,7 @@ from experiments.ceni2025.memory import Steady
 from experiments.ceni2025.nets import DEEP, FILTERED, RECURRENT, matched, parameters
 from experiments.ceni2025.peak import Peak
 from experiments.ceni2025.search import rates, search
-from experiments.ceni2025.settings import deep, memory, pixels
+from experiments.ceni2025.settings import READ, deep, memory, of_pixels, pixels
 from experiments.ceni2025.spectra import CASES, Spectrum, Trained
 from stablenets.claims.results import Plan
 from stablenets.claims.work import Training
@@ -91,6 +91,8 @@ def plan(profile: str, seeds: int | None) -> Plan:
         "angles": [Steady(work) for work in filters],
         **readers("first", scale, scale.permuted, scale.pixel_seeds, chosen, 1),
         **readers("pixels", scale, scale.permuted, scale.pixel_seeds, chosen, scale.epochs),
+        "hidden": [pixels(scale.permuted, "roarnn", scale.width, seed, scale.epochs, **READ[of_pixels(scale.permuted)])
+                   for seed in chosen[:scale.pixel_seeds["roarnn"]]],
         **readers("control", scale, scale.ordered, scale.control_seeds, chosen, scale.epochs),
         "sensitivity": sensitivity(scale),
         "search": search(scale.permuted, **scale.search),

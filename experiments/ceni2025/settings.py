@@ -19,6 +19,9 @@ PIXELS: dict[str, dict[str, Any]] = {
     "mnist": {"batch": 64, "warmup": 0.1, "lr": {"roarnn": 0.02, "lstm": 0.003, "gru": 0.003, "rnn": 0.0003},
               "roarnn": {"scaling": "fixed", "alpha": 0.999, "beta": 0.05, "drive": 3.0, "gain": 0.2, "activation": "relu"}},
 }
+# A hidden layer reads the last state of the roaRNN, which begins as a linear memory; the rest as above.
+READ = {"digits": {"net.hidden": 64, "net.gain": 0.0, "optim.lr": 0.01, "optim.label_smoothing": 0.1},
+        "mnist": {"net.hidden": 512, "net.gain": 0.0, "optim.lr": 0.003, "optim.label_smoothing": 0.1}}
 # Memory. W begins at nought and U writes only where an input calls: see README.md.
 ADDING = {"activation": "relu", "filter": "steady", "scaling": "fixed", "alpha": 1.0, "beta": 0.1, "drive": 10.0, "law": "uniform",
           "offset": -12.0, "gain": 0.0}
@@ -36,9 +39,14 @@ def overridden(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[st
     return found
 
 
+def of_pixels(dataset: str) -> str:
+    """Whose pixels a data set of sequences shows."""
+    return "mnist" if dataset.endswith("mnist") else "digits"
+
+
 def pixels(dataset: str, family: str, width: int, seed: int, epochs: int, **overrides: Any) -> Training:
     """A net that reads images pixel by pixel: psmnist, smnist, psdigits or sdigits. `overrides` have keys as `net.alpha` and `optim.lr`."""
-    chosen = PIXELS["mnist" if dataset.endswith("mnist") else "digits"]
+    chosen = PIXELS[of_pixels(dataset)]
     return Training(overridden({
         "dataset": {"name": dataset}, "epochs": epochs, "batch": chosen["batch"],
         "net": {"family": family, "widths": [width], **chosen.get(family, {})},
