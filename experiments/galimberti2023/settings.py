@@ -13,7 +13,7 @@ TIMES = {
     "double_moons": {"MS1": 4.0, "MS2": 4.0, "MS3": 2.0, "H1": 0.125, "H1-J2": 0.5, "H2": 1.0},
 }
 TUNED_AT = {"swiss_roll": 16, "double_moons": 2}  # layers
-GRID = (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
+GRID = (0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 POINTS = {"swiss_roll": 4000, "double_moons": 2000, "double_circles": 2000}  # on each curve: 4,000 to train and 4,000 to test
 BATCH = 125
 QUIET = {"every": 0, "samples": 0}
