@@ -55,12 +55,34 @@ def test_t_intervals_are_scipys(count):
     assert (difference.low, difference.high, difference.n) == pytest.approx((*oracle, count), rel=1e-9)
 
 
-def test_bootstrap_interval_is_scipys():
-    from scipy import stats
-    sample = np.random.default_rng(1).normal(size=25)
-    resampled = stats.bootstrap((sample,), np.median, method="percentile", n_resamples=20_000, rng=np.random.default_rng(2))
-    estimate = statistics.bootstrap(sample)
-    assert (estimate.low, estimate.high) == pytest.approx(tuple(resampled.confidence_interval), abs=0.05)
+def coverage(k, n):
+    """Of the interval from the k-th smallest to the k-th largest of n values: 1 - 2 P(Bin(n, 1/2) < k)."""
+    return 1 - 2 * sum(math.comb(n, j) for j in range(k)) / 2**n
+
+
+@pytest.mark.parametrize(("n", "k", "percent"), [(6, 1, 96.9), (8, 1, 99.2), (9, 2, 96.1), (10, 2, 97.9), (25, 8, 95.7)])
+def test_the_interval_of_a_median_is_the_narrowest_that_covers_it(n, k, percent):
+    shuffled = np.random.default_rng(n).permutation(np.arange(1.0, n + 1))
+    estimate = statistics.median(shuffled)
+    assert (estimate.value, estimate.low, estimate.high, estimate.n) == ((n + 1) / 2, k, n + 1 - k, n)
+    assert 100 * coverage(k, n) == pytest.approx(percent, abs=0.05)
+    assert coverage(k + 1, n) < statistics.LEVEL <= coverage(k, n)
+
+
+def test_the_interval_of_a_median_covers_as_often_as_it_says():
+    skewed = np.random.default_rng(0).exponential(size=(4000, 10))
+    estimates = [statistics.median(sample) for sample in skewed]
+    held = np.mean([estimate.low <= math.log(2) <= estimate.high for estimate in estimates])
+    assert held == pytest.approx(coverage(2, 10), abs=0.008)  # three standard errors
+
+
+@pytest.mark.parametrize("n", [1, 3, 5])
+def test_a_median_of_fewer_than_six_has_no_interval(n):
+    estimate = statistics.median(np.arange(n) * 1.5)
+    assert math.isnan(estimate.low)
+    assert math.isnan(estimate.high)
+    assert str(estimate) == f"{1.5 * (n // 2):.4g}"
+    assert coverage(1, n) < statistics.LEVEL
 
 
 def test_percentages_stay_within_bounds_and_a_net_that_diverged_counts_as_0():

@@ -18,15 +18,15 @@ def trained_deep(results: Results) -> Finding:
     rows, memory = results["deep"], results["memory"]
     by = memory.pivot(index="layers", columns="flow", values="bytes")
     growth = by["reverse"].iloc[-1] / by["reverse"].iloc[0]
-    accuracy = statistics.bootstrap(100 * rows["test_accuracy"].fillna(0.0))
+    accuracy = statistics.median(100 * rows["test_accuracy"].fillna(0.0))
     curves = [results.arrays(run) for run in rows["run"]]
     relative = np.concatenate([(curve["state_gradients"] / curve["state_gradients"][:, -1:]).ravel() for curve in curves])
     error = max(float(np.max(curve["reconstruction_error"])) for curve in curves)
     learned = (rows["status"] == "done").all() and accuracy.value > 90
     return Finding(
         verdict(bool(learned), relative.min() > 0.1, growth < FLAT),
-        f"{rows['depth'].max()} layers: accuracy {accuracy.value:.1f} %; gradients {relative.min():.2g} to {relative.max():.2g} of the "
-        f"last layer's; memory ×{growth:.2f} from {by.index.min()} to {by.index.max()} layers",
+        f"{rows['depth'].max()} layers: median accuracy {accuracy.value:.1f} %; gradients {relative.min():.2g} to {relative.max():.2g} of "
+        f"the last layer's; memory ×{growth:.2f} from {by.index.min()} to {by.index.max()} layers",
         accuracy.low, accuracy.high,
         f"Double moons, {rows['epochs'].max()} epochs. Gradients are norms of dLoss/dY_l over a batch, at every eighth step. Kept for the "
         f"backward at {by.index.max()} layers, batch 125: {by['reverse'].iloc[-1] / 1e3:.0f} kB by inversion, "

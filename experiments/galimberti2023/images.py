@@ -1,6 +1,8 @@
 """Claim 8: the image nets of L4DC 2021 Table 2."""
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -18,7 +20,8 @@ L4DC_2021 = {  # Table 2, MNIST, by layers: test accuracy in per cent, single va
     "MS1": {2: 97.72, 4: 98.03, 8: 98.05, 16: 98.14},
     "H1-J2": {2: 97.83, 4: 98.02, 8: 98.22, 16: 98.21},
 }
-NEAR = 0.5  # points of accuracy
+NEAR, NEAR_ALONE = 0.5, 1.0  # points of accuracy, with layers and without
+ENOUGH, STATED = 4, 98.0  # layers from which on a net is to reach this, in per cent
 ASIDE = 1.06  # from one net to the next, so that bars do not hide one another
 
 
@@ -29,23 +32,44 @@ def image_rows(results: Results) -> pd.DataFrame:
 
 def table_2(results: Results) -> Finding:
     rows = image_rows(results)
-    dataset = rows["dataset"].iloc[0]
+    dataset, few = rows["dataset"].iloc[0], min(ENOUGH, rows["depth"].max())
     cells = {(net, layers): statistics.percent(own["test_accuracy"]) for (net, layers), own in rows.groupby(["net", "depth"], sort=False)}
-    deepest = rows["depth"].max()
-    ends = ", ".join(f"{net} {cells[net, deepest].value:.2f} %" for net in NETWORKS if (net, deepest) in cells)
-    alike = min(cells[net, deepest].value for net in ("H1", "H1-J2", "H2")) >= cells["MS1", deepest].value - 2 * NEAR
-    interval = cells["H1-J2", deepest]
-    found = f"{dataset}, {deepest} layers: {ends}", interval.low, interval.high
-    order = (f"H1, H1-J2 and H2 are {'no more' if alike else 'more'} than {2 * NEAR:g} point behind MS1. The interval is of H1-J2. "
-             f"Without layers: {cells[NONE, 0].value:.2f} %.")
+    lowest = {name: min((cell for (net, layers), cell in cells.items() if net == name and layers >= few), key=lambda cell: cell.value)
+              for name in rows["net"].unique() if name != NONE}
+    interval, alone = min(lowest.values(), key=lambda cell: cell.value), cells[NONE, 0].value
+    found = (f"{dataset}, lowest mean from {few} layers on: " + ", ".join(f"{net} {cell.value:.2f} %" for net, cell in lowest.items())
+             + f"; without layers {alone:.2f} %", interval.low, interval.high)
+    note = f"The interval is of the lowest of the means with layers. {against_none(rows)}"
     if dataset != "mnist":
-        return Finding(NOT_RUN, *found, f"The claim is about MNIST, which these are not: they show that the nets learn images. {order}")
-    gaps = {net: [cells[net, layers].value - value for layers, value in values.items() if (net, layers) in cells]
-            for net, values in L4DC_2021.items()}
-    alone = abs(gaps.pop(NONE)[0]) <= 2 * NEAR
-    held = [gap >= -NEAR for own in gaps.values() for gap in own]
-    return Finding(verdict(alike, alone, *held), *found,
-                   f"{sum(held)} of {len(held)} cells of Table 2 are met within {NEAR:g} points or passed. {order}")
+        return Finding(NOT_RUN, *found, f"The claim is about MNIST, which these are not. {note}")
+    reached = {net: cell.value >= STATED - NEAR for net, cell in lowest.items()}
+    of_table, ours = [net for net in lowest if net in L4DC_2021], [net for net in lowest if net not in L4DC_2021]
+    as_poor = abs(alone - L4DC_2021[NONE][0]) <= NEAR_ALONE
+    gaps = np.array([cells[net, layers].value - value for net in of_table for layers, value in L4DC_2021[net].items()])
+    return Finding(
+        verdict(*(reached[net] for net in of_table), given=as_poor and all(reached[net] for net in ours)), *found,
+        f"At least {STATED - NEAR:g} % at {few} layers and at every depth above: of {listed(of_table)}, which Table 2 has, "
+        f"{listed(filter(reached.get, of_table))}; of {listed(ours)}, which it has not and which earn nothing, "
+        f"{listed(filter(reached.get, ours))}. Without layers ours is {'within' if as_poor else 'not within'} {NEAR_ALONE:g} point of "
+        f"{L4DC_2021[NONE][0]:g} %, which is a condition too. Of the {len(gaps)} cells of the table with layers "
+        f"{(abs(gaps) <= NEAR).sum()} are met within {NEAR:g} points, in {(gaps > NEAR).sum()} ours is above, in {(gaps < -NEAR).sum()} "
+        f"below. {note}")
+
+
+def listed(nets: Iterable[str]) -> str:
+    """For a note."""
+    return " and ".join(nets) or "none"
+
+
+def against_none(rows: pd.DataFrame) -> str:
+    """By how much the deepest nets are better than none, paired by seeds, in words."""
+    by = rows.pivot(index="seed", columns=["net", "depth"], values="accuracy")
+    deepest = rows["depth"].max()
+    gains = {net: statistics.paired(by[net, deepest], by[NONE, 0]) for net in rows["net"].unique() if net != NONE}
+    better = [net for net, gain in gains.items() if gain.low > 0]
+    return (f"{deepest} layers against none, in points, mean difference paired by seeds: "
+            + ", ".join(f"{net} {gain.value:+.2f} [{gain.low:.2f}, {gain.high:.2f}]" for net, gain in gains.items())
+            + f"; better for certain: {listed(better)}.")
 
 
 def table_2_table(results: Results) -> pd.DataFrame:
@@ -53,8 +77,8 @@ def table_2_table(results: Results) -> pd.DataFrame:
     return pd.DataFrame([{
         "data": "MNIST" if dataset == "mnist" else dataset, "layers": layers, "net": net, "parameters": int(own["parameters"].max()),
         "L4DC 2021, test": L4DC_2021.get(net, {}).get(layers) if dataset == "mnist" else None,
-        "test accuracy, last iterate": str(statistics.percent(own["test_accuracy"])),
-        "best on validation": str(statistics.percent(own["test_accuracy_at_best_validation"])),
+        "test accuracy, last iterate, mean": str(statistics.percent(own["test_accuracy"])),
+        "best on validation, mean": str(statistics.percent(own["test_accuracy_at_best_validation"])),
         "seeds": own["seed"].nunique()}
         for (dataset, layers, net), own in rows.groupby(["dataset", "depth", "net"], sort=False)])
 

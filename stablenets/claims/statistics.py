@@ -1,8 +1,8 @@
-"""Means with their uncertainty over seeds: 95 % intervals by Student's t, and of medians by the bootstrap."""
+"""Means and medians with their uncertainty over seeds: 95 % intervals by Student's t, and of medians between order statistics."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,12 +10,11 @@ import pandas as pd
 from scipy import special
 
 LEVEL = 0.95
-RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its interval; without one (NaN) where there is a single observation."""
+    """A value with its interval; without one (NaN) where there are too few observations."""
 
     value: float
     low: float
@@ -50,15 +49,16 @@ def percent(shares: pd.Series) -> Estimate:
     return replace(estimate, low=float(np.maximum(estimate.low, 0.0)), high=float(np.minimum(estimate.high, 100.0)))
 
 
-def bootstrap(values: Sequence[float], statistic: Callable[..., np.ndarray] = np.median) -> Estimate:
-    """A statistic with its percentile interval over resamples of the seeds; `statistic` takes an axis."""
-    sample = np.asarray(values, dtype=np.float64)
-    n, centre = len(sample), float(statistic(sample, axis=0))
-    if n < 2:
-        return Estimate(centre, math.nan, math.nan, n)
-    drawn = np.random.default_rng(0).integers(0, n, (RESAMPLES, n))
-    low, high = np.quantile(statistic(sample[drawn], axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(centre, float(low), float(high), n)
+def median(values: Sequence[float]) -> Estimate:
+    """Median and the interval from the k-th smallest to the k-th largest value, whatever the distribution.
+
+    It misses the median where fewer than k values lie on one side of it, each side with probability P(Bin(n, 1/2) < k). k is the largest
+    at which both together are at most 5 %: coverage is 97.9 % at n = 10 (k = 2), and below n = 6 no k will do: there is no interval.
+    """
+    sample = np.sort(np.asarray(values, dtype=np.float64))
+    n, centre = len(sample), float(np.median(sample))
+    k = int((2 * special.bdtr(np.arange(n // 2), n, 0.5) <= 1 - LEVEL).sum())  # bdtr(j, n, 1/2): P(Bin(n, 1/2) <= j)
+    return Estimate(centre, float(sample[k - 1]), float(sample[n - k]), n) if k else Estimate(centre, math.nan, math.nan, n)
 
 
 def paired(ours: pd.Series, theirs: pd.Series) -> Estimate:
