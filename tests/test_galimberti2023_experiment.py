@@ -8,15 +8,14 @@ import pytest
 import torch
 from conftest import made_up, same_by_command
 
-from experiments.galimberti2023 import PAPER, depth, images, planar, rings, theory, through
+from experiments.galimberti2023 import PAPER, depth, rings, theory, through
 from experiments.galimberti2023.alternating import Alternating, alternating
 from experiments.galimberti2023.general import FRAMED, General
 from experiments.galimberti2023.networks import EULER, NETWORKS, PLAIN, RANDOM_X, RING, SINGULAR_X, VOLUME, structure
 from experiments.galimberti2023.studies import Counterexample, Spread, Symplectic
 from experiments.galimberti2023.trained import Memory, Reach, Way
-from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, PROFILES, REPRODUCED
-from stablenets.claims.gif import Gif
-from stablenets.claims.work import Place, Study, Training, unique
+from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, PROFILES, REPRODUCED
+from stablenets.claims.work import Place, Study, unique
 from stablenets.data import DATASETS, Common, load
 from stablenets.nets import Network
 
@@ -155,59 +154,6 @@ def test_trained_nets_are_looked_at(place):
 
 
 results = partial(made_up, PAPER)
-
-
-def name(work: Training) -> str:
-    options = {"interconnection": getattr(work.resolved.dynamics, "interconnection", "canonical")}
-    return next(key for key, net in NETWORKS.items() if net.family == work.resolved.net.family
-                and ("ones" in dict(net.options).values()) == (options["interconnection"] == "ones"))
-
-
-def accuracy(of):
-    def entry(work: Training):
-        value = of(name(work), work.resolved.config.depth) / 100 + 1e-3 * (work.seed % 2)
-        return {"test_accuracy": value, "validation_accuracy": value, "test_accuracy_at_best_validation": value, "parameters": 10.0}
-    return entry
-
-
-@pytest.mark.parametrize(("of", "verdict"), [
-    (lambda net, layers: {"MS1": 60, "MS2": 60}.get(net, 90) if layers == 4 else 99.8, REPRODUCED),
-    (lambda net, layers: 99.8, PARTLY),
-    (lambda net, layers: 50.0 if layers > 4 else {"H1": 70.0}.get(net, 80.0), NOT_REPRODUCED)])
-def test_table_1_is_judged_cell_by_cell(of, verdict):
-    finding = planar.table_1(results({"table": accuracy(of)}))
-    assert finding.verdict == verdict
-    assert finding.low <= finding.high
-
-
-def test_the_way_through_the_layers_moves(tmp_path):
-    def entry(work: Way):
-        points = len(range(0, 4000, planar.SHOWN))
-        states = np.random.default_rng(0).normal(size=(3, points, 2)) if work.dataset == "swiss_roll" else np.zeros((1, 1, 2))
-        return {}, {"layers": np.array([0, 32, 64]), "states": states}
-    found = results({"table": accuracy(lambda net, layers: 90.0), "ways": entry}, seeds=1)
-    planar.moving(found).save(tmp_path / "moving.gif", writer=Gif("a comment"))
-    assert (tmp_path / "moving.gif").stat().st_size < 1.5e6
-    assert len(planar.propagation(found).axes) == 6 * 5
-
-
-def test_every_name_of_a_row_is_the_papers():
-    rows = planar.named(results({"table": accuracy(lambda net, layers: 90.0)}), "table")
-    assert list(rows["net"]) == [name(work) for work in PAPER.plan("quick", 4)["table"]]
-
-
-@pytest.mark.parametrize(("profile", "h1", "verdict"), [("quick", 99.0, NOT_RUN), ("full", 99.0, REPRODUCED), ("full", 90.0, PARTLY)])
-def test_digits_never_decide_what_is_claimed_of_mnist(profile, h1, verdict):
-    found = results({"images": accuracy(lambda net, layers: 92.4 if not layers else h1 if net == "H1" else 99.0)}, profile)
-    assert images.table_2(found).verdict == verdict
-    assert images.table_2_table(found)["L4DC 2021, test"].notna().any() == (profile == "full")
-
-
-def test_a_net_without_layers_is_a_row_of_its_own_and_to_be_as_poor_as_the_papers():
-    alone = results({"images": accuracy(lambda net, layers: 92.4 if not layers else 99.0)}, "full")
-    assert list(images.table_2_table(alone).query("layers == 0")["net"]) == [images.NONE]
-    as_good = results({"images": accuracy(lambda net, layers: 99.0)}, "full")
-    assert [images.table_2(found).verdict for found in (alone, as_good)] == [REPRODUCED, PARTLY]
 
 
 @pytest.mark.parametrize(("gap", "outside", "verdict"), [(0.0, 0.0, REPRODUCED), (-0.1, 0.0, PARTLY), (-0.1, 1.0, NOT_REPRODUCED)])
