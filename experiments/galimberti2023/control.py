@@ -40,6 +40,10 @@ class Effect:
         return self.lowers and self.accuracy >= -DEAR
 
     @property
+    def gain(self) -> str:
+        return f"{round(self.accuracy, 1) + 0.0:+.1f} points of accuracy"  # the sum makes a minus nought a nought
+
+    @property
     def factor(self) -> str:
         """The geometric mean of the seeds' ratios, with its interval."""
         return str(Estimate(*(math.exp(value) for value in (self.growth.value, self.growth.low, self.growth.high)), self.growth.n))
@@ -73,7 +77,7 @@ def exploding(results: Results) -> Finding:
         verdict(bool(inside.all()), rises, *(any(effect.controls for effect in found) for found in penalties.values()), given=slack),
         f"norm of the batch mean {ours['mean_lowest'].min():.3f} to {ours['mean_highest'].max():.1f}; largest norm of an example "
         f"{ours['highest'].median():.3g} (median of seeds), by T = {longest.level:g} instead of {longest.without:g} ×{longest.factor}, by "
-        + ", ".join(f"{effect.setting} {effect.level:g} ×{effect.factor} at {effect.accuracy:+.1f} points of accuracy"
+        + ", ".join(f"{effect.setting} {effect.level:g} ×{effect.factor} at {effect.gain}"
                     for found in penalties.values() for effect in found[-1:]),
         note=f"H1, {ours['layers'].iloc[0]} layers, T = {USUAL.T:g}, {ours['epochs'].iloc[0]} epochs of 32 iterations: the norm of the "
         f"mean of B over the training batch of {BATCH}, which the paper draws, stays inside [{STATED[0]:g}, {STATED[1]:g}] in "
@@ -99,7 +103,7 @@ def times(results: Results, longest: Effect) -> str:
 
 def costs(setting: str, found: list[Effect]) -> str:
     """What the levels of a penalty do to the norms and to the accuracy."""
-    told = [f"{effect.level:g} ×{effect.factor} at {effect.accuracy:+.1f} points of accuracy" for effect in found]
+    told = [f"{effect.level:g} ×{effect.factor} at {effect.gain}" for effect in found]
     kept = [f"{effect.level:g}" for effect in found if effect.controls]
     dear = [f"{effect.level:g}" for effect in found if effect.lowers and not effect.controls]
     return (f"{SETTINGS[setting][0].upper()}{SETTINGS[setting][1:]}, against {found[0].without:g}: {'; '.join(told)}. "
