@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.galimberti2023.alternating import Alternating
+from experiments.galimberti2023.alternating import PLAIN_ALPHA, Alternating
 from experiments.galimberti2023.general import FRAMED, General
 from experiments.galimberti2023.networks import NETWORKS, PLAIN, RANDOM_X, RING, SINGULAR_X
 from experiments.galimberti2023.settings import GRID, RING_STEPS, STEPS, TUNED_AT, deep, image, planar, ring
@@ -13,9 +13,9 @@ from experiments.galimberti2023.trained import Memory, Reach, Way
 from stablenets.claims.results import Plan
 
 AUTHORS_T = 1.2
-MLP = {"layers": 32, "width": 6}
+MLP = {"layers": 32, "width": 6, "alpha": PLAIN_ALPHA}
 TABLE_1 = {"swiss_roll": (4, 8, 16, 32, 64), "double_moons": (1, 2, 4)}
-TIMES, DECAYS = (0.4, 0.8, 1.6), (0.0, 0.01, 0.1)
+CONTROLS = [*({"T": T} for T in (0.4, 0.8, 1.6)), *({"alpha": alpha} for alpha in (0.0, 0.01, 0.1)), *({"decay": d} for d in (0.01, 0.1))]
 MEMORY_LAYERS = (8, 64, 1024)
 FIRST_TUNING_SEED = 100  # so that no seed of the tables has a say in what they are made with
 
@@ -73,8 +73,7 @@ def plan(profile: str, seeds: int | None) -> Plan:
         "through": [Alternating(net, **scale.moons, seed=seed) for seed in moons for net in ("H1", "H2")]
         + [Alternating(PLAIN, **MLP, epochs=scale.moons["epochs"], seed=seed) for seed in moons],
         "steps": [Spread(net, 64, h, seed) for seed in chosen for h in (0.01875, 0.1, 0.5) for net in NETWORKS],
-        "control": [Alternating("H1", **scale.moons, T=T, decay=decay, seed=seed) for seed in moons
-                    for T, decay in [*((T, 0.0) for T in TIMES), *((0.8, decay) for decay in DECAYS[1:])]],
+        "control": [Alternating("H1", **scale.moons, **changed, seed=seed) for seed in moons for changed in CONTROLS],
         "counterexample": [Counterexample(T=20, ε=ε) for ε in (1.0, 0.1)] + [Counterexample("forward Euler", 20)]
         + ([Counterexample(T=20, ε=0.01)] if profile in ("full", "paper") else [])
         + ([Counterexample(scheme, 200) for scheme in ("semi-implicit", "forward Euler")] if scale.longest == 200 else []),

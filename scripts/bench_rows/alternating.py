@@ -8,7 +8,7 @@ from torch import nn
 
 from bench_rows.planar import BATCH, DEPTH, WIDTH, H, modules
 from bench_rows.row import Row
-from experiments.galimberti2023.alternating import CHANGE, HEAD_SIZE, HEAD_STEPS, RATE, iterate
+from experiments.galimberti2023.alternating import ALPHA, HEAD_SIZE, HEAD_STEPS, RATE, iterate
 from stablenets.nets import HDNN, Network, SemiImplicit
 from stablenets.nets.assemble import opening
 
@@ -16,7 +16,7 @@ TIMES = 20  # iterations in one call
 
 
 def network(dynamics: HDNN | SemiImplicit) -> Network:
-    return Network(dynamics, shape=(2,), outputs=2, widths=[WIDTH], depth=DEPTH, h=H, operator="dense", opening_kind="spread",
+    return Network(dynamics, shape=(2,), outputs=1, widths=[WIDTH], depth=DEPTH, h=H, operator="dense", opening_kind="spread",
                    head_kind="linear")
 
 
@@ -27,22 +27,22 @@ def by_modules(layers: list[nn.Module], x: torch.Tensor, labels: torch.Tensor) -
 
     def iteration() -> None:
         features = net(x)
-        head = nn.Linear(WIDTH, 2)
+        head = nn.Linear(WIDTH, 1)
         nn.init.zeros_(head.weight)
         nn.init.zeros_(head.bias)
         of_head = torch.optim.Adam(head.parameters(), lr=RATE)
-        fixed = features.detach()
+        fixed, targets = features.detach(), labels.float()
         for _ in range(HEAD_STEPS):
             of_head.zero_grad()
-            loss = F.cross_entropy(head(fixed), labels)
-            (loss + HEAD_SIZE * (head.weight.square().sum() + head.bias.square().sum())).backward()
+            loss = F.binary_cross_entropy_with_logits(head(fixed)[:, 0], targets)
+            (loss + HEAD_SIZE / 2 * (head.weight.square().sum() + head.bias.square().sum())).backward()
             of_head.step()
         adam.zero_grad()
         penalty = 0.0
         for before, after in pairwise(layers):
             for old, new in zip(before.parameters(), after.parameters(), strict=True):
                 penalty = penalty + H / 2 * (new - old).square().sum()
-        (F.cross_entropy(head(features), labels) + CHANGE * penalty).backward()
+        (F.binary_cross_entropy_with_logits(head(features)[:, 0], targets) + ALPHA * penalty).backward()
         adam.step()
     return iteration
 
