@@ -27,7 +27,7 @@ RATE, HEAD_STEPS, BATCH = 0.05, 10, 125
 CHANGE, HEAD_SIZE = 5e-4, 1e-4  # the authors' alpha and alpha_c
 DATASET = "double_moons"
 MEASURED = 50  # at so many points
-BOUNDED = ("H1", "H2", "MS3")  # ∂y_{j+1}/∂y_j is made of I + h J K.T D K
+BOUNDED = ("H1", "H2")  # ∂y_{j+1}/∂y_j is made of I + h J K.T D K
 EVERY = 24  # iterations between two measurements
 
 
