@@ -1,16 +1,17 @@
 """Galimberti et al. 2023, Hamiltonian Deep Neural Networks Guaranteeing Non-vanishing Gradients by Design: what it claims, as known."""
-from experiments.galimberti2023 import control, depth, images, planar, rings, theory, through, tuning
+from experiments.galimberti2023 import control, depth, images, planar, rings, theory, through, tuning, volume
 from experiments.galimberti2023.plan import plan
 from stablenets.claims.claim import Claim, Drawing, Paper
 
 CLAIMS = (
     Claim("1", "A layer of the semi-implicit H-DNN, and any product of layers, satisfies B.T J B = J for any weights, any X, before "
-          "and after training", "Abstract; Theorem 1", ("symplectic", "trained"), theory.symplectic, "spread"),
+          "and after training", "Abstract; Furieri et al. 2022, App. C (continuous time)", ("symplectic", "trained"),
+          theory.symplectic, "spread"),
     Claim("2", "Norms of backward sensitivity matrices are at least 1 at every depth and throughout training; those of a deep MLP vanish",
           "Theorem 1; L4DC 2021, section 4.3", ("depths", "through"), through.bounded_below, "through",
           "at least 1; MLP of 32 layers: 50 %"),
-    Claim("3", "What the bound does not tell: forward Euler (H1, H1-J2, MS2) inflates volume, semi-implicit Euler and Verlet (H2, MS1, "
-          "MS3) keep it", "not in the paper: our columns", ("steps", "depths"), theory.separates, "spread", "not stated"),
+    Claim("3", "What the bound does not tell, by h and by depth: forward Euler (H1, H1-J2, MS2) inflates volume, semi-implicit Euler and "
+          "Verlet (H2, MS1, MS3) keep it", "not in the paper: our columns", volume.GROUPS, volume.separates, "spread", "not stated"),
     Claim("4", "Norms of a 64-layer H1 on double moons stay in a small range through training; T and regularisation control them",
           "L4DC 2021, Fig. 2; abstract", ("through", "control"), control.exploding, "through", "1 to 17 (L4DC 2021)"),
     Claim("5", "Weights that vary slowly do not prevent exploding gradients: norms grow about linearly with depth, at any ε for fixed εT",
@@ -24,13 +25,16 @@ CLAIMS = (
           "MS1, H1-J2 98.0 to 98.2 %; 92.41 and 92.47 % without layers; H1, H2 not known"),
     Claim("9", "A distributed H-DNN, block-sparse on a ring, is as good as the dense one and each node uses its neighbours only",
           "authors' code; the paper's numbers are not known", ("ring", "reach"), rings.distributed, "reach", "not known"),
-    Claim("10", "H2 of 1,024 layers trains, with gradients that do not vanish, at the memory of a shallow net", "follows from Theorem 1",
+    Claim("10", "H2 of 1,024 layers trains, with gradients that do not vanish, and keeps for the backward what a "
+          "shallow net keeps", "follows from Theorem 1",
           ("deep", "memory"), depth.trained_deep, "deep", "not stated"),
 )
 
 TABLES = {
     "symplectic": Drawing(("symplectic", "trained"), theory.symplectic_table, "Largest ‖B.T J B - J‖ / (‖B‖² ‖J‖), examples one by one."),
-    "spread": Drawing(("steps",), theory.spread_table, "64 layers with random weights: medians over examples and seeds."),
+    "spread": Drawing(("steps",), volume.spread_table, "64 layers with random weights: medians over examples and seeds; J is the "
+                      "canonical one."),
+    "depths": Drawing(("depths", "longer"), volume.depth_table, "Random weights by depth, at fixed time hN and at fixed h: the same."),
     "through": Drawing(("through", "control"), through.through_table,
                        "Norms of sensitivities through training, double moons, the authors' way of training: of single test points, and of "
                        "the mean over the training batch of 125. alpha: the authors' penalty, on changes from layer to layer, of the MLP "
@@ -52,8 +56,10 @@ TABLES = {
 }
 
 FIGURES = {
-    "spread": Drawing(("steps", "depths"), theory.spread_figure,
-                      "Random weights N(0, 1): what tells the networks apart, by step and by depth."),
+    "spread": Drawing(volume.GROUPS, volume.spread_figure, "Random weights N(0, 1), medians: what tells the networks apart, by step, by "
+                      "depth at fixed time and by depth at fixed step; dashed: the bound 1."),
+    "plain": Drawing(("depths",), volume.plain_figure, "Random weights: the tanh MLP by depth, each seed and the median, at least 1e-300; "
+                     "dashed: the bound that the six networks keep."),
     "through": Drawing(("through",), through.through_figure,
                        "Sensitivities every 24 iterations, first seed. Above: the norm of the mean of ∂y_N/∂y_l over the training batch of "
                        "125, which the paper draws; grey, the range that L4DC 2021 states for H1. Below: ‖∂y_N/∂y_l‖ of single test "
@@ -67,7 +73,8 @@ FIGURES = {
                            "Across: the direction that the head reads, which decides at the line."),
     "images": Drawing(("images",), images.table_2_figure, "Image nets by depth: means, bars 95 % intervals over seeds."),
     "reach": Drawing(("reach",), rings.reach_figure, "What a node of the ring reads, in half a step and in a layer of a trained net."),
-    "deep": Drawing(("deep", "memory"), depth.deep_figure, "H2 of 1,024 layers: gradients by layer; memory by depth."),
+    "deep": Drawing(("deep", "memory"), depth.deep_figure, "H2 of 1,024 layers: the loss, gradients by layer, and what is "
+                    "kept for the backward by depth, beside weights, gradients and Adam's state."),
 }
 
 ANIMATIONS = {

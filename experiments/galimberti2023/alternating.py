@@ -28,7 +28,7 @@ RATE, HEAD_STEPS, BATCH = 0.05, 10, 125
 ALPHA, PLAIN_ALPHA, HEAD_SIZE = 5e-4, 1e-4, 1e-4  # the authors' alpha, that of their MLP, and alpha_c
 DATASET = "double_moons"
 MEASURED = 50  # single examples
-BOUNDED = ("H1", "H2", "MS3")  # ∂y_{j+1}/∂y_j is made of I + h J K.T D K
+BOUNDED = ("H1", "H2")  # ∂y_{j+1}/∂y_j is made of I + h J K.T D K
 EVERY = 24  # iterations between two measurements
 SHOWN = 6  # layers of which the arrays are kept lie a sixth of the depth apart: of 64 layers 1, 11, ..., 61, which L4DC 2021 draws
 

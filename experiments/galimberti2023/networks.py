@@ -18,7 +18,7 @@ from stablenets.runs.report import COLOURS
 
 @dataclass(frozen=True)
 class Named:
-    """A network of the paper; `place` is its column in L4DC 2021 Table 1, which calls H1-J2 H2."""
+    """A network of the paper; L4DC 2021 calls H1-J2 H2."""
 
     family: str
     colour: str
@@ -64,9 +64,14 @@ def drawn(name: str, width: int, layers: int, h: float, seed: int) -> Flow:
     for parameter in flow.parameters():
         parameter.normal_()
     if name == SINGULAR_X:
-        v = F.normalize(torch.randn(width // 2, dtype=torch.float64), dim=0)
-        flow.X -= flow.X @ v[:, None] * v
+        make_singular(flow)
     return flow
+
+
+def make_singular(flow: Flow) -> None:
+    """Take one direction, drawn at random, from X."""
+    v = F.normalize(torch.randn(flow.width // 2, dtype=flow.X.dtype), dim=0)
+    flow.X -= flow.X @ v[:, None] * v
 
 
 def structure(flow: Flow) -> Tensor:

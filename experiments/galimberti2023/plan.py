@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.galimberti2023.alternating import PLAIN_ALPHA, Alternating
+from experiments.galimberti2023.coupled import Coupled
 from experiments.galimberti2023.general import FRAMED, General
 from experiments.galimberti2023.networks import NETWORKS, PLAIN, RANDOM_X, RING, SINGULAR_X
 from experiments.galimberti2023.settings import GRID, RING_STEPS, STEPS, TUNED_AT, deep, image, planar, ring
@@ -17,6 +18,7 @@ MLP = {"layers": 32, "width": 6, "alpha": PLAIN_ALPHA}
 TABLE_1 = {"swiss_roll": (4, 8, 16, 32, 64), "double_moons": (1, 2, 4)}
 CONTROLS = [*({"T": T} for T in (0.4, 0.8, 1.6)), *({"alpha": alpha} for alpha in (0.0, 0.01, 0.1)), *({"decay": d} for d in (0.01, 0.1))]
 MEMORY_LAYERS = (8, 64, 1024)
+COUPLED_SEEDS = 3
 FIRST_TUNING_SEED = 100  # so that no seed of the tables has a say in what they are made with
 
 
@@ -67,11 +69,13 @@ def plan(profile: str, seeds: int | None) -> Plan:
     return {
         "symplectic": [Symplectic(net, layers, AUTHORS_T / layers, seed) for seed in chosen for layers in scale.depths
                        for net in ("H2", RANDOM_X, SINGULAR_X, RING, "MS3")],
-        "trained": [TrainedSymplectic(work) for work in deepest if work.resolved.net.family == "semi_implicit"],
+        "trained": [TrainedSymplectic(work) for work in deepest if work.resolved.net.family == "semi_implicit"]
+        + [Coupled(net, epochs=scale.moons["epochs"], seed=seed) for seed in chosen[:COUPLED_SEEDS] for net in (RANDOM_X, SINGULAR_X)],
         "depths": [Spread(net, layers, AUTHORS_T / layers, seed) for seed in chosen for layers in scale.depths
                    for net in (*NETWORKS, PLAIN)],
         "through": [Alternating(net, **scale.moons, seed=seed) for seed in moons for net in ("H1", "H2")]
         + [Alternating(PLAIN, **MLP, epochs=scale.moons["epochs"], seed=seed) for seed in moons],
+        "longer": [Spread(net, layers, 0.1, seed) for seed in chosen for layers in scale.depths for net in NETWORKS],
         "steps": [Spread(net, 64, h, seed) for seed in chosen for h in (0.01875, 0.1, 0.5) for net in NETWORKS],
         "control": [Alternating("H1", **scale.moons, **changed, seed=seed) for seed in moons for changed in CONTROLS],
         "counterexample": [Counterexample(T=20, ε=ε) for ε in (1.0, 0.1)] + [Counterexample("forward Euler", 20)]

@@ -56,4 +56,4 @@ def deep(layers: int, seed: int, epochs: int) -> Training:
         "flow": "reverse", "net": {**NETWORKS["H2"].values, "widths": [4], "opening": "spread", "gain": NETWORKS["H2"].gain(4)},
         "optim": {"name": "adam", "lr": 0.05, "schedule": "onecycle"},
         "probe": {"every": 8, "depths": 12, "samples": 0}, "seed": seed, "seeds": {"split": seed}},
-        keep=("steps", "depths", "state_gradients", "train_loss", "reconstruction_error"))
+        keep=("steps", "depths", "loss", "state_gradients", "train_loss", "reconstruction_error"))

@@ -80,10 +80,13 @@ class TrainedSymplectic(OfTraining):
 class Spread(Study):
     """Singular values and determinant of ∂y_N/∂y_0 of random weights: what the bound ‖B‖ >= 1 says, and what it does not.
 
-    Metrics, medians over examples: norm, smallest (singular value), log10_determinant, defect; lowest, the smallest ‖B_l‖ over examples
-    and layers. The smallest singular value is one over the norm of the product of inverses: that of the product itself drowns in it.
+    Metrics, medians over examples: norm, smallest (singular value), pair (smallest times largest of one example), log10_determinant,
+    defect ‖B.T J B - J‖ with the canonical J; over examples the largest scaled_defect, over ‖B‖², which is for telling it from 0 alone:
+    where B grows it falls; over examples and layers lowest, the smallest ‖B_l‖.
+    The smallest singular value is one over the norm of the product of inverses: that of the product itself drowns in it.
     """
 
+    version = 2  # 1 had the scaled defect alone
     net: str = option("H2", choices=(*NETWORKS, PLAIN))
     layers: int = option(64, low=1)
     h: float = option(0.1, above=0.0)
@@ -101,8 +104,10 @@ class Spread(Study):
                    "log10_determinant": torch.linalg.slogdet(layers).logabsdet.sum(0).median() / np.log(10)}
         if self.net != PLAIN:
             back = suffixes(list(torch.linalg.inv(layers).flip(0)))[0]
-            defect = symplectic_defect(suffixes(list(layers))[0].mT) / norms[0].square()
-            metrics |= {"smallest": (1 / torch.linalg.matrix_norm(back, 2)).median(), "defect": defect.median()}
+            smallest = 1 / torch.linalg.matrix_norm(back, 2)
+            defect = symplectic_defect(suffixes(list(layers))[0].mT)
+            metrics |= {"smallest": smallest.median(), "pair": (smallest * norms[0]).median(), "defect": defect.median(),
+                        "scaled_defect": (defect / norms[0].square()).max()}
         return {name: float(value) for name, value in metrics.items()}, {"norms": norms.median(1).values.numpy()}
 
 
