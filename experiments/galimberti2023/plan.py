@@ -6,13 +6,12 @@ from typing import Any
 
 from experiments.galimberti2023.alternating import Alternating
 from experiments.galimberti2023.general import FRAMED, General
-from experiments.galimberti2023.networks import NETWORKS, PLAIN, RANDOM_X, RING, SINGULAR_X
+from experiments.galimberti2023.networks import NETWORKS, PLAIN, RANDOM_X, RING, RING_RANDOM_X, SINGULAR_X
 from experiments.galimberti2023.settings import (
     EDGES,
     GRID,
-    RING_AS_IT_WAS,
-    RING_CHOSEN,
     RING_GRID,
+    RING_SETTINGS,
     STEPS,
     TUNED_AT,
     deep,
@@ -74,11 +73,11 @@ def plan(profile: str, seeds: int | None) -> Plan:
              for seed in chosen for dataset, depths in scale.table.items() for layers in depths for net in NETWORKS]
     deepest = [work for work in table if work.resolved.config.depth == max(scale.table[work.dataset])]
     rings = [ring(dataset, graph, h, lr, seed, scale.ring_epochs) for seed in chosen for dataset in scale.ring for graph in EDGES
-             for h, lr in dict.fromkeys((RING_AS_IT_WAS, RING_CHOSEN[dataset, graph]))]
+             for h, lr in dict.fromkeys(setting[dataset, graph] for setting in RING_SETTINGS.values())]
     moons = chosen[:scale.moon_seeds]
     return {
         "symplectic": [Symplectic(net, layers, AUTHORS_T / layers, seed) for seed in chosen for layers in scale.depths
-                       for net in ("H2", RANDOM_X, SINGULAR_X, RING, "MS3")],
+                       for net in ("H2", RANDOM_X, SINGULAR_X, RING, RING_RANDOM_X, "MS3")],
         "trained": [TrainedSymplectic(work) for work in deepest if work.resolved.net.family == "semi_implicit"],
         "depths": [Spread(net, layers, AUTHORS_T / layers, seed) for seed in chosen for layers in scale.depths
                    for net in (*NETWORKS, PLAIN)],
