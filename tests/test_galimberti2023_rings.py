@@ -125,8 +125,8 @@ def test_accuracy_decides_and_locality_is_given(given, verdict):
 
 def test_words_follow_the_numbers():
     good, poor = judged(), judged(last=on("swiss_roll", -5.0), layer_reads=6.0)
-    assert "8 of 8 differ, which is every node" in good.note
-    assert "6 of 8 differ." in poor.note
+    assert "by 8 of 8, which is every node" in good.note
+    assert "by 6 of 8." in poor.note
     assert good.note.count("not worse by 2 points") == 2
     assert "swiss roll -5.0 [-5.0, -5.0] points, worse by 2 points" in poor.note
     assert "not decided by these seeds" in judged(last=noisy).note

@@ -75,8 +75,8 @@ def in_words(reach: pd.DataFrame) -> str:
     nodes, fewest = int(reach["nodes"].iloc[0]), int(reach["layer_reads"].min())
     return (
         f"In {len(reach)} trained nets nodes were moved one at a time: after half a step others differ, by a bit or more, up to "
-        f"{span(reach['half_hops'])} hops away (the node itself and those that differ: {span(reach['half_reads'])} of {nodes}), and "
-        f"derivatives are not 0 up to {span(reach['backward_hops'])}; after a layer {fewest} of {nodes} differ"
+        f"{span(reach['half_hops'])} hops away (each node by {span(reach['half_reads'])} of {nodes}, itself among them), and "
+        f"derivatives are not 0 up to {span(reach['backward_hops'])}; after a layer each by {fewest} of {nodes}"
         f"{', which is every node' if fewest == nodes else ''}. Where the graph has no edge, the entries of Kp and Kq sum up to "
         f"{reach['outside'].max():g} after training, and a loss's gradients by them to {reach['outside_gradients'].max():g} "
         f"({reach['entries'].iloc[0]:.0f} of 128 entries are free).")
@@ -120,14 +120,15 @@ def reach_figure(results: Results) -> Figure:
     """By how much node j, moved alone, changes node i in the first layer of the first net: half a step, then a layer. Blank: not at all."""
     row = results["reach"].iloc[0]
     arrays = results.arrays(row["run"])
+    with np.errstate(divide="ignore"):
+        shades = {name: np.log10(arrays[name]) for name in ("half", "layer")}
+    seen = np.concatenate([values[np.isfinite(values)] for values in shades.values()])
     figure, panels = new_figure(2, width=3.0, height=2.8)
-    for axes, name, title in zip(panels, ("half", "layer"), ("half a step", "a layer"), strict=True):
-        with np.errstate(divide="ignore"):
-            shades = np.log10(arrays[name])
-        mesh = axes.imshow(np.where(np.isfinite(shades), shades, np.nan), cmap="viridis")
-        axes.set(title=title, xlabel="from node", xticks=range(len(shades)), yticks=range(len(shades)))
-        axes.set_xticklabels(range(1, len(shades) + 1))
-        axes.set_yticklabels(range(1, len(shades) + 1))
-        figure.colorbar(mesh, ax=axes, label=r"$\log_{10}$ of the largest change", shrink=0.8)
+    for axes, values, title in zip(panels, shades.values(), ("half a step", "a layer"), strict=True):
+        mesh = axes.imshow(np.where(np.isfinite(values), values, np.nan), cmap="viridis", vmin=seen.min(), vmax=seen.max())
+        axes.set(title=title, xlabel="from node", xticks=range(len(values)), yticks=range(len(values)))
+        axes.set_xticklabels(range(1, len(values) + 1))
+        axes.set_yticklabels(range(1, len(values) + 1))
+    figure.colorbar(mesh, ax=panels, label=r"$\log_{10}$ of the largest change", shrink=0.8)
     panels[0].set_ylabel("to node")
     return figure
