@@ -128,8 +128,9 @@ def test_words_follow_the_numbers():
     assert "by 8 of 8, which is every node" in good.note
     assert "by 6 of 8." in poor.note
     assert good.note.count("not worse by 2 points") == 2
-    assert "swiss roll -5.0 [-5.0, -5.0] points, worse by 2 points" in poor.note
+    assert "swiss roll -5.00 [-5.00, -5.00] points, worse by more than 2 points" in poor.note
     assert "not decided by these seeds" in judged(last=noisy).note
+    assert "worse, by no more than 2 points" in judged(last=lambda work: -1.0).note
     assert (poor.low, good.low) == (pytest.approx(-5), pytest.approx(0, abs=1e-9))
 
 

@@ -43,8 +43,8 @@ def gaps(results: Results, setting: str) -> dict[tuple[str, str], Estimate]:
 
 def judged(gap: Estimate) -> str:
     if gap.low >= -MARGIN:
-        return f"not worse by {MARGIN:g} points"
-    return f"worse by {MARGIN:g} points" if gap.high < -MARGIN else "not decided by these seeds"
+        return f"worse, by no more than {MARGIN:g} points" if gap.high < 0 else f"not worse by {MARGIN:g} points"
+    return f"worse by more than {MARGIN:g} points" if gap.high < -MARGIN else "not decided by these seeds"
 
 
 def distributed(results: Results) -> Finding:
@@ -83,7 +83,7 @@ def in_words(reach: pd.DataFrame) -> str:
 
 
 def in_points(gap: Estimate) -> str:
-    return f"{gap.value:+.1f} [{gap.low:+.1f}, {gap.high:+.1f}] points"
+    return f"{gap.value:+.2f} [{gap.low:+.2f}, {gap.high:+.2f}] points"
 
 
 def span(values: pd.Series) -> str:
