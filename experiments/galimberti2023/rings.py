@@ -123,7 +123,7 @@ def reach_figure(results: Results) -> Figure:
     with np.errstate(divide="ignore"):
         shades = {name: np.log10(arrays[name]) for name in ("half", "layer")}
     seen = np.concatenate([values[np.isfinite(values)] for values in shades.values()])
-    figure, panels = new_figure(2, width=3.0, height=2.8)
+    figure, panels = new_figure(2, width=3.0, height=3.1)
     for axes, values, title in zip(panels, shades.values(), ("half a step", "a layer"), strict=True):
         mesh = axes.imshow(np.where(np.isfinite(values), values, np.nan), cmap="viridis", vmin=seen.min(), vmax=seen.max())
         axes.set(title=title, xlabel="from node", xticks=range(len(values)), yticks=range(len(values)))
