@@ -22,18 +22,21 @@ NETS = {  # by the paper's name: family and options
     "MS1": ("ms1", {}),
     "MS2": ("ms2", {}),
     "MS3": ("ms3", {}),
-    "ring": ("distributed", {"nodes": 2}),
+    "ring": ("distributed", {}),  # of eight nodes; of less than four it has no zeros
+    "ring, random X": ("distributed", {"coupling": "random"}),
 }
-SYMPLECTIC = ["H2", "H2, random X", "H2, singular X", "MS3", "ring"]  # with the J that `structure` gives
+RINGS = ["ring", "ring, random X"]
+SYMPLECTIC = ["H2", "H2, random X", "H2, singular X", "MS3", *RINGS]  # with the J that `structure` gives
 REVERSIBLE = [*SYMPLECTIC, "MS1"]
 SPACE = {"dense": (), "conv": (3, 4)}
 drawn = pytest.mark.parametrize("seed", range(3), indirect=True)  # for what must hold for any weights
 
 
-def build(name: str, depth: int = 64, h: float = 1.2 / 64, *, width: int = 4, operator: str = "dense", mode: str = "store",
+def build(name: str, depth: int = 64, h: float = 1.2 / 64, *, width: int | None = None, operator: str = "dense", mode: str = "store",
           scale: float = 1.0, **more) -> Flow:
     """Float64, kernels and biases N(0, scale²) as the authors draw them."""
     family, options = NETS[name]
+    width = width or (16 if name in RINGS else 4)
     net = Flow(FAMILIES[family](**options | more), width, depth, h=h, operator=operator, mode=mode).double()
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=scale)
@@ -83,10 +86,15 @@ def structure(name: str, net: Flow, size: int) -> Tensor:
     return torch.kron(J, torch.eye(size // net.width, **double))
 
 
+def masked(net: Flow, kernel: Tensor) -> Tensor:
+    """On a ring what has no edge is 0, whatever the parameters hold there."""
+    return torch.einsum("ij,ij...->ij...", net.R[0], kernel) if "R" in net.fixed else kernel
+
+
 def terms(name: str, net: Flow, layer: int) -> tuple[Tensor, Tensor, Tensor, str]:
     """J, K, b and the scheme (which half moves first, or both at once) of one layer."""
     over_space = math.prod(SPACE["conv"]) if net.operator.feature_dims == 3 else 1
-    w = {key: matrix(p[layer]) if key in net.dynamics.operators else p[layer].repeat_interleave(over_space)
+    w = {key: matrix(masked(net, p[layer])) if key in net.dynamics.operators else p[layer].repeat_interleave(over_space)
          for key, p in net.named_parameters()}
     size = net.width * over_space
     if name in ("H1", "H1-J2"):
@@ -124,7 +132,7 @@ def general(name: str, net: Flow, x: Tensor) -> Tensor:
 @drawn
 @pytest.mark.parametrize("depth", [1, 2, 5])
 @pytest.mark.parametrize("operator", SPACE)
-@pytest.mark.parametrize("name", [name for name in NETS if name != "ring"])
+@pytest.mark.parametrize("name", NETS)
 def test_every_network_is_the_general_form_with_its_j_and_k(name, operator, depth):
     net = build(name, depth, h=0.2, operator=operator, scale=1.0 if operator == "dense" else 0.3)
     x = states(net).requires_grad_()
@@ -147,6 +155,11 @@ def test_conditions_on_the_width(name):
 
 
 # Distributed networks: 8 nodes on a ring, node i = (p_i, q_i), as in the authors' example.
+
+
+@pytest.mark.parametrize("name", RINGS)
+def test_a_ring_is_sparse(name):
+    assert int((build(name, 1).R == 0).sum()) == 8 * 5  # of 8 x 8: a node is next to two others
 
 
 @pytest.mark.parametrize("operator", SPACE)
@@ -175,7 +188,7 @@ def test_initial_kernels_have_the_deviation_of_the_fan_in_that_is_left():
 
 
 def test_a_full_graph_is_the_semi_implicit_network():
-    sparse, dense = build("ring", graph="full"), build("H2")
+    sparse, dense = build("ring", graph="full"), build("H2", width=16)
     dense.load_state_dict({name: value for name, value in sparse.state_dict().items() if name != "R"})
     x = states(dense)
     assert torch.allclose(sparse(x), dense(x), rtol=0, atol=1e-14)

@@ -23,7 +23,8 @@ CLAIMS = (
     Claim("8", "On MNIST MS1 and H1-J2 reach about 98 % from 4 layers on, and 92.4 % without layers (Table 2); so do H1 and H2 (ours)",
           "L4DC 2021, Table 2", ("images",), images.table_2, "images",
           "MS1, H1-J2 98.0 to 98.2 %; 92.41 and 92.47 % without layers; H1, H2 not known"),
-    Claim("9", "A distributed H-DNN, block-sparse on a ring, is as good as the dense one and each node uses its neighbours only",
+    Claim("9", "A distributed H-DNN, block-sparse on a ring, is as good as the dense one; each half step reads two hops, a layer of the "
+          "ring of eight every node",
           "authors' code; the paper's numbers are not known", ("ring", "reach"), rings.distributed, "reach", "not known"),
     Claim("10", "H2 of 1,024 layers trains, with gradients that do not vanish, and keeps for the backward what a "
           "shallow net keeps", "follows from Theorem 1",
@@ -52,6 +53,8 @@ TABLES = {
     "images": Drawing(("images",), images.table_2_table, "Image nets: test accuracy in per cent, means over seeds."),
     "ring": Drawing(("ring",), rings.ring_table, "Distributed nets: test accuracy in per cent, medians over seeds; intervals, from six "
                     "seeds on, between order statistics that cover the median with at least 95 %."),
+    "ring_tuning": Drawing(("ring_tuning",), rings.ring_tuning_table, "Distributed nets: mean validation accuracy in per cent by h and "
+                           "rate, seeds that are in no other table. Best: the rate, in the row of its h; used: in the table `ring`."),
     "memory": Drawing(("memory",), depth.memory_table, "Kept for the backward of H2 beside the weights, n = 4, batch 125."),
 }
 
@@ -72,7 +75,8 @@ FIGURES = {
     "propagation": Drawing(("ways", "table"), planar.propagation, "Swiss roll: the points between the layers, first seed's deepest nets. "
                            "Across: the direction that the head reads, which decides at the line."),
     "images": Drawing(("images",), images.table_2_figure, "Image nets by depth: means, bars 95 % intervals over seeds."),
-    "reach": Drawing(("reach",), rings.reach_figure, "What a node of the ring reads, in half a step and in a layer of a trained net."),
+    "reach": Drawing(("reach",), rings.reach_figure, "What a node of the ring reads, in half a step and in a layer of a trained net: "
+                     "the change of one node where another is moved alone by 1; blank, none, bit for bit."),
     "deep": Drawing(("deep", "memory"), depth.deep_figure, "H2 of 1,024 layers: the loss, gradients by layer, and what is "
                     "kept for the backward by depth, beside weights, gradients and Adam's state."),
 }

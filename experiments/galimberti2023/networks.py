@@ -18,12 +18,14 @@ from stablenets.runs.report import COLOURS
 
 @dataclass(frozen=True)
 class Named:
-    """A network of the paper; L4DC 2021 calls H1-J2 H2."""
+    """A network of the paper; L4DC 2021 calls H1-J2 H2. `width` where it is looked at with random weights, that of the planar nets if
+    nothing else is said."""
 
     family: str
     colour: str
     marker: str
     options: tuple[tuple[str, Any], ...] = ()
+    width: int = 4
 
     @property
     def values(self) -> dict[str, Any]:
@@ -46,11 +48,13 @@ NETWORKS = {
     "H1-J2": Named("hdnn", COLOURS[4], "v", (("interconnection", "ones"),)),
     "H2": Named("semi_implicit", COLOURS[3], "P"),
 }
-RANDOM_X, SINGULAR_X, RING = "H2, random X", "H2, singular X", "H2 on a ring"
+RANDOM_X, SINGULAR_X = "H2, random X", "H2, singular X"
+RING, RING_RANDOM_X = "H2 on a ring of 8", "H2 on a ring of 8, random X"  # the authors' example; a ring of less than 4 is a full graph
 VARIANTS = {  # of H2
     RANDOM_X: Named("semi_implicit", COLOURS[3], "P", (("coupling", "random"),)),
     SINGULAR_X: Named("semi_implicit", COLOURS[3], "P", (("coupling", "random"),)),
-    RING: Named("distributed", COLOURS[3], "P", (("nodes", 2),)),
+    RING: Named("distributed", COLOURS[3], "P", (("nodes", 8),), width=16),
+    RING_RANDOM_X: Named("distributed", COLOURS[3], "P", (("nodes", 8), ("coupling", "random")), width=16),
 }
 PLAIN = "tanh MLP"
 ALL = NETWORKS | VARIANTS | {PLAIN: Named("plain", COLOURS[6], "x")}

@@ -7,8 +7,19 @@ from typing import Any
 from experiments.galimberti2023.alternating import PLAIN_ALPHA, Alternating
 from experiments.galimberti2023.coupled import Coupled
 from experiments.galimberti2023.general import FRAMED, General
-from experiments.galimberti2023.networks import NETWORKS, PLAIN, RANDOM_X, RING, SINGULAR_X
-from experiments.galimberti2023.settings import GRID, RING_STEPS, STEPS, TUNED_AT, deep, image, planar, ring
+from experiments.galimberti2023.networks import NETWORKS, PLAIN, RANDOM_X, RING, RING_RANDOM_X, SINGULAR_X
+from experiments.galimberti2023.settings import (
+    EDGES,
+    GRID,
+    RING_GRID,
+    RING_SETTINGS,
+    STEPS,
+    TUNED_AT,
+    deep,
+    image,
+    planar,
+    ring,
+)
 from experiments.galimberti2023.studies import Counterexample, Spread, Symplectic, TrainedSymplectic
 from experiments.galimberti2023.trained import Memory, Reach, Way
 from stablenets.claims.results import Plan
@@ -63,12 +74,12 @@ def plan(profile: str, seeds: int | None) -> Plan:
     table = [planar(dataset, net, layers, seed, scale.epochs)
              for seed in chosen for dataset, depths in scale.table.items() for layers in depths for net in NETWORKS]
     deepest = [work for work in table if work.resolved.config.depth == max(scale.table[work.dataset])]
-    rings = [ring(dataset, graph, h, seed, scale.ring_epochs)
-             for seed in chosen for dataset in scale.ring for h in RING_STEPS for graph in ("ring", "full")]
+    rings = [ring(dataset, graph, h, lr, seed, scale.ring_epochs) for seed in chosen for dataset in scale.ring for graph in EDGES
+             for h, lr in dict.fromkeys(setting[dataset, graph] for setting in RING_SETTINGS.values())]
     moons = chosen[:scale.moon_seeds]
     return {
         "symplectic": [Symplectic(net, layers, AUTHORS_T / layers, seed) for seed in chosen for layers in scale.depths
-                       for net in ("H2", RANDOM_X, SINGULAR_X, RING, "MS3")],
+                       for net in ("H2", RANDOM_X, SINGULAR_X, RING, RING_RANDOM_X, "MS3")],
         "trained": [TrainedSymplectic(work) for work in deepest if work.resolved.net.family == "semi_implicit"]
         + [Coupled(net, epochs=scale.moons["epochs"], seed=seed) for seed in chosen[:COUPLED_SEEDS] for net in (RANDOM_X, SINGULAR_X)],
         "depths": [Spread(net, layers, AUTHORS_T / layers, seed) for seed in chosen for layers in scale.depths
@@ -89,6 +100,8 @@ def plan(profile: str, seeds: int | None) -> Plan:
         "images": [image(scale.images, net, layers, seed, scale.image_epochs) for seed in chosen[:scale.image_seeds]
                    for net, layers in [("H1", 0), *((net, layers) for layers in scale.image_layers for net in STEPS)]],
         "ring": rings,
+        "ring_tuning": [ring(dataset, graph, h, lr, FIRST_TUNING_SEED + number, scale.ring_epochs) for number in range(scale.tuning_seeds)
+                        for dataset in scale.ring for graph in EDGES for h, lr in (RING_GRID if profile != "smoke" else RING_GRID[:2])],
         "reach": [Reach(work) for work in rings if work.resolved.dynamics.graph == "ring"],
         "deep": [deep(**scale.deep, seed=seed) for seed in chosen[:scale.deep_seeds]],
         "memory": [Memory(flow, layers) for flow in ("store", "checkpoint", "reverse") for layers in MEMORY_LAYERS],

@@ -62,8 +62,9 @@ class Symplectic(Study):
         return self.layers
 
     def measure(self, place: Place) -> Measured:
-        flow = drawn(self.net, WIDTH, self.layers, self.h, self.seed)
-        return symplecticity(flow, torch.randn(POINTS, WIDTH, dtype=torch.float64)), {}
+        width = ALL[self.net].width
+        flow = drawn(self.net, width, self.layers, self.h, self.seed)
+        return symplecticity(flow, torch.randn(POINTS, width, dtype=torch.float64)), {}
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,21 @@
 """Measured on trained nets: the regions that they decide and the way of the points through the layers, the reach of a node, memory."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from experiments.galimberti2023.networks import NETWORKS
-from experiments.galimberti2023.studies import jacobians, test_points
+from experiments.galimberti2023.studies import test_points
 from stablenets.claims.work import Measured, OfTraining, Place, Study
 from stablenets.flow import Flow
-from stablenets.probes import kept_bytes
+from stablenets.probes import kept_bytes, layer_jacobians
+from stablenets.probes.maps import Map, composed, layers_and_start, states
 from stablenets.schema import option
 
 EXTENTS = {"swiss_roll": (-1.4, 1.4, -1.4, 1.4), "double_moons": (-1.5, 4.5, -1.1, 1.6), "double_circles": (-4.6, 4.6, -4.6, 4.6)}
@@ -44,28 +48,86 @@ class Way(OfTraining):
         return {}, {"classes": classes.numpy().astype(np.uint8), "layers": kept, "states": torch.stack(ways).numpy().astype(np.float32)}
 
 
+def by_node(x: Tensor, nodes: int) -> Tensor:
+    """(B, nodes): the largest size that a state (B, n) of two halves has at each node."""
+    return x.abs().unflatten(1, (2, nodes, -1)).amax((1, 3))
+
+
+def half_steps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
+    """Maps of the state (B, n), two a layer, and the state before the first of them for a batch x (B, n)."""
+    def half(part: int, kick: Callable[..., Tensor], joined: Tensor) -> Tensor:
+        parts = list(joined.chunk(2, 1))
+        parts[part] = parts[part] + kick(*parts)
+        return torch.cat(parts, 1)
+    layers, start = layers_and_start(flow, x)
+    return [partial(half, *kick) for w in layers for kick in flow.dynamics.kicks(w, flow.h)], torch.cat(start, 1)
+
+
+def moved(f: Map, x: Tensor, nodes: int) -> Tensor:
+    """(nodes, nodes): by how much node i of f(x) changes at most where node j of x (B, n) alone is moved by 1; 0: not by a bit."""
+    before, found = f(x), []
+    for node in range(nodes):
+        shift = torch.zeros_like(x)
+        shift.unflatten(1, (2, nodes, -1))[:, :, node] = 1
+        found.append(by_node(f(x + shift) - before, nodes).amax(0))
+    return torch.stack(found, 1)
+
+
+def reached(flow: Flow, x: Tensor) -> tuple[Tensor, Tensor]:
+    """What `moved` says of every half step (2L, nodes, nodes) and of every layer (L, nodes, nodes) at the states of a batch x (B, n)."""
+    halves, start = half_steps(flow, x)
+    layers = [composed(pair) for pair in zip(halves[::2], halves[1::2], strict=True)]
+    return tuple(torch.stack([moved(f, y, flow.dynamics.nodes) for f, y in zip(maps, states(maps, start), strict=False)])
+                 for maps in (halves, layers))
+
+
+def ring_hops(nodes: int) -> Tensor:
+    """(nodes, nodes) from node to node on a ring."""
+    apart = (torch.arange(nodes)[:, None] - torch.arange(nodes)).abs()
+    return torch.minimum(apart, nodes - apart)
+
+
 @dataclass(frozen=True)
 class Reach(OfTraining):
-    """How far a node of a trained ring reaches: the Jacobian of its first layer, node by node.
+    """How far a node of a trained ring is read: one node is moved alone, at every layer, at test points.
 
-    Metrics: hops that a half step and a layer reach, the share of the entries of the Jacobian that are not 0, the largest kernel entry
-    where the graph has no edge. Arrays: half and layer (nodes, nodes), the size of what node j does to node i.
+    Metrics: half_hops and layer_hops, how far away another node changes by a bit or more, furthest of all half steps and layers;
+    half_reads and layer_reads, how many nodes change a node in some half step or layer (tanh may be flat in others), fewest of all
+    nodes; backward_hops, how far the derivative of a half step is not 0; outside and outside_gradients, the sum of the sizes of what
+    Kp and Kq, and a loss's gradients by them, hold where the graph has no edge; entries, how many are free in a layer; nodes.
+    Arrays: half and layer (nodes, nodes), the changes of node i by node j in the first layer.
     """
+
+    version = 2  # 1 had Jacobians of the first layer alone
 
     def measure(self, place: Place) -> Measured:
         net = self.of.trained(place)
         (flow,) = net.units
-        M = jacobians(flow, net.opening(test_points(self.of)[0][:SHOWN].double()))[0].abs().amax(0)
         nodes = flow.dynamics.nodes
-        M = M.unflatten(0, (2, nodes, -1)).unflatten(3, (2, nodes, -1)).amax((2, 5))  # (half, node, half, node)
-        half, layer = torch.maximum(M[0, :, 1], M[1, :, 0]), M.amax((0, 2))
-        apart = (torch.arange(nodes)[:, None] - torch.arange(nodes)).abs()
-        hops = torch.minimum(apart, nodes - apart)
-        off = flow.R[0] == 0
-        outside = max(float(getattr(flow, name)[:, off].abs().sum()) for name in flow.dynamics.operators)
-        return ({"half_hops": float(hops[half > 0].max()), "layer_hops": float(hops[layer > 0].max()), "outside": outside,
-                 "nonzero": float((M > 0).double().mean()), "entries": float(2 * (~off).sum())},
-                {"half": half.numpy(), "layer": layer.numpy()})
+        points, labels = (values[::SHOWN] for values in test_points(self.of))
+        x = net.opening(points.double())
+        half, layer = reached(flow, x)
+        derivatives = torch.stack(layer_jacobians(*half_steps(flow, x))).abs().amax(1)
+        back = derivatives.unflatten(1, (2, nodes, -1)).unflatten(4, (2, nodes, -1)).amax((1, 3, 4, 6))
+        off, hops = flow.R[0] == 0, ring_hops(nodes)
+        kernels = [getattr(flow, name).requires_grad_() for name in flow.dynamics.operators]
+        gradients = torch.autograd.grad(F.cross_entropy(net(points.double()), labels), kernels)
+        outside, outside_gradients = (sum(K.detach()[:, off].abs().sum() for K in found) for found in (kernels, gradients))
+        return ({"half_hops": furthest(half, hops), "layer_hops": furthest(layer, hops), "backward_hops": furthest(back, hops),
+                 "half_reads": fewest(half), "layer_reads": fewest(layer),
+                 "outside": float(outside), "outside_gradients": float(outside_gradients), "entries": float(2 * (~off).sum()),
+                 "nodes": float(nodes)},
+                {"half": half[:2].amax(0).numpy(), "layer": layer[0].numpy()})
+
+
+def fewest(changes: Tensor) -> float:
+    """Of a stack (..., nodes, nodes): how many nodes change a node."""
+    return float((changes.amax(0) > 0).sum(1).min())
+
+
+def furthest(sizes: Tensor, hops: Tensor) -> float:
+    """Over a stack (..., nodes, nodes): the most hops where it is not 0."""
+    return float(hops.expand_as(sizes)[sizes > 0].max())
 
 
 @dataclass(frozen=True)
