@@ -13,7 +13,7 @@ from experiments.galimberti2023.general import FRAMED, General
 from experiments.galimberti2023.networks import EULER, NETWORKS, PLAIN, RANDOM_X, RING, RING_RANDOM_X, SINGULAR_X, VOLUME, structure
 from experiments.galimberti2023.studies import Counterexample, Spread, Symplectic
 from experiments.galimberti2023.trained import Memory, Reach, Way
-from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, PROFILES, REPRODUCED
+from stablenets.claims.claim import PROFILES
 from stablenets.claims.work import Place, Study, unique
 
 
