@@ -51,10 +51,11 @@ def latest(ledgers: Iterable[Ledger]) -> Ledger:
 
 
 def join(works: Iterable[Work], runs: Path, noted: Ledger) -> Ledger:
-    """What is known of `works`, from run folders and ledger together; of what lies in both, the later."""
+    """What is known of `works`, from run folders and ledger together; of what lies in both, the later, and of one and the same run the
+    folder, which has what a ledger was not asked to keep."""
     found: Ledger = {}
     for work in works:
-        entries = [entry for entry in (noted.get(work.name), from_folder(work, runs)) if entry]
+        entries = [entry for entry in (from_folder(work, runs), noted.get(work.name)) if entry]
         if entries:
             found[work.name] = max(entries, key=lambda entry: str(entry.provenance["started"]))
     return found
