@@ -178,6 +178,14 @@ def test_of_folder_and_ledger_the_later_counts(place, tmp_path):
         assert ledger.join([study], place.runs, {study.name: noted})[study.name].metrics == {"square": expected}
 
 
+def test_of_one_run_the_folder_has_what_the_ledger_was_not_asked_to_keep(place):
+    work = Training(TINY, keep=("epoch",))
+    work.make(place)
+    noted = ledger.join([work], place.runs, {})
+    asked = replace(work, keep=("epoch", "train_loss"))
+    assert set(ledger.join([asked], place.runs, noted)[work.name].arrays) == {"epoch", "train_loss"}
+
+
 @pytest.mark.parametrize("content", ["", "run,status\nx\n", "nothing\n1\n"])
 def test_a_damaged_ledger_is_one_line(tmp_path, content):
     (tmp_path / "ledger.csv").write_text(content)
