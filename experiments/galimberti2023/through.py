@@ -53,7 +53,7 @@ def through_figure(results: Results) -> Figure:
     panels = figure.subplots(2, len(works), sharex=True, squeeze=False)
     kept = [results.arrays(work.name) for work in works]
     together = zip(*(arrays["layers"] for arrays in kept), strict=False)
-    names = [" / ".join(dict.fromkeys(str(layer) for layer in layers)) for layers in together]
+    names = [" / ".join(dict.fromkeys(f"{layer:.0f}" for layer in layers)) for layers in together]
     for (above, below), work, arrays in zip(panels.T, works, kept, strict=True):
         drawn = range(0, len(arrays["layers"]), 2)
         for index, colour in zip(drawn, COLOURS, strict=False):
