@@ -59,8 +59,8 @@ AUTHORS = {"layers": 64, "epochs": 30}
 SCALES = {
     "smoke": Scale(2, (4, 16), {"layers": 8, "epochs": 1}, 1, 20, {"swiss_roll": (4,), "double_moons": (1,)}, 1, 1,
                    {"name": "digits", "limit": 64}, (2,), 1, 1, ("swiss_roll",), 1, {"layers": 32, "epochs": 1}, 1),
-    "quick": Scale(3, (4, 16, 64, 256, 1024), AUTHORS, 1, 200, {"swiss_roll": (4, 16, 64), "double_moons": (1, 4)}, 40, 0,
-                   {"name": "digits"}, (2, 8), 6, 3, ("swiss_roll",), 40, {"layers": 1024, "epochs": 2}, 1),
+    "quick": Scale(3, (4, 16, 64, 256, 1024), {"layers": 64, "epochs": 20}, 1, 200,
+                   {"swiss_roll": (4, 16, 32), "double_moons": (1, 4)}, 35, 0, {"name": "digits"}, (2, 8), 6, 3, ("swiss_roll",), 40, {"layers": 1024, "epochs": 2}, 1),
     "full": Scale(10, (4, 16, 64, 256, 1024), AUTHORS, 5, 200, TABLE_1, 50, 3, {"name": "mnist"}, (2, 4, 8, 16), 4, 3,
                   ("swiss_roll", "double_circles"), 50, {"layers": 1024, "epochs": 4}, 3),
     "paper": Scale(10, (4, 16, 64, 256, 1024), AUTHORS, 10, 200, TABLE_1, 50, 10, {"name": "mnist"}, (2, 4, 8, 16), 10, 3,
