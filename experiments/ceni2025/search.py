@@ -35,10 +35,10 @@ SPACE: dict[str, Log | tuple[Any, ...]] = {  # keys as on the command line: a ra
     "net.gain": Log(0.05, 1.0),
     "net.activation": ("tanh", "relu"),
     "net.filter": ("haar", "steady", "cyclic"),
-    "net.hidden": (0, 512),
-    "optim.label_smoothing": (0.0, 0.1),
     "optim.lr": Log(1e-3, 5e-2),
     "batch": (32, 64, 128),
+    "net.hidden": (0, 512),
+    "optim.label_smoothing": (0.0, 0.1),
 }
 
 
