@@ -2,6 +2,7 @@
 import torch
 from torch import nn
 
+from bench_rows import planar
 from bench_rows.row import Row
 from bench_rows.training import train_step
 from stablenets.nets import HDNN, Flow
@@ -10,13 +11,8 @@ DEPTH, CHANNELS, BATCH, SIZE, H = 8, 8, 100, 28, 0.1
 TIMES = 2  # steps in one call
 
 
-class H1(nn.Module):
-    """One convolutional layer of H1 as a module of its own, in torch's default layout."""
-
-    def __init__(self, K: torch.Tensor, b: torch.Tensor, J: torch.Tensor) -> None:
-        super().__init__()
-        self.K, self.b = nn.Parameter(K.clone()), nn.Parameter(b.clone())
-        self.J = J
+class H1(planar.H1):
+    """The same layer with convolutions, in torch's default layout."""
 
     def forward(self, y: torch.Tensor) -> torch.Tensor:
         energy = nn.functional.conv_transpose2d(torch.tanh(nn.functional.conv2d(y, self.K, self.b, padding=1)), self.K, padding=1)
