@@ -140,6 +140,15 @@ def test_clipping_limits_the_norm_of_the_gradient_and_keeps_its_direction(make):
     assert torch.equal(loose, free)
 
 
+def test_training_smooths_labels_and_logs_the_loss_of_the_given_ones(make):
+    loop = make(optim={"label_smoothing": 0.3}, precision="float64")
+    x, y = next(iter(loop.data.train.batches(16, 0, 0)))
+    outputs, loss = loop.predict(x, y)
+    theirs = torch.nn.functional.cross_entropy(outputs, y, label_smoothing=0.3)
+    assert loop.objective(outputs, loss).item() == pytest.approx(theirs.item(), rel=1e-12)
+    assert loss.item() == pytest.approx(torch.nn.functional.cross_entropy(outputs, y).item(), rel=1e-12)
+
+
 def test_smoothness_pulls_each_layer_towards_its_neighbours(make):
     """The gradient of 1/(2h) Σ‖θ_{j+1} - θ_j‖² is (2θ_j - θ_{j-1} - θ_{j+1}) / h, one-sided at the ends."""
     alpha, loops = 0.7, [make(optim={"smoothness": smoothness}, precision="float64") for smoothness in (0.0, 0.7)]
