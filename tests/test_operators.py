@@ -3,6 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from stablenets.nets import Flow, ResNet
 from stablenets.operators import OPERATORS, Operator
 
 WIDTH = 5
@@ -118,3 +119,12 @@ def test_base_class_says_what_is_missing():
         base(torch.zeros(1, 2))
     with pytest.raises(TypeError, match="no adjoint"):
         base.T  # noqa: B018
+
+
+def test_convolutional_states_lie_channels_last_in_a_flow():
+    seen = []
+    x = torch.randn(2, 4, 5, 6)
+    Flow(ResNet(), 4, 3, operator="conv")(x, lambda layer, state: seen.extend(state))
+    assert len(seen) == 4
+    assert all(state.is_contiguous(memory_format=torch.channels_last) for state in seen)
+    assert torch.equal(OPERATORS["conv"].laid_out(x), x)
