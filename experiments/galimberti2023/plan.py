@@ -11,6 +11,7 @@ from experiments.galimberti2023.networks import NETWORKS, PLAIN, RANDOM_X, RING,
 from experiments.galimberti2023.settings import (
     EDGES,
     GRID,
+    IN_TABLE_2,
     RING_GRID,
     RING_SETTINGS,
     STEPS,
@@ -99,7 +100,8 @@ def plan(profile: str, seeds: int | None) -> Plan:
                    for dataset, layers in TUNED_AT.items() for net in NETWORKS for T in (GRID if profile != "smoke" else GRID[:2])],
         "ways": [Way(work) for work in deepest if work.seed == 0],
         "images": [image(scale.images, net, layers, seed, scale.image_epochs) for seed in chosen[:scale.image_seeds]
-                   for net, layers in [("H1", 0), *((net, layers) for layers in scale.image_layers for net in STEPS)]],
+                   for net, layers in [("H1", 0), *((net, layers) for layers in scale.image_layers for net in STEPS
+                                                    if net in IN_TABLE_2 or seed == chosen[0])]],
         "ring": rings,
         "ring_tuning": [ring(dataset, graph, h, lr, FIRST_TUNING_SEED + number, scale.ring_epochs) for number in range(scale.tuning_seeds)
                         for dataset in scale.ring for graph in EDGES for h, lr in (RING_GRID if profile != "smoke" else RING_GRID[:2])],
