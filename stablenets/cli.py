@@ -106,19 +106,18 @@ def no_choice(words: list[str]) -> str:
 
 def known_keys(key: str) -> list[str]:
     """Full keys of the level at which an unknown one stands."""
-    from stablenets.config import Config, Net
+    from stablenets import options
     from stablenets.data import DATASETS, Common
     from stablenets.nets import FAMILIES, RECURRENT
     group = key.partition(".")[0] if "." in key else ""
-    parts = {"": (Config,), "net": (Net, *FAMILIES.values(), *RECURRENT.values()), "dataset": (Common, *DATASETS.values())}
-    fields = {field.name: field.type for field in dataclasses.fields(Config)}
+    parts = {"": (options.Config,), "net": (options.Net, *FAMILIES.values(), *RECURRENT.values()), "dataset": (Common, *DATASETS.values())}
+    fields = {field.name: field.type for field in dataclasses.fields(options.Config)}
     if group in parts:
         classes = parts[group]
     elif group in fields:
-        import stablenets.config
-        classes = (getattr(stablenets.config, str(fields[group]), None),)
+        classes = (getattr(options, str(fields[group]), None),)
     else:
-        group, classes = "", (Config,)
+        group, classes = "", (options.Config,)
     names = {field.name for cls in classes if dataclasses.is_dataclass(cls) for field in dataclasses.fields(cls)}
     return [f"{group}.{name}" if group else name for name in names]
 

@@ -21,9 +21,10 @@ from typing import Any
 import torch
 
 from stablenets import data, graphs
-from stablenets.config import MANNER, Config, Resolved
+from stablenets.config import MANNER, Resolved
 from stablenets.errors import EXIT_FAILED, BadInput, Busy, Irreversible
 from stablenets.nets import Network, Recurrent, SequenceNetwork
+from stablenets.options import Config
 from stablenets.runs import checkpoint, files, provenance
 from stablenets.runs.folder import FINISHED, RunFolder
 from stablenets.runs.lock import Lock, held

@@ -10,10 +10,11 @@ import pytest
 from conftest import compose
 
 from stablenets.cli import CONFIGS
-from stablenets.config import Config, Net, Optim, Probe, Seeds, Wandb, build_flat, resolve
+from stablenets.config import build_flat, resolve
 from stablenets.data import DATASETS, Common
 from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, RECURRENT
+from stablenets.options import Config, Net, Optim, Probe, Seeds, Wandb
 from stablenets.schema import build
 from stablenets.train import train
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from conftest import NARROW
 
-from stablenets.config import Optim
 from stablenets.nets import FAMILIES, Network
+from stablenets.options import Optim
 from stablenets.training.optim import OPTIMISERS, SCHEDULES, optimiser, rate
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from conftest import NARROW
 
-from stablenets.config import Probe
 from stablenets.nets import FAMILIES, Flow, Network, ResNet
 from stablenets.norms import Tally
+from stablenets.options import Probe
 from stablenets.probes import StateGradients, kept_bytes, log_spaced, peak_resident, weight_gradients
 from stablenets.probes import jacobian as jacobian_module
 from stablenets.training import recorder as recorder_module

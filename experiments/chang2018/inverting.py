@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from experiments.chang2018.look import FAMILIES, block_axis
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
 from stablenets.claims.results import Results
-from stablenets.config import Config
+from stablenets.options import Config
 from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS
 

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from experiments.chang2018.published import TABLE
 from experiments.chang2018.settings import SMALL, configured
 from stablenets.claims.work import Measured, OfTraining, Place, Study
-from stablenets.config import FLOWS, Resolved, resolve
+from stablenets.config import Resolved, resolve
 from stablenets.data.dataset import Request
 from stablenets.flow import Flow
 from stablenets.nets import FAMILIES, Network
 from stablenets.nets.assemble import LAYOUTS
+from stablenets.options import FLOWS
 from stablenets.probes import kept_bytes, reconstruction_error
 from stablenets.schema import option
 from stablenets.train import data_root, network

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from stablenets.config import Optim
+from stablenets.options import Optim
 
 
 def optimiser(net: nn.Module, config: Optim) -> torch.optim.Optimizer:

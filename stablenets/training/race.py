@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from stablenets import data
-from stablenets.config import Config, Resolved
+from stablenets.config import Resolved
 from stablenets.data.dataset import Dataset, Split
 from stablenets.errors import BadInput
+from stablenets.options import Config
 from stablenets.train import data_root, network, set_globals
 from stablenets.training.block_descent import BlockDescent, Objective, block_descent
 from stablenets.training.losses import LOSSES, SCORES

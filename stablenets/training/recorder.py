@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stablenets.config import Probe
 from stablenets.nets import Network, SequenceNetwork
+from stablenets.options import Probe
 from stablenets.probes import FULL_UP_TO, STEPS, NotFinite, StateGradients, log_spaced, singular_values, weight_gradients
 from stablenets.probes.lanczos import Stages
 
