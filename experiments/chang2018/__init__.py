@@ -13,6 +13,8 @@ CLAIMS = (
     Claim("3b", "Memory for activations does not grow with depth", "Abstract", ("memory", "peak"), saving.memory, "memory"),
     Claim("3c", "Inversion costs about one more forward in a step", "not measured in the paper, as far as we know", ("overhead",),
           saving.overhead, "", "not known"),
+    Claim("3d", "Peak memory of a training step in all, weights and gradients with it, does not grow with depth",
+          "not measured in the paper, as far as we know", ("peak",), saving.whole_peak, "memory", "not known"),
     Claim("4a", "Hamiltonian-74 and -218 reach their accuracies on CIFAR-10", "main table", ("hamiltonian_74",), comparing.reaches,
           "accuracy", "92.76 and 94.02 %"),
     Claim("4b", "Hamiltonian is on par with ResNet and RevNet at the same number of parameters", "Abstract; main table",
@@ -38,10 +40,12 @@ TABLES = {
     "trained": Drawing(("trained",), inverting.trained_table, "Trained weights, test images: largest relative error of a state that enters "
                        "a unit, reconstructed."),
     "gradients": Drawing(("gradients",), saving.gradient_table, "Gradients by inversion against stored ones, float64."),
-    "memory": Drawing(("memory", "peak"), saving.memory_table, "Hamiltonian-74 with more blocks: kept for the backward beside weights and "
-                      "images; resident at the peak of a step, python and torch included."),
+    "memory": Drawing(("memory", "peak"), saving.memory_table, "Hamiltonian-74 with norms, more blocks: kept for the backward beside "
+                      "weights and images; resident at the peak of training steps, and before the first with weights and gradients there, "
+                      "python and torch included."),
     "accuracy": Drawing(("hamiltonian_74",), comparing.accuracy_table, "Test accuracy of the last iterate, with 95 % intervals. Paper: "
-                        "single values. Replications: by others, of about the same net."),
+                        "single values. Replications: by others, of about the same net. Empty: not run at this profile. A run that "
+                        "diverged counts as guessing. The paper's net for STL-10 is not known."),
     "few": Drawing(("few",), fewer.few_table, "Test accuracy by share of the training images, the same number of steps at each. The "
                    "paper's figure is read off a picture, to half a point."),
     "tuning": Drawing(("tuning",), comparing.tuning_table, "What settings were chosen by, with seeds outside the other tables. CIFAR-10: 5 "
@@ -53,8 +57,8 @@ TABLES = {
 FIGURES = {
     "inverse": Drawing(("inverse",), inverting.inverse_figure, "Random weights: what inversion loses, by depth and step; grey, the error "
                        "at which a training by inversion stops. Largest of the seeds, drawn between 1e-17 and 1e3."),
-    "memory": Drawing(("memory", "peak"), saving.memory_figure, "Memory by depth: left, kept for the backward; "
-                      "right, all that is resident."),
+    "memory": Drawing(("memory", "peak"), saving.memory_figure, "Memory by depth, Hamiltonian-74 with norms, more blocks: left, kept for "
+                      "the backward; right, all that is resident at the peak."),
     "accuracy": Drawing(("hamiltonian_74", "resnet_32", "two_step"), comparing.accuracy_figure,
                         "Test accuracy by net: mean with 95 % interval, dots for seeds; on CIFAR-10 a bar for the paper's value."),
     "few": Drawing(("few",), fewer.few_figure, "Few training data: accuracy, and the paired difference with its 95 % interval."),
