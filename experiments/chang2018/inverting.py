@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.chang2018.look import FAMILIES, block_axis
-from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
+from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.options import Config
 from stablenets.runs.pictures import new_figure
@@ -23,14 +23,15 @@ def inverts(results: Results) -> Finding:
     deepest = gentle[(gentle["dtype"] == "float32") & (gentle["blocks"] == gentle["blocks"].max())].groupby("net")["first"].max()
     held = [*(exact < ROUNDING), *(deepest < TOLERANCE), trained["float64"].max() < 1e-10, trained["float32"].max() < TOLERANCE]
     names = {net: FAMILIES[net][0] for net in exact.index}
+    depths = pd.Series([work.of.resolved.config.depth for work in results.works(("trained",))])
     return Finding(
-        REPRODUCED if all(held) else PARTLY if any(held) else NOT_REPRODUCED,
+        verdict(*held),
         f"{MODERATE['blocks']} blocks, h = {MODERATE['h']:g}, float64: at most {exact.max():.0e}; {gentle['blocks'].max()} blocks, "
         "float32: " + ", ".join(f"{names[net]} {shown(value)}" for net, value in deepest.items()),
         note="Largest relative error of the reconstructed first state. Formulas are exact inverses; what is lost is rounding, which grows "
         "with what the blocks amplify: fast where h is large, and for the midpoint net, whose random blocks amplify most. Up to h = 0.1 "
         f"and {MODERATE['blocks']} blocks in a unit all three are safe. On trained weights: at most {trained['float32'].max():.0e} in "
-        f"float32 and {trained['float64'].max():.0e} in float64 ({len(trained)} nets).")
+        f"float32 and {trained['float64'].max():.0e} in float64 ({len(trained)} nets, of {depths.min()} to {depths.max()} blocks in all).")
 
 
 def shown(error: float) -> str:

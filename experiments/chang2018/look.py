@@ -1,7 +1,8 @@
 """What the nets are called and how they look in a figure; what counts as real data; verdicts on how two nets compare."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,19 +10,21 @@ from matplotlib.ticker import NullLocator
 
 from experiments.chang2018.published import TABLE
 from experiments.chang2018.settings import configured
-from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, REPRODUCED
-from stablenets.claims.statistics import Estimate, paired
+from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, verdict
+from stablenets.claims.results import Results
+from stablenets.claims.statistics import Estimate, paired, percent
 from stablenets.runs.report import COLOURS
 
 FAMILIES = {  # name, colour, marker
     "hamiltonian": ("Hamiltonian", COLOURS[0], "o"),
-    "leapfrog": ("leapfrog", COLOURS[2], "D"),
-    "midpoint": ("midpoint", COLOURS[1], "^"),
+    "leapfrog": ("Leapfrog", COLOURS[2], "D"),
+    "midpoint": ("MidPoint", COLOURS[1], "^"),
     "resnet_bn": ("ResNet", COLOURS[3], "s"),
     "revnet": ("RevNet", COLOURS[4], "v"),
 }
 DATA = {"digits": "digits, 8x8", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "stl10": "STL-10"}
 CONVOLUTIONS = {"hamiltonian": 4, "midpoint": 2, "leapfrog": 2, "resnet_bn": 2, "revnet": 4}  # of a block, as the paper counts
+CHANCE = {"digits": 10.0, "cifar10": 10.0, "cifar100": 1.0, "stl10": 10.0}  # per cent
 
 
 def block_axis(axes: Axes, blocks: Iterable[int]) -> None:
@@ -32,20 +35,25 @@ def block_axis(axes: Axes, blocks: Iterable[int]) -> None:
 
 
 def accuracies(rows: pd.DataFrame) -> pd.DataFrame:
-    """With `accuracy` on the test set in per cent, 0 where a run diverged; `layers` as in the paper's names; `net`, the name."""
+    """With `accuracy` on the test set in per cent, that of guessing where a run diverged; `layers` as in the paper's names; `net`, the
+    name."""
     layers = rows["net.family"].map(CONVOLUTIONS) * rows["depth"] + 2
     names = rows["net.family"].map(lambda family: FAMILIES[family][0]) + "-" + layers.astype(str)
-    return rows.assign(accuracy=100 * rows["test_accuracy"].fillna(0.0), layers=layers, net=names)
+    return rows.assign(accuracy=(100 * rows["test_accuracy"]).fillna(rows["dataset"].map(CHANCE)), layers=layers, net=names)
+
+
+def mean(rows: pd.DataFrame) -> Estimate:
+    """Mean accuracy in per cent; its interval ends at 0 and 100."""
+    return percent(rows["accuracy"] / 100)
+
+
+def diverged(rows: pd.DataFrame) -> int:
+    return int((rows["status"] == "diverged").sum())
 
 
 def published(name: str) -> str | None:
-    """The table's key of a net called as the paper calls it, whatever the case."""
-    return next((key for key, row in TABLE.items() if row.name.lower() == name.lower()), None)
-
-
-def file_of(name: str) -> str:
-    """A net of the table as the paper spells it."""
-    return TABLE[published(name)].name if published(name) else name
+    """The table's key of a net by its name."""
+    return next((key for key, row in TABLE.items() if row.name == name), None)
 
 
 def layout_of(net: str) -> tuple[str, str]:
@@ -60,8 +68,19 @@ def against(rows: pd.DataFrame, ours: str, theirs: str) -> Estimate:
     return paired(by[ours], by[theirs])
 
 
-def relation(dataset: str, held: bool, contradicted: bool) -> str:
-    """On the paper's data a relation holds or not. On other data it can hold in part at most, and what is undecided says nothing."""
+def relation(dataset: str, gaps: Sequence[tuple[Estimate, float]], given: bool = True) -> str:
+    """How differences lie to their lines. On the paper's data one holds where its whole interval is above its line. On other data they
+    can hold in part at most, and what is undecided says nothing. Without an interval, of one seed, nothing is decided anywhere."""
+    known = [(gap, line) for gap, line in gaps if not math.isnan(gap.low)]
+    held = [gap.low > line for gap, line in known]
+    if not known:
+        return NOT_RUN
     if dataset != "digits":
-        return REPRODUCED if held else NOT_REPRODUCED
-    return PARTLY if held else NOT_REPRODUCED if contradicted else NOT_RUN
+        return verdict(*held, given=given and len(known) == len(gaps))
+    return PARTLY if all(held) and len(known) == len(gaps) else NOT_REPRODUCED if any(gap.high < line for gap, line in known) else NOT_RUN
+
+
+def source(results: Results, rows: pd.DataFrame) -> str:
+    """What images these are, where runs say more than the name of the data set: a sentence, or nothing."""
+    found = {results.ledger[run].provenance.get("source") for run in rows.loc[rows["dataset"] != "digits", "run"]}
+    return "".join(f" Images: {each}." for each in sorted(found - {None}))
