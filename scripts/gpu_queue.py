@@ -6,7 +6,9 @@ What came out is packed into out/pack-00.tar, out/pack-01.tar, ... of at most --
 runs. Unpacked in the repository, ledgers lie under lent/ and run folders under runs/, both ignored by git. With these two folders the
 same command goes on, on the same machine or on another; what the ledgers hold is not made again. They join the committed ones by
 
-    make reproduce-chang2018 PROFILE=paper COLLECT=1 JOIN=lent/chang2018/paper
+    make reproduce-chang2018 PROFILE=paper SEEDS=1 COLLECT=1 JOIN=lent/chang2018/paper
+
+with SEEDS as in QUEUE.
 """
 import argparse
 import sys
@@ -28,7 +30,8 @@ from stablenets.runs.folder import FINISHED, RunFolder  # noqa: E402
 PROFILE = "paper"
 QUEUE = (  # paper, what part of the time that is left it may take, seeds, groups of its plan in the order in which they are made
     ("ceni2025", 0.3, 3, ("first", "pixels", "first_others", "pixels_others")),
-    ("chang2018", 1.0, 1, ("hamiltonian_74", "hamiltonian_218", "cifar100", "resnet_32", "two_step", "few", "large", "deep")),
+    ("chang2018", 1.0, 1, ("hamiltonian_74", "hamiltonian_218", "cifar100", "resnet_32", "two_step", "few", "large", "deep",
+                           "fewer", "inverted", "ablations", "stl10")),
 )
 ENDS = 60.0  # seconds that saving, tables and packing may take
 LENT = Path("lent")

@@ -31,6 +31,7 @@ VARIANTS = {  # of the small Hamiltonian net, one change each: what the paper le
     "tanh": {"activation": "tanh"},
     "n blocks at each width": {"layout": "each-width"},
     "no norm in opening and head": {"opening": "conv", "head": "mean"},
+    "no norm at all": {"inside": "bias", "opening": "conv", "head": "mean"},
 }
 
 
@@ -41,6 +42,7 @@ class Scale:
     seeds: int
     epochs: int  # of the small nets
     limit: int | None  # of their images
+    variants: tuple[str, ...]
     variant_seeds: int
     blocks: tuple[int, ...]  # in a unit of the small nets that show depth, for Hamiltonian; ResNet's beside it
     shallow: tuple[int, ...]
@@ -48,6 +50,7 @@ class Scale:
     inverse: tuple[int, ...]  # blocks of random units
     steps: tuple[float, ...]
     few: tuple[float, ...]  # per cent of the training images
+    first_seeds: int  # at the first of these shares
     few_seeds: int
     memory: dict[str, tuple[int, ...]]  # blocks in a unit, by what is kept
     peak: dict[str, tuple[int, ...]]
@@ -55,23 +58,26 @@ class Scale:
     rounds: int
 
 
-QUICK = Scale(5, 10, None, 3, (3, 16), (2, 12), 3, (6, 18, 54, 300), (0.05, 0.1, 0.5), (2, 5, 10, 20), 4,
-              {"store": (2, 6, 20), "checkpoint": (2, 6, 20, 60), "reverse": (2, 6, 20, 60)}, {"store": (20,), "reverse": (6, 20)}, 10, 3)
+QUICK = Scale(5, 10, None, ("smooth in time", "one bias in the block", "h = 0.5"), 3, (3, 16), (2,), 3, (6, 18, 54, 300),
+              (0.05, 0.1, 0.5), (2, 5, 20), 4, 4, {"store": (2, 6, 20), "checkpoint": (2, 6, 20, 60), "reverse": (2, 6, 20, 60)},
+              {"store": (20,), "reverse": (6, 60)}, 10, 7)
 DEPTHS = (6, 20, 60, 200, 600)
 SCALES = {
-    "smoke": Scale(1, 1, 64, 1, (2, 3), (2, 3), 1, (6, 18), (0.1,), (10,), 1, dict.fromkeys(MODES, (2, 4)), {"reverse": (2,)}, 2, 1),
+    "smoke": Scale(1, 1, 64, tuple(VARIANTS), 1, (2, 3), (2, 3), 1, (6, 18), (0.1,), (10,), 1, 1, dict.fromkeys(MODES, (2, 4)),
+                   {"reverse": (2, 4)}, 2, 1),
     "quick": QUICK,
-    "full": replace(QUICK, seeds=10, variant_seeds=10, deep_seeds=5, inverse=(6, 18, 54, 100, 300, 1000), steps=(0.05, 0.1, 0.5, 1.0),
-                    few=(5, 2, 1, 10), few_seeds=3, memory={"store": DEPTHS[:3], "checkpoint": DEPTHS, "reverse": DEPTHS},
-                    peak={"store": DEPTHS[:3], "checkpoint": DEPTHS[:4], "reverse": DEPTHS}, batch=100, rounds=5),
+    "full": replace(QUICK, seeds=10, variants=tuple(VARIANTS), variant_seeds=10, shallow=(2, 12), deep_seeds=5,
+                    inverse=(6, 18, 54, 100, 300, 1000), steps=(0.05, 0.1, 0.5, 1.0),
+                    few=(5, 2, 1, 10), first_seeds=5, few_seeds=3, memory={"store": DEPTHS[:3], "checkpoint": DEPTHS, "reverse": DEPTHS},
+                    peak={"store": DEPTHS[:3], "checkpoint": DEPTHS[:4], "reverse": DEPTHS}, batch=100, rounds=9),
 }
-SCALES["paper"] = replace(SCALES["full"], seeds=3, few=(5, 3, 1, 10, 20, 0.5, 2, 4, 7, 15), deep_seeds=1)
+SCALES["paper"] = replace(SCALES["full"], seeds=3, first_seeds=3, few=(5, 3, 1, 10, 20, 0.5, 2, 4, 7, 15), deep_seeds=1)
 
 
 def plan(profile: str, seeds: int | None) -> Plan:
     scale = SCALES[profile]
     if seeds:
-        scale = replace(scale, **dict.fromkeys(("seeds", "variant_seeds", "deep_seeds", "few_seeds"), seeds))
+        scale = replace(scale, **dict.fromkeys(("seeds", "variant_seeds", "deep_seeds", "first_seeds", "few_seeds"), seeds))
     return (on_cifar(scale) if profile == "paper" else on_digits(scale, profile)) | measured(scale, profile)
 
 
@@ -81,7 +87,7 @@ def on_digits(scale: Scale, profile: str) -> Plan:
         return [small(family, seed, scale.epochs, limit=scale.limit) for seed in range(scale.seeds) for family in families]
     own = range(scale.variant_seeds)
     base = [small("hamiltonian", seed, scale.epochs, limit=scale.limit) for seed in own]
-    varied = [small("hamiltonian", seed, scale.epochs, limit=scale.limit, **change) for seed in own for change in VARIANTS.values()]
+    varied = [small("hamiltonian", seed, scale.epochs, limit=scale.limit, **VARIANTS[name]) for seed in own for name in scale.variants]
     return {
         "hamiltonian_74": nets("hamiltonian"),
         **few_groups(few_cifar(scale, FEW_STEPS["cpu"], "bfloat16") if profile == "full" else few_small(scale, profile), scale),
@@ -107,7 +113,8 @@ def on_cifar(scale: Scale) -> Plan:
         "resnet_32": nets(["resnet_32", "revnet_38"]),
         "hamiltonian_218": nets(["hamiltonian_218"]),
         "two_step": nets(["leapfrog_26", "midpoint_26"]),
-        "cifar100": nets(["hamiltonian_74", "resnet_32", "hamiltonian_218", "resnet_110", "leapfrog_26", "midpoint_26"], "cifar100"),
+        "cifar100": nets(["hamiltonian_74", "resnet_32", "revnet_38", "hamiltonian_218", "resnet_110", "revnet_110", "leapfrog_26",
+                           "midpoint_26", "leapfrog_62", "midpoint_62"], "cifar100"),
         "ablations": nets(["hamiltonian_74"]) + [table("hamiltonian_74", "cifar10", seed, **change) for seed in own
                                                  for change in VARIANTS.values()],
         "deep": [table(name, "cifar10", 0) for name in ("hamiltonian_1202", "resnet_1202")],
@@ -125,15 +132,19 @@ def few_groups(trainings: list[Training], scale: Scale) -> Plan:
 
 def few_small(scale: Scale, profile: str) -> list[Training]:
     steps = FEW_STEPS["digits"] if profile != "smoke" else 1
-    return [few_digits(family, percent, seed, steps) for seed in range(scale.few_seeds) for percent in scale.few
+    return [few_digits(family, percent, seed, steps) for percent in scale.few for seed in range(few_seeds(scale, percent))
             for family in ("hamiltonian", "resnet_bn")]
+
+
+def few_seeds(scale: Scale, percent: float) -> int:
+    return scale.first_seeds if percent == scale.few[0] else scale.few_seeds
 
 
 def few_cifar(scale: Scale, steps: int, precision: str) -> list[Training]:
     """At the recipe's rate where the runs are long."""
     rates = SHORT_RATES if steps == FEW_STEPS["cpu"] else dict.fromkeys(SHORT_RATES, 0.1)
     return [few(net, percent, seed, steps, precision=precision, optim={"lr": rate}) for percent in scale.few
-            for seed in range(scale.few_seeds) for net, rate in rates.items()]
+            for seed in range(few_seeds(scale, percent)) for net, rate in rates.items()]
 
 
 def measured(scale: Scale, profile: str) -> Plan:
@@ -141,7 +152,7 @@ def measured(scale: Scale, profile: str) -> Plan:
     few_seeds = range(min(scale.variant_seeds, 2))  # they hardly differ
     trained = [small(family, seed, scale.epochs, limit=scale.limit) for seed in range(scale.variant_seeds) for family in REVERSIBLE]
     if profile == "full":
-        trained += [few("hamiltonian_74", 5, seed, FEW_STEPS["cpu"]) for seed in range(scale.few_seeds)]
+        trained += [few("hamiltonian_74", 5, seed, FEW_STEPS["cpu"]) for seed in range(scale.first_seeds)]
     if profile == "paper":
         trained += [table(net, "cifar10", 0) for net in ("hamiltonian_74", "leapfrog_26", "midpoint_26")]
     return {
@@ -178,4 +189,8 @@ def tuning(epochs: int) -> list[Training]:
                   for family in ("hamiltonian", "resnet_bn") for lr in (0.01, 0.03, 0.1)]
     on_cifar = [*(("resnet_32", {"optim": {"lr": lr}}) for lr in (0.01, 0.03, 0.1, 0.3)),
                 *(("hamiltonian_74", change) for change in ({"inside": "bias", "h": 0.1}, {"h": 0.1}, {"optim": {"lr": 0.03}}, {"h": 0.5}))]
-    return on_digits + [few(net, 5, TUNING_SEEDS[0], TUNING_STEPS, limit=2500, **change) for net, change in on_cifar]
+    on_cifar += [(net, {"h": h}) for net in ("leapfrog_26", "midpoint_26") for h in (0.1, 0.5)]
+    long = [*(("resnet_32", {"optim": {"lr": lr}}) for lr in (0.03, 0.05, 0.1)), *(("hamiltonian_74", {"optim": {"lr": lr}})
+                                                                                  for lr in (0.1, 0.2))]
+    return on_digits + [few(net, 5, TUNING_SEEDS[0], steps, limit=2500, **change)
+                        for steps, nets in ((TUNING_STEPS, on_cifar), (FEW_STEPS["cpu"], long)) for net, change in nets]
