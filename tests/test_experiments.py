@@ -136,4 +136,5 @@ def test_net_trains_on_every_kind_of_data_that_it_takes(net, resolved):
 def test_experiment_runs_shrunk(name, resolved):
     real = resolve(compose(f"experiment={name}"))
     instead = [] if real.dataset_name in WITHOUT_FILES else [f"dataset={EMBEDDED[real.dataset.facts.kind]}"]
-    finished(resolved(f"experiment={name}", *instead, *SHRUNK, f"depth={max(4, len(real.net.widths))}", "probe.spectrum=[]"))
+    finished(resolved(f"experiment={name}", *instead, *SHRUNK, "net.blocks=null", f"depth={max(4, 2 * len(real.net.widths))}",
+                      "probe.spectrum=[]"))
