@@ -129,6 +129,8 @@ def memory_figure(results: Results) -> Figure:
     left.plot(beyond, start + slope * beyond, ":", color=MODES["store"], label="store, reckoned")
     left.axhline(machine, color="0.5", linewidth=0.8, label="memory of the machine")
     weights = peak.groupby("blocks")["weights"].first() / 2**30
+    before = steps(results)["start"] / 2**10
+    right.plot(before.index, before, ":", color=MODES["reverse"], label="reverse, before the steps")
     right.plot(weights.index, weights, "--", color="0.4", label="weights alone")
     left.set(ylabel="GiB kept for the backward", yscale="log")
     right.set(ylabel="GiB resident at the peak")
