@@ -25,7 +25,7 @@ DEPTH = 64  # where neither depth nor net.blocks is given
 MANNER = ("profile", "device", "threads", "data_root", "download", "tolerance", "runs", "force", "checkpoint_seconds", "progress", "wandb")
 # At these values a run keeps the hash that it had before there were such keys.
 LATER: dict[str, dict[str, Any]] = {"": {"levels": 0, "evaluate": 1}, "net": {"hidden": 0},
-                                    "optim": {"label_smoothing": 0.0}}
+                                    "optim": {"label_smoothing": 0.0, "frozen": []}}
 
 
 @dataclass(frozen=True)
