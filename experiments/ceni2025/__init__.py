@@ -1,11 +1,11 @@
 """Ceni 2025, Random Orthogonal Additive Filters: what its abstract claims, and what we add to it."""
-from experiments.ceni2025 import depth, memory, pixels, search, theory
+from experiments.ceni2025 import depth, memory, pixels, search, theory, trained
 from experiments.ceni2025.plan import plan
 from stablenets.claims.claim import Claim, Drawing, Paper
 
 ABSTRACT = "Abstract"
 CLAIMS = (
-    Claim("1", "Gradients neither vanish nor explode: singular values of the Jacobian, of a step and of all layers, stay within "
+    Claim("1", "Gradients neither vanish nor explode: singular values of the Jacobian of all layers keep their size, within "
           "analytical bounds, at any depth", ABSTRACT, ("spectra", "trained"), theory.bounded, "spectrum"),
     Claim("2", "An MLP of 50,000 layers with filters is trained by plain backpropagation", ABSTRACT, ("deep", "peak"), depth.trains,
           "deep"),
@@ -28,8 +28,9 @@ CLAIMS = (
 TABLES = {
     "spectrum": Drawing(("spectra",), theory.spectrum_table, "Singular values of ∂x_L/∂x_0 with random weights, width 32: medians over "
                         "seeds, with the bounds B2 over all layers and their limits for infinite depth."),
-    "trained": Drawing(("trained",), theory.trained_table, "Singular values of ∂x_L/∂x_0 before and after training: medians of 3 "
-                       "examples."),
+    "trained": Drawing(("trained",), trained.trained_table, "Nets before and after training, medians of 3 test examples: singular values "
+                       "of ∂x_L/∂x_0, their bounds, the norm of the loss's gradient at the first state, and the least and largest, over "
+                       "that at the last; how far W and U have moved, over their norm at first."),
     "deep": Drawing(("deep",), depth.deep_table, "Very deep nets of one width, rate and budget: test accuracy in per cent."),
     "memory": Drawing(("adding", "copy"), memory.memory_table, "Memory tasks. Error: mean squared error (adding), share of wrong "
                       "symbols (copy)."),
@@ -43,6 +44,8 @@ TABLES = {
 FIGURES = {
     "spectrum": Drawing(("spectra",), theory.spectrum_figure, "Smallest to largest singular value of ∂x_L/∂x_0 by depth, random weights, "
                         "width 32, medians over seeds; where float64 cannot tell the smallest from nought, the largest alone."),
+    "trained": Drawing(("trained",), trained.trained_figure, "Nets before and after training: singular values of ∂x_L/∂x_0 at a test "
+                       "example, and the norm of the loss's gradient by layer or time step; one seed each."),
     "deep": Drawing(("deep",), depth.deep_figure, "Very deep nets: loss and gradient norms through training, a line a seed; cut off at "
                     "1e±18."),
     "memory": Drawing(("adding", "copy"), memory.memory_figure, "Memory tasks on test sequences, at least 1e-4, a line a seed; dashed: "

@@ -9,7 +9,8 @@ from experiments.ceni2025.nets import DEEP, FILTERED, RECURRENT, matched, parame
 from experiments.ceni2025.peak import Peak
 from experiments.ceni2025.search import rates, search
 from experiments.ceni2025.settings import READ, deep, memory, of_pixels, pixels
-from experiments.ceni2025.spectra import CASES, Spectrum, Trained
+from experiments.ceni2025.spectra import CASES, Spectrum
+from experiments.ceni2025.trained import Trained
 from stablenets.claims.results import Plan
 from stablenets.claims.work import Training
 
@@ -79,20 +80,26 @@ def plan(profile: str, seeds: int | None) -> Plan:
     chosen = range(seeds or scale.seeds)
     deeps = beside("deep", [deep(scale.deep, family, scale.depth, seed, scale.deep_epochs) for family, count in scale.deep_seeds.items()
                             for seed in chosen[:count]])
+    tasks = memories(scale, chosen)
+    ten = readers("pixels", scale, scale.permuted, scale.pixel_seeds, chosen, scale.epochs)
+    hidden = [pixels(scale.permuted, "roarnn", scale.width, seed, scale.epochs, **READ[of_pixels(scale.permuted)])
+              for seed in chosen[:scale.pixel_seeds["roarnn"]]]
+    longest = [max(tasks[task], key=lambda work: (work.resolved.dataset.length, -work.seed)) for task in scale.lengths]
+    in_time = [ten["pixels"][0], hidden[0], *longest]
     filters = [memory("adding", scale.filter_length, "roarnn", seed, scale.filter_epochs, 50, **{"net.filter": name})
                for name, times in FILTER_SEEDS.items() for seed in range(times * len(chosen))]
     return {
         "spectra": [Spectrum(case, layers, seed=seed) for seed in chosen for layers in scale.layers for case in CASES],
         **deeps,
         "trained": [Trained(work) for work in deeps["deep"]],
+        "trained_in_time": [Trained(work) for work in in_time],
         "peak": [Peak(scale.depth)],
-        **memories(scale, chosen),
+        **tasks,
         "filters": filters,
         "angles": [Steady(work) for work in filters],
         **readers("first", scale, scale.permuted, scale.pixel_seeds, chosen, 1),
-        **readers("pixels", scale, scale.permuted, scale.pixel_seeds, chosen, scale.epochs),
-        "hidden": [pixels(scale.permuted, "roarnn", scale.width, seed, scale.epochs, **READ[of_pixels(scale.permuted)])
-                   for seed in chosen[:scale.pixel_seeds["roarnn"]]],
+        **ten,
+        "hidden": hidden,
         **readers("control", scale, scale.ordered, scale.control_seeds, chosen, scale.epochs),
         "sensitivity": sensitivity(scale),
         "search": search(scale.permuted, **scale.search),
