@@ -10,7 +10,7 @@ from conftest import made_up, same_by_command
 from experiments.ceni2025 import PAPER, beside_lstm, depth, filters, memory, pixels, recall, sensitivity
 from experiments.ceni2025.nets import RECURRENT, matched, parameters, parts
 from experiments.ceni2025.peak import Peak
-from experiments.ceni2025.search import SPACE, drawn
+from experiments.ceni2025.search import SPACE, Log, drawn
 from experiments.ceni2025.settings import memory as memory_net
 from experiments.ceni2025.settings import overridden
 from experiments.ceni2025.settings import pixels as pixel_net
@@ -50,13 +50,14 @@ def test_the_draws_of_the_search_follow_their_number_and_stay_in_the_space():
     draws = [drawn(number) for number in range(100)]
     assert draws[7] == drawn(7) != drawn(8)
     for key, values in SPACE.items():
-        found = {draw[key] for draw in draws}
-        if isinstance(values, tuple):
-            assert found == set(values)
-        else:
-            low, high = sorted(((values.below or 0) - values.low, (values.below or 0) - values.high)) if values.below else (
-                values.low, values.high)
-            assert low <= min(found) < max(found) <= high
+        values = values if isinstance(values, tuple) else (values,)
+        found, ranges = {draw[key] for draw in draws}, [value for value in values if isinstance(value, Log)]
+        fixed = set(values) - set(ranges)
+        assert fixed <= found
+        for ends in ranges:
+            low, high = sorted((ends.low, ends.high)) if ends.below is None else sorted((ends.below - ends.low, ends.below - ends.high))
+            assert low <= min(found - fixed) < max(found - fixed) <= high
+        assert ranges or found == fixed
 
 
 @pytest.mark.parametrize("task", ["adding", "copy"])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.ceni2025.nets import DATA_NAMES, DEEP
+from experiments.ceni2025.nets import DATA_NAMES, DEEP, images
 from stablenets.claims import statistics
 from stablenets.claims.claim import NOT_RUN, Finding, verdict
 from stablenets.claims.results import Results
@@ -62,7 +62,7 @@ def trains(results: Results) -> Finding:
             f"ln 10, that of even odds: {'yes' if trained else 'no'}. Its layers learn: more right than opening and head alone in the same "
             f"budget, with the whole interval over paired seeds, which one seed has not: {'yes' if beats(gains) else 'not shown'} "
             f"({'; '.join(f'{CONTROLS[name]} {estimate}' for name, estimate in gains.items())}). {losses(results, ours)} Width "
-            f"{ours['net.widths'].iloc[0][0]}, {examples(ours)}, {ours['steps'].iloc[0]:,.0f} steps, {ours['parameters'].iloc[0]:,.0f} "
+            f"{ours['net.widths'].iloc[0][0]}, {images(ours)}, {ours['steps'].iloc[0]:,.0f} steps, {ours['parameters'].iloc[0]:,.0f} "
             f"learned numbers, no normalisation, no clipping. ‖dLoss/dx_0‖ over ‖dLoss/dx_L‖ through training: {np.nanmin(through):.2f} to "
             f"{np.nanmax(through):.2f}.{moved(results)} Same width, rate and budget: {others}. Peak memory of a process that trains it, "
             f"Python and torch included: {peak['peak_gib'].iloc[0]:.1f} GiB. Data set, width, α and β are ours.")
@@ -101,11 +101,6 @@ def losses(results: Results, ours: pd.DataFrame) -> str:
     return f"{epochs[0].upper()}{epochs[1:]}; test loss at the end {ours['test_loss'].mean():.2f}."
 
 
-def examples(ours: pd.DataFrame) -> str:
-    limit = ours["dataset.limit"].iloc[0]
-    return "all images" if limit is None or limit != limit else f"at most {limit:,.0f} images for training, validation and test each"
-
-
 def moved(results: Results) -> str:
     """How far the layers have come from where they were drawn."""
     rows = results["trained"]
@@ -115,7 +110,7 @@ def moved(results: Results) -> str:
 def deep_table(results: Results) -> pd.DataFrame:
     return pd.DataFrame([{
         "data": DATA_NAMES[own["dataset"].iloc[0]], "layers": int(own["depth"].iloc[0]), "net": DEEP[name][0],
-        "images": examples(own), "learned numbers": int(own["parameters"].max()),
+        "images": images(own), "learned numbers": int(own["parameters"].max()),
         "test accuracy": str(statistics.percent(own["test_accuracy"])), "training loss, last epoch": own["train_loss"].mean(),
         "test loss": own["test_loss"].mean(),
         "first / last gradient, before": np.nanmedian([ratios(results, run)[0] for run in own["run"]]),

@@ -50,6 +50,12 @@ def accuracy(rows: pd.DataFrame, column: str = "test_accuracy") -> statistics.Es
     return statistics.percent(rows.get(column, pd.Series(math.nan, rows.index)))
 
 
+def images(rows: pd.DataFrame) -> str:
+    """How many examples runs have: dataset.limit, which holds for each of training, validation and test."""
+    limit = rows["dataset.limit"].iloc[0]
+    return "all images" if limit is None or math.isnan(limit) else f"at most {limit:,.0f} images each of training, validation and test"
+
+
 def rows_of(group: str, results: Results) -> pd.DataFrame:
     """All of them that are there."""
     return pd.concat([found for part in parts(group) if len(found := results[part])], ignore_index=True)

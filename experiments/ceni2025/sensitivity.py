@@ -4,7 +4,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, rows_of
+from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, images, rows_of
 from experiments.ceni2025.pixels import counted
 from experiments.ceni2025.plan import VARIED
 from stablenets.claims.claim import NOT_RUN, Finding, verdict
@@ -25,7 +25,7 @@ def controlled(results: Results) -> Finding:
     near = (varied["change"] > -NEAR).mean() if len(varied) else float("nan")
     found = (f"{DATA_NAMES[dataset]}, {counted(epochs)}: " + ", ".join(f"{name} {by[family].value:.2f} %" for family, (name, *_) in
                                                                      RECURRENT.items() if family in by), ours.low, ours.high)
-    told = (f"of {len(varied)} settings that differ from the chosen one in one number, on {images(results)}, {100 * near:.0f} % have a "
+    told = (f"of {len(varied)} settings that differ from the chosen one in one number, on {images(results['sensitivity'])}, {100 * near:.0f} % have a "
             f"validation accuracy within {NEAR:g} points of it or better; the most harmful: "
             + ", ".join(f"{row.setting} {row.change:+.1f}" for row in varied.nsmallest(3, "change").itertuples())
             if len(varied) else "not run yet")
@@ -37,11 +37,6 @@ def controlled(results: Results) -> Finding:
     if ours.n < 2 or permuted is None or results.missing(("sensitivity",)):
         return Finding(NOT_RUN, *found, f"Not decided on one seed or without all parts. {note}")
     return Finding(verdict(ours.low > permuted.value - NEAR, near >= 0.5), *found, note)
-
-
-def images(results: Results) -> str:
-    limit = results["sensitivity"]["dataset.limit"].iloc[0]
-    return "all training images" if limit is None or limit != limit else f"at most {limit:,.0f} images each for training and validation"
 
 
 def variations(results: Results) -> pd.DataFrame:
@@ -79,5 +74,5 @@ def sensitivity_figure(results: Results) -> Figure:
 
 def sensitivity_table(results: Results) -> pd.DataFrame:
     rows = variations(results)
-    return rows[["setting", "validation", "change"]].assign(examples=images(results)).rename(
-        columns={"validation": "validation accuracy", "change": "change in points", "examples": "read"})
+    return rows[["setting", "validation", "change"]].assign(examples=images(results['sensitivity'])).rename(
+        columns={"validation": "validation accuracy", "change": "change in points", "examples": "images"})
