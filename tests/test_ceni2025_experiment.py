@@ -1,6 +1,7 @@
 """Ceni 2025: widths that match, what counts as solved, how claims are judged, and a plan whose parts fit together."""
 import math
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from stablenets.claims.results import Results
 from stablenets.claims.work import Place, Training, unique
 from stablenets.nets import RECURRENT as FAMILIES
 from stablenets.nets import SequenceNetwork
+from stablenets.train import network
 
 
 @pytest.fixture
@@ -182,6 +184,15 @@ def test_the_filter_is_judged_by_its_eigenvalue(still_fails, verdict):
         return learning({"roarnn": 0.2 if moving or still_fails else 1e-3})(work)
     finding = filters.which_filter(results({"filters": run, "angles": angle}))
     assert finding.verdict == verdict
+
+
+def test_no_filter_counts_twice():
+    """`steady` is Haar's draw of the same seed wherever that has the eigenvalue 1."""
+    found = []
+    for work in PAPER.plan("full", None)["filters"]:
+        torch.manual_seed(work.seed)
+        found.append(network(work.resolved, work.resolved.dataset.facts).units[0].O)
+    assert not any(torch.allclose(one, other) for one, other in combinations(found, 2))
 
 
 def reading(accuracy: dict[str, float]):

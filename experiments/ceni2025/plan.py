@@ -21,8 +21,7 @@ VARIED: dict[str, tuple[Any, ...]] = {  # one at a time, the others as chosen
     "optim.lr": (0.001, 0.005, 0.01, 0.02, 0.05), "batch": (16, 32, 64, 128),
     "dataset.permutation": ("torch", "expRNN", "coRNN", "LEM", "bit-reversal"),
 }
-FILTER_SEEDS = {"haar": (10, 2), "steady": (0, 1), "cyclic": (0, 1), "identity": (0, 1)}  # the first, and how many times those of the
-# profile; a steady filter is haar's of the same seed, where that has the eigenvalue 1
+FILTERS = {"haar": (10, 2), "steady": (0, 1)}  # the first seed, and how many times those of the profile: of one seed the two may be one
 
 
 def plan(profile: str, seeds: int | None) -> Plan:
@@ -31,7 +30,8 @@ def plan(profile: str, seeds: int | None) -> Plan:
     deeps = {kind: [deep(scale.deep, kind, scale.depth, seed, scale.deep_epochs) for seed in chosen[:count]]
              for kind, count in scale.deep_seeds.items()}
     filters = [memory("adding", scale.filter_length, "roarnn", seed, scale.filter_epochs, 50, **{"net.filter": name})
-               for name, (first, times) in FILTER_SEEDS.items() for seed in range(first, first + times * len(chosen))]
+               for name, seeds in (*((name, range(first, first + times * len(chosen))) for name, (first, times) in FILTERS.items()),
+                                   ("cyclic", (0,)), ("identity", (0,))) for seed in seeds]
     tasks, ten = memories(scale, chosen), readers("pixels", scale, scale.permuted, scale.pixel_seeds, chosen, scale.epochs)
     hidden = [read(scale.permuted, "roarnn", scale.width, seed, scale.epochs) for seed in chosen[:scale.pixel_seeds["roarnn"]]]
     return {
@@ -78,12 +78,12 @@ def memories(scale: Scale, chosen: range) -> dict[str, list[Training]]:
     """Each task at each lag, all nets with as many learned numbers: roaRNN at the longest, at the others, and the nets beside it."""
     made: dict[str, list[Training]] = {}
     for task in ("adding", "copy"):
-        every = [memory(task, length, family, seed, lag.epochs, lag.steps) for length, lag in scale.lags.items()
-                 for family, count in lag.seeds.items() for seed in chosen[:count]]
-        ours = [training for training in every if training.resolved.net.family == "roarnn"]
-        longest = [training for training in ours if training.resolved.dataset.length == max(scale.lags)]
-        made |= {task: longest, f"{task}_short": [training for training in ours if training not in longest],
-                 f"{task}_others": [training for training in every if training not in ours]}
+        made |= {task: [], f"{task}_short": [], f"{task}_others": []}
+        for length, lag in scale.lags.items():
+            ours = task if length == max(scale.lags) else f"{task}_short"
+            for family, count in lag.seeds.items():
+                made[ours if family == "roarnn" else f"{task}_others"] += [
+                    memory(task, length, family, seed, lag.epochs, lag.steps) for seed in chosen[:count]]
     return made
 
 
@@ -109,7 +109,7 @@ def beside(group: str, trainings: list[Training]) -> dict[str, list[Training]]:
     """The nets with a filter, on which a claim can rest alone, and those they are compared with, in groups as `nets.parts` has them."""
     found: dict[str, list[Training]] = {group: []}
     for training in trainings:
-        family = training.resolved.net.family
+        family = training.values["net"]["family"]
         found.setdefault(group if family in FILTERED else f"{group}_lstm" if family == "lstm" else f"{group}_others", []).append(training)
     return found
 

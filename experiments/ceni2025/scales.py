@@ -56,11 +56,11 @@ SCALES = {
         {"widths": (4, 8), "epochs": 1, "seeds": 1}, {"width": 8, "epochs": 1, "seeds": 1, "limit": 64}, 64,
         {"count": 2, "width": 8, "limit": 64, "epochs": 1}, 5),
     "quick": Scale(
-        3, (10, 30, 100, 300, 1000, 2000), {"name": "digits"}, 2000, 3, {"roamlp": 3, "none": 3, "frozen": 1, "resnet": 1, "plain": 1},
-        {100: Lag(8, BESIDE, {"adding": 1}), 200: Lag(8, each(RECURRENT, 1), {"adding": 1, "copy": 1})}, 100, 8,
-        "psdigits", "sdigits", 64, 10, BESIDE, BESIDE, BESIDE, 10,
-        {"widths": (32, 64, 128, 256), "epochs": 5, "seeds": 1}, {"width": 64, "epochs": 5, "seeds": 1, "limit": None}, None,
-        {"count": 6, "width": 64, "limit": None, "epochs": 3}),
+        3, (10, 30, 100, 300, 2000), {"name": "digits"}, 2000, 3, {"roamlp": 3, "none": 3, "frozen": 1, "resnet": 1, "plain": 1},
+        {100: Lag(8, each(RECURRENT, 1) | {"roarnn": 3}), 200: Lag(8, {"roarnn": 1, "lstm": 1}, {"adding": 1, "copy": 1})}, 100, 8,
+        "psdigits", "sdigits", 64, 10, BESIDE, BESIDE, {"roarnn": 3, "lstm": 1}, 10,
+        {"widths": (32, 64, 128), "epochs": 5, "seeds": 1}, {"width": 64, "epochs": 5, "seeds": 1, "limit": None}, None,
+        {"count": 4, "width": 64, "limit": None, "epochs": 3}),
     "full": Scale(
         3, (10, 30, 100, 300, 1000, 3000, 10_000, 50_000), {"name": "mnist", "limit": 10_000}, 50_000, 1,
         {"roamlp": 1, "none": 3, "frozen": 1, "resnet": 1, "plain": 1},

@@ -84,6 +84,7 @@ def rates_table(results: Results) -> pd.DataFrame:
 def search_table(results: Results) -> pd.DataFrame:
     """By validation accuracy, the best first."""
     rows = results["search"]
+    drawn_from = rows.reindex(columns=list(SPACE)).fillna({"optim.label_smoothing": 0.0})  # of which a hash has nothing where it is nought
     table = pd.DataFrame({"validation accuracy": 100 * rows.get("validation_accuracy", pd.Series(index=rows.index, dtype=float)),
-                          **{key.split(".")[-1]: rows[key] for key in SPACE}, "images": images(rows), "status": rows["status"]})
+                          **{key.split(".")[-1]: drawn_from[key] for key in SPACE}, "images": images(rows), "status": rows["status"]})
     return table.sort_values("validation accuracy", ascending=False)

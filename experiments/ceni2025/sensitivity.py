@@ -25,8 +25,8 @@ def controlled(results: Results) -> Finding:
     near = (varied["change"] > -NEAR).mean() if len(varied) else float("nan")
     found = (f"{DATA_NAMES[dataset]}, {counted(epochs)}: " + ", ".join(f"{name} {by[family].value:.2f} %" for family, (name, *_) in
                                                                      RECURRENT.items() if family in by), ours.low, ours.high)
-    told = (f"of {len(varied)} settings that differ from the chosen one in one number, on {images(results['sensitivity'])}, {100 * near:.0f} % have a "
-            f"validation accuracy within {NEAR:g} points of it or better; the most harmful: "
+    told = (f"of {len(varied)} settings that differ from the chosen one in one number, on {images(results['sensitivity'])}, "
+            f"{100 * near:.0f} % have a validation accuracy within {NEAR:g} points of it or better; the most harmful: "
             + ", ".join(f"{row.setting} {row.change:+.1f}" for row in varied.nsmallest(3, "change").itertuples())
             if len(varied) else "not run yet")
     note = (f"Reproduced if the whole interval is within {NEAR:g} points of the accuracy on permuted pixels or better, and at least half "
