@@ -1,4 +1,6 @@
 """Ceni 2025, Random Orthogonal Additive Filters: what its abstract claims, and what we add to it."""
+from functools import partial
+
 from experiments.ceni2025 import beside_lstm, depth, filters, memory, memory_controls, pixels, search, sensitivity, theory, trained
 from experiments.ceni2025.plan import plan
 from stablenets.claims.claim import Claim, Drawing, Paper
@@ -53,8 +55,10 @@ FIGURES = {
                        "example, and the norm of the loss's gradient by layer or time step; one seed each."),
     "deep": Drawing(("deep",), depth.deep_figure, "Very deep nets: loss and gradient norms through training, a line a seed; cut off at "
                     "1e±18."),
-    "memory": Drawing(("adding",), memory.memory_figure, "Memory tasks on test sequences, at least 1e-4, a line a seed; dashed: "
-                      "solved."),
+    "memory": Drawing(("adding",), partial(memory.memory_figure, "adding"), "The adding problem on test sequences, at least 1e-4, a line a "
+                      "seed; dashed: solved."),
+    "copying": Drawing(("copy",), partial(memory.memory_figure, "copy"), "The copy problem on test sequences, at least 1e-4, a line a "
+                       "seed; dashed: solved."),
     "filters": Drawing(("filters", "angles"), filters.filter_figure, "The adding problem by the smallest angle of an eigenvalue of the "
                        "filter; dashed: solved, dotted: always saying 1."),
     "pixels": Drawing(("pixels",), pixels.pixel_figure, "Images read pixel by pixel, a line a seed: test accuracy by epoch, and by the "

@@ -7,13 +7,12 @@ from matplotlib.figure import Figure
 
 from experiments.ceni2025.memory_controls import CONTROLS, told
 from experiments.ceni2025.nets import RECURRENT, parts
-from experiments.ceni2025.recall import RECALLED, SUM, outcomes, solved, wrong
+from experiments.ceni2025.recall import RECALLED, SUM, error, outcomes, solved
 from stablenets.claims.claim import NOT_RUN, Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training
 from stablenets.runs.pictures import new_figure
 
-TASKS = ("adding", "copy")
 LONGEST = 10_000
 
 
@@ -63,21 +62,21 @@ def memory_table(results: Results) -> pd.DataFrame:
         for (task, length, net), own in rows.groupby(["task", "length", "net"], sort=False)])
 
 
-def memory_figure(results: Results) -> Figure:
-    """What is wrong on test sequences against the step, a panel for each task and length; a line a seed."""
-    works: dict[tuple[str, int], list[Training]] = {}
-    for task in TASKS:
-        for work in sorted(results.works(parts(task)), key=lambda work: work.resolved.dataset.length):
-            works.setdefault((task, work.resolved.dataset.length), []).append(work)
-    figure, panels = new_figure(len(works), width=2.5, height=2.9)
-    for axes, ((task, length), own) in zip(panels, works.items(), strict=True):
-        for family, (name, colour, _) in RECURRENT.items():
-            for number, work in enumerate([work for work in own if work.resolved.net.family == family]):
-                arrays = results.arrays(work.name)
-                axes.plot(arrays["step"], wrong(task, length, arrays, "test").clip(1e-4), color=colour, linewidth=1,
-                          label=name if not number else None)
+def memory_figure(task: str, results: Results) -> Figure:
+    """What is wrong on test sequences against the step, a panel for each lag; a line a seed."""
+    works: dict[int, list[Training]] = {}
+    for work in sorted(results.works(parts(task)), key=lambda work: work.resolved.dataset.length):
+        works.setdefault(work.resolved.dataset.length, []).append(work)
+    figure, panels = new_figure(len(works), width=2.9, height=2.9)
+    named = set()
+    for axes, (length, own) in zip(panels, works.items(), strict=True):
+        for work in own:
+            name, colour, _ = RECURRENT[work.resolved.net.family]
+            axes.plot(results.arrays(work.name)["step"], error(work, results, "test").clip(1e-4), color=colour, linewidth=1,
+                      label=None if name in named else name)
+            named.add(name)
         axes.axhline(SUM if task == "adding" else 1 - RECALLED, color="0.3", linewidth=0.8, linestyle="--")
         axes.set(title=f"{task}, {length:,} steps", xlabel="training step", yscale="log",
                  ylabel="mean squared error" if task == "adding" else "share of wrong symbols")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
     return figure

@@ -116,17 +116,17 @@ def pixel_figure(results: Results) -> Figure:
         for work in works:
             (name, colour, marker), hidden = RECURRENT[work.resolved.net.family], work.resolved.net.hidden
             label, arrays = f"{name}, read by a hidden layer" if hidden else name, results.arrays(work.name)
-            minutes = minutes_an_epoch(results, key(work), work) if in_time else 1.0
-            if minutes is None:
+            minutes = minutes_an_epoch(results, key(work), work)
+            if in_time and minutes is None:
                 continue
-            axes.plot(arrays["epoch"] * minutes, 100 * arrays["test_accuracy"], "--" if hidden else "-", color=colour, linewidth=1,
-                      marker=marker, markersize=2.5, label=None if label in named else label)
+            axes.plot(arrays["epoch"] * (60 * minutes if in_time else 1), 100 * arrays["test_accuracy"], "--" if hidden else "-",
+                      color=colour, linewidth=1, marker=marker, markersize=2.5, label=None if label in named else label)
             named.add(label)
         if not named:
             axes.set_axis_off()
             continue
         dataset = DATA_NAMES[works[0].dataset]
-        axes.set(title=dataset, xlabel="minutes of training steps, one thread" if in_time else "epoch", ylabel="test accuracy in %")
+        axes.set(title=dataset, xlabel="seconds of training steps, one thread" if in_time else "epoch", ylabel="test accuracy in %")
         if works[0].dataset == REAL:
             for stated in STATED.values():
                 axes.axhline(stated, color="0.5", linewidth=0.8, linestyle="--")

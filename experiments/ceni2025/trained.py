@@ -124,7 +124,7 @@ def trained_figure(results: Results) -> Figure:
     values.set(xlabel="rank, from the largest to the smallest", ylabel=r"singular values of $\partial x_L/\partial x_0$", yscale="log",
                xticks=[])
     gradients.set(xlabel="layer or time step, over their number", yscale="log",
-                  ylabel=r"$\|\partial$Loss$/\partial x_l\|$ over that of the last state")
+                  ylabel=r"$\|\partial$Loss$/\partial x_l\|$ over the last")
     gradients.axhline(1, color="0.6", linewidth=0.8, zorder=0)
     figure.legend(*values.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle("dashed: before training, solid: after", fontsize="medium")
