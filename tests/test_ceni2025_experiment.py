@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import made_up, same_by_command
 
-from experiments.ceni2025 import PAPER, beside_lstm, depth, filters, memory, pixels, recall, sensitivity
+from experiments.ceni2025 import PAPER, depth, filters, memory, recall
 from experiments.ceni2025.nets import RECURRENT, matched, parameters, parts
 from experiments.ceni2025.peak import Peak
 from experiments.ceni2025.search import SPACE, Log, drawn
@@ -193,41 +193,6 @@ def test_no_filter_counts_twice():
         torch.manual_seed(work.seed)
         found.append(network(work.resolved, work.resolved.dataset.facts).units[0].O)
     assert not any(torch.allclose(one, other) for one, other in combinations(found, 2))
-
-
-def reading(accuracy: dict[str, float]):
-    def entry(work: Training):
-        value = accuracy["hidden" if work.resolved.net.hidden else work.resolved.net.family] / 100 + 1e-4 * work.seed
-        curve = np.array([value - 0.1, value])
-        return ({"test_accuracy": value, "validation_accuracy": value, "test_accuracy_at_best_validation": value, "parameters": 10.0},
-                {"epoch": np.array([1.0, 2.0]), "test_accuracy": curve})
-    return entry
-
-
-@pytest.mark.parametrize(("profile", "ours", "verdict"), [
-    ("quick", 99.0, NOT_RUN), ("full", 99.0, REPRODUCED), ("full", 93.0, NOT_REPRODUCED)])
-def test_psdigits_never_decide_what_is_claimed_of_psmnist(profile, ours, verdict):
-    groups = [group for group in (*parts("first"), *parts("pixels"), *parts("hidden"), "frozen") if group in PAPER.plan(profile, 3)]
-    found = results(dict.fromkeys(groups, reading({"roarnn": ours, "hidden": ours, "lstm": 90.0, "gru": 90.0, "rnn": 90.0})), profile)
-    alone = results(dict.fromkeys(("first", "pixels", "hidden"), reading({"roarnn": ours, "hidden": ours})), profile)
-    for check in (pixels.first_epoch, pixels.tenth_epoch):
-        assert check(found).verdict == check(alone).verdict == verdict
-    assert beside_lstm.beats_lstm(found).verdict == (NOT_RUN if profile == "quick" else REPRODUCED)
-
-
-@pytest.mark.parametrize(("affine", "hidden", "verdict"), [(99.0, 97.0, REPRODUCED), (97.0, 99.0, PARTLY), (97.0, 97.0, NOT_REPRODUCED)])
-def test_what_a_hidden_layer_reads_is_no_net_of_one_layer(affine, hidden, verdict):
-    found = results(dict.fromkeys(("pixels", "hidden"), reading({"roarnn": affine, "hidden": hidden})), "full")
-    assert pixels.tenth_epoch(found).verdict == verdict
-
-
-def test_a_varied_setting_is_told_by_what_it_changes():
-    def entry(work: Training):
-        harmed = work.resolved.dynamics.alpha == 0.9
-        return {"validation_accuracy": 0.9 - 0.2 * harmed, "parameters": 10.0}, {}
-    rows = sensitivity.variations(results({"sensitivity": entry}))
-    assert rows.set_index("setting")["change"]["α 0.9"] == pytest.approx(-20)
-    assert (rows["change"] == 0).sum() == len(rows) - 1
 
 
 @pytest.mark.parametrize(("profile", "seeds", "accuracy", "last", "alone", "verdict"), [

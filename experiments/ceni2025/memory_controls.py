@@ -1,12 +1,19 @@
-"""Beside claim 3: what is left of it without clipping, with α below 1, with the readout alone; and an LSTM that is made for long lags."""
+"""Beside claim 3: roaRNN without clipping, with α below 1, with its readout alone; an LSTM that is made for long lags; all rates."""
 from __future__ import annotations
+
+from typing import Any
 
 import pandas as pd
 
 from experiments.ceni2025.nets import RECURRENT
 from experiments.ceni2025.recall import outcomes, solved
+from experiments.ceni2025.scales import Scale
+from experiments.ceni2025.search import SEED
+from experiments.ceni2025.settings import memory
 from stablenets.claims.results import Results
+from stablenets.claims.work import Training
 
+RATES = (0.003, 0.01, 0.03, 0.06)  # of all families alike
 CONTROLS = {"unclipped": ", not clipped", "convex": ", α = 1 - 0.01/T", "readout": ", readout only", "chrono": ", chrono"}  # by group
 NAMES = {
     "unclipped": "Without clipping roaRNN",
@@ -14,6 +21,24 @@ NAMES = {
     "readout": "With the readout trained alone, W, U and b staying as they begin, it",
     "chrono": "LSTM with the chrono initialisation",
 }
+
+
+def controls(scale: Scale, chosen: range) -> dict[str, list[Training]]:
+    """The groups of CONTROLS, and every family by learning rate at one lag."""
+    def made(task: str, length: int, family: str, seed: int, **overrides: Any) -> Training:
+        return memory(task, length, family, seed, scale.lags[length].epochs, scale.lags[length].steps, **overrides)
+
+    pairs, tried = [(task, length) for task in ("adding", "copy") for length in scale.lags], scale.memory_rates
+    return {
+        "unclipped": [made(task, length, "roarnn", seed, **{"optim.clip": None}) for length, lag in scale.lags.items()
+                      for task, count in lag.unclipped.items() for seed in chosen[:count]],
+        "convex": [made(task, length, "roarnn", 0, **{"net.alpha": 1 - 0.01 / length}) for task, length in pairs
+                   if length == max(scale.lags)],
+        "readout": [made(task, length, "roarnn", 0, **{"optim.frozen": ["W", "U", "b"]}) for task, length in pairs],
+        "chrono": [made(task, length, "lstm", 0, **{"net.chrono": length}) for task, length in pairs],
+        "memory_rates": [made(task, length, family, SEED, **{"optim.lr": rate}) for task, length in pairs if length == tried
+                         for family in RECURRENT for rate in RATES],
+    }
 
 
 def told(results: Results) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 from typing import Any
 
 from experiments.ceni2025.filters import Steady
+from experiments.ceni2025.memory_controls import controls
 from experiments.ceni2025.nets import FILTERED, RECURRENT, matched, parameters
 from experiments.ceni2025.pace import Pace
 from experiments.ceni2025.peak import Peak
 from experiments.ceni2025.scales import SCALES, Scale
-from experiments.ceni2025.search import MEMORY_RATES, SEED, rates, search
+from experiments.ceni2025.search import SEED, rates, search
 from experiments.ceni2025.settings import deep, memory, pixels, read
 from experiments.ceni2025.spectra import CASES, Spectrum
 from experiments.ceni2025.trained import Trained
@@ -44,7 +45,7 @@ def plan(profile: str, seeds: int | None) -> Plan:
         "trained_in_time": [Trained(works[0]) for works in (ten["pixels"], hidden, tasks["adding"], tasks["copy"])],
         "peak": [Peak(scale.depth)],
         **tasks,
-        **memory_controls(scale, chosen),
+        **controls(scale, chosen),
         "filters": filters,
         "angles": [Steady(work) for work in filters],
         **readers("first", scale, scale.permuted, scale.first_seeds, chosen, 1),
@@ -85,24 +86,6 @@ def memories(scale: Scale, chosen: range) -> dict[str, list[Training]]:
                 made[ours if family == "roarnn" else f"{task}_others"] += [
                     memory(task, length, family, seed, lag.epochs, lag.steps) for seed in chosen[:count]]
     return made
-
-
-def memory_controls(scale: Scale, chosen: range) -> dict[str, list[Training]]:
-    """What claim 3 is seen beside, and every family by learning rate at one lag."""
-    def both(family: str, lags: Any, **overrides: Any) -> list[Training]:
-        return [memory(task, length, family, 0, scale.lags[length].epochs, scale.lags[length].steps,
-                       **{key: value(length) if callable(value) else value for key, value in overrides.items()})
-                for task in ("adding", "copy") for length in lags]
-    tried = scale.lags.get(scale.memory_rates)
-    return {
-        "unclipped": [memory(task, length, "roarnn", seed, lag.epochs, lag.steps, **{"optim.clip": None})
-                      for length, lag in scale.lags.items() for task, count in lag.unclipped.items() for seed in chosen[:count]],
-        "convex": both("roarnn", [max(scale.lags)], **{"net.alpha": lambda length: 1 - 0.01 / length}),
-        "readout": both("roarnn", scale.lags, **{"optim.frozen": ["W", "U", "b"]}),
-        "chrono": both("lstm", scale.lags, **{"net.chrono": lambda length: length}),
-        "memory_rates": [memory(task, scale.memory_rates, family, SEED, tried.epochs, tried.steps, **{"optim.lr": rate})
-                         for task in ("adding", "copy") for family in RECURRENT for rate in MEMORY_RATES] if tried else [],
-    }
 
 
 def beside(group: str, trainings: list[Training]) -> dict[str, list[Training]]:

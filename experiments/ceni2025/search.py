@@ -66,9 +66,6 @@ GATED = (0.001, 0.003, 0.01, 0.03, 0.1)
 RATES = {"roarnn": (0.005, 0.01, 0.02, 0.04), "lstm": GATED, "gru": GATED, "rnn": (0.0001, 0.0003, 0.001, 0.003, 0.01)}
 
 
-MEMORY_RATES = (0.003, 0.01, 0.03, 0.06)  # of all families alike
-
-
 def rates(dataset: str, widths: dict[str, int], epochs: int, limit: int | None) -> list[Training]:
     """Every family at its own width, by learning rate, on at most `limit` training examples."""
     return [pixels(dataset, family, width, SEED, epochs, **{"dataset.limit": limit, "optim.lr": rate})

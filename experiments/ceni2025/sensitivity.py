@@ -34,7 +34,7 @@ def controlled(results: Results) -> Finding:
             f"seed outside the tables: {told}. Not a claim of the paper: our control.")
     if not dataset.endswith("mnist"):
         return Finding(NOT_RUN, *found, f"A stand-in for sMNIST. {note}")
-    if ours.n < 2 or permuted is None or results.missing(("sensitivity",)):
+    if ours.n < 2 or permuted is None or not len(varied) or results.missing(("sensitivity",)):
         return Finding(NOT_RUN, *found, f"Not decided on one seed or without all parts. {note}")
     return Finding(verdict(ours.low > permuted.value - NEAR, near >= 0.5), *found, note)
 
