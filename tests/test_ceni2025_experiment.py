@@ -77,7 +77,7 @@ def test_roarnn_writes_only_where_it_is_called(task):
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_claim_and_drawing_asks_for_groups_of_the_plan(profile):
     plan = PAPER.plan(profile, 2)
-    assert [group for group in plan if not plan[group]] == (["memory_rates"] if profile == "quick" else [])
+    assert [group for group in plan if not plan[group]] == {"smoke": ["deep_more"], "quick": ["memory_rates"]}.get(profile, [])
     for needs in [claim.needs for claim in PAPER.claims] + [drawing.needs for drawing in (PAPER.tables | PAPER.figures).values()]:
         assert set(needs) <= set(plan)
     assert {claim.figure for claim in PAPER.claims} - {""} <= set(PAPER.figures)
@@ -206,9 +206,9 @@ def test_a_deep_net_is_judged_at_50_000_layers_and_beside_none(profile, seeds, a
         return ({"test_accuracy": right, "train_loss": last, "test_loss": last, "steps": 20.0, "parameters": 10.0},
                 {"loss": np.array([2.3, last]), "train_loss": np.array([2.3, last]), "state_gradients": gradients, "depths": np.arange(3),
                  "steps": np.array([0, 10])})
-    for groups in (("deep", "no_layers"), depth.GROUPS):
+    for groups in (("deep", "deep_more", "no_layers"), depth.GROUPS):
         made = dict.fromkeys(groups, entry) | {"peak": lambda work: ({"peak_gib": 5.0, "step_s": 1.0}, {})}
         finding = depth.trains(made_up(PAPER, made, profile, seeds))
         assert finding.verdict == verdict
-        assert ("plain MLP" in finding.note) == (len(groups) > 2)
+        assert ("plain MLP" in finding.note) == (len(groups) > 3)
     assert "points over no layers" in finding.ours

@@ -16,7 +16,7 @@ from stablenets.claims.work import Training, Work
 from stablenets.runs.pictures import new_figure
 
 DEEPEST = 50_000
-GROUPS = ("deep", "no_layers", "frozen_layers", "deep_others")
+GROUPS = ("deep", "deep_more", "no_layers", "frozen_layers", "deep_others")
 CHANCE = 10.0  # per cent
 GUESS = math.log(10)  # the loss of even odds
 SIZES = 1e-3, 1e3  # between which the first gradient over the last has neither vanished nor exploded

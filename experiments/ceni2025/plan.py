@@ -37,11 +37,12 @@ def plan(profile: str, seeds: int | None) -> Plan:
     hidden = [read(scale.permuted, "roarnn", scale.width, seed, scale.epochs) for seed in chosen[:scale.pixel_seeds["roarnn"]]]
     return {
         "spectra": [Spectrum(case, layers, seed=seed) for seed in chosen for layers in scale.layers for case in CASES],
-        "deep": deeps["roamlp"],
+        "deep": deeps["roamlp"][:1],
+        "deep_more": deeps["roamlp"][1:],
         "no_layers": deeps["none"],
         "frozen_layers": deeps["frozen"],
         "deep_others": deeps["resnet"] + deeps["plain"],
-        "trained": [Trained(work) for work in deeps["roamlp"]],
+        "trained": [Trained(work) for work in deeps["roamlp"][:1]],
         "trained_in_time": [Trained(works[0]) for works in (ten["pixels"], hidden, tasks["adding"], tasks["copy"])],
         "peak": [Peak(scale.depth)],
         **tasks,
