@@ -148,10 +148,11 @@ def spectrum_figure(results: Results) -> Figure:
 
 
 def band(axes: Axes, rows: pd.DataFrame, colour: str, name: str) -> None:
-    """Smallest to largest, medians over seeds, and the median in between."""
+    """Smallest to largest, medians over seeds; a smallest that is known at one depth alone hangs from its largest."""
     own = rows.groupby("layers")[["smallest", "median", "largest"]].median()
     axes.plot(own.index, 10 ** own["largest"], color=colour, marker="o", markersize=2.5, linewidth=1, label=name)
     axes.plot(own.index, 10 ** own["smallest"], color=colour, marker="o", markersize=2.5, linewidth=1)
+    axes.vlines(own.index, 10 ** own["smallest"], 10 ** own["largest"], color=colour, linewidth=0.5)
     axes.fill_between(own.index, 10 ** own["smallest"], 10 ** own["largest"], color=colour, alpha=0.15, linewidth=0)
 
 
