@@ -77,7 +77,7 @@ def timed(results: Results) -> str:
 
 def without_learning(results: Results) -> str:
     """What the hidden layer reads off a recurrence that does not learn, and off an LSTM."""
-    found = [f"roaRNN with {' and '.join(row['optim.frozen'])} as they begin {100 * row['test_accuracy']:.2f} %"
+    found = [f"roaRNN with {', '.join(row['optim.frozen'])} not trained {100 * row['test_accuracy']:.2f} %"
              for row in results["frozen"].to_dict("records")]
     found += [f"{RECURRENT[family][0]} with as many learned numbers {accuracy(own).value:.2f} %"
               for family, own in (results["hidden_others"].groupby("net.family") if len(results["hidden_others"]) else ())]
