@@ -47,10 +47,9 @@ def told(results: Results) -> str:
     for group, name in NAMES.items():
         rows = outcomes(results, group)
         if len(rows):
-            parts = (f"{task} over {length:,} steps {solved(own)}"
-                     + (f", largest training loss {own['highest'].max():.2g}" if group == "unclipped" else "")
-                     for (task, length), own in rows.groupby(["task", "length"]))
-            sentences.append(f" {name}: {'; '.join(parts)}.")
+            found = (f"{task} over {length:,} steps {solved(own)}, error at the end {own['end'].median():.2g}, largest training loss "
+                     f"{own['highest'].max():.2g}" for (task, length), own in rows.groupby(["task", "length"]))
+            sentences.append(f" {name}: {'; '.join(found)}.")
     return "".join(sentences)
 
 
