@@ -29,7 +29,7 @@ from stablenets.runs.folder import FINISHED, RunFolder  # noqa: E402
 
 PROFILE = "paper"
 QUEUE = (  # paper, what part of the time that is left it may take, seeds, groups of its plan in the order in which they are made
-    ("ceni2025", 0.3, 3, ("first", "pixels", "first_others", "pixels_others")),
+    ("ceni2025", 0.3, 3, ("first", "pixels", "hidden", "first_lstm", "pixels_lstm", "first_others", "pixels_others")),
     ("chang2018", 1.0, 1, ("hamiltonian_74", "hamiltonian_218", "cifar100", "resnet_32", "two_step", "few", "large", "deep",
                            "fewer", "inverted", "ablations", "stl10")),
 )

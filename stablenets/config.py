@@ -24,8 +24,8 @@ from stablenets.schema import build, join, suggest
 DEPTH = 64  # where neither depth nor net.blocks is given
 MANNER = ("profile", "device", "threads", "data_root", "download", "tolerance", "runs", "force", "checkpoint_seconds", "progress", "wandb")
 # At these values a run keeps the hash that it had before there were such keys.
-LATER: dict[str, dict[str, Any]] = {"": {"levels": 0, "evaluate": 1}, "net": {"hidden": 0},
-                                    "optim": {"label_smoothing": 0.0}}
+LATER: dict[str, dict[str, Any]] = {"": {"levels": 0, "evaluate": 1}, "net": {"hidden": 0, "chrono": 0},
+                                    "optim": {"label_smoothing": 0.0, "frozen": []}}
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Resolved:
         for group, keys in LATER.items():
             values = shown[group] if group else shown
             for key, default in keys.items():
-                if values[key] == default:
+                if values.get(key) == default:
                     del values[key]
         return shown
 

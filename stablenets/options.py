@@ -45,6 +45,7 @@ class Optim:
     milestones: list[float] = option([0.5, 0.75], "shares of the run after which the rate drops", above=0.0, below=1.0)
     drop: float = option(0.1, above=0.0, high=1.0)
     warmup: float = option(0.3, "share of the run that the rate rises", above=0.0, below=1.0)
+    frozen: list[str] = option([], "learned tensors of the layers that stay as they are drawn, by name: random features, a reservoir")
 
 
 @dataclass(frozen=True)

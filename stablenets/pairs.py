@@ -7,17 +7,22 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import torch
+
 from stablenets import data
 from stablenets.errors import BadInput
 from stablenets.nets.assemble import HEADS, OPENINGS, PLACES, layers_at_widths
+from stablenets.norms import PARTS
 from stablenets.recurrence import Recurrent
+from stablenets.schema import suggest
 
 if TYPE_CHECKING:
     from stablenets.config import Resolved
+    from stablenets.dynamics import Dynamics
 
 
 def check_pairs(run: Resolved) -> None:
-    for rule in (net_parts, net_on_data, net_sizes, layout, flow_on_family, optimiser, seeds_and_probes, levels):
+    for rule in (net_parts, net_on_data, net_sizes, layout, flow_on_family, optimiser, frozen, seeds_and_probes, levels):
         rule(run)
     data.check(run.dataset, run.common)
 
@@ -103,6 +108,22 @@ def optimiser(run: Resolved) -> None:
     if optim.smoothness and run.dynamics.order is None:
         raise BadInput(f"optim.smoothness={optim.smoothness}: net.family={run.net.family} has no time to be smooth in; "
                        "set optim.smoothness=0")
+
+
+def frozen(run: Resolved) -> None:
+    learned = learned_names(run.dynamics)
+    for name in run.config.optim.frozen:
+        if name not in learned:
+            raise BadInput(f"optim.frozen=[{name}]: no learned tensor of the layers of net.family={run.net.family}; "
+                           f"{suggest(name, learned, 'one of')}")
+
+
+def learned_names(dynamics: Dynamics | Recurrent) -> list[str]:
+    """Of the learned tensors of a layer."""
+    if isinstance(dynamics, Recurrent):
+        with torch.random.fork_rng(devices=()):
+            return list(dynamics.learned(1, 1, 1.0))
+    return [*dynamics.operators, *dynamics.biases, *(f"{part}_{norm}" for norm in dynamics.norms for part in PARTS)]
 
 
 def seeds_and_probes(run: Resolved) -> None:

@@ -214,6 +214,9 @@ def network(run: Resolved, facts: data.Facts) -> Network | SequenceNetwork:
         made = Network(run.dynamics, shape=facts.shape, outputs=facts.outputs, widths=net.widths, depth=config.depth, h=config.h,
                        operator=net.operator, opening_kind=net.opening, head_kind=net.head, hidden=net.hidden,
                        mode=config.flow, gain=net.gain, layout=net.layout, blocks=net.blocks)
+    for unit in made.units:
+        for name in config.optim.frozen:
+            getattr(unit, name).requires_grad_(False)
     return made.to(torch.float64 if config.precision == "float64" else torch.float32)
 
 

@@ -78,6 +78,10 @@ KINDS = {
     "smoothed labels without classes": (["net=rnn", "dataset=adding", "depth=null", "optim.label_smoothing=0.1"],
                                         ["optim.label_smoothing=0.1: dataset.name=adding has no classes", "optim.label_smoothing=0"]),
     "smoothness without time": (["net=plain", "optim.smoothness=1"], ["optim.smoothness=1.0: net.family=plain", "optim.smoothness=0"]),
+    "freezing what is not there": (["optim.frozen=[K,W]"],
+                                   ["optim.frozen=[W]: no learned tensor of the layers of net.family=", "one of: K, b"]),
+    "freezing a filter": (["net=roarnn", "dataset=psdigits", "depth=null", "optim.frozen=[O]"],
+                          ["optim.frozen=[O]: no learned tensor", "one of: U, W, b"]),
     "a spectrum after the end": (["probe.spectrum=[1,3]"], ["probe.spectrum=[1, 3]: epoch 3 is beyond epochs=2"]),
     "crops of points": (["dataset.augment=crop-flip"], ["dataset.augment=crop-flip: ", "ellipses is planar", "dataset.augment=none"]),
     # where

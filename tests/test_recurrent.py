@@ -142,6 +142,28 @@ def test_baselines_are_torchs_own(name, module):
     assert torch.equal(net(x, every=True), theirs(x)[0])
 
 
+def test_chrono_biases_forget_over_times_up_to_the_longest_lag():
+    """Tallec & Ollivier 2018, eq. 16: b_f = log U(1, T - 1), b_i = -b_f; all else as torch draws it."""
+    def drawn(**options):
+        torch.manual_seed(0)
+        return RECURRENT["lstm"](**options).learned(2000, INPUTS, 1.0)
+    plain, made = drawn(), drawn(chrono=100)
+    enters, forgets, *others = (made["b_U"] + made["b_W"]).chunk(4)
+    assert torch.equal(enters, -forgets)
+    times = forgets.exp()
+    assert 1 <= times.min() < 2
+    assert 98 < times.max() <= 99
+    assert times.mean() == pytest.approx(50, abs=2)
+    assert all(torch.equal(a, b) for a, b in zip(others, (plain["b_U"] + plain["b_W"]).chunk(4)[2:], strict=True))
+    assert all(torch.equal(plain[name], made[name]) for name in ("U", "W"))
+
+
+def test_an_lstm_of_torch_keeps_its_hash(resolved):
+    runs = [resolved("net=lstm", "dataset=adding", "depth=null", *more) for more in ((), ("net.chrono=0",), ("net.chrono=9",))]
+    assert runs[0].hash == runs[1].hash != runs[2].hash
+    assert "chrono" not in runs[0].identity["net"]
+
+
 @pytest.mark.parametrize("name", EQUATIONS)
 def test_jacobian_of_the_last_state_by_the_first(name, float64):
     net = SequenceNetwork(RECURRENT[name](), shape=(9, INPUTS), outputs=2, width=WIDTH)

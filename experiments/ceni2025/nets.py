@@ -5,42 +5,57 @@ import math
 
 import pandas as pd
 
+from stablenets.claims import statistics
 from stablenets.claims.results import Results
 from stablenets.claims.work import Work
 from stablenets.runs.report import COLOURS
 
 RECURRENT = {"roarnn": ("roaRNN", COLOURS[0], "s"), "lstm": ("LSTM", COLOURS[1], "o"), "gru": ("GRU", COLOURS[2], "D"),
              "rnn": ("vanilla RNN", COLOURS[3], "v")}
-DEEP = {"roamlp": ("roaMLP", COLOURS[0], "s"), "resnet": ("ResNet", COLOURS[1], "o"), "plain": ("plain MLP", COLOURS[3], "v")}
+DEEP = {"roamlp": ("roaMLP", COLOURS[0], "s"), "frozen": ("roaMLP, layers as drawn", COLOURS[5], "^"),
+        "none": ("no layers", COLOURS[4], "D"), "resnet": ("ResNet", COLOURS[1], "o"), "plain": ("plain MLP", COLOURS[3], "v")}
 DATA_NAMES = {"psdigits": "psdigits", "sdigits": "sdigits", "psmnist": "psMNIST", "smnist": "sMNIST", "digits": "digits", "mnist": "MNIST",
               "adding": "adding", "copy": "copy"}
 FILTERED = ("roamlp", "roarnn")
 GATES = {"lstm": (4, 2), "gru": (3, 2)}  # matrices of each kind, and biases for each; torch's own
 
 
-def parameters(family: str, width: int, inputs: int, outputs: int) -> int:
-    """Learned numbers: U (H, d), W (H, H) and biases for each gate, and the affine head. The filter is not learned."""
+def parameters(family: str, width: int, inputs: int, outputs: int, hidden: int = 0) -> int:
+    """Learned numbers: U (H, d), W (H, H) and biases for each gate, and the head. The filter is not learned."""
     gates, biases = GATES.get(family, (1, 1))
-    return gates * width * (width + inputs + biases) + outputs * (width + 1)
+    head = hidden * (width + 1) + outputs * (hidden + 1) if hidden else outputs * (width + 1)
+    return gates * width * (width + inputs + biases) + head
 
 
-def matched(family: str, wanted: int, inputs: int, outputs: int) -> int:
+def matched(family: str, wanted: int, inputs: int, outputs: int, hidden: int = 0) -> int:
     """The width at which a family has the number of learned numbers nearest to `wanted`."""
-    square, none, one = GATES.get(family, (1, 1))[0], *(parameters(family, width, inputs, outputs) for width in (0, 1))
+    square, none, one = GATES.get(family, (1, 1))[0], *(parameters(family, width, inputs, outputs, hidden) for width in (0, 1))
     linear = one - none - square
     root = (math.sqrt(linear**2 + 4 * square * (wanted - none)) - linear) / (2 * square)
-    return min(math.floor(root), math.ceil(root), key=lambda width: abs(parameters(family, width, inputs, outputs) - wanted))
+    return min(math.floor(root), math.ceil(root), key=lambda width: abs(parameters(family, width, inputs, outputs, hidden) - wanted))
 
 
-def both(group: str) -> tuple[str, str]:
-    """The groups of the nets with a filter and of those they are compared with."""
-    return group, f"{group}_others"
+def parts(group: str) -> tuple[str, ...]:
+    """What belongs to a group of the plan, each a group of its own, so that none waits for another: the nets with a filter, on which a
+    claim can rest alone, the same on shorter sequences, LSTM, and the others."""
+    return tuple(f"{group}{ending}" for ending in ("", "_short", "_lstm", "_others"))
 
 
 def works_of(group: str, results: Results) -> list[Work]:
-    return results.works(both(group))
+    return results.works(parts(group))
+
+
+def accuracy(rows: pd.DataFrame, column: str = "test_accuracy") -> statistics.Estimate:
+    """In per cent; a run that diverged before its first epoch ended has got nothing."""
+    return statistics.percent(rows.get(column, pd.Series(math.nan, rows.index)))
+
+
+def images(rows: pd.DataFrame) -> str:
+    """How many examples runs have: dataset.limit, which holds for each of training, validation and test."""
+    limit = rows["dataset.limit"].iloc[0]
+    return "all images" if limit is None or math.isnan(limit) else f"at most {limit:,.0f} images each of training, validation and test"
 
 
 def rows_of(group: str, results: Results) -> pd.DataFrame:
-    """The nets with a filter and the others, as far as they are there."""
-    return pd.concat([found for part in both(group) if len(found := results[part])], ignore_index=True)
+    """All of them that are there."""
+    return pd.concat([found for part in parts(group) if len(found := results[part])], ignore_index=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.ceni2025.nets import RECURRENT
+from experiments.ceni2025.nets import RECURRENT, images
 from experiments.ceni2025.settings import pixels
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training
@@ -28,51 +28,60 @@ class Log:
 
 
 SEED = 100  # of initial weights and order: outside the tables
-SPACE: dict[str, Log | tuple[Any, ...]] = {  # keys as on the command line: a range, or choices
+Choice = Any  # a value, or a range to draw one from
+SPACE: dict[str, Log | tuple[Choice, ...]] = {  # keys as on the command line; an affine map reads the last state
     "net.alpha": Log(1e-4, 3e-2, below=1.0),
     "net.beta": Log(0.01, 0.3),
     "net.drive": Log(0.3, 10.0),
-    "net.gain": Log(0.05, 1.0),
+    "net.gain": (0.0, 0.05, 0.1, 0.2, 0.5, 1.0),
+    "net.offset": (-1.0, 0.0, 1.0),
     "net.activation": ("tanh", "relu"),
     "net.filter": ("haar", "steady", "cyclic"),
     "optim.lr": Log(1e-3, 5e-2),
+    "optim.warmup": (0.05, 0.1, 0.3),
+    "optim.weight_decay": (0.0, Log(1e-3, 1.0)),
+    "optim.label_smoothing": (0.0, 0.1, 0.2),
     "batch": (32, 64, 128),
-    "net.hidden": (0, 512),
-    "optim.label_smoothing": (0.0, 0.1),
 }
 
 
 def drawn(number: int) -> dict[str, Any]:
     """Configuration `number` of the search."""
     generator = np.random.default_rng((SEED, number))
-    return {key: values.draw(generator) if isinstance(values, Log) else values[generator.integers(len(values))]
-            for key, values in SPACE.items()}
+
+    def one(values: Choice) -> Any:
+        if isinstance(values, tuple):
+            values = values[generator.integers(len(values))]
+        return values.draw(generator) if isinstance(values, Log) else values
+    return {key: one(values) for key, values in SPACE.items()}
 
 
 def search(dataset: str, count: int, width: int, limit: int | None, epochs: int) -> list[Training]:
-    """`count` short runs, on `limit` training examples."""
-    return [pixels(dataset, "roarnn", width, SEED, epochs, **{"dataset.limit": limit}, **drawn(number)) for number in range(count)]
+    """`count` short runs, on at most `limit` training examples; Adam with its weight decay apart from the gradient."""
+    return [pixels(dataset, "roarnn", width, SEED, epochs, **{"dataset.limit": limit, "optim.name": "adamw"}, **drawn(number))
+            for number in range(count)]
 
 
 GATED = (0.001, 0.003, 0.01, 0.03, 0.1)
 RATES = {"roarnn": (0.005, 0.01, 0.02, 0.04), "lstm": GATED, "gru": GATED, "rnn": (0.0001, 0.0003, 0.001, 0.003, 0.01)}
 
 
-def rates(dataset: str, widths: dict[str, int], epochs: int) -> list[Training]:
-    """Every family at its own width, by learning rate."""
-    return [pixels(dataset, family, width, SEED, epochs, **{"optim.lr": rate})
+def rates(dataset: str, widths: dict[str, int], epochs: int, limit: int | None) -> list[Training]:
+    """Every family at its own width, by learning rate, on at most `limit` training examples."""
+    return [pixels(dataset, family, width, SEED, epochs, **{"dataset.limit": limit, "optim.lr": rate})
             for family, width in widths.items() for rate in RATES[family]]
 
 
 def rates_table(results: Results) -> pd.DataFrame:
     rows = results["rates"].assign(net=lambda rows: rows["net.family"].map(lambda family: RECURRENT[family][0]))
     return pd.DataFrame({"net": rows["net"], "rate": rows["optim.lr"], "validation accuracy": 100 * rows["validation_accuracy"],
-                         "status": rows["status"]})
+                         "images": images(rows), "status": rows["status"]})
 
 
 def search_table(results: Results) -> pd.DataFrame:
-    """By validation accuracy, best first."""
+    """By validation accuracy, the best first."""
     rows = results["search"]
+    drawn_from = rows.reindex(columns=list(SPACE)).fillna({"optim.label_smoothing": 0.0})  # of which a hash has nothing where it is nought
     table = pd.DataFrame({"validation accuracy": 100 * rows.get("validation_accuracy", pd.Series(index=rows.index, dtype=float)),
-                          **{key.split(".")[-1]: rows[key] for key in SPACE}, "status": rows["status"]})
+                          **{key.split(".")[-1]: drawn_from[key] for key in SPACE}, "images": images(rows), "status": rows["status"]})
     return table.sort_values("validation accuracy", ascending=False)

@@ -55,6 +55,15 @@ def pixels(dataset: str, family: str, width: int, seed: int, epochs: int, **over
         keep=("epoch", "train_loss", "validation_accuracy", "test_accuracy"))
 
 
+def read(dataset: str, family: str, width: int, seed: int, epochs: int, **overrides: Any) -> Training:
+    """The same read by a hidden layer; of another family than roaRNN with as many learned numbers as a roaRNN of `width`."""
+    chosen = READ[of_pixels(dataset)]
+    if family != "roarnn":
+        width = matched(family, parameters("roarnn", width, 1, 10, chosen["net.hidden"]), 1, 10, chosen["net.hidden"])
+        chosen = {key: chosen[key] for key in ("net.hidden", "optim.label_smoothing")}
+    return pixels(dataset, family, width, seed, epochs, **chosen, **overrides)
+
+
 def memory(task: str, length: int, family: str, seed: int, epochs: int, steps: int = 25, **overrides: Any) -> Training:
     """Adding or copying over `length` steps; an epoch is `steps` steps on fresh sequences. All families have as many learned numbers."""
     inputs, outputs, width, batch = {"adding": (2, 1, 64, 50), "copy": (10, 9, 128, 20)}[task]
@@ -67,10 +76,16 @@ def memory(task: str, length: int, family: str, seed: int, epochs: int, steps: i
         keep=("step", "train_loss", "validation_loss", "test_loss", "validation_accuracy", "test_accuracy"))
 
 
-def deep(dataset: Mapping[str, Any], family: str, depth: int, seed: int, epochs: int) -> Training:
-    """Very many layers on flattened images, each with its own W. The plain MLP and the ResNet have the width, rate and batch of roaMLP."""
-    return Training({
+CONTROLS = {"none": ("plain", {"depth": 0}), "frozen": ("roamlp", {"optim.frozen": ["W", "b"]})}  # of the very deep nets
+
+
+def deep(dataset: Mapping[str, Any], kind: str, depth: int, seed: int, epochs: int) -> Training:
+    """Very many layers on flattened images, each with its own W: of a family, or of CONTROLS, where opening and head alone are trained,
+    with no layers in between or with those of a roaMLP as they are drawn. All have one width, rate and batch."""
+    family, changes = CONTROLS.get(kind, (kind, {}))
+    return Training(overridden({
         "dataset": dict(dataset), "depth": depth, "epochs": epochs, "batch": 64, "net": {"family": family, "widths": [32]},
         "optim": {"name": "adam", "lr": 0.003, "schedule": "onecycle"}, "probe": {"every": 10, "depths": 24, "samples": 0}, "seed": seed},
+        changes),
         keep=("steps", "depths", "loss", "state_gradients", "layers", "weight_gradients", "epoch", "train_loss", "validation_accuracy",
               "test_accuracy"))

@@ -1,22 +1,21 @@
-"""What is measured on the Jacobian of roaMLP, in float64: singular values of each layer and of all layers, beside their bounds."""
+"""What is measured on the Jacobian of a net with filters, in float64: singular values of a step and of all, beside their bounds."""
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from stablenets.claims.work import Measured, OfTraining, Place, Study
-from stablenets.data import load
+from stablenets.claims.work import Measured, Place, Study
 from stablenets.flow import Flow
-from stablenets.nets import RoaMLP
+from stablenets.nets import Recurrence, RoaMLP
 from stablenets.schema import option
-from stablenets.train import data_root, network
 
 WIDTH = 32
-CHUNK = 512  # layers whose Jacobians are held at once
+CHUNK = 512  # steps whose Jacobians are held at once
 SLOPES = {"tanh": lambda z: 1 - torch.tanh(z) ** 2, "relu": lambda z: (z > 0).to(z.dtype), "identity": torch.ones_like}
 PLAIN: dict[str, Any] = {"filter": "none", "alpha": 0.0, "beta": 1.0, "scaling": "fixed"}
 TIED = ", one W"
@@ -24,43 +23,67 @@ CASES: dict[str, dict[str, Any]] = {  # options of RoaMLP; convex with β = 1/L,
     "random": {}, "cyclic": {"filter": "cyclic"}, "identity": {"filter": "identity"}, "no filter": PLAIN,
     f"random{TIED}": {}, f"cyclic{TIED}": {"filter": "cyclic"}, f"identity{TIED}": {"filter": "identity"}, f"no filter{TIED}": PLAIN,
     "relu": {"activation": "relu"}, "β = 1/4L": {"beta": 0.25}, "β = 4/L": {"beta": 4.0}, "α = 1": {"alpha": 1.0},
-    "β = 0.01": {"scaling": "fixed", "beta": 0.01}, "β = 0.001": {"scaling": "fixed", "beta": 0.001},
+    f"α = 1{TIED}": {"alpha": 1.0}, "β = 0.01": {"scaling": "fixed", "beta": 0.01}, "β = 0.001": {"scaling": "fixed", "beta": 0.001},
 }
+Steps = Iterator[tuple[Tensor, Tensor]]  # of some steps the slopes φ' (S, n), diagonals of D, and W (S, n, n), or (1, n, n) for all
 
 
-def spectrum(flow: Flow, x: Tensor) -> dict[str, float]:
-    """Singular values σ of ∂x_L/∂x_0 at one example x (1, n), of each step J_l = α O + β D_l W_l, and what bounds them.
-
-    With s_l = ‖D_l W_l‖: α - β s_l <= σ(J_l) <= α + β s_l, over all layers the products of these, and for many layers
-    exp(-L (1 - α) ± L β w) with w the largest ‖W_l‖. All as log10, but for `inside`, the smallest distance of a step's singular values to
-    their bounds. What float64 cannot tell from nought beside the largest singular value is left out.
-    """
-    α, β, n = flow.dynamics.alpha, flow.dynamics.beta, flow.width
+@torch.no_grad()
+def layers(flow: Flow, x: Tensor) -> Steps:
+    """The layers of a roaMLP at one example x (1, n)."""
     states: list[Tensor] = []
-    with torch.no_grad():
-        flow(x, lambda _, state: states.append(state[0]))
-    slope, O = SLOPES[flow.dynamics.activation], flow.O.double()
-    product, scale, inside, w = torch.eye(n, dtype=torch.float64), 0.0, math.inf, 0.0
+    flow(x, lambda _, state: states.append(state[0]))
+    for some in torch.arange(flow.depth).split(CHUNK):
+        W, at = flow.W[some], torch.cat(states[some[0]:some[-1] + 1])
+        yield SLOPES[flow.dynamics.activation]((W @ at.unsqueeze(2)).squeeze(2) + flow.b[some]), W
+
+
+@torch.no_grad()
+def time_steps(unit: Recurrence, u: Tensor) -> Steps:
+    """The steps of a roaRNN along one sequence u (T, d)."""
+    states: list[Tensor] = []
+    unit(u[None], lambda _, state: states.append(state[0]))
+    for some in torch.arange(len(u)).split(CHUNK):
+        z = torch.cat(states[some[0]:some[-1] + 1]) @ unit.W.mT + u[some] @ unit.U.mT + unit.b
+        yield SLOPES[unit.dynamics.activation](z), unit.W[None]
+
+
+def orthogonal(O: Tensor) -> Tensor:
+    """The orthogonal matrix nearest to a filter, which is one to seven digits: weights are float32."""
+    U, _, V = torch.linalg.svd(O.double().squeeze(0))
+    return U @ V
+
+
+@torch.no_grad()
+def spectrum(unit: Flow | Recurrence, steps: Steps) -> tuple[dict[str, float], Tensor]:
+    """Singular values σ of ∂x_L/∂x_0, of each step J_l = α O + β D_l W_l, and what bounds them; log10 of all σ (n,), the largest first.
+
+    With s_l = ‖D_l W_l‖: α - β s_l <= σ(J_l) <= α + β s_l, over all steps the products of these, and for many of them
+    exp(-L (1 - α) ± β Σ‖W_l‖), where slopes are at most 1. All as log10 but for `norm_W`, the mean of ‖W_l‖, and `inside`, the smallest
+    distance of a step's singular values to their bounds. What float64 cannot tell from nought beside the largest is NaN, and left out.
+    """
+    α, β, n, O = unit.dynamics.alpha, unit.dynamics.beta, unit.width, orthogonal(unit.O)
+    product, scale, inside, L, norms = torch.eye(n, dtype=torch.float64), 0.0, math.inf, 0, 0.0
     low, high = torch.zeros(2, dtype=torch.float64)
-    for layers in torch.arange(flow.depth).split(CHUNK):
-        W, at = flow.W[layers].detach(), torch.cat(states[layers[0]:layers[-1] + 1])
-        DW = slope((W @ at.unsqueeze(2)).squeeze(2) + flow.b[layers].detach()).unsqueeze(2) * W
+    for D, W in steps:
+        DW = D.unsqueeze(2) * W
         J = α * O + β * DW
         s, σ = torch.linalg.matrix_norm(DW, 2), torch.linalg.svdvals(J)
         inside = min(inside, float((σ[:, -1] - (α - β * s)).min()), float((α + β * s - σ[:, 0]).min()))
         low, high = low + (α - β * s).clamp(min=0).log10().sum(), high + (α + β * s).log10().sum()
-        w = max(w, float(torch.linalg.matrix_norm(W, 2).max()))
+        L, norms = L + len(D), norms + float(torch.linalg.matrix_norm(W, 2).expand(len(D)).sum())
         for step in J:
             product = step @ product
             size = float(product.norm())
             product, scale = product / size, scale + math.log10(size)
     σ = torch.linalg.svdvals(product)
-    known = {name: value for name, value in (("smallest", σ[-1]), ("median", σ.median()), ("largest", σ[0]))
-             if value > n * torch.finfo(torch.float64).eps * σ[0]}
-    e, L = math.log10(math.e), flow.depth
-    return ({name: scale + math.log10(value) for name, value in known.items()}
-            | {"inside": inside, "low": float(low), "high": float(high),
-               "limit_low": -e * L * (1 - α + β * w), "limit_high": -e * L * (1 - α - β * w)})
+    least = n * torch.finfo(torch.float64).eps * σ[0]
+    known = {name: scale + math.log10(value) for name, value in (("smallest", σ[-1]), ("median", σ.median()), ("largest", σ[0]))
+             if value > least}
+    e = math.log10(math.e)
+    found = known | {"inside": inside, "low": float(low), "high": float(high), "norm_W": norms / L,
+                     "limit_low": -e * (L * (1 - α) + β * norms), "limit_high": -e * (L * (1 - α) - β * norms)}
+    return found, torch.where(σ > least, scale + σ.log10(), torch.nan)
 
 
 def tied(case: str) -> bool:
@@ -75,6 +98,8 @@ class Spectrum(Study):
     layers: int = option(100, low=1)
     width: int = option(WIDTH, low=2)
     seed: int = option(0, low=0)
+
+    version = 2  # 1 had the largest ‖W_l‖ in the limits, which grows with L
 
     @property
     def size(self) -> float:
@@ -91,27 +116,5 @@ class Spectrum(Study):
             flow.b.copy_(flow.b[:1].clone().expand_as(flow.b))
         else:
             flow.b.normal_(std=0.1)
-        return spectrum(flow, torch.randn(1, self.width, dtype=torch.float64)), {}
-
-
-@dataclass(frozen=True)
-class Trained(OfTraining):
-    """The same on a roaMLP that has been trained, and, with `_before`, on what it was drawn as; medians over the first test examples."""
-
-    examples: int = option(3, low=1)
-
-    def measure(self, place: Place) -> Measured:
-        run = self.of.resolved
-        data = load(run.dataset, run.common, root=data_root(run.config) if place.data_root is None else place.data_root,
-                    split_seed=run.config.seeds.split, permutation_seed=run.config.seeds.permutation, device="cpu", download=False)
-        torch.manual_seed(run.config.seeds.init)
-        nets = {"_before": network(run, run.dataset.facts).double(), "": self.of.trained(place)}
-        x = next(iter(data.test.sweep(self.examples)))[0].double()
-        metrics = {}
-        for when, net in nets.items():
-            (unit,) = net.units
-            with torch.no_grad():
-                found = [spectrum(unit, start) for start in net.opening(x).split(1)]
-            metrics |= {f"{name}{when}": float(torch.tensor([each[name] for each in found]).median())
-                        for name in found[0] if all(name in each for each in found)}
-        return metrics, {}
+        found, _ = spectrum(flow, layers(flow, torch.randn(1, self.width, dtype=torch.float64)))
+        return found, {}

@@ -9,13 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.ceni2025.spectra import CASES, TIED
-from stablenets.claims.claim import Finding, verdict
+from experiments.ceni2025.trained import label, shown
+from stablenets.claims.claim import NOT_RUN, Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS
 
+DEEPEST = 50_000
 ROUNDING = 1e-9
 SCALED = [case for case in CASES if "no filter" not in case and not case.startswith("β = 0.0")]  # β falls with depth
+CONVEX, UNIT = ("random", f"random{TIED}"), ("α = 1", f"α = 1{TIED}")  # a W for each layer, and one W for all
+SIZES = -3, 3  # log10 between which singular values of all layers together count as neither vanished nor exploded
 NEAR = 1.2  # largest over smallest singular value that still counts as an approximate isometry
 SIGMA = r"singular values of $\partial x_L/\partial x_0$"
 
@@ -26,52 +30,89 @@ def within(rows: pd.DataFrame, low: str, high: str) -> bool:
     return bool((above | rows["smallest"].isna() | ~np.isfinite(rows[low])).all() and below.all())
 
 
+def lasts(rows: pd.DataFrame) -> bool:
+    """Whether all singular values have kept their size; one too small to be known has not."""
+    return bool(((rows["smallest"] > SIZES[0]) & (rows["largest"] < SIZES[1])).all())
+
+
 def bounded(results: Results) -> Finding:
-    rows = results["spectra"]
-    scaled, deepest = rows[rows["case"].isin(SCALED)], rows["layers"].max()
-    steps, whole = rows["inside"].min() >= -ROUNDING, within(rows, "low", "high")
+    rows, trained, in_time = results["spectra"], results["trained"], results["trained_in_time"]
+    deepest = rows["layers"].max()
+    ends = rows[rows["layers"] == deepest]
+    lasting = {name: lasts(ends[ends["case"].isin(cases)]) for name, cases in (("convex", CONVEX), ("α = 1", UNIT))}
+    lasting["roaMLP after training"] = lasts(trained)
+    if len(unit := in_time[in_time["run"].isin(unit_studies(results))] if len(in_time) else in_time):
+        lasting["roaRNN with α = 1 after training"] = lasts(unit)
+    scaled, measured = rows[rows["case"].isin(SCALED)], [rows, trained, *([in_time] if len(in_time) else [])]
+    steps, whole = all(part["inside"].min() >= -ROUNDING for part in measured), all(within(part, "low", "high") for part in measured)
     limits = within(scaled, "limit_low", "limit_high")
-    ends = rows[rows["layers"] == deepest].groupby("case")[["smallest", "median", "largest"]].median()
-    trained = results["trained"]
-    kept = within(trained, "low", "high")
-    convex, fixed = ends.loc["random"], ends.loc["β = 0.01"]
-    expected = deepest * math.log10(0.99)
-    return Finding(
-        verdict(steps, whole, limits, kept),
-        f"{deepest:,} layers: β = 1/L {10**convex['smallest']:.3f} to {10**convex['largest']:.3f}; fixed β = 0.01 "
-        f"1e{fixed['smallest']:.1f} to 1e{fixed['largest']:.1f}",
-        note=f"Singular values in float64 of {len(rows)} nets with random weights, {rows['layers'].min()} to {deepest:,} layers. Each step "
-        f"between its bounds α ∓ β‖D W‖: {yes(steps)}, where β falls as 1/L by at least {scaled['inside'].min():.1e}; all layers between "
-        f"the products of these: {yes(whole)}; where β falls as 1/L, between the limits for infinite depth, which do not depend on L: "
-        f"{yes(limits)}; after training ({len(trained)} nets of {depths_of(results)} layers): {yes(kept)}. With a fixed β the "
-        f"convex form vanishes: (1 - 0.01)^L would be 1e{expected:.1f}, the median is 1e{fixed['median']:.1f}. So "
-        "gradients are bounded at any depth if Σβ is, which is our reading: the paper's own theorem was not at hand.")
+    middle = ends.groupby("case")[["smallest", "median", "largest"]].median()
+    convex, fixed = middle.loc["random"], middle.loc["β = 0.01"]
+    found = (f"{deepest:,} layers, β = 1/L: convex {spread(ends, CONVEX)}, α = 1 {spread(ends, UNIT)}; fixed β = 0.01 "
+             f"{10**fixed['smallest']:.2g} to {10**fixed['largest']:.2g}")
+    note = (f"Decided by whether all singular values of the product of {DEEPEST:,} layers lie between 1e{SIZES[0]} and 1e{SIZES[1]}, "
+            f"with a W for each layer and with one W, and so of nets that have been trained: "
+            f"{', '.join(f'{name} {yes(held)}' for name, held in lasting.items())}. That they lie within the bounds holds by Weyl's "
+            f"inequality and earns nothing; measured in float64 on {len(rows)} nets with random weights, {rows['layers'].min()} to "
+            f"{deepest:,} layers, and on the trained ones: each step {yes(steps)}, all steps {yes(whole)}; where β falls as 1/L, within "
+            f"the limits for infinite depth, exp(-L (1 - α) ± β Σ‖W‖): {yes(limits)}. With a fixed β the convex form vanishes: "
+            f"(1 - 0.01)^L is {shown(deepest * math.log10(0.99))}, the median is {shown(fixed['median'])}; convex with β = 1/L it is "
+            f"{10**convex['median']:.3f}. So gradients are bounded at any depth if Σβ is, which is our reading: the paper's theorem was "
+            f"not at hand.{after_training(results)}")
+    if deepest < DEEPEST:
+        return Finding(NOT_RUN, found, note=f"The claim is decided at {DEEPEST:,} layers. {note}")
+    return Finding(verdict(*lasting.values(), given=steps and whole and limits), found, note=note)
+
+
+def spread(rows: pd.DataFrame, cases: tuple[str, ...]) -> str:
+    own = rows[rows["case"].isin(cases)]
+    return f"{shown(own['smallest'].min())} to {shown(own['largest'].max())}"
+
+
+def after_training(results: Results) -> str:
+    """What the bounds say of the trained roaRNN, and how gradients fare there."""
+    rows = results["trained_in_time"]
+    if not len(rows):
+        return ""
+    rows, studies = rows.set_index("run"), results.works(("trained_in_time",))
+    told = "; ".join(
+        f"{label(study)}: β‖W‖ {row['beta_W']:.2g}, singular values {shown(row.get('smallest')) or 'below what float64 knows'} to "
+        f"{shown(row['largest'])}, bounds {shown(row['low'])} and {shown(row['high'])}, ‖∂Loss/∂h_t‖ {row['least']:.2g} to "
+        f"{row['most']:.2g} times that of the last state" for study in studies for row in [rows.loc[study.name]])
+    return (f" Trained roaRNN: {told}. A lower bound of 0, where β‖W‖ has passed α, or an upper one of many powers of ten says nothing: "
+            "how gradients fare there is measured, not promised.")
 
 
 def yes(held: bool) -> str:
     return "yes" if held else "no"
 
 
-def depths_of(results: Results) -> str:
-    return ", ".join(f"{layers:,}" for layers in sorted({work.of.resolved.config.depth for work in results.works(("trained",))}))
+def unit_studies(results: Results) -> list[str]:
+    """Of the trained roaRNN those with α = 1."""
+    return [study.name for study in results.works(("trained_in_time",)) if study.of.resolved.dynamics.alpha == 1.0]
 
 
 def isometry(results: Results) -> Finding:
     rows = results["spectra"].assign(ratio=lambda rows: 10 ** (rows["largest"] - rows["smallest"]))
     ratio = rows.groupby(["case", "layers"])["ratio"].median().unstack(0)
     first, deepest = ratio.index.min(), ratio.index.max()
-    own, tied = ratio["random"], {name: ratio[f"{name}{TIED}"].loc[deepest] for name in ("random", "cyclic", "identity")}
-    centre = rows[(rows["case"] == "random") & (rows["layers"] == deepest)]["median"].median()
-    unit = rows[(rows["case"] == "α = 1") & (rows["layers"] == deepest)]["median"].median()
+    tight, ahead, told = [], [], []
+    for name, ending in (("a W for each layer", ""), ("one W for all", TIED)):
+        own = ratio[f"random{ending}"]
+        tight.append(bool(own.loc[deepest] < NEAR and own.loc[deepest] < own.loc[first]))
+        ahead.append(bool(own.loc[deepest] - 1 < (ratio[f"identity{ending}"].loc[deepest] - 1) / 2))
+        told.append(f"{name}: " + ", ".join(f"{case} {ratio[f'{case}{ending}'].loc[deepest]:.3g}"
+                                            for case in ("random", "cyclic", "identity"))
+                    + f" (random at {first} layers {own.loc[first]:.3g})")
+    centre, unit = (rows[(rows["case"] == case) & (rows["layers"] == deepest)]["median"].median() for case in ("random", "α = 1"))
     return Finding(
-        verdict(own.loc[deepest] < NEAR, own.loc[deepest] < own.loc[first], tied["random"] < tied["identity"] / 2),
-        f"largest / smallest, {deepest:,} layers: {own.loc[deepest]:.3f} with a W for each layer; with one W for all "
-        + ", ".join(f"{name} {value:.2f}" for name, value in tied.items()),
-        note=f"Medians over seeds, β = 1/L. The spectrum tightens with depth ({own.loc[first]:.2f} at {first} layers) and sits at "
-        f"{10**centre:.3f}, which is 1/e, in the convex form, and at {10**unit:.3f} with α = 1: an isometry up to a factor. With a W for "
-        f"each layer the filter does not matter (identity {ratio['identity'].loc[deepest]:.3f}, cyclic "
-        f"{ratio['cyclic'].loc[deepest]:.3f}); with one W for all, as in a recurrent net, random and cyclic filters average W out and "
-        "the identity (a leaky or residual net) does not.")
+        verdict(*tight, *ahead), f"largest / smallest, {deepest:,} layers; {'; '.join(told)}",
+        note=f"Medians over seeds, β = 1/L. With a W for each layer and with one W alike two things are asked: that largest over smallest "
+        f"with a random filter is below {NEAR:g} at {deepest:,} layers and has fallen with depth ({yes(tight[0])}, {yes(tight[1])}), and "
+        f"that it is half as far from 1 as with the identity ({yes(ahead[0])}, {yes(ahead[1])}). The spectrum sits at {10**centre:.3f}, "
+        f"which is 1/e, in the convex form, and at {10**unit:.3f} with α = 1: an isometry up to a factor. With a W for each layer any "
+        "filter averages W out; with one W for all, as in a recurrent net, random and cyclic filters do and the identity (a leaky or "
+        "residual net) does not.")
 
 
 PANELS = {
@@ -87,30 +128,31 @@ def spectrum_figure(results: Results) -> Figure:
     rows = results["spectra"]
     figure, panels = new_figure(3, width=2.9, height=3.2)
     for axes, (title, cases) in zip(panels, PANELS.items(), strict=False):
-        for index, (case, label) in enumerate(cases):
-            band(axes, rows[rows["case"] == case], COLOURS[index], label)
+        for index, (case, name) in enumerate(cases):
+            band(axes, rows[rows["case"] == case], COLOURS[index], name)
         bounds = rows[rows["case"] == cases[0][0]].groupby("layers").median(numeric_only=True)
         for name in ("low", "high"):
             axes.plot(bounds.index, 10 ** bounds[name], color="0.2", linewidth=1, label="bounds B2" if name == "low" else None)
             axes.plot(bounds.index, 10 ** bounds[f"limit_{name}"], "--", color="0.5", linewidth=1,
                       label=r"limits for $L \to \infty$" if name == "low" else None)
         axes.set(title=title, ylim=(0.03, 4))
-    for index, (case, label) in enumerate(OTHERS):
-        band(panels[2], rows[rows["case"] == case], COLOURS[index], label)
+    for index, (case, name) in enumerate(OTHERS):
+        band(panels[2], rows[rows["case"] == case], COLOURS[index], name)
     panels[2].set(title="what else may be chosen", ylim=(1e-16, 1e2))
     panels[0].set(ylabel=SIGMA)
     for axes in panels:
         axes.set(xscale="log", yscale="log", xlabel="layers $L$")
-    panels[2].legend(frameon=False, fontsize=7, loc="lower left")
+    panels[2].legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower left", ncols=5, frameon=False)
     return figure
 
 
-def band(axes: Axes, rows: pd.DataFrame, colour: str, label: str) -> None:
-    """Smallest to largest, medians over seeds, and the median in between."""
+def band(axes: Axes, rows: pd.DataFrame, colour: str, name: str) -> None:
+    """Smallest to largest, medians over seeds; a smallest that is known at one depth alone hangs from its largest."""
     own = rows.groupby("layers")[["smallest", "median", "largest"]].median()
-    axes.plot(own.index, 10 ** own["largest"], color=colour, marker="o", markersize=2.5, linewidth=1, label=label)
+    axes.plot(own.index, 10 ** own["largest"], color=colour, marker="o", markersize=2.5, linewidth=1, label=name)
     axes.plot(own.index, 10 ** own["smallest"], color=colour, marker="o", markersize=2.5, linewidth=1)
+    axes.vlines(own.index, 10 ** own["smallest"], 10 ** own["largest"], color=colour, linewidth=0.5)
     axes.fill_between(own.index, 10 ** own["smallest"], 10 ** own["largest"], color=colour, alpha=0.15, linewidth=0)
 
 
@@ -123,24 +165,3 @@ def spectrum_table(results: Results) -> pd.DataFrame:
     table[logs] = table[logs].map(shown)
     return table.rename(columns={"low": "B2 low", "high": "B2 high", "limit_low": "limit low", "limit_high": "limit high",
                                  "inside": "a step inside B1 by"})
-
-
-COLUMNS = {"smallest": "smallest", "median": "median", "largest": "largest", "B2 low": "low", "B2 high": "high"}
-
-
-def trained_table(results: Results) -> pd.DataFrame:
-    rows = results["trained"]
-    seeds = {work.name: work.of for work in results.works(("trained",))}
-    table = []
-    for row in rows.to_dict("records"):
-        for when, ending in (("before", "_before"), ("after", "")):
-            table.append({"layers": seeds[row["run"]].resolved.config.depth, "data": row["dataset"], "seed": row["seed"], "training": when,
-                          **{column: shown(row.get(f"{key}{ending}")) for column, key in COLUMNS.items()}})
-    return pd.DataFrame(table)
-
-
-def shown(exponent: float | None) -> str:
-    """A number from its log10."""
-    if exponent is None or exponent != exponent:
-        return ""
-    return f"{10**exponent:.3g}" if abs(exponent) < 5 else f"1e{exponent:.1f}"

@@ -187,7 +187,8 @@ class Loop:
     def summary(self) -> dict[str, Any]:
         """What tables show of the run: the last iterate, and the one that the validation split would choose."""
         rows = [json.loads(row) for row in self.rows]
-        shown: dict[str, Any] = {"epochs": self.epoch, "steps": self.step, "parameters": sum(p.numel() for p in self.net.parameters())}
+        trained = sum(parameter.numel() for parameter in self.net.parameters() if parameter.requires_grad)
+        shown: dict[str, Any] = {"epochs": self.epoch, "steps": self.step, "parameters": trained}
         if rows:
             shown |= {name: float(value) for name, value in rows[-1].items() if name.startswith(("train", "validation", "test"))}
             if f"validation_{self.score_name}" in rows[-1]:

@@ -114,6 +114,8 @@ def race(run: Resolved, options: BlockDescent) -> dict[str, Trace]:
     if config.optim.label_smoothing:
         raise BadInput(f"optim.label_smoothing={config.optim.label_smoothing}: block descent's objective has none; set "
                        "optim.label_smoothing=0")
+    if config.optim.frozen:
+        raise BadInput(f"optim.frozen=[{','.join(config.optim.frozen)}]: block descent moves all weights; set optim.frozen=[]")
     set_globals(run)
     dataset = data.load(run.dataset, run.common, root=data_root(config), split_seed=config.seeds.split,
                         permutation_seed=config.seeds.permutation, device="cpu", download=config.download)

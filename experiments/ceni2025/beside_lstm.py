@@ -1,0 +1,72 @@
+"""Claim 6: roaRNN and an LSTM with as many learned numbers, in the same budget; and both by how many numbers they learn."""
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, rows_of
+from experiments.ceni2025.pace import key, minutes_an_epoch
+from experiments.ceni2025.pixels import REAL, counted
+from stablenets.claims import statistics
+from stablenets.claims.claim import NOT_RUN, Finding, verdict
+from stablenets.claims.results import Results
+from stablenets.runs.pictures import new_figure
+
+
+def beats_lstm(results: Results) -> Finding:
+    parts, gains = [], []
+    for group in ("first", "pixels"):
+        rows = rows_of(group, results)
+        table = rows.assign(percent=100 * rows["test_accuracy"].fillna(0.0)).pivot(index="seed", columns="net.family", values="percent")
+        gains.append(statistics.paired(table["roarnn"], table["lstm"]))
+        parts.append(f"{counted(rows['epochs'].max())}: {gains[-1].value:+.2f} points")
+    rows = rows_of("pixels", results)
+    dataset = rows["dataset"].iloc[0]
+    sizes = rows.groupby("net.family")["parameters"].max()
+    works = {work.resolved.net.family: work for work in results.works(("pixels", "pixels_lstm"))}
+    times = {family: minutes_an_epoch(results, key(work), work) for family, work in works.items()}
+    paces = f" An epoch takes {times['roarnn']:.2g} and {times['lstm']:.2g} minutes on one thread." if times["roarnn"] else ""
+    found = (f"{DATA_NAMES[dataset]}, roaRNN - LSTM, {'; '.join(parts)}", gains[-1].low, gains[-1].high)
+    note = (f"Reproduced if both intervals lie above 0, paired over seeds; shown is that of {counted(rows['epochs'].max())}. Learned "
+            f"numbers: roaRNN {sizes['roarnn']:,.0f}, LSTM {sizes['lstm']:,.0f}.{paces} Each family has its own rate, the LSTM torch's "
+            f"initialisation.{by_size(results)}")
+    if dataset != REAL:
+        return Finding(NOT_RUN, *found, f"The claim is about psMNIST, which this is not. {note}")
+    return Finding(verdict(*(gain.low > 0 for gain in gains)), *found, note)
+
+
+def sizes(results: Results) -> pd.DataFrame:
+    """A row a net, from few learned numbers to many."""
+    rows = results["sizes"]
+    return pd.DataFrame([{"net": RECURRENT[family][0], "H": int(own["net.widths"].iloc[0][0]), "learned numbers": int(count),
+                          "epochs": int(own["epochs"].max()), "estimate": accuracy(own), "seeds": own["seed"].nunique()}
+                         for (family, count), own in rows.groupby(["net.family", "parameters"])])
+
+
+def by_size(results: Results) -> str:
+    if not len(results["sizes"]):
+        return ""
+    rows = sizes(results)
+    told = "; ".join(f"{net} " + ", ".join(f"{row['estimate'].value:.1f} % with {row['learned numbers']:,}" for _, row in own.iterrows())
+                     for net, own in rows.groupby("net"))
+    return f" By learned numbers, {counted(rows['epochs'].max())}: {told}."
+
+
+def size_table(results: Results) -> pd.DataFrame:
+    rows = sizes(results)
+    rows.insert(4, "test accuracy", rows.pop("estimate").map(str))
+    return rows
+
+
+def size_figure(results: Results) -> Figure:
+    """Test accuracy by learned numbers."""
+    figure, (axes,) = new_figure(1, width=4.2, height=2.9)
+    rows = sizes(results)
+    for name, colour, marker in RECURRENT.values():
+        own = rows[rows["net"] == name]
+        if len(own):
+            axes.plot(own["learned numbers"], [estimate.value for estimate in own["estimate"]], color=colour, marker=marker, label=name)
+    axes.set(xscale="log", xlabel="learned numbers", ylabel="test accuracy in %",
+             title=f"{DATA_NAMES[results['sizes']['dataset'].iloc[0]]}, {counted(rows['epochs'].max())}")
+    axes.legend(frameon=False)
+    return figure

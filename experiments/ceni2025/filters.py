@@ -1,0 +1,75 @@
+"""Claim 9: which filter can add."""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+
+from experiments.ceni2025.recall import SUM, outcomes
+from stablenets.claims.claim import Finding, verdict
+from stablenets.claims.results import Results
+from stablenets.claims.work import Measured, OfTraining, Place
+from stablenets.runs.pictures import new_figure
+from stablenets.runs.report import COLOURS
+
+
+@dataclass(frozen=True)
+class Steady(OfTraining):
+    """How far the filter of a roaRNN is from leaving a direction where it is: the smallest angle of its eigenvalues, in radians."""
+
+    def measure(self, place: Place) -> Measured:
+        angles = torch.linalg.eigvals(self.of.trained(place).units[0].O).angle().abs()
+        return {"angle": float(angles.min())}, {}
+
+
+def filters(results: Results) -> pd.DataFrame:
+    """Runs of the adding problem by filter, with the smallest angle of each filter."""
+    angle = results["angles"].set_index("of")["angle"]
+    return outcomes(results, "filters").assign(angle=lambda rows: rows["run"].map(angle))
+
+
+STILL = 1e-5  # radians; weights are float32
+
+
+def which_filter(results: Results) -> Finding:
+    """Each filter counts once: a run has one, and no other run has the same."""
+    rows = filters(results)
+    rows = rows.assign(still=rows["angle"] < STILL, solved=np.isfinite(rows["solved_at"]))
+    random = rows[rows["filter"].isin(["haar", "steady"])]
+    turning = random[~random["still"]]
+    turns = ", ".join(f"{row.angle * row.length:.1f} {'solved' if row.solved else 'not'}" for row in turning.itertuples())
+    counted = ", ".join(f"{name} {own['solved'].sum()} of {len(own)}" for name, own in rows.groupby("filter", sort=False))
+    return Finding(
+        verdict(bool(rows[rows["still"]]["solved"].all()), not rows[~rows["still"]]["solved"].any()),
+        f"solved, of {len(rows)} filters: {counted}; of random filters with the eigenvalue 1 {random[random['still']]['solved'].sum()} of "
+        f"{random['still'].sum()}, without it {turning['solved'].sum()} of {len(turning)}",
+        note=f"Adding over {rows['length'].max()} steps, {rows['steps'].max():.0f} training steps, one run a filter. A sum over time can "
+        "be read from a direction that the filter leaves where it is. A random orthogonal matrix of even size has such a direction where "
+        "its determinant is -1, which is every second draw; `steady` draws these alone. Without one the slowest rotation may do while it "
+        f"turns little over the sequence; by that turn, in radians: {turns or 'no such draw'}. Our own finding, not in the paper's "
+        "abstract; the other groups use `steady`.")
+
+
+def filter_figure(results: Results) -> Figure:
+    rows = filters(results)
+    figure, (axes,) = new_figure(1, width=4.2, height=2.9)
+    for index, (name, own) in enumerate(rows.groupby("filter", sort=False)):
+        axes.plot(own["angle"].clip(lower=1e-7), own["end"], "osDv"[index], color=COLOURS[index], markersize=5, label=name)
+    axes.axhline(SUM, color="0.3", linewidth=0.8, linestyle="--")
+    axes.axhline(1 / 6, color="0.6", linewidth=0.8, linestyle=":")
+    axes.set(xscale="log", yscale="log", xlabel="smallest angle of an eigenvalue of O (at least 1e-7)", ylabel="mean squared error, test",
+             title=f"adding, {rows['length'].max()} steps")
+    axes.legend(frameon=False)
+    return figure
+
+
+def filter_table(results: Results) -> pd.DataFrame:
+    rows = filters(results)
+    return pd.DataFrame([{
+        "filter": row["filter"], "seed": row["seed"], "smallest angle": row["angle"],
+        "solved at step": "" if math.isinf(row["solved_at"]) else int(row["solved_at"]), "error at the end, test": row["end"]}
+        for row in rows.to_dict("records")])

@@ -1,0 +1,62 @@
+"""Beside claim 3: roaRNN without clipping, with α below 1, with its readout alone; an LSTM that is made for long lags; all rates."""
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from experiments.ceni2025.nets import RECURRENT
+from experiments.ceni2025.recall import outcomes, solved
+from experiments.ceni2025.scales import Scale
+from experiments.ceni2025.search import SEED
+from experiments.ceni2025.settings import memory
+from stablenets.claims.results import Results
+from stablenets.claims.work import Training
+
+RATES = (0.003, 0.01, 0.03, 0.06)  # of all families alike
+CONTROLS = {"unclipped": ", not clipped", "convex": ", α = 1 - 0.01/T", "readout": ", readout only", "chrono": ", chrono"}  # by group
+NAMES = {
+    "unclipped": "Without clipping roaRNN",
+    "convex": "With α = 1 - 0.01/T, which for relu is the convex form with β = 0.01/T and W, U and b scaled up, it",
+    "readout": "With the readout trained alone, W, U and b staying as they begin, it",
+    "chrono": "LSTM with the chrono initialisation",
+}
+
+
+def controls(scale: Scale, chosen: range) -> dict[str, list[Training]]:
+    """The groups of CONTROLS, and every family by learning rate at one lag."""
+    def made(task: str, length: int, family: str, seed: int, **overrides: Any) -> Training:
+        return memory(task, length, family, seed, scale.lags[length].epochs, scale.lags[length].steps, **overrides)
+
+    pairs, tried = [(task, length) for task in ("adding", "copy") for length in scale.lags], scale.memory_rates
+    return {
+        "unclipped": [made(task, length, "roarnn", seed, **{"optim.clip": None}) for length, lag in scale.lags.items()
+                      for task, count in lag.unclipped.items() for seed in chosen[:count]],
+        "convex": [made(task, length, "roarnn", 0, **{"net.alpha": 1 - 0.01 / length}) for task, length in pairs
+                   if length == max(scale.lags)],
+        "readout": [made(task, length, "roarnn", 0, **{"optim.frozen": ["W", "U", "b"]}) for task, length in pairs],
+        "chrono": [made(task, length, "lstm", 0, **{"net.chrono": length}) for task, length in pairs],
+        "memory_rates": [made(task, length, family, SEED, **{"optim.lr": rate}) for task, length in pairs if length == tried
+                         for family in RECURRENT for rate in RATES],
+    }
+
+
+def told(results: Results) -> str:
+    """A sentence for each control that has been run."""
+    sentences = []
+    for group, name in NAMES.items():
+        rows = outcomes(results, group)
+        if len(rows):
+            found = (f"{task} over {length:,} steps {solved(own)}, error at the end {own['end'].median():.2g}, largest training loss "
+                     f"{own['highest'].max():.2g}" for (task, length), own in rows.groupby(["task", "length"]))
+            sentences.append(f" {name}: {'; '.join(found)}.")
+    return "".join(sentences)
+
+
+def rates_table(results: Results) -> pd.DataFrame:
+    """Every family by learning rate, at one lag."""
+    rows = outcomes(results, "memory_rates")
+    return pd.DataFrame([{
+        "task": row.task, "length": row.length, "net": RECURRENT[row.family][0], "rate": row.rate,
+        "solved at step": solved(rows.loc[[row.Index]]), "error at the end, test": row.end, "loss / memoryless": row.loss,
+        "ended": row.status} for row in rows.sort_values(["task", "family", "rate"]).itertuples()])

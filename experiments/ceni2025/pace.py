@@ -1,0 +1,70 @@
+"""How long a training step takes: nets one after the other, round after round, so that what else the machine does falls on all alike."""
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from experiments.ceni2025.nets import RECURRENT, matched, parameters
+from experiments.ceni2025.settings import pixels, read
+from stablenets.claims.results import Results
+from stablenets.claims.work import Measured, Place, Study, Training
+from stablenets.schema import option
+from stablenets.train import network
+from stablenets.training.losses import cross_entropy
+from stablenets.training.optim import optimiser
+
+BAR = 256  # the width of roaRNN at which the time of an epoch is asked for
+
+
+def key(work: Training) -> str:
+    net = work.resolved.net
+    return f"{net.family}_{net.widths[0]}" + ("_hidden" if net.hidden else "")
+
+
+@dataclass(frozen=True)
+class Pace(Study):
+    """Metrics: seconds of a step by `key`, medians over rounds, on one thread; every family with as many learned numbers as a roaRNN of
+    `width`, that roaRNN and LSTM with the hidden layer, and a roaRNN of width BAR."""
+
+    data: str = option("psmnist")
+    width: int = option(128, low=1)
+    rounds: int = option(9, low=1)
+
+    def measure(self, place: Place) -> Measured:
+        wanted = parameters("roarnn", self.width, 1, 10)
+        works = [pixels(self.data, family, matched(family, wanted, 1, 10), 0, 1) for family in RECURRENT]
+        works += [read(self.data, family, self.width, 0, 1) for family in ("roarnn", "lstm")] + [pixels(self.data, "roarnn", BAR, 0, 1)]
+        steps = {key(work): stepping(work) for work in works}
+        seconds: dict[str, list[float]] = {name: [] for name in steps}
+        for _ in range(1 + self.rounds):  # the first is not counted
+            for name, step in steps.items():
+                begun = time.perf_counter()
+                next(step)
+                seconds[name].append(time.perf_counter() - begun)
+        return {name: float(torch.tensor(times[1:]).median()) for name, times in seconds.items()}, {}
+
+
+def stepping(work: Training):
+    """Training steps on random sequences, one for each `next`."""
+    run = work.resolved
+    net = network(run, run.dataset.facts)
+    x = torch.randn(run.config.batch, *run.dataset.facts.shape)
+    y = torch.randint(run.dataset.facts.outputs, (run.config.batch,))
+    descent = optimiser(net, run.config.optim)
+    while True:
+        descent.zero_grad()
+        cross_entropy(net(x), y).backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), run.config.optim.clip)
+        descent.step()
+        yield
+
+
+def minutes_an_epoch(results: Results, name: str, work: Training) -> float | None:
+    """Of the net `name`, with the batches and the examples of a run; None where it was not timed."""
+    rows = results["pace"]
+    if not len(rows) or name not in rows:
+        return None
+    metrics = results.ledger[work.name].metrics
+    return float(rows[name].iloc[0]) * metrics["steps"] / metrics.get("epochs", work.resolved.config.epochs) / 60
