@@ -84,6 +84,15 @@ def table_2_table(results: Results) -> pd.DataFrame:
         for (dataset, layers, net), own in rows.groupby(["dataset", "depth", "net"], sort=False)])
 
 
+def image_tuning_table(results: Results) -> pd.DataFrame:
+    """Validation accuracy by rate."""
+    rows = named(results, "image_tuning")
+    table = rows.pivot(index=["dataset", "depth", "net"], columns="optim.lr", values="validation").sort_index(axis=1)
+    best = table.idxmax(axis=1)
+    table.columns = [f"rate {rate:g}" for rate in table.columns]
+    return table.assign(best=best).reset_index().rename(columns={"dataset": "data", "depth": "layers"})
+
+
 def table_2_figure(results: Results) -> Figure:
     rows = image_rows(results)
     layered = rows[rows["net"] != NONE]
