@@ -51,8 +51,8 @@ TABLES = {
     "tuning": Drawing(("tuning",), tuning.tuning_table, "Mean validation accuracy in per cent by final time, seeds that are in no "
                       "other table. Best: of several the one in the middle; used: in all other tables."),
     "images": Drawing(("images",), images.table_2_table, "Image nets: test accuracy in per cent, means over seeds."),
-    "image_tuning": Drawing(("image_tuning",), images.image_tuning_table, "Image nets: validation accuracy in per cent after one epoch, a "
-                            "seed that is in no other table."),
+    "image_tuning": Drawing(("image_tuning",), images.image_tuning_table, "Image nets: validation accuracy in per cent by rate, a seed "
+                            "that is in no other table."),
     "ring": Drawing(("ring",), rings.ring_table, "Distributed nets: test accuracy in per cent, medians over seeds; intervals, from six "
                     "seeds on, between order statistics that cover the median with at least 95 %."),
     "ring_tuning": Drawing(("ring_tuning",), rings.ring_tuning_table, "Distributed nets: mean validation accuracy in per cent by h and "

@@ -104,8 +104,8 @@ def plan(profile: str, seeds: int | None) -> Plan:
         "images": [image(scale.images, net, layers, seed, scale.image_epochs) for seed in chosen[:scale.image_seeds]
                    for net, layers in [("H1", 0), *((net, layers) for layers in scale.image_layers for net in STEPS
                                                     if net in IN_TABLE_2 or seed == chosen[0])]],
-        "image_tuning": [image(scale.images, net, min(IMAGES_TUNED_AT, max(scale.image_layers)), FIRST_TUNING_SEED, 1, lr)
-                         for net in IN_TABLE_2 for lr in RATES if scale.tuning_seeds],
+        "image_tuning": [image(scale.images, net, min(IMAGES_TUNED_AT, max(scale.image_layers)), FIRST_TUNING_SEED,
+                               scale.image_epochs, lr) for net in IN_TABLE_2 for lr in RATES if scale.tuning_seeds],
         "ring": rings,
         "ring_tuning": [ring(dataset, graph, h, lr, FIRST_TUNING_SEED + number, scale.ring_epochs) for number in range(scale.tuning_seeds)
                         for dataset in scale.ring for graph in EDGES for h, lr in (RING_GRID if profile != "smoke" else RING_GRID[:2])],

@@ -30,7 +30,7 @@ RING_SETTINGS = {  # h and rate by data set and graph
 }
 STEPS = {"MS1": 0.4, "H1": 0.5, "H1-J2": 0.05, "H2": 0.05}  # of the image nets, the authors'; that of H2 is ours
 IN_TABLE_2 = ("MS1", "H1-J2")  # of these the authors have numbers; the other image nets stand beside them with one seed
-RATES, IMAGES_TUNED_AT = (0.001, 0.003, 0.01, 0.03), 8  # tried for them, over one epoch at so many layers
+RATES, IMAGES_TUNED_AT = (0.001, 0.003, 0.01, 0.03), 8  # tried for them, at so many layers
 
 
 def planar(dataset: str, net: str, layers: int, seed: int, epochs: int, T: float | None = None) -> Training:
