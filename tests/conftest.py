@@ -21,7 +21,6 @@ CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 # Half a second: two epochs of 8 steps on 128 planar points. Later overrides win, so a test can change any of these.
 SMALL = ("dataset=ellipses", "profile=smoke", "epochs=2", "batch=16", "depth=4", "wandb.mode=disabled", "progress=none", "device=cpu")
 
-
 NARROW = {"distributed": {"nodes": 1}}  # options with which a family goes with the narrow nets of the tests
 
 
@@ -54,6 +53,11 @@ def made_up(paper: Any, entries: dict[str, Callable], profile: str = "quick", se
                 metrics, arrays = parts if isinstance(parts, tuple) else (parts, {})
                 made[work.name] = Entry("done", metrics, {"commit": "c", "wall_s": 60.0}, arrays)
     return Results({group: plan[group] for group in entries}, made)
+
+
+def measured(study: Any) -> dict[str, float]:
+    """The metrics of a study that needs no place."""
+    return study.measure(None)[0]
 
 
 def same_by_command(trainings: Iterable[Any]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import made_up, same_by_command
+from conftest import made_up, measured, same_by_command
 
 from experiments.galimberti2023 import PAPER, depth, theory
 from experiments.galimberti2023.general import FRAMED, General
@@ -14,16 +14,12 @@ from experiments.galimberti2023.networks import EULER, NETWORKS, PLAIN, RANDOM_X
 from experiments.galimberti2023.studies import Counterexample, Spread, Symplectic
 from experiments.galimberti2023.trained import Memory, Reach, Way
 from stablenets.claims.claim import PROFILES
-from stablenets.claims.work import Place, Study, unique
+from stablenets.claims.work import Place, unique
 
 
 @pytest.fixture
 def place(tmp_path) -> Place:
     return Place(tmp_path, "make")
-
-
-def measured(study: Study) -> dict[str, float]:
-    return study.measure(None)[0]
 
 
 # The sheet computed these from the authors' two settings by exact Jacobians; the paper has them as pictures.

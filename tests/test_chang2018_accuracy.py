@@ -1,0 +1,177 @@
+"""Chang et al. 2018: how accuracies decide the claims, on made-up results."""
+from dataclasses import replace
+from functools import partial
+from math import nan
+
+import pytest
+from conftest import made_up
+
+from experiments.chang2018 import PAPER, ablations, comparing, fewer, look
+from experiments.chang2018.look import accuracies, published, relation
+from experiments.chang2018.plan import VARIANTS
+from experiments.chang2018.published import FEW, REPLICATIONS, TABLE
+from experiments.chang2018.settings import table
+from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, REPRODUCED
+from stablenets.claims.statistics import Estimate
+from stablenets.claims.work import Training
+
+results = partial(made_up, PAPER)
+
+
+def accuracy(of):
+    """Accuracies in per cent by family (and percent of data), and noise that pairs share but for a little."""
+    def entry(work: Training):
+        run = work.resolved
+        value = of(run) + 0.3 * work.seed + 0.02 * (work.seed % 2) * (run.net.family == "resnet_bn")
+        return {"test_accuracy": value / 100, "parameters": 100.0, "steps": 100.0, "train_loss": 0.1, "train_accuracy": 0.9}
+    return entry
+
+
+def by_family(**values):
+    return accuracy(lambda run: values.get(run.net.family, 80.0))
+
+
+FIRST_SHARE = {"full": 5, "quick": 2}
+PAPER_SHARES = {"full": (1, 2, 5, 10), "quick": (2, 5, 20)}
+
+
+@pytest.mark.parametrize(("profile", "ours", "verdict"), [
+    ("quick", 80.0, PARTLY), ("quick", 75.0, NOT_REPRODUCED), ("paper", 80.0, REPRODUCED), ("paper", 75.0, NOT_REPRODUCED),
+    ("paper", 79.4, NOT_REPRODUCED)])
+def test_on_par_rests_on_the_paired_difference_and_digits_hold_it_in_part(profile, ours, verdict):
+    entry = by_family(hamiltonian=ours)
+    finding = comparing.on_par(results({"hamiltonian_74": entry, "resnet_32": entry}, profile, seeds=3))
+    assert finding.verdict == verdict
+    assert finding.low <= finding.high
+
+
+@pytest.mark.parametrize(("profile", "values", "verdict"), [
+    ("quick", {"hamiltonian": 82.0, "leapfrog": 81.0}, PARTLY), ("quick", {"hamiltonian": 80.0, "leapfrog": 82.0}, NOT_REPRODUCED),
+    ("quick", {}, NOT_RUN), ("paper", {"hamiltonian": 82.0, "leapfrog": 81.0}, REPRODUCED), ("paper", {}, NOT_REPRODUCED)])
+def test_the_ordering_needs_both_differences(profile, values, verdict):
+    entry = by_family(**values)
+    assert comparing.ordered(results({"hamiltonian_74": entry, "two_step": entry}, profile, seeds=3)).verdict == verdict
+
+
+@pytest.mark.parametrize(("profile", "ours", "verdict"), [
+    ("quick", 99.0, NOT_RUN), ("paper", 93.4, REPRODUCED), ("paper", 92.4, NOT_REPRODUCED), ("paper", 90.0, NOT_REPRODUCED)])
+def test_an_accuracy_of_the_paper_is_met_on_its_own_data_alone_by_the_whole_interval(profile, ours, verdict):
+    larger = {"hamiltonian_218": by_family(hamiltonian=ours + 1.3)} if profile == "paper" else {}
+    found = results({"hamiltonian_74": by_family(hamiltonian=ours - 0.3)} | larger, profile, 3)
+    assert comparing.reaches(found).verdict == verdict
+    rows = comparing.accuracy_table(found)
+    assert rows["paper, %"].isna().sum() == (profile == "quick")
+    assert len(rows) == 12 + 10 + 1 + (profile == "quick")
+    assert (rows["ours, %"] != "").sum() == (2 if profile == "paper" else 1)
+
+
+def test_without_the_larger_net_or_with_one_seed_an_accuracy_is_met_in_part():
+    good, better = by_family(hamiltonian=93.4), by_family(hamiltonian=95.0)
+    assert comparing.reaches(results({"hamiltonian_74": good, "hamiltonian_218": lambda work: None}, "paper", 3)).verdict == PARTLY
+    assert comparing.reaches(results({"hamiltonian_74": good, "hamiltonian_218": better}, "paper", 1)).verdict == PARTLY
+
+
+@pytest.mark.parametrize(("profile", "gap", "verdict"), [
+    ("full", lambda run: 5.0, REPRODUCED), ("full", lambda run: 5.0 if run.common.fraction < 0.1 else -5.0, NOT_REPRODUCED),
+    ("full", lambda run: 5.0 if run.common.fraction < 0.1 else 0.0, PARTLY),
+    ("full", lambda run: -5.0, NOT_REPRODUCED), ("quick", lambda run: 5.0, PARTLY), ("quick", lambda run: 0.0, NOT_RUN),
+    ("quick", lambda run: -5.0, NOT_REPRODUCED)])
+def test_few_data_are_judged_share_by_share(profile, gap, verdict):
+    entry = accuracy(lambda run: 60.0 + gap(run) * (run.net.family == "hamiltonian"))
+    assert set(fewer.few_table(results({"few": entry}, profile, seeds=3))["% of training images"]) == {FIRST_SHARE[profile]}
+    found = results({"few": entry, "fewer": entry}, profile, seeds=3)
+    assert fewer.ahead(found).verdict == verdict
+    rows = fewer.few_table(found)
+    assert rows["paper's figure, ResNet"].notna().any() == (profile == "full")
+    assert set(rows["% of training images"]) == set(PAPER_SHARES[profile])
+
+
+def test_one_share_is_not_the_claim():
+    entry = accuracy(lambda run: 60.0 + 5.0 * (run.net.family == "hamiltonian"))
+    assert fewer.ahead(results({"few": entry, "fewer": lambda work: None}, "full", seeds=3)).verdict == PARTLY
+
+
+def test_revnet_counts_too():
+    entry = by_family(hamiltonian=80.0, resnet_bn=80.0, revnet=83.0)
+    assert comparing.on_par(results({"hamiltonian_74": entry, "resnet_32": entry}, "quick", seeds=3)).verdict == NOT_REPRODUCED
+    assert comparing.on_par(results({"hamiltonian_74": entry, "resnet_32": entry}, "paper", seeds=3)).verdict == PARTLY
+
+
+def test_sizes_and_data_sets_are_compared_each_with_its_own():
+    entry = accuracy(lambda run: (70.0 if run.dataset_name == "cifar100" else 90.0) + run.config.depth / 100)
+    groups = dict.fromkeys(("hamiltonian_74", "resnet_32", "two_step", "hamiltonian_218", "large", "cifar100"), entry)
+    found = results(groups, "paper", seeds=3)
+    gaps = comparing.compared(comparing.together(found, comparing.SIZED), (("hamiltonian", "resnet_bn"), ("leapfrog", "midpoint")))
+    assert len(gaps) == 8
+    assert ("cifar100", "Hamiltonian-218 less ResNet-110") in gaps
+    assert max(abs(gap.value) for gap in gaps.values()) < 1
+    assert comparing.cifar100(found).verdict == PARTLY, "-74 is met, -218 is not"
+    assert comparing.on_par(results(groups | {"large": lambda work: None}, "paper", seeds=3)).verdict == PARTLY
+
+
+@pytest.mark.parametrize(("check", "groups"), [(comparing.on_par, ("hamiltonian_74", "resnet_32")),
+                                               (comparing.ordered, ("hamiltonian_74", "two_step")), (fewer.ahead, ("few", "fewer"))])
+def test_one_seed_decides_no_comparison(check, groups):
+    entry = by_family(hamiltonian=85.0, leapfrog=82.0)
+    assert check(results(dict.fromkeys(groups, entry), "paper", seeds=1)).verdict == NOT_RUN
+
+
+@pytest.mark.parametrize(("last", "seeds", "verdict"), [(97.0, 1, PARTLY), (97.0, 2, REPRODUCED), (90.0, 2, NOT_REPRODUCED)])
+def test_more_than_a_thousand_layers_at_paper(last, seeds, verdict):
+    entry = accuracy(lambda run: last if run.net.family == "hamiltonian" else 92.0)
+    groups = dict.fromkeys(("hamiltonian_74", "hamiltonian_218", "deep"), entry)
+    plan = {**PAPER.plan("paper", seeds), "deep": [table(name, "cifar10", seed) for seed in range(seeds)
+                                                   for name in ("hamiltonian_1202", "resnet_1202")]}
+    found = made_up(replace(PAPER, plan=lambda *_: plan), groups, "paper", seeds)
+    assert comparing.deep(found).verdict == verdict
+    assert "Hamiltonian-74" in comparing.deep(found).ours
+    assert len(comparing.by_depth(found)["layers"].unique()) == 3
+
+
+@pytest.mark.parametrize(("ours", "verdict"), [(86.0, REPRODUCED), (80.0, NOT_REPRODUCED)])
+def test_stl10_is_held_against_its_one_number(ours, verdict):
+    assert comparing.stl10(results({"stl10": by_family(hamiltonian=ours)}, "paper", 3)).verdict == verdict
+
+
+def test_a_run_that_diverged_guessed():
+    found = results({"hamiltonian_74": lambda work: {"parameters": 1.0, "test_accuracy": nan}}, seeds=2)
+    assert accuracies(found["hamiltonian_74"])["accuracy"].tolist() == [10.0, 10.0]
+    assert look.mean(accuracies(found["hamiltonian_74"])).value == 10
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(2.0, PARTLY), (0.0, NOT_RUN), (-2.0, NOT_REPRODUCED)])
+def test_smoothness_is_told_from_every_other_change(gain, verdict):
+    def entry(work):
+        run = work.resolved
+        smooth = run.config.optim.smoothness > 0
+        value = 80.0 + (gain + 0.5 * (-1) ** work.seed) * smooth + 5 * (run.config.h == 1) + 0.3 * work.seed
+        return {"test_accuracy": value / 100, "parameters": 100.0, "train_loss": 0.1}
+    found = results({"ablations": entry}, "full")
+    finding = ablations.smoothness(found)
+    assert finding.verdict == verdict
+    assert "h = 1 +5.00" in finding.note
+    base, own = ablations.variants(found)
+    assert set(own) == set(VARIANTS)
+    assert {len(rows) for rows in (base, *own.values())} == {4}
+
+
+@pytest.mark.parametrize(("last", "verdict"), [(95.0, PARTLY), (60.0, NOT_REPRODUCED)])
+def test_a_deep_net_trains_where_it_learns(last, verdict):
+    entry = accuracy(lambda run: last if run.config.depth > 20 else 95.0)
+    assert comparing.deep(results({"deep": entry})).verdict == verdict
+
+
+@pytest.mark.parametrize(("dataset", "first", "second", "verdict"), [
+    ("cifar10", (1, 3), (1, 3), REPRODUCED), ("cifar10", (1, 3), (-1, 3), PARTLY), ("cifar10", (-1, 3), (-3, -1), NOT_REPRODUCED),
+    ("cifar10", (1, 3), (nan, nan), PARTLY), ("cifar10", (nan, nan), (nan, nan), NOT_RUN), ("digits", (1, 3), (1, 3), PARTLY),
+    ("digits", (1, 3), (-3, -1), NOT_REPRODUCED), ("digits", (1, 3), (-1, 3), NOT_RUN), ("digits", (1, 3), (nan, nan), NOT_RUN)])
+def test_other_data_hold_a_relation_in_part_at_most_and_no_interval_decides_nothing(dataset, first, second, verdict):
+    assert relation(dataset, [(Estimate(2.0, *first, 3), 0.0), (Estimate(2.0, *second, 3), 0.0)]) == verdict
+
+
+def test_nets_are_called_as_the_paper_calls_them():
+    groups = ("hamiltonian_74", "resnet_32", "hamiltonian_218", "two_step", "deep", "large")
+    names = {name for group in groups for name in accuracies(results({group: by_family()}, "paper", 1)[group])["net"]}
+    assert {published(name) for name in names} == set(TABLE)
+    assert set(REPLICATIONS) <= set(TABLE)
+    assert len(FEW) == 21

@@ -1,0 +1,97 @@
+"""Chang et al. 2018: what inversion loses, saves and costs, measured and judged."""
+from functools import partial
+
+import numpy as np
+import pytest
+from conftest import made_up, measured
+
+from experiments.chang2018 import PAPER, inverting, saving
+from experiments.chang2018.settings import small
+from experiments.chang2018.studies import REVERSIBLE, Gradients, Inverse, Kept, Overhead, Peak, TrainedInverse
+from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, REPRODUCED
+from stablenets.claims.work import Place
+
+results = partial(made_up, PAPER)
+
+
+@pytest.mark.parametrize("net", REVERSIBLE)
+@pytest.mark.parametrize(("dtype", "error"), [("float32", 1e-5), ("float64", 1e-14)])
+def test_a_unit_inverts_to_rounding(net, dtype, error):
+    assert measured(Inverse(net, 18, 0.1, dtype))["first"] < error
+
+
+def test_an_inverse_that_overflows_is_a_number():
+    found = measured(Inverse("midpoint", 400, 1.0, "float32"))
+    assert found["first"] == found["growth"] == 1e30
+
+
+@pytest.mark.parametrize(("net", "inside"), [("hamiltonian", "bias"), ("hamiltonian", "norm"), ("midpoint", "bias"), ("leapfrog", "norm"),
+                                             ("revnet", "")])
+def test_gradients_by_inversion_are_the_stored_ones(net, inside):
+    assert measured(Gradients(net, inside, blocks=2))["difference"] < saving.EQUAL
+
+
+@pytest.mark.parametrize(("flow", "flat"), [("store", False), ("reverse", True)])
+def test_memory_is_flat_in_depth_by_inversion_alone(flow, flat):
+    few_blocks, many = (measured(Kept(flow, blocks, 2))["bytes"] for blocks in (2, 8))
+    assert (many < saving.FLAT * few_blocks) == flat
+
+
+def test_peak_and_time_are_measured():
+    peak = measured(Peak("reverse", 2, 2))
+    assert peak["peak"] >= peak["start"] > peak["weights"] > 0
+    metrics, arrays = Overhead(1, 2).measure(None)
+    assert metrics["reverse"] > metrics["store"] > 0
+    assert len(arrays["reverse"]) == 2
+
+
+def peak(step, start):
+    """Bytes by blocks, from what a step needs and what was there before it."""
+    return lambda work: {"peak": step(work.blocks) + start(work.blocks), "start": start(work.blocks), "weights": 10.0 * work.blocks}
+
+
+@pytest.mark.parametrize(("kept", "step", "verdict"), [(1.0, 1.0, REPRODUCED), (1.0, 1.2, PARTLY), (1.2, 1.2, NOT_REPRODUCED)])
+def test_memory_is_judged_on_what_is_kept_and_on_the_peak(kept, step, verdict):
+    def bytes_kept(work):
+        return {"bytes": 1e6 * (kept ** (work.blocks > 2) if work.flow == "reverse" else work.blocks), "machine": 1e9}
+    memory = {"memory": bytes_kept,
+              "peak": peak(lambda blocks: 1e6 * step ** (blocks > 6), lambda blocks: 1e6 + blocks)}
+    assert saving.memory(results(memory)).verdict == verdict
+    assert {"before, reverse, MiB", "peak less before, reverse, MiB"} <= set(saving.memory_table(results(memory)).columns)
+
+
+@pytest.mark.parametrize(("profile", "grown", "verdict"), [("full", 1.0, REPRODUCED), ("full", 1e4, NOT_REPRODUCED),
+                                                         ("quick", 1.0, NOT_RUN), ("quick", 1e4, NOT_REPRODUCED)])
+def test_the_whole_peak_is_said_apart_and_is_flat_over_hundreds_of_blocks_alone(profile, grown, verdict):
+    assert saving.whole_peak(results({"peak": peak(lambda _: 1e6, lambda blocks: 1e6 + grown * blocks)}, profile)).verdict == verdict
+
+
+@pytest.mark.parametrize(("ratios", "verdict"), [([1.3] * 7, REPRODUCED), ([1.3, 1.3, 1.3, 1.3, 1.3, 1.5, 1.5], NOT_REPRODUCED),
+                                                 ([1.3, 1.3, 1.3], NOT_RUN)])
+def test_noise_does_not_make_inversion_cheap(ratios, verdict):
+    rounds = {"store": np.ones(len(ratios)), "checkpoint": np.ones(len(ratios)), "reverse": np.array(ratios)}
+    assert saving.overhead(results({"overhead": lambda work: ({"reverse": 1.3}, rounds)})).verdict == verdict
+
+
+@pytest.mark.parametrize(("error", "verdict"), [(1e-15, REPRODUCED), (1.0, NOT_REPRODUCED)])
+def test_inversion_is_judged_on_every_bound(error, verdict):
+    found = results({"inverse": lambda work: {"first": error, "growth": 1.0},
+                     "trained": lambda work: {"float64": error, "float32": error, "before": error}})
+    assert inverting.inverts(found).verdict == verdict
+    assert "of 6 to 9 blocks in all" in inverting.inverts(found).note
+
+
+def test_training_by_inversion_is_compared_seed_by_seed():
+    def entry(work):
+        return {"test_accuracy": 0.8 + 0.003 * work.seed}
+    finding = saving.gradients(results({"gradients": lambda work: {"difference": 1e-13}, "hamiltonian_74": entry, "inverted": entry}))
+    assert finding.verdict == REPRODUCED
+    assert finding.low == finding.high == 0
+
+
+def test_trained_nets_are_inverted(tmp_path):
+    place = Place(tmp_path, "make")
+    training = small("hamiltonian", 0, 1, limit=64)
+    assert training.make(place).status == "done"
+    metrics, _ = TrainedInverse(training).measure(place)
+    assert metrics["float64"] < 1e-13 < metrics["float32"] < 1e-4
