@@ -145,11 +145,12 @@ def test_claim_8_is_decided_by_the_nets_of_table_2_at_every_depth_from_4_layers_
     assert images.table_2_table(found)["L4DC 2021, test"].notna().any() == (profile == "full")
 
 
-def test_claim_8_has_the_interval_of_its_lowest_mean_and_names_who_reached_it():
-    finding = images.table_2(results({"images": accuracy(but({("mnist", "MS1", 8): 97.3}, images_as_claimed))}, "full"))
+def test_claim_8_has_the_interval_of_the_lowest_mean_of_table_2_and_names_who_reached_it():
+    poor = {("mnist", "MS1", 8): 97.3, ("mnist", "H2", 16): 90.0}  # H2 is not in the table
+    finding = images.table_2(results({"images": accuracy(but(poor, images_as_claimed))}, "full"))
     assert "lowest mean from 4 layers on: MS1 97.33 %, H1 98.10 %, H1-J2 98.13 %" in finding.ours
     assert finding.low < 97.33 < finding.high
-    assert "of MS1 and H1-J2, which Table 2 has, H1-J2; of H1 and H2, which it has not and which earn nothing, H1 and H2." in finding.note
+    assert "of MS1 and H1-J2, which Table 2 has, H1-J2; of H1 and H2, which it has not and which earn nothing, H1." in finding.note
     assert "Of the 8 cells of the table with layers 7 are met within 0.5 points, in 0 ours is above, in 1 below." in finding.note
 
 
