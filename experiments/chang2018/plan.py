@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from experiments.chang2018.published import TABLE
 from experiments.chang2018.settings import SHORT_RATES, SMOOTHNESS, few, few_digits, share, small, stl10, table
 from experiments.chang2018.studies import (
-    MODES,
     PRECISIONS,
     REVERSIBLE,
     Count,
@@ -20,6 +19,7 @@ from experiments.chang2018.studies import (
 )
 from stablenets.claims.results import Plan
 from stablenets.claims.work import Training
+from stablenets.options import FLOWS
 
 TUNING_SEEDS, TUNING_STEPS = (1000, 1001, 1002), 150
 FEW_STEPS = {"digits": 100, "cpu": 1000, "gpu": 20_000}  # ours: the paper's number is not known
@@ -63,7 +63,7 @@ QUICK = Scale(5, 10, None, ("smooth in time", "one bias in the block", "h = 0.5"
               {"store": (20,), "reverse": (6, 60)}, 10, 7)
 DEPTHS = (6, 20, 60, 200, 600)
 SCALES = {
-    "smoke": Scale(1, 1, 64, tuple(VARIANTS), 1, (2, 3), (2, 3), 1, (6, 18), (0.1,), (10,), 1, 1, dict.fromkeys(MODES, (2, 4)),
+    "smoke": Scale(1, 1, 64, tuple(VARIANTS), 1, (2, 3), (2, 3), 1, (6, 18), (0.1,), (10,), 1, 1, dict.fromkeys(FLOWS, (2, 4)),
                    {"reverse": (2, 4)}, 2, 1),
     "quick": QUICK,
     "full": replace(QUICK, seeds=10, variants=tuple(VARIANTS), variant_seeds=10, shallow=(2, 12), deep_seeds=5,

@@ -30,7 +30,6 @@ from stablenets.train import data_root, network
 REPOSITORY = Path(__file__).resolve().parents[2]
 REVERSIBLE = ("hamiltonian", "midpoint", "leapfrog")
 PRECISIONS = ("float32", "float64")
-MODES = ("store", "checkpoint", "reverse")
 IMAGES = 20  # on which a trained net is measured
 RETURNED = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}  # glibc gives freed tensors back at once: else its heap grows by chance
 GAIN = 2**0.5  # of the authors' kernels: deviation sqrt(2 / (9 c))
@@ -171,7 +170,7 @@ def built(values: dict) -> nn.Module:
 class Kept(Study):
     """Bytes that the forward of a deep Hamiltonian net keeps for its backward, beside weights and images; and those of the machine."""
 
-    version = 2
+    version = 2  # 1 had a net without norms
     flow: str = option("reverse", choices=FLOWS)
     blocks: int = option(6, low=2)  # in each of three units
     batch: int = option(100, low=1)
@@ -193,7 +192,7 @@ class Peak(Study):
     Metrics in bytes: peak; start, with the net and its gradients there and before any step; weights.
     """
 
-    version = 2
+    version = 2  # 1 had a net without norms, and memory that was freed but not given back
     flow: str = option("reverse", choices=FLOWS)
     blocks: int = option(6, low=2)
     batch: int = option(100, low=1)
@@ -214,15 +213,15 @@ class Peak(Study):
 class Overhead(Study):
     """CPU seconds of a training step of Hamiltonian-74 in each mode, in turn: the median of some rounds, on one thread."""
 
-    version = 2
+    version = 2  # 1 had a net without norms
     batch: int = option(100, low=1)
     rounds: int = option(5, low=1)
 
     def measure(self, place: Place) -> Measured:
         torch.manual_seed(0)
-        nets = {mode: built(deep(6, mode)) for mode in MODES}
+        nets = {mode: built(deep(6, mode)) for mode in FLOWS}
         x, y = torch.randn(self.batch, 3, 32, 32), torch.randint(10, (self.batch,))
-        seconds: dict[str, list[float]] = {mode: [] for mode in MODES}
+        seconds: dict[str, list[float]] = {mode: [] for mode in FLOWS}
         for turn in range(self.rounds + 1):  # the first warms up
             for mode, net in nets.items():
                 begun = time.process_time()

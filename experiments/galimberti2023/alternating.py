@@ -110,7 +110,7 @@ class Alternating(Study):
     alpha: float = option(ALPHA, "of the authors' penalty: on changes from layer to layer, of the MLP on sizes", low=0.0)
     decay: float = option(0.0, "of all weights of the layers; the authors have none", low=0.0)
 
-    version = 2
+    version = 2  # 1 had another head and other penalties than the authors' code
     dataset = DATASET
 
     @property
