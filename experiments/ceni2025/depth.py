@@ -56,12 +56,12 @@ def trains(results: Results) -> Finding:
     trained = bool(100 * ours["test_accuracy"].min() > 2 * CHANCE and ours["train_loss"].max() < GUESS / 2)
     others = "; ".join(beside(results, name, own) for name, own in by.items() if name != "roamlp")
     found = (f"{DATA_NAMES[ours['dataset'].iloc[0]]}, {depth:,} layers: accuracy {accuracy.value:.1f} %, "
-             + "; ".join(f"{estimate.value:+.1f} points over {CONTROLS[name]}" for name, estimate in gains.items()),
+             + "; ".join(f"{estimate.value:+.1f} points over {DEEP[name][0]}" for name, estimate in gains.items()),
              accuracy.low, accuracy.high)
     note = (f"Trains: more than {2 * CHANCE:.0f} % of the test images right and a mean training loss in the last epoch below half of "
             f"ln 10, that of even odds: {'yes' if trained else 'no'}. Its layers learn: more right than opening and head alone in the same "
             f"budget, with the whole interval over paired seeds, which one seed has not: {word(gains['none'])} "
-            f"(points over {'; '.join(f'{CONTROLS[name]} {estimate}' for name, estimate in gains.items())}). {losses(results, ours)} Width "
+            f"(points over {'; '.join(f'{DEEP[name][0]} {estimate}' for name, estimate in gains.items())}). {losses(results, ours)} Width "
             f"{ours['net.widths'].iloc[0][0]}, {images(ours)}, {ours['steps'].iloc[0]:,.0f} steps, {ours['parameters'].iloc[0]:,.0f} "
             f"learned numbers, no normalisation, no clipping. ‖dLoss/dx_0‖ over ‖dLoss/dx_L‖ through training: {np.nanmin(through):.2f} to "
             f"{np.nanmax(through):.2f}.{moved(results)} Same width, rate and budget: {others}. Peak memory of a process that trains it, "
@@ -77,9 +77,6 @@ def beside(results: Results, name: str, own: pd.DataFrame) -> str:
         "before training"
     return (f"{DEEP[name][0]} {statistics.percent(own['test_accuracy']).value:.1f} %, training loss {own['train_loss'].mean():.2f} "
             f"({', '.join(sorted(set(own['status'])))}){begins}")
-
-
-CONTROLS = {"none": "no layers", "frozen": "layers as drawn"}
 
 
 def gain(ours: pd.DataFrame, others: pd.DataFrame) -> statistics.Estimate:

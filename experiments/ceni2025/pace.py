@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -46,7 +47,7 @@ class Pace(Study):
         return {name: float(torch.tensor(times[1:]).median()) for name, times in seconds.items()}, {}
 
 
-def stepping(work: Training):
+def stepping(work: Training) -> Iterator[None]:
     """Training steps on random sequences, one for each `next`."""
     run = work.resolved
     net = network(run, run.dataset.facts)

@@ -8,7 +8,7 @@ from experiments.ceni2025.memory_controls import controls
 from experiments.ceni2025.nets import FILTERED, RECURRENT, matched, parameters
 from experiments.ceni2025.pace import Pace
 from experiments.ceni2025.peak import Peak
-from experiments.ceni2025.scales import SCALES, Scale
+from experiments.ceni2025.scales import SCALES, STEPS, Scale
 from experiments.ceni2025.search import SEED, rates, search
 from experiments.ceni2025.settings import deep, memory, pixels, read
 from experiments.ceni2025.spectra import CASES, Spectrum
@@ -30,7 +30,7 @@ def plan(profile: str, seeds: int | None) -> Plan:
     chosen = range(seeds or scale.seeds)
     deeps = {kind: [deep(scale.deep, kind, scale.depth, seed, scale.deep_epochs) for seed in chosen[:count]]
              for kind, count in scale.deep_seeds.items()}
-    filters = [memory("adding", scale.filter_length, "roarnn", seed, scale.filter_epochs, 50, **{"net.filter": name})
+    filters = [memory("adding", scale.filter_length, "roarnn", seed, scale.filter_epochs, STEPS, **{"net.filter": name})
                for name, seeds in (*((name, range(first, first + times * len(chosen))) for name, (first, times) in FILTERS.items()),
                                    ("cyclic", (0,)), ("identity", (0,))) for seed in seeds]
     tasks, ten = memories(scale, chosen), readers("pixels", scale, scale.permuted, scale.pixel_seeds, chosen, scale.epochs)

@@ -6,15 +6,17 @@ from typing import Any
 
 from experiments.ceni2025.nets import DEEP, RECURRENT
 
+STEPS = 50
+
 
 @dataclass(frozen=True)
 class Lag:
-    """Memory tasks over so many steps: epochs of 50 training steps, and seeds by family; `unclipped`: seeds by task."""
+    """Memory tasks over so many steps: epochs, and seeds by family; `unclipped`: seeds by task."""
 
     epochs: int
     seeds: dict[str, int]
     unclipped: dict[str, int] = field(default_factory=dict)
-    steps: int = 50
+    steps: int = STEPS  # in an epoch
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def read(dataset: str, family: str, width: int, seed: int, epochs: int, **overri
     return pixels(dataset, family, width, seed, epochs, **chosen, **overrides)
 
 
-def memory(task: str, length: int, family: str, seed: int, epochs: int, steps: int = 25, **overrides: Any) -> Training:
+def memory(task: str, length: int, family: str, seed: int, epochs: int, steps: int, **overrides: Any) -> Training:
     """Adding or copying over `length` steps; an epoch is `steps` steps on fresh sequences. All families have as many learned numbers."""
     inputs, outputs, width, batch = {"adding": (2, 1, 64, 50), "copy": (10, 9, 128, 20)}[task]
     own = {"adding": ADDING, "copy": COPY | {"drive": float(length)}}[task] if family == "roarnn" else {}  # β U stays of size 1
@@ -76,13 +76,13 @@ def memory(task: str, length: int, family: str, seed: int, epochs: int, steps: i
         keep=("step", "train_loss", "validation_loss", "test_loss", "validation_accuracy", "test_accuracy"))
 
 
-CONTROLS = {"none": ("plain", {"depth": 0}), "frozen": ("roamlp", {"optim.frozen": ["W", "b"]})}  # of the very deep nets
+HEAD_ALONE = {"none": ("plain", {"depth": 0}), "frozen": ("roamlp", {"optim.frozen": ["W", "b"]})}  # of the very deep nets
 
 
 def deep(dataset: Mapping[str, Any], kind: str, depth: int, seed: int, epochs: int) -> Training:
-    """Very many layers on flattened images, each with its own W: of a family, or of CONTROLS, where opening and head alone are trained,
+    """Very many layers on flattened images, each with its own W: of a family, or of HEAD_ALONE, where opening and head alone are trained,
     with no layers in between or with those of a roaMLP as they are drawn. All have one width, rate and batch."""
-    family, changes = CONTROLS.get(kind, (kind, {}))
+    family, changes = HEAD_ALONE.get(kind, (kind, {}))
     return Training(overridden({
         "dataset": dict(dataset), "depth": depth, "epochs": epochs, "batch": 64, "net": {"family": family, "widths": [32]},
         "optim": {"name": "adam", "lr": 0.003, "schedule": "onecycle"}, "probe": {"every": 10, "depths": 24, "samples": 0}, "seed": seed},

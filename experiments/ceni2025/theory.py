@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.ceni2025.depth import DEEPEST
 from experiments.ceni2025.spectra import CASES, TIED
 from experiments.ceni2025.trained import label, shown
 from stablenets.claims.claim import NOT_RUN, Finding, verdict
@@ -15,7 +16,6 @@ from stablenets.claims.results import Results
 from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS
 
-DEEPEST = 50_000
 ROUNDING = 1e-9
 SCALED = [case for case in CASES if "no filter" not in case and not case.startswith("β = 0.0")]  # β falls with depth
 CONVEX, UNIT = ("random", f"random{TIED}"), ("α = 1", f"α = 1{TIED}")  # a W for each layer, and one W for all
