@@ -212,3 +212,15 @@ def test_a_deep_net_is_judged_at_50_000_layers_and_beside_none(profile, seeds, a
         assert finding.verdict == verdict
         assert ("plain MLP" in finding.note) == (len(groups) > 3)
     assert "points over no layers" in finding.ours
+
+
+def test_what_fewer_layers_learn_in_more_steps_is_said_and_decides_nothing():
+    def entry(work: Training):
+        right = {"roamlp": 0.95, "tanh": 0.92, "none": 0.91, "frozen": 0.9, "resnet": 0.96}[depth.kind(work)] + 0.001 * work.seed**2
+        return ({"test_accuracy": right, "train_loss": 0.1, "test_loss": 0.1, "steps": 1570.0, "parameters": 10.0},
+                {"train_loss": np.array([2.3, 0.1]), "state_gradients": np.ones((2, 3))})
+    found = made_up(PAPER, {"longer": entry}, "full")
+    assert depth.given_time(found) == (
+        " 1,000 layers over 1,570 steps: 95.2 %; roaMLP, tanh 92.2 % (3 [3, 3]), roaMLP, layers as drawn 90.2 % (5 [5, 5]), no layers "
+        "91.2 % (4 [4, 4]), ResNet 96.2 % (-1 [-1, -1]), in brackets the points that roaMLP is ahead.")
+    assert depth.deep_table(found, ("longer",))["layers"].tolist() == [1000, 1000, 1000, 0, 1000]

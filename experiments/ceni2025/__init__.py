@@ -34,6 +34,9 @@ TABLES = {
                        "that at the last; how far W and U have moved, over their norm at first."),
     "deep": Drawing(("deep",), depth.deep_table, "Very deep nets of one width, rate and budget: test accuracy in per cent, "
                     "losses as means over all images."),
+    "longer": Drawing(("longer",), partial(depth.deep_table, groups=("longer",)), "The same nets with fewer layers and more steps."),
+    "deep_rates": Drawing(("deep_rates",), depth.deep_rates_table, "Deep nets: validation accuracy in per cent by learning rate, one seed "
+                          "outside the other tables."),
     "memory": Drawing(("adding",), memory.memory_table, "Memory tasks, as far as they have been run. Error: mean squared error (adding), "
                       "share of wrong symbols (copy); medians over seeds, of training losses the largest."),
     "memory_rates": Drawing(("memory_rates",), memory_controls.rates_table, "Memory tasks by learning rate, one seed outside the other "

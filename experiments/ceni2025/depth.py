@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.ceni2025.nets import DATA_NAMES, DEEP, images
+from experiments.ceni2025.settings import DEEP_LR
 from stablenets.claims import statistics
 from stablenets.claims.claim import NOT_RUN, Finding, verdict
 from stablenets.claims.results import Results
@@ -26,7 +27,10 @@ def kind(work: Training) -> str:
     """A key of DEEP."""
     if not work.resolved.config.depth:
         return "none"
-    return "frozen" if work.resolved.config.optim.frozen else work.resolved.net.family
+    run = work.resolved
+    if run.net.family != "roamlp":
+        return run.net.family
+    return "frozen" if run.config.optim.frozen else "tanh" if run.dynamics.activation == "tanh" else "roamlp"
 
 
 def ratios(results: Results, run: str) -> np.ndarray:
@@ -36,10 +40,10 @@ def ratios(results: Results, run: str) -> np.ndarray:
         return gradients[:, 0] / gradients[:, -1]
 
 
-def nets(results: Results) -> pd.DataFrame:
+def nets(results: Results, groups: tuple[str, ...] = GROUPS) -> pd.DataFrame:
     """A row a run, in the order of DEEP."""
-    kinds = {work.name: kind(work) for work in results.works(GROUPS)}
-    rows = pd.concat([found for group in GROUPS if len(found := results[group])], ignore_index=True)
+    kinds = {work.name: kind(work) for work in results.works(groups)}
+    rows = pd.concat([found for group in groups if len(found := results[group])], ignore_index=True)
     rows["kind"] = rows["run"].map(kinds)
     for column in ("test_accuracy", "train_loss", "test_loss"):  # which a run that diverged at once has not
         rows[column] = rows.get(column, pd.Series(math.nan, rows.index))
@@ -64,8 +68,9 @@ def trains(results: Results) -> Finding:
             f"(points over {'; '.join(f'{DEEP[name][0]} {estimate}' for name, estimate in gains.items())}). {losses(results, ours)} Width "
             f"{ours['net.widths'].iloc[0][0]}, {images(ours)}, {ours['steps'].iloc[0]:,.0f} steps, {ours['parameters'].iloc[0]:,.0f} "
             f"learned numbers, no normalisation, no clipping. ‖dLoss/dx_0‖ over ‖dLoss/dx_L‖ through training: {np.nanmin(through):.2f} to "
-            f"{np.nanmax(through):.2f}.{moved(results)} Same width, rate and budget: {others}. Peak memory of a process that trains it, "
-            f"Python and torch included: {peak['peak_gib'].iloc[0]:.1f} GiB. Data set, width, α and β are ours.")
+            f"{np.nanmax(through):.2f}.{moved(results)} Same width, rate and budget: {others}.{given_time(results)} "
+            f"Peak memory of a process that trains it, Python and torch included: {peak['peak_gib'].iloc[0]:.1f} GiB. Data set, width, α "
+            "and β are ours.")
     if depth < DEEPEST:
         return Finding(NOT_RUN, *found, f"The claim is about {DEEPEST:,} layers. {note}")
     flows = SIZES[0] < np.nanmin(through) and np.nanmax(through) < SIZES[1]
@@ -104,7 +109,20 @@ def moved(results: Results) -> str:
     return f" W moved by {100 * rows['moved_W'].mean():.0f} % of its norm." if "moved_W" in rows else ""
 
 
-def deep_table(results: Results) -> pd.DataFrame:
+def given_time(results: Results) -> str:
+    """What fewer layers learn in more steps."""
+    if not len(results["longer"]):
+        return ""
+    rows = nets(results, ("longer",))
+    by = dict(iter(rows.groupby("kind", sort=False)))
+    ours = by.pop("roamlp")
+    told = ", ".join(f"{DEEP[name][0]} {statistics.percent(own['test_accuracy']).value:.1f} % ({gain(ours, own)})"
+                     for name, own in by.items())
+    return (f" {ours['depth'].iloc[0]:,.0f} layers over {ours['steps'].iloc[0]:,.0f} steps: "
+            f"{statistics.percent(ours['test_accuracy']).value:.1f} %; {told}, in brackets the points that roaMLP is ahead.")
+
+
+def deep_table(results: Results, groups: tuple[str, ...] = GROUPS) -> pd.DataFrame:
     return pd.DataFrame([{
         "data": DATA_NAMES[own["dataset"].iloc[0]], "layers": int(own["depth"].iloc[0]), "net": DEEP[name][0],
         "images": images(own), "learned numbers": int(own["parameters"].max()),
@@ -114,7 +132,17 @@ def deep_table(results: Results) -> pd.DataFrame:
         "after": np.nanmedian([ratios(results, run)[-1] for run in own["run"]]), "ended": ", ".join(sorted(set(own["status"]))),
         "minutes a run": np.median([float(results.ledger[run].provenance["wall_s"]) for run in own["run"]]) / 60,
         "seeds": own["seed"].nunique()}
-        for name, own in nets(results).groupby("kind", sort=False)])
+        for name, own in nets(results, groups).groupby("kind", sort=False)])
+
+
+def deep_rates_table(results: Results) -> pd.DataFrame:
+    """Validation accuracy by rate, and the rate that is used."""
+    rows = nets(results, ("deep_rates",))
+    table = (100 * rows.set_index(["dataset", "depth", "kind", "optim.lr"])["validation_accuracy"]).unstack()
+    table.columns = [f"rate {rate:g}" for rate in table.columns]
+    table = table.assign(used=[DEEP_LR[dataset][name] for dataset, _, name in table.index]).reset_index()
+    return table.assign(kind=table["kind"].map(lambda name: DEEP[name][0])).rename(columns={"dataset": "data", "depth": "layers",
+                                                                                          "kind": "net"})
 
 
 def deep_figure(results: Results) -> Figure:

@@ -12,7 +12,8 @@ from stablenets.runs.report import COLOURS
 
 RECURRENT = {"roarnn": ("roaRNN", COLOURS[0], "s"), "lstm": ("LSTM", COLOURS[1], "o"), "gru": ("GRU", COLOURS[2], "D"),
              "rnn": ("vanilla RNN", COLOURS[3], "v")}
-DEEP = {"roamlp": ("roaMLP", COLOURS[0], "s"), "frozen": ("roaMLP, layers as drawn", COLOURS[5], "^"),
+DEEP = {"roamlp": ("roaMLP", COLOURS[0], "s"), "tanh": ("roaMLP, tanh", COLOURS[2], "v"),
+        "frozen": ("roaMLP, layers as drawn", COLOURS[5], "^"),
         "none": ("no layers", COLOURS[4], "D"), "resnet": ("ResNet", COLOURS[1], "o"), "plain": ("plain MLP", COLOURS[3], "v")}
 DATA_NAMES = {"psdigits": "psdigits", "sdigits": "sdigits", "psmnist": "psMNIST", "smnist": "sMNIST", "digits": "digits", "mnist": "MNIST",
               "adding": "adding", "copy": "copy"}

@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.ceni2025.filters import Steady
 from experiments.ceni2025.memory_controls import controls
-from experiments.ceni2025.nets import FILTERED, RECURRENT, matched, parameters
+from experiments.ceni2025.nets import DEEP, FILTERED, RECURRENT, matched, parameters
 from experiments.ceni2025.pace import Pace
 from experiments.ceni2025.peak import Peak
 from experiments.ceni2025.scales import SCALES, STEPS, Scale
@@ -22,6 +22,8 @@ VARIED: dict[str, tuple[Any, ...]] = {  # one at a time, the others as chosen
     "optim.lr": (0.001, 0.005, 0.01, 0.02, 0.05), "batch": (16, 32, 64, 128),
     "dataset.permutation": ("torch", "expRNN", "coRNN", "LEM", "bit-reversal"),
 }
+DEEP_RATES = (0.003, 0.01, 0.03)  # tried for every deep net
+LONGER = ("roamlp", "tanh", "frozen", "none", "resnet")  # keys of nets.DEEP
 FILTERS = {"haar": (10, 2), "steady": (0, 1)}  # the first seed, and how many times those of the profile: of one seed the two may be one
 
 
@@ -30,6 +32,8 @@ def plan(profile: str, seeds: int | None) -> Plan:
     chosen = range(seeds or scale.seeds)
     deeps = {kind: [deep(scale.deep, kind, scale.depth, seed, scale.deep_epochs) for seed in chosen[:count]]
              for kind, count in scale.deep_seeds.items()}
+    longer = [deep(scale.deep, kind, scale.longer["depth"], seed, scale.longer["epochs"]) for kind in LONGER
+              for seed in chosen[:scale.longer["seeds"]]]
     filters = [memory("adding", scale.filter_length, "roarnn", seed, scale.filter_epochs, STEPS, **{"net.filter": name})
                for name, seeds in (*((name, range(first, first + times * len(chosen))) for name, (first, times) in FILTERS.items()),
                                    ("cyclic", (0,)), ("identity", (0,))) for seed in seeds]
@@ -42,6 +46,8 @@ def plan(profile: str, seeds: int | None) -> Plan:
         "no_layers": deeps["none"],
         "frozen_layers": deeps["frozen"],
         "deep_others": deeps["resnet"] + deeps["plain"],
+        "longer": longer,
+        "deep_rates": [deep(scale.deep, kind, scale.longer["depth"], SEED, scale.deep_epochs, lr) for kind in DEEP for lr in DEEP_RATES],
         "trained": [Trained(work) for work in deeps["roamlp"][:1]],
         "trained_in_time": [Trained(works[0]) for works in (ten["pixels"], hidden, tasks["adding"], tasks["copy"])],
         "peak": [Peak(scale.depth)],

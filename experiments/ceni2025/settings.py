@@ -76,16 +76,21 @@ def memory(task: str, length: int, family: str, seed: int, epochs: int, steps: i
         keep=("step", "train_loss", "validation_loss", "test_loss", "validation_accuracy", "test_accuracy"))
 
 
-HEAD_ALONE = {"none": ("plain", {"depth": 0}), "frozen": ("roamlp", {"optim.frozen": ["W", "b"]})}  # of the very deep nets
+# The very deep nets: a family, or one with a change. Of "none" and "frozen" opening and head alone are trained.
+CHANGED = {"none": ("plain", {"depth": 0}), "frozen": ("roamlp", {"optim.frozen": ["W", "b"]}),
+           "tanh": ("roamlp", {"net.activation": "tanh"})}
+DEEP_LR = {"digits": {"roamlp": 0.03, "tanh": 0.03, "frozen": 0.03, "none": 0.03, "resnet": 0.03, "plain": 0.03},
+           "mnist": {"roamlp": 0.03, "tanh": 0.003, "frozen": 0.03, "none": 0.01, "resnet": 0.01, "plain": 0.003}}
 
 
-def deep(dataset: Mapping[str, Any], kind: str, depth: int, seed: int, epochs: int) -> Training:
-    """Very many layers on flattened images, each with its own W: of a family, or of HEAD_ALONE, where opening and head alone are trained,
-    with no layers in between or with those of a roaMLP as they are drawn. All have one width, rate and batch."""
-    family, changes = HEAD_ALONE.get(kind, (kind, {}))
+def deep(dataset: Mapping[str, Any], kind: str, depth: int, seed: int, epochs: int, lr: float | None = None) -> Training:
+    """Very many layers on flattened images, each with its own W. `kind`, a key of nets.DEEP, has its own rate if no `lr` is given; width,
+    activation, batch and schedule are the same for all."""
+    family, changes = CHANGED.get(kind, (kind, {}))
     return Training(overridden({
-        "dataset": dict(dataset), "depth": depth, "epochs": epochs, "batch": 64, "net": {"family": family, "widths": [32]},
-        "optim": {"name": "adam", "lr": 0.003, "schedule": "onecycle"}, "probe": {"every": 10, "depths": 24, "samples": 0}, "seed": seed},
-        changes),
+        "dataset": dict(dataset), "depth": depth, "epochs": epochs, "batch": 64,
+        "net": {"family": family, "widths": [32], "activation": "relu"},
+        "optim": {"name": "adam", "lr": lr or DEEP_LR[dataset["name"]][kind], "schedule": "onecycle"},
+        "probe": {"every": 10, "depths": 24, "samples": 0}, "seed": seed}, changes),
         keep=("steps", "depths", "loss", "state_gradients", "layers", "weight_gradients", "epoch", "train_loss", "validation_accuracy",
               "test_accuracy"))
