@@ -22,7 +22,7 @@ VARIED: dict[str, tuple[Any, ...]] = {  # one at a time, the others as chosen
     "optim.lr": (0.001, 0.005, 0.01, 0.02, 0.05), "batch": (16, 32, 64, 128),
     "dataset.permutation": ("torch", "expRNN", "coRNN", "LEM", "bit-reversal"),
 }
-DEEP_RATES = (0.003, 0.01, 0.03)  # tried for every deep net
+DEEP_RATES = (0.003, 0.01, 0.03, 0.1)  # tried for every deep net
 LONGER = ("roamlp", "tanh", "frozen", "none", "resnet")  # keys of nets.DEEP
 FILTERS = {"haar": (10, 2), "steady": (0, 1)}  # the first seed, and how many times those of the profile: of one seed the two may be one
 
