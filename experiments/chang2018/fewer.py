@@ -92,7 +92,7 @@ def few_table(results: Results) -> pd.DataFrame:
 
 def few_figure(results: Results) -> Figure:
     rows = shares(results)
-    figure, (left, right) = new_figure(2, width=3.4, height=2.8)
+    figure, (left, right) = new_figure(2, width=3.4, height=3.3)
     real = rows["dataset"].iloc[0] == "cifar10"
     for index, family in enumerate(FAMILY):
         name, colour, marker = FAMILIES[family]
@@ -105,16 +105,15 @@ def few_figure(results: Results) -> Figure:
     gap = gaps(rows)
     right.errorbar(list(gap), [each.value for each in gap.values()],
                    list(zip(*(each.bar for each in gap.values()), strict=True)),
-                   color="0.2", marker="o", markersize=4, capsize=2, label="ours")
+                   color="0.2", marker="o", markersize=4, capsize=2)
     if real:
-        right.plot(list(FEW), [ours - theirs for ours, theirs in FEW.values()], ":", color="0.2", label="the paper's figure")
-        right.legend(frameon=False)
+        right.plot(list(FEW), [ours - theirs for ours, theirs in FEW.values()], ":", color="0.2")
     right.axhline(0, color="0.6", linewidth=0.8, zorder=0)
     left.set_ylabel(f"test accuracy in %, {DATA[rows['dataset'].iloc[0]]}")
     right.set_ylabel("Hamiltonian less ResNet, points")
-    left.legend(frameon=False)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=2, frameon=False)
     for axes in (left, right):
-        axes.set(xscale="log", xlabel="% of the training images", xticks=list(gap))
+        axes.set(xscale="log", xlabel="% of the training images", xticks=[0.5, 1, 2, 5, 10, 20] if real else list(gap))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.minorticks_off()
     return figure
