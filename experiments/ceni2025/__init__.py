@@ -32,7 +32,7 @@ TABLES = {
     "trained": Drawing(("trained",), trained.trained_table, "Nets before and after training, medians of 3 test examples: singular values "
                        "of ∂x_L/∂x_0, their bounds, the norm of the loss's gradient at the first state, and the least and largest, over "
                        "that at the last; how far W and U have moved, over their norm at first."),
-    "deep": Drawing(("deep",), depth.deep_table, "Very deep nets of one width, rate and budget: test accuracy in per cent, "
+    "deep": Drawing(("deep",), depth.deep_table, "Very deep nets of one width and budget: test accuracy in per cent, "
                     "losses as means over all images."),
     "longer": Drawing(("longer",), partial(depth.deep_table, groups=("longer",)), "The same nets with fewer layers and more steps."),
     "deep_rates": Drawing(("deep_rates",), depth.deep_rates_table, "Deep nets: validation accuracy in per cent by learning rate, one seed "
