@@ -72,7 +72,7 @@ SCALES = {
          10_000: Lag(6, {"roarnn": 3, "lstm": 1}, {"adding": 1})}, 1000, 8,
         "psmnist", "smnist", 128, 10, BESIDE, {"roarnn": 3, "lstm": 3}, {"roarnn": 3, "lstm": 3}, 1,
         {"widths": (32, 64, 128, 256), "epochs": 1, "seeds": 1}, {"width": 128, "epochs": 1, "seeds": 1, "limit": 12_000}, 12_000,
-        {"count": 40, "width": 128, "limit": None, "epochs": 1}, 100),
+        {"count": 40, "width": 128, "limit": 10_000, "epochs": 3}, 100),
     "paper": Scale(
         3, (10, 30, 100, 300, 1000, 3000, 10_000, 50_000), {"name": "mnist"}, 50_000, 5, each(DEEP, 3),
         {"depth": 1000, "epochs": 20, "seeds": 3},
