@@ -14,9 +14,9 @@ SILENT = {"every": 0, "samples": 0}
 
 # psMNIST and its like. `families` are options of a net, `optim` its optimiser; a comparison has the learned numbers of the roaRNN.
 PIXELS: dict[str, dict[str, Any]] = {
-    "digits": {"batch": 32, "warmup": 0.3, "lr": {"roarnn": 0.01, "lstm": 0.03, "gru": 0.03, "rnn": 0.003},
+    "digits": {"batch": 32, "warmup": 0.3, "smoothing": 0.0, "lr": {"roarnn": 0.01, "lstm": 0.03, "gru": 0.03, "rnn": 0.003},
                "roarnn": {"scaling": "fixed", "alpha": 0.97, "beta": 0.3, "drive": 2.0}},
-    "mnist": {"batch": 64, "warmup": 0.1, "lr": {"roarnn": 0.02, "lstm": 0.003, "gru": 0.003, "rnn": 0.0003},
+    "mnist": {"batch": 64, "warmup": 0.1, "smoothing": 0.1, "lr": {"roarnn": 0.01, "lstm": 0.003, "gru": 0.003, "rnn": 0.0003},
               "roarnn": {"scaling": "fixed", "alpha": 0.999, "beta": 0.05, "drive": 3.0, "gain": 0.2, "activation": "relu"}},
 }
 # A hidden layer reads the last state of the roaRNN, which begins as a linear memory; the rest as above.
@@ -50,7 +50,8 @@ def pixels(dataset: str, family: str, width: int, seed: int, epochs: int, **over
     return Training(overridden({
         "dataset": {"name": dataset}, "epochs": epochs, "batch": chosen["batch"],
         "net": {"family": family, "widths": [width], **chosen.get(family, {})},
-        "optim": {"name": "adam", "lr": chosen["lr"][family], "schedule": "onecycle", "warmup": chosen["warmup"], "clip": 1.0},
+        "optim": {"name": "adam", "lr": chosen["lr"][family], "schedule": "onecycle", "warmup": chosen["warmup"], "clip": 1.0,
+                  "label_smoothing": chosen["smoothing"]},
         "probe": SILENT, "seed": seed}, overrides),
         keep=("epoch", "train_loss", "validation_accuracy", "test_accuracy"))
 
