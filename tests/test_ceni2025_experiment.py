@@ -10,7 +10,6 @@ from conftest import made_up, same_by_command
 
 from experiments.ceni2025 import PAPER, depth, filters, memory, recall
 from experiments.ceni2025.nets import RECURRENT, matched, parameters, parts
-from experiments.ceni2025.peak import Peak
 from experiments.ceni2025.search import SPACE, Log, drawn
 from experiments.ceni2025.settings import memory as memory_net
 from experiments.ceni2025.settings import overridden
@@ -91,17 +90,17 @@ def test_every_claim_and_drawing_asks_for_groups_of_the_plan(profile):
 
 def test_no_seed_of_a_choice_stands_in_a_table():
     plan = PAPER.plan("full", None)
-    assert min(work.seed for group in ("search", "sensitivity") for work in plan[group]) >= 100
-    told = [name for group in ("first", "pixels", "control", "adding", "copy", "deep") for name in parts(group)]
-    assert max(work.seed for group in told for work in plan.get(group, ())) < 100
+    assert min(work.seed for group in ("search", "sensitivity", "rates", "memory_rates", "deep_rates") for work in plan[group]) >= 100
+    told = [name for group in ("first", "pixels", "control", "adding", "copy", "hidden") for name in parts(group)]
+    assert max(work.seed for group in (*told, *depth.GROUPS, "longer") for work in plan.get(group, ())) < 100
     assert len(plan["search"]) >= 40
 
 
 def test_a_run_of_the_plan_is_what_its_command_makes():
     plan = PAPER.plan("full", 1)
-    same_by_command(plan[group][-1] for group in ("deep", "deep_others", "no_layers", "frozen_layers", "adding", "copy_others", "unclipped",
-                                                    "convex", "readout", "chrono", "filters", "pixels", "frozen", "hidden_others",
-                                                    "sensitivity", "search"))
+    groups = ("deep", "deep_others", "no_layers", "frozen_layers", "longer", "deep_rates", "adding", "copy_others", "unclipped", "convex",
+              "readout", "chrono", "filters", "pixels", "frozen", "hidden_others", "sensitivity", "search")
+    same_by_command(plan[group][-1] for group in groups)
 
 
 def test_trained_nets_are_looked_at(place):
@@ -120,13 +119,6 @@ def test_trained_nets_are_looked_at(place):
         assert metrics["norm_W"] != metrics["norm_W_before"]
         assert ("moved_W" in metrics) == (metrics["norm_W_before"] > 0)
     assert 0 <= filters.Steady(angle.of).measure(place)[0]["angle"] <= math.pi
-
-
-@pytest.mark.slow
-def test_the_peak_is_of_a_process_of_its_own():
-    found = Peak(200, 8, 4).measure(None)[0]
-    assert 0.05 < found["peak_gib"] < 4
-    assert found["step_s"] > 0
 
 
 results = partial(made_up, PAPER, seeds=3)
@@ -193,34 +185,3 @@ def test_no_filter_counts_twice():
         torch.manual_seed(work.seed)
         found.append(network(work.resolved, work.resolved.dataset.facts).units[0].O)
     assert not any(torch.allclose(one, other) for one, other in combinations(found, 2))
-
-
-@pytest.mark.parametrize(("profile", "seeds", "accuracy", "last", "alone", "verdict"), [
-    ("quick", 3, 0.9, 0.3, 0.8, NOT_RUN), ("paper", 3, 0.9, 0.3, 0.8, REPRODUCED), ("paper", 3, 0.9, 0.3, 0.9, PARTLY),
-    ("full", 1, 0.9, 0.3, 0.8, PARTLY), ("paper", 3, 0.1, 2.3, 0.8, NOT_REPRODUCED)])
-def test_a_deep_net_is_judged_at_50_000_layers_and_beside_none(profile, seeds, accuracy, last, alone, verdict):
-    def entry(work: Training):
-        kind = depth.kind(work)
-        gradients = np.array([[0.0, 1.0, 1.0]] * 2) if kind == "plain" else np.ones((2, 3))
-        right = (alone if kind == "none" else accuracy) + 0.001 * work.seed**2
-        return ({"test_accuracy": right, "train_loss": last, "test_loss": last, "steps": 20.0, "parameters": 10.0},
-                {"loss": np.array([2.3, last]), "train_loss": np.array([2.3, last]), "state_gradients": gradients, "depths": np.arange(3),
-                 "steps": np.array([0, 10])})
-    for groups in (("deep", "deep_more", "no_layers"), depth.GROUPS):
-        made = dict.fromkeys(groups, entry) | {"peak": lambda work: ({"peak_gib": 5.0, "step_s": 1.0}, {})}
-        finding = depth.trains(made_up(PAPER, made, profile, seeds))
-        assert finding.verdict == verdict
-        assert ("plain MLP" in finding.note) == (len(groups) > 3)
-    assert "points over no layers" in finding.ours
-
-
-def test_what_fewer_layers_learn_in_more_steps_is_said_and_decides_nothing():
-    def entry(work: Training):
-        right = {"roamlp": 0.95, "tanh": 0.92, "none": 0.91, "frozen": 0.9, "resnet": 0.96}[depth.kind(work)] + 0.001 * work.seed**2
-        return ({"test_accuracy": right, "train_loss": 0.1, "test_loss": 0.1, "steps": 1570.0, "parameters": 10.0},
-                {"train_loss": np.array([2.3, 0.1]), "state_gradients": np.ones((2, 3))})
-    found = made_up(PAPER, {"longer": entry}, "full")
-    assert depth.given_time(found) == (
-        " 1,000 layers over 1,570 steps: 95.2 %; roaMLP, tanh 92.2 % (3 [3, 3]), roaMLP, layers as drawn 90.2 % (5 [5, 5]), no layers "
-        "91.2 % (4 [4, 4]), ResNet 96.2 % (-1 [-1, -1]), in brackets the points that roaMLP is ahead.")
-    assert depth.deep_table(found, ("longer",))["layers"].tolist() == [1000, 1000, 1000, 0, 1000]

@@ -9,8 +9,8 @@ ABSTRACT = "Abstract"
 CLAIMS = (
     Claim("1", "Gradients neither vanish nor explode: singular values of the Jacobian of all layers keep their size, within "
           "analytical bounds, at any depth", ABSTRACT, ("spectra", "trained"), theory.bounded, "spectrum"),
-    Claim("2", "An MLP of 50,000 layers with filters is trained by plain backpropagation", ABSTRACT, ("deep", "no_layers", "peak"),
-          depth.trains, "deep"),
+    Claim("2", "An MLP of 50,000 layers with filters is trained by plain backpropagation", ABSTRACT,
+          ("deep", "no_layers", "frozen_layers", "peak"), depth.trains, "deep"),
     Claim("3", "A one-layer vanilla RNN with a filter learns dependencies 10,000 time steps back", ABSTRACT, ("adding", "copy"),
           memory.remembers, "memory"),
     Claim("4", "psMNIST: test accuracy above 94 % in the first epoch", ABSTRACT, ("first",), pixels.first_epoch, "pixels", "> 94 %"),
@@ -34,7 +34,8 @@ TABLES = {
                        "that at the last; how far W and U have moved, over their norm at first."),
     "deep": Drawing(("deep",), depth.deep_table, "Very deep nets of one width and budget: test accuracy in per cent, "
                     "losses as means over all images."),
-    "longer": Drawing(("longer",), partial(depth.deep_table, groups=("longer",)), "The same nets with fewer layers and more steps."),
+    "longer": Drawing(("longer",), partial(depth.deep_table, groups=("longer",)), "The same nets with fewer layers and more steps, at the "
+                      "same rates."),
     "deep_rates": Drawing(("deep_rates",), depth.deep_rates_table, "Deep nets: validation accuracy in per cent by learning rate, one seed "
                           "outside the other tables."),
     "memory": Drawing(("adding",), memory.memory_table, "Memory tasks, as far as they have been run. Error: mean squared error (adding), "

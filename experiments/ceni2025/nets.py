@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -49,6 +50,11 @@ def works_of(group: str, results: Results) -> list[Work]:
 def accuracy(rows: pd.DataFrame, column: str = "test_accuracy") -> statistics.Estimate:
     """In per cent; a run that diverged before its first epoch ended has got nothing."""
     return statistics.percent(rows.get(column, pd.Series(math.nan, rows.index)))
+
+
+def told(rows: pd.DataFrame, keys: Iterable[str]) -> pd.DataFrame:
+    """Columns of options; of a smoothing of nought the configuration that is hashed has nothing."""
+    return rows.reindex(columns=list(keys)).fillna({"optim.label_smoothing": 0.0})
 
 
 def images(rows: pd.DataFrame) -> str:

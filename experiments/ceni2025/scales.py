@@ -51,6 +51,7 @@ def each(families: Any, count: int) -> dict[str, int]:
 
 
 BESIDE = {"roarnn": 3, "lstm": 3, "gru": 1, "rnn": 1}  # seeds, where the claim is about the first two
+BESIDE_DEEP = {"roamlp": 3, "none": 3, "frozen": 3, "tanh": 1, "resnet": 1, "plain": 1}
 SCALES = {
     "smoke": Scale(
         1, (4, 8), {"name": "digits", "limit": 64}, 50, 1, each(DEEP, 1), {"depth": 4, "epochs": 2, "seeds": 1},
@@ -59,7 +60,7 @@ SCALES = {
         {"widths": (4, 8), "epochs": 1, "seeds": 1}, {"width": 8, "epochs": 1, "seeds": 1, "limit": 64}, 64,
         {"count": 2, "width": 8, "limit": 64, "epochs": 1}, 5),
     "quick": Scale(
-        3, (10, 30, 100, 300, 2000), {"name": "digits"}, 2000, 3, {"roamlp": 3, "none": 3, "frozen": 1, "resnet": 1, "plain": 1},
+        3, (10, 30, 100, 300, 2000), {"name": "digits"}, 2000, 3, BESIDE_DEEP,
         {"depth": 200, "epochs": 20, "seeds": 3},
         {100: Lag(8, each(RECURRENT, 1) | {"roarnn": 3}), 200: Lag(8, {"roarnn": 1, "lstm": 1}, {"adding": 1, "copy": 1})}, 100, 8,
         "psdigits", "sdigits", 64, 10, BESIDE, BESIDE, {"roarnn": 3, "lstm": 1}, 10,
@@ -67,7 +68,7 @@ SCALES = {
         {"count": 4, "width": 64, "limit": None, "epochs": 3}),
     "full": Scale(
         3, (10, 30, 100, 300, 1000, 3000, 10_000, 50_000), {"name": "mnist", "limit": 10_000}, 50_000, 1,
-        {"roamlp": 3, "none": 3, "frozen": 1, "resnet": 1, "plain": 1}, {"depth": 1000, "epochs": 10, "seeds": 3},
+        BESIDE_DEEP, {"depth": 1000, "epochs": 10, "seeds": 3},
         {100: Lag(40, each(RECURRENT, 3)), 1000: Lag(8, BESIDE, {"adding": 3, "copy": 3}),
          10_000: Lag(6, {"roarnn": 3, "lstm": 1}, {"adding": 1})}, 1000, 8,
         "psmnist", "smnist", 128, 10, BESIDE, {"roarnn": 3, "lstm": 3}, {"roarnn": 3, "lstm": 3}, 1,
@@ -80,5 +81,5 @@ SCALES = {
          10_000: Lag(80, each(RECURRENT, 3), {"adding": 3, "copy": 3})}, 1000, 40,
         "psmnist", "smnist", 512, 10, each(RECURRENT, 3), each(RECURRENT, 3), each(RECURRENT, 3), 10,
         {"widths": (128, 256, 512, 1024), "epochs": 1, "seeds": 3}, {"width": 512, "epochs": 2, "seeds": 3, "limit": None}, None,
-        {"count": 40, "width": 512, "limit": None, "epochs": 1}, 100),
+        {"count": 40, "width": 512, "limit": 10_000, "epochs": 3}, 100),
 }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.ceni2025.nets import RECURRENT, images
+from experiments.ceni2025.nets import RECURRENT, images, told
 from experiments.ceni2025.settings import pixels
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training
@@ -57,9 +57,10 @@ def drawn(number: int) -> dict[str, Any]:
 
 
 def search(dataset: str, count: int, width: int, limit: int | None, epochs: int) -> list[Training]:
-    """`count` short runs, on at most `limit` training examples; Adam with its weight decay apart from the gradient."""
-    return [pixels(dataset, "roarnn", width, SEED, epochs, **{"dataset.limit": limit, "optim.name": "adamw"}, **drawn(number))
-            for number in range(count)]
+    """The chosen setting, and `count` that are drawn: short runs, on at most `limit` training examples; Adam with its weight decay apart
+    from the gradient."""
+    return [pixels(dataset, "roarnn", width, SEED, epochs, **{"dataset.limit": limit, "optim.name": "adamw"}, **changes)
+            for changes in [{}, *map(drawn, range(count))]]
 
 
 GATED = (0.001, 0.003, 0.01, 0.03, 0.1)
@@ -81,7 +82,7 @@ def rates_table(results: Results) -> pd.DataFrame:
 def search_table(results: Results) -> pd.DataFrame:
     """By validation accuracy, the best first."""
     rows = results["search"]
-    drawn_from = rows.reindex(columns=list(SPACE)).fillna({"optim.label_smoothing": 0.0})  # of which a hash has nothing where it is nought
+    options = told(rows, SPACE)
     table = pd.DataFrame({"validation accuracy": 100 * rows.get("validation_accuracy", pd.Series(index=rows.index, dtype=float)),
-                          **{key.split(".")[-1]: drawn_from[key] for key in SPACE}, "images": images(rows), "status": rows["status"]})
+                          **{key.split(".")[-1]: options[key] for key in SPACE}, "images": images(rows), "status": rows["status"]})
     return table.sort_values("validation accuracy", ascending=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, images, rows_of
+from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, images, rows_of, told
 from experiments.ceni2025.pixels import counted
 from experiments.ceni2025.plan import VARIED
 from stablenets.claims.claim import NOT_RUN, Finding, verdict
@@ -45,6 +45,7 @@ def variations(results: Results) -> pd.DataFrame:
     if not len(rows):
         return rows
     rows = rows.assign(validation=100 * rows["validation_accuracy"].fillna(0.0))
+    rows[list(VARIED)] = told(rows, VARIED)
     chosen = rows.groupby("seed").first()  # the plan has the chosen setting first
     base = {key: chosen[key].iloc[0] for key in VARIED}
     found = []

@@ -12,7 +12,7 @@ from stablenets.claims.work import Training
 
 SILENT = {"every": 0, "samples": 0}
 
-# psMNIST and its like. `families` are options of a net, `optim` its optimiser; a comparison has the learned numbers of the roaRNN.
+# psMNIST and its like, by whose pixels they are: batch, share of warm-up, label smoothing and rates, and the options of roaRNN.
 PIXELS: dict[str, dict[str, Any]] = {
     "digits": {"batch": 32, "warmup": 0.3, "smoothing": 0.0, "lr": {"roarnn": 0.01, "lstm": 0.03, "gru": 0.03, "rnn": 0.003},
                "roarnn": {"scaling": "fixed", "alpha": 0.97, "beta": 0.3, "drive": 2.0}},
@@ -21,7 +21,7 @@ PIXELS: dict[str, dict[str, Any]] = {
 }
 # A hidden layer reads the last state of the roaRNN, which begins as a linear memory; the rest as above.
 READ = {"digits": {"net.hidden": 64, "net.gain": 0.0, "optim.lr": 0.01, "optim.label_smoothing": 0.1},
-        "mnist": {"net.hidden": 512, "net.gain": 0.0, "optim.lr": 0.003, "optim.label_smoothing": 0.1}}
+        "mnist": {"net.hidden": 512, "net.gain": 0.0, "optim.lr": 0.003}}
 # Memory. W begins at nought and U writes only where an input calls: see README.md.
 ADDING = {"activation": "relu", "filter": "steady", "scaling": "fixed", "alpha": 1.0, "beta": 0.1, "drive": 10.0, "law": "uniform",
           "offset": -12.0, "gain": 0.0}
@@ -61,7 +61,7 @@ def read(dataset: str, family: str, width: int, seed: int, epochs: int, **overri
     chosen = READ[of_pixels(dataset)]
     if family != "roarnn":
         width = matched(family, parameters("roarnn", width, 1, 10, chosen["net.hidden"]), 1, 10, chosen["net.hidden"])
-        chosen = {key: chosen[key] for key in ("net.hidden", "optim.label_smoothing")}
+        chosen = {key: value for key, value in chosen.items() if key in ("net.hidden", "optim.label_smoothing")}
     return pixels(dataset, family, width, seed, epochs, **chosen, **overrides)
 
 
@@ -77,21 +77,22 @@ def memory(task: str, length: int, family: str, seed: int, epochs: int, steps: i
         keep=("step", "train_loss", "validation_loss", "test_loss", "validation_accuracy", "test_accuracy"))
 
 
-# The very deep nets: a family, or one with a change. Of "none" and "frozen" opening and head alone are trained.
+# The very deep nets that are not a family as it is. Of "none" and "frozen" opening and head alone are trained.
 CHANGED = {"none": ("plain", {"depth": 0}), "frozen": ("roamlp", {"optim.frozen": ["W", "b"]}),
-           "tanh": ("roamlp", {"net.activation": "tanh"})}
+           "tanh": ("roamlp", {"net.activation": "tanh"}),
+           "resnet": ("resnet", {"T": 1.0})}  # its step is 1/L, as β
 DEEP_LR = {"digits": {"roamlp": 0.03, "tanh": 0.03, "frozen": 0.1, "none": 0.03, "resnet": 0.03, "plain": 0.03},
            "mnist": {"roamlp": 0.03, "tanh": 0.01, "frozen": 0.01, "none": 0.01, "resnet": 0.01, "plain": 0.01}}
 
 
 def deep(dataset: Mapping[str, Any], kind: str, depth: int, seed: int, epochs: int, lr: float | None = None) -> Training:
     """Very many layers on flattened images, each with its own W. `kind`, a key of nets.DEEP, has its own rate if no `lr` is given; width,
-    activation, batch and schedule are the same for all."""
+    batch and schedule are the same for all, and but for "tanh" the activation."""
     family, changes = CHANGED.get(kind, (kind, {}))
     return Training(overridden({
         "dataset": dict(dataset), "depth": depth, "epochs": epochs, "batch": 64,
         "net": {"family": family, "widths": [32], "activation": "relu"},
-        "optim": {"name": "adam", "lr": lr or DEEP_LR[dataset["name"]][kind], "schedule": "onecycle"},
+        "optim": {"name": "adam", "lr": DEEP_LR[dataset["name"]][kind] if lr is None else lr, "schedule": "onecycle"},
         "probe": {"every": 10, "depths": 24, "samples": 0}, "seed": seed}, changes),
         keep=("steps", "depths", "loss", "state_gradients", "layers", "weight_gradients", "epoch", "train_loss", "validation_accuracy",
               "test_accuracy"))

@@ -61,7 +61,8 @@ FIGURES = {
                       "the backward; right, all that is resident at the peak."),
     "accuracy": Drawing(("hamiltonian_74", "resnet_32", "two_step"), comparing.accuracy_figure,
                         "Test accuracy by net: mean with 95 % interval, dots for seeds; on CIFAR-10 a bar for the paper's value."),
-    "few": Drawing(("few",), fewer.few_figure, "Few training data: accuracy, and the paired difference with its 95 % interval."),
+    "few": Drawing(("few",), fewer.few_figure, "Few training data: accuracy, and the paired difference with its 95 % "
+                    "interval; dotted: the paper's figure, where the data are CIFAR-10."),
     "deep": Drawing(("deep",), comparing.deep_figure, "Test accuracy by depth, dots for seeds."),
     "ablations": Drawing(("ablations",), ablations.ablation_figure, "One change at a time: paired differences with 95 % intervals."),
 }
