@@ -59,6 +59,7 @@ FIGURES = {
                        "example, and the norm of the loss's gradient by layer or time step; one seed each."),
     "deep": Drawing(("deep",), depth.deep_figure, "Very deep nets: loss and gradient norms through training, a line a seed; cut off at "
                     "1e±18."),
+    "longer": Drawing(("longer",), depth.longer_figure, "The same nets with fewer layers and more steps, a line a seed."),
     "memory": Drawing(("adding",), partial(memory.memory_figure, "adding"), "The adding problem on test sequences, at least 1e-4, a line a "
                       "seed; dashed: solved."),
     "copying": Drawing(("copy",), partial(memory.memory_figure, "copy"), "The copy problem on test sequences, at least 1e-4, a line a "

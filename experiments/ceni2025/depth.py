@@ -166,3 +166,16 @@ def deep_figure(results: Results) -> Figure:
     ratio.axhline(1, color="0.6", linewidth=0.8, zorder=0)
     figure.legend(*loss.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     return figure
+
+
+def longer_figure(results: Results) -> Figure:
+    """Test accuracy by epoch."""
+    figure, (axes,) = new_figure(1, width=3.8, height=3.0)
+    works: list[Work] = sorted(results.works(("longer",)), key=lambda work: list(DEEP).index(kind(work)))
+    for work in works:
+        arrays, (name, colour, marker) = results.arrays(work.name), DEEP[kind(work)]
+        axes.plot(arrays["epoch"], 100 * arrays["test_accuracy"], color=colour, marker=marker, markersize=3, linewidth=1,
+                  label=name if work.seed == 0 else None)
+    axes.set(xlabel="epoch", ylabel=f"test accuracy in %, {DATA_NAMES[works[0].dataset]}")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    return figure
