@@ -61,7 +61,7 @@ SCALES = {
         {"count": 2, "width": 8, "limit": 64, "epochs": 1}, 5),
     "quick": Scale(
         3, (10, 30, 100, 300, 2000), {"name": "digits"}, 2000, 3, BESIDE_DEEP,
-        {"depth": 200, "epochs": 20, "seeds": 3},
+        {"depth": 100, "epochs": 20, "seeds": 3},
         {100: Lag(8, each(RECURRENT, 1) | {"roarnn": 3}), 200: Lag(8, {"roarnn": 1, "lstm": 1}, {"adding": 1, "copy": 1})}, 100, 8,
         "psdigits", "sdigits", 64, 10, BESIDE, BESIDE, {"roarnn": 3, "lstm": 1}, 10,
         {"widths": (32, 64, 128), "epochs": 5, "seeds": 1}, {"width": 64, "epochs": 5, "seeds": 1, "limit": None}, None,
