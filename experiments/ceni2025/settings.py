@@ -81,7 +81,7 @@ def memory(task: str, length: int, family: str, seed: int, epochs: int, steps: i
 CHANGED = {"none": ("plain", {"depth": 0}), "frozen": ("roamlp", {"optim.frozen": ["W", "b"]}),
            "tanh": ("roamlp", {"net.activation": "tanh"}),
            "resnet": ("resnet", {"T": 1.0})}  # its step is 1/L, as β
-DEEP_LR = {"digits": {"roamlp": 0.03, "tanh": 0.03, "frozen": 0.1, "none": 0.03, "resnet": 0.03, "plain": 0.03},
+DEEP_LR = {"digits": {"roamlp": 0.03, "tanh": 0.03, "frozen": 0.03, "none": 0.03, "resnet": 0.03, "plain": 0.03},
            "mnist": {"roamlp": 0.03, "tanh": 0.01, "frozen": 0.01, "none": 0.01, "resnet": 0.01, "plain": 0.01}}
 
 
