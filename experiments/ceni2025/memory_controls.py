@@ -24,20 +24,20 @@ NAMES = {
 
 
 def controls(scale: Scale, chosen: range) -> dict[str, list[Training]]:
-    """The groups of CONTROLS, and every family by learning rate at one lag."""
+    """The groups of CONTROLS, and rates: of every family at one lag, and of roaRNN where it adds over the longest."""
     def made(task: str, length: int, family: str, seed: int, **overrides: Any) -> Training:
         return memory(task, length, family, seed, scale.lags[length].epochs, scale.lags[length].steps, **overrides)
 
-    pairs, tried = [(task, length) for task in ("adding", "copy") for length in scale.lags], scale.memory_rates
+    pairs, tried, longest = [(task, length) for task in ("adding", "copy") for length in scale.lags], scale.memory_rates, max(scale.lags)
+    tuned = [("adding", longest, "roarnn"), *((task, tried, family) for task in ("adding", "copy") for family in RECURRENT)]
     return {
         "unclipped": [made(task, length, "roarnn", seed, **{"optim.clip": None}) for length, lag in scale.lags.items()
                       for task, count in lag.unclipped.items() for seed in chosen[:count]],
-        "convex": [made(task, length, "roarnn", 0, **{"net.alpha": 1 - 0.01 / length}) for task, length in pairs
-                   if length == max(scale.lags)],
+        "convex": [made(task, length, "roarnn", 0, **{"net.alpha": 1 - 0.01 / length}) for task, length in pairs if length == longest],
         "readout": [made(task, length, "roarnn", 0, **{"optim.frozen": ["W", "U", "b"]}) for task, length in pairs],
         "chrono": [made(task, length, "lstm", 0, **{"net.chrono": length}) for task, length in pairs],
-        "memory_rates": [made(task, length, family, SEED, **{"optim.lr": rate}) for task, length in pairs if length == tried
-                         for family in RECURRENT for rate in RATES],
+        "memory_rates": [made(task, length, family, SEED, **{"optim.lr": rate}) for task, length, family in (tuned if tried else ())
+                         for rate in RATES],
     }
 
 
@@ -54,9 +54,10 @@ def told(results: Results) -> str:
 
 
 def rates_table(results: Results) -> pd.DataFrame:
-    """Every family by learning rate, at one lag."""
+    """As `controls` has them; for roaRNN the largest loss tells whether a rate exploded on the way."""
     rows = outcomes(results, "memory_rates")
     return pd.DataFrame([{
         "task": row.task, "length": row.length, "net": RECURRENT[row.family][0], "rate": row.rate,
         "solved at step": solved(rows.loc[[row.Index]]), "error at the end, test": row.end, "loss / memoryless": row.loss,
-        "ended": row.status} for row in rows.sort_values(["task", "family", "rate"]).itertuples()])
+        "largest training loss of an epoch": row.highest, "ended": row.status}
+        for row in rows.sort_values(["task", "length", "family", "rate"]).itertuples()])

@@ -43,7 +43,7 @@ class Scale:
     sensitivity: dict[str, Any]  # width, epochs, seeds and the limit of training examples
     rates_limit: int | None  # training examples of the table of rates, which has the epochs of the sensitivity
     search: dict[str, Any]
-    memory_rates: int | None = None  # the lag at which rates are tried
+    memory_rates: int | None = None  # the lag at which rates of all families are tried; where there is one, roaRNN's at the longest too
 
 
 def each(families: Any, count: int) -> dict[str, int]:
