@@ -9,6 +9,7 @@ import pytest
 import torch
 from small_loop import GO_ON, batch, same, small_loop, weights
 
+from stablenets.training import precision
 from stablenets.training.loop import Loop
 
 
@@ -168,6 +169,20 @@ def test_rate_follows_the_schedule(make):
     loop = make(optim={"schedule": "step", "milestones": [0.5], "drop": 0.1, "lr": 0.5})
     loop.run(GO_ON)
     assert [json.loads(row)["lr"] for row in loop.rows] == pytest.approx([0.5, 0.05])
+
+
+@pytest.mark.parametrize(("has", "asked", "device", "told"), [
+    (False, "bfloat16", "cpu", True), (True, "bfloat16", "cpu", False), (False, "float32", "cpu", False),
+    (False, "bfloat16", "cuda", False)])
+def test_a_processor_that_emulates_bfloat16_is_told(monkeypatch, has, asked, device, told):
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: has)
+    assert bool(precision.warning(asked, torch.device(device))) == told
+
+
+def test_the_log_of_a_run_says_that_bfloat16_is_emulated(tmp_path, monkeypatch):
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: False)
+    small_loop(tmp_path, precision="bfloat16", epochs=1).run(GO_ON)
+    assert "precision=bfloat16: this processor has no bfloat16" in (tmp_path / "log.txt").read_text()
 
 
 @pytest.mark.parametrize("flow", ["store", "checkpoint"])

@@ -25,6 +25,7 @@ from stablenets.errors import EXIT_FAILED, EXIT_TIME, BadInput
 from stablenets.runs.folder import FINISHED, RunFolder
 from stablenets.schema import suggest
 from stablenets.train import Outcome, data_root, pick_device
+from stablenets.training import precision
 from stablenets.training.progress import LINE_EVERY
 
 
@@ -85,6 +86,9 @@ def make(paper: Paper, place: Place, works: list[Work], missing: list[Work], job
         print(f"{head}, nothing left to make", flush=True)
         return 0
     print(f"{head}, {len(missing)} to make with {jobs} at a time{times.left(missing, jobs)}", flush=True)
+    trainings = [work for work in missing if isinstance(work, Training)]
+    for line in {precision.warning(work.resolved.config.precision, pick_device(place.device)) for work in trainings} - {""}:
+        print(line, flush=True)
     remaining = {work.name: work for work in missing}
     failed: list[Outcome] = []
     said = time.monotonic()

@@ -6,7 +6,6 @@ not, the run has diverged, and that is a result.
 """
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import time
@@ -21,6 +20,7 @@ from stablenets.data import Dataset
 from stablenets.errors import Irreversible
 from stablenets.nets import Network, SequenceNetwork
 from stablenets.runs.files import strict
+from stablenets.training import precision
 from stablenets.training.losses import HIGHER_IS_BETTER, LOSSES, SCORES, spread
 from stablenets.training.optim import optimiser, rate
 from stablenets.training.progress import Progress
@@ -56,6 +56,8 @@ class Loop:
         """Go on to the end: 'done', 'diverged' or 'interrupted'."""
         if self.divergence is not None:  # killed after its last checkpoint, before its status was written
             return self.finish("diverged")
+        if slow := precision.warning(self.config.precision, self.device):
+            self.progress.say(slow)
         if self.step == 0:
             self.begin()
         while self.epoch < self.config.epochs:
@@ -125,8 +127,7 @@ class Loop:
 
     def predict(self, x: Tensor, y: Tensor, tap: Callable | None = None) -> tuple[Tensor, Tensor]:
         """Outputs and loss of a batch, under the run's precision. A tap sees every layer, so that step goes uncompiled."""
-        mixed = torch.autocast(self.device.type, torch.bfloat16) if self.config.precision == "bfloat16" else contextlib.nullcontext()
-        with mixed:
+        with precision.mixed(self.config.precision, self.device):
             outputs = self.net(x.to(self.dtype), tap) if tap else self.forward(x.to(self.dtype))
         return outputs, self.loss(outputs, y)
 
