@@ -14,6 +14,7 @@ from stablenets.claims.results import Results
 from stablenets.claims.work import Training
 
 RATES = (0.003, 0.01, 0.03, 0.06)  # of all families alike
+LONGEST = ((0.003, 0.3), (0.01, 0.3), (0.03, 0.3), (0.06, 0.3), (0.04, 0.1))  # of roaRNN that adds: rates, and the share that they rise
 CONTROLS = {"unclipped": ", not clipped", "convex": ", α = 1 - 0.01/T", "readout": ", readout only", "chrono": ", chrono"}  # by group
 NAMES = {
     "unclipped": "Without clipping roaRNN",
@@ -29,15 +30,16 @@ def controls(scale: Scale, chosen: range) -> dict[str, list[Training]]:
         return memory(task, length, family, seed, scale.lags[length].epochs, scale.lags[length].steps, **overrides)
 
     pairs, tried, longest = [(task, length) for task in ("adding", "copy") for length in scale.lags], scale.memory_rates, max(scale.lags)
-    tuned = [("adding", longest, "roarnn"), *((task, tried, family) for task in ("adding", "copy") for family in RECURRENT)]
+    tuned = [made("adding", longest, "roarnn", SEED, **{"optim.lr": rate, "optim.warmup": share}) for rate, share in LONGEST]
+    tuned += [made(task, length, family, SEED, **{"optim.lr": rate}) for task, length in pairs if length == tried for family in RECURRENT
+              for rate in RATES]
     return {
         "unclipped": [made(task, length, "roarnn", seed, **{"optim.clip": None}) for length, lag in scale.lags.items()
                       for task, count in lag.unclipped.items() for seed in chosen[:count]],
         "convex": [made(task, length, "roarnn", 0, **{"net.alpha": 1 - 0.01 / length}) for task, length in pairs if length == longest],
         "readout": [made(task, length, "roarnn", 0, **{"optim.frozen": ["W", "U", "b"]}) for task, length in pairs],
         "chrono": [made(task, length, "lstm", 0, **{"net.chrono": length}) for task, length in pairs],
-        "memory_rates": [made(task, length, family, SEED, **{"optim.lr": rate}) for task, length, family in (tuned if tried else ())
-                         for rate in RATES],
+        "memory_rates": tuned if tried else [],
     }
 
 
@@ -57,7 +59,7 @@ def rates_table(results: Results) -> pd.DataFrame:
     """As `controls` has them; for roaRNN the largest loss tells whether a rate exploded on the way."""
     rows = outcomes(results, "memory_rates")
     return pd.DataFrame([{
-        "task": row.task, "length": row.length, "net": RECURRENT[row.family][0], "rate": row.rate,
+        "task": row.task, "length": row.length, "net": RECURRENT[row.family][0], "rate": row.rate, "rises over": row.warmup,
         "solved at step": solved(rows.loc[[row.Index]]), "error at the end, test": row.end, "loss / memoryless": row.loss,
         "largest training loss of an epoch": row.highest, "ended": row.status}
-        for row in rows.sort_values(["task", "length", "family", "rate"]).itertuples()])
+        for row in rows.sort_values(["task", "length", "family", "warmup", "rate"]).itertuples()])

@@ -26,8 +26,8 @@ READ = {"digits": {"net.hidden": 64, "net.gain": 0.0, "optim.lr": 0.01, "optim.l
 ADDING = {"activation": "relu", "filter": "steady", "scaling": "fixed", "alpha": 1.0, "beta": 0.1, "drive": 10.0, "law": "uniform",
           "offset": -12.0, "gain": 0.0}
 COPY = {"activation": "relu", "filter": "restless", "scaling": "depth", "alpha": 1.0, "beta": 1.0, "law": "uniform", "gain": 0.0}
-MEMORY_LR = {"adding": {"roarnn": 0.06, "lstm": 0.003, "gru": 0.03, "rnn": 0.003},
-             "copy": {"roarnn": 0.01, "lstm": 0.03, "gru": 0.03, "rnn": 0.003}}
+MEMORY_OPTIM = {"adding": {"roarnn": {"lr": 0.04, "warmup": 0.1}, "lstm": {"lr": 0.003}, "gru": {"lr": 0.03}, "rnn": {"lr": 0.003}},
+                "copy": {"roarnn": {"lr": 0.01}, "lstm": {"lr": 0.03}, "gru": {"lr": 0.03}, "rnn": {"lr": 0.003}}}
 
 
 def overridden(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def memory(task: str, length: int, family: str, seed: int, epochs: int, steps: i
     return Training(overridden({
         "dataset": {"name": task, "length": length, "examples": batch * steps}, "epochs": epochs, "batch": batch,
         "net": {"family": family, "widths": [matched(family, parameters("roarnn", width, inputs, outputs), inputs, outputs)], **own},
-        "optim": {"name": "adam", "lr": MEMORY_LR[task][family], "schedule": "onecycle", "clip": 1.0},
+        "optim": {"name": "adam", "schedule": "onecycle", "clip": 1.0, **MEMORY_OPTIM[task][family]},
         "probe": SILENT, "seed": seed, "seeds": {"split": seed}}, overrides),
         keep=("step", "train_loss", "validation_loss", "test_loss", "validation_accuracy", "test_accuracy"))
 
