@@ -68,7 +68,7 @@ SCALES = {
         {"count": 4, "width": 64, "limit": None, "epochs": 3}),
     "full": Scale(
         3, (10, 30, 100, 300, 1000, 3000, 10_000, 50_000), {"name": "mnist", "limit": 10_000}, 50_000, 1,
-        BESIDE_DEEP, {"depth": 1000, "epochs": 10, "seeds": 3},
+        BESIDE_DEEP | {"tanh": 0}, {"depth": 1000, "epochs": 10, "seeds": 3},
         {100: Lag(40, each(RECURRENT, 3)), 1000: Lag(8, BESIDE, {"adding": 3, "copy": 3}),
          10_000: Lag(6, {"roarnn": 3, "lstm": 1}, {"adding": 1})}, 1000, 8,
         "psmnist", "smnist", 128, 10, BESIDE, {"roarnn": 3, "lstm": 3}, {"roarnn": 3, "lstm": 3}, 1,
