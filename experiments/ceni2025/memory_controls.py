@@ -14,7 +14,8 @@ from stablenets.claims.results import Results
 from stablenets.claims.work import Training
 
 RATES = (0.003, 0.01, 0.03, 0.06)  # of all families alike
-LONGEST = ((0.003, 0.3), (0.01, 0.3), (0.03, 0.3), (0.06, 0.3), (0.04, 0.1))  # of roaRNN that adds: rates, and the share that they rise
+# Of roaRNN that adds over the longest sequences: size of U, rate, the share of the steps that it rises, and seeds from SEED on.
+LONGEST = (*((10.0, rate, 0.3, (0,)) for rate in RATES), (10.0, 0.04, 0.1, (0,)), (40.0, 0.04, 0.1, (1, 2)), (40.0, 0.06, 0.1, (0, 1)))
 CONTROLS = {"unclipped": ", not clipped", "convex": ", α = 1 - 0.01/T", "readout": ", readout only", "chrono": ", chrono"}  # by group
 NAMES = {
     "unclipped": "Without clipping roaRNN",
@@ -30,7 +31,8 @@ def controls(scale: Scale, chosen: range) -> dict[str, list[Training]]:
         return memory(task, length, family, seed, scale.lags[length].epochs, scale.lags[length].steps, **overrides)
 
     pairs, tried, longest = [(task, length) for task in ("adding", "copy") for length in scale.lags], scale.memory_rates, max(scale.lags)
-    tuned = [made("adding", longest, "roarnn", SEED, **{"optim.lr": rate, "optim.warmup": share}) for rate, share in LONGEST]
+    tuned = [made("adding", longest, "roarnn", SEED + seed, **{**sized(drive), "optim.lr": rate, "optim.warmup": share})
+             for drive, rate, share, seeds in LONGEST for seed in seeds]
     tuned += [made(task, length, family, SEED, **{"optim.lr": rate}) for task, length in pairs if length == tried for family in RECURRENT
               for rate in RATES]
     return {
@@ -41,6 +43,11 @@ def controls(scale: Scale, chosen: range) -> dict[str, list[Training]]:
         "chrono": [made(task, length, "lstm", 0, **{"net.chrono": length}) for task, length in pairs],
         "memory_rates": tuned if tried else [],
     }
+
+
+def sized(drive: float) -> dict[str, float]:
+    """U and b of another size and β against it: for relu the same net at first, whose U and b a step of Adam moves by another share."""
+    return {"net.drive": drive, "net.offset": -1.2 * drive, "net.beta": 1 / drive}
 
 
 def told(results: Results) -> str:
@@ -59,7 +66,8 @@ def rates_table(results: Results) -> pd.DataFrame:
     """As `controls` has them; for roaRNN the largest loss tells whether a rate exploded on the way."""
     rows = outcomes(results, "memory_rates")
     return pd.DataFrame([{
-        "task": row.task, "length": row.length, "net": RECURRENT[row.family][0], "rate": row.rate, "rises over": row.warmup,
+        "task": row.task, "length": row.length, "net": RECURRENT[row.family][0], "size of U": row.drive, "rate": row.rate,
+        "rises over": row.warmup, "seed": row.seed,
         "solved at step": solved(rows.loc[[row.Index]]), "error at the end, test": row.end, "loss / memoryless": row.loss,
         "largest training loss of an epoch": row.highest, "ended": row.status}
-        for row in rows.sort_values(["task", "length", "family", "warmup", "rate"]).itertuples()])
+        for row in rows.sort_values(["task", "length", "family", "drive", "warmup", "rate"]).itertuples()])

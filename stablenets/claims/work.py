@@ -29,6 +29,7 @@ from stablenets.runs.lock import Lock
 from stablenets.schema import flat, option, typed
 from stablenets.train import Outcome, broken, finished_run, pick_device, train, trained
 
+ENDS = 20  # layers that take about as long as what a run has besides: opening, head, evaluation
 Measured = tuple[dict[str, float], dict[str, np.ndarray]]  # metrics and small arrays, by name
 
 
@@ -75,12 +76,16 @@ class Training:
 
     @property
     def like(self) -> tuple[str, ...]:
-        """Work of one kind takes a time in proportion to its size."""
-        return self.resolved.net.family, self.resolved.net.operator, self.resolved.dataset_name
+        """Work of one kind takes a time in proportion to its size. How many examples a limit or a share leaves is known when they are
+        read, so that work is of one kind where it has the same."""
+        run = self.resolved
+        return run.net.family, run.net.operator, run.dataset_name, str(run.common.limit), str(run.common.fraction)
 
     @property
     def size(self) -> float:
-        return (self.resolved.config.depth or 1) * self.resolved.config.epochs  # opening and head alone take a time too
+        run = self.resolved
+        drawn = getattr(run.dataset, "examples", 1)  # in an epoch, of a task without end
+        return ((run.config.depth or 0) + ENDS) * run.config.epochs * drawn
 
     @property
     def words(self) -> list[str]:
