@@ -1,5 +1,4 @@
 """Chang et al. 2018: how accuracies decide the claims, on made-up results."""
-from dataclasses import replace
 from functools import partial
 from math import nan
 
@@ -10,7 +9,6 @@ from experiments.chang2018 import PAPER, ablations, comparing, fewer, look
 from experiments.chang2018.look import accuracies, published, relation
 from experiments.chang2018.plan import VARIANTS
 from experiments.chang2018.published import FEW, REPLICATIONS, TABLE
-from experiments.chang2018.settings import table
 from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, REPRODUCED
 from stablenets.claims.statistics import Estimate
 from stablenets.claims.work import Training
@@ -36,7 +34,7 @@ PAPER_SHARES = {"full": (1, 2, 5, 10), "quick": (2, 5, 20)}
 
 
 @pytest.mark.parametrize(("profile", "ours", "verdict"), [
-    ("quick", 80.0, PARTLY), ("quick", 75.0, NOT_REPRODUCED), ("paper", 80.0, REPRODUCED), ("paper", 75.0, NOT_REPRODUCED),
+    ("quick", 80.0, PARTLY), ("quick", 75.0, NOT_RUN), ("paper", 80.0, REPRODUCED), ("paper", 75.0, NOT_REPRODUCED),
     ("paper", 79.4, NOT_REPRODUCED)])
 def test_on_par_rests_on_the_paired_difference_and_digits_hold_it_in_part(profile, ours, verdict):
     entry = by_family(hamiltonian=ours)
@@ -46,15 +44,16 @@ def test_on_par_rests_on_the_paired_difference_and_digits_hold_it_in_part(profil
 
 
 @pytest.mark.parametrize(("profile", "values", "verdict"), [
-    ("quick", {"hamiltonian": 82.0, "leapfrog": 81.0}, PARTLY), ("quick", {"hamiltonian": 80.0, "leapfrog": 82.0}, NOT_REPRODUCED),
-    ("quick", {}, NOT_RUN), ("paper", {"hamiltonian": 82.0, "leapfrog": 81.0}, REPRODUCED), ("paper", {}, NOT_REPRODUCED)])
+    ("quick", {"hamiltonian": 82.0, "leapfrog": 81.0}, PARTLY), ("quick", {"hamiltonian": 80.0, "leapfrog": 82.0}, NOT_RUN),
+    ("quick", {}, NOT_RUN), ("paper", {"hamiltonian": 82.0, "leapfrog": 81.0}, REPRODUCED), ("paper", {}, NOT_RUN),
+    ("paper", {"hamiltonian": 80.0, "leapfrog": 82.0}, PARTLY), ("paper", {"leapfrog": 78.0, "hamiltonian": 76.0}, NOT_REPRODUCED)])
 def test_the_ordering_needs_both_differences(profile, values, verdict):
     entry = by_family(**values)
     assert comparing.ordered(results({"hamiltonian_74": entry, "two_step": entry}, profile, seeds=3)).verdict == verdict
 
 
 @pytest.mark.parametrize(("profile", "ours", "verdict"), [
-    ("quick", 99.0, NOT_RUN), ("paper", 93.4, REPRODUCED), ("paper", 92.4, NOT_REPRODUCED), ("paper", 90.0, NOT_REPRODUCED)])
+    ("quick", 99.0, NOT_RUN), ("paper", 93.4, REPRODUCED), ("paper", 92.4, NOT_RUN), ("paper", 90.0, NOT_REPRODUCED)])
 def test_an_accuracy_of_the_paper_is_met_on_its_own_data_alone_by_the_whole_interval(profile, ours, verdict):
     larger = {"hamiltonian_218": by_family(hamiltonian=ours + 1.3)} if profile == "paper" else {}
     found = results({"hamiltonian_74": by_family(hamiltonian=ours - 0.3)} | larger, profile, 3)
@@ -75,7 +74,7 @@ def test_without_the_larger_net_or_with_one_seed_an_accuracy_is_met_in_part():
     ("full", lambda run: 5.0, REPRODUCED), ("full", lambda run: 5.0 if run.common.fraction < 0.1 else -5.0, NOT_REPRODUCED),
     ("full", lambda run: 5.0 if run.common.fraction < 0.1 else 0.0, PARTLY),
     ("full", lambda run: -5.0, NOT_REPRODUCED), ("quick", lambda run: 5.0, PARTLY), ("quick", lambda run: 0.0, NOT_RUN),
-    ("quick", lambda run: -5.0, NOT_REPRODUCED)])
+    ("quick", lambda run: -5.0, NOT_RUN)])
 def test_few_data_are_judged_share_by_share(profile, gap, verdict):
     entry = accuracy(lambda run: 60.0 + gap(run) * (run.net.family == "hamiltonian"))
     assert set(fewer.few_table(results({"few": entry}, profile, seeds=3))["% of training images"]) == {FIRST_SHARE[profile]}
@@ -93,7 +92,7 @@ def test_one_share_is_not_the_claim():
 
 def test_revnet_counts_too():
     entry = by_family(hamiltonian=80.0, resnet_bn=80.0, revnet=83.0)
-    assert comparing.on_par(results({"hamiltonian_74": entry, "resnet_32": entry}, "quick", seeds=3)).verdict == NOT_REPRODUCED
+    assert comparing.on_par(results({"hamiltonian_74": entry, "resnet_32": entry}, "quick", seeds=3)).verdict == NOT_RUN
     assert comparing.on_par(results({"hamiltonian_74": entry, "resnet_32": entry}, "paper", seeds=3)).verdict == PARTLY
 
 
@@ -120,9 +119,7 @@ def test_one_seed_decides_no_comparison(check, groups):
 def test_more_than_a_thousand_layers_at_paper(last, seeds, verdict):
     entry = accuracy(lambda run: last if run.net.family == "hamiltonian" else 92.0)
     groups = dict.fromkeys(("hamiltonian_74", "hamiltonian_218", "deep"), entry)
-    plan = {**PAPER.plan("paper", seeds), "deep": [table(name, "cifar10", seed) for seed in range(seeds)
-                                                   for name in ("hamiltonian_1202", "resnet_1202")]}
-    found = made_up(replace(PAPER, plan=lambda *_: plan), groups, "paper", seeds)
+    found = results(groups, "paper", seeds)
     assert comparing.deep(found).verdict == verdict
     assert "Hamiltonian-74" in comparing.deep(found).ours
     assert len(comparing.by_depth(found)["layers"].unique()) == 3
@@ -139,7 +136,7 @@ def test_a_run_that_diverged_guessed():
     assert look.mean(accuracies(found["hamiltonian_74"])).value == 10
 
 
-@pytest.mark.parametrize(("gain", "verdict"), [(2.0, PARTLY), (0.0, NOT_RUN), (-2.0, NOT_REPRODUCED)])
+@pytest.mark.parametrize(("gain", "verdict"), [(2.0, PARTLY), (0.0, NOT_RUN), (-2.0, NOT_RUN)])
 def test_smoothness_is_told_from_every_other_change(gain, verdict):
     def entry(work):
         run = work.resolved
@@ -155,16 +152,17 @@ def test_smoothness_is_told_from_every_other_change(gain, verdict):
     assert {len(rows) for rows in (base, *own.values())} == {4}
 
 
-@pytest.mark.parametrize(("last", "verdict"), [(95.0, PARTLY), (60.0, NOT_REPRODUCED)])
-def test_a_deep_net_trains_where_it_learns(last, verdict):
-    entry = accuracy(lambda run: last if run.config.depth > 20 else 95.0)
-    assert comparing.deep(results({"deep": entry})).verdict == verdict
+def test_digits_have_no_thousand_layers():
+    finding = comparing.deep(results({"deep": by_family(hamiltonian=95.0)}))
+    assert finding.verdict == NOT_RUN
+    assert "194 layers, not a thousand" in finding.note
 
 
 @pytest.mark.parametrize(("dataset", "first", "second", "verdict"), [
     ("cifar10", (1, 3), (1, 3), REPRODUCED), ("cifar10", (1, 3), (-1, 3), PARTLY), ("cifar10", (-1, 3), (-3, -1), NOT_REPRODUCED),
-    ("cifar10", (1, 3), (nan, nan), PARTLY), ("cifar10", (nan, nan), (nan, nan), NOT_RUN), ("digits", (1, 3), (1, 3), PARTLY),
-    ("digits", (1, 3), (-3, -1), NOT_REPRODUCED), ("digits", (1, 3), (-1, 3), NOT_RUN), ("digits", (1, 3), (nan, nan), NOT_RUN)])
+    ("cifar10", (1, 3), (nan, nan), PARTLY), ("cifar10", (nan, nan), (nan, nan), NOT_RUN), ("cifar10", (-1, 3), (-1, 3), NOT_RUN),
+    ("cifar10", (1, 3), (-3, -1), PARTLY), ("digits", (1, 3), (1, 3), PARTLY), ("digits", (1, 3), (-3, -1), NOT_RUN),
+    ("digits", (1, 3), (-1, 3), NOT_RUN), ("digits", (1, 3), (nan, nan), NOT_RUN)])
 def test_other_data_hold_a_relation_in_part_at_most_and_no_interval_decides_nothing(dataset, first, second, verdict):
     assert relation(dataset, [(Estimate(2.0, *first, 3), 0.0), (Estimate(2.0, *second, 3), 0.0)]) == verdict
 

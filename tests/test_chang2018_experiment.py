@@ -1,11 +1,13 @@
 """Chang et al. 2018: a plan whose parts fit, and the table of parameters."""
+import math
+
 import pytest
 from conftest import compose, made_up, measured, same_by_command
 
 from experiments.chang2018 import PAPER, counting
 from experiments.chang2018.plan import counts
 from experiments.chang2018.published import TABLE
-from experiments.chang2018.settings import SMALL, configured, few, few_digits, share, small, table
+from experiments.chang2018.settings import SMALL, configured, few, few_digits, share, small, stl10, table
 from stablenets.claims.claim import PARTLY, PROFILES
 from stablenets.claims.work import unique
 from stablenets.config import resolve
@@ -67,6 +69,12 @@ def test_runs_on_few_images_have_the_share_and_the_steps_that_they_say():
 @pytest.mark.parametrize("net", ["hamiltonian_74", "leapfrog_26", "midpoint_26", "resnet_32"])
 def test_the_recipe_is_there_for_the_command_line(net):
     assert resolve(compose(f"experiment=chang2018/{net}")).name == table(net, "cifar10", 0).name
+
+
+def test_the_recipe_of_stl10_is_there_too_and_has_its_steps():
+    run = stl10(0).resolved
+    assert resolve(compose("experiment=chang2018/stl10")).name == run.name
+    assert run.config.epochs * math.ceil(5000 / run.config.batch) == 20_000
 
 
 def test_half_a_per_cent_has_as_many_steps_as_other_shares():

@@ -10,7 +10,7 @@ from matplotlib.ticker import NullLocator
 
 from experiments.chang2018.published import TABLE
 from experiments.chang2018.settings import configured
-from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, verdict
+from stablenets.claims.claim import NOT_RUN, PARTLY, verdict
 from stablenets.claims.results import Results
 from stablenets.claims.statistics import Estimate, paired, percent
 from stablenets.runs.report import COLOURS
@@ -64,20 +64,20 @@ def layout_of(net: str) -> tuple[str, str]:
 
 def against(rows: pd.DataFrame, ours: str, theirs: str) -> Estimate:
     """The mean difference in points between two families, paired over seeds."""
-    by = accuracies(rows).pivot_table(index="seed", columns="net.family", values="accuracy")
+    by = rows.pivot_table(index="seed", columns="net.family", values="accuracy")
     return paired(by[ours], by[theirs])
 
 
 def relation(dataset: str, gaps: Sequence[tuple[Estimate, float]], given: bool = True) -> str:
-    """How differences lie to their lines. On the paper's data one holds where its whole interval is above its line. On other data they
-    can hold in part at most, and what is undecided says nothing. Without an interval, of one seed, nothing is decided anywhere."""
+    """How differences lie to their lines: one holds where its whole interval is above its line and is refuted where all of it is below;
+    where none is either, or there is no interval, as of one seed, nothing is decided. Other data than the paper's hold them in part at
+    most, and refute nothing."""
     known = [(gap, line) for gap, line in gaps if not math.isnan(gap.low)]
-    held = [gap.low > line for gap, line in known]
-    if not known:
-        return NOT_RUN
-    if dataset != "digits":
-        return verdict(*held, given=given and len(known) == len(gaps))
-    return PARTLY if all(held) and len(known) == len(gaps) else NOT_REPRODUCED if any(gap.high < line for gap, line in known) else NOT_RUN
+    held, refuted = [gap.low > line for gap, line in known], [gap.high < line for gap, line in known]
+    complete = bool(known) and len(known) == len(gaps)
+    if dataset == "digits":
+        return PARTLY if complete and all(held) else NOT_RUN
+    return verdict(*held, given=given and complete) if any(held) or any(refuted) else NOT_RUN
 
 
 def source(results: Results, rows: pd.DataFrame) -> str:

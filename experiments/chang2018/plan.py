@@ -58,7 +58,7 @@ class Scale:
     rounds: int
 
 
-QUICK = Scale(5, 10, None, ("smooth in time", "one bias in the block", "h = 0.5"), 3, (3, 16), (2,), 3, (6, 18, 54, 300),
+QUICK = Scale(5, 10, None, ("smooth in time", "one bias in the block", "h = 0.5"), 5, (3, 16), (2,), 3, (6, 18, 54, 300),
               (0.05, 0.1, 0.5), (2, 5, 20), 4, 4, {"store": (2, 6, 20), "checkpoint": (2, 6, 20, 60), "reverse": (2, 6, 20, 60)},
               {"store": (20,), "reverse": (6, 60)}, 10, 7)
 DEPTHS = (6, 20, 60, 200, 600)
@@ -117,7 +117,7 @@ def on_cifar(scale: Scale) -> Plan:
                            "midpoint_26", "leapfrog_62", "midpoint_62"], "cifar100"),
         "ablations": nets(["hamiltonian_74"]) + [table("hamiltonian_74", "cifar10", seed, **change) for seed in own
                                                  for change in VARIANTS.values()],
-        "deep": [table(name, "cifar10", 0) for name in ("hamiltonian_1202", "resnet_1202")],
+        "deep": [table(name, "cifar10", seed) for seed in range(scale.deep_seeds) for name in ("hamiltonian_1202", "resnet_1202")],
         "large": nets(["resnet_110", "revnet_110", "leapfrog_62", "midpoint_62"]),
         "inverted": [table("hamiltonian_74", "cifar10", seed, flow="reverse") for seed in own],
         "stl10": [stl10(seed) for seed in own],
@@ -149,7 +149,7 @@ def few_cifar(scale: Scale, steps: int, precision: str) -> list[Training]:
 
 def measured(scale: Scale, profile: str) -> Plan:
     """What needs no training, or looks at trained nets."""
-    few_seeds = range(min(scale.variant_seeds, 2))  # they hardly differ
+    drawn = range(min(scale.variant_seeds, 2))  # of random weights, which hardly differ
     trained = [small(family, seed, scale.epochs, limit=scale.limit) for seed in range(scale.variant_seeds) for family in REVERSIBLE]
     if profile == "full":
         trained += [few("hamiltonian_74", 5, seed, FEW_STEPS["cpu"]) for seed in range(scale.first_seeds)]
@@ -157,10 +157,10 @@ def measured(scale: Scale, profile: str) -> Plan:
         trained += [table(net, "cifar10", 0) for net in ("hamiltonian_74", "leapfrog_26", "midpoint_26")]
     return {
         "counts": counts(),
-        "inverse": [Inverse(net, blocks, h, dtype, seed) for seed in few_seeds for net in REVERSIBLE
+        "inverse": [Inverse(net, blocks, h, dtype, seed) for seed in drawn for net in REVERSIBLE
                     for blocks in scale.inverse for h in scale.steps for dtype in PRECISIONS],
         "trained": [TrainedInverse(training) for training in trained],
-        "gradients": [Gradients(net, inside, seed=seed) for seed in few_seeds for net, inside in (
+        "gradients": [Gradients(net, inside, seed=seed) for seed in drawn for net, inside in (
             ("hamiltonian", "bias"), ("hamiltonian", "biases"), ("hamiltonian", "norm"), ("midpoint", "bias"), ("midpoint", "norm"),
             ("leapfrog", "bias"), ("leapfrog", "norm"), ("revnet", ""))],
         "memory": [Kept(flow, blocks, scale.batch) for flow, depths in scale.memory.items() for blocks in depths],

@@ -16,11 +16,11 @@ IMAGES = {"cifar10": 50_000, "cifar100": 50_000, "stl10": 5_000}  # for training
 HELD_OUT = 0.1  # of the training images, for validation
 DROPS = [0.5, 0.75]  # of all steps: the authors' code drops the rate after 40,000 and 60,000 of 80,000
 SGD = {"name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 2e-4, "schedule": "step", "milestones": DROPS}
-SMOOTHNESS = 4e-4  # the paper adds 2e-4 Σ ‖K_{j+1} - K_j‖² / h; ours is the same sum, biases included, times half of this
+SMOOTHNESS = 4e-4  # the paper adds 2e-4 Σ ‖K_{j+1} - K_j‖² / h; ours is the same sum, norms included, times half of this
 
 BLOCK = {"inside": "norm"}  # ours, as the steps below: batch norms in the block, as in the authors' later code; drawn is one bias
 
-SMALL = {  # for images of 8x8 pixels: three units as in the table, parameters alike to a tenth, ours
+SMALL = {  # for images of 8x8 pixels: three units as in the table, parameters alike to an eighth, ours
     "hamiltonian": {"family": "hamiltonian", "widths": [16, 32, 56], "blocks": [3, 3, 3], "layout": "old-width-first"} | BLOCK,
     "midpoint": {"family": "midpoint", "widths": [16, 32, 48], "blocks": [2, 2, 2], "layout": "old-width-first"} | BLOCK,
     "leapfrog": {"family": "leapfrog", "widths": [16, 32, 48], "blocks": [2, 2, 2], "layout": "old-width-first"} | BLOCK,
@@ -30,7 +30,7 @@ SMALL = {  # for images of 8x8 pixels: three units as in the table, parameters a
 SMALL = {family: {"operator": "conv", "opening": "conv-bn-relu", "head": "bn-relu-mean", "gain": 1.4142, "activation": "relu"} | net
          for family, net in SMALL.items()}
 SHORT_RATES = {"hamiltonian_74": 0.1, "resnet_32": 0.03}  # ours, of runs of 1,000 steps: by one seed of 150 (table `tuning` at `full`)
-STEPS = {"hamiltonian": 0.1, "midpoint": 0.1, "leapfrog": 0.5}  # h: 0.1 is in the authors' code; ours for leapfrog, which moves by h²
+STEPS = {"hamiltonian": 0.1, "midpoint": 0.1, "leapfrog": 0.5}  # h: the authors' code has 0.1 and 1; ours for leapfrog, which moves by h²
 
 
 def configured(name: str) -> dict[str, Any]:
@@ -94,8 +94,8 @@ def table(net: str, dataset: str, seed: int, *, h: float | None = None, optim: d
 
 
 def stl10(seed: int) -> Training:
-    """STL-10 by the paper's recipe: 20,000 steps of 128, pixels padded by 12. Its network is not known: the units of Hamiltonian-74,
-    as a replication had them; nor is the first rate."""
+    """STL-10 by the paper's recipe: 20,000 steps of 128, 40 an epoch, pixels padded by 12. Its network is not known: the units of
+    Hamiltonian-74, as a replication had them; nor is the first rate."""
     optim = {"weight_decay": 5e-4, "milestones": [0.6, 0.8]}
     return trained({"name": "stl10", "validation": 0.0, "augment": "crop-flip"}, chosen("hamiltonian_74"), seed,
-                   20_000 * 128 // IMAGES["stl10"], optim=optim, batch=128, evaluate=16)
+                   20_000 // math.ceil(IMAGES["stl10"] / 128), optim=optim, batch=128, evaluate=20)

@@ -31,7 +31,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 REVERSIBLE = ("hamiltonian", "midpoint", "leapfrog")
 PRECISIONS = ("float32", "float64")
 IMAGES = 20  # on which a trained net is measured
-RETURNED = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}  # glibc gives freed tensors back at once: else its heap grows by chance
+RETURNED = {"MALLOC_MMAP_THRESHOLD_": str(2**16)}  # glibc gives freed tensors back at once: else its heap grows by chance
 GAIN = 2**0.5  # of the authors' kernels: deviation sqrt(2 / (9 c))
 
 
@@ -192,7 +192,7 @@ class Peak(Study):
     Metrics in bytes: peak; start, with the net and its gradients there and before any step; weights.
     """
 
-    version = 2  # 1 had a net without norms, and memory that was freed but not given back
+    version = 3  # 1 had a net without norms; 1 and, of states under a MiB, 2 had memory that was freed but not given back
     flow: str = option("reverse", choices=FLOWS)
     blocks: int = option(6, low=2)
     batch: int = option(100, low=1)
