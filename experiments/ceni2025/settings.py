@@ -26,7 +26,7 @@ READ = {"digits": {"net.hidden": 64, "net.gain": 0.0, "optim.lr": 0.01, "optim.l
 ADDING = {"activation": "relu", "filter": "steady", "scaling": "fixed", "alpha": 1.0, "beta": 0.025, "drive": 40.0, "law": "uniform",
           "offset": -48.0, "gain": 0.0}
 COPY = {"activation": "relu", "filter": "restless", "scaling": "depth", "alpha": 1.0, "beta": 1.0, "law": "uniform", "gain": 0.0}
-MEMORY_OPTIM = {"adding": {"roarnn": {"lr": 0.06, "warmup": 0.1}, "lstm": {"lr": 0.003}, "gru": {"lr": 0.03}, "rnn": {"lr": 0.003}},
+MEMORY_OPTIM = {"adding": {"roarnn": {"lr": 0.06, "warmup": 0.1}, "lstm": {"lr": 0.06}, "gru": {"lr": 0.06}, "rnn": {"lr": 0.003}},
                 "copy": {"roarnn": {"lr": 0.01}, "lstm": {"lr": 0.03}, "gru": {"lr": 0.03}, "rnn": {"lr": 0.003}}}
 
 
