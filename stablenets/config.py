@@ -17,7 +17,7 @@ from stablenets.data import DATASETS, Common, Facts
 from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, RECURRENT, Dynamics, Recurrent
 from stablenets.nets.assemble import share
-from stablenets.options import Config, Net
+from stablenets.options import BETA2, Config, Net
 from stablenets.pairs import check_pairs
 from stablenets.schema import build, join, suggest
 
@@ -25,7 +25,7 @@ DEPTH = 64  # where neither depth nor net.blocks is given
 MANNER = ("profile", "device", "threads", "data_root", "download", "tolerance", "runs", "force", "checkpoint_seconds", "progress", "wandb")
 # At these values a run keeps the hash that it had before there were such keys.
 LATER: dict[str, dict[str, Any]] = {"": {"levels": 0, "evaluate": 1}, "net": {"hidden": 0, "chrono": 0},
-                                    "optim": {"label_smoothing": 0.0, "frozen": []}}
+                                    "optim": {"label_smoothing": 0.0, "frozen": [], "beta2": BETA2}}
 
 
 @dataclass(frozen=True)

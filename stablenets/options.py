@@ -12,6 +12,7 @@ from stablenets.schema import option
 
 FLOWS = ("store", "checkpoint", "reverse")
 PRECISIONS = ("float32", "float64", "bfloat16")
+BETA2 = 0.999  # torch's
 MOST = 2**32 - 1  # generators use 32 bits of a seed: a larger one would give the numbers of another under its own hash
 
 
@@ -37,6 +38,7 @@ class Optim:
     name: str = option("adam", choices=("sgd", "adam", "adamw"))
     lr: float = option(0.003, above=0.0)
     momentum: float = option(0.0, "sgd only", low=0.0, below=1.0)
+    beta2: float = option(BETA2, "adam, adamw: what a step keeps of the mean squared gradient", low=0.0, below=1.0)
     weight_decay: float = option(0.0, low=0.0)
     smoothness: float = option(0.0, "factor of 1/(2h) Σ‖θ_{j+1} - θ_j‖²", low=0.0)
     label_smoothing: float = option(0.0, "share of each target that training spreads evenly over all classes", low=0.0, below=1.0)

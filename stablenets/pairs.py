@@ -13,6 +13,7 @@ from stablenets import data
 from stablenets.errors import BadInput
 from stablenets.nets.assemble import HEADS, OPENINGS, PLACES, layers_at_widths
 from stablenets.norms import PARTS
+from stablenets.options import BETA2
 from stablenets.recurrence import Recurrent
 from stablenets.schema import suggest
 
@@ -100,6 +101,8 @@ def optimiser(run: Resolved) -> None:
     optim = run.config.optim
     if optim.momentum and optim.name != "sgd":
         raise BadInput(f"optim.momentum={optim.momentum}: belongs to optim.name=sgd, not {optim.name}; set optim.momentum=0 or optim=sgd")
+    if optim.beta2 != BETA2 and optim.name == "sgd":
+        raise BadInput(f"optim.beta2={optim.beta2}: belongs to optim.name=adam and adamw, not sgd; leave it out or use optim=adam")
     if optim.milestones != sorted(optim.milestones):
         raise BadInput(f"optim.milestones={optim.milestones}: give the shares in rising order")
     if optim.label_smoothing and run.dataset.facts.task == "regress":

@@ -74,6 +74,7 @@ KINDS = {
     "shrinking widths": ([*CONV, "net.widths=[16,8]"], ["net.widths=[16, 8]: ", "cannot shrink", "rising order"]),
     "images pooled away": ([*CONV, "depth=5", "net.widths=[4,4,4,4,4]"], ["net.widths=[4, 4, 4, 4, 4]: ", "8x8", "at most 4 units"]),
     "momentum with adam": (["optim.momentum=0.9"], ["optim.momentum=0.9: belongs to optim.name=sgd", "optim=sgd"]),
+    "a mean square without adam": (["optim=sgd", "optim.beta2=0.9"], ["optim.beta2=0.9: belongs to optim.name=adam", "optim=adam"]),
     "milestones out of order": (["optim=sgd", "optim.milestones=[0.7,0.3]"], ["optim.milestones=[0.7, 0.3]: ", "rising order"]),
     "smoothed labels without classes": (["net=rnn", "dataset=adding", "depth=null", "optim.label_smoothing=0.1"],
                                         ["optim.label_smoothing=0.1: dataset.name=adding has no classes", "optim.label_smoothing=0"]),

@@ -104,6 +104,19 @@ def test_adam_steps_by_the_rate_and_decays_within_the_gradient():
     assert torch.allclose(after, before - 0.01, atol=1e-6)  # the gradient's scale drops out of Adam's first step
 
 
+def test_adam_forgets_a_large_gradient_as_fast_as_beta2_says():
+    """After a gradient of 100 and one of 1 in each entry: steps by the first and second moments, corrected for their start."""
+    for beta2 in (0.999, 0.5):
+        weight = torch.nn.Linear(3, 3, bias=False)
+        start, built = weight.weight.detach().clone(), optimiser(weight, Optim(name="adam", lr=0.01, beta2=beta2))
+        for size in (100.0, 1.0):
+            weight.weight.grad = torch.full_like(weight.weight, size)
+            built.step()
+        first = (0.9 * 0.1 * 100 + 0.1) / (1 - 0.9**2)
+        second = (1 - beta2) * (beta2 * 100**2 + 1) / (1 - beta2**2)
+        assert torch.allclose(weight.weight, start - 0.01 * (1 + first / math.sqrt(second)), atol=1e-6)
+
+
 def test_adamw_decays_apart_from_the_gradient():
     before, after = step("adamw", weight_decay=0.5)
     assert torch.allclose(after, before * (1 - 0.01 * 0.5) - 0.01, atol=1e-6)

@@ -27,7 +27,7 @@ NUMBERS = ("depth=5", "width=9", "T=4", "seed=1", "seeds.split=1", "seeds.permut
            "evaluate=2", "batch=17", "flow=checkpoint", "precision=float64", "compile=true", "deterministic=false", "net=resnet",
            "net.gamma=0.1",
            "net.gain=0.5", "net.activation=relu", "net.bias=scalar", "net.opening=pad", "net.hidden=3",
-           "optim=sgd", "optim.lr=0.1", "optim.clip=1", "optim.label_smoothing=0.1",
+           "optim=sgd", "optim.lr=0.1", "optim.beta2=0.9", "optim.clip=1", "optim.label_smoothing=0.1",
            "optim.smoothness=0.1", "optim.schedule=cosine", "optim.frozen=[K]",
            "dataset=peaks", "dataset.limit=100", "dataset.validation=0.2",
            "dataset.train_points=900", "levels=1", "probe.every=3", "probe.depths=3", "probe.spectrum=[1]", "probe.samples=2",

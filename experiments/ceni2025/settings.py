@@ -27,7 +27,9 @@ ADDING = {"activation": "relu", "filter": "steady", "scaling": "fixed", "alpha":
           "offset": -48.0, "gain": 0.0}
 COPY = {"activation": "relu", "filter": "restless", "scaling": "depth", "alpha": 1.0, "beta": 1.0, "law": "uniform", "gain": 0.0}
 MEMORY_OPTIM = {"adding": {"roarnn": {"lr": 0.06, "warmup": 0.1}, "lstm": {"lr": 0.06}, "gru": {"lr": 0.06}, "rnn": {"lr": 0.003}},
-                "copy": {"roarnn": {"lr": 0.01}, "lstm": {"lr": 0.03}, "gru": {"lr": 0.03}, "rnn": {"lr": 0.003}}}
+                "copy": {"roarnn": {"lr": 0.03, "warmup": 0.1}, "lstm": {"lr": 0.03}, "gru": {"lr": 0.03}, "rnn": {"lr": 0.003}}}
+# Copying begins with errors in thousands of blanks; Adam forgets their gradients before the ten symbols' turn comes.
+MEMORY_BETA2 = {"adding": 0.999, "copy": 0.95}
 
 
 def overridden(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +74,7 @@ def memory(task: str, length: int, family: str, seed: int, epochs: int, steps: i
     return Training(overridden({
         "dataset": {"name": task, "length": length, "examples": batch * steps}, "epochs": epochs, "batch": batch,
         "net": {"family": family, "widths": [matched(family, parameters("roarnn", width, inputs, outputs), inputs, outputs)], **own},
-        "optim": {"name": "adam", "schedule": "onecycle", "clip": 1.0, **MEMORY_OPTIM[task][family]},
+        "optim": {"name": "adam", "schedule": "onecycle", "clip": 1.0, "beta2": MEMORY_BETA2[task], **MEMORY_OPTIM[task][family]},
         "probe": SILENT, "seed": seed, "seeds": {"split": seed}}, overrides),
         keep=("step", "train_loss", "validation_loss", "test_loss", "validation_accuracy", "test_accuracy"))
 

@@ -25,8 +25,8 @@ def optimiser(net: nn.Module, config: Optim) -> torch.optim.Optimizer:
 
 OPTIMISERS: dict[str, Callable[[list[dict], Optim], torch.optim.Optimizer]] = {
     "sgd": lambda groups, config: torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum),
-    "adam": lambda groups, config: torch.optim.Adam(groups, lr=config.lr, fused=True),
-    "adamw": lambda groups, config: torch.optim.AdamW(groups, lr=config.lr, fused=True),
+    "adam": lambda groups, config: torch.optim.Adam(groups, lr=config.lr, betas=(0.9, config.beta2), fused=True),
+    "adamw": lambda groups, config: torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, config.beta2), fused=True),
 }
 
 
