@@ -27,9 +27,10 @@ def reading(accuracy: dict[str, float]):
 @pytest.mark.parametrize(("profile", "ours", "verdict"), [
     ("quick", 99.0, NOT_RUN), ("full", 99.0, REPRODUCED), ("full", 93.0, NOT_REPRODUCED)])
 def test_psdigits_never_decide_what_is_claimed_of_psmnist(profile, ours, verdict):
-    groups = [group for group in (*parts("first"), *parts("pixels"), *parts("hidden"), "frozen") if group in PAPER.plan(profile, 3)]
+    groups = [group for group in (*parts("first"), *parts("pixels"), *parts("hidden"), "frozen", "search")
+              if group in PAPER.plan(profile, 3)]
     found = results(dict.fromkeys(groups, reading({"roarnn": ours, "hidden": ours, "lstm": 90.0, "gru": 90.0, "rnn": 90.0})), profile)
-    alone = results(dict.fromkeys(("first", "pixels", "hidden"), reading({"roarnn": ours, "hidden": ours})), profile)
+    alone = results(dict.fromkeys(("first", "pixels", "hidden", "search"), reading({"roarnn": ours, "hidden": ours})), profile)
     for check in (pixels.first_epoch, pixels.tenth_epoch):
         assert check(found).verdict == check(alone).verdict == verdict
     assert beside_lstm.beats_lstm(found).verdict == (NOT_RUN if profile == "quick" else REPRODUCED)
@@ -37,8 +38,13 @@ def test_psdigits_never_decide_what_is_claimed_of_psmnist(profile, ours, verdict
 
 @pytest.mark.parametrize(("affine", "hidden", "verdict"), [(99.0, 97.0, REPRODUCED), (97.0, 99.0, PARTLY), (97.0, 97.0, NOT_REPRODUCED)])
 def test_what_a_hidden_layer_reads_is_no_net_of_one_layer(affine, hidden, verdict):
-    found = results(dict.fromkeys(("pixels", "hidden"), reading({"roarnn": affine, "hidden": hidden})), "full")
-    assert pixels.tenth_epoch(found).verdict == verdict
+    made = dict.fromkeys(("pixels", "hidden", "search"), reading({"roarnn": affine, "hidden": hidden}))
+    finding = pixels.tenth_epoch(results(made, "full"))
+    assert finding.verdict == verdict
+    assert f"the best reads {affine + 1:.1f} %" in finding.note  # of seed 100
+    finding = pixels.tenth_epoch(results(made | {"search": lambda work: None}, "full"))
+    assert finding.verdict == (NOT_RUN if verdict == NOT_REPRODUCED else verdict), "not without a search"
+    assert "has 0 of 41 runs" in finding.note
 
 
 def test_a_varied_setting_is_told_by_what_it_changes():

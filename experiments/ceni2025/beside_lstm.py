@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, rows_of
 from experiments.ceni2025.pace import key, minutes_an_epoch
@@ -68,5 +69,6 @@ def size_figure(results: Results) -> Figure:
             axes.plot(own["learned numbers"], [estimate.value for estimate in own["estimate"]], color=colour, marker=marker, label=name)
     axes.set(xscale="log", xlabel="learned numbers", ylabel="test accuracy in %",
              title=f"{DATA_NAMES[results['sizes']['dataset'].iloc[0]]}, {counted(rows['epochs'].max())}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.legend(frameon=False)
     return figure

@@ -140,10 +140,12 @@ def deep_rates_table(results: Results) -> pd.DataFrame:
     rows = nets(results, ("deep_rates",))
     table = []
     for name, own in rows.groupby("kind", sort=False):
-        dataset, by = own["dataset"].iloc[0], 100 * own.set_index("optim.lr")["validation_accuracy"].sort_index()
+        own = own.sort_values("optim.lr")
+        dataset, by = own["dataset"].iloc[0], 100 * own.set_index("optim.lr")["validation_accuracy"]
         table.append({"data": DATA_NAMES[dataset], "layers": own["depth"].iloc[0], "net": DEEP[name][0], "images": images(own),
                       "epochs": own["epochs"].iloc[0], **{f"rate {rate:g}": value for rate, value in by.items()}, "best": by.idxmax(),
-                      "used": DEEP_LR[dataset][name]})
+                      "used": DEEP_LR[dataset][name],
+                      "diverged at": ", ".join(f"{lr:g}" for lr in own.loc[own["status"] == "diverged", "optim.lr"])})
     return pd.DataFrame(table)
 
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from experiments.ceni2025.memory_controls import CONTROLS, told
 from experiments.ceni2025.nets import RECURRENT, parts
 from experiments.ceni2025.recall import RECALLED, SUM, error, outcomes, solved
+from experiments.ceni2025.settings import ADDING
 from stablenets.claims.claim import NOT_RUN, Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training
@@ -37,9 +38,9 @@ def remembers(results: Results) -> Finding:
             "numbers and see as many sequences; each has its own rate; gradients are clipped at 1. "
             f"roaRNN: {learned}. Lengths at which roaRNN solves it: "
             + "; ".join(f"{task} {lengths(part)}" for task, part in ours.groupby("task"))
-            + ". Set by hand, by task: for adding a filter with the eigenvalue 1, U of up to 10 and an offset of -12, so that a step "
-            "between two marks is the filter alone; for copying a filter without that eigenvalue and U of up to T; W begins at nought in "
-            f"both, and α = 1.{told(results)}")
+            + ". Set by hand, by task: for adding a filter with the eigenvalue 1, U of up to "
+            f"{ADDING['drive']:g} and an offset of {ADDING['offset']:g}, so that a step between two marks is the filter alone; for copying "
+            f"a filter without that eigenvalue and U of up to T; W begins at nought in both, and α = 1.{told(results)}")
     if longest < LONGEST:
         return Finding(NOT_RUN, found, note=f"The claim is about {LONGEST:,} steps. {note}")
     return Finding(verdict(*held), found, note=note)

@@ -69,6 +69,5 @@ def rates_table(results: Results) -> pd.DataFrame:
     return pd.DataFrame([{
         "task": row.task, "length": row.length, "net": RECURRENT[row.family][0], "size of U": row.drive, "rate": row.rate,
         "rises over": row.warmup, "seed": row.seed,
-        "solved at step": solved(rows.loc[[row.Index]]), "error at the end, test": row.end, "loss / memoryless": row.loss,
-        "largest training loss of an epoch": row.highest, "ended": row.status}
+        "error at the end, validation": row.validation, "largest training loss of an epoch": row.highest, "ended": row.status}
         for row in rows.sort_values(["task", "length", "family", "drive", "warmup", "rate"]).itertuples()])

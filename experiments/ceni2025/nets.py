@@ -18,7 +18,6 @@ DEEP = {"roamlp": ("roaMLP", COLOURS[0], "s"), "tanh": ("roaMLP, tanh", COLOURS[
         "none": ("no layers", COLOURS[4], "D"), "resnet": ("ResNet", COLOURS[1], "o"), "plain": ("plain MLP", COLOURS[3], "v")}
 DATA_NAMES = {"psdigits": "psdigits", "sdigits": "sdigits", "psmnist": "psMNIST", "smnist": "sMNIST", "digits": "digits", "mnist": "MNIST",
               "adding": "adding", "copy": "copy"}
-FILTERED = ("roamlp", "roarnn")
 GATES = {"lstm": (4, 2), "gru": (3, 2)}  # matrices of each kind, and biases for each; torch's own
 
 
@@ -38,8 +37,8 @@ def matched(family: str, wanted: int, inputs: int, outputs: int, hidden: int = 0
 
 
 def parts(group: str) -> tuple[str, ...]:
-    """What belongs to a group of the plan, each a group of its own, so that none waits for another: the nets with a filter, on which a
-    claim can rest alone, the same on shorter sequences, LSTM, and the others."""
+    """What belongs to a group of the plan, each a group of its own, so that none waits for another: roaRNN, on which a claim can rest
+    alone, the same on shorter sequences, LSTM, and the others."""
     return tuple(f"{group}{ending}" for ending in ("", "_short", "_lstm", "_others"))
 
 

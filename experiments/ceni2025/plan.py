@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.ceni2025.filters import Steady
 from experiments.ceni2025.memory_controls import controls
-from experiments.ceni2025.nets import DEEP, FILTERED, RECURRENT, matched, parameters
+from experiments.ceni2025.nets import DEEP, RECURRENT, matched, parameters
 from experiments.ceni2025.pace import Pace
 from experiments.ceni2025.peak import Peak
 from experiments.ceni2025.scales import SCALES, STEPS, Scale
@@ -55,6 +55,7 @@ def plan(profile: str, seeds: int | None) -> Plan:
         **controls(scale, chosen),
         "filters": filters,
         "angles": [Steady(work) for work in filters],
+        "rates": rates(scale.permuted, widths(scale), scale.sensitivity["epochs"], scale.rates_limit),
         **readers("first", scale, scale.permuted, scale.first_seeds, chosen, 1),
         **ten,
         "hidden": hidden,
@@ -66,7 +67,6 @@ def plan(profile: str, seeds: int | None) -> Plan:
         **readers("control", scale, scale.ordered, scale.control_seeds, chosen, scale.control_epochs),
         "sensitivity": sensitivity(scale),
         "search": search(scale.permuted, **scale.search),
-        "rates": rates(scale.permuted, widths(scale), scale.sensitivity["epochs"], scale.rates_limit),
     }
 
 
@@ -96,11 +96,11 @@ def memories(scale: Scale, chosen: range) -> dict[str, list[Training]]:
 
 
 def beside(group: str, trainings: list[Training]) -> dict[str, list[Training]]:
-    """The nets with a filter, on which a claim can rest alone, and those they are compared with, in groups as `nets.parts` has them."""
+    """roaRNN, on which a claim can rest alone, and the nets that it is compared with, in groups as `nets.parts` has them."""
     found: dict[str, list[Training]] = {group: []}
     for training in trainings:
         family = training.values["net"]["family"]
-        found.setdefault(group if family in FILTERED else f"{group}_lstm" if family == "lstm" else f"{group}_others", []).append(training)
+        found.setdefault(group if family == "roarnn" else f"{group}_lstm" if family == "lstm" else f"{group}_others", []).append(training)
     return found
 
 

@@ -52,6 +52,7 @@ def outcomes(results: Results, *groups: str) -> pd.DataFrame:
                 "clip": run.config.optim.clip, "parameters": entry.metrics.get("parameters", math.nan),
                 "steps": entry.metrics.get("steps", math.nan), "wall_s": float(entry.provenance["wall_s"]),
                 "solved_at": solved_at(work, results), "end": float(last[-1]) if len(last) else math.nan,
+                "validation": float(error(work, results, "validation")[-1]) if len(last) else math.nan,
                 "highest": float(known.max()) if len(known) else math.nan,
                 "loss": float(arrays["test_loss"][-1]) / memoryless(work.dataset, run.dataset.length) if len(last) else math.nan})
     return pd.DataFrame(found)

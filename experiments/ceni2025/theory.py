@@ -52,13 +52,14 @@ def bounded(results: Results) -> Finding:
              f"{10**fixed['smallest']:.2g} to {10**fixed['largest']:.2g}")
     note = (f"Decided by whether all singular values of the product of {DEEPEST:,} layers lie between 1e{SIZES[0]} and 1e{SIZES[1]}, "
             f"with a W for each layer and with one W, and so of nets that have been trained: "
-            f"{', '.join(f'{name} {yes(held)}' for name, held in lasting.items())}. That they lie within the bounds holds by Weyl's "
-            f"inequality and earns nothing; measured in float64 on {len(rows)} nets with random weights, {rows['layers'].min()} to "
-            f"{deepest:,} layers, and on the trained ones: each step {yes(steps)}, all steps {yes(whole)}; where β falls as 1/L, within "
-            f"the limits for infinite depth, exp(-L (1 - α) ± β Σ‖W‖): {yes(limits)}. With a fixed β the convex form vanishes: "
-            f"(1 - 0.01)^L is {shown(deepest * math.log10(0.99))}, the median is {shown(fixed['median'])}; convex with β = 1/L it is "
-            f"{10**convex['median']:.3f}. So gradients are bounded at any depth if Σβ is, which is our reading: the paper's theorem was "
-            f"not at hand.{after_training(results)}")
+            f"{', '.join(f'{name} {yes(held)}' for name, held in lasting.items())}. Of trained roaRNN those that read pixels have a fixed "
+            "β and α below 1, for which nothing is promised; they are shown and decide nothing. That singular values lie within the "
+            f"bounds holds by Weyl's inequality and earns nothing; measured in float64 on {len(rows)} nets with random weights, "
+            f"{rows['layers'].min()} to {deepest:,} layers, and on the trained ones: each step {yes(steps)}, all steps {yes(whole)}; "
+            f"where β falls as 1/L, within the limits for infinite depth, exp(-L (1 - α) ± β Σ‖W‖): {yes(limits)}. With a fixed β the "
+            f"convex form vanishes: (1 - 0.01)^L is {shown(deepest * math.log10(0.99))}, the median is {shown(fixed['median'])}; convex "
+            f"with β = 1/L it is {10**convex['median']:.3f}. So gradients are bounded at any depth if Σβ is, which is our reading: the "
+            f"paper's theorem was not at hand.{after_training(results)}")
     if deepest < DEEPEST:
         return Finding(NOT_RUN, found, note=f"The claim is decided at {DEEPEST:,} layers. {note}")
     return Finding(verdict(*lasting.values(), given=steps and whole and limits), found, note=note)

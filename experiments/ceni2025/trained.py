@@ -81,7 +81,7 @@ GROUPS = ("trained", "trained_in_time")
 def label(study: Trained) -> str:
     run = study.of.resolved
     name = (DEEP | RECURRENT)[run.net.family][0] + (", hidden layer" if run.net.hidden else "")
-    return f"{name}, {DATA_NAMES[run.dataset_name]}, {run.config.depth:,} steps"
+    return f"{name}, {DATA_NAMES[run.dataset_name]}, {run.config.depth:,} {'steps' if run.net.family == 'roarnn' else 'layers'}"
 
 
 def shown(exponent: float | None) -> str:
@@ -104,7 +104,7 @@ def trained_table(results: Results) -> pd.DataFrame:
         row, unit = rows[study.name], study.of.resolved.dynamics.at_depth(study.of.resolved.config.depth)
         for ending, when in WHEN.items():
             moved = {f"{name} moved by": row.get(f"moved_{name}") if when == "after" else None for name in ("W", "U")}
-            table.append({"net": label(study), "seed": study.seed, "training": when, "α": unit.alpha,
+            table.append({"net": label(study), "seed": study.seed, "training": when, "1 - α": 1 - unit.alpha,
                           **{column: row.get(f"{key}{ending}") for column, key in FACTORS.items()},
                           **{column: shown(row.get(f"{key}{ending}")) for column, key in COLUMNS.items()}, **moved})
     return pd.DataFrame(table)
