@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import NullLocator
 
 from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, rows_of
 from experiments.ceni2025.pace import key, minutes_an_epoch
@@ -68,7 +68,9 @@ def size_figure(results: Results) -> Figure:
         if len(own):
             axes.plot(own["learned numbers"], [estimate.value for estimate in own["estimate"]], color=colour, marker=marker, label=name)
     axes.set(xscale="log", xlabel="learned numbers", ylabel="test accuracy in %",
+             xticks=rows.loc[rows["net"] == RECURRENT["roarnn"][0], "learned numbers"],
              title=f"{DATA_NAMES[results['sizes']['dataset'].iloc[0]]}, {counted(rows['epochs'].max())}")
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.legend(frameon=False)
     return figure

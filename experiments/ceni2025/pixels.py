@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, images, parts, rows_of, works_of
 from experiments.ceni2025.pace import BAR, key, minutes_an_epoch
@@ -140,6 +141,7 @@ def pixel_figure(results: Results) -> Figure:
             axes.set_axis_off()
             continue
         dataset = DATA_NAMES[works[0].dataset]
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))  # of one epoch no part
         axes.set(title=dataset, xlabel="seconds of training steps, one thread" if in_time else "epoch", ylabel="test accuracy in %")
         if works[0].dataset == REAL:
             for stated in STATED.values():
