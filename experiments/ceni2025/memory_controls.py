@@ -17,6 +17,7 @@ RATES = (0.001, 0.003, 0.01, 0.03, 0.06)  # of all families alike
 # Of roaRNN that adds over the longest sequences: size of U, rate, the share of the steps that it rises, and seeds from SEED on.
 LONGEST = (*((10.0, rate, 0.3, (0,)) for rate in RATES[1:]), (10.0, 0.04, 0.1, (0, 1)), (40.0, 0.04, 0.1, (1, 2)),
            (40.0, 0.06, 0.1, (0, 1)))
+LONGEST_EPOCHS = 6  # enough to see a rate explode, and fewer than the tables have
 CONTROLS = {"unclipped": ", not clipped", "convex": ", α = 1 - 0.01/T", "readout": ", readout only", "chrono": ", chrono"}  # by group
 NAMES = {
     "unclipped": "Without clipping roaRNN",
@@ -28,11 +29,11 @@ NAMES = {
 
 def controls(scale: Scale, chosen: range) -> dict[str, list[Training]]:
     """The groups of CONTROLS, and rates: of every family at one lag, and of roaRNN where it adds over the longest."""
-    def made(task: str, length: int, family: str, seed: int, **overrides: Any) -> Training:
-        return memory(task, length, family, seed, scale.lags[length].epochs, scale.lags[length].steps, **overrides)
+    def made(task: str, length: int, family: str, seed: int, epochs: int | None = None, **overrides: Any) -> Training:
+        return memory(task, length, family, seed, epochs or scale.lags[length].epochs, scale.lags[length].steps, **overrides)
 
     pairs, tried, longest = [(task, length) for task in ("adding", "copy") for length in scale.lags], scale.memory_rates, max(scale.lags)
-    tuned = [made("adding", longest, "roarnn", SEED + seed, **{**sized(drive), "optim.lr": rate, "optim.warmup": share})
+    tuned = [made("adding", longest, "roarnn", SEED + seed, LONGEST_EPOCHS, **{**sized(drive), "optim.lr": rate, "optim.warmup": share})
              for drive, rate, share, seeds in LONGEST for seed in seeds]
     tuned += [made(task, length, family, SEED, **{"optim.lr": rate}) for task, length in pairs if length == tried for family in RECURRENT
               for rate in RATES]

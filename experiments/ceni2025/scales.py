@@ -70,7 +70,7 @@ SCALES = {
         3, (10, 30, 100, 300, 1000, 3000, 10_000, 50_000), {"name": "mnist", "limit": 10_000}, 50_000, 1,
         BESIDE_DEEP | {"tanh": 0}, {"depth": 1000, "epochs": 10, "seeds": 3},
         {100: Lag(40, each(RECURRENT, 3)), 1000: Lag(8, BESIDE, {"adding": 3, "copy": 3}),
-         10_000: Lag(6, each(RECURRENT, 1) | {"roarnn": 3}, {"adding": 1})}, 1000, 8,
+         10_000: Lag(8, each(RECURRENT, 1) | {"roarnn": 3}, {"adding": 1})}, 1000, 8,
         "psmnist", "smnist", 128, 10, BESIDE, {"roarnn": 3, "lstm": 3}, {"roarnn": 3, "lstm": 3}, 1,
         {"widths": (32, 64, 128, 256), "epochs": 1, "seeds": 1}, {"width": 128, "epochs": 1, "seeds": 1, "limit": 12_000}, 12_000,
         {"count": 40, "width": 128, "limit": 10_000, "epochs": 3}, 100),
