@@ -27,10 +27,10 @@ def reading(accuracy: dict[str, float]):
 @pytest.mark.parametrize(("profile", "ours", "verdict"), [
     ("quick", 99.0, NOT_RUN), ("full", 99.0, REPRODUCED), ("full", 93.0, NOT_REPRODUCED)])
 def test_psdigits_never_decide_what_is_claimed_of_psmnist(profile, ours, verdict):
-    groups = [group for group in (*parts("first"), *parts("pixels"), *parts("hidden"), "frozen", "search")
+    groups = [group for group in (*parts("first"), *parts("pixels"), *parts("hidden"), "wide", "frozen", "search")
               if group in PAPER.plan(profile, 3)]
     found = results(dict.fromkeys(groups, reading({"roarnn": ours, "hidden": ours, "lstm": 90.0, "gru": 90.0, "rnn": 90.0})), profile)
-    alone = results(dict.fromkeys(("first", "pixels", "hidden", "search"), reading({"roarnn": ours, "hidden": ours})), profile)
+    alone = results(dict.fromkeys(("first", "pixels", "wide", "hidden", "search"), reading({"roarnn": ours, "hidden": ours})), profile)
     for check in (pixels.first_epoch, pixels.tenth_epoch):
         assert check(found).verdict == check(alone).verdict == verdict
     assert beside_lstm.beats_lstm(found).verdict == (NOT_RUN if profile == "quick" else REPRODUCED)
@@ -38,13 +38,17 @@ def test_psdigits_never_decide_what_is_claimed_of_psmnist(profile, ours, verdict
 
 @pytest.mark.parametrize(("affine", "hidden", "verdict"), [(99.0, 97.0, REPRODUCED), (97.0, 99.0, PARTLY), (97.0, 97.0, NOT_REPRODUCED)])
 def test_what_a_hidden_layer_reads_is_no_net_of_one_layer(affine, hidden, verdict):
-    made = dict.fromkeys(("pixels", "hidden", "search"), reading({"roarnn": affine, "hidden": hidden}))
+    made = dict.fromkeys(("pixels", "wide", "hidden", "search"), reading({"roarnn": affine, "hidden": hidden}))
     finding = pixels.tenth_epoch(results(made, "full"))
     assert finding.verdict == verdict
+    wider = pixels.tenth_epoch(results(made | {"wide": reading({"roarnn": 99.0})}, "full"))
+    assert wider.verdict == REPRODUCED, "one layer of twice the width is one layer"
+    assert f"{affine + 0.01:.2f} % (H = 128), 99.01 % (H = 256)" in wider.ours
     assert f"the best reads {affine + 1:.1f} %" in finding.note  # of seed 100
-    finding = pixels.tenth_epoch(results(made | {"search": lambda work: None}, "full"))
-    assert finding.verdict == (NOT_RUN if verdict == NOT_REPRODUCED else verdict), "not without a search"
-    assert "has 0 of 41 runs" in finding.note
+    for group, told in (("wide", ""), ("search", "has 0 of 41 runs")):
+        finding = pixels.tenth_epoch(results(made | {group: lambda work: None}, "full"))
+        assert finding.verdict == (NOT_RUN if verdict == NOT_REPRODUCED else verdict), f"not without {group}"
+        assert told in finding.note
 
 
 def test_a_varied_setting_is_told_by_what_it_changes():

@@ -15,10 +15,11 @@ from stablenets.runs.pictures import new_figure
 
 STATED = {"first": 94.0, "pixels": 98.0}  # abstract: test accuracy in per cent, in the first epoch and after ten
 REAL = "psmnist"
+MORE = {"hidden": ("--", "read by a hidden layer"), "wide": (":", "twice as wide")}  # groups with more learned numbers, as drawn and named
 
 
-def counted(epochs: float) -> str:
-    return f"{epochs:.0f} epoch" if epochs == 1 else f"{epochs:.0f} epochs"
+def counted(number: float, what: str = "epoch") -> str:
+    return f"{number:.0f} {what}" if number == 1 else f"{number:.0f} {what}s"
 
 
 def first_epoch(results: Results) -> Finding:
@@ -33,16 +34,19 @@ def first_epoch(results: Results) -> Finding:
 
 
 def tenth_epoch(results: Results) -> Finding:
-    affine, hidden = results["pixels"], results["hidden"]
-    means = {"affine": accuracy(affine), "hidden": accuracy(hidden)}
-    above = {name: mean.low > STATED["pixels"] for name, mean in means.items()}
-    searched = not results.missing(("search",))
-    return judged(hidden, REPRODUCED if above["affine"] else PARTLY if above["hidden"] else NOT_REPRODUCED if searched else NOT_RUN,
-                  f"{means['affine'].value:.2f} % read by an affine map, {means['hidden'].value:.2f} % by a hidden layer", means["hidden"],
-                  f"Reproduced if the whole interval is above {STATED['pixels']:g} % where an affine map reads the last state, partly if "
-                  "that takes a hidden layer: the abstract speaks of one layer. The interval is that of the hidden layer, of "
-                  f"{hidden['net.hidden'].iloc[0]} relu units; that of the affine map is {means['affine']} %. {setting(hidden)} With the "
-                  f"affine map {affine['parameters'].iloc[0]:,.0f} learned numbers.{in_ten(results)}"
+    hidden, read = results["hidden"], accuracy(results["hidden"])
+    affine = {f"H = {own['net.widths'].iloc[0][0]}": own for group in ("pixels", "wide") if len(own := results[group])}
+    means = {width: accuracy(own) for width, own in affine.items()}
+    above = any(mean.low > STATED["pixels"] for mean in means.values())
+    searched = not results.missing(("search", "wide"))
+    values = ", ".join(f"{mean.value:.2f} % ({width})" for width, mean in means.items())
+    spread = "; ".join(f"{width} {mean} %, {counted(len(own), 'seed')}, {own['parameters'].iloc[0]:,.0f} learned numbers"
+                       for (width, own), mean in zip(affine.items(), means.values(), strict=True))
+    return judged(hidden, (REPRODUCED if above else PARTLY if read.low > STATED["pixels"] else NOT_REPRODUCED if searched else NOT_RUN),
+                  f"read by an affine map {values}, by a hidden layer {read.value:.2f} %", read,
+                  f"Reproduced if the whole interval is above {STATED['pixels']:g} % where an affine map reads the last state, at either "
+                  "width, partly if that takes a hidden layer: the abstract speaks of one layer. The interval is that of the hidden layer, "
+                  f"of {hidden['net.hidden'].iloc[0]} relu units; those of the affine map are: {spread}. {setting(hidden)}{in_ten(results)}"
                   f"{without_learning(results)}{found_by_search(results)}")
 
 
@@ -75,7 +79,7 @@ def setting(ours: pd.DataFrame) -> str:
 def in_ten(results: Results) -> str:
     """What trainings of ten epochs have after their first and at their end: one training, both claims."""
     found = []
-    for group, name in (("pixels", "read by an affine map"), ("hidden", "read by a hidden layer")):
+    for group, name in (("pixels", "read by an affine map"), ("wide", "by one of twice the width"), ("hidden", "read by a hidden layer")):
         if works := results.works((group,)):
             curves = [results.arrays(work.name)["test_accuracy"] for work in works]
             first, last = (statistics.percent(pd.Series([curve[index] for curve in curves])) for index in (0, -1))
@@ -101,7 +105,7 @@ def without_learning(results: Results) -> str:
 
 def pixel_table(results: Results) -> pd.DataFrame:
     table = []
-    for group in ("first", "pixels", "hidden", "frozen", "control"):
+    for group in ("first", "pixels", "wide", "hidden", "frozen", "control"):
         works = {work.name: work for work in works_of(group, results)}
         if not works:
             continue
@@ -126,24 +130,27 @@ def pixel_figure(results: Results) -> Figure:
     figure, panels = new_figure(3, width=2.9, height=2.9)
     for axes, group in zip(panels, ("pixels", "pixels", "control"), strict=True):
         in_time = axes is panels[1]
-        works = results.works((*parts(group), *(parts("hidden") if group == "pixels" else ())))
+        lines = [(work, "-", "") for part in parts(group) for work in results.works((part,))]
+        if group == "pixels":
+            lines += [(work, style, f", {what}") for more, (style, what) in MORE.items() for work in results.works((more,))]
         named = set()
-        for work in works:
-            (name, colour, marker), hidden = RECURRENT[work.resolved.net.family], work.resolved.net.hidden
-            label, arrays = f"{name}, read by a hidden layer" if hidden else name, results.arrays(work.name)
+        for work, style, what in lines:
+            name, colour, marker = RECURRENT[work.resolved.net.family]
+            label, arrays = name + what, results.arrays(work.name)
             minutes = minutes_an_epoch(results, key(work), work)
             if in_time and minutes is None:
                 continue
-            axes.plot(arrays["epoch"] * (60 * minutes if in_time else 1), 100 * arrays["test_accuracy"], "--" if hidden else "-",
-                      color=colour, linewidth=1, marker=marker, markersize=2.5, label=None if label in named else label)
+            axes.plot(arrays["epoch"] * (60 * minutes if in_time else 1), 100 * arrays["test_accuracy"], style, color=colour, linewidth=1,
+                      marker=marker, markersize=2.5, label=None if label in named else label)
             named.add(label)
         if not named:
             axes.set_axis_off()
             continue
-        dataset = DATA_NAMES[works[0].dataset]
+        dataset = lines[0][0].dataset
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))  # of one epoch no part
-        axes.set(title=dataset, xlabel="seconds of training steps, one thread" if in_time else "epoch", ylabel="test accuracy in %")
-        if works[0].dataset == REAL:
+        axes.set(title=DATA_NAMES[dataset], ylabel="test accuracy in %",
+                 xlabel="seconds of training steps, one thread" if in_time else "epoch")
+        if dataset == REAL:
             for stated in STATED.values():
                 axes.axhline(stated, color="0.5", linewidth=0.8, linestyle="--")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)

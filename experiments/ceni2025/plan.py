@@ -58,6 +58,7 @@ def plan(profile: str, seeds: int | None) -> Plan:
         "rates": rates(scale.permuted, widths(scale), scale.sensitivity["epochs"], scale.rates_limit),
         **readers("first", scale, scale.permuted, scale.first_seeds, chosen, 1),
         **ten,
+        "wide": [pixels(scale.permuted, "roarnn", 2 * scale.width, seed, scale.epochs) for seed in chosen[:scale.pixel_seeds["roarnn"]]],
         "hidden": hidden,
         "frozen": [read(scale.permuted, "roarnn", scale.width, 0, scale.epochs, **{"optim.frozen": names})
                    for names in (["W"], ["W", "U", "b"])],

@@ -41,7 +41,7 @@ class Scale:
     control_epochs: int
     sizes: dict[str, Any]  # widths of roaRNN, epochs and seeds
     sensitivity: dict[str, Any]  # width, epochs, seeds and the limit of training examples
-    rates_limit: int | None  # training examples of the table of rates, which has the epochs of the sensitivity
+    rates_limit: int | None  # examples of the table of rates, which has the epochs of the sensitivity
     search: dict[str, Any]
     memory_rates: int | None = None  # the lag at which rates of all families are tried; where there is one, roaRNN's at the longest too
 
@@ -72,7 +72,7 @@ SCALES = {
         {100: Lag(40, each(RECURRENT, 3)), 1000: Lag(8, BESIDE, {"adding": 3, "copy": 3}),
          10_000: Lag(8, each(RECURRENT, 1) | {"roarnn": 3}, {"adding": 1})}, 1000, 8,
         "psmnist", "smnist", 128, 10, BESIDE, {"roarnn": 3, "lstm": 3}, {"roarnn": 3, "lstm": 3}, 1,
-        {"widths": (32, 64, 128, 256), "epochs": 1, "seeds": 1}, {"width": 128, "epochs": 1, "seeds": 1, "limit": 12_000}, 12_000,
+        {"widths": (32, 64, 128, 256), "epochs": 1, "seeds": 1}, {"width": 128, "epochs": 1, "seeds": 1, "limit": 12_000}, None,
         {"count": 40, "width": 128, "limit": 10_000, "epochs": 3}, 100),
     "paper": Scale(
         3, (10, 30, 100, 300, 1000, 3000, 10_000, 50_000), {"name": "mnist"}, 50_000, 5, each(DEEP, 3),

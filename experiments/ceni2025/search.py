@@ -63,12 +63,12 @@ def search(dataset: str, count: int, width: int, limit: int | None, epochs: int)
             for changes in [{}, *map(drawn, range(count))]]
 
 
-GATED = (0.001, 0.003, 0.01, 0.03, 0.1)
-RATES = {"roarnn": (0.005, 0.01, 0.02, 0.04), "lstm": GATED, "gru": GATED, "rnn": (0.0001, 0.0003, 0.001, 0.003, 0.01)}
+GATED = (0.003, 0.01, 0.03, 0.1)
+RATES = {"roarnn": (0.005, 0.01, 0.02, 0.04), "lstm": GATED, "gru": GATED, "rnn": (0.0003, 0.001, 0.003, 0.01)}
 
 
 def rates(dataset: str, widths: dict[str, int], epochs: int, limit: int | None) -> list[Training]:
-    """Every family at its own width, by learning rate, on at most `limit` training examples."""
+    """Every family at its own width, by learning rate, on at most `limit` examples."""
     return [pixels(dataset, family, width, SEED, epochs, **{"dataset.limit": limit, "optim.lr": rate})
             for family, width in widths.items() for rate in RATES[family]]
 
