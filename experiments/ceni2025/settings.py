@@ -27,7 +27,7 @@ ADDING = {"activation": "relu", "filter": "steady", "scaling": "fixed", "alpha":
           "offset": -48.0, "gain": 0.0}
 COPY = {"activation": "relu", "filter": "restless", "scaling": "depth", "alpha": 1.0, "beta": 1.0, "law": "uniform", "gain": 0.0}
 MEMORY_OPTIM = {"adding": {"roarnn": {"lr": 0.06, "warmup": 0.1}, "lstm": {"lr": 0.06}, "gru": {"lr": 0.06}, "rnn": {"lr": 0.003}},
-                "copy": {"roarnn": {"lr": 0.03, "warmup": 0.1}, "lstm": {"lr": 0.03}, "gru": {"lr": 0.03}, "rnn": {"lr": 0.003}}}
+                "copy": {"roarnn": {"lr": 0.03, "warmup": 0.1}, "lstm": {"lr": 0.03}, "gru": {"lr": 0.03}, "rnn": {"lr": 0.03}}}
 # Copying begins with errors in thousands of blanks: at 0.95 Adam has forgotten their gradients when the ten symbols' turn comes.
 MEMORY_BETA2 = {"adding": 0.999, "copy": 0.95}
 
