@@ -16,7 +16,7 @@ SILENT = {"every": 0, "samples": 0}
 PIXELS: dict[str, dict[str, Any]] = {
     "digits": {"batch": 32, "warmup": 0.3, "smoothing": 0.0, "lr": {"roarnn": 0.01, "lstm": 0.03, "gru": 0.03, "rnn": 0.003},
                "roarnn": {"scaling": "fixed", "alpha": 0.97, "beta": 0.3, "drive": 2.0}},
-    "mnist": {"batch": 64, "warmup": 0.1, "smoothing": 0.1, "lr": {"roarnn": 0.01, "lstm": 0.003, "gru": 0.003, "rnn": 0.0003},
+    "mnist": {"batch": 64, "warmup": 0.1, "smoothing": 0.1, "lr": {"roarnn": 0.01, "lstm": 0.03, "gru": 0.01, "rnn": 0.001},
               "roarnn": {"scaling": "fixed", "alpha": 0.999, "beta": 0.05, "drive": 3.0, "gain": 0.2, "activation": "relu"}},
 }
 # A hidden layer reads the last state of the roaRNN, which begins as a linear memory; the rest as above.
