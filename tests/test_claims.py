@@ -169,14 +169,6 @@ def test_the_ledger_gives_back_what_folders_hold(place, tmp_path):
     assert (tmp_path / "ledger.csv").read_bytes() == content[0]
 
 
-def test_curves_keep_five_digits_of_what_is_wrong_too():
-    values = np.array([0.0, 1e-300, 1 / 3, 0.5, 0.99998274, 1 - 1e-9, 1.0, math.pi, -0.7, math.inf, math.nan])
-    kept = ledger.rounded(values)
-    np.testing.assert_allclose(kept, values, rtol=2.0**-ledger.MANTISSA)
-    np.testing.assert_allclose(1 - kept[:7], 1 - values[:7], rtol=2.0**-ledger.MANTISSA)
-    np.testing.assert_array_equal(ledger.rounded(kept), kept)
-
-
 def test_of_folder_and_ledger_the_later_counts(place, tmp_path):
     study = Square(2.0)
     study.make(place)
