@@ -67,7 +67,7 @@ FIGURES = {
     "filters": Drawing(("filters", "angles"), filters.filter_figure, "The adding problem by the smallest angle of an eigenvalue of the "
                        "filter; dashed: solved, dotted: always saying 1."),
     "pixels": Drawing(("pixels",), pixels.pixel_figure, "Images read pixel by pixel, a line a seed: test accuracy by epoch, and by the "
-                      "time of the training steps so far, timed in turns. Solid: as many learned numbers each; dashed: more."),
+                      "time of the training steps so far, timed in turns. Solid: as many learned numbers each; dashed, dotted: more."),
     "sizes": Drawing(("sizes",), beside_lstm.size_figure, "By learned numbers; the head is an affine map."),
     "sensitivity": Drawing(("sensitivity",), sensitivity.sensitivity_figure, "One number changed at a time from the chosen setting."),
 }
