@@ -73,10 +73,16 @@ def rates(dataset: str, widths: dict[str, int], epochs: int, limit: int | None) 
             for family, width in widths.items() for rate in RATES[family]]
 
 
+def long_rates(dataset: str, width: int, epochs: int, tried: tuple[float, ...]) -> list[Training]:
+    """LSTM once more, over as many epochs as it is compared: what is fastest in one may not last for ten."""
+    return [pixels(dataset, "lstm", width, SEED, epochs, **{"optim.lr": rate}) for rate in tried]
+
+
 def rates_table(results: Results) -> pd.DataFrame:
-    rows = results["rates"].assign(net=lambda rows: rows["net.family"].map(lambda family: RECURRENT[family][0]))
-    return pd.DataFrame({"net": rows["net"], "rate": rows["optim.lr"], "validation accuracy": 100 * rows["validation_accuracy"],
-                         "images": images(rows), "status": rows["status"]})
+    return pd.concat([pd.DataFrame({
+        "net": rows["net.family"].map(lambda family: RECURRENT[family][0]), "epochs": rows["epochs"], "rate": rows["optim.lr"],
+        "validation accuracy": 100 * rows["validation_accuracy"], "images": images(rows), "status": rows["status"]})
+        for group in ("rates", "rates_long") if len(rows := results[group])])
 
 
 def search_table(results: Results) -> pd.DataFrame:
