@@ -12,11 +12,13 @@ from stablenets.claims.work import Training
 
 SILENT = {"every": 0, "samples": 0}
 
-# psMNIST and its like, by whose pixels they are: batch, share of warm-up, label smoothing and rates, and the options of roaRNN.
+# psMNIST and its like, by whose pixels they are: batch, share of warm-up, label smoothing and rates, `longer` those of more than one epoch
+# where they differ, and the options of roaRNN.
 PIXELS: dict[str, dict[str, Any]] = {
     "digits": {"batch": 32, "warmup": 0.3, "smoothing": 0.0, "lr": {"roarnn": 0.01, "lstm": 0.03, "gru": 0.03, "rnn": 0.003},
                "roarnn": {"scaling": "fixed", "alpha": 0.97, "beta": 0.3, "drive": 2.0}},
     "mnist": {"batch": 64, "warmup": 0.1, "smoothing": 0.1, "lr": {"roarnn": 0.01, "lstm": 0.03, "gru": 0.01, "rnn": 0.001},
+              "longer": {"lstm": 0.01},
               "roarnn": {"scaling": "fixed", "alpha": 0.999, "beta": 0.05, "drive": 3.0, "gain": 0.2, "activation": "relu"}},
 }
 # A hidden layer reads the last state of the roaRNN, which begins as a linear memory; the rest as above.
@@ -49,10 +51,11 @@ def of_pixels(dataset: str) -> str:
 def pixels(dataset: str, family: str, width: int, seed: int, epochs: int, **overrides: Any) -> Training:
     """A net that reads images pixel by pixel: psmnist, smnist, psdigits or sdigits. `overrides` have keys as `net.alpha` and `optim.lr`."""
     chosen = PIXELS[of_pixels(dataset)]
+    lr = chosen["lr"] | chosen.get("longer", {}) if epochs > 1 else chosen["lr"]
     return Training(overridden({
         "dataset": {"name": dataset}, "epochs": epochs, "batch": chosen["batch"],
         "net": {"family": family, "widths": [width], **chosen.get(family, {})},
-        "optim": {"name": "adam", "lr": chosen["lr"][family], "schedule": "onecycle", "warmup": chosen["warmup"], "clip": 1.0,
+        "optim": {"name": "adam", "lr": lr[family], "schedule": "onecycle", "warmup": chosen["warmup"], "clip": 1.0,
                   "label_smoothing": chosen["smoothing"]},
         "probe": SILENT, "seed": seed}, overrides),
         keep=("epoch", "train_loss", "validation_accuracy", "test_accuracy"))
