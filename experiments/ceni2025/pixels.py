@@ -105,7 +105,7 @@ def without_learning(results: Results) -> str:
 
 def pixel_table(results: Results) -> pd.DataFrame:
     table = []
-    for group in ("first", "pixels", "wide", "hidden", "frozen", "control"):
+    for group in ("first", "pixels", "pixels_faster", "wide", "hidden", "frozen", "control"):
         works = {work.name: work for work in works_of(group, results)}
         if not works:
             continue
@@ -117,7 +117,7 @@ def pixel_table(results: Results) -> pd.DataFrame:
             table.append({
                 "data": DATA_NAMES[dataset], "epochs": int(own["epochs"].max()), "net": RECURRENT[family][0],
                 "H": own["net.widths"].iloc[0][0], "read by": f"{hidden} relu units" if hidden else "an affine map",
-                "not trained": fixed, "learned numbers": int(own["parameters"].max()),
+                "rate": own["optim.lr"].iloc[0], "not trained": fixed, "learned numbers": int(own["parameters"].max()),
                 "test accuracy, last iterate": str(accuracy(own)),
                 "best on validation": str(accuracy(own, "test_accuracy_at_best_validation")),
                 "minutes an epoch, one thread": None if fixed else minutes_an_epoch(results, key(work), work),

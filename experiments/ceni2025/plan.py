@@ -60,7 +60,7 @@ def plan(profile: str, seeds: int | None) -> Plan:
         **readers("first", scale, scale.permuted, scale.first_seeds, chosen, 1),
         **ten,
         "pixels_faster": [pixels(scale.permuted, "lstm", widths(scale)["lstm"], seed, scale.epochs, **{"optim.lr": max(scale.long_rates)})
-                          for seed in chosen[:scale.pixel_seeds["lstm"]] if scale.long_rates],
+                          for seed in chosen[:scale.pixel_seeds["lstm"]] if scale.long_rates],  # at the rate that is best in one epoch
         "wide": [pixels(scale.permuted, "roarnn", 2 * scale.width, seed, scale.epochs) for seed in chosen[:scale.pixel_seeds["roarnn"]]],
         "hidden": hidden,
         "frozen": [read(scale.permuted, "roarnn", scale.width, 0, scale.epochs, **{"optim.frozen": names})
