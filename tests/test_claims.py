@@ -270,18 +270,20 @@ def test_without_all_its_runs_nothing_is_judged_or_drawn(place, tmp_path):
 
 
 def test_the_highest_profile_that_decided_counts(tmp_path):
-    def written(profile, verdicts):
+    def written(profile, verdicts, ours=""):
         folder = tmp_path / profile
         folder.mkdir()
-        rows = [dict.fromkeys(COLUMNS, "") | {"id": name, "verdict": verdict} for name, verdict in zip("12", verdicts, strict=True)]
+        rows = [dict.fromkeys(COLUMNS, "") | {"id": name, "verdict": verdict, "ours": ours} for name, verdict in zip("12", verdicts, strict=True)]
         pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(folder / "claims.csv", index=False)
     written("smoke", (REPRODUCED, REPRODUCED))
     written("quick", (PARTLY, NOT_RUN))
-    written("full", (NOT_RUN, NOT_RUN))
+    written("full", (NOT_RUN, NOT_RUN), ours="between")
     lines = [line for line in report.summary(PAPER, tmp_path).splitlines() if line.startswith(("| 1 ", "| 2 "))]
     assert PARTLY in lines[0]
     assert "[quick](quick/claims.md)" in lines[0]
+    assert "between" not in lines[0]
     assert NOT_RUN in lines[1]
+    assert "undecided: between" in lines[1]
 
 
 def test_tables_say_what_made_them_in_all_three_forms(tmp_path):

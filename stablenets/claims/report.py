@@ -87,16 +87,19 @@ def interval(row: dict[str, Any]) -> str:
 
 
 def summary(paper: Paper, folder: Path) -> str:
-    """README.md of a paper's results: each claim as the highest profile that decided it has it. `smoke` decides nothing."""
+    """README.md of a paper's results: each claim as the highest profile that decided it has it; of one that none decided, what the
+    highest found. `smoke` decides nothing."""
     found = {profile: pd.read_csv(folder / profile / "claims.csv", keep_default_na=False, dtype=str).set_index("id")
              for profile in PROFILES[1:] if (folder / profile / "claims.csv").exists()}
     rows = []
     for claim in paper.claims:
-        deciding = [profile for profile, table in found.items() if claim.id in table.index and table.loc[claim.id, "verdict"] != NOT_RUN]
-        row = found[deciding[-1]].loc[claim.id] if deciding else None
-        rows.append({"id": claim.id, "claim": claim.sentence, "verdict": NOT_RUN if row is None else row["verdict"],
-                     "ours": "" if row is None else row["ours"], "dataset": "" if row is None else row["dataset"],
-                     "decided at": "" if row is None else f"[{deciding[-1]}]({deciding[-1]}/claims.md)"})
+        of = {profile: table.loc[claim.id] for profile, table in found.items() if claim.id in table.index}
+        deciding = [profile for profile, row in of.items() if row["verdict"] != NOT_RUN]
+        at = (deciding or [profile for profile, row in of.items() if row["ours"]] or [""])[-1]
+        row = of.get(at, {"ours": "", "dataset": ""})
+        rows.append({"id": claim.id, "claim": claim.sentence, "verdict": row["verdict"] if deciding else NOT_RUN,
+                     "ours": row["ours"] if deciding or not at else f"undecided: {row['ours']}", "dataset": row["dataset"],
+                     "decided at": f"[{at}]({at}/claims.md)" if deciding else ""})
     links = ", ".join(f"[{profile}]({profile}/claims.md)" for profile in found)
     return "\n".join([f"# {paper.title}", "", f"Each claim as the highest profile has it that decided it. All profiles: {links}. "
                       f"[What the paper claims, what we ran and why](../../experiments/{paper.handle}/README.md).", "",
