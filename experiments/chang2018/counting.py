@@ -47,7 +47,7 @@ def count_table(results: Results) -> pd.DataFrame:
         ours = own[(own["layout"] == layout) & (own["inside"] == inside)].iloc[0]
         fitting = [", ".join(filter(None, (row["layout"], BLOCKS[row["inside"]]))) for _, row in own[own["fits"]].iterrows()]
         paper = TABLE[net].parameters
-        table.append({"net": TABLE[net].name, "ours, CIFAR-10": int(ours["cifar10"]), "paper, M": paper[0],
-                      "ours, CIFAR-100": int(ours["cifar100"]), "paper, M ": paper[1] or "",
+        table.append({"net": TABLE[net].name, "ours, CIFAR-10": int(ours["cifar10"]), "paper, CIFAR-10, M": paper[0],
+                      "ours, CIFAR-100": int(ours["cifar100"]), "paper, CIFAR-100, M": paper[1] or "",
                       "layout": ", ".join(filter(None, (layout, BLOCKS[inside]))), "fits the paper": "; ".join(fitting) or "none"})
     return pd.DataFrame(table)

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.chang2018.look import FAMILIES, block_axis
+from experiments.chang2018.settings import STEPS
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.options import Config
@@ -12,6 +13,7 @@ from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS
 
 MODERATE = {"h": 0.1, "blocks": 54}  # Hamiltonian-218 has 18 blocks in a unit
+DEEP = 300  # blocks in a unit, at every profile
 ROUNDING = 1e-12  # float64
 TOLERANCE = Config.__dataclass_fields__["tolerance"].default  # of a training by inversion, float32
 
@@ -20,17 +22,19 @@ def inverts(results: Results) -> Finding:
     rows, trained = results["inverse"], results["trained"]
     gentle = rows[rows["h"] <= MODERATE["h"]]
     exact = gentle[(gentle["dtype"] == "float64") & (gentle["blocks"] <= MODERATE["blocks"])].groupby("net")["first"].max()
-    deepest = gentle[(gentle["dtype"] == "float32") & (gentle["blocks"] == gentle["blocks"].max())].groupby("net")["first"].max()
+    deepest = gentle[(gentle["dtype"] == "float32") & (gentle["blocks"] == DEEP)].groupby("net")["first"].max()
     held = [*(exact < ROUNDING), *(deepest < TOLERANCE), trained["float64"].max() < 1e-10, trained["float32"].max() < TOLERANCE]
     names = {net: FAMILIES[net][0] for net in exact.index}
     depths = pd.Series([work.of.resolved.config.depth for work in results.works(("trained",))])
     return Finding(
         verdict(*held),
-        f"{MODERATE['blocks']} blocks, h = {MODERATE['h']:g}, float64: at most {exact.max():.0e}; {gentle['blocks'].max()} blocks, "
+        f"{MODERATE['blocks']} blocks, h = {MODERATE['h']:g}, float64: at most {exact.max():.0e}; {DEEP} blocks, "
         "float32: " + ", ".join(f"{names[net]} {shown(value)}" for net, value in deepest.items()),
         note="Largest relative error of the reconstructed first state. Formulas are exact inverses; what is lost is rounding, which grows "
-        "with what the blocks amplify: fast where h is large, and for the midpoint net, whose random blocks amplify most. Up to h = 0.1 "
-        f"and {MODERATE['blocks']} blocks in a unit all three are safe. On trained weights: at most {trained['float32'].max():.0e} in "
+        "with what the blocks amplify: fast where h is large, and for the midpoint net, whose random blocks amplify most. Random units "
+        f"have one bias in a block and no norms; judged up to h = {MODERATE['h']:g}, which is not the step that leapfrog is trained with, "
+        f"{STEPS['leapfrog']:g} (table `inverse`): float64 below {ROUNDING:g} to {MODERATE['blocks']} blocks, float32 below {TOLERANCE:g} "
+        f"at {DEEP}. On trained weights, norms and all, at the step that they were trained with: at most {trained['float32'].max():.0e} in "
         f"float32 and {trained['float64'].max():.0e} in float64 ({len(trained)} nets, of {depths.min()} to {depths.max()} blocks in all).")
 
 

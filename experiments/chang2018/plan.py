@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from experiments.chang2018.published import TABLE
-from experiments.chang2018.settings import SHORT_RATES, SMOOTHNESS, few, few_digits, share, small, stl10, table
+from experiments.chang2018.settings import SHORT_RATES, SMOOTHNESS, TABLE_BLOCKS, few, few_digits, share, small, stl10, table
 from experiments.chang2018.studies import (
     PRECISIONS,
     REVERSIBLE,
@@ -23,6 +23,7 @@ from stablenets.options import FLOWS
 
 TUNING_SEEDS, TUNING_STEPS = (1000, 1001, 1002), 150
 FEW_STEPS = {"digits": 100, "cpu": 1000, "gpu": 20_000}  # ours: the paper's number is not known
+SAME_TIME = 400  # steps of Hamiltonian-74 in about the time of ResNet-32's thousand, on a CPU
 VARIANTS = {  # of the small Hamiltonian net, one change each: what the paper leaves open, and its penalty
     "smooth in time": {"optim": {"smoothness": SMOOTHNESS}},
     "one bias in the block": {"inside": "bias"},
@@ -54,22 +55,25 @@ class Scale:
     few_seeds: int
     memory: dict[str, tuple[int, ...]]  # blocks in a unit, by what is kept
     peak: dict[str, tuple[int, ...]]
+    edge: dict[str, tuple[int, ...]]  # of the peak too: what not every machine holds
+    gradients: tuple[int, ...]  # blocks in a unit
     batch: int  # of the measurements of memory and time
     rounds: int
 
 
 QUICK = Scale(5, 10, None, ("smooth in time", "one bias in the block", "h = 0.5"), 5, (3, 16), (2,), 3, (6, 18, 54, 300),
               (0.05, 0.1, 0.5), (2, 5, 20), 4, 4, {"store": (2, 6, 20), "checkpoint": (2, 6, 20, 60), "reverse": (2, 6, 20, 60)},
-              {"store": (20,), "reverse": (6, 60)}, 10, 7)
+              {"store": (6, 20), "reverse": (6, 60)}, {}, (6, 18), 10, 7)
 DEPTHS = (6, 20, 60, 200, 600)
 SCALES = {
     "smoke": Scale(1, 1, 64, tuple(VARIANTS), 1, (2, 3), (2, 3), 1, (6, 18), (0.1,), (10,), 1, 1, dict.fromkeys(FLOWS, (2, 4)),
-                   {"reverse": (2, 4)}, 2, 1),
+                   {"store": (2, 4), "reverse": (2, 4)}, {}, (2,), 2, 1),
     "quick": QUICK,
     "full": replace(QUICK, seeds=10, variants=tuple(VARIANTS), variant_seeds=10, shallow=(2, 12), deep_seeds=5,
                     inverse=(6, 18, 54, 100, 300, 1000), steps=(0.05, 0.1, 0.5, 1.0),
                     few=(5, 2, 1, 10), first_seeds=5, few_seeds=3, memory={"store": DEPTHS[:3], "checkpoint": DEPTHS, "reverse": DEPTHS},
-                    peak={"store": DEPTHS[:3], "checkpoint": DEPTHS[:4], "reverse": DEPTHS}, batch=100, rounds=9),
+                    peak={"store": DEPTHS[:3], "checkpoint": DEPTHS, "reverse": DEPTHS}, edge={"store": DEPTHS[3:4]},
+                    gradients=(6, 18, 100), batch=100, rounds=25),
 }
 SCALES["paper"] = replace(SCALES["full"], seeds=3, first_seeds=3, few=(5, 3, 1, 10, 20, 0.5, 2, 4, 7, 15), deep_seeds=1)
 
@@ -91,6 +95,8 @@ def on_digits(scale: Scale, profile: str) -> Plan:
     return {
         "hamiltonian_74": nets("hamiltonian"),
         **few_groups(few_cifar(scale, FEW_STEPS["cpu"], "bfloat16") if profile == "full" else few_small(scale, profile), scale),
+        "same_time": [few("hamiltonian_74", scale.few[0], seed, SAME_TIME, optim={"lr": SHORT_RATES["hamiltonian_74"]})
+                      for seed in range(scale.first_seeds)] if profile == "full" else [],
         "resnet_32": nets("resnet_bn", "revnet"),
         "hamiltonian_218": [],
         "two_step": nets("midpoint", "leapfrog"),
@@ -110,6 +116,7 @@ def on_cifar(scale: Scale) -> Plan:
     return {
         "hamiltonian_74": nets(["hamiltonian_74"]),
         **few_groups(few_cifar(scale, FEW_STEPS["gpu"], "float32"), scale),
+        "same_time": [],
         "resnet_32": nets(["resnet_32", "revnet_38"]),
         "hamiltonian_218": nets(["hamiltonian_218"]),
         "two_step": nets(["leapfrog_26", "midpoint_26"]),
@@ -160,11 +167,13 @@ def measured(scale: Scale, profile: str) -> Plan:
         "inverse": [Inverse(net, blocks, h, dtype, seed) for seed in drawn for net in REVERSIBLE
                     for blocks in scale.inverse for h in scale.steps for dtype in PRECISIONS],
         "trained": [TrainedInverse(training) for training in trained],
-        "gradients": [Gradients(net, inside, seed=seed) for seed in drawn for net, inside in (
+        "gradients": [Gradients(net, inside, blocks, dtype=dtype, seed=seed) for seed in drawn for net, inside in (
             ("hamiltonian", "bias"), ("hamiltonian", "biases"), ("hamiltonian", "norm"), ("midpoint", "bias"), ("midpoint", "norm"),
-            ("leapfrog", "bias"), ("leapfrog", "norm"), ("revnet", ""))],
+            ("leapfrog", "bias"), ("leapfrog", "norm"), ("revnet", "")) for blocks in scale.gradients for dtype in PRECISIONS
+            if dtype == "float64" or blocks <= TABLE_BLOCKS],
         "memory": [Kept(flow, blocks, scale.batch) for flow, depths in scale.memory.items() for blocks in depths],
         "peak": [Peak(flow, blocks, scale.batch) for flow, depths in scale.peak.items() for blocks in depths],
+        "edge": [Peak(flow, blocks, scale.batch) for flow, depths in scale.edge.items() for blocks in depths],
         "overhead": [Overhead(scale.batch, scale.rounds)],
         "tuning": tuning(scale.epochs) if profile == "full" else [],
     }

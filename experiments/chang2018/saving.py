@@ -5,7 +5,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.chang2018.look import accuracies, block_axis
+from experiments.chang2018.look import FAMILIES, accuracies, block_axis
+from experiments.chang2018.settings import TABLE_BLOCKS
+from experiments.chang2018.studies import LENGTH
 from stablenets.claims import statistics
 from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, REPRODUCED, Finding, verdict
 from stablenets.claims.results import Results
@@ -23,25 +25,32 @@ NET = "Hamiltonian-74 with norms in its blocks, as it is trained,"
 
 def gradients(results: Results) -> Finding:
     rows = results["gradients"]
+    exact, judged = rows["dtype"] == "float64", rows["blocks"] <= TABLE_BLOCKS
+    found = rows[exact & judged]
+    deepest, rounded = rows[exact & (rows["blocks"] == rows["blocks"].max())], rows[~exact]
     stored, inverted = (accuracies(results[group]).set_index("seed")["accuracy"] for group in ("hamiltonian_74", "inverted"))
     apart = statistics.paired(inverted, stored)
     return Finding(
-        REPRODUCED if rows["difference"].max() < EQUAL else NOT_REPRODUCED,
-        f"at most {rows['difference'].max():.0e} apart in float64; trained by inversion: {apart.value:+.2f} points of accuracy",
-        apart.low, apart.high,
+        REPRODUCED if found["difference"].max() < EQUAL else NOT_REPRODUCED,
+        f"to {found['blocks'].max()} blocks a unit at most {found['difference'].max():.0e} apart in float64; trained by inversion: "
+        f"{apart.value:+.2f} points of accuracy", apart.low, apart.high,
         f"The largest relative difference between gradients by inversion and stored ones, over all parameters and the input, for "
-        f"{rows.groupby(['net', 'inside']).ngroups} kinds of block, {rows['blocks'].iloc[0]} in each of three units. The interval is that "
-        f"of test accuracy, trained in float32 by inversion less trained with stored states, over {apart.n} pairs of runs of one seed: "
-        "rounding makes the two another way to about the same place.")
+        f"{rows.groupby(['net', 'inside']).ngroups} kinds of block in three units; judged in float64 and to {TABLE_BLOCKS} blocks in a "
+        f"unit, as Hamiltonian-218 has them: below {EQUAL:g}. With {deepest['blocks'].iloc[0]} blocks at most "
+        f"{deepest['difference'].max():.0e}; in float32, to {rounded['blocks'].max()} blocks, {rounded['difference'].max():.0e} (table "
+        f"`gradients`). The interval is that of test accuracy, trained in float32 by inversion less trained with stored states, over "
+        f"{apart.n} pairs of runs of one seed: rounding leads the two along different paths to about the same accuracy.")
 
 
 def gradient_table(results: Results) -> pd.DataFrame:
-    found = results["gradients"].groupby(["net", "inside"], sort=False).agg(difference=("difference", "max"), seeds=("seed", "nunique"))
-    return found.assign(difference=found["difference"].map("{:.0e}".format)).reset_index().rename(
-        columns={"inside": "in the block", "difference": "largest relative difference"})
+    """The largest difference over seeds, a column for each precision and depth."""
+    rows = results["gradients"].assign(net=lambda rows: rows["net"].map(lambda net: FAMILIES[net][0]))
+    by = rows.pivot_table(index=["net", "inside"], columns=["dtype", "blocks"], values="difference", aggfunc="max", sort=False)
+    by.columns = [f"{dtype}, {blocks} blocks" for dtype, blocks in by.columns]
+    return by.map("{:.0e}".format).rename_axis(["net", "in the block"]).reset_index()
 
 
-WHAT = {"peak": "peak", "start": "before", "step": "peak less before"}
+WHAT = {"peak": "peak", "start": "before the steps", "step": "peak, beside what was there before"}
 
 
 def kept(results: Results) -> pd.DataFrame:
@@ -57,9 +66,9 @@ def line(values: pd.Series) -> tuple[float, float]:
 
 
 def steps(results: Results, flow: str = "reverse") -> pd.DataFrame:
-    """By blocks in a unit, in MiB: what is resident at the peak of training steps, before the first with weights and gradients there, and
-    what the steps need beside that."""
-    rows = results["peak"]
+    """By blocks in a unit, in MiB: what is resident at the peak of training steps, before the first with weights, gradients and momentum
+    there, and what the steps need beside that."""
+    rows = pd.concat([results["peak"], results["edge"]])
     own = rows[rows["flow"] == flow].set_index("blocks").sort_index()[["peak", "start", "weights"]] / 2**20
     return own.assign(step=own["peak"] - own["start"])
 
@@ -69,27 +78,31 @@ def growth(values: pd.Series) -> float:
     return values.iloc[-1] / values.iloc[0]
 
 
+def holds(results: Results) -> int:
+    """Blocks in a unit that the machine holds with stored states, by the line through the deepest nets that were measured."""
+    slope, start = line(steps(results, "store")["peak"])
+    return int((results["memory"]["machine"].min() / 2**20 - start) / slope)
+
+
 def memory(results: Results) -> Finding:
-    by, rows, peak = kept(results), results["memory"], steps(results)
+    by, rows, peak, stored = kept(results), results["memory"], steps(results), steps(results, "store")
     slope, start = line(by["store"])
-    machine, batch = rows["machine"].min(), int(rows["batch"].iloc[0])
-    own = peak["weights"].iloc[-1] * 2**20 / peak.index[-1]  # of a block in each unit, about; its gradients are as much again
-    fits = int((machine - start - peak["start"].iloc[0] * 2**20) / (slope + 2 * own))
     deepest = by.index[-1]
     return Finding(
         verdict(growth(by["reverse"]) < FLAT, growth(peak["step"]) < FLAT),
         f"kept by inversion ×{growth(by['reverse']):.3f} from {by.index[0]} to {deepest} blocks a unit; what a step needs at its peak "
-        f"beside weights and gradients ×{growth(peak['step']):.2f} from {peak.index[0]} to {peak.index[-1]}; store {slope / 2**20:.3g} "
-        "MiB more with each",
+        f"beside weights, gradients and momentum ×{growth(peak['step']):.2f} from {peak.index[0]} to {peak.index[-1]}; store "
+        f"{slope / 2**20:.3g} MiB more with a block more in each unit",
         note=f"Judged on both, each flat where the deepest net has less than {FLAT:g} times the shallowest's. Kept: bytes that the forward "
         f"keeps for the backward, beside weights and images, counted exactly: {NET} with more and "
-        f"more blocks in each of its three units, {batch} images of 3x32x32. At {deepest} blocks a unit ({12 * deepest + 2} layers): "
-        f"{by['reverse'].iloc[-1] / 2**20:.0f} MiB by inversion, {by['checkpoint'].iloc[-1] / 2**20:.0f} MiB by checkpoints, "
-        f"{(start + slope * deepest) / 2**20:.0f} MiB stored (a line from {by['store'].dropna().index[-1]} blocks on). The "
-        f"{machine / 2**30:.0f} GiB of the machine hold about {fits} blocks a unit stored, with weights, gradients and python: "
-        "what is deeper, only the others reach. "
-        f"A step at its peak, beside weights and gradients: {peak['step'].iloc[0]:.0f} MiB at {peak.index[0]} blocks, "
-        f"{peak['step'].iloc[-1]:.0f} MiB at {peak.index[-1]}.")
+        f"more blocks in each of its three units, h = {LENGTH:g} / blocks, {int(rows['batch'].iloc[0])} images of 3x32x32. At {deepest} "
+        f"blocks a unit ({12 * deepest + 2} layers): {by['reverse'].iloc[-1] / 2**20:.0f} MiB by inversion, "
+        f"{by['checkpoint'].iloc[-1] / 2**20:.0f} MiB by checkpoints, {(start + slope * deepest) / 2**20:.0f} MiB stored (a line from "
+        f"{by['store'].dropna().index[-1]} blocks on). The {rows['machine'].min() / 2**30:.0f} GiB of the machine hold about "
+        f"{holds(results)} blocks a unit with stored states and all that is beside them, measured to {stored.index[-1]} "
+        f"({stored['peak'].iloc[-1] / 2**10:.1f} GiB) and a line from there on; checkpoints and inversion go further. A step at its peak, "
+        f"beside weights, gradients and momentum: {peak['step'].iloc[0]:.0f} MiB at {peak.index[0]} blocks, {peak['step'].iloc[-1]:.0f} "
+        f"MiB at {peak.index[-1]}.")
 
 
 def whole_peak(results: Results) -> Finding:
@@ -99,10 +112,10 @@ def whole_peak(results: Results) -> Finding:
         NOT_RUN if last < DEEP and growth(peak["peak"]) < FLAT else verdict(growth(peak["peak"]) < FLAT),
         f"×{growth(peak['peak']):.2f} from {first} to {last} blocks a unit",
         note=f"All that is resident at the peak of training steps by inversion, python and torch included: {NET} "
-        f"{int(results['peak']['batch'].iloc[0])} images of 3x32x32, flat where the deepest has less than {FLAT:g} times the shallowest's. "
-        f"{peak['peak'].iloc[0]:.0f} MiB at {first} blocks and {peak['peak'].iloc[-1]:.0f} MiB at {last}; of them weights "
-        f"{peak['weights'].iloc[0]:.0f} and {peak['weights'].iloc[-1]:.0f} MiB, and gradients as much again, which grow with depth in any "
-        f"mode. Flat is decided at {DEEP} blocks a unit: weights of fewer are little beside python and torch.")
+        f"{int(results['peak']['batch'].iloc[0])} images of 3x32x32, momentum; flat where the deepest has less than {FLAT:g} times the "
+        f"shallowest's. {peak['peak'].iloc[0]:.0f} MiB at {first} blocks and {peak['peak'].iloc[-1]:.0f} MiB at {last}; of them weights "
+        f"{peak['weights'].iloc[0]:.0f} and {peak['weights'].iloc[-1]:.0f} MiB, gradients and momentum as much each, which grow with "
+        f"depth in any mode. Flat is decided at {DEEP} blocks a unit: weights of fewer are little beside python and torch.")
 
 
 def memory_table(results: Results) -> pd.DataFrame:
@@ -115,27 +128,26 @@ def memory_table(results: Results) -> pd.DataFrame:
 
 
 def memory_figure(results: Results) -> Figure:
-    by, rows = kept(results) / 2**30, results["memory"]
-    peak = results["peak"]
+    by, peak = kept(results) / 2**30, pd.concat([results["peak"], results["edge"]])
     figure, (left, right) = new_figure(2, width=3.4, height=2.9)
     for mode, colour in MODES.items():
         values = by[mode].dropna()
         left.plot(values.index, values, color=colour, marker="o", markersize=4, label=mode)
-        own = peak[peak["flow"] == mode]
-        right.plot(own["blocks"], own["peak"] / 2**30, color=colour, marker="o", markersize=4)
-    slope, start = line(by["store"])
-    machine = rows["machine"].min() / 2**30
-    beyond = np.geomspace(by["store"].dropna().index[-1], max((machine - start) / slope, by.index[-1]), 50)
-    left.plot(beyond, start + slope * beyond, ":", color=MODES["store"], label="store, reckoned")
-    left.axhline(machine, color="0.5", linewidth=0.8, label="memory of the machine")
-    weights = peak.groupby("blocks")["weights"].first() / 2**30
+        own = steps(results, mode)["peak"] / 2**10
+        right.plot(own.index, own, color=colour, marker="o", markersize=4)
+    stored = steps(results, "store")["peak"] / 2**10
+    slope, start = line(stored)
+    beyond = np.geomspace(stored.index[-1], holds(results), 50)
+    right.plot(beyond, start + slope * beyond, ":", color=MODES["store"], label="store, a line from there on")
+    right.axhline(results["memory"]["machine"].min() / 2**30, color="0.5", linewidth=0.8, label="memory of the machine")
     before = steps(results)["start"] / 2**10
     right.plot(before.index, before, ":", color=MODES["reverse"], label="reverse, before the steps")
+    weights = peak.groupby("blocks")["weights"].first() / 2**30
     right.plot(weights.index, weights, "--", color="0.4", label="weights alone")
     left.set(ylabel="GiB kept for the backward", yscale="log")
-    right.set(ylabel="GiB resident at the peak")
-    block_axis(left, (*by.index, int(beyond[-1])))
-    block_axis(right, peak["blocks"])
+    right.set(ylabel="GiB resident at the peak", yscale="log")
+    block_axis(left, by.index)
+    block_axis(right, (*peak["blocks"], holds(results)))
     handles = [drawn for axes in (left, right) for drawn in zip(*axes.get_legend_handles_labels(), strict=True)]
     figure.legend(*zip(*handles, strict=True), loc="outside lower center", ncols=3, frameon=False)
     return figure

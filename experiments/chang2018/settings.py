@@ -12,6 +12,7 @@ from stablenets.claims.work import Training
 NETS = Path(__file__).resolve().parents[2] / "configs" / "net"
 QUIET = {"every": 0, "samples": 0}
 BATCH = 100
+TABLE_BLOCKS = 18  # in a unit of Hamiltonian-218
 IMAGES = {"cifar10": 50_000, "cifar100": 50_000, "stl10": 5_000}  # for training
 HELD_OUT = 0.1  # of the training images, for validation
 DROPS = [0.5, 0.75]  # of all steps: the authors' code drops the rate after 40,000 and 60,000 of 80,000
@@ -20,12 +21,12 @@ SMOOTHNESS = 4e-4  # the paper adds 2e-4 Σ ‖K_{j+1} - K_j‖² / h; ours is t
 
 BLOCK = {"inside": "norm"}  # ours, as the steps below: batch norms in the block, as in the authors' later code; drawn is one bias
 
-SMALL = {  # for images of 8x8 pixels: three units as in the table, parameters alike to an eighth, ours
+SMALL = {  # for images of 8x8 pixels: three units as in the table, parameters alike to 3 %, ours
     "hamiltonian": {"family": "hamiltonian", "widths": [16, 32, 56], "blocks": [3, 3, 3], "layout": "old-width-first"} | BLOCK,
     "midpoint": {"family": "midpoint", "widths": [16, 32, 48], "blocks": [2, 2, 2], "layout": "old-width-first"} | BLOCK,
     "leapfrog": {"family": "leapfrog", "widths": [16, 32, 48], "blocks": [2, 2, 2], "layout": "old-width-first"} | BLOCK,
-    "resnet_bn": {"family": "resnet_bn", "widths": [8, 16, 32], "blocks": [2, 2, 2], "layout": "strided-first", "head": "mean"},
-    "revnet": {"family": "revnet", "widths": [12, 24, 44], "blocks": [2, 2, 2], "layout": "strided-first"},
+    "resnet_bn": {"family": "resnet_bn", "widths": [8, 17, 34], "blocks": [2, 2, 2], "layout": "strided-first", "head": "mean"},
+    "revnet": {"family": "revnet", "widths": [12, 26, 44], "blocks": [2, 2, 2], "layout": "strided-first"},
 }
 SMALL = {family: {"operator": "conv", "opening": "conv-bn-relu", "head": "bn-relu-mean", "gain": 1.4142, "activation": "relu"} | net
          for family, net in SMALL.items()}

@@ -32,6 +32,7 @@ REVERSIBLE = ("hamiltonian", "midpoint", "leapfrog")
 PRECISIONS = ("float32", "float64")
 IMAGES = 20  # on which a trained net is measured
 RETURNED = {"MALLOC_MMAP_THRESHOLD_": str(2**16)}  # glibc gives freed tensors back at once: else its heap grows by chance
+LENGTH = 0.6  # final time of a unit of Hamiltonian-74, six blocks of 0.1
 GAIN = 2**0.5  # of the authors' kernels: deviation sqrt(2 / (9 c))
 
 
@@ -127,13 +128,14 @@ def worst(net: Network, x: Tensor) -> float:
 
 @dataclass(frozen=True)
 class Gradients(Study):
-    """In float64: the largest difference between gradients by inversion and stored ones, relative to the largest entry of each tensor,
-    over all parameters and the input."""
+    """The largest difference between gradients by inversion and stored ones, relative to the largest entry of each tensor, over all
+    parameters and the input."""
 
     net: str = option("hamiltonian", choices=tuple(SMALL))
     inside: str = option("", choices=("", "bias", "biases", "norm"))
     blocks: int = option(6, low=2)
     h: float = option(0.1, above=0.0)
+    dtype: str = option("float64", choices=PRECISIONS)
     seed: int = option(0, low=0)
 
     @property
@@ -149,16 +151,17 @@ class Gradients(Study):
 
     def gradients(self, run: Resolved) -> Sequence[Tensor]:
         torch.manual_seed(self.seed)
-        net = network(run, run.dataset.facts).double()
-        x = torch.randn(8, *run.dataset.facts.shape, dtype=torch.float64, requires_grad=True)
+        dtype = getattr(torch, self.dtype)
+        net = network(run, run.dataset.facts).to(dtype)
+        x = torch.randn(8, *run.dataset.facts.shape, dtype=dtype, requires_grad=True)
         loss = F.cross_entropy(net(x), torch.arange(8))
         return torch.autograd.grad(loss, [x, *net.parameters()])
 
 
 def deep(blocks: int, mode: str) -> dict:
-    """Hamiltonian-74 as it is trained, with so many blocks in each unit; T = 0.6 in a unit, whatever the number."""
+    """Hamiltonian-74 as it is trained, with so many blocks in each unit; the same final time, whatever the number."""
     return {"dataset": {"name": "cifar10"}, "net": chosen("hamiltonian_74") | {"blocks": [blocks] * 3}, "flow": mode,
-            "h": 0.6 / blocks}
+            "h": LENGTH / blocks}
 
 
 def built(values: dict) -> nn.Module:
@@ -187,12 +190,13 @@ class Kept(Study):
 
 @dataclass(frozen=True)
 class Peak(Study):
-    """The resident memory that training steps of a deep Hamiltonian net need at their peak, in a process of its own, on the CPU.
+    """The resident memory that training steps of a deep Hamiltonian net by the recipe need at their peak, in a process of its own, on the
+    CPU.
 
-    Metrics in bytes: peak; start, with the net and its gradients there and before any step; weights.
+    Metrics in bytes: peak; start, before any step, with the weights, their gradients and their momentum there; weights.
     """
 
-    version = 3  # 1 had a net without norms; 1 and, of states under a MiB, 2 had memory that was freed but not given back
+    version = 4  # 1 was without norms; 1, 2 had memory that was freed, not given back; 3 no momentum, and torch's compiler in steps
     flow: str = option("reverse", choices=FLOWS)
     blocks: int = option(6, low=2)
     batch: int = option(100, low=1)
