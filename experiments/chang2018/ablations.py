@@ -17,6 +17,7 @@ from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS
 
 SMOOTH, AS_IT_IS = "smooth in time", "as it is"
+SHOWN = 5.0  # points: what is more stands in the figure as a number
 
 
 def columns(change: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -52,11 +53,15 @@ def smoothness(results: Results) -> Finding:
     found = differences(results)
     dataset = results["ablations"]["dataset"].iloc[0]
     gain = found[SMOOTH]
-    apart = [f"{name} {each.value:+.2f}" for name, each in found.items() if name != SMOOTH and (each.low > 0 or each.high < 0)]
+    base, own = variants(results)
+    apart = [f"{name} {each.value:+.2f} (training loss {own[name]['train_loss'].mean():.2g})" for name, each in found.items()
+             if name != SMOOTH and (each.low > 0 or each.high < 0)]
     return Finding(
         relation(dataset, [(gain, 0.0)]), f"with the penalty {gain.value:+.2f} points of accuracy", gain.low, gain.high,
         f"{DATA[dataset]}, paired over seeds. The authors' public code has the penalty and never applies it. What else makes a difference "
-        f"whose interval excludes 0: {', '.join(apart) or 'nothing'} (table `ablations`).{source(results, results['ablations'])}")
+        f"whose interval excludes 0: {', '.join(apart) or 'nothing'} (table `ablations`). Every variant has the same rate, "
+        f"{base['optim.lr'].iloc[0]:g}, and {base['steps'].median():.0f} steps; as it is, the training loss is "
+        f"{base['train_loss'].mean():.2g}.{source(results, results['ablations'])}")
 
 
 def ablation_table(results: Results) -> pd.DataFrame:
@@ -74,7 +79,11 @@ def ablation_figure(results: Results) -> Figure:
     gain = differences(results)
     figure, (axes,) = new_figure(1, width=4.6, height=0.8 + 0.3 * len(gain))
     for place, each in enumerate(gain.values()):
-        axes.errorbar(each.value, place, xerr=[[each.value - each.low], [each.high - each.value]], color=COLOURS[0], marker="o", capsize=3)
+        if abs(each.value) > SHOWN:
+            axes.text(0.02 if each.value < 0 else 0.98, place, f"{each.value:+.1f}", color=COLOURS[0], va="center",
+                      ha="left" if each.value < 0 else "right", transform=axes.get_yaxis_transform())
+        else:
+            axes.errorbar(each.value, place, xerr=[[below] for below in each.bar], color=COLOURS[0], marker="o", capsize=3)
     axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
     axes.set(yticks=range(len(gain)), yticklabels=list(gain),
              xlabel=f"points of test accuracy gained, {DATA[results['ablations']['dataset'].iloc[0]]}")

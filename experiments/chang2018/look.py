@@ -70,14 +70,22 @@ def against(rows: pd.DataFrame, ours: str, theirs: str) -> Estimate:
 
 def relation(dataset: str, gaps: Sequence[tuple[Estimate, float]], given: bool = True) -> str:
     """How differences lie to their lines: one holds where its whole interval is above its line and is refuted where all of it is below;
-    where none is either, or there is no interval, as of one seed, nothing is decided. Other data than the paper's hold them in part at
-    most, and refute nothing."""
+    where none is either, or there is no interval, as of one seed, nothing is decided. Digits hold them in part at most, and refute
+    nothing."""
     known = [(gap, line) for gap, line in gaps if not math.isnan(gap.low)]
     held, refuted = [gap.low > line for gap, line in known], [gap.high < line for gap, line in known]
     complete = bool(known) and len(known) == len(gaps)
     if dataset == "digits":
         return PARTLY if complete and all(held) else NOT_RUN
     return verdict(*held, given=given and complete) if any(held) or any(refuted) else NOT_RUN
+
+
+def attained(levels: Sequence[tuple[Estimate, float]], gaps: Sequence[tuple[Estimate, float]] = (), given: bool = True) -> str:
+    """How accuracies lie to their lines, and differences to theirs: as `relation`; an accuracy that one seed has and that is above its line
+    counts in part, and one below it decides nothing."""
+    if any(level.n == 1 and level.value > line for level, line in levels):
+        return PARTLY
+    return relation("", [*levels, *gaps], given)
 
 
 def source(results: Results, rows: pd.DataFrame) -> str:
