@@ -273,7 +273,8 @@ def test_the_highest_profile_that_decided_counts(tmp_path):
     def written(profile, verdicts, ours=""):
         folder = tmp_path / profile
         folder.mkdir()
-        rows = [dict.fromkeys(COLUMNS, "") | {"id": name, "verdict": verdict, "ours": ours} for name, verdict in zip("12", verdicts, strict=True)]
+        rows = [dict.fromkeys(COLUMNS, "") | {"id": name, "verdict": verdict, "ours": ours}
+                for name, verdict in zip("12", verdicts, strict=True)]
         pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(folder / "claims.csv", index=False)
     written("smoke", (REPRODUCED, REPRODUCED))
     written("quick", (PARTLY, NOT_RUN))

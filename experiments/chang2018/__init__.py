@@ -59,7 +59,7 @@ FIGURES = {
     "inverse": Drawing(("inverse",), inverting.inverse_figure, "Random weights, no norms: what inversion loses, by depth and step; grey, "
                        "the error at which a training by inversion stops. Largest of the seeds, drawn between 1e-17 and 1e3."),
     "memory": Drawing(("memory", "peak"), saving.memory_figure, "Memory by depth, Hamiltonian-74 with norms, more blocks: left, kept for "
-                      "the backward; right, all that is resident at the peak."),
+                      "the backward; right, all that is resident at the peak of training steps, and (dashed) before them."),
     "accuracy": Drawing(("hamiltonian_74", "resnet_32", "two_step"), comparing.accuracy_figure,
                         "Test accuracy by net: mean with 95 % interval, dots for seeds; on CIFAR-10 a bar for the paper's value."),
     "few": Drawing(("few",), fewer.few_figure, "Few training data: accuracy, and the paired difference with its 95 % "

@@ -85,7 +85,6 @@ def ablation_figure(results: Results) -> Figure:
         else:
             axes.errorbar(each.value, place, xerr=[[below] for below in each.bar], color=COLOURS[0], marker="o", capsize=3)
     axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
-    axes.set(yticks=range(len(gain)), yticklabels=list(gain),
+    axes.set(yticks=range(len(gain)), yticklabels=list(gain), ylim=(len(gain) - 0.5, -0.5),
              xlabel=f"points of test accuracy gained, {DATA[results['ablations']['dataset'].iloc[0]]}")
-    axes.invert_yaxis()
     return figure

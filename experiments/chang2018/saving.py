@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from experiments.chang2018.look import FAMILIES, accuracies, block_axis
 from experiments.chang2018.settings import TABLE_BLOCKS
@@ -128,7 +129,7 @@ def memory_table(results: Results) -> pd.DataFrame:
 
 
 def memory_figure(results: Results) -> Figure:
-    by, peak = kept(results) / 2**30, pd.concat([results["peak"], results["edge"]])
+    by = kept(results) / 2**30
     figure, (left, right) = new_figure(2, width=3.4, height=2.9)
     for mode, colour in MODES.items():
         values = by[mode].dropna()
@@ -141,13 +142,14 @@ def memory_figure(results: Results) -> Figure:
     right.plot(beyond, start + slope * beyond, ":", color=MODES["store"], label="store, a line from there on")
     right.axhline(results["memory"]["machine"].min() / 2**30, color="0.5", linewidth=0.8, label="memory of the machine")
     before = steps(results)["start"] / 2**10
-    right.plot(before.index, before, ":", color=MODES["reverse"], label="reverse, before the steps")
-    weights = peak.groupby("blocks")["weights"].first() / 2**30
-    right.plot(weights.index, weights, "--", color="0.4", label="weights alone")
+    right.plot(before.index, before, "--", color="0.4", label="weights, gradients, momentum, python, torch")
     left.set(ylabel="GiB kept for the backward", yscale="log")
-    right.set(ylabel="GiB resident at the peak", yscale="log")
+    right.set(ylabel="GiB resident at the peak", yscale="log", yticks=[1, 3, 10, 30])
+    for axes in (left.yaxis, right.yaxis):
+        axes.set_major_formatter(lambda value, _: f"{value:g}")
+    right.yaxis.set_minor_locator(NullLocator())
     block_axis(left, by.index)
-    block_axis(right, (*peak["blocks"], holds(results)))
+    block_axis(right, (*before.index, holds(results)))
     handles = [drawn for axes in (left, right) for drawn in zip(*axes.get_legend_handles_labels(), strict=True)]
     figure.legend(*zip(*handles, strict=True), loc="outside lower center", ncols=3, frameon=False)
     return figure
