@@ -18,6 +18,7 @@ RATES = (0.001, 0.003, 0.01, 0.03, 0.06)  # of all families alike
 LONGEST = (*((10.0, rate, 0.3, (0,)) for rate in RATES[1:]), (10.0, 0.04, 0.1, (0, 1)), (40.0, 0.04, 0.1, (1, 2)),
            (40.0, 0.06, 0.1, (0, 1)))
 LONGEST_EPOCHS = 6  # enough to see a rate explode, and fewer than the tables have
+COPIED = (0.03, 0.06, 0.1)  # rates of roaRNN that copies over the longest sequences
 CONTROLS = {"unclipped": ", not clipped", "convex": ", α = 1 - 0.01/T", "readout": ", readout only", "chrono": ", chrono"}  # by group
 NAMES = {
     "unclipped": "Without clipping roaRNN",
@@ -28,7 +29,7 @@ NAMES = {
 
 
 def controls(scale: Scale, chosen: range) -> dict[str, list[Training]]:
-    """The groups of CONTROLS, and rates: of every family at one lag, and of roaRNN where it adds over the longest."""
+    """The groups of CONTROLS, and rates: of every family at one lag, and of roaRNN over the longest."""
     def made(task: str, length: int, family: str, seed: int, epochs: int | None = None, **overrides: Any) -> Training:
         return memory(task, length, family, seed, epochs or scale.lags[length].epochs, scale.lags[length].steps, **overrides)
 
@@ -37,6 +38,7 @@ def controls(scale: Scale, chosen: range) -> dict[str, list[Training]]:
              for drive, rate, share, seeds in LONGEST for seed in seeds]
     tuned += [made(task, length, family, SEED, **{"optim.lr": rate}) for task, length in pairs if length == tried for family in RECURRENT
               for rate in RATES]
+    tuned += [made("copy", longest, "roarnn", SEED, **{"optim.lr": rate}) for rate in COPIED]
     return {
         "unclipped": [made(task, length, "roarnn", seed, **{"optim.clip": None}) for length, lag in scale.lags.items()
                       for task, count in lag.unclipped.items() for seed in chosen[:count]],
