@@ -40,8 +40,8 @@ TABLES = {
                           "outside the other tables."),
     "memory": Drawing(("adding",), memory.memory_table, "Memory tasks, as far as they have been run. Error: mean squared error (adding), "
                       "share of wrong symbols (copy); medians over seeds, of training losses the largest."),
-    "memory_rates": Drawing(("memory_rates",), memory_controls.rates_table, "Memory tasks by learning rate, and what else was tried over the "
-                            "longest sequences; seeds outside the other tables."),
+    "memory_rates": Drawing(("memory_rates",), memory_controls.rates_table, "Memory tasks by learning rate, and what else was tried over "
+                            "the longest sequences; seeds outside the other tables."),
     "filters": Drawing(("filters", "angles"), filters.filter_table, "The adding problem by filter."),
     "pixels": Drawing(("first",), pixels.pixel_table, "Images read pixel by pixel: test accuracy in per cent. Minutes are those of the "
                       "training steps, timed in turns."),
