@@ -38,13 +38,14 @@ def controls(scale: Scale, chosen: range) -> dict[str, list[Training]]:
              for drive, rate, share, seeds in LONGEST for seed in seeds]
     tuned += [made(task, length, family, SEED, **{"optim.lr": rate}) for task, length in pairs if length == tried for family in RECURRENT
               for rate in RATES]
+    several = [(task, length, seed) for task, length in pairs for seed in chosen[:scale.lags[length].controls.get(task, 1)]]
     tuned += [made("copy", longest, "roarnn", SEED, **{"optim.lr": rate}) for rate in COPIED]
     return {
         "unclipped": [made(task, length, "roarnn", seed, **{"optim.clip": None}) for length, lag in scale.lags.items()
                       for task, count in lag.unclipped.items() for seed in chosen[:count]],
         "convex": [made(task, length, "roarnn", 0, **{"net.alpha": 1 - 0.01 / length}) for task, length in pairs if length == longest],
-        "readout": [made(task, length, "roarnn", 0, **{"optim.frozen": ["W", "U", "b"]}) for task, length in pairs],
-        "chrono": [made(task, length, "lstm", 0, **{"net.chrono": length}) for task, length in pairs],
+        "readout": [made(task, length, "roarnn", seed, **{"optim.frozen": ["W", "U", "b"]}) for task, length, seed in several],
+        "chrono": [made(task, length, "lstm", seed, **{"net.chrono": length}) for task, length, seed in several],
         "memory_rates": tuned if tried else [],
     }
 

@@ -9,7 +9,7 @@ from experiments.ceni2025.nets import DEEP, RECURRENT, matched, parameters
 from experiments.ceni2025.pace import Pace
 from experiments.ceni2025.peak import Peak
 from experiments.ceni2025.scales import SCALES, STEPS, Scale
-from experiments.ceni2025.search import SEED, long_rates, rates, search
+from experiments.ceni2025.search import SEED, chrono, long_rates, rates, search
 from experiments.ceni2025.settings import deep, memory, pixels, read
 from experiments.ceni2025.spectra import CASES, Spectrum
 from experiments.ceni2025.trained import Trained
@@ -56,6 +56,7 @@ def plan(profile: str, seeds: int | None) -> Plan:
         "filters": filters,
         "angles": [Steady(work) for work in filters],
         "rates": rates(scale.permuted, widths(scale), scale.sensitivity["epochs"], scale.rates_limit),
+        "rates_chrono": [chrono(scale.permuted, widths(scale)["lstm"], SEED, 1, rate) for rate in scale.chrono_rates],
         "rates_long": long_rates(scale.permuted, widths(scale)["lstm"], scale.epochs, scale.long_rates),
         **readers("first", scale, scale.permuted, scale.first_seeds, chosen, 1),
         **ten,

@@ -11,11 +11,13 @@ STEPS = 50
 
 @dataclass(frozen=True)
 class Lag:
-    """Memory tasks over so many steps: epochs, and seeds by family; `unclipped`: seeds by task."""
+    """Memory tasks over so many steps: epochs, and seeds by family; seeds by task without clipping, and of the other controls where they
+    have more than one."""
 
     epochs: int
     seeds: dict[str, int]
     unclipped: dict[str, int] = field(default_factory=dict)
+    controls: dict[str, int] = field(default_factory=dict)
     steps: int = STEPS  # in an epoch
 
 
@@ -44,6 +46,7 @@ class Scale:
     rates_limit: int | None  # examples of the table of rates, which has the epochs of the sensitivity
     search: dict[str, Any]
     long_rates: tuple[float, ...] = ()  # of LSTM over `epochs` of all images
+    chrono_rates: tuple[float, ...] = ()  # of LSTM with the chrono initialisation, over one epoch
     memory_rates: int | None = None  # the lag at which rates of all families are tried; where there is one, roaRNN's at the longest too
 
 
@@ -59,7 +62,7 @@ SCALES = {
         {5: Lag(1, each(RECURRENT, 1), steps=2), 10: Lag(1, each(RECURRENT, 1), {"adding": 1, "copy": 1}, steps=2)}, 10, 1,
         "psdigits", "sdigits", 8, 1, each(RECURRENT, 2), each(RECURRENT, 2), each(RECURRENT, 1), 1,
         {"widths": (4, 8), "epochs": 1, "seeds": 1}, {"width": 8, "epochs": 1, "seeds": 1, "limit": 64}, 64,
-        {"count": 2, "width": 8, "limit": 64, "epochs": 1}, (0.01,), 5),
+        {"count": 2, "width": 8, "limit": 64, "epochs": 1}, (0.01,), (0.01,), 5),
     "quick": Scale(
         3, (10, 30, 100, 300, 2000), {"name": "digits"}, 2000, 3, BESIDE_DEEP,
         {"depth": 100, "epochs": 20, "seeds": 3},
@@ -71,16 +74,16 @@ SCALES = {
         3, (10, 30, 100, 300, 1000, 3000, 10_000, 50_000), {"name": "mnist", "limit": 10_000}, 50_000, 1,
         BESIDE_DEEP | {"tanh": 0}, {"depth": 1000, "epochs": 10, "seeds": 3},
         {100: Lag(40, each(RECURRENT, 3)), 1000: Lag(8, BESIDE, {"adding": 3, "copy": 3}),
-         10_000: Lag(8, each(RECURRENT, 1) | {"roarnn": 3}, {"adding": 1})}, 1000, 8,
+         10_000: Lag(8, each(RECURRENT, 1) | {"roarnn": 3}, {"adding": 3}, {"adding": 3})}, 1000, 8,
         "psmnist", "smnist", 128, 10, BESIDE, {"roarnn": 3, "lstm": 3}, {"roarnn": 3, "lstm": 3}, 1,
         {"widths": (32, 64, 128, 256), "epochs": 1, "seeds": 1}, {"width": 128, "epochs": 1, "seeds": 1, "limit": 12_000}, None,
-        {"count": 40, "width": 128, "limit": 10_000, "epochs": 3}, (0.003, 0.01, 0.03), 100),
+        {"count": 40, "width": 128, "limit": 10_000, "epochs": 3}, (0.003, 0.01, 0.03), (0.003, 0.01, 0.03), 100),
     "paper": Scale(
         3, (10, 30, 100, 300, 1000, 3000, 10_000, 50_000), {"name": "mnist"}, 50_000, 5, each(DEEP, 3),
         {"depth": 1000, "epochs": 20, "seeds": 3},
         {100: Lag(80, each(RECURRENT, 3)), 1000: Lag(80, each(RECURRENT, 3), {"adding": 3, "copy": 3}),
-         10_000: Lag(80, each(RECURRENT, 3), {"adding": 3, "copy": 3})}, 1000, 40,
+         10_000: Lag(80, each(RECURRENT, 3), {"adding": 3, "copy": 3}, {"adding": 3, "copy": 3})}, 1000, 40,
         "psmnist", "smnist", 512, 10, each(RECURRENT, 3), each(RECURRENT, 3), each(RECURRENT, 3), 10,
         {"widths": (128, 256, 512, 1024), "epochs": 1, "seeds": 3}, {"width": 512, "epochs": 2, "seeds": 3, "limit": None}, None,
-        {"count": 40, "width": 512, "limit": 10_000, "epochs": 3}, (0.003, 0.01, 0.03), 100),
+        {"count": 40, "width": 512, "limit": 10_000, "epochs": 3}, (0.003, 0.01, 0.03), (0.003, 0.01, 0.03), 100),
 }

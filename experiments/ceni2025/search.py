@@ -78,6 +78,12 @@ def long_rates(dataset: str, width: int, epochs: int, tried: tuple[float, ...]) 
     return [pixels(dataset, "lstm", width, SEED, epochs, **{"optim.lr": rate}) for rate in tried]
 
 
+def chrono(dataset: str, width: int, seed: int, epochs: int, lr: float) -> Training:
+    """An LSTM whose forget gates begin as long as the sequence."""
+    steps = {"psmnist": 784, "psdigits": 64}[dataset]
+    return pixels(dataset, "lstm", width, seed, epochs, **{"net.chrono": steps, "optim.lr": lr})
+
+
 def rates_table(results: Results) -> pd.DataFrame:
     return pd.concat([pd.DataFrame({
         "net": rows["net.family"].map(lambda family: RECURRENT[family][0]), "epochs": rows["epochs"], "rate": rows["optim.lr"],

@@ -24,20 +24,23 @@ from stablenets.training.losses import LOSSES
 
 WHEN = {"_before": "before", "": "after"}
 DEPTHS = 64  # at which gradients are kept
+WORST = {"smallest": np.min, "low": np.min, "limit_low": np.min, "inside": np.min, "largest": np.max, "high": np.max,
+         "limit_high": np.max}  # over examples; of the rest the median
 
 
 @dataclass(frozen=True)
 class Trained(OfTraining):
     """A trained roaMLP or roaRNN and, with `_before`, what it was drawn as.
 
-    Metrics: those of `spectrum`, medians over the first test examples; `beta_W`, β times the mean ‖W‖; of ‖∂Loss/∂x_l‖ over that of the
-    last state the `first`, the `least` and the `most` over all l; `moved_...`, how far a tensor is from where it began, over its norm
-    there, where that is not 0. Arrays: log10 of the singular values at the first example, and the norms of the gradients by depth.
+    Metrics: those of `spectrum`, the farthest of the first test examples or their median, as WORST says; `beta_W`, β times the mean ‖W‖; of
+    ‖∂Loss/∂x_l‖ over that of the last state the `first`, the `least` and the `most` over all l; `moved_...`, how far a tensor is from where
+    it began, over its norm there, where that is not 0. Arrays: log10 of the singular values at the first example, and the norms of the
+    gradients by depth.
     """
 
     examples: int = option(3, low=1)
 
-    version = 2  # 1 measured deep nets alone, and neither gradients nor weights
+    version = 3  # 1 measured deep nets alone, and neither gradients nor weights; 2 had medians over examples
 
     def measure(self, place: Place) -> Measured:
         run = self.of.resolved
@@ -51,7 +54,7 @@ class Trained(OfTraining):
         arrays: dict[str, np.ndarray] = {"depths": np.array(log_spaced(run.config.depth, DEPTHS))}
         for when, net in nets.items():
             spectra = [spectrum(net.units[0], steps) for steps in walks(net, x.double())]
-            found = {name: float(torch.tensor([each[name] for each, _ in spectra]).median())
+            found = {name: float(WORST.get(name, np.median)([each[name] for each, _ in spectra]))
                      for name in spectra[0][0] if all(name in each for each, _ in spectra)}
             gradients = StateGradients(arrays["depths"].tolist())
             loss(net(x.double(), gradients), y).backward()
