@@ -9,8 +9,21 @@ import pandas as pd
 import pytest
 
 from stablenets.claims import ledger, report, statistics, tables
-from stablenets.claims.claim import COLUMNS, NOT_RUN, PARTLY, REPRODUCED, Claim, Drawing, Finding, Paper
+from stablenets.claims.claim import (
+    COLUMNS,
+    NOT_REPRODUCED,
+    NOT_RUN,
+    PARTLY,
+    REPRODUCED,
+    Claim,
+    Drawing,
+    Finding,
+    Paper,
+    attained,
+    compared,
+)
 from stablenets.claims.results import Results
+from stablenets.claims.statistics import Estimate
 from stablenets.claims.work import Place, Study, Training, unique
 from stablenets.errors import BadInput
 from stablenets.runs.pictures import new_figure
@@ -297,3 +310,11 @@ def test_tables_say_what_made_them_in_all_three_forms(tmp_path):
     assert r"net\_a" in tex
     assert all("Made so." in text for text in (markdown, tex))
     assert pd.read_csv(tmp_path / "t.csv")["net_a"][0] == 1.23456
+
+
+@pytest.mark.parametrize(("low", "high", "n", "verdict"), [
+    (1.0, 3.0, 3, REPRODUCED), (-1.0, 3.0, 3, NOT_RUN), (-3.0, -1.0, 3, NOT_REPRODUCED), (math.nan, math.nan, 1, PARTLY)])
+def test_an_interval_with_its_line_within_decides_nothing_and_one_seed_in_part_at_most(low, high, n, verdict):
+    assert attained([(Estimate(2.0, low, high, n), 0.0)]) == verdict
+    assert compared([(Estimate(2.0, low, high, n), 0.0)]) == (verdict if n > 1 else NOT_RUN)
+    assert attained([(Estimate(-2.0, math.nan, math.nan, 1), 0.0)]) == NOT_RUN

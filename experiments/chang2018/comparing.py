@@ -4,10 +4,10 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.chang2018.look import CHANCE, DATA, FAMILIES, accuracies, against, attained, diverged, mean, published, relation, source
+from experiments.chang2018.look import CHANCE, DATA, FAMILIES, accuracies, against, diverged, mean, published, relation, source
 from experiments.chang2018.published import REPLICATIONS, STL10, STL10_REPLICATIONS, TABLE
 from stablenets.claims import statistics
-from stablenets.claims.claim import NOT_RUN, Finding
+from stablenets.claims.claim import NOT_RUN, Finding, attained
 from stablenets.claims.results import Results
 from stablenets.claims.statistics import Estimate
 from stablenets.runs.pictures import new_figure

@@ -1,7 +1,6 @@
 """What the nets are called and how they look in a figure; what counts as real data; verdicts on how two nets compare."""
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
@@ -10,7 +9,7 @@ from matplotlib.ticker import NullLocator
 
 from experiments.chang2018.published import TABLE
 from experiments.chang2018.settings import configured
-from stablenets.claims.claim import NOT_RUN, PARTLY, verdict
+from stablenets.claims.claim import NOT_RUN, PARTLY, REPRODUCED, compared
 from stablenets.claims.results import Results
 from stablenets.claims.statistics import Estimate, paired, percent
 from stablenets.runs.report import COLOURS
@@ -69,23 +68,10 @@ def against(rows: pd.DataFrame, ours: str, theirs: str) -> Estimate:
 
 
 def relation(dataset: str, gaps: Sequence[tuple[Estimate, float]], given: bool = True) -> str:
-    """How differences lie to their lines: one holds where its whole interval is above its line and is refuted where all of it is below;
-    where none is either, or there is no interval, as of one seed, nothing is decided. Digits hold them in part at most, and refute
-    nothing."""
-    known = [(gap, line) for gap, line in gaps if not math.isnan(gap.low)]
-    held, refuted = [gap.low > line for gap, line in known], [gap.high < line for gap, line in known]
-    complete = bool(known) and len(known) == len(gaps)
-    if dataset == "digits":
-        return PARTLY if complete and all(held) else NOT_RUN
-    return verdict(*held, given=given and complete) if any(held) or any(refuted) else NOT_RUN
-
-
-def attained(levels: Sequence[tuple[Estimate, float]], gaps: Sequence[tuple[Estimate, float]] = (), given: bool = True) -> str:
-    """How accuracies lie to their lines, and differences to theirs: as `relation`; an accuracy that one seed has and that is above its line
-    counts in part, and one below it decides nothing."""
-    if any(level.n == 1 and level.value > line for level, line in levels):
-        return PARTLY
-    return relation("", [*levels, *gaps], given)
+    """How differences lie to their lines, as `compared` has it; digits hold them in part at most, and refute nothing."""
+    if dataset != "digits":
+        return compared(gaps, given)
+    return PARTLY if compared(gaps) == REPRODUCED else NOT_RUN
 
 
 def source(results: Results, rows: pd.DataFrame) -> str:

@@ -1,13 +1,15 @@
 """A claim is a function from results to a verdict; a paper is its plan, its claims, its tables and its figures."""
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from stablenets.claims.results import Plan, Results
+from stablenets.claims.statistics import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.animation import Animation
@@ -35,6 +37,22 @@ def verdict(*deciding: bool, given: bool = True) -> str:
     if all(deciding) and given:
         return REPRODUCED
     return PARTLY if any(deciding) else NOT_REPRODUCED
+
+
+def compared(gaps: Sequence[tuple[Estimate, float]], given: bool = True) -> str:
+    """How differences lie to their lines: one holds where its whole interval is above its line and is refuted where all of it is below.
+    Where none is either, or there is no interval, as of one seed, nothing is decided."""
+    known = [(gap, line) for gap, line in gaps if not math.isnan(gap.low)]
+    held, refuted = [gap.low > line for gap, line in known], [gap.high < line for gap, line in known]
+    return verdict(*held, given=given and len(known) == len(gaps)) if any(held) or any(refuted) else NOT_RUN
+
+
+def attained(levels: Sequence[tuple[Estimate, float]], gaps: Sequence[tuple[Estimate, float]] = (), given: bool = True) -> str:
+    """How accuracies lie to their lines, and differences to theirs: as `compared`; what one seed has above its line counts in part, and
+    what it has below decides nothing."""
+    if any(level.n == 1 and level.value > line for level, line in levels):
+        return PARTLY
+    return compared([*levels, *gaps], given)
 
 
 @dataclass(frozen=True)
