@@ -68,10 +68,15 @@ def line(values: pd.Series) -> tuple[float, float]:
 
 def steps(results: Results, flow: str = "reverse") -> pd.DataFrame:
     """By blocks in a unit, in MiB: what is resident at the peak of training steps, before the first with weights, gradients and momentum
-    there, and what the steps need beside that."""
+    there, and what the steps need beside that.
+
+    What is there before is that of the shallowest net and, three times, the weights that are more: what was measured of a deep net before
+    its steps is a peak of its making.
+    """
     rows = pd.concat([results["peak"], results["edge"]])
     own = rows[rows["flow"] == flow].set_index("blocks").sort_index()[["peak", "start", "weights"]] / 2**20
-    return own.assign(step=own["peak"] - own["start"])
+    before = own["start"].iloc[0] + 3 * (own["weights"] - own["weights"].iloc[0])
+    return own.assign(start=before, step=own["peak"] - before)
 
 
 def growth(values: pd.Series) -> float:
@@ -149,7 +154,8 @@ def memory_figure(results: Results) -> Figure:
         axes.set_major_formatter(lambda value, _: f"{value:g}")
     right.yaxis.set_minor_locator(NullLocator())
     block_axis(left, by.index)
-    block_axis(right, (*before.index, holds(results)))
+    block_axis(right, before.index)
+    right.annotate(f"{holds(results)} blocks", (holds(results), right.get_ylim()[1]), ha="center", fontsize=8)
     handles = [drawn for axes in (left, right) for drawn in zip(*axes.get_legend_handles_labels(), strict=True)]
     figure.legend(*zip(*handles, strict=True), loc="outside lower center", ncols=3, frameon=False)
     return figure
