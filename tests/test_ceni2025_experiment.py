@@ -149,9 +149,17 @@ def test_memory_is_judged_at_the_length_of_the_claim(profile, ours, verdict):
         finding = memory.remembers(known)
         assert finding.verdict == verdict
         assert ("LSTM not solved" in finding.ours) == others
-        assert ("readout trained alone" in finding.note) == others
+        assert ("its readout alone" in finding.note) == others
     rows = recall.outcomes(found, "copy")
     assert set(rows[rows["family"] == "roarnn"]["solved_at"]) == {30.0 if ours < 0.01 else math.inf}
+
+
+def test_one_task_of_two_is_a_part():
+    found = results({"adding": learning({"roarnn": 1e-3}), "copy": learning({"roarnn": 0.5})}, "full")
+    finding = memory.remembers(found)
+    assert finding.verdict == PARTLY
+    assert "roaRNN at step 30 (3 seeds)" in finding.ours
+    assert "roaRNN not solved (3 seeds)" in finding.ours
 
 
 def test_what_is_lost_again_or_not_brought_to_its_end_is_not_solved():

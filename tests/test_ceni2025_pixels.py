@@ -15,9 +15,9 @@ from stablenets.claims.work import Training
 results = partial(made_up, PAPER, seeds=3)
 
 
-def reading(accuracy: dict[str, float]):
+def reading(accuracy: dict[str, float], spread: float = 1e-4):
     def entry(work: Training):
-        value = accuracy["hidden" if work.resolved.net.hidden else work.resolved.net.family] / 100 + 1e-4 * work.seed
+        value = accuracy["hidden" if work.resolved.net.hidden else work.resolved.net.family] / 100 + spread * work.seed
         curve = np.array([value - 0.1, value])
         return ({"test_accuracy": value, "validation_accuracy": value, "test_accuracy_at_best_validation": value, "parameters": 10.0},
                 {"epoch": np.array([1.0, 2.0]), "test_accuracy": curve})
@@ -34,6 +34,26 @@ def test_psdigits_never_decide_what_is_claimed_of_psmnist(profile, ours, verdict
     for check in (pixels.first_epoch, pixels.tenth_epoch):
         assert check(found).verdict == check(alone).verdict == verdict
     assert beside_lstm.beats_lstm(found).verdict == (NOT_RUN if profile == "quick" else REPRODUCED)
+
+
+@pytest.mark.parametrize(("seeds", "spread", "first", "tenth", "beside"), [
+    (1, 0.0, PARTLY, PARTLY, NOT_RUN), (3, 0.02, NOT_RUN, NOT_RUN, NOT_RUN), (3, 1e-4, REPRODUCED, REPRODUCED, REPRODUCED)])
+def test_one_seed_and_an_interval_with_its_line_within_are_neither_held_nor_refuted(seeds, spread, first, tenth, beside):
+    groups = ("first", "first_lstm", "pixels", "pixels_lstm", "hidden", "wide", "search")
+    made = reading({"roarnn": 98.3 if spread < 0.01 else 96.5, "hidden": 97.0, "lstm": 96.0}, spread)
+    even = reading({"roarnn": 93.0, "hidden": 97.0, "lstm": 96.0}, spread)
+    found = made_up(PAPER, dict.fromkeys(groups, made), "full", seeds)
+    assert pixels.tenth_epoch(found).verdict == tenth
+    assert pixels.first_epoch(found if spread < 0.01 else made_up(PAPER, {"first": even}, "full", seeds)).verdict == first
+    apart = {name: reading({"roarnn": 98.3, "lstm": 96.0}, spread * (-1) ** name.endswith("lstm")) for name in groups[:4]}
+    assert beside_lstm.beats_lstm(made_up(PAPER, apart, "full", seeds)).verdict == beside
+
+
+def test_the_control_is_undecided_where_its_line_lies_within():
+    made = {"first": reading({"roarnn": 95.0}), "control": reading({"roarnn": 93.0}, 0.01), "sensitivity": reading({"roarnn": 95.0})}
+    finding = sensitivity.controlled(results(made, "full"))
+    assert finding.verdict == PARTLY, "its other part holds"
+    assert "undecided" in finding.note
 
 
 @pytest.mark.parametrize(("affine", "hidden", "verdict"), [(99.0, 97.0, REPRODUCED), (97.0, 99.0, PARTLY), (97.0, 97.0, NOT_REPRODUCED)])

@@ -20,6 +20,7 @@ DEEPEST = 50_000
 GROUPS = ("deep", "deep_more", "no_layers", "frozen_layers", "deep_others")
 CHANCE = 10.0  # per cent
 GUESS = math.log(10)  # the loss of even odds
+SMOOTHED = 10  # batches
 SIZES = 1e-3, 1e3  # between which the first gradient over the last has neither vanished nor exploded
 
 
@@ -150,22 +151,30 @@ def deep_rates_table(results: Results) -> pd.DataFrame:
 
 
 def deep_figure(results: Results) -> Figure:
-    """The loss by step, the gradient at the first state over that at the last, and gradients by layer before and after."""
+    """The loss by step, a running mean; the gradient at the first state over that at the last, and gradients by layer before and after, of
+    the nets of which they have a size."""
     figure, (loss, ratio, layers) = new_figure(3, width=2.9, height=3.2)
+    vanished: dict[str, float] = {}
     works: list[Work] = sorted(results.works(GROUPS), key=lambda work: list(DEEP).index(kind(work)))
     for work in works:
         arrays, (name, colour, _) = results.arrays(work.name), DEEP[kind(work)]
-        loss.plot(arrays["steps"], arrays["loss"], color=colour, linewidth=1, label=name if work.seed == 0 else None)
+        steps = pd.DataFrame({"loss": arrays["loss"]}, index=arrays["steps"]).rolling(SMOOTHED, min_periods=1).mean()
+        loss.plot(steps.index, steps["loss"], color=colour, linewidth=1, label=name if work.seed == 0 else None)
         if kind(work) == "none":
             continue
-        ratio.plot(arrays["steps"], ratios(results, work.name).clip(1e-18, 1e18), color=colour, linewidth=1)
+        through = ratios(results, work.name)
+        if not (through[0] > SIZES[0]):
+            vanished[name] = through[0]
+            continue
+        ratio.plot(arrays["steps"], through, color=colour, linewidth=1)
         if work.seed == 0:
             for index, style in ((0, "--"), (-1, "-")):
-                layers.plot(arrays["depths"], arrays["state_gradients"][index].clip(1e-18, 1e18), style, color=colour, linewidth=1)
-    loss.set(xlabel="training step", ylabel="training loss of a batch")
+                layers.plot(arrays["depths"], arrays["state_gradients"][index], style, color=colour, linewidth=1)
+    loss.set(xlabel="training step", ylabel=f"training loss, mean of {SMOOTHED} batches")
     ratio.set(xlabel="training step", ylabel=r"$\|\partial$Loss$/\partial x_0\|$ / $\|\partial$Loss$/\partial x_L\|$", yscale="log")
     layers.set(xlabel="layer $l$", ylabel=r"$\|\partial$Loss$/\partial x_l\|$", yscale="log", title="dashed: before, solid: after")
     ratio.axhline(1, color="0.6", linewidth=0.8, zorder=0)
+    ratio.set(ylim=(0.05, 5), title=", ".join(f"not drawn: {name}, {at:.0e}" for name, at in vanished.items()))
     figure.legend(*loss.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     return figure
 

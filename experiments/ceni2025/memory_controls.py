@@ -6,24 +6,24 @@ from typing import Any
 import pandas as pd
 
 from experiments.ceni2025.nets import RECURRENT
-from experiments.ceni2025.recall import outcomes, solved
+from experiments.ceni2025.recall import counted, outcomes, solved
 from experiments.ceni2025.scales import Scale
 from experiments.ceni2025.search import SEED
 from experiments.ceni2025.settings import memory
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training
 
-RATES = (0.001, 0.003, 0.01, 0.03, 0.06)  # of all families alike
+TRIED = (0.001, 0.003, 0.01, 0.03, 0.06)  # rates of all families alike
 # Of roaRNN that adds over the longest sequences: size of U, rate, the share of the steps that it rises, and seeds from SEED on.
-LONGEST = (*((10.0, rate, 0.3, (0,)) for rate in RATES[1:]), (10.0, 0.04, 0.1, (0, 1)), (40.0, 0.04, 0.1, (1, 2)),
+ADDED = (*((10.0, rate, 0.3, (0,)) for rate in TRIED[1:]), (10.0, 0.04, 0.1, (0, 1)), (40.0, 0.04, 0.1, (1, 2)),
            (40.0, 0.06, 0.1, (0, 1)))
-LONGEST_EPOCHS = 6  # enough to see a rate explode, and fewer than the tables have
+ADDED_EPOCHS = 6  # enough to see a rate explode, and fewer than the tables have
 COPIED = (0.03, 0.06, 0.1)  # rates of roaRNN that copies over the longest sequences
 CONTROLS = {"unclipped": ", not clipped", "convex": ", α = 1 - 0.01/T", "readout": ", readout only", "chrono": ", chrono"}  # by group
 NAMES = {
-    "unclipped": "Without clipping roaRNN",
-    "convex": "With α = 1 - 0.01/T, which for relu is the convex form with β = 0.01/T and W, U and b scaled up, it",
-    "readout": "With the readout trained alone, W, U and b staying as they begin, it",
+    "unclipped": "roaRNN without clipping",
+    "convex": "roaRNN with α = 1 - 0.01/T",
+    "readout": "its readout alone, with W, U and b as they begin",
     "chrono": "LSTM with the chrono initialisation",
 }
 
@@ -34,10 +34,10 @@ def controls(scale: Scale, chosen: range) -> dict[str, list[Training]]:
         return memory(task, length, family, seed, epochs or scale.lags[length].epochs, scale.lags[length].steps, **overrides)
 
     pairs, tried, longest = [(task, length) for task in ("adding", "copy") for length in scale.lags], scale.memory_rates, max(scale.lags)
-    tuned = [made("adding", longest, "roarnn", SEED + seed, LONGEST_EPOCHS, **{**sized(drive), "optim.lr": rate, "optim.warmup": share})
-             for drive, rate, share, seeds in LONGEST for seed in seeds]
+    tuned = [made("adding", longest, "roarnn", SEED + seed, ADDED_EPOCHS, **{**sized(drive), "optim.lr": rate, "optim.warmup": share})
+             for drive, rate, share, seeds in ADDED for seed in seeds]
     tuned += [made(task, length, family, SEED, **{"optim.lr": rate}) for task, length in pairs if length == tried for family in RECURRENT
-              for rate in RATES]
+              for rate in TRIED]
     several = [(task, length, seed) for task, length in pairs for seed in chosen[:scale.lags[length].controls.get(task, 1)]]
     tuned += [made("copy", longest, "roarnn", SEED, **{"optim.lr": rate}) for rate in COPIED]
     return {
@@ -55,16 +55,15 @@ def sized(drive: float) -> dict[str, float]:
     return {"net.drive": drive, "net.offset": -1.2 * drive, "net.beta": 1 / drive}
 
 
-def told(results: Results) -> str:
-    """A sentence for each control that has been run."""
-    sentences = []
+def told(results: Results, length: int) -> str:
+    """What the controls came to at one lag."""
+    found = []
     for group, name in NAMES.items():
         rows = outcomes(results, group)
-        if len(rows):
-            found = (f"{task} over {length:,} steps {solved(own)}, error at the end {own['end'].median():.2g}, largest training loss "
-                     f"{own['highest'].max():.2g}" for (task, length), own in rows.groupby(["task", "length"]))
-            sentences.append(f" {name}: {'; '.join(found)}.")
-    return "".join(sentences)
+        if len(rows) and len(own := rows[rows["length"] == length]):
+            found.append(f"{name}: " + ", ".join(f"{task} {solved(part)}, error {part['end'].median():.2g}, {counted(len(part))}"
+                                                 for task, part in own.groupby("task")))
+    return f" Controls over {length:,} steps, error at the end: {'; '.join(found)}. At other lags: table `memory`." if found else ""
 
 
 def rates_table(results: Results) -> pd.DataFrame:

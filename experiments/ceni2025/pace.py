@@ -27,8 +27,9 @@ def key(work: Training) -> str:
 @dataclass(frozen=True)
 class Pace(Study):
     """Metrics: seconds of a step by `key`, medians over rounds, on one thread; every family with as many learned numbers as a roaRNN of
-    `width`, that roaRNN and LSTM with the hidden layer, and a roaRNN of width BAR."""
+    `width`, that roaRNN and LSTM with the hidden layer, and a roaRNN twice as wide and one of width BAR."""
 
+    version = 2  # 1 had none that is twice as wide
     data: str = option("psmnist")
     width: int = option(128, low=1)
     rounds: int = option(9, low=1)
@@ -36,7 +37,8 @@ class Pace(Study):
     def measure(self, place: Place) -> Measured:
         wanted = parameters("roarnn", self.width, 1, 10)
         works = [pixels(self.data, family, matched(family, wanted, 1, 10), 0, 1) for family in RECURRENT]
-        works += [read(self.data, family, self.width, 0, 1) for family in ("roarnn", "lstm")] + [pixels(self.data, "roarnn", BAR, 0, 1)]
+        works += [read(self.data, family, self.width, 0, 1) for family in ("roarnn", "lstm")]
+        works += [pixels(self.data, "roarnn", width, 0, 1) for width in (2 * self.width, BAR)]
         steps = {key(work): stepping(work) for work in works}
         seconds: dict[str, list[float]] = {name: [] for name in steps}
         for _ in range(1 + self.rounds):  # the first is not counted

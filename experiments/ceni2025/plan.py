@@ -9,8 +9,8 @@ from experiments.ceni2025.nets import DEEP, RECURRENT, matched, parameters
 from experiments.ceni2025.pace import Pace
 from experiments.ceni2025.peak import Peak
 from experiments.ceni2025.scales import SCALES, STEPS, Scale
-from experiments.ceni2025.search import SEED, chrono, long_rates, rates, search
-from experiments.ceni2025.settings import deep, memory, pixels, read
+from experiments.ceni2025.search import SEED, chrono_rates, long_rates, rates, search
+from experiments.ceni2025.settings import PIXELS, deep, memory, pixels, read
 from experiments.ceni2025.spectra import CASES, Spectrum
 from experiments.ceni2025.trained import Trained
 from stablenets.claims.results import Plan
@@ -35,9 +35,10 @@ def plan(profile: str, seeds: int | None) -> Plan:
     longer = [deep(scale.deep, kind, scale.longer["depth"], seed, scale.longer["epochs"]) for kind in LONGER
               for seed in chosen[:scale.longer["seeds"]]]
     filters = [memory("adding", scale.filter_length, "roarnn", seed, scale.filter_epochs, STEPS, **{"net.filter": name})
-               for name, seeds in (*((name, range(first, first + times * len(chosen))) for name, (first, times) in FILTERS.items()),
-                                   ("cyclic", (0,)), ("identity", (0,))) for seed in seeds]
+               for name, drawn in (*((name, range(first, first + times * len(chosen))) for name, (first, times) in FILTERS.items()),
+                                   ("cyclic", (0,)), ("identity", (0,))) for seed in drawn]
     tasks, ten = memories(scale, chosen), readers("pixels", scale, scale.permuted, scale.pixel_seeds, chosen, scale.epochs)
+    lstm = widths(scale)["lstm"]
     hidden = [read(scale.permuted, "roarnn", scale.width, seed, scale.epochs) for seed in chosen[:scale.pixel_seeds["roarnn"]]]
     return {
         "spectra": [Spectrum(case, layers, seed=seed) for seed in chosen for layers in scale.layers for case in CASES],
@@ -56,11 +57,11 @@ def plan(profile: str, seeds: int | None) -> Plan:
         "filters": filters,
         "angles": [Steady(work) for work in filters],
         "rates": rates(scale.permuted, widths(scale), scale.sensitivity["epochs"], scale.rates_limit),
-        "rates_chrono": [chrono(scale.permuted, widths(scale)["lstm"], SEED, 1, rate) for rate in scale.chrono_rates],
-        "rates_long": long_rates(scale.permuted, widths(scale)["lstm"], scale.epochs, scale.long_rates),
+        "rates_chrono": chrono_rates(scale.permuted, lstm, scale.chrono_rates),
+        "rates_long": long_rates(scale.permuted, lstm, scale.epochs, scale.long_rates),
         **readers("first", scale, scale.permuted, scale.first_seeds, chosen, 1),
         **ten,
-        "pixels_faster": [pixels(scale.permuted, "lstm", widths(scale)["lstm"], seed, scale.epochs, **{"optim.lr": max(scale.long_rates)})
+        "pixels_faster": [pixels(scale.permuted, "lstm", lstm, seed, scale.epochs, **{"optim.lr": PIXELS["mnist"]["lr"]["lstm"]})
                           for seed in chosen[:scale.pixel_seeds["lstm"]] if scale.long_rates],  # at the rate that is best in one epoch
         "wide": [pixels(scale.permuted, "roarnn", 2 * scale.width, seed, scale.epochs) for seed in chosen[:scale.pixel_seeds["roarnn"]]],
         "hidden": hidden,

@@ -46,7 +46,7 @@ class Scale:
     rates_limit: int | None  # examples of the table of rates, which has the epochs of the sensitivity
     search: dict[str, Any]
     long_rates: tuple[float, ...] = ()  # of LSTM over `epochs` of all images
-    chrono_rates: tuple[float, ...] = ()  # of LSTM with the chrono initialisation, over one epoch
+    chrono_rates: tuple[tuple[int, float], ...] = ()  # of LSTM with the chrono initialisation: epochs and rate
     memory_rates: int | None = None  # the lag at which rates of all families are tried; where there is one, roaRNN's at the longest too
 
 
@@ -54,6 +54,7 @@ def each(families: Any, count: int) -> dict[str, int]:
     return dict.fromkeys(families, count)
 
 
+CHRONO = ((1, 0.003), (1, 0.01), (1, 0.03), (10, 0.01))
 BESIDE = {"roarnn": 3, "lstm": 3, "gru": 1, "rnn": 1}  # seeds, where the claim is about the first two
 BESIDE_DEEP = {"roamlp": 3, "none": 3, "frozen": 3, "tanh": 1, "resnet": 1, "plain": 1}
 SCALES = {
@@ -62,7 +63,7 @@ SCALES = {
         {5: Lag(1, each(RECURRENT, 1), steps=2), 10: Lag(1, each(RECURRENT, 1), {"adding": 1, "copy": 1}, steps=2)}, 10, 1,
         "psdigits", "sdigits", 8, 1, each(RECURRENT, 2), each(RECURRENT, 2), each(RECURRENT, 1), 1,
         {"widths": (4, 8), "epochs": 1, "seeds": 1}, {"width": 8, "epochs": 1, "seeds": 1, "limit": 64}, 64,
-        {"count": 2, "width": 8, "limit": 64, "epochs": 1}, (0.01,), (0.01,), 5),
+        {"count": 2, "width": 8, "limit": 64, "epochs": 1}, (0.01,), ((1, 0.01),), 5),
     "quick": Scale(
         3, (10, 30, 100, 300, 2000), {"name": "digits"}, 2000, 3, BESIDE_DEEP,
         {"depth": 100, "epochs": 20, "seeds": 3},
@@ -77,7 +78,7 @@ SCALES = {
          10_000: Lag(8, each(RECURRENT, 1) | {"roarnn": 3}, {"adding": 3}, {"adding": 3})}, 1000, 8,
         "psmnist", "smnist", 128, 10, BESIDE, {"roarnn": 3, "lstm": 3}, {"roarnn": 3, "lstm": 3}, 1,
         {"widths": (32, 64, 128, 256), "epochs": 1, "seeds": 1}, {"width": 128, "epochs": 1, "seeds": 1, "limit": 12_000}, None,
-        {"count": 40, "width": 128, "limit": 10_000, "epochs": 3}, (0.003, 0.01, 0.03), (0.003, 0.01, 0.03), 100),
+        {"count": 40, "width": 128, "limit": 10_000, "epochs": 3}, (0.003, 0.01, 0.03), CHRONO, 100),
     "paper": Scale(
         3, (10, 30, 100, 300, 1000, 3000, 10_000, 50_000), {"name": "mnist"}, 50_000, 5, each(DEEP, 3),
         {"depth": 1000, "epochs": 20, "seeds": 3},
@@ -85,5 +86,5 @@ SCALES = {
          10_000: Lag(80, each(RECURRENT, 3), {"adding": 3, "copy": 3}, {"adding": 3, "copy": 3})}, 1000, 40,
         "psmnist", "smnist", 512, 10, each(RECURRENT, 3), each(RECURRENT, 3), each(RECURRENT, 3), 10,
         {"widths": (128, 256, 512, 1024), "epochs": 1, "seeds": 3}, {"width": 512, "epochs": 2, "seeds": 3, "limit": None}, None,
-        {"count": 40, "width": 512, "limit": 10_000, "epochs": 3}, (0.003, 0.01, 0.03), (0.003, 0.01, 0.03), 100),
+        {"count": 40, "width": 512, "limit": 10_000, "epochs": 3}, (0.003, 0.01, 0.03), CHRONO, 100),
 }

@@ -12,6 +12,7 @@ from experiments.ceni2025.nets import RECURRENT, images, told
 from experiments.ceni2025.settings import pixels
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training
+from stablenets.data import DATASETS
 
 
 @dataclass(frozen=True)
@@ -78,17 +79,18 @@ def long_rates(dataset: str, width: int, epochs: int, tried: tuple[float, ...]) 
     return [pixels(dataset, "lstm", width, SEED, epochs, **{"optim.lr": rate}) for rate in tried]
 
 
-def chrono(dataset: str, width: int, seed: int, epochs: int, lr: float) -> Training:
-    """An LSTM whose forget gates begin as long as the sequence."""
-    steps = {"psmnist": 784, "psdigits": 64}[dataset]
-    return pixels(dataset, "lstm", width, seed, epochs, **{"net.chrono": steps, "optim.lr": lr})
+def chrono_rates(dataset: str, width: int, tried: tuple[tuple[int, float], ...]) -> list[Training]:
+    """LSTM whose forget gates begin as long as the sequence, by epochs and rate."""
+    steps = DATASETS[dataset].facts.shape[0]
+    return [pixels(dataset, "lstm", width, SEED, epochs, **{"net.chrono": steps, "optim.lr": rate}) for epochs, rate in tried]
 
 
 def rates_table(results: Results) -> pd.DataFrame:
     return pd.concat([pd.DataFrame({
-        "net": rows["net.family"].map(lambda family: RECURRENT[family][0]), "epochs": rows["epochs"], "rate": rows["optim.lr"],
+        "net": rows["net.family"].map(lambda family: RECURRENT[family][0]) + (", chrono" if group == "rates_chrono" else ""),
+        "epochs": rows["epochs"], "rate": rows["optim.lr"],
         "validation accuracy": 100 * rows["validation_accuracy"], "images": images(rows), "status": rows["status"]})
-        for group in ("rates", "rates_long") if len(rows := results[group])])
+        for group in ("rates", "rates_chrono", "rates_long") if len(rows := results[group])])
 
 
 def search_table(results: Results) -> pd.DataFrame:

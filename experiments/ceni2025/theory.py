@@ -17,9 +17,9 @@ from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS
 
 ROUNDING = 1e-9
-SCALED = [case for case in CASES if "no filter" not in case and not case.startswith("β = 0.0")]  # β falls with depth
+SCALED = [case for case, options in CASES.items() if options.get("scaling") != "fixed"]  # β falls with depth
 CONVEX, UNIT = ("random", f"random{TIED}"), ("α = 1", f"α = 1{TIED}")  # a W for each layer, and one W for all
-SIZES = -3, 3  # log10 between which singular values of all layers together count as neither vanished nor exploded
+DECADES = -3, 3  # log10 between which singular values of all layers together count as neither vanished nor exploded
 NEAR = 1.2  # largest over smallest singular value that still counts as an approximate isometry
 SIGMA = r"singular values of $\partial x_L/\partial x_0$"
 
@@ -32,7 +32,7 @@ def within(rows: pd.DataFrame, low: str, high: str) -> bool:
 
 def lasts(rows: pd.DataFrame) -> bool:
     """Whether all singular values have kept their size; one too small to be known has not."""
-    return bool(((rows["smallest"] > SIZES[0]) & (rows["largest"] < SIZES[1])).all())
+    return bool(((rows["smallest"] > DECADES[0]) & (rows["largest"] < DECADES[1])).all())
 
 
 def bounded(results: Results) -> Finding:
@@ -43,23 +43,23 @@ def bounded(results: Results) -> Finding:
     lasting["roaMLP after training"] = lasts(trained)
     if len(unit := in_time[in_time["run"].isin(unit_studies(results))] if len(in_time) else in_time):
         lasting["roaRNN with α = 1 after training"] = lasts(unit)
-    scaled, measured = rows[rows["case"].isin(SCALED)], [rows, trained, *([in_time] if len(in_time) else [])]
+    scaled, measured = ends[ends["case"].isin(SCALED)], [rows, trained, *([in_time] if len(in_time) else [])]
     steps, whole = all(part["inside"].min() >= -ROUNDING for part in measured), all(within(part, "low", "high") for part in measured)
     limits = within(scaled, "limit_low", "limit_high")
     middle = ends.groupby("case")[["smallest", "median", "largest"]].median()
     convex, fixed = middle.loc["random"], middle.loc["β = 0.01"]
     found = (f"{deepest:,} layers, β = 1/L: convex {spread(ends, CONVEX)}, α = 1 {spread(ends, UNIT)}; fixed β = 0.01 "
              f"{10**fixed['smallest']:.2g} to {10**fixed['largest']:.2g}")
-    note = (f"Decided by whether all singular values of the product of {DEEPEST:,} layers lie between 1e{SIZES[0]} and 1e{SIZES[1]}, "
-            f"with a W for each layer and with one W, and so of nets that have been trained: "
-            f"{', '.join(f'{name} {yes(held)}' for name, held in lasting.items())}. Of trained roaRNN those that read pixels have a fixed "
-            "β and α below 1, for which nothing is promised; they are shown and decide nothing. That singular values lie within the "
-            f"bounds holds by Weyl's inequality and earns nothing; measured in float64 on {len(rows)} nets with random weights, "
+    note = (f"Decided by whether all singular values of the product of {DEEPEST:,} layers lie between 1e{DECADES[0]} and 1e{DECADES[1]}, "
+            f"with a W for each layer and with one W, and so of nets that have been trained, one seed each, at the farthest of three test "
+            f"examples: {', '.join(f'{name} {yes(held)}' for name, held in lasting.items())}. Of trained roaRNN those that read pixels "
+            "have a fixed β and α below 1, for which nothing is promised; they are shown and decide nothing. That singular values lie "
+            f"within the bounds holds by Weyl's inequality and earns nothing; measured in float64 on {len(rows)} nets with random weights, "
             f"{rows['layers'].min()} to {deepest:,} layers, and on the trained ones: each step {yes(steps)}, all steps {yes(whole)}; "
-            f"where β falls as 1/L, within the limits for infinite depth, exp(-L (1 - α) ± β Σ‖W‖): {yes(limits)}. With a fixed β the "
-            f"convex form vanishes: (1 - 0.01)^L is {shown(deepest * math.log10(0.99))}, the median is {shown(fixed['median'])}; convex "
-            f"with β = 1/L it is {10**convex['median']:.3f}. So gradients are bounded at any depth if Σβ is, which is our reading: the "
-            f"paper's theorem was not at hand.{after_training(results)}")
+            f"where β falls as 1/L, at {deepest:,} layers within the limits for infinite depth, exp(-L (1 - α) ± β Σ‖W‖): {yes(limits)}. "
+            f"With a fixed β the convex form vanishes: (1 - 0.01)^L is {shown(deepest * math.log10(0.99))}, the median is "
+            f"{shown(fixed['median'])}; convex with β = 1/L it is {10**convex['median']:.3f}. So gradients are bounded at any depth if Σβ "
+            f"is, which is our reading: the paper's theorem was not at hand.{after_training(results)}")
     if deepest < DEEPEST:
         return Finding(NOT_RUN, found, note=f"The claim is decided at {DEEPEST:,} layers. {note}")
     return Finding(verdict(*lasting.values(), given=steps and whole and limits), found, note=note)
@@ -124,6 +124,9 @@ OTHERS = (("random", r"convex, $\beta = 1/L$"), ("α = 1", r"$\alpha = 1$, $\bet
           ("β = 0.01", r"convex, $\beta = 0.01$"), ("no filter", "no filter"))
 
 
+OTHER_COLOURS = (COLOURS[0], *COLOURS[3:7])  # of the other panels random alone
+
+
 def spectrum_figure(results: Results) -> Figure:
     """Smallest to largest singular value by depth, with the bounds over all layers and for infinite depth."""
     rows = results["spectra"]
@@ -133,12 +136,12 @@ def spectrum_figure(results: Results) -> Figure:
             band(axes, rows[rows["case"] == case], COLOURS[index], name)
         bounds = rows[rows["case"] == cases[0][0]].groupby("layers").median(numeric_only=True)
         for name in ("low", "high"):
-            axes.plot(bounds.index, 10 ** bounds[name], color="0.2", linewidth=1, label="bounds B2" if name == "low" else None)
+            axes.plot(bounds.index, 10 ** bounds[name], color="0.2", linewidth=1, label="bounds" if name == "low" else None)
             axes.plot(bounds.index, 10 ** bounds[f"limit_{name}"], "--", color="0.5", linewidth=1,
                       label=r"limits for $L \to \infty$" if name == "low" else None)
         axes.set(title=title, ylim=(0.03, 4))
     for index, (case, name) in enumerate(OTHERS):
-        band(panels[2], rows[rows["case"] == case], COLOURS[index], name)
+        band(panels[2], rows[rows["case"] == case], OTHER_COLOURS[index], name)
     panels[2].set(title="what else may be chosen", ylim=(1e-16, 1e2))
     panels[0].set(ylabel=SIGMA)
     for axes in panels:
@@ -164,5 +167,5 @@ def spectrum_table(results: Results) -> pd.DataFrame:
         inside=("inside", "min"), seeds=("seed", "nunique")).reset_index()
     logs = ["smallest", "median", "largest", "low", "high", "limit_low", "limit_high"]
     table[logs] = table[logs].map(shown)
-    return table.rename(columns={"low": "B2 low", "high": "B2 high", "limit_low": "limit low", "limit_high": "limit high",
-                                 "inside": "a step inside B1 by"})
+    return table.rename(columns={"low": "bound, low", "high": "bound, high", "limit_low": "limit, low", "limit_high": "limit, high",
+                                 "inside": "a step inside its bounds by"})

@@ -96,7 +96,7 @@ def shown(exponent: float | None) -> str:
     return f"{10**exponent:.3g}" if abs(exponent) < 5 else f"1e{exponent:.1f}"
 
 
-COLUMNS = {"smallest": "smallest", "median": "median", "largest": "largest", "B2 low": "low", "B2 high": "high"}
+COLUMNS = {"smallest": "smallest", "median": "median", "largest": "largest", "bound, low": "low", "bound, high": "high"}
 FACTORS = {"β‖W‖": "beta_W", "first / last gradient": "first", "least / last": "least", "largest / last": "most"}
 
 
