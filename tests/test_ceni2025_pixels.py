@@ -112,5 +112,5 @@ def test_nets_are_told_by_their_learned_numbers():
     rows = beside_lstm.sizes(results({"sizes": lambda work: {
         "test_accuracy": 0.9, "parameters": float(parameters(work.resolved.net.family, work.resolved.net.widths[0], 1, 10))}}))
     assert set(rows["net"]) == {"roaRNN", "LSTM"}
-    ours, theirs = (rows[rows["net"] == name]["learned numbers"].to_numpy() for name in ("roaRNN", "LSTM"))
+    ours, theirs = (rows[rows["net"] == name]["trainable parameters"].to_numpy() for name in ("roaRNN", "LSTM"))
     assert np.allclose(ours, theirs, rtol=0.05)

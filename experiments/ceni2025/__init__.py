@@ -45,7 +45,7 @@ TABLES = {
     "filters": Drawing(("filters", "angles"), filters.filter_table, "The adding problem by filter."),
     "pixels": Drawing(("first",), pixels.pixel_table, "Images read pixel by pixel: test accuracy in per cent. Minutes are those of the "
                       "training steps, timed in turns."),
-    "sizes": Drawing(("sizes",), beside_lstm.size_table, "By learned numbers, at the rates of claim 4: test accuracy in per cent."),
+    "sizes": Drawing(("sizes",), beside_lstm.size_table, "By trainable parameters, at the rates of claim 4: test accuracy in per cent."),
     "sensitivity": Drawing(("sensitivity",), sensitivity.sensitivity_table, "One number changed at a time: validation accuracy in per "
                            "cent."),
     "search": Drawing(("search",), search.search_table, "The search, best first, by validation accuracy in per cent."),
@@ -55,7 +55,7 @@ TABLES = {
 
 FIGURES = {
     "spectrum": Drawing(("spectra",), theory.spectrum_figure, "Smallest to largest singular value of ∂x_L/∂x_0 by depth, random weights, "
-                        "width 32, medians over seeds; where float64 cannot tell the smallest from nought, the largest alone."),
+                        "width 32, medians over seeds; where float64 cannot tell the smallest from 0, the largest alone."),
     "trained": Drawing(("trained",), trained.trained_figure, "Nets before and after training: singular values of ∂x_L/∂x_0 at a test "
                        "example, and the norm of the loss's gradient by layer or time step; one seed each."),
     "deep": Drawing(("deep",), depth.deep_figure, "Very deep nets: loss and gradient norms through training, a line a seed."),
@@ -67,10 +67,10 @@ FIGURES = {
     "filters": Drawing(("filters", "angles"), filters.filter_figure, "The adding problem by the smallest angle of an eigenvalue of the "
                        "filter; dashed: solved, dotted: always saying 1."),
     "pixels": Drawing(("pixels",), pixels.pixel_figure, "Permuted pixels, a line a seed: test accuracy by epoch, by the time of the "
-    "training steps so far, timed in turns, and that of roaRNN closer. Solid: as many learned numbers each; dashed, dotted: more; stars: "
-    "trainings of one epoch, which decide claim 4."),
-    "sizes": Drawing(("sizes",), beside_lstm.size_figure, "Test accuracy after one epoch by learned numbers, read by an affine map; one "
-    "seed, at the rates of claim 4."),
+    "training steps so far, timed in turns, and that of roaRNN closer. Solid: as many trainable parameters each; dashed, dotted: more; "
+    "stars: trainings of one epoch, which decide claim 4."),
+    "sizes": Drawing(("sizes",), beside_lstm.size_figure, "Test accuracy after one epoch by trainable parameters, read by an affine map; "
+    "one seed, at the rates of claim 4."),
     "sensitivity": Drawing(("sensitivity",), sensitivity.sensitivity_figure, "One number changed at a time from the chosen setting: "
     "validation accuracy, one seed outside the tables; grey, within two points."),
 }

@@ -1,5 +1,4 @@
-"""Claim 6: roaRNN and an LSTM with as many learned numbers, in the same budget, torch's LSTM and one with the chrono initialisation; and
-by how many numbers they learn."""
+"""Claim 6: roaRNN and an LSTM with as many trainable parameters, in the same budget; and both by how many they have."""
 from __future__ import annotations
 
 import pandas as pd
@@ -30,7 +29,7 @@ def beats_lstm(results: Results) -> Finding:
     times = {family: minutes_an_epoch(results, key(work), work) for family, work in works.items()}
     paces = f" An epoch takes {times['roarnn']:.2g} and {times['lstm']:.2g} minutes on one thread." if times["roarnn"] else ""
     found = (f"{DATA_NAMES[dataset]}, points that roaRNN is ahead of torch's LSTM: {'; '.join(parts)}", gains[-1].low, gains[-1].high)
-    note = (f"Reproduced if all intervals lie above 0, paired over seeds; shown is the last. Learned numbers: roaRNN "
+    note = (f"Reproduced if all intervals lie above 0, paired over seeds; shown is the last. Trainable parameters: roaRNN "
             f"{sizes['roarnn']:,.0f}, beside its filter, which is fixed; LSTM {sizes['lstm']:,.0f}.{paces} Each family has its own rate; "
             "batch, warm-up, clipping and smoothing were found for roaRNN."
             f"{with_chrono(results)}{by_size(results)}")
@@ -50,9 +49,9 @@ def with_chrono(results: Results) -> str:
 
 
 def sizes(results: Results) -> pd.DataFrame:
-    """A row a net, from few learned numbers to many."""
+    """A row a net, from few trainable parameters to many."""
     rows = results["sizes"]
-    return pd.DataFrame([{"net": RECURRENT[family][0], "H": int(own["net.widths"].iloc[0][0]), "learned numbers": int(count),
+    return pd.DataFrame([{"net": RECURRENT[family][0], "H": int(own["net.widths"].iloc[0][0]), "trainable parameters": int(count),
                           "epochs": int(own["epochs"].max()), "estimate": accuracy(own), "seeds": own["seed"].nunique()}
                          for (family, count), own in rows.groupby(["net.family", "parameters"])])
 
@@ -61,9 +60,10 @@ def by_size(results: Results) -> str:
     if not len(results["sizes"]):
         return ""
     rows = sizes(results)
-    told = "; ".join(f"{net} " + ", ".join(f"{row['estimate'].value:.1f} % with {row['learned numbers']:,}" for _, row in own.iterrows())
+    told = "; ".join(f"{net} " + ", ".join(f"{estimate.value:.1f} % with {count:,}" for count, estimate in
+                                           zip(own["trainable parameters"], own["estimate"], strict=True))
                      for net, own in rows.groupby("net"))
-    return f" By learned numbers, {counted(rows['epochs'].max())}, one seed, at the rates of claim 4: {told}."
+    return f" By trainable parameters, {counted(rows['epochs'].max())}, one seed, at the rates of claim 4: {told}."
 
 
 def size_table(results: Results) -> pd.DataFrame:
@@ -73,15 +73,15 @@ def size_table(results: Results) -> pd.DataFrame:
 
 
 def size_figure(results: Results) -> Figure:
-    """Test accuracy by learned numbers."""
+    """Test accuracy by trainable parameters."""
     figure, (axes,) = new_figure(1, width=4.2, height=2.9)
     rows = sizes(results)
     for name, colour, marker in RECURRENT.values():
         own = rows[rows["net"] == name]
         if len(own):
-            axes.plot(own["learned numbers"], [estimate.value for estimate in own["estimate"]], color=colour, marker=marker, label=name)
-    axes.set(xscale="log", xlabel="learned numbers", ylabel="test accuracy in %",
-             xticks=rows.loc[rows["net"] == RECURRENT["roarnn"][0], "learned numbers"],
+            axes.plot(own["trainable parameters"], [each.value for each in own["estimate"]], color=colour, marker=marker, label=name)
+    axes.set(xscale="log", xlabel="trainable parameters", ylabel="test accuracy in %",
+             xticks=rows.loc[rows["net"] == RECURRENT["roarnn"][0], "trainable parameters"],
              title=f"{DATA_NAMES[results['sizes']['dataset'].iloc[0]]}, {counted(rows['epochs'].max())}")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.xaxis.set_minor_locator(NullLocator())

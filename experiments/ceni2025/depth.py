@@ -68,10 +68,10 @@ def trains(results: Results) -> Finding:
             f"budget, with the whole interval over paired seeds, which one seed has not; points over "
             f"{'; '.join(f'{DEEP[name][0]} {each}: {word(each)}' for name, each in gains.items())}. {losses(results, ours)} Width "
             f"{ours['net.widths'].iloc[0][0]}, {images(ours)}, {ours['steps'].iloc[0]:,.0f} steps, {ours['parameters'].iloc[0]:,.0f} "
-            f"learned numbers, no normalisation, no clipping. ‖dLoss/dx_0‖ over ‖dLoss/dx_L‖ through training: {np.nanmin(through):.2f} to "
-            f"{np.nanmax(through):.2f}.{moved(results)} Same width and budget, each at its own rate: {others}.{given_time(results)} "
-            f"Peak memory of a process that trains it, Python and torch included: {peak['peak_gib'].iloc[0]:.1f} GiB. Data set, width, α "
-            "and β are ours.")
+            f"trainable parameters, no normalisation, no clipping. ‖dLoss/dx_0‖ over ‖dLoss/dx_L‖ through training: "
+            f"{np.nanmin(through):.2f} to {np.nanmax(through):.2f}.{moved(results)} Same width and budget, each at its own rate: "
+            f"{others}.{given_time(results)} Peak memory of a process that trains it, Python and torch included: "
+            f"{peak['peak_gib'].iloc[0]:.1f} GiB. Data set, width, α and β are ours.")
     if depth < DEEPEST:
         return Finding(NOT_RUN, *found, f"The claim is about {DEEPEST:,} layers. {note}")
     flows = SIZES[0] < np.nanmin(through) and np.nanmax(through) < SIZES[1]
@@ -126,7 +126,7 @@ def given_time(results: Results) -> str:
 def deep_table(results: Results, groups: tuple[str, ...] = GROUPS) -> pd.DataFrame:
     return pd.DataFrame([{
         "data": DATA_NAMES[own["dataset"].iloc[0]], "layers": int(own["depth"].iloc[0]), "net": DEEP[name][0],
-        "images": images(own), "rate": own["optim.lr"].iloc[0], "learned numbers": int(own["parameters"].max()),
+        "images": images(own), "rate": own["optim.lr"].iloc[0], "trainable parameters": int(own["parameters"].max()),
         "test accuracy": str(statistics.percent(own["test_accuracy"])), "training loss, last epoch": own["train_loss"].mean(),
         "test loss": own["test_loss"].mean(),
         "first / last gradient, before": np.nanmedian([ratios(results, run)[0] for run in own["run"]]),

@@ -1,4 +1,4 @@
-"""The nets that are compared: how they look in every figure, and how wide each has to be for so many learned numbers."""
+"""The nets that are compared: how they look in every figure, and how wide each has to be for so many trainable parameters."""
 from __future__ import annotations
 
 import math
@@ -14,7 +14,7 @@ from stablenets.runs.report import COLOURS
 RECURRENT = {"roarnn": ("roaRNN", COLOURS[0], "s"), "lstm": ("LSTM", COLOURS[1], "o"), "gru": ("GRU", COLOURS[2], "D"),
              "rnn": ("vanilla RNN", COLOURS[3], "v")}
 DEEP = {"roamlp": ("roaMLP", COLOURS[0], "s"), "tanh": ("roaMLP, tanh", COLOURS[2], "v"),
-        "frozen": ("roaMLP, layers as drawn", COLOURS[5], "^"),
+        "frozen": ("roaMLP, layers frozen", COLOURS[5], "^"),
         "none": ("no layers", COLOURS[4], "D"), "resnet": ("ResNet", COLOURS[1], "o"), "plain": ("plain MLP", COLOURS[3], "v")}
 DATA_NAMES = {"psdigits": "psdigits", "sdigits": "sdigits", "psmnist": "psMNIST", "smnist": "sMNIST", "digits": "digits", "mnist": "MNIST",
               "adding": "adding", "copy": "copy"}
@@ -22,14 +22,14 @@ GATES = {"lstm": (4, 2), "gru": (3, 2)}  # matrices of each kind, and biases for
 
 
 def parameters(family: str, width: int, inputs: int, outputs: int, hidden: int = 0) -> int:
-    """Learned numbers: U (H, d), W (H, H) and biases for each gate, and the head. The filter is not learned."""
+    """Trainable parameters: U (H, d), W (H, H) and biases for each gate, and the head. The filter is not learned."""
     gates, biases = GATES.get(family, (1, 1))
     head = hidden * (width + 1) + outputs * (hidden + 1) if hidden else outputs * (width + 1)
     return gates * width * (width + inputs + biases) + head
 
 
 def matched(family: str, wanted: int, inputs: int, outputs: int, hidden: int = 0) -> int:
-    """The width at which a family has the number of learned numbers nearest to `wanted`."""
+    """The width at which a family has the number of trainable parameters nearest to `wanted`."""
     square, none, one = GATES.get(family, (1, 1))[0], *(parameters(family, width, inputs, outputs, hidden) for width in (0, 1))
     linear = one - none - square
     root = (math.sqrt(linear**2 + 4 * square * (wanted - none)) - linear) / (2 * square)
@@ -52,7 +52,7 @@ def accuracy(rows: pd.DataFrame, column: str = "test_accuracy") -> statistics.Es
 
 
 def told(rows: pd.DataFrame, keys: Iterable[str]) -> pd.DataFrame:
-    """Columns of options; of a smoothing of nought the configuration that is hashed has nothing."""
+    """Columns of options; of a smoothing of 0 the configuration that is hashed has nothing."""
     return rows.reindex(columns=list(keys)).fillna({"optim.label_smoothing": 0.0})
 
 

@@ -26,8 +26,8 @@ def key(work: Training) -> str:
 
 @dataclass(frozen=True)
 class Pace(Study):
-    """Metrics: seconds of a step by `key`, medians over rounds, on one thread; every family with as many learned numbers as a roaRNN of
-    `width`, that roaRNN and LSTM with the hidden layer, and a roaRNN twice as wide and one of width BAR."""
+    """Metrics: seconds of a step by `key`, medians over rounds, on one thread; every family with as many trainable parameters as a
+    roaRNN of `width`, that roaRNN and LSTM with the hidden layer, and a roaRNN twice as wide and one of width BAR."""
 
     version = 2  # 1 had none that is twice as wide
     data: str = option("psmnist")

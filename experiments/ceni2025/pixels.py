@@ -15,7 +15,7 @@ from stablenets.runs.pictures import new_figure
 
 STATED = {"first": 94.0, "pixels": 98.0}  # abstract: test accuracy in per cent, in the first epoch and after ten
 REAL = "psmnist"
-MORE = {"hidden": ("--", "read by a hidden layer"), "wide": (":", "twice as wide")}  # groups with more learned numbers, as drawn and named
+MORE = {"hidden": ("--", "read by a hidden layer"), "wide": (":", "twice as wide")}  # groups with more parameters
 
 
 def counted(number: float, what: str = "epoch") -> str:
@@ -30,7 +30,7 @@ def first_epoch(results: Results) -> Finding:
                        if len(own := rows[rows["net.family"] == family]) and family != "roarnn")
     return judged(ours, attained([(mean, STATED["first"])]), f"{mean.value:.2f} %", mean,
                   f"Reproduced if the whole interval is above {STATED['first']:g} %. {setting(ours)}"
-                  + (f" As many learned numbers, same budget: {others}." if others else "") + in_ten(results) + timed(results))
+                  + (f" As many trainable parameters, same budget: {others}." if others else "") + in_ten(results) + timed(results))
 
 
 def tenth_epoch(results: Results) -> Finding:
@@ -41,7 +41,7 @@ def tenth_epoch(results: Results) -> Finding:
     affine_says, hidden_says = ([attained([(each, STATED["pixels"])]) for each in estimates] for estimates in (means.values(), [read]))
     every = [*affine_says, *hidden_says]
     values = ", ".join(f"{mean.value:.2f} % ({width})" for width, mean in means.items())
-    spread = "; ".join(f"{width} {mean} %, {counted(len(own), 'seed')}, {own['parameters'].iloc[0]:,.0f} learned numbers"
+    spread = "; ".join(f"{width} {mean} %, {counted(len(own), 'seed')}, {own['parameters'].iloc[0]:,.0f} trainable parameters"
                        for (width, own), mean in zip(affine.items(), means.values(), strict=True))
     return judged(hidden, REPRODUCED if REPRODUCED in affine_says else PARTLY if {REPRODUCED, PARTLY} & set(every) else
                   NOT_REPRODUCED if searched and set(every) == {NOT_REPRODUCED} else NOT_RUN,
@@ -101,9 +101,9 @@ def without_learning(results: Results) -> str:
     """What the hidden layer reads off a recurrence that does not learn, and off an LSTM."""
     found = [f"roaRNN with {', '.join(row['optim.frozen'])} not trained {100 * row['test_accuracy']:.2f} %"
              for row in results["frozen"].to_dict("records")]
-    found += [f"{RECURRENT[family][0]} with as many learned numbers {accuracy(own).value:.2f} %"
+    found += [f"{RECURRENT[family][0]} with as many trainable parameters {accuracy(own).value:.2f} %"
               for family, own in (results["hidden_others"].groupby("net.family") if len(results["hidden_others"]) else ())]
-    return f" The same hidden layer and budget, one seed: {'; '.join(found)}. W begins at nought." if found else ""
+    return f" The same hidden layer and budget, one seed: {'; '.join(found)}. W begins at 0." if found else ""
 
 
 def pixel_table(results: Results) -> pd.DataFrame:
@@ -120,7 +120,7 @@ def pixel_table(results: Results) -> pd.DataFrame:
             table.append({
                 "data": DATA_NAMES[dataset], "epochs": int(own["epochs"].max()), "net": RECURRENT[family][0],
                 "H": own["net.widths"].iloc[0][0], "read by": f"{hidden} relu units" if hidden else "an affine map",
-                "rate": own["optim.lr"].iloc[0], "not trained": fixed, "learned numbers": int(own["parameters"].max()),
+                "rate": own["optim.lr"].iloc[0], "not trained": fixed, "trainable parameters": int(own["parameters"].max()),
                 "training accuracy": 100 * own["train_accuracy"].mean() if "train_accuracy" in own else None,
                 "test accuracy, last iterate": str(accuracy(own)),
                 "best on validation": str(accuracy(own, "test_accuracy_at_best_validation")),

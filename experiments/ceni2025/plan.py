@@ -77,19 +77,19 @@ def plan(profile: str, seeds: int | None) -> Plan:
 
 
 def readers(group: str, scale: Scale, dataset: str, counts: dict[str, int], chosen: range, epochs: int) -> Plan:
-    """Nets that read images, all with as many learned numbers."""
+    """Nets that read images, all with as many trainable parameters."""
     return beside(group, [pixels(dataset, family, widths(scale)[family], seed, epochs) for family, count in counts.items()
                           for seed in chosen[:count]])
 
 
 def sizes(scale: Scale, chosen: range) -> list[Training]:
-    """roaRNN of several widths, and LSTM with as many learned numbers each."""
+    """roaRNN of several widths, and LSTM with as many trainable parameters each."""
     return [pixels(scale.permuted, family, matched(family, parameters("roarnn", width, 1, 10), 1, 10), seed, scale.sizes["epochs"])
             for width in scale.sizes["widths"] for family in ("roarnn", "lstm") for seed in chosen[:scale.sizes["seeds"]]]
 
 
 def memories(scale: Scale, chosen: range) -> dict[str, list[Training]]:
-    """Each task at each lag, all nets with as many learned numbers: roaRNN at the longest, at the others, and the nets beside it."""
+    """Each task at each lag, all nets with as many trainable parameters: roaRNN at the longest, at the others, and the nets beside it."""
     made: dict[str, list[Training]] = {}
     for task in ("adding", "copy"):
         made |= {task: [], f"{task}_short": [], f"{task}_others": []}

@@ -35,7 +35,7 @@ class Scale:
     filter_epochs: int
     permuted: str
     ordered: str
-    width: int  # of roaRNN; the others have as many learned numbers
+    width: int  # of roaRNN; the others have as many trainable parameters
     epochs: int
     first_seeds: dict[str, int]  # of one epoch
     pixel_seeds: dict[str, int]  # of `epochs`

@@ -24,7 +24,7 @@ PIXELS: dict[str, dict[str, Any]] = {
 # A hidden layer reads the last state of the roaRNN, which begins as a linear memory; the rest as above.
 READ = {"digits": {"net.hidden": 64, "net.gain": 0.0, "optim.lr": 0.01, "optim.label_smoothing": 0.1},
         "mnist": {"net.hidden": 512, "net.gain": 0.0, "optim.lr": 0.003}}
-# Memory. W begins at nought and U writes only where an input calls: see README.md.
+# Memory. W begins at 0 and U writes only where an input calls: see README.md.
 ADDING = {"activation": "relu", "filter": "steady", "scaling": "fixed", "alpha": 1.0, "beta": 0.025, "drive": 40.0, "law": "uniform",
           "offset": -48.0, "gain": 0.0}
 COPY = {"activation": "relu", "filter": "restless", "scaling": "depth", "alpha": 1.0, "beta": 1.0, "law": "uniform", "gain": 0.0}
@@ -62,7 +62,7 @@ def pixels(dataset: str, family: str, width: int, seed: int, epochs: int, **over
 
 
 def read(dataset: str, family: str, width: int, seed: int, epochs: int, **overrides: Any) -> Training:
-    """The same read by a hidden layer; of another family than roaRNN with as many learned numbers as a roaRNN of `width`."""
+    """The same read by a hidden layer; of another family than roaRNN with as many trainable parameters as a roaRNN of `width`."""
     chosen = READ[of_pixels(dataset)]
     if family != "roarnn":
         width = matched(family, parameters("roarnn", width, 1, 10, chosen["net.hidden"]), 1, 10, chosen["net.hidden"])
@@ -71,7 +71,8 @@ def read(dataset: str, family: str, width: int, seed: int, epochs: int, **overri
 
 
 def memory(task: str, length: int, family: str, seed: int, epochs: int, steps: int, **overrides: Any) -> Training:
-    """Adding or copying over `length` steps; an epoch is `steps` steps on fresh sequences. All families have as many learned numbers."""
+    """Adding or copying over `length` steps; an epoch is `steps` steps on fresh sequences. All families have as many trainable "
+    "parameters."""
     inputs, outputs, width, batch = {"adding": (2, 1, 64, 50), "copy": (10, 9, 128, 20)}[task]
     own = {"adding": ADDING, "copy": COPY | {"drive": float(length)}}[task] if family == "roarnn" else {}  # β U stays of size 1
     return Training(overridden({

@@ -60,7 +60,7 @@ def spectrum(unit: Flow | Recurrence, steps: Steps) -> tuple[dict[str, float], T
 
     With s_l = ‖D_l W_l‖: α - β s_l <= σ(J_l) <= α + β s_l, over all steps the products of these, and for many of them
     exp(-L (1 - α) ± β Σ‖W_l‖), where slopes are at most 1. All as log10 but for `norm_W`, the mean of ‖W_l‖, and `inside`, the smallest
-    distance of a step's singular values to their bounds. What float64 cannot tell from nought beside the largest is NaN, and left out.
+    distance of a step's singular values to their bounds. What float64 cannot tell from 0 beside the largest is NaN, and left out.
     """
     α, β, n, O = unit.dynamics.alpha, unit.dynamics.beta, unit.width, orthogonal(unit.O)
     product, scale, inside, L, norms = torch.eye(n, dtype=torch.float64), 0.0, math.inf, 0, 0.0
