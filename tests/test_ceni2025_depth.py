@@ -45,7 +45,7 @@ def test_what_fewer_layers_learn_in_more_steps_is_said_and_decides_nothing():
     found = made_up(PAPER, {"longer": entry}, "full")
     assert depth.given_time(found) == (
         " 1,000 layers over 1,570 steps, at rates chosen for the shorter training: 95.2 %; roaMLP, tanh 92.2 % (3 [3, 3]), roaMLP, layers "
-        "as drawn 90.2 % (5 [5, 5]), no layers 91.2 % (4 [4, 4]), ResNet 96.2 % (-1 [-1, -1]), in brackets the points that roaMLP is "
+        "frozen 90.2 % (5 [5, 5]), no layers 91.2 % (4 [4, 4]), ResNet 96.2 % (-1 [-1, -1]), in brackets the points that roaMLP is "
         "ahead.")
     assert depth.deep_table(found, ("longer",))["layers"].tolist() == [1000, 1000, 1000, 0, 1000]
 

@@ -174,7 +174,7 @@ def deep_figure(results: Results) -> Figure:
     ratio.set(xlabel="training step", ylabel=r"$\|\partial$Loss$/\partial x_0\|$ / $\|\partial$Loss$/\partial x_L\|$", yscale="log")
     layers.set(xlabel="layer $l$", ylabel=r"$\|\partial$Loss$/\partial x_l\|$", yscale="log", title="dashed: before, solid: after")
     ratio.axhline(1, color="0.6", linewidth=0.8, zorder=0)
-    ratio.set(ylim=(0.05, 5), title=", ".join(f"not drawn: {name}, {at:.0e}" for name, at in vanished.items()))
+    ratio.set(ylim=(0.05, 5), title=", ".join(f"not drawn: {name}, {at:.1g}" for name, at in vanished.items()))
     figure.legend(*loss.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     return figure
 

@@ -61,7 +61,6 @@ def filter_figure(results: Results) -> Figure:
         axes.plot(own["angle"].where(own["angle"] >= STILL, 0.0), own["end"], "osDv"[index], color=COLOURS[index], markersize=5, label=name)
     axes.axhline(SUM, color="0.3", linewidth=0.8, linestyle="--")
     axes.axhline(1 / 6, color="0.6", linewidth=0.8, linestyle=":")
-    axes.set_xscale("symlog", linthresh=1e-3)
     axes.set(yscale="log", xlabel="smallest angle of an eigenvalue of O, radians", ylabel="mean squared error, test",
              title=f"adding, {rows['length'].max()} steps")
     axes.legend(frameon=False)

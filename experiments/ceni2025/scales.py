@@ -54,7 +54,7 @@ def each(families: Any, count: int) -> dict[str, int]:
     return dict.fromkeys(families, count)
 
 
-CHRONO = ((1, 0.003), (1, 0.01), (1, 0.03), (10, 0.01))
+CHRONO = ((1, 0.003), (1, 0.01), (1, 0.03), (1, 0.1), (10, 0.03))
 BESIDE = {"roarnn": 3, "lstm": 3, "gru": 1, "rnn": 1}  # seeds, where the claim is about the first two
 BESIDE_DEEP = {"roamlp": 3, "none": 3, "frozen": 3, "tanh": 1, "resnet": 1, "plain": 1}
 SCALES = {
