@@ -71,20 +71,17 @@ def memory_table(results: Results) -> pd.DataFrame:
 def memory_figure(task: str, results: Results) -> Figure:
     """What is wrong on test sequences against the step, a panel for each lag; a line a seed."""
     works: dict[int, list[Training]] = {}
-    for work in sorted(results.works(parts(task)), key=lambda work: work.resolved.dataset.length):
+    chrono = [work for work in results.works(("chrono",)) if work.dataset == task]
+    for work in sorted([*results.works(parts(task)), *chrono], key=lambda work: work.resolved.dataset.length):
         works.setdefault(work.resolved.dataset.length, []).append(work)
-    chrono = {work.name for work in results.works(("chrono",)) if work.dataset == task}
-    for work in results.works(("chrono",)):
-        if work.name in chrono:
-            works[work.resolved.dataset.length].append(work)
     figure, panels = new_figure(len(works), width=2.9, height=2.9)
     named = set()
     for axes, (length, own) in zip(panels, works.items(), strict=True):
         for work in own:
             name, colour, _ = RECURRENT[work.resolved.net.family]
-            name += ", chrono" * (work.name in chrono)
-            axes.plot(results.arrays(work.name)["step"], error(work, results, "test").clip(1e-4), "--" if work.name in chrono else "-",
-                      color=colour, linewidth=1, label=None if name in named else name)
+            name, style = (f"{name}, chrono", "--") if work in chrono else (name, "-")
+            axes.plot(results.arrays(work.name)["step"], error(work, results, "test").clip(1e-4), style, color=colour, linewidth=1,
+                      label=None if name in named else name)
             named.add(name)
         axes.axhline(SUM if task == "adding" else 1 - RECALLED, color="0.3", linewidth=0.8, linestyle="--")
         axes.set(title=f"{task}, {length:,} steps", xlabel="training step", yscale="log", ylim=(7e-5, 1.3),
