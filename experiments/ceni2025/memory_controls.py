@@ -18,7 +18,7 @@ TRIED = (0.001, 0.003, 0.01, 0.03, 0.06)  # rates of all families alike
 ADDED = (*((10.0, rate, 0.3, (0,)) for rate in TRIED[1:]), (10.0, 0.04, 0.1, (0, 1)), (40.0, 0.04, 0.1, (1, 2)),
            (40.0, 0.06, 0.1, (0, 1)))
 ADDED_EPOCHS = 6  # enough to see a rate explode, and fewer than the tables have
-COPIED = (0.03, 0.06, 0.1)  # rates of roaRNN that copies over the longest sequences
+COPIED = ((0.03, 1), (0.06, 1), (0.03, 2))  # rates of roaRNN that copies over the longest sequences, and how often its budget
 CONTROLS = {"unclipped": ", not clipped", "convex": ", α = 1 - 0.01/T", "readout": ", readout only", "chrono": ", chrono"}  # by group
 NAMES = {
     "unclipped": "roaRNN without clipping",
@@ -39,7 +39,7 @@ def controls(scale: Scale, chosen: range) -> dict[str, list[Training]]:
     tuned += [made(task, length, family, SEED, **{"optim.lr": rate}) for task, length in pairs if length == tried for family in RECURRENT
               for rate in TRIED]
     several = [(task, length, seed) for task, length in pairs for seed in chosen[:scale.lags[length].controls.get(task, 1)]]
-    tuned += [made("copy", longest, "roarnn", SEED, **{"optim.lr": rate}) for rate in COPIED]
+    tuned += [made("copy", longest, "roarnn", SEED, times * scale.lags[longest].epochs, **{"optim.lr": rate}) for rate, times in COPIED]
     return {
         "unclipped": [made(task, length, "roarnn", seed, **{"optim.clip": None}) for length, lag in scale.lags.items()
                       for task, count in lag.unclipped.items() for seed in chosen[:count]],
@@ -71,6 +71,6 @@ def rates_table(results: Results) -> pd.DataFrame:
     rows = outcomes(results, "memory_rates")
     return pd.DataFrame([{
         "task": row.task, "length": row.length, "net": RECURRENT[row.family][0], "size of U": row.drive, "rate": row.rate,
-        "rises over": row.warmup, "seed": row.seed,
+        "rises over": row.warmup, "steps": row.steps, "seed": row.seed,
         "error at the end, validation": row.validation, "largest training loss of an epoch": row.highest, "ended": row.status}
         for row in rows.sort_values(["task", "length", "family", "drive", "warmup", "rate"]).itertuples()])
