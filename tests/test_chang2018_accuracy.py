@@ -116,7 +116,7 @@ def test_sizes_and_data_sets_are_compared_each_with_its_own():
     entry = accuracy(lambda run: (70.0 if run.dataset_name == "cifar100" else 90.0) + run.config.depth / 100)
     groups = dict.fromkeys(("hamiltonian_74", "resnet_32", "two_step", "hamiltonian_218", "large", "cifar100"), entry)
     found = results(groups, "paper", seeds=3)
-    gaps = comparing.compared(comparing.together(found, comparing.SIZED), (("hamiltonian", "resnet_bn"), ("leapfrog", "midpoint")))
+    gaps = comparing.differences(comparing.together(found, comparing.SIZED), (("hamiltonian", "resnet_bn"), ("leapfrog", "midpoint")))
     assert len(gaps) == 8
     assert ("cifar100", "Hamiltonian-218 less ResNet-110") in gaps
     assert max(abs(gap.value) for gap in gaps.values()) < 1

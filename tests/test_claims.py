@@ -2,6 +2,7 @@
 import json
 import math
 import shlex
+import shutil
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -297,7 +298,10 @@ def test_the_highest_profile_that_decided_counts(tmp_path):
     assert "[quick](quick/claims.md)" in lines[0]
     assert "between" not in lines[0]
     assert NOT_RUN in lines[1]
-    assert "undecided: between" in lines[1]
+    assert "not decided, at [full](full/claims.md): between" in lines[1]
+    shutil.rmtree(tmp_path / "full")
+    written("full", (NOT_RUN, NOT_RUN), ours="3 of 4 runs are missing")
+    assert "missing" not in report.summary(PAPER, tmp_path)
 
 
 def test_tables_say_what_made_them_in_all_three_forms(tmp_path):
@@ -317,4 +321,5 @@ def test_tables_say_what_made_them_in_all_three_forms(tmp_path):
 def test_an_interval_with_its_line_within_decides_nothing_and_one_seed_in_part_at_most(low, high, n, verdict):
     assert attained([(Estimate(2.0, low, high, n), 0.0)]) == verdict
     assert compared([(Estimate(2.0, low, high, n), 0.0)]) == (verdict if n > 1 else NOT_RUN)
+    assert Estimate(2.0, low, high, n).signed() == ("+2.0" if n == 1 else f"+2.0 [{low:.1f}, {high:.1f}]")
     assert attained([(Estimate(-2.0, math.nan, math.nan, 1), 0.0)]) == NOT_RUN

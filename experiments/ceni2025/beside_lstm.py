@@ -21,7 +21,7 @@ def beats_lstm(results: Results) -> Finding:
         ours, theirs = (100 * rows[rows["net.family"] == family].set_index("seed")["test_accuracy"].fillna(0.0)
                         for family in ("roarnn", "lstm"))
         gains.append(statistics.paired(ours, theirs))
-        parts.append(f"{counted(rows['epochs'].max())} {gains[-1].value:+.1f} ({gains[-1].low:.1f} to {gains[-1].high:.1f})")
+        parts.append(f"{counted(rows['epochs'].max())} {gains[-1].signed()}")
     rows = rows_of("pixels", results)
     dataset = rows["dataset"].iloc[0]
     sizes = rows.groupby("net.family")["parameters"].max()
@@ -40,12 +40,14 @@ def beats_lstm(results: Results) -> Finding:
 
 def with_chrono(results: Results) -> str:
     """What the initialisation does here that lets an LSTM add over 10,000 steps."""
-    rows = results["rates_chrono"]
-    if not len(rows):
+    rows, works = results["rates_chrono"], results.works(("rates_chrono",))
+    if not len(rows) or results.missing(("rates_chrono",)):
         return ""
-    best = rows.assign(percent=100 * rows["validation_accuracy"].fillna(0.0)).groupby("epochs")["percent"].max()
-    return (" LSTM with the chrono initialisation, forget gates that begin as long as the sequence, on validation and one seed at the best "
-            f"of its rates: {', '.join(f'{counted(epochs)} {percent:.1f} %' for epochs, percent in best.items())} (table `rates`).")
+    rows = rows.assign(epochs=[work.resolved.config.epochs for work in works], percent=100 * rows["validation_accuracy"].fillna(0.0))
+    found = ", ".join(f"{counted(epochs)} {own['percent'].max():.1f} % ({counted(len(own), 'rate')})"
+                      for epochs, own in rows.groupby("epochs"))
+    return (" LSTM with the chrono initialisation, forget gates that begin as long as the sequence, on validation and one seed, the best "
+            f"of the rates tried: {found} (table `rates`).")
 
 
 def sizes(results: Results) -> pd.DataFrame:
@@ -63,7 +65,8 @@ def by_size(results: Results) -> str:
     told = "; ".join(f"{net} " + ", ".join(f"{estimate.value:.1f} % with {count:,}" for count, estimate in
                                            zip(own["trainable parameters"], own["estimate"], strict=True))
                      for net, own in rows.groupby("net"))
-    return f" By trainable parameters, {counted(rows['epochs'].max())}, one seed, at the rates of claim 4: {told}."
+    return (f" By trainable parameters, {counted(rows['epochs'].max())}, {counted(rows['seeds'].max(), 'seed')}, at the rates of claim 4: "
+            f"{told}.")
 
 
 def size_table(results: Results) -> pd.DataFrame:

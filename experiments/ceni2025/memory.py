@@ -38,8 +38,8 @@ def remembers(results: Results) -> Finding:
     learned = "; ".join(f"{task} {part['steps'].max():.0f} steps, filter {part['filter'].iloc[0]}, largest training loss of an epoch "
                         f"{part['highest'].max():.2g}" for task, part in own.groupby("task"))
     note = (f"Solved: adding below a mean squared error of {SUM:g}, copying with at least {RECALLED:.0%} of the symbols right, at some "
-            "epoch on validation sequences and at the end on test sequences, which no net has seen. All families have as many learned "
-            "numbers and see as many sequences; each has its own rate; gradients are clipped at 1. "
+            "epoch on validation sequences and at the end on test sequences, which no net has seen. All families have as many "
+            "trainable parameters and see as many sequences; each has its own rate; gradients are clipped at 1. "
             f"roaRNN: {learned}; over the longest sequences adding had 300 steps, until a seed of the tables missed its line. Lengths at "
             "which roaRNN solves it: "
             + "; ".join(f"{task} {lengths(part)}" for task, part in ours.groupby("task"))

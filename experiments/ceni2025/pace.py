@@ -70,4 +70,4 @@ def minutes_an_epoch(results: Results, name: str, work: Training) -> float | Non
     if not len(rows) or name not in rows:
         return None
     metrics = results.ledger[work.name].metrics
-    return float(rows[name].iloc[0]) * metrics["steps"] / metrics.get("epochs", work.resolved.config.epochs) / 60
+    return float(rows[name].iloc[0]) * metrics["steps"] / (metrics.get("epochs") or work.resolved.config.epochs) / 60

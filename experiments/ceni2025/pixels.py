@@ -74,9 +74,9 @@ def judged(ours: pd.DataFrame, found: str, values: str, interval: statistics.Est
 
 
 def setting(ours: pd.DataFrame) -> str:
-    return (f"Last iterate, no choice among epochs. H = {ours['net.widths'].iloc[0][0]}, {ours['parameters'].iloc[0]:,.0f} learned "
-            f"numbers, permutation {ours['dataset.permutation'].iloc[0]} of seed {ours['seeds.permutation'].iloc[0]}; the paper's width, "
-            "parameters and permutation are not known.")
+    return (f"Last iterate, no choice among epochs. H = {ours['net.widths'].iloc[0][0]}, {ours['parameters'].iloc[0]:,.0f} "
+            f"trainable parameters, permutation {ours['dataset.permutation'].iloc[0]} of seed {ours['seeds.permutation'].iloc[0]}; the "
+            "paper's width, parameters and permutation are not known.")
 
 
 def in_ten(results: Results) -> str:
@@ -85,7 +85,7 @@ def in_ten(results: Results) -> str:
     for group, name in (("pixels", "read by an affine map"), ("wide", "by one of twice the width"), ("hidden", "read by a hidden layer")):
         if works := results.works((group,)):
             curves = [results.arrays(work.name)["test_accuracy"] for work in works]
-            first, last = (statistics.percent(pd.Series([curve[index] for curve in curves])) for index in (0, -1))
+            first, last = (statistics.percent(pd.Series([curve[index] if len(curve) else np.nan for curve in curves])) for index in (0, -1))
             found.append(f"{name} {first} and {last} %")
     return f" Trainings of ten epochs, after the first and after the last: {'; '.join(found)}. Claim 4 is decided by trainings of one " \
            "epoch, whose schedule ends there." if found else ""
@@ -147,8 +147,9 @@ def pixel_figure(results: Results) -> Figure:
         if work.resolved.net.family == "roarnn":
             panels[2].plot(arrays["epoch"], percent, **look)
         named_already.add(name + what)
-    stars = [(work, results.ledger[work.name].metrics) for work in results.works(("first",))]
-    panels[2].plot([metrics["epochs"] for _, metrics in stars], [100 * metrics["test_accuracy"] for _, metrics in stars], "*",
+    stars = [(work.resolved.config.epochs, 100 * results.ledger[work.name].metrics.get("test_accuracy", np.nan))
+             for work in results.works(("first",))]
+    panels[2].plot(*zip(*stars, strict=True), "*",
                    color=RECURRENT["roarnn"][1], markersize=8, label="roaRNN, schedule of one epoch", linestyle="none")
     for axes, xlabel in zip(panels, ("epoch", "seconds of training steps, one thread", "epoch"), strict=True):
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))  # of one epoch no part
@@ -156,6 +157,8 @@ def pixel_figure(results: Results) -> Figure:
         if dataset == REAL:
             for stated in STATED.values():
                 axes.axhline(stated, color="0.5", linewidth=0.8, linestyle="--")
+    if not len(results["pace"]):
+        panels[1].set_visible(False)
     if dataset == REAL:
         panels[2].set_ylim(STATED["first"] - 2, 99)
     handles = [drawn for axes in (panels[0], panels[2]) for drawn in zip(*axes.get_legend_handles_labels(), strict=True)]

@@ -88,7 +88,7 @@ def chrono_rates(dataset: str, width: int, tried: tuple[tuple[int, float], ...])
 def rates_table(results: Results) -> pd.DataFrame:
     return pd.concat([pd.DataFrame({
         "net": rows["net.family"].map(lambda family: RECURRENT[family][0]) + (", chrono" if group == "rates_chrono" else ""),
-        "epochs": rows["epochs"], "rate": rows["optim.lr"],
+        "epochs": [work.resolved.config.epochs for work in results.works((group,))], "rate": rows["optim.lr"],
         "validation accuracy": 100 * rows["validation_accuracy"], "images": images(rows), "status": rows["status"]})
         for group in ("rates", "rates_chrono", "rates_long") if len(rows := results[group])])
 

@@ -71,8 +71,8 @@ def read(dataset: str, family: str, width: int, seed: int, epochs: int, **overri
 
 
 def memory(task: str, length: int, family: str, seed: int, epochs: int, steps: int, **overrides: Any) -> Training:
-    """Adding or copying over `length` steps; an epoch is `steps` steps on fresh sequences. All families have as many trainable "
-    "parameters."""
+    """Adding or copying over `length` steps; an epoch is `steps` steps on fresh sequences. All families have as many
+    trainable parameters."""
     inputs, outputs, width, batch = {"adding": (2, 1, 64, 50), "copy": (10, 9, 128, 20)}[task]
     own = {"adding": ADDING, "copy": COPY | {"drive": float(length)}}[task] if family == "roarnn" else {}  # β U stays of size 1
     return Training(overridden({

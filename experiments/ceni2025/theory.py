@@ -26,12 +26,14 @@ SIGMA = r"singular values of $\partial x_L/\partial x_0$"
 
 def within(rows: pd.DataFrame, low: str, high: str) -> bool:
     """Whether the known singular values lie between two columns of bounds; a lower bound of 0 says nothing."""
+    rows = rows.reindex(columns=["smallest", "largest", low, high])
     above, below = rows["smallest"] >= rows[low] - ROUNDING, rows["largest"] <= rows[high] + ROUNDING
     return bool((above | rows["smallest"].isna() | ~np.isfinite(rows[low])).all() and below.all())
 
 
 def lasts(rows: pd.DataFrame) -> bool:
     """Whether all singular values have kept their size; one too small to be known has not."""
+    rows = rows.reindex(columns=["smallest", "largest"])
     return bool(((rows["smallest"] > DECADES[0]) & (rows["largest"] < DECADES[1])).all())
 
 

@@ -43,7 +43,8 @@ TABLES = {
                          "over seeds."),
     "memory": Drawing(("memory", "peak"), saving.memory_table, "Hamiltonian-74 with norms, more blocks: kept for the backward beside "
                       "weights and images; resident at the peak of training steps, and before the first with weights, gradients and "
-                      "momentum there, python and torch included."),
+                      "momentum there, python and torch included; reckoned: of the shallowest net as measured, of others with three times "
+                      "the weights that are more."),
     "accuracy": Drawing(("hamiltonian_74",), comparing.accuracy_table, "Test accuracy of the last iterate, with 95 % intervals. Paper: "
                         "single values. Replications: by others, of about the same net. Empty: not run at this profile. A run that "
                         "diverged counts as guessing. The paper's net for STL-10 is not known."),
@@ -59,7 +60,8 @@ FIGURES = {
     "inverse": Drawing(("inverse",), inverting.inverse_figure, "Random weights, no norms: what inversion loses, by depth and step; grey, "
                        "the error at which a training by inversion stops. Largest of the seeds, drawn between 1e-17 and 1e3."),
     "memory": Drawing(("memory", "peak"), saving.memory_figure, "Memory by depth, Hamiltonian-74 with norms, more blocks: left, kept for "
-                      "the backward; right, all that is resident at the peak of training steps, and (dashed) before them."),
+                      "the backward; right, all that is resident at the peak of training steps, and before them (dashed: of the shallowest "
+                      "net as measured, of others with three times the weights that are more)."),
     "accuracy": Drawing(("hamiltonian_74", "resnet_32", "two_step"), comparing.accuracy_figure,
                         "Test accuracy by net: mean with 95 % interval, dots for seeds; on CIFAR-10 a bar for the paper's value."),
     "few": Drawing(("few",), fewer.few_figure, "Few training data: accuracy, and the paired difference with its 95 % "

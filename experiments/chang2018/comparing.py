@@ -54,7 +54,7 @@ def reaches(results: Results) -> Finding:
                    f"read, 91.58 % enhanced; code of others keeps nets from 92.7 % on (table `accuracy`).{source(results, rows)}")
 
 
-def compared(rows: pd.DataFrame, couples: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], Estimate]:
+def differences(rows: pd.DataFrame, couples: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], Estimate]:
     """Paired differences of families within each data set and size, by data set and what is compared."""
     found = {}
     for dataset, on in rows.groupby("dataset", sort=False):
@@ -68,13 +68,12 @@ def compared(rows: pd.DataFrame, couples: tuple[tuple[str, str], ...]) -> dict[t
 
 def listed(gaps: dict[tuple[str, str], Estimate]) -> str:
     """Every difference with its interval."""
-    return "; ".join(f"{DATA[dataset]}, {pair} " + (f"{gap.low:+.2f} to {gap.high:+.2f}" if gap.n > 1 else f"{gap.value:+.2f}")
-                     for (dataset, pair), gap in gaps.items())
+    return "; ".join(f"{DATA[dataset]}, {pair} {gap.signed(2)}" for (dataset, pair), gap in gaps.items())
 
 
 def on_par(results: Results) -> Finding:
     rows = together(results, SIZED)
-    gaps = compared(rows, (("hamiltonian", "resnet_bn"), ("hamiltonian", "revnet")))
+    gaps = differences(rows, (("hamiltonian", "resnet_bn"), ("hamiltonian", "revnet")))
     (_, pair), first = next(iter(gaps.items()))
     dataset = rows["dataset"].iloc[0]
     return Finding(
@@ -92,7 +91,7 @@ def size(rows: pd.DataFrame) -> str:
 
 def ordered(results: Results) -> Finding:
     rows = together(results, SIZED)
-    gaps = compared(rows, (("hamiltonian", "leapfrog"), ("leapfrog", "midpoint")))
+    gaps = differences(rows, (("hamiltonian", "leapfrog"), ("leapfrog", "midpoint")))
     (_, pair), first = next(iter(gaps.items()))
     dataset = rows["dataset"].iloc[0]
     return Finding(
@@ -129,7 +128,7 @@ def deep(results: Results) -> Finding:
         loss = statistics.paired(ours[ours.columns[-1]], ours[ours.columns[0]])
         return Finding(NOT_RUN, named(rows.sort_values(["net.family", "layers"])), found.low, found.high,
                        f"{DATA[dataset]}, and {deepest['layers'].iloc[0]} layers, not a thousand; 1,202 are for a GPU. The interval is of "
-                       f"the deepest Hamiltonian net. Less the shallowest {loss.value:+.2f} points ({loss.low:+.2f} to {loss.high:+.2f}).")
+                       f"the deepest Hamiltonian net. Less the shallowest, points: {loss.signed(2)}.")
     theirs = rows[rows["net.family"] == "resnet_bn"].set_index("seed")["accuracy"]
     ahead = statistics.paired(ours[ours.columns[-1]], theirs)
     return Finding(attained([level(deepest, TABLE["hamiltonian_1202"].cifar10)], [(ahead, 0.0)], not results.missing(("hamiltonian_218",))),

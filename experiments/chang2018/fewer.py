@@ -85,13 +85,12 @@ def fitted(rows: pd.DataFrame) -> str:
 
 def same_time(results: Results) -> str:
     """The gap where the Hamiltonian net has only as many steps as take the time of ResNet's."""
-    if not len(own := results["same_time"]):
+    if not len(own := results["same_time"]) or results.missing(("same_time",)):
         return ""
     theirs = accuracies(results["few"])
     gap = statistics.paired(accuracies(own).set_index("seed")["accuracy"],
                             theirs[theirs["net.family"] == "resnet_bn"].set_index("seed")["accuracy"])
-    return (f" In the same time, {own['steps'].median():.0f} steps of the Hamiltonian net, the gap at {FIRST:g} % is {gap.value:+.1f} "
-            f"({gap.low:+.1f} to {gap.high:+.1f}).")
+    return (f" In the same time, {own['steps'].median():.0f} steps of the Hamiltonian net, the gap at {FIRST:g} % is {gap.signed()}.")
 
 
 def rates(results: Results, dataset: str) -> str:

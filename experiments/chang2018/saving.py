@@ -51,7 +51,7 @@ def gradient_table(results: Results) -> pd.DataFrame:
     return by.map("{:.0e}".format).rename_axis(["net", "in the block"]).reset_index()
 
 
-WHAT = {"peak": "peak", "start": "before the steps", "step": "peak, beside what was there before"}
+WHAT = {"peak": "peak", "start": "before the steps, reckoned", "step": "peak, beside what was there before"}
 
 
 def kept(results: Results) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def growth(values: pd.Series) -> float:
 def holds(results: Results) -> int:
     """Blocks in a unit that the machine holds with stored states, by the line through the deepest nets that were measured."""
     slope, start = line(steps(results, "store")["peak"])
-    return int((results["memory"]["machine"].min() / 2**20 - start) / slope)
+    return int((results["memory"]["machine"].min() / 2**20 - start) / max(slope, 0.1))  # MiB a block: less is noise
 
 
 def memory(results: Results) -> Finding:
@@ -107,8 +107,8 @@ def memory(results: Results) -> Finding:
         f"{by['store'].dropna().index[-1]} blocks on). The {rows['machine'].min() / 2**30:.0f} GiB of the machine hold about "
         f"{holds(results)} blocks a unit with stored states and all that is beside them, measured to {stored.index[-1]} "
         f"({stored['peak'].iloc[-1] / 2**10:.1f} GiB) and a line from there on; checkpoints and inversion go further. A step at its peak, "
-        f"beside weights, gradients and momentum: {peak['step'].iloc[0]:.0f} MiB at {peak.index[0]} blocks, {peak['step'].iloc[-1]:.0f} "
-        f"MiB at {peak.index[-1]}.")
+        f"beside weights, gradients and momentum, reckoned from the shallowest net's, what is there and three times the weights that are "
+        f"more: {peak['step'].iloc[0]:.0f} MiB at {peak.index[0]} blocks, {peak['step'].iloc[-1]:.0f} MiB at {peak.index[-1]}.")
 
 
 def whole_peak(results: Results) -> Finding:
@@ -139,8 +139,9 @@ def memory_figure(results: Results) -> Figure:
     for mode, colour in MODES.items():
         values = by[mode].dropna()
         left.plot(values.index, values, color=colour, marker="o", markersize=4, label=mode)
-        own = steps(results, mode)["peak"] / 2**10
-        right.plot(own.index, own, color=colour, marker="o", markersize=4)
+        if mode in set(results["peak"]["flow"]):
+            own = steps(results, mode)["peak"] / 2**10
+            right.plot(own.index, own, color=colour, marker="o", markersize=4)
     stored = steps(results, "store")["peak"] / 2**10
     slope, start = line(stored)
     beyond = np.geomspace(stored.index[-1], holds(results), 50)
@@ -168,7 +169,7 @@ def overhead(results: Results) -> Finding:
         REPRODUCED if ratio.high <= MORE * ABOUT else NOT_REPRODUCED if ratio.low > MORE * ABOUT else NOT_RUN,
         f"a step by inversion takes ×{ratio.value:.2f} a stored one",
         ratio.low, ratio.high,
-        f"CPU time of {NET} on one thread, {int(results['overhead']['batch'].iloc[0])} images, median of {ratio.n} rounds in turn with its "
-        f"interval between order statistics. A forward more, four evaluations of a block where there are three, would make ×{MORE:.2f}; "
-        f"judged: the whole interval at most {MORE * ABOUT:.2f}, or above it; in between it decides nothing. By checkpoints, which "
-        f"evaluate every block once more, ×{other.value:.2f} ({other.low:.2f} to {other.high:.2f}).")
+        f"CPU time of forward and backward of {NET} on one thread, {int(results['overhead']['batch'].iloc[0])} images, median of {ratio.n} "
+        f"rounds in turn with its interval between order statistics. A forward more, four evaluations of a block where there are three, "
+        f"would make ×{MORE:.2f}; judged: the whole interval at most {MORE * ABOUT:.2f}, or above it; in between it decides nothing. By "
+        f"checkpoints, which evaluate every block once more, ×{other.value:.2f} ({other.low:.2f} to {other.high:.2f}).")

@@ -215,7 +215,7 @@ class Peak(Study):
 
 @dataclass(frozen=True)
 class Overhead(Study):
-    """CPU seconds of a training step of Hamiltonian-74 in each mode, in turn: the median of some rounds, on one thread."""
+    """CPU seconds of forward and backward of Hamiltonian-74 in each mode, in turn: the median of some rounds, on one thread."""
 
     version = 2  # 1 had a net without norms
     batch: int = option(100, low=1)

@@ -70,7 +70,7 @@ def against_none(rows: pd.DataFrame) -> str:
     gains = {net: statistics.paired(by[net, deepest], by[NONE, 0]) for net in rows["net"].unique() if net in IN_TABLE_2}
     better = [net for net, gain in gains.items() if gain.low > 0]
     return (f"{deepest} layers against none, in points, mean difference paired by seeds: "
-            + ", ".join(f"{net} {gain.value:+.2f} [{gain.low:.2f}, {gain.high:.2f}]" for net, gain in gains.items())
+            + ", ".join(f"{net} {gain.signed(2)}" for net, gain in gains.items())
             + f"; better for certain: {listed(better)}.")
 
 

@@ -84,7 +84,7 @@ def in_words(reach: pd.DataFrame) -> str:
 
 
 def in_points(gap: Estimate) -> str:
-    return f"{gap.value:+.2f} [{gap.low:+.2f}, {gap.high:+.2f}] points"
+    return f"{gap.signed(2)} points"
 
 
 def span(values: pd.Series) -> str:

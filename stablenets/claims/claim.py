@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SMOKE, *_ = PROFILES = ("smoke", "quick", "full", "paper")
 REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_RUN = VERDICTS = ("reproduced", "partly", "not reproduced", "not run at this scale")
+MISSING = "runs are missing"
 COLUMNS = ("id", "claim", "place", "paper", "ours", "low", "high", "seeds", "dataset", "profile", "verdict", "figure", "command", "commit")
 
 
@@ -41,15 +42,16 @@ def verdict(*deciding: bool, given: bool = True) -> str:
 
 def compared(gaps: Sequence[tuple[Estimate, float]], given: bool = True) -> str:
     """How differences lie to their lines: one holds where its whole interval is above its line and is refuted where all of it is below.
-    Where none is either, or there is no interval, as of one seed, nothing is decided."""
+    Where none is either, or there is no interval, as of one seed, nothing is decided. Of several, all held: reproduced; some: partly,
+    whatever the others are; none, and some refuted: not reproduced."""
     known = [(gap, line) for gap, line in gaps if not math.isnan(gap.low)]
     held, refuted = [gap.low > line for gap, line in known], [gap.high < line for gap, line in known]
     return verdict(*held, given=given and len(known) == len(gaps)) if any(held) or any(refuted) else NOT_RUN
 
 
 def attained(levels: Sequence[tuple[Estimate, float]], gaps: Sequence[tuple[Estimate, float]] = (), given: bool = True) -> str:
-    """How accuracies lie to their lines, and differences to theirs: as `compared`; what one seed has above its line counts in part, and
-    what it has below decides nothing."""
+    """How accuracies lie to their lines, and differences to theirs: as `compared`; what one seed has above its line counts in part,
+    whatever the others are, and what it has below decides nothing."""
     if any(level.n == 1 and level.value > line for level, line in levels):
         return PARTLY
     return compared([*levels, *gaps], given)
@@ -110,5 +112,5 @@ def found(claim: Claim, results: Results) -> Finding:
         return Finding(NOT_RUN, "", note=f"This profile has no runs for it ({', '.join(unplanned)}).")
     if missing := results.missing(claim.needs):
         planned = sum(len(results.plan[group]) for group in claim.needs)
-        return Finding(NOT_RUN, f"{missing} of {planned} runs are missing")
+        return Finding(NOT_RUN, f"{missing} of {planned} {MISSING}")
     return claim.check(results)

@@ -11,7 +11,7 @@ import matplotlib
 import pandas as pd
 
 from stablenets.claims import tables
-from stablenets.claims.claim import COLUMNS, NOT_RUN, PROFILES, Drawing, Paper, judge
+from stablenets.claims.claim import COLUMNS, MISSING, NOT_RUN, PROFILES, Drawing, Paper, judge
 from stablenets.claims.gif import Gif
 from stablenets.claims.results import Results
 from stablenets.runs import files, provenance
@@ -95,12 +95,12 @@ def summary(paper: Paper, folder: Path) -> str:
     for claim in paper.claims:
         of = {profile: table.loc[claim.id] for profile, table in found.items() if claim.id in table.index}
         deciding = [profile for profile, row in of.items() if row["verdict"] != NOT_RUN]
-        at = (deciding or [profile for profile, row in of.items() if row["ours"]] or [""])[-1]
+        at = (deciding or [profile for profile, row in of.items() if row["ours"] and not row["ours"].endswith(MISSING)] or [""])[-1]
         row = of.get(at, {"ours": "", "dataset": ""})
-        rows.append({"id": claim.id, "claim": claim.sentence, "verdict": row["verdict"] if deciding else NOT_RUN,
-                     "ours": row["ours"] if deciding or not at else f"undecided: {row['ours']}", "dataset": row["dataset"],
-                     "decided at": f"[{at}]({at}/claims.md)" if deciding else ""})
+        told = row["ours"] if deciding or not at else f"not decided, at [{at}]({at}/claims.md): {row['ours']}"
+        rows.append({"id": claim.id, "claim": claim.sentence, "verdict": row["verdict"] if deciding else NOT_RUN, "ours": told,
+                     "dataset": row["dataset"], "decided at": f"[{at}]({at}/claims.md)" if deciding else ""})
     links = ", ".join(f"[{profile}]({profile}/claims.md)" for profile in found)
-    return "\n".join([f"# {paper.title}", "", f"Each claim as the highest profile has it that decided it. All profiles: {links}. "
-                      f"[What the paper claims, what we ran and why](../../experiments/{paper.handle}/README.md).", "",
-                      tables.markdown(pd.DataFrame(rows))])
+    said = ("Each claim as the highest profile has it that decided it, and where none did what the highest found. All profiles: "
+            f"{links}. [What the paper claims, what we ran and why](../../experiments/{paper.handle}/README.md).")
+    return "\n".join([f"# {paper.title}", "", said, "", tables.markdown(pd.DataFrame(rows))])

@@ -26,6 +26,11 @@ class Estimate:
         """How far the interval reaches below and above the value."""
         return self.value - self.low, self.high - self.value
 
+    def signed(self, digits: int = 1) -> str:
+        """A difference with its sign, and its interval where it is known."""
+        value = f"{self.value:+.{digits}f}"
+        return value if math.isnan(self.low) else f"{value} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+
     def __str__(self) -> str:
         if math.isnan(self.low):
             return f"{self.value:.4g}"
