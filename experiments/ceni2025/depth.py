@@ -20,7 +20,6 @@ DEEPEST = 50_000
 GROUPS = ("deep", "deep_more", "no_layers", "frozen_layers", "deep_others")
 CHANCE = 10.0  # per cent
 GUESS = math.log(10)  # the loss of even odds
-SMOOTHED = 10  # batches
 SIZES = 1e-3, 1e3  # between which the first gradient over the last has neither vanished nor exploded
 
 
@@ -151,15 +150,14 @@ def deep_rates_table(results: Results) -> pd.DataFrame:
 
 
 def deep_figure(results: Results) -> Figure:
-    """The loss by step, a running mean; the gradient at the first state over that at the last, and gradients by layer before and after, of
+    """The loss by step; the gradient at the first state over that at the last, and gradients by layer before and after, of
     the nets of which they have a size."""
     figure, (loss, ratio, layers) = new_figure(3, width=2.9, height=3.2)
     vanished: dict[str, float] = {}
     works: list[Work] = sorted(results.works(GROUPS), key=lambda work: list(DEEP).index(kind(work)))
     for work in works:
         arrays, (name, colour, _) = results.arrays(work.name), DEEP[kind(work)]
-        steps = pd.DataFrame({"loss": arrays["loss"]}, index=arrays["steps"]).rolling(SMOOTHED, min_periods=1).mean()
-        loss.plot(steps.index, steps["loss"], color=colour, linewidth=1, label=name if work.seed == 0 else None)
+        loss.plot(arrays["steps"], arrays["loss"], color=colour, linewidth=1, label=name if work.seed == 0 else None)
         if kind(work) == "none":
             continue
         through = ratios(results, work.name)
@@ -170,7 +168,7 @@ def deep_figure(results: Results) -> Figure:
         if work.seed == 0:
             for index, style in ((0, "--"), (-1, "-")):
                 layers.plot(arrays["depths"], arrays["state_gradients"][index], style, color=colour, linewidth=1)
-    loss.set(xlabel="training step", ylabel=f"training loss, mean of {SMOOTHED} batches")
+    loss.set(xlabel="training step", ylabel="training loss of a batch, every tenth")
     ratio.set(xlabel="training step", ylabel=r"$\|\partial$Loss$/\partial x_0\|$ / $\|\partial$Loss$/\partial x_L\|$", yscale="log")
     layers.set(xlabel="layer $l$", ylabel=r"$\|\partial$Loss$/\partial x_l\|$", yscale="log", title="dashed: before, solid: after")
     ratio.axhline(1, color="0.6", linewidth=0.8, zorder=0)
