@@ -67,12 +67,12 @@ FIGURES = {
     "filters": Drawing(("filters", "angles"), filters.filter_figure, "The adding problem by the smallest angle of an eigenvalue of the "
                        "filter; dashed: solved, dotted: always saying 1."),
     "pixels": Drawing(("pixels",), pixels.pixel_figure, "Permuted pixels, a line a seed: test accuracy by epoch, by the time of the "
-    "training steps so far, timed in turns, and that of roaRNN closer. Solid: as many trainable parameters each; dashed, dotted: more; "
-    "stars: trainings of one epoch, which decide claim 4."),
+                      "training steps so far, timed in turns, and that of roaRNN closer. Solid: as many trainable parameters each; dashed, "
+                      "dotted: more; stars: trainings of one epoch, which decide claim 4."),
     "sizes": Drawing(("sizes",), beside_lstm.size_figure, "Test accuracy by trainable parameters, read by an affine map, at the rates "
-              "of claim 4."),
+                     "of claim 4."),
     "sensitivity": Drawing(("sensitivity",), sensitivity.sensitivity_figure, "One number changed at a time from the chosen setting: "
-    "validation accuracy; grey, within two points."),
+                           "validation accuracy; grey, within two points."),
 }
 
 PAPER = Paper("ceni2025", "Ceni 2025, Random Orthogonal Additive Filters", plan, CLAIMS, TABLES, FIGURES)

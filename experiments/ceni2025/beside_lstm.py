@@ -5,9 +5,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, rows_of
+from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, counted, rows_of
 from experiments.ceni2025.pace import key, minutes_an_epoch
-from experiments.ceni2025.pixels import REAL, counted
+from experiments.ceni2025.pixels import REAL
 from stablenets.claims import statistics
 from stablenets.claims.claim import NOT_RUN, Finding, compared
 from stablenets.claims.results import Results

@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.ceni2025.memory_controls import CONTROLS, told
-from experiments.ceni2025.nets import RECURRENT, parts
-from experiments.ceni2025.recall import RECALLED, SUM, counted, error, outcomes, solved
+from experiments.ceni2025.nets import RECURRENT, counted, parts
+from experiments.ceni2025.recall import RECALLED, SUM, error, outcomes, solved
 from experiments.ceni2025.settings import ADDING
 from stablenets.claims.claim import NOT_RUN, Finding, verdict
 from stablenets.claims.results import Results
@@ -32,7 +32,7 @@ def remembers(results: Results) -> Finding:
     beside = at.assign(net=at["family"].map(lambda family: RECURRENT[family][0]))
     if len(others):
         beside = pd.concat([beside, others[others["length"] == longest].assign(net="LSTM with chrono initialisation")])
-    found = "; ".join(f"{task}, {longest:,} steps: " + ", ".join(f"{name} {solved(each)} ({counted(len(each))})"
+    found = "; ".join(f"{task}, {longest:,} steps: " + ", ".join(f"{name} {solved(each)} ({counted(len(each), 'seed')})"
                                                               for name, each in part.groupby("net", sort=False))
                       for task, part in beside.groupby("task"))
     learned = "; ".join(f"{task} {part['steps'].max():.0f} steps, filter {part['filter'].iloc[0]}, largest training loss of an epoch "

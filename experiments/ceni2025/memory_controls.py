@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.ceni2025.nets import RECURRENT
-from experiments.ceni2025.recall import counted, outcomes, solved
+from experiments.ceni2025.nets import RECURRENT, counted
+from experiments.ceni2025.recall import outcomes, solved
 from experiments.ceni2025.scales import Scale
 from experiments.ceni2025.search import SEED
 from experiments.ceni2025.settings import memory
@@ -61,7 +61,7 @@ def told(results: Results, length: int) -> str:
     for group, name in NAMES.items():
         rows = outcomes(results, group)
         if len(rows) and len(own := rows[rows["length"] == length]):
-            found.append(f"{name}: " + ", ".join(f"{task} {solved(part)}, error {part['end'].median():.2g}, {counted(len(part))}"
+            found.append(f"{name}: " + ", ".join(f"{task} {solved(part)}, error {part['end'].median():.2g}, {counted(len(part), 'seed')}"
                                                  for task, part in own.groupby("task")))
     return f" Controls over {length:,} steps, error at the end: {'; '.join(found)}. At other lags: table `memory`." if found else ""
 

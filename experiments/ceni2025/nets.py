@@ -42,6 +42,10 @@ def parts(group: str) -> tuple[str, ...]:
     return tuple(f"{group}{ending}" for ending in ("", "_short", "_lstm", "_others"))
 
 
+def counted(number: float, what: str = "epoch") -> str:
+    return f"{number:.0f} {what}" if number == 1 else f"{number:.0f} {what}s"
+
+
 def works_of(group: str, results: Results) -> list[Work]:
     return results.works(parts(group))
 

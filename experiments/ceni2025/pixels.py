@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, images, parts, rows_of, works_of
+from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, counted, images, parts, rows_of, works_of
 from experiments.ceni2025.pace import BAR, key, minutes_an_epoch
 from stablenets.claims import statistics
 from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, REPRODUCED, Finding, attained
@@ -16,10 +16,6 @@ from stablenets.runs.pictures import new_figure
 STATED = {"first": 94.0, "pixels": 98.0}  # abstract: test accuracy in per cent, in the first epoch and after ten
 REAL = "psmnist"
 MORE = {"hidden": ("--", "read by a hidden layer"), "wide": (":", "twice as wide")}  # groups with more parameters
-
-
-def counted(number: float, what: str = "epoch") -> str:
-    return f"{number:.0f} {what}" if number == 1 else f"{number:.0f} {what}s"
 
 
 def first_epoch(results: Results) -> Finding:

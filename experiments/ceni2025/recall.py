@@ -58,10 +58,6 @@ def outcomes(results: Results, *groups: str) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def counted(seeds: int) -> str:
-    return "one seed" if seeds == 1 else f"{seeds} seeds"
-
-
 def solved(rows: pd.DataFrame) -> str:
     times = rows["solved_at"]
     if not np.isfinite(times).any():

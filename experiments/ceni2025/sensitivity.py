@@ -4,8 +4,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, images, rows_of, told
-from experiments.ceni2025.pixels import counted
+from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, counted, images, rows_of, told
 from experiments.ceni2025.plan import VARIED
 from stablenets.claims.claim import NOT_RUN, REPRODUCED, Finding, compared, verdict
 from stablenets.claims.results import Results
