@@ -76,7 +76,8 @@ def test_roarnn_writes_only_where_it_is_called(task):
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_claim_and_drawing_asks_for_groups_of_the_plan(profile):
     plan = PAPER.plan(profile, 2)
-    empty = {"smoke": ["deep_more"], "quick": ["memory_rates", "rates_chrono", "rates_long", "pixels_faster"]}
+    empty = {"smoke": ["deep_more", "shorter"], "paper": ["shorter"],
+             "quick": ["shorter", "memory_rates", "rates_chrono", "rates_long", "pixels_faster"]}
     assert [group for group in plan if not plan[group]] == empty.get(profile, [])
     for needs in [claim.needs for claim in PAPER.claims] + [drawing.needs for drawing in (PAPER.tables | PAPER.figures).values()]:
         assert set(needs) <= set(plan)

@@ -40,8 +40,8 @@ def remembers(results: Results) -> Finding:
     note = (f"Solved: adding below a mean squared error of {SUM:g}, copying with at least {RECALLED:.0%} of the symbols right, at some "
             "epoch on validation sequences and at the end on test sequences, which no net has seen. All families have as many "
             "trainable parameters and see as many sequences; each has its own rate; gradients are clipped at 1. "
-            f"roaRNN: {learned}; over the longest sequences adding had 300 steps, until a seed of the tables missed its line. Lengths at "
-            "which roaRNN solves it: "
+            f"roaRNN: {learned}; over the longest sequences adding had 300 steps and copying 400, until seeds of the tables missed their "
+            "lines. Lengths at which roaRNN solves it: "
             + "; ".join(f"{task} {lengths(part)}" for task, part in ours.groupby("task"))
             + ". Set by hand, by task: for adding a filter with the eigenvalue 1, U of up to "
             f"{ADDING['drive']:g} and an offset of {ADDING['offset']:g}, so that a step between two marks is the filter alone; for copying "

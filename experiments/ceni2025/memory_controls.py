@@ -19,8 +19,10 @@ ADDED = (*((10.0, rate, 0.3, (0,)) for rate in TRIED[1:]), (10.0, 0.04, 0.1, (0,
            (40.0, 0.06, 0.1, (0, 1)))
 ADDED_EPOCHS = 6  # enough to see a rate explode, and fewer than the tables have
 COPIED = ((0.03, 1), (0.06, 1), (0.03, 2))  # rates of roaRNN that copies over the longest sequences, and how often its budget
-CONTROLS = {"unclipped": ", not clipped", "convex": ", α = 1 - 0.01/T", "readout": ", readout only", "chrono": ", chrono"}  # by group
+CONTROLS = {"shorter": ", fewer steps", "unclipped": ", not clipped", "convex": ", α = 1 - 0.01/T", "readout": ", readout only",
+            "chrono": ", chrono"}  # by group
 NAMES = {
+    "shorter": "roaRNN with fewer training steps",
     "unclipped": "roaRNN without clipping",
     "convex": "roaRNN with α = 1 - 0.01/T",
     "readout": "its readout alone, with W, U and b as they begin",
@@ -41,6 +43,8 @@ def controls(scale: Scale, chosen: range) -> dict[str, list[Training]]:
     several = [(task, length, seed) for task, length in pairs for seed in chosen[:scale.lags[length].controls.get(task, 1)]]
     tuned += [made("copy", longest, "roarnn", SEED, times * scale.lags[longest].epochs, **{"optim.lr": rate}) for rate, times in COPIED]
     return {
+        "shorter": [made(task, length, "roarnn", seed) for length, lag in scale.lags.items() for task in lag.times
+                    for seed in chosen[:lag.seeds["roarnn"]]],
         "unclipped": [made(task, length, "roarnn", seed, **{"optim.clip": None}) for length, lag in scale.lags.items()
                       for task, count in lag.unclipped.items() for seed in chosen[:count]],
         "convex": [made(task, length, "roarnn", 0, **{"net.alpha": 1 - 0.01 / length}) for task, length in pairs if length == longest],
@@ -61,9 +65,10 @@ def told(results: Results, length: int) -> str:
     for group, name in NAMES.items():
         rows = outcomes(results, group)
         if len(rows) and len(own := rows[rows["length"] == length]):
-            found.append(f"{name}: " + ", ".join(f"{task} {solved(part)}, error {part['end'].median():.2g}, {counted(len(part), 'seed')}"
+            found.append(f"{name}: " + ", ".join(f"{task} {solved(part)}, of {part['steps'].max():.0f}, error "
+                                                 f"{part['end'].median():.2g}, {counted(len(part), 'seed')}"
                                                  for task, part in own.groupby("task")))
-    return f" Controls over {length:,} steps, error at the end: {'; '.join(found)}. At other lags: table `memory`." if found else ""
+    return f" Controls over {length:,} steps, training steps and error: {'; '.join(found)}. At other lags: table `memory`." if found else ""
 
 
 def rates_table(results: Results) -> pd.DataFrame:
