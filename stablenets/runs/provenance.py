@@ -58,7 +58,16 @@ def revision() -> tuple[str | None, bool | None]:
 def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{device.type} {platform.machine()}"
+    return f"{device.type} {processor()} {torch.backends.cpu.get_cpu_capability()}"
+
+
+def processor() -> str:
+    """The processor's name where the system tells it: kernels, and with them the last bits of a result, are chosen by it."""
+    try:
+        told = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        told = ""
+    return next((line.partition(":")[2].strip() for line in told.splitlines() if line.startswith("model name")), platform.machine())
 
 
 def load(folder: Path) -> list[dict[str, Any]]:
