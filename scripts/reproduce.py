@@ -19,6 +19,7 @@ def main() -> int:
     from experiments import PAPERS, load
     from stablenets.claims.claim import PROFILES
     from stablenets.claims.reproduce import reproduce
+    from stablenets.claims.summary import write_overview
     from stablenets.claims.work import Place
     from stablenets.errors import EXIT_TIME, BadInput
     from stablenets.schema import suggest
@@ -54,6 +55,7 @@ def main() -> int:
                                    joined=given.join, only=given.only, deadline=deadline))
             if codes[-1] >= EXIT_TIME:
                 break
+        write_overview(map(load, PAPERS), given.results)
         return max(codes)
     except BadInput as error:
         print(f"reproduce: {error}", file=sys.stderr)

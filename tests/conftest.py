@@ -94,6 +94,14 @@ def torch_globals():
 
 
 @pytest.fixture
+def place(tmp_path, torch_globals) -> Any:
+    """Where work of a paper's plan is made."""
+    from stablenets.claims.work import Place
+    (tmp_path / "runs").mkdir()
+    return Place(tmp_path / "runs", "make", "cpu")
+
+
+@pytest.fixture
 def run_cli(tmp_path, monkeypatch, capfd, torch_globals):
     """run_cli(*overrides): the stablenets command in this process, from tmp_path, with SMALL and runs under tmp_path.
 

@@ -18,15 +18,10 @@ from experiments.ceni2025.trained import Trained
 from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, PROFILES, REPRODUCED
 from stablenets.claims.ledger import Entry
 from stablenets.claims.results import Results
-from stablenets.claims.work import Place, Training, unique
+from stablenets.claims.work import Training, unique
 from stablenets.nets import RECURRENT as FAMILIES
 from stablenets.nets import SequenceNetwork
 from stablenets.train import network
-
-
-@pytest.fixture
-def place(tmp_path) -> Place:
-    return Place(tmp_path, "make")
 
 
 @pytest.mark.parametrize("family", RECURRENT)

@@ -17,7 +17,7 @@ from experiments import PAPERS
 from stablenets.claims import pool
 from stablenets.claims.pool import make_all
 from stablenets.claims.reproduce import urgent
-from stablenets.claims.work import Place, Study
+from stablenets.claims.work import Study
 from stablenets.runs.folder import RunFolder
 from stablenets.schema import option
 
@@ -50,11 +50,6 @@ class After(Study):
 
     def measure(self, place):
         return {"found": RunFolder(place.runs / self.of.name).status()["summary"]["pid"]}, {}
-
-
-@pytest.fixture
-def place(tmp_path):
-    return Place(tmp_path / "runs", "the command", "cpu")
 
 
 def wait_for(path):
@@ -96,7 +91,6 @@ def test_a_signal_ends_it_and_what_waits_stays(place):
     def interrupt():
         wait_for(place.runs / "asleep")
         os.kill(os.getpid(), signal.SIGINT)
-    place.runs.mkdir()
     thread = threading.Thread(target=interrupt)
     thread.start()
     told = []
@@ -109,7 +103,6 @@ def test_a_signal_ends_it_and_what_waits_stays(place):
 
 
 def test_time_that_is_over_ends_it_too(place):
-    place.runs.mkdir()
     told = []
     soon = time.monotonic() + 1
     stopped = make_all([Act("sleep"), Act("work", 7)], place, 1, lambda work, outcome: told.append((work, outcome.status)), soon)
@@ -119,7 +112,6 @@ def test_time_that_is_over_ends_it_too(place):
 
 def test_work_that_does_not_end_when_told_is_ended(place, monkeypatch):
     monkeypatch.setattr(pool, "PATIENCE", 1.0)
-    place.runs.mkdir()
     told = []
     def listen(work, outcome):
         told.append((work, outcome.status))
@@ -136,7 +128,6 @@ def test_work_that_does_not_end_when_told_is_ended(place, monkeypatch):
 def test_an_error_of_who_listens_ends_the_processes(place):
     def told(work, outcome):
         raise BrokenPipeError
-    place.runs.mkdir()
     with pytest.raises(BrokenPipeError):
         make_all([Act("sleep"), Act("work", 1)], place, 2, told)
     assert multiprocessing.active_children() == []

@@ -14,12 +14,7 @@ from experiments.galimberti2023.networks import EULER, NETWORKS, PLAIN, RANDOM_X
 from experiments.galimberti2023.studies import Counterexample, Spread, Symplectic
 from experiments.galimberti2023.trained import Memory, Reach, Way
 from stablenets.claims.claim import PROFILES
-from stablenets.claims.work import Place, unique
-
-
-@pytest.fixture
-def place(tmp_path) -> Place:
-    return Place(tmp_path, "make")
+from stablenets.claims.work import unique
 
 
 # The sheet computed these from the authors' two settings by exact Jacobians; the paper has them as pictures.

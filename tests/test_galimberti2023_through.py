@@ -13,15 +13,9 @@ from experiments.galimberti2023.alternating import ALPHA, BATCH, HEAD_SIZE, Alte
 from experiments.galimberti2023.networks import PLAIN
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED
 from stablenets.claims.results import Results
-from stablenets.claims.work import Place
 from stablenets.data import DATASETS, Common, load
 
 results = partial(made_up, PAPER)
-
-
-@pytest.fixture
-def place(tmp_path) -> Place:
-    return Place(tmp_path, "make")
 
 
 def moons(points: int):

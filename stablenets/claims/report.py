@@ -1,4 +1,4 @@
-"""Writes what came out: results/<paper>/<profile>/ from results, and the page above it that leads to the best of them.
+"""Writes what came out: results/<paper>/<profile>/ from results, and has the page above it brought up to date.
 
 A table or a figure is made once all its runs have a result; one that cannot be made is taken away, so that nothing old stays beside new.
 """
@@ -10,8 +10,8 @@ from typing import Any
 import matplotlib
 import pandas as pd
 
-from stablenets.claims import tables
-from stablenets.claims.claim import COLUMNS, MISSING, NOT_RUN, PROFILES, Drawing, Paper, judge
+from stablenets.claims import summary, tables
+from stablenets.claims.claim import COLUMNS, Drawing, Paper, judge
 from stablenets.claims.gif import Gif
 from stablenets.claims.results import Results
 from stablenets.runs import files, provenance
@@ -39,7 +39,7 @@ def write(paper: Paper, results: Results, profile: str, folder: Path, command: s
     files.write(folder / "claims.csv", pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(index=False, float_format="%.6g").encode())
     notes = [note for _, note in judged]
     files.write(folder / "claims.md", page(paper, results, profile, rows, notes, command, drawn_at).encode())
-    files.write(folder.parent / "README.md", summary(paper, folder.parent).encode())
+    files.write(folder.parent / "README.md", summary.page(paper, folder.parent).encode())
     return rows
 
 
@@ -84,23 +84,3 @@ def page(paper: Paper, results: Results, profile: str, rows: list[dict[str, Any]
 
 def interval(row: dict[str, Any]) -> str:
     return "" if row["low"] is None or row["low"] != row["low"] else f"{row['low']:.4g} to {row['high']:.4g}"
-
-
-def summary(paper: Paper, folder: Path) -> str:
-    """README.md of a paper's results: each claim as the highest profile that decided it has it; of one that none decided, what the
-    highest found. `smoke` decides nothing."""
-    found = {profile: pd.read_csv(folder / profile / "claims.csv", keep_default_na=False, dtype=str).set_index("id")
-             for profile in PROFILES[1:] if (folder / profile / "claims.csv").exists()}
-    rows = []
-    for claim in paper.claims:
-        of = {profile: table.loc[claim.id] for profile, table in found.items() if claim.id in table.index}
-        deciding = [profile for profile, row in of.items() if row["verdict"] != NOT_RUN]
-        at = (deciding or [profile for profile, row in of.items() if row["ours"] and not row["ours"].endswith(MISSING)] or [""])[-1]
-        row = of.get(at, {"ours": "", "dataset": ""})
-        told = row["ours"] if deciding or not at else f"not decided, at [{at}]({at}/claims.md): {row['ours']}"
-        rows.append({"id": claim.id, "claim": claim.sentence, "verdict": row["verdict"] if deciding else NOT_RUN, "ours": told,
-                     "dataset": row["dataset"], "decided at": f"[{at}]({at}/claims.md)" if deciding else ""})
-    links = ", ".join(f"[{profile}]({profile}/claims.md)" for profile in found)
-    said = ("Each claim as the highest profile has it that decided it, and where none did what the highest found. All profiles: "
-            f"{links}. [What the paper claims, what we ran and why](../../experiments/{paper.handle}/README.md).")
-    return "\n".join([f"# {paper.title}", "", said, "", tables.markdown(pd.DataFrame(rows))])

@@ -1,0 +1,22 @@
+"""A study that tests can count: the pool, the ledger and the pages are tested with it."""
+from dataclasses import dataclass
+
+import numpy as np
+
+from stablenets.claims.work import Study
+from stablenets.schema import option
+
+
+@dataclass(frozen=True)
+class Square(Study):
+    """A study that the tests can count."""
+
+    value: float = option(1.0)
+    seed: int = option(0)
+
+    def measure(self, place):
+        if self.value < 0:
+            raise ArithmeticError("no root")
+        with (place.runs / "measured").open("a") as file:
+            file.write(f"{self.value}\n")
+        return {"square": self.value**2}, {"curve": np.linspace(0, self.value, 5), "picture": np.arange(6, dtype=np.uint8).reshape(2, 3)}
