@@ -1,6 +1,5 @@
 """What is written of claims and what is taken away: tables, figures, pages."""
 import math
-import shutil
 from dataclasses import replace
 
 import pandas as pd
@@ -88,25 +87,28 @@ def test_without_all_its_runs_nothing_is_judged_or_drawn(place, tmp_path):
     assert {path.name for path in folder.iterdir()} == {"claims.csv", "claims.md", "ledger.csv", "curves.npz"}
 
 
-def test_the_highest_profile_that_decided_counts(tmp_path):
-    def written(profile, verdicts, ours=""):
+def test_the_highest_profile_that_measured_counts(tmp_path):
+    def written(profile, *verdicts, ours):
         folder = tmp_path / profile
-        folder.mkdir()
-        rows = [dict.fromkeys(COLUMNS, "") | {"id": name, "verdict": verdict, "ours": ours}
-                for name, verdict in zip("12", verdicts, strict=True)]
+        folder.mkdir(exist_ok=True)
+        rows = [dict.fromkeys(COLUMNS, "") | {"id": name, "verdict": verdict, "ours": found}
+                for name, verdict, found in zip("12", verdicts, ours, strict=True)]
         pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(folder / "claims.csv", index=False)
-    written("smoke", (REPRODUCED, REPRODUCED))
-    written("quick", (PARTLY, NOT_RUN))
-    written("full", (NOT_RUN, NOT_RUN), ours="between")
-    lines = [line for line in summary.page(PAPER, tmp_path).splitlines() if line.startswith(("| 1 ", "| 2 "))]
-    assert PARTLY in lines[0]
-    assert "[quick](quick/claims.md)" in lines[0]
-    assert "between" not in lines[0]
-    assert NOT_RUN in lines[1]
-    assert "not decided, at [full](full/claims.md): between" in lines[1]
-    shutil.rmtree(tmp_path / "full")
-    written("full", (NOT_RUN, NOT_RUN), ours="3 of 4 runs are missing")
-    assert "missing" not in summary.page(PAPER, tmp_path)
+
+    def shown():
+        return [line for line in summary.page(PAPER, tmp_path).splitlines() if line.startswith(("| 1 ", "| 2 "))]
+    written("smoke", REPRODUCED, REPRODUCED, ours=("all", "all"))
+    written("quick", PARTLY, NOT_RUN, ours=("some", ""))
+    written("full", NOT_RUN, NOT_RUN, ours=("3 of 4 runs are missing", "between"))
+    first, second = shown()
+    assert f"{PARTLY} | some" in first
+    assert "[quick](quick/claims.md)" in first
+    assert f"{NOT_RUN} | not decided: between" in second
+    assert "[full](full/claims.md)" in second
+    written("full", NOT_RUN, NOT_RUN, ours=("nearly", ""))
+    first, second = shown()
+    assert f"{NOT_RUN} | not decided: nearly" in first
+    assert second.startswith(f"| 2 | Cubes ∣ too | {NOT_RUN} |  |")
 
 
 def test_the_page_above_all_papers_has_the_claims_under_what_came_out(place, tmp_path):

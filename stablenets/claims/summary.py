@@ -17,25 +17,29 @@ DECIDING = PROFILES[1:]  # `smoke` only shows that everything runs
 
 
 def settled(paper: Paper, folder: Path) -> pd.DataFrame:
-    """Each claim as the highest profile that decided it has it; of one that none decided, what the highest found. `folder`: the paper's."""
-    found = {profile: pd.read_csv(folder / profile / "claims.csv", keep_default_na=False, dtype=str).set_index("id")
-             for profile in DECIDING if (folder / profile / "claims.csv").exists()}
+    """Each claim as the highest profile that measured it has it, decided or not: what few seeds of a lower one decided is not evidence
+    against more seeds, or better data, that decide nothing. `folder`: the paper's."""
     rows = []
     for claim in paper.claims:
-        of = {profile: table.loc[claim.id] for profile, table in found.items() if claim.id in table.index}
-        deciding = [profile for profile, row in of.items() if row["verdict"] != NOT_RUN]
-        at = (deciding or [profile for profile, row in of.items() if row["ours"] and not row["ours"].endswith(MISSING)] or [""])[-1]
-        row = of.get(at, {"ours": "", "dataset": ""})
-        told = row["ours"] if deciding or not at else f"not decided, at [{at}]({at}/claims.md): {row['ours']}"
-        rows.append({"id": claim.id, "claim": claim.sentence, "verdict": row["verdict"] if deciding else NOT_RUN, "ours": told,
-                     "dataset": row["dataset"], "decided at": f"[{at}]({at}/claims.md)" if deciding else ""})
+        measured = [(profile, table.loc[claim.id]) for profile, table in found(folder).items() if claim.id in table.index]
+        at, row = measured[-1] if measured else ("", {"verdict": NOT_RUN, "ours": "", "dataset": ""})
+        told = f"not decided: {row['ours']}" if measured and row["verdict"] == NOT_RUN else row["ours"]
+        rows.append({"id": claim.id, "claim": claim.sentence, "verdict": row["verdict"], "ours": told, "dataset": row["dataset"],
+                     "measured at": f"[{at}]({at}/claims.md)" if at else ""})
     return pd.DataFrame(rows)
 
 
+def found(folder: Path) -> dict[str, pd.DataFrame]:
+    """By profile, from the lowest to the highest, what was measured of each claim."""
+    claims = {profile: pd.read_csv(path, keep_default_na=False, dtype=str).set_index("id")
+              for profile in DECIDING if (path := folder / profile / "claims.csv").exists()}
+    return {profile: table[(table["ours"] != "") & ~table["ours"].str.endswith(MISSING)] for profile, table in claims.items()}
+
+
 def page(paper: Paper, folder: Path) -> str:
-    links = ", ".join(f"[{profile}]({profile}/claims.md)" for profile in DECIDING if (folder / profile / "claims.csv").exists())
-    said = ("Each claim as the highest profile has it that decided it, and where none did what the highest found. All profiles: "
-            f"{links}. [What the paper claims, what we ran and why](../../experiments/{paper.handle}/README.md).")
+    links = ", ".join(f"[{profile}]({profile}/claims.md)" for profile in found(folder))
+    said = (f"Each claim as the highest profile that measured it has it. All profiles: {links}. "
+            f"[What the paper claims, what we ran and why](../../experiments/{paper.handle}/README.md).")
     return "\n".join([f"# {paper.title}", "", said, "", tables.markdown(settled(paper, folder))])
 
 
@@ -47,7 +51,7 @@ def overview(papers: Iterable[Paper], results: Path) -> str:
             claims = settled(paper, results / paper.handle)
             rows.append({"paper": f"[{paper.title}]({paper.handle}/README.md)", "claims": len(claims)} | {
                 verdict.replace(NOT_RUN, "not decided"): ", ".join(claims["id"][claims["verdict"] == verdict]) for verdict in VERDICTS})
-    said = "What came of each paper's claims, by their numbers; its page has each with ours beside it, and the profile that decided it."
+    said = "What came of each paper's claims, by their numbers; its page has each with what we found, and at which profile."
     return "\n".join(["# What held", "", said, "", tables.markdown(pd.DataFrame(rows))])
 
 
