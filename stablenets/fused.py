@@ -78,10 +78,10 @@ def chain(x: Tensor, W: Tensor, b: Tensor, O: Tensor | None = None, u: Tensor | 
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in learned):
         return Chain.apply(form, O, x, W, b, u, U)
     steps = len(W) if u is None else len(u)
-    if every or tap is not None:
+    if tap is not None:
         X, _ = states(x, W, b, O, u, U, form)
         return X[1:] if every else X[-1].clone()
-    return last(x, steps, W, b, O, u, U, form)
+    return evaluated(x, steps, W, b, O, u, U, form)
 
 
 def states(x: Tensor, W: Tensor, b: Tensor, O: Tensor | None, u: Tensor | None, U: Tensor | None, form: Form) -> tuple[Tensor, Tensor]:
@@ -140,12 +140,16 @@ def part(stack: Tensor | None, chunk: slice) -> Tensor | None:
     return stack if stack is None or len(stack) == 1 else stack[chunk]
 
 
-def last(x: Tensor, steps: int, W: Tensor, b: Tensor, O: Tensor | None, u: Tensor | None, U: Tensor | None, form: Form) -> Tensor:
-    """The last state alone, in memory that does not grow with the steps: for evaluation."""
+def evaluated(x: Tensor, steps: int, W: Tensor, b: Tensor, O: Tensor | None, u: Tensor | None, U: Tensor | None, form: Form) -> Tensor:
+    """Without what a backward needs: memory for what is returned and no more, whatever the steps."""
+    X = x.new_empty(steps, *x.shape) if form.every else None
     for chunk in chunks(steps, graphs.STEPS if graphs.suits(x) else CHUNK):
         W_, b_, O_, u_ = (part(stack, chunk) for stack in (W, b, O, u))
-        x = states(x, W_, b_, O_, u_, U, form)[0][-1]
-    return x.clone()  # let the chunk go
+        new = states(x, W_, b_, O_, u_, U, form)[0]
+        x = new[-1]
+        if X is not None:
+            X[chunk] = new[1:]
+    return x.clone() if X is None else X  # let the chunk go
 
 
 def again(form: Form, O: Tensor | None, inputs: tuple[Tensor | None, ...], given: Tensor, needs: tuple[bool, ...]) -> list[Tensor | None]:

@@ -8,7 +8,9 @@ from every_family import flow, pytest_generate_tests, states  # noqa: F401 - pyt
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from stablenets import moves
+from stablenets.nets import RoaRNN
 from stablenets.probes import kept_bytes
+from stablenets.recurrence import Recurrence
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +89,17 @@ def test_evaluation_keeps_no_more_at_greater_depth(name, monkeypatch):
             net(x)
         peaks.append(alive.peak - sum(parameter.nbytes for parameter in net.parameters()) * 3)  # prepared operators grow with depth
     assert peaks[1] <= peaks[0] + 40 * x.nbytes
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_evaluation_of_a_recurrence_keeps_what_it_returns(every):
+    """Beside the inputs, time first, and what belongs to a chunk of steps."""
+    net, x = Recurrence(RoaRNN(activation="relu"), 3, 32, 4096), torch.randn(16, 4096, 3)
+    with torch.no_grad(), BytesAlive() as alive:
+        returned = net(x, every=every)
+    state = 16 * 32 * x.itemsize
+    assert returned.nbytes == (4096 * state if every else state)
+    assert alive.peak <= x.nbytes + returned.nbytes + 100 * state
 
 
 def test_work_of_forward_and_backward_is_linear_in_depth(name, operator):
