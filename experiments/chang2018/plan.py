@@ -159,7 +159,7 @@ def measured(scale: Scale, profile: str) -> Plan:
     drawn = range(min(scale.variant_seeds, 2))  # of random weights, which hardly differ
     trained = [small(family, seed, scale.epochs, limit=scale.limit) for seed in range(scale.variant_seeds) for family in REVERSIBLE]
     if profile == "full":
-        trained += [few("hamiltonian_74", 5, seed, FEW_STEPS["cpu"]) for seed in range(scale.first_seeds)]
+        trained += [few("hamiltonian_74", max(scale.few), seed, FEW_STEPS["cpu"]) for seed in range(scale.few_seeds)]
     if profile == "paper":
         trained += [table(net, "cifar10", 0) for net in ("hamiltonian_74", "leapfrog_26", "midpoint_26")]
     return {
