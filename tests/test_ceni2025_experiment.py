@@ -71,8 +71,8 @@ def test_roarnn_writes_only_where_it_is_called(task):
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_claim_and_drawing_asks_for_groups_of_the_plan(profile):
     plan = PAPER.plan(profile, 2)
-    empty = {"smoke": ["deep_more", "shorter"], "paper": ["shorter"],
-             "quick": ["shorter", "memory_rates", "rates_chrono", "rates_long", "pixels_faster"]}
+    empty = {"smoke": ["deep_more", "hasty"], "paper": ["hasty"],
+             "quick": ["hasty", "memory_rates", "rates_chrono", "rates_long", "pixels_faster"]}
     assert [group for group in plan if not plan[group]] == empty.get(profile, [])
     for needs in [claim.needs for claim in PAPER.claims] + [drawing.needs for drawing in (PAPER.tables | PAPER.figures).values()]:
         assert set(needs) <= set(plan)
@@ -94,10 +94,20 @@ def test_no_seed_of_a_choice_stands_in_a_table():
     assert len(plan["search"]) >= 40
 
 
+def test_what_stands_beside_a_net_has_its_budget():
+    plan = PAPER.plan("full", None)
+    def epochs(*groups):
+        return {work.resolved.config.epochs for group in groups for work in plan[group]
+                if (work.dataset, work.resolved.dataset.length) == ("copy", 10_000)}
+    assert epochs("copy", "copy_others", "convex", "readout", "chrono") == {16}
+    assert epochs("hasty") == {8}
+    assert [work.seed for work in plan["hasty"]] == [work.seed for work in plan["copy"]]
+
+
 def test_a_run_of_the_plan_is_what_its_command_makes():
     plan = PAPER.plan("full", 1)
     groups = ("deep", "deep_others", "no_layers", "frozen_layers", "longer", "deep_rates", "adding", "copy_others", "unclipped", "convex",
-              "readout", "chrono", "filters", "pixels", "frozen", "hidden_others", "sensitivity", "search")
+              "hasty", "readout", "chrono", "filters", "pixels", "frozen", "hidden_others", "sensitivity", "search")
     same_by_command(plan[group][-1] for group in groups)
 
 

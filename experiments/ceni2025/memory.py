@@ -35,13 +35,12 @@ def remembers(results: Results) -> Finding:
     found = "; ".join(f"{task}, {longest:,} steps: " + ", ".join(f"{name} {solved(each)} ({counted(len(each), 'seed')})"
                                                               for name, each in part.groupby("net", sort=False))
                       for task, part in beside.groupby("task"))
-    learned = "; ".join(f"{task} {part['steps'].max():.0f} steps, filter {part['filter'].iloc[0]}, largest training loss of an epoch "
-                        f"{part['highest'].max():.2g}" for task, part in own.groupby("task"))
+    learned = "; ".join(f"{task} {part['steps'].max():.0f} training steps, filter {part['filter'].iloc[0]}, largest training loss of an "
+                        f"epoch {part['highest'].max():.2g}" for task, part in own.groupby("task"))
     note = (f"Solved: adding below a mean squared error of {SUM:g}, copying with at least {RECALLED:.0%} of the symbols right, at some "
             "epoch on validation sequences and at the end on test sequences, which no net has seen. All families have as many "
             "trainable parameters and see as many sequences; each has its own rate; gradients are clipped at 1. "
-            f"roaRNN: {learned}; over the longest sequences adding had 300 steps and copying 400, until seeds of the tables missed their "
-            "lines. Lengths at which roaRNN solves it: "
+            f"roaRNN: {learned}. Lengths at which it solves it: "
             + "; ".join(f"{task} {lengths(part)}" for task, part in ours.groupby("task"))
             + ". Set by hand, by task: for adding a filter with the eigenvalue 1, U of up to "
             f"{ADDING['drive']:g} and an offset of {ADDING['offset']:g}, so that a step between two marks is the filter alone; for copying "
@@ -58,7 +57,7 @@ def lengths(rows: pd.DataFrame) -> str:
 
 def memory_table(results: Results) -> pd.DataFrame:
     rows = pd.concat([tasks(results), outcomes(results, *CONTROLS)]).sort_values(["task", "length"], kind="stable")
-    rows["net"] = [RECURRENT[row.family][0] + CONTROLS.get(row.group, "") for row in rows.itertuples()]
+    rows["net"] = [RECURRENT[row.family][0] + CONTROLS.get(row.group, ("",))[0] for row in rows.itertuples()]
     return pd.DataFrame([{
         "task": task, "length": length, "net": net, "filter": own["filter"].iloc[0], "trainable parameters": int(own["parameters"].max()),
         "rate": own["rate"].iloc[0], "clipped at": own["clip"].iloc[0], "solved at step": solved(own), "steps": int(own["steps"].max()),

@@ -1,4 +1,5 @@
-"""Beside claim 3: roaRNN without clipping, with α below 1, with its readout alone; an LSTM that is made for long lags; all rates."""
+"""Beside claim 3: roaRNN without clipping, with α below 1, with its readout alone, in fewer training steps; an LSTM that is made for long
+lags; all rates."""
 from __future__ import annotations
 
 from typing import Any
@@ -19,21 +20,20 @@ ADDED = (*((10.0, rate, 0.3, (0,)) for rate in TRIED[1:]), (10.0, 0.04, 0.1, (0,
            (40.0, 0.06, 0.1, (0, 1)))
 ADDED_EPOCHS = 6  # enough to see a rate explode, and fewer than the tables have
 COPIED = ((0.03, 1), (0.06, 1), (0.03, 2))  # rates of roaRNN that copies over the longest sequences, and how often its budget
-CONTROLS = {"shorter": ", fewer steps", "unclipped": ", not clipped", "convex": ", α = 1 - 0.01/T", "readout": ", readout only",
-            "chrono": ", chrono"}  # by group
-NAMES = {
-    "shorter": "roaRNN with fewer training steps",
-    "unclipped": "roaRNN without clipping",
-    "convex": "roaRNN with α = 1 - 0.01/T",
-    "readout": "its readout alone, with W, U and b as they begin",
-    "chrono": "LSTM with the chrono initialisation",
+CONTROLS = {  # by group, what the table adds to the net's name, and what the note calls it
+    "hasty": (", fewer training steps", "roaRNN in fewer training steps"),
+    "unclipped": (", not clipped", "roaRNN without clipping"),
+    "convex": (", α = 1 - 0.01/T", "roaRNN with α = 1 - 0.01/T"),
+    "readout": (", readout only", "its readout alone, with W, U and b as they begin"),
+    "chrono": (", chrono", "LSTM with the chrono initialisation"),
 }
 
 
 def controls(scale: Scale, chosen: range) -> dict[str, list[Training]]:
-    """The groups of CONTROLS, and rates: of every family at one lag, and of roaRNN over the longest."""
+    """The groups of CONTROLS, all but `hasty` with the budget of the nets that they stand beside, and rates: of every family at one lag,
+    and of roaRNN over the longest."""
     def made(task: str, length: int, family: str, seed: int, epochs: int | None = None, **overrides: Any) -> Training:
-        return memory(task, length, family, seed, epochs or scale.lags[length].epochs, scale.lags[length].steps, **overrides)
+        return memory(task, length, family, seed, epochs or scale.lags[length].budget(task), scale.lags[length].steps, **overrides)
 
     pairs, tried, longest = [(task, length) for task in ("adding", "copy") for length in scale.lags], scale.memory_rates, max(scale.lags)
     tuned = [made("adding", longest, "roarnn", SEED + seed, ADDED_EPOCHS, **{**sized(drive), "optim.lr": rate, "optim.warmup": share})
@@ -43,8 +43,8 @@ def controls(scale: Scale, chosen: range) -> dict[str, list[Training]]:
     several = [(task, length, seed) for task, length in pairs for seed in chosen[:scale.lags[length].controls.get(task, 1)]]
     tuned += [made("copy", longest, "roarnn", SEED, times * scale.lags[longest].epochs, **{"optim.lr": rate}) for rate, times in COPIED]
     return {
-        "shorter": [made(task, length, "roarnn", seed) for length, lag in scale.lags.items() for task in lag.times
-                    for seed in chosen[:lag.seeds["roarnn"]]],
+        "hasty": [made(task, length, "roarnn", seed, lag.epochs) for length, lag in scale.lags.items() for task in lag.other
+                  for seed in chosen[:lag.seeds["roarnn"]]],
         "unclipped": [made(task, length, "roarnn", seed, **{"optim.clip": None}) for length, lag in scale.lags.items()
                       for task, count in lag.unclipped.items() for seed in chosen[:count]],
         "convex": [made(task, length, "roarnn", 0, **{"net.alpha": 1 - 0.01 / length}) for task, length in pairs if length == longest],
@@ -62,13 +62,13 @@ def sized(drive: float) -> dict[str, float]:
 def told(results: Results, length: int) -> str:
     """What the controls came to at one lag."""
     found = []
-    for group, name in NAMES.items():
+    for group, (_, name) in CONTROLS.items():
         rows = outcomes(results, group)
         if len(rows) and len(own := rows[rows["length"] == length]):
-            found.append(f"{name}: " + ", ".join(f"{task} {solved(part)}, of {part['steps'].max():.0f}, error "
+            found.append(f"{name}: " + ", ".join(f"{task} {solved(part)} in {part['steps'].max():.0f} training steps, error "
                                                  f"{part['end'].median():.2g}, {counted(len(part), 'seed')}"
                                                  for task, part in own.groupby("task")))
-    return f" Controls over {length:,} steps, training steps and error: {'; '.join(found)}. At other lags: table `memory`." if found else ""
+    return f" Controls over {length:,} steps: {'; '.join(found)}. At other lags: table `memory`." if found else ""
 
 
 def rates_table(results: Results) -> pd.DataFrame:

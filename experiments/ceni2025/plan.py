@@ -97,7 +97,7 @@ def memories(scale: Scale, chosen: range) -> dict[str, list[Training]]:
             ours = task if length == max(scale.lags) else f"{task}_short"
             for family, count in lag.seeds.items():
                 made[ours if family == "roarnn" else f"{task}_others"] += [
-                    memory(task, length, family, seed, lag.times.get(task, 1) * lag.epochs, lag.steps) for seed in chosen[:count]]
+                    memory(task, length, family, seed, lag.budget(task), lag.steps) for seed in chosen[:count]]
     return made
 
 

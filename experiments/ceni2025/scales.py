@@ -12,14 +12,17 @@ STEPS = 50
 @dataclass(frozen=True)
 class Lag:
     """Memory tasks over so many steps: epochs, and seeds by family; seeds by task without clipping, and of the other controls where not
-    one; by task how often the epochs, of the nets that are compared."""
+    one; the epochs of a task that has others."""
 
     epochs: int
     seeds: dict[str, int]
     unclipped: dict[str, int] = field(default_factory=dict)
     controls: dict[str, int] = field(default_factory=dict)
-    times: dict[str, int] = field(default_factory=dict)
+    other: dict[str, int] = field(default_factory=dict)
     steps: int = STEPS  # in an epoch
+
+    def budget(self, task: str) -> int:
+        return self.other.get(task, self.epochs)
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ SCALES = {
         3, (10, 30, 100, 300, 1000, 3000, 10_000, 50_000), {"name": "mnist", "limit": 10_000}, 50_000, 1,
         BESIDE_DEEP | {"tanh": 0}, {"depth": 1000, "epochs": 10, "seeds": 3},
         {100: Lag(40, each(RECURRENT, 3)), 1000: Lag(8, BESIDE, {"adding": 3, "copy": 3}),
-         10_000: Lag(8, each(RECURRENT, 1) | {"roarnn": 3}, {"adding": 3}, {"adding": 3}, {"copy": 2})}, 1000, 8,
+         10_000: Lag(8, each(RECURRENT, 1) | {"roarnn": 3}, {"adding": 3}, {"adding": 3}, other={"copy": 16})}, 1000, 8,
         "psmnist", "smnist", 128, 10, BESIDE, {"roarnn": 3, "lstm": 3}, {"roarnn": 3, "lstm": 3}, 1,
         {"widths": (32, 64, 128, 256), "epochs": 1, "seeds": 1}, {"width": 128, "epochs": 1, "seeds": 1, "limit": 12_000}, None,
         {"count": 40, "width": 128, "limit": 10_000, "epochs": 3}, (0.003, 0.01, 0.03), CHRONO, 100),
