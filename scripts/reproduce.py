@@ -53,9 +53,9 @@ def main() -> int:
             place = Place(given.runs, command, given.device, given.data, given.profile)
             codes.append(reproduce(load(handle), place, results=given.results, jobs=given.jobs, seeds=given.seeds, collect=given.collect,
                                    joined=given.join, only=given.only, deadline=deadline))
+            write_overview(map(load, PAPERS), given.results)
             if codes[-1] >= EXIT_TIME:
                 break
-        write_overview(map(load, PAPERS), given.results)
         return max(codes)
     except BadInput as error:
         print(f"reproduce: {error}", file=sys.stderr)

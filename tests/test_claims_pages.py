@@ -103,12 +103,12 @@ def test_the_highest_profile_that_measured_counts(tmp_path):
     first, second = shown()
     assert f"{PARTLY} | some" in first
     assert "[quick](quick/claims.md)" in first
-    assert f"{NOT_RUN} | not decided: between" in second
+    assert "| undecided | between" in second
     assert "[full](full/claims.md)" in second
     written("full", NOT_RUN, NOT_RUN, ours=("nearly", ""))
     first, second = shown()
-    assert f"{NOT_RUN} | not decided: nearly" in first
-    assert second.startswith(f"| 2 | Cubes ∣ too | {NOT_RUN} |  |")
+    assert "| undecided | nearly" in first
+    assert second == "| 2 | Cubes ∣ too | not run |  |  |  |  |  |"
 
 
 def test_the_page_above_all_papers_has_the_claims_under_what_came_out(place, tmp_path):
@@ -117,7 +117,7 @@ def test_the_page_above_all_papers_has_the_claims_under_what_came_out(place, tmp
     collected(place, tmp_path / "toy" / "quick")
     summary.write_overview([PAPER, replace(PAPER, handle="absent")], tmp_path)
     lines = (tmp_path / "README.md").read_text().splitlines()
-    assert "| [A toy](toy/README.md) | 2 | 1 |  |  | 2 |" in lines
+    assert "| [A toy](toy/README.md) | 2 | 1 |  |  |  | 2 |" in lines
     assert not any("absent" in line for line in lines)
 
 

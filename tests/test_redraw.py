@@ -3,10 +3,11 @@ import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 
 from experiments import PAPERS, load
-from stablenets.claims import ledger
+from stablenets.claims import ledger, summary
 from stablenets.claims.claim import PROFILES, VERDICTS, judge
 from stablenets.claims.report import complete
 from stablenets.claims.results import Results
@@ -20,11 +21,21 @@ SHOWN = [(handle, profile) for handle in PAPERS for profile in PROFILES if (RESU
 def test_every_page_can_be_made_again(handle, profile, seeds):
     paper = load(handle)
     results = Results(paper.plan(profile, seeds), ledger.read(RESULTS / handle / profile))
+    shown = pd.read_csv(RESULTS / handle / profile / "claims.csv", keep_default_na=False, dtype=str).set_index("id")
     for claim in paper.claims:
         row, note = judge(claim, results, profile, "make it")
         assert row["verdict"] in VERDICTS
+        if seeds is None:
+            assert (row["verdict"], row["ours"]) == tuple(shown.loc[claim.id, ["verdict", "ours"]]), claim.id
         assert not re.search(r"\bnan\b", f"{row['ours']} {note}"), claim.id
     for drawing in (paper.tables | paper.figures).values():
         if complete(drawing, results):
             drawing.make(results)
     plt.close("all")
+
+
+def test_the_pages_above_are_those_of_the_claims():
+    papers = [load(handle) for handle in PAPERS]
+    for paper in papers:
+        assert (RESULTS / paper.handle / "README.md").read_text() == summary.page(paper, RESULTS / paper.handle)
+    assert (RESULTS / "README.md").read_text() == summary.overview(papers, RESULTS)

@@ -92,6 +92,7 @@ class Paper:
 
 def judge(claim: Claim, results: Results, profile: str, command: str) -> tuple[dict[str, Any], str]:
     """The row of a claim under COLUMNS, and the note on it."""
+    results = results.unread()
     finding = found(claim, results)
     assert finding.verdict in VERDICTS, finding.verdict
     if profile == SMOKE:
@@ -102,7 +103,7 @@ def judge(claim: Claim, results: Results, profile: str, command: str) -> tuple[d
            "low": finding.low, "high": finding.high, "seeds": len(seeds) or "",
            "dataset": ", ".join(sorted({work.dataset for work in works} - {""})),
            "profile": profile, "verdict": finding.verdict, "figure": claim.figure if works else "", "command": command,
-           "commit": results.commits(claim.needs)}
+           "commit": results.commits()}
     return row, finding.note
 
 

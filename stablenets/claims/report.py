@@ -5,7 +5,7 @@ A table or a figure is made once all its runs have a result; one that cannot be 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import pandas as pd
@@ -16,6 +16,10 @@ from stablenets.claims.gif import Gif
 from stablenets.claims.results import Results
 from stablenets.runs import files, provenance
 
+if TYPE_CHECKING:
+    from matplotlib.animation import Animation
+    from matplotlib.figure import Figure
+
 KINDS = {"tables": (".md", ".csv", ".tex"), "figures": (".png", ".svg"), "animations": (".gif",)}
 INTERVALS = "95 % intervals by Student's t over seeds, where nothing else is said; those of percentages end at 0 and 100"
 IN_A_PAPER = {"font.size": 9, "axes.titlesize": 9, "legend.fontsize": 8, "axes.spines.top": False, "axes.spines.right": False,
@@ -25,12 +29,14 @@ IN_A_PAPER = {"font.size": 9, "axes.titlesize": 9, "legend.fontsize": 8, "axes.s
 def write(paper: Paper, results: Results, profile: str, folder: Path, command: str) -> list[dict[str, Any]]:
     """All that stands beside the ledger in `folder`; the rows of the claims."""
     drawn_at = provenance.made_at(*provenance.revision()) or "no repository"
-    writers = {"tables": write_table, "figures": write_figure, "animations": write_animation}
+    writers = {"tables": tables.write, "figures": write_figure, "animations": write_animation}
     for kind, written in writers.items():
         for name, drawing in getattr(paper, kind).items():
             if complete(drawing, results):
-                origin = f"`{command}`: runs {results.commits(drawing.needs)}, drawn at {drawn_at}, {INTERVALS}."
-                written(drawing, results, folder / name, origin)
+                own = results.unread()
+                with matplotlib.rc_context(IN_A_PAPER):
+                    made = drawing.make(own)
+                    written(made, folder / name, drawing.caption, f"`{command}`: runs {own.commits()}, drawn at {drawn_at}, {INTERVALS}.")
             else:
                 for ending in KINDS[kind]:
                     (folder / name).with_suffix(ending).unlink(missing_ok=True)
@@ -47,20 +53,13 @@ def complete(drawing: Drawing, results: Results) -> bool:
     return all(results.plan.get(group) for group in drawing.needs) and not results.missing(drawing.needs)
 
 
-def write_table(drawing: Drawing, results: Results, stem: Path, origin: str) -> None:
-    tables.write(drawing.make(results), stem, drawing.caption, origin)
+def write_figure(figure: Figure, stem: Path, caption: str, origin: str) -> None:
+    figure.savefig(stem.with_suffix(".png"), dpi=200, metadata={"Description": caption, "Source": origin})
+    figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Description": caption, "Source": origin})
 
 
-def write_figure(drawing: Drawing, results: Results, stem: Path, origin: str) -> None:
-    with matplotlib.rc_context(IN_A_PAPER):
-        figure = drawing.make(results)
-        figure.savefig(stem.with_suffix(".png"), dpi=200, metadata={"Description": drawing.caption, "Source": origin})
-        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Description": drawing.caption, "Source": origin})
-
-
-def write_animation(drawing: Drawing, results: Results, stem: Path, origin: str) -> None:
-    with matplotlib.rc_context(IN_A_PAPER):
-        drawing.make(results).save(stem.with_suffix(".gif"), writer=Gif(f"{drawing.caption} {origin}"))
+def write_animation(animation: Animation, stem: Path, caption: str, origin: str) -> None:
+    animation.save(stem.with_suffix(".gif"), writer=Gif(f"{caption} {origin}"))
 
 
 def page(paper: Paper, results: Results, profile: str, rows: list[dict[str, Any]], notes: list[str], command: str, drawn_at: str) -> str:

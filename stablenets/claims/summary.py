@@ -1,6 +1,6 @@
 """What is settled by all profiles together: the page of a paper, results/<paper>/README.md, and that of all papers, results/README.md.
 
-Reads the claims.csv of every profile and nothing else, so that it costs nothing to bring both up to date with any of them.
+Reads the claims.csv of the profiles and nothing else, so that it costs nothing to bring both up to date with any of them.
 """
 from __future__ import annotations
 
@@ -10,35 +10,39 @@ from pathlib import Path
 import pandas as pd
 
 from stablenets.claims import tables
-from stablenets.claims.claim import MISSING, NOT_RUN, PROFILES, VERDICTS, Paper
+from stablenets.claims.claim import MISSING, NOT_REPRODUCED, NOT_RUN, PARTLY, PROFILES, REPRODUCED, SMOKE, Paper
 from stablenets.runs import files
 
-DECIDING = PROFILES[1:]  # `smoke` only shows that everything runs
+UNDECIDED, UNMEASURED = "undecided", "not run"  # what NOT_RUN of a profile says together: measured without a verdict, or not at all
+SETTLED = (REPRODUCED, PARTLY, NOT_REPRODUCED, UNDECIDED, UNMEASURED)
 
 
-def settled(paper: Paper, folder: Path) -> pd.DataFrame:
-    """Each claim as the highest profile that measured it has it, decided or not: what few seeds of a lower one decided is not evidence
-    against more seeds, or better data, that decide nothing. `folder`: the paper's."""
-    rows = []
-    for claim in paper.claims:
-        measured = [(profile, table.loc[claim.id]) for profile, table in found(folder).items() if claim.id in table.index]
-        at, row = measured[-1] if measured else ("", {"verdict": NOT_RUN, "ours": "", "dataset": ""})
-        told = f"not decided: {row['ours']}" if measured and row["verdict"] == NOT_RUN else row["ours"]
-        rows.append({"id": claim.id, "claim": claim.sentence, "verdict": row["verdict"], "ours": told, "dataset": row["dataset"],
-                     "measured at": f"[{at}]({at}/claims.md)" if at else ""})
-    return pd.DataFrame(rows)
-
-
-def found(folder: Path) -> dict[str, pd.DataFrame]:
-    """By profile, from the lowest to the highest, what was measured of each claim."""
+def measured(folder: Path) -> dict[str, pd.DataFrame]:
+    """By profile, from the lowest to the highest, what was measured of each claim; `smoke` measures nothing. `folder`: the paper's."""
     claims = {profile: pd.read_csv(path, keep_default_na=False, dtype=str).set_index("id")
-              for profile in DECIDING if (path := folder / profile / "claims.csv").exists()}
+              for profile in PROFILES if profile != SMOKE and (path := folder / profile / "claims.csv").exists()}
     return {profile: table[(table["ours"] != "") & ~table["ours"].str.endswith(MISSING)] for profile, table in claims.items()}
 
 
+def settled(paper: Paper, folder: Path) -> pd.DataFrame:
+    """Each claim as the highest profile that measured it has it, decided or not, since it is the nearest to the paper's own scale; what a
+    lower one decided stands on that one's page."""
+    rows = []
+    for claim in paper.claims:
+        told = {"id": claim.id, "claim": claim.sentence, "verdict": UNMEASURED}
+        for profile, table in measured(folder).items():
+            if claim.id in table.index:
+                row = table.loc[claim.id]
+                told |= {"verdict": UNDECIDED if row["verdict"] == NOT_RUN else row["verdict"], "ours": row["ours"],
+                         "95 % interval": f"{float(row['low']):.4g} to {float(row['high']):.4g}" if row["low"] else "",
+                         "seeds": row["seeds"], "dataset": row["dataset"], "measured at": f"[{profile}]({profile}/claims.md)"}
+        rows.append(told)
+    return pd.DataFrame(rows).fillna("")
+
+
 def page(paper: Paper, folder: Path) -> str:
-    links = ", ".join(f"[{profile}]({profile}/claims.md)" for profile in found(folder))
-    said = (f"Each claim as the highest profile that measured it has it. All profiles: {links}. "
+    links = ", ".join(f"[{profile}]({profile}/claims.md)" for profile in measured(folder))
+    said = (f"Each claim as the highest profile that measured it has it. All profiles: {links or 'none has been run'}. "
             f"[What the paper claims, what we ran and why](../../experiments/{paper.handle}/README.md).")
     return "\n".join([f"# {paper.title}", "", said, "", tables.markdown(settled(paper, folder))])
 
@@ -47,10 +51,10 @@ def overview(papers: Iterable[Paper], results: Path) -> str:
     """The claims of each paper, by their ids, under what came out."""
     rows = []
     for paper in papers:
-        if (results / paper.handle).is_dir():
+        if measured(results / paper.handle):
             claims = settled(paper, results / paper.handle)
             rows.append({"paper": f"[{paper.title}]({paper.handle}/README.md)", "claims": len(claims)} | {
-                verdict.replace(NOT_RUN, "not decided"): ", ".join(claims["id"][claims["verdict"] == verdict]) for verdict in VERDICTS})
+                verdict: ", ".join(claims["id"][claims["verdict"] == verdict]) for verdict in SETTLED})
     said = "What came of each paper's claims, by their numbers; its page has each with what we found, and at which profile."
     return "\n".join(["# What held", "", said, "", tables.markdown(pd.DataFrame(rows))])
 
