@@ -141,7 +141,7 @@ def part(stack: Tensor | None, chunk: slice) -> Tensor | None:
 
 
 def evaluated(x: Tensor, steps: int, W: Tensor, b: Tensor, O: Tensor | None, u: Tensor | None, U: Tensor | None, form: Form) -> Tensor:
-    """Without what a backward needs: memory for what is returned and no more, whatever the steps."""
+    """Without what a backward needs: memory for what is returned, and for a chunk of steps."""
     X = x.new_empty(steps, *x.shape) if form.every else None
     for chunk in chunks(steps, graphs.STEPS if graphs.suits(x) else CHUNK):
         W_, b_, O_, u_ = (part(stack, chunk) for stack in (W, b, O, u))

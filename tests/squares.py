@@ -1,4 +1,4 @@
-"""A study that tests can count: the pool, the ledger and the pages are tested with it."""
+"""A study that tests can count: the ledger and the pages are tested with it."""
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,6 @@ from stablenets.schema import option
 
 @dataclass(frozen=True)
 class Square(Study):
-    """A study that the tests can count."""
-
     value: float = option(1.0)
     seed: int = option(0)
 

@@ -58,6 +58,13 @@ def test_the_small_nets_are_of_one_size():
     assert max(sizes) < 1.035 * min(sizes)
 
 
+def test_nets_of_cifar_that_are_inverted_are_trained_anyway():
+    plan = PAPER.plan("full", None)
+    inverted = {work.of.name for work in plan["trained"] if work.dataset == "cifar10"}
+    assert len(inverted) == 3
+    assert inverted <= {work.name for group in ("few", "fewer") for work in plan[group]}
+
+
 def test_runs_on_few_images_have_the_share_and_the_steps_that_they_say():
     run = few("resnet_32", 5, 0, 1000).resolved
     assert round(0.9 * 50_000 * run.common.fraction) == 2500

@@ -1,6 +1,7 @@
 """What a run leaves behind, and what the same command does when it finds it."""
 import json
 import math
+import platform
 import re
 import socket
 import sys
@@ -119,6 +120,15 @@ def test_provenance_has_an_entry_a_session(run_cli, interrupted):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", entry["started"])
         assert entry["wall_s"] > 0
     assert RunFolder(folder).status()["wall_s"] == pytest.approx(first["wall_s"] + second["wall_s"])
+
+
+@pytest.mark.parametrize(("told", "name"), [
+    ("processor\t: 0\nmodel\t\t: 17\nmodel name\t: A chip\ncpu family\t: 25\n\nmodel name\t: the second core\n", "A chip 25 17"),
+    ("CPU implementer\t: 0x41\nCPU part\t: 0xd0c\n", "0x41 0xd0c"), ("", platform.machine()), (None, platform.machine())])
+def test_a_processor_is_named_as_far_as_the_system_tells(tmp_path, told, name):
+    if told is not None:
+        (tmp_path / "cpuinfo").write_text(told)
+    assert provenance.processor(tmp_path / "cpuinfo") == name
 
 
 def test_a_finished_run_is_not_made_again(run_cli, only_run):

@@ -18,6 +18,7 @@ import torch
 from stablenets.errors import BadInput
 
 SOURCES = (":/stablenets", ":/configs", ":/experiments", ":/pyproject.toml", ":/requirements.lock")  # what a result can come from
+PROCESSOR = ("model name", "cpu family", "model", "CPU implementer", "CPU part")  # the last two on arm
 PACKAGES = ("stablenets", "torch", "torchvision", "numpy", "hydra-core")
 
 
@@ -61,13 +62,14 @@ def device_name(device: torch.device) -> str:
     return f"{device.type} {processor()} {torch.backends.cpu.get_cpu_capability()}"
 
 
-def processor() -> str:
-    """The processor's name where the system tells it: kernels, and with them the last bits of a result, are chosen by it."""
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Name and model as far as the system tells: kernels, and with them the last bits of a result, are chosen by the processor."""
     try:
-        told = Path("/proc/cpuinfo").read_text()
+        lines = cpuinfo.read_text().split("\n\n")[0].splitlines()  # of the first core
     except OSError:
-        told = ""
-    return next((line.partition(":")[2].strip() for line in told.splitlines() if line.startswith("model name")), platform.machine())
+        lines = []
+    told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return " ".join(told[name] for name in PROCESSOR if name in told) or platform.machine()
 
 
 def load(folder: Path) -> list[dict[str, Any]]:
