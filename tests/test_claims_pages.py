@@ -111,6 +111,21 @@ def test_the_highest_profile_that_measured_counts(tmp_path):
     assert second == "| 2 | Cubes ∣ too | not run |  |  |  |  |  |"
 
 
+def test_what_is_made_names_the_commits_of_all_that_it_read(place):
+    plan = PAPER.plan("quick", 1) | {"cubes": [Square(3.0)]}
+    for works in plan.values():
+        works[0].make(place)
+    entries = ledger.join([work for works in plan.values() for work in works], place.runs, {})
+    for works, commit in zip(plan.values(), ("first", "second"), strict=True):
+        entries[works[0].name].provenance["commit"] = commit
+    results = Results(plan, entries)
+    assert len(results["squares"]) == 1
+    assert results.commits() == "first"
+    assert len(results.works(("cubes",))) == 1
+    assert set(results.commits().split()) == {"first", "second"}
+    assert results.unread().commits() == ""
+
+
 def test_the_page_above_all_papers_has_the_claims_under_what_came_out(place, tmp_path):
     for study in PAPER.plan("quick", None)["squares"]:
         study.make(place)

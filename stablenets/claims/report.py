@@ -64,7 +64,7 @@ def write_animation(animation: Animation, stem: Path, caption: str, origin: str)
 
 def page(paper: Paper, results: Results, profile: str, rows: list[dict[str, Any]], notes: list[str], command: str, drawn_at: str) -> str:
     """claims.md: the table of claims, then each with its figure and why it came out so, then the tables."""
-    shown = pd.DataFrame([{**row, "95 % interval": interval(row)} for row in rows])
+    shown = pd.DataFrame([{**row, "95 % interval": tables.interval(row["low"], row["high"])} for row in rows])
     columns = ["id", "claim", "place", "paper", "ours", "95 % interval", "seeds", "dataset", "verdict"]
     lines = [f"# {paper.title}: claims at profile `{profile}`", "",
              f"`{command}`, drawn at {drawn_at}, {INTERVALS}. Runs: [ledger.csv](ledger.csv), "
@@ -79,7 +79,3 @@ def page(paper: Paper, results: Results, profile: str, rows: list[dict[str, Any]
             lines += [f"![{animation.caption}]({name}.gif)", "", animation.caption, ""]
     made = [f"- [{name}]({name}.md): {table.caption}" for name, table in paper.tables.items() if complete(table, results)]
     return "\n".join([*lines, *(["## Tables", "", *made, ""] if made else [])])
-
-
-def interval(row: dict[str, Any]) -> str:
-    return "" if row["low"] is None or row["low"] != row["low"] else f"{row['low']:.4g} to {row['high']:.4g}"

@@ -34,7 +34,7 @@ def settled(paper: Paper, folder: Path) -> pd.DataFrame:
             if claim.id in table.index:
                 row = table.loc[claim.id]
                 told |= {"verdict": UNDECIDED if row["verdict"] == NOT_RUN else row["verdict"], "ours": row["ours"],
-                         "95 % interval": f"{float(row['low']):.4g} to {float(row['high']):.4g}" if row["low"] else "",
+                         "95 % interval": tables.interval(float(row["low"] or "nan"), float(row["high"] or "nan")),
                          "seeds": row["seeds"], "dataset": row["dataset"], "measured at": f"[{profile}]({profile}/claims.md)"}
         rows.append(told)
     return pd.DataFrame(rows).fillna("")

@@ -23,6 +23,10 @@ def markdown(frame: pd.DataFrame) -> str:
     return "".join(f"| {' | '.join(str(entry).replace('|', '∣') for entry in row)} |\n" for row in rows)
 
 
+def interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None or math.isnan(low) else f"{low:.4g} to {high:.4g}"
+
+
 def cell(value: Any) -> str:
     """Four digits; nothing where there is no value."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
