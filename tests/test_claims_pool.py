@@ -187,6 +187,7 @@ def test_what_another_machine_made_is_not_made_again(tmp_path, command):
     code, out, _ = command(*here, "--only", "example1", "--join", "far/results/haber2017/smoke")
     assert (code, "nothing left to make" in out) == (0, True)
     assert not (tmp_path / "runs").exists()
+    assert "| paper | claims | reproduced |" in (tmp_path / "results" / "README.md").read_text()
     lines = (tmp_path / "results" / "haber2017" / "smoke" / "ledger.csv").read_bytes()
     assert lines == (tmp_path / "far" / "results" / "haber2017" / "smoke" / "ledger.csv").read_bytes()
 

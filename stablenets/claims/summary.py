@@ -56,7 +56,7 @@ def overview(papers: Iterable[Paper], results: Path) -> str:
             rows.append({"paper": f"[{paper.title}]({paper.handle}/README.md)", "claims": len(claims)} | {
                 verdict: ", ".join(claims["id"][claims["verdict"] == verdict]) for verdict in SETTLED})
     said = "What came of each paper's claims, by their numbers; its page has each with what we found, and at which profile."
-    return "\n".join(["# What held", "", said, "", tables.markdown(pd.DataFrame(rows))])
+    return "\n".join(["# What held", "", said, "", tables.markdown(pd.DataFrame(rows, columns=["paper", "claims", *SETTLED]))])
 
 
 def write_overview(papers: Iterable[Paper], results: Path) -> None:
