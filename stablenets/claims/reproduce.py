@@ -16,7 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from stablenets import data
-from stablenets.claims import ledger, report
+from stablenets.claims import ledger, report, tables
 from stablenets.claims.claim import PROFILES, Paper
 from stablenets.claims.pool import make_all
 from stablenets.claims.results import Results
@@ -173,7 +173,8 @@ def shown(paper: Paper, profile: str, rows: list[dict[str, Any]], folder: Path) 
     width = min(shutil.get_terminal_size().columns, 140)
     lines = ["", f"{paper.title}, profile {profile}", ""]
     for row in rows:
-        ours = row["ours"] + (f" (95 %: {report.interval(row)})" if report.interval(row) else "")
+        between = tables.interval(row["low"], row["high"])
+        ours = row["ours"] + (f" (95 %: {between})" if between else "")
         for text, lead in ((row["claim"], f"{row['id']:>3}  {row['verdict']:<22}"), (ours, "")):
             if text:
                 lines += textwrap.wrap(text, width, initial_indent=f"{lead:<27}", subsequent_indent=" " * 27)
