@@ -15,12 +15,15 @@ from stablenets.claims.statistics import Estimate
 from stablenets.runs.pictures import new_figure
 
 FAMILY = ("hamiltonian", "resnet_bn")
-FIRST = 5  # per cent: on CIFAR-10 the share with the most seeds, in group `few`
+FIRST = 5  # per cent: on CIFAR-10 the share of group `few`
+CURVE, LONGER = ("few", "fewer"), ("longer",)  # every share with the same number of steps; the first one with more of them
 
 
-def shares(results: Results) -> pd.DataFrame:
+def shares(results: Results, among: tuple[str, ...] = CURVE) -> pd.DataFrame:
     """With the per cent of all training images that were trained on; of shares that are not complete yet, nothing."""
-    groups = [group for group in ("few", "fewer") if len(results[group])]
+    groups = [group for group in among if len(results[group])]
+    if not groups:
+        return pd.DataFrame(columns=["percent"])
     rows = accuracies(pd.concat([results[group] for group in groups], ignore_index=True))
     planned = pd.Series([work.resolved.common.fraction for group in groups for work in results.plan[group]]).value_counts()
     rows = rows[rows["dataset.fraction"].map(rows["dataset.fraction"].value_counts()) == rows["dataset.fraction"].map(planned)]
@@ -43,28 +46,33 @@ def overall(rows: pd.DataFrame) -> Estimate:
 
 
 def ahead(results: Results) -> Finding:
-    rows = shares(results)
+    rows, longer = shares(results), shares(results, LONGER)
     dataset = rows["dataset"].iloc[0]
-    found = gaps(rows)
-    won, lost = (sum(each) for each in zip(*((gap.low > 0, gap.high < 0) for gap in found.values()), strict=True))
-    missing = results.missing(("fewer",))
+    found, more = gaps(rows), gaps(longer)
+    every = [*found.values(), *more.values()]
+    won, lost = (sum(each) for each in zip(*((gap.low > 0, gap.high < 0) for gap in every), strict=True))
+    missing = results.missing((*CURVE, *LONGER))
     if dataset == "digits":
         judged = overall(rows)
         told = relation(dataset, [(judged, 0.0)])
         said = "The interval, on which the verdict rests, is of the gap in the mean over shares, seed by seed"
     else:
         judged = found[FIRST]
-        told = NOT_REPRODUCED if lost else relation(dataset, [(gap, 0.0) for gap in found.values()], given=not missing)
+        told = NOT_REPRODUCED if lost else relation(dataset, [(gap, 0.0) for gap in every], given=not missing)
         said = f"The interval is at {FIRST:g} % of the training images; judged at every share, and one lost by an interval refutes it"
     return Finding(
-        told, "Hamiltonian less ResNet: " + ", ".join(f"{percent:g} % {gap.value:+.1f}" for percent, gap in found.items()),
+        told, "Hamiltonian less ResNet: " + listed(found) + (f"; in {longer['steps'].median():,.0f} steps {listed(more)}" if more else ""),
         judged.low, judged.high,
-        f"{DATA[dataset]}, {rows['steps'].median():.0f} steps at each share, which is not the same time: a step of the Hamiltonian net "
+        f"{DATA[dataset]}, {rows['steps'].median():,.0f} steps at each share, which is not the same time: a step of the Hamiltonian net "
         f"takes {seconds(results, rows, 'hamiltonian') / seconds(results, rows, 'resnet_bn'):.1f} times ResNet's. {said}. Ahead by an "
-        f"interval without 0 at {won} of {len(found)} shares, behind at {lost}."
-        + largest(found) + fitted(rows) + same_time(results)
-        + (f" {missing} runs at other shares are missing: in part at most." if missing else "") + rates(results, dataset)
+        f"interval without 0 in {won} of {len(every)} comparisons, behind in {lost}."
+        + largest(found) + fitted(rows) + (fitted(longer) + same_time(rows, longer) if more else "")
+        + (f" {missing} runs are missing: in part at most." if missing else "") + rates(results, dataset)
         + source(results, rows))
+
+
+def listed(gaps: dict[float, Estimate]) -> str:
+    return ", ".join(f"{percent:g} % {gap.value:+.1f}" for percent, gap in gaps.items())
 
 
 def largest(found: dict[float, Estimate]) -> str:
@@ -77,20 +85,20 @@ def largest(found: dict[float, Estimate]) -> str:
 def fitted(rows: pd.DataFrame) -> str:
     """How well the nets fit the images that they were trained on, beside the test images."""
     at = FIRST if FIRST in set(rows["percent"]) else rows["percent"].iloc[0]
-    own = rows[rows["percent"] == at].groupby("net.family")[["train_accuracy", "test_accuracy"]].mean() * 100
-    return f" Training and test images at {at:g} %: " + ", ".join(
-        f"{FAMILIES[family][0]} {own.loc[family, 'train_accuracy']:.1f} and {own.loc[family, 'test_accuracy']:.1f} %"
+    own = rows[rows["percent"] == at]
+    mean_of = own.groupby("net.family")[["train_accuracy", "test_accuracy"]].mean() * 100
+    return f" Training and test images at {at:g} %, {own['steps'].median():,.0f} steps: " + ", ".join(
+        f"{FAMILIES[family][0]} {mean_of.loc[family, 'train_accuracy']:.1f} and {mean_of.loc[family, 'test_accuracy']:.1f} %"
         for family in FAMILY) + "."
 
 
-def same_time(results: Results) -> str:
-    """The gap where the Hamiltonian net has only as many steps as take the time of ResNet's."""
-    if not len(own := results["same_time"]) or results.missing(("same_time",)):
-        return ""
-    theirs = accuracies(results["few"])
-    gap = statistics.paired(accuracies(own).set_index("seed")["accuracy"],
-                            theirs[theirs["net.family"] == "resnet_bn"].set_index("seed")["accuracy"])
-    return (f" In the same time, {own['steps'].median():.0f} steps of the Hamiltonian net, the gap at {FIRST:g} % is {gap.signed()}.")
+def same_time(rows: pd.DataFrame, longer: pd.DataFrame) -> str:
+    """The gap where the Hamiltonian net has fewer steps, which take about the time of ResNet's."""
+    ours, theirs = (each[(each["percent"] == FIRST) & (each["net.family"] == family)] for each, family in zip((rows, longer), FAMILY,
+                                                                                                            strict=True))
+    gap = statistics.paired(ours.set_index("seed")["accuracy"], theirs.set_index("seed")["accuracy"])
+    return (f" In about the same time, {ours['steps'].median():,.0f} steps of the Hamiltonian net and {theirs['steps'].median():,.0f} of "
+            f"ResNet, the gap at {FIRST:g} % is {gap.signed()}.")
 
 
 def rates(results: Results, dataset: str) -> str:
@@ -108,7 +116,10 @@ def seconds(results: Results, rows: pd.DataFrame, family: str) -> float:
 
 
 def few_table(results: Results) -> pd.DataFrame:
-    rows = shares(results)
+    return pd.concat([share_rows(results, shares(results, among)) for among in (CURVE, LONGER)], ignore_index=True)
+
+
+def share_rows(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
     gap = gaps(rows)
     table = []
     for percent, own in rows.groupby("percent"):

@@ -22,8 +22,8 @@ from stablenets.claims.work import Training
 from stablenets.options import FLOWS
 
 TUNING_SEEDS, TUNING_STEPS = (1000, 1001, 1002), 150
-FEW_STEPS = {"digits": 100, "cpu": 1000, "gpu": 20_000}  # ours: the paper's number is not known
-SAME_TIME = 400  # steps of Hamiltonian-74 in about the time of ResNet-32's thousand, on a CPU
+FEW_STEPS = {"digits": 100, "cpu": 400, "gpu": 20_000}  # ours: the paper's number is not known
+LONGER_STEPS = 1000  # at one share on a CPU: ResNet-32 makes them in about the time of Hamiltonian-74's 400
 VARIANTS = {  # of the small Hamiltonian net, one change each: what the paper leaves open, and its penalty
     "smooth in time": {"optim": {"smoothness": SMOOTHNESS}},
     "one bias in the block": {"inside": "bias"},
@@ -51,8 +51,8 @@ class Scale:
     inverse: tuple[int, ...]  # blocks of random units
     steps: tuple[float, ...]
     few: tuple[float, ...]  # per cent of the training images
-    first_seeds: int  # at the first of these shares
     few_seeds: int
+    longer_seeds: int  # at the first of these shares, with more steps
     memory: dict[str, tuple[int, ...]]  # blocks in a unit, by what is kept
     peak: dict[str, tuple[int, ...]]
     edge: dict[str, tuple[int, ...]]  # of the peak too: what not every machine holds
@@ -62,26 +62,27 @@ class Scale:
 
 
 QUICK = Scale(5, 10, None, ("smooth in time", "one bias in the block", "h = 0.5"), 5, (3, 16), (2,), 3, (6, 18, 54, 300),
-              (0.05, 0.1, 0.5), (2, 5, 20), 4, 4, {"store": (2, 6, 20), "checkpoint": (2, 6, 20, 60), "reverse": (2, 6, 20, 60)},
+              (0.05, 0.1, 0.5), (2, 5, 20), 4, 0, {"store": (2, 6, 20), "checkpoint": (2, 6, 20, 60), "reverse": (2, 6, 20, 60)},
               {"store": (6, 20), "reverse": (6, 60)}, {}, (6, 18), 10, 7)
 DEPTHS = (6, 20, 60, 200, 600)
 SCALES = {
-    "smoke": Scale(1, 1, 64, tuple(VARIANTS), 1, (2, 3), (2, 3), 1, (6, 18), (0.1,), (10,), 1, 1, dict.fromkeys(FLOWS, (2, 4)),
+    "smoke": Scale(1, 1, 64, tuple(VARIANTS), 1, (2, 3), (2, 3), 1, (6, 18), (0.1,), (10,), 1, 0, dict.fromkeys(FLOWS, (2, 4)),
                    {"store": (2, 4), "reverse": (2, 4)}, {}, (2,), 2, 1),
     "quick": QUICK,
     "full": replace(QUICK, seeds=10, variants=tuple(VARIANTS), variant_seeds=10, shallow=(2, 12), deep_seeds=5,
                     inverse=(6, 18, 54, 100, 300, 1000), steps=(0.05, 0.1, 0.5, 1.0),
-                    few=(5, 2, 1, 10), first_seeds=5, few_seeds=3, memory={"store": DEPTHS[:3], "checkpoint": DEPTHS, "reverse": DEPTHS},
+                    few=(5, 1, 10, 2), few_seeds=3, longer_seeds=5, memory={"store": DEPTHS[:3], "checkpoint": DEPTHS, "reverse": DEPTHS},
                     peak={"store": DEPTHS[:3], "checkpoint": DEPTHS, "reverse": DEPTHS}, edge={"store": DEPTHS[3:4]},
                     gradients=(6, 18, 100), batch=100, rounds=25),
 }
-SCALES["paper"] = replace(SCALES["full"], seeds=3, first_seeds=3, few=(5, 3, 1, 10, 20, 0.5, 2, 4, 7, 15), deep_seeds=1)
+SCALES["paper"] = replace(SCALES["full"], seeds=3, longer_seeds=0, few=(5, 3, 1, 10, 20, 0.5, 2, 4, 7, 15), deep_seeds=1)
 
 
 def plan(profile: str, seeds: int | None) -> Plan:
     scale = SCALES[profile]
     if seeds:
-        scale = replace(scale, **dict.fromkeys(("seeds", "variant_seeds", "deep_seeds", "first_seeds", "few_seeds"), seeds))
+        scale = replace(scale, **dict.fromkeys(("seeds", "variant_seeds", "deep_seeds", "few_seeds"), seeds),
+                        longer_seeds=min(seeds, scale.longer_seeds))
     return (on_cifar(scale) if profile == "paper" else on_digits(scale, profile)) | measured(scale, profile)
 
 
@@ -94,9 +95,8 @@ def on_digits(scale: Scale, profile: str) -> Plan:
     varied = [small("hamiltonian", seed, scale.epochs, limit=scale.limit, **VARIANTS[name]) for seed in own for name in scale.variants]
     return {
         "hamiltonian_74": nets("hamiltonian"),
-        **few_groups(few_cifar(scale, FEW_STEPS["cpu"], "bfloat16") if profile == "full" else few_small(scale, profile), scale),
-        "same_time": [few("hamiltonian_74", scale.few[0], seed, SAME_TIME, optim={"lr": SHORT_RATES["hamiltonian_74"]})
-                      for seed in range(scale.first_seeds)] if profile == "full" else [],
+        **few_groups(few_cifar(scale.few, scale.few_seeds, FEW_STEPS["cpu"]) if profile == "full" else few_small(scale, profile), scale),
+        "longer": few_cifar(scale.few[:1], scale.longer_seeds, LONGER_STEPS, precision="bfloat16"),
         "resnet_32": nets("resnet_bn", "revnet"),
         "hamiltonian_218": [],
         "two_step": nets("midpoint", "leapfrog"),
@@ -115,8 +115,7 @@ def on_cifar(scale: Scale) -> Plan:
         return [table(name, dataset, seed) for seed in own for name in names]
     return {
         "hamiltonian_74": nets(["hamiltonian_74"]),
-        **few_groups(few_cifar(scale, FEW_STEPS["gpu"], "float32"), scale),
-        "same_time": [],
+        **few_groups(few_cifar(scale.few, scale.few_seeds, FEW_STEPS["gpu"]), scale),
         "resnet_32": nets(["resnet_32", "revnet_38"]),
         "hamiltonian_218": nets(["hamiltonian_218"]),
         "two_step": nets(["leapfrog_26", "midpoint_26"]),
@@ -137,31 +136,32 @@ def few_groups(trainings: list[Training], scale: Scale) -> Plan:
     return {"few": first, "fewer": [work for work in trainings if work not in first]}
 
 
+def few_groups(trainings: list[Training], scale: Scale) -> Plan:
+    """The first share, on which the claim is judged as soon as it is there, and the others."""
+    first = [work for work in trainings if work.resolved.common.fraction == share(scale.few[0])]
+    return {"few": first, "fewer": [work for work in trainings if work not in first]}
+
+
 def few_small(scale: Scale, profile: str) -> list[Training]:
     steps = FEW_STEPS["digits"] if profile != "smoke" else 1
-    return [few_digits(family, percent, seed, steps) for percent in scale.few for seed in range(few_seeds(scale, percent))
+    return [few_digits(family, percent, seed, steps) for percent in scale.few for seed in range(scale.few_seeds)
             for family in ("hamiltonian", "resnet_bn")]
 
 
-def few_seeds(scale: Scale, percent: float) -> int:
-    return scale.first_seeds if percent == scale.few[0] else scale.few_seeds
-
-
-def few_cifar(scale: Scale, steps: int, precision: str) -> list[Training]:
+def few_cifar(percents: Sequence[float], seeds: int, steps: int, precision: str = "float32") -> list[Training]:
     """At the recipe's rate where the runs are long."""
-    rates = SHORT_RATES if steps == FEW_STEPS["cpu"] else dict.fromkeys(SHORT_RATES, 0.1)
-    return [few(net, percent, seed, steps, precision=precision, optim={"lr": rate}) for percent in scale.few
-            for seed in range(few_seeds(scale, percent)) for net, rate in rates.items()]
+    rates = SHORT_RATES if steps < FEW_STEPS["gpu"] else dict.fromkeys(SHORT_RATES, 0.1)
+    return [few(net, percent, seed, steps, precision=precision, optim={"lr": rate})
+            for percent in percents for seed in range(seeds) for net, rate in rates.items()]
 
 
 def measured(scale: Scale, profile: str) -> Plan:
     """What needs no training, or looks at trained nets."""
     drawn = range(min(scale.variant_seeds, 2))  # of random weights, which hardly differ
     trained = [small(family, seed, scale.epochs, limit=scale.limit) for seed in range(scale.variant_seeds) for family in REVERSIBLE]
-    if profile == "full":  # the largest share's nets, of the others': no ledger has weights, and to train more takes half an hour each
-        largest = share(max(scale.few))
-        trained += [work for work in few_cifar(scale, FEW_STEPS["cpu"], "bfloat16")
-                    if work.resolved.common.fraction == largest and work.resolved.net.family == "hamiltonian"]
+    if profile == "full":  # the largest share's nets, of the others': no ledger has weights
+        trained += [work for work in few_cifar([max(scale.few)], scale.few_seeds, FEW_STEPS["cpu"])
+                    if work.resolved.net.family == "hamiltonian"]
     if profile == "paper":
         trained += [table(net, "cifar10", 0) for net in ("hamiltonian_74", "leapfrog_26", "midpoint_26")]
     return {
@@ -200,8 +200,8 @@ def tuning(epochs: int) -> list[Training]:
                   for family in ("hamiltonian", "resnet_bn") for lr in (0.01, 0.03, 0.1)]
     on_cifar = [*(("resnet_32", {"optim": {"lr": lr}}) for lr in (0.01, 0.03, 0.1, 0.3)),
                 *(("hamiltonian_74", change) for change in ({"inside": "bias", "h": 0.1}, {"h": 0.1}, {"optim": {"lr": 0.03}}, {"h": 0.5}))]
-    on_cifar += [(net, {"h": h}) for net in ("leapfrog_26", "midpoint_26") for h in (0.1, 0.5)]
-    long = [*(("resnet_32", {"optim": {"lr": lr}}) for lr in (0.03, 0.05, 0.1)), *(("hamiltonian_74", {"optim": {"lr": lr}})
-                                                                                  for lr in (0.1, 0.2))]
-    return on_digits + [few(net, 5, TUNING_SEEDS[0], steps, limit=2500, **change)
-                        for steps, nets in ((TUNING_STEPS, on_cifar), (FEW_STEPS["cpu"], long)) for net, change in nets]
+    two_step = [(net, {"h": h}) for net in ("leapfrog_26", "midpoint_26") for h in (0.1, 0.5)]
+    longer = [(net, {"optim": {"lr": lr}}) for net in ("resnet_32", "hamiltonian_74") for lr in (0.03, 0.1)]
+    return on_digits + [few(net, 5, TUNING_SEEDS[0], steps, limit=2500, precision=precision, **change)
+                        for steps, precision, nets in ((FEW_STEPS["cpu"], "float32", longer), (TUNING_STEPS, "float32", two_step),
+                                                       (TUNING_STEPS, "bfloat16", on_cifar)) for net, change in nets]
