@@ -80,19 +80,26 @@ def test_without_the_larger_net_or_with_one_seed_an_accuracy_is_met_in_part():
 def test_few_data_are_judged_share_by_share(profile, gap, verdict):
     entry = accuracy(lambda run: 60.0 + gap(run) * (run.net.family == "hamiltonian"))
     assert set(fewer.few_table(results({"few": entry}, profile, seeds=3))["% of training images"]) == {FIRST_SHARE[profile]}
-    found = results({"few": entry, "fewer": entry}, profile, seeds=3)
+    found = results({"few": entry, "fewer": entry} | ({"longer": entry} if profile == "full" else {}), profile, seeds=3)
     assert fewer.ahead(found).verdict == verdict
     rows = fewer.few_table(found)
     assert rows["paper's figure, ResNet"].notna().any() == (profile == "full")
     assert set(rows["% of training images"]) == set(PAPER_SHARES[profile])
 
 
-def test_few_data_are_compared_at_equal_time_too():
-    entry = accuracy(lambda run: 60.0 - 1.0 * (run.net.family == "hamiltonian") * (run.config.epochs < 20))
-    note = fewer.ahead(results({"few": entry, "fewer": entry, "same_time": entry}, "full", seeds=3)).note
-    assert "In the same time, 100 steps of the Hamiltonian net, the gap at 5 % is -1.0" in note
-    assert "Training and test images at 5 %: Hamiltonian 90.0 and 60.3 %" in note
-    assert "In the same time" not in fewer.ahead(results({"few": entry, "fewer": entry}, "full", seeds=3)).note
+@pytest.mark.parametrize(("gap", "verdict"), [(5.0, REPRODUCED), (0.0, PARTLY), (-5.0, NOT_REPRODUCED)])
+def test_few_data_with_more_steps_are_judged_beside_the_others(gap, verdict):
+    short = accuracy(lambda run: 60.0 + 5.0 * (run.net.family == "hamiltonian"))
+    longer = accuracy(lambda run: 62.0 + gap * (run.net.family == "hamiltonian"))
+    unfinished = fewer.ahead(results({"few": short, "fewer": short, "longer": lambda work: None}, "full", seeds=3))
+    assert (unfinished.verdict, "In about the same time" in unfinished.note) == (PARTLY, False)
+    found = results({"few": short, "fewer": short, "longer": longer}, "full", seeds=3)
+    finding = fewer.ahead(found)
+    assert finding.verdict == verdict
+    assert "; in 100 steps 5 % " in finding.ours
+    assert "Training and test images at 5 %, 100 steps: Hamiltonian 90.0 and 65.3 %" in finding.note
+    assert "the gap at 5 % is +3.0" in finding.note  # equal time: Hamiltonian of the short runs, ResNet of the longer ones
+    assert list(fewer.few_table(found)["% of training images"]) == [*PAPER_SHARES["full"], 5]
 
 
 def test_where_the_gap_peaks_needs_three_shares():

@@ -48,8 +48,8 @@ TABLES = {
     "accuracy": Drawing(("hamiltonian_74",), comparing.accuracy_table, "Test accuracy of the last iterate, with 95 % intervals. Paper: "
                         "single values. Replications: by others, of about the same net. Empty: not run at this profile. A run that "
                         "diverged counts as guessing. The paper's net for STL-10 is not known."),
-    "few": Drawing(("few",), fewer.few_table, "Test accuracy by share of the training images, the same number of steps at each. The "
-                   "paper's figure is read off a picture, to half a point."),
+    "few": Drawing(("few",), fewer.few_table, "Test accuracy by share of the training images, the same number of steps at each; last, where "
+                   "there is one, a share with more steps. The paper's figure is read off a picture, to half a point."),
     "tuning": Drawing(("tuning",), comparing.tuning_table, "What settings were chosen by, with seeds outside the other tables. CIFAR-10: 5 "
                       "% of the training images."),
     "ablations": Drawing(("ablations",), ablations.ablation_table, "The Hamiltonian net with one thing changed, the rate and the number of "
@@ -64,8 +64,8 @@ FIGURES = {
                       "net as measured, of others with three times the weights that are more)."),
     "accuracy": Drawing(("hamiltonian_74", "resnet_32", "two_step"), comparing.accuracy_figure,
                         "Test accuracy by net: mean with 95 % interval, dots for seeds; on CIFAR-10 a bar for the paper's value."),
-    "few": Drawing(("few",), fewer.few_figure, "Few training data: accuracy, and the paired difference with its 95 % "
-                    "interval; dotted: the paper's figure, where the data are CIFAR-10."),
+    "few": Drawing(("few",), fewer.few_figure, "Few training data: accuracy, and the paired difference, with 95 % "
+                    "intervals; dotted: the paper's figure, where the data are CIFAR-10."),
     "deep": Drawing(("deep",), comparing.deep_figure, "Test accuracy by depth: mean with 95 % interval, dots for seeds."),
     "ablations": Drawing(("ablations",), ablations.ablation_figure, "One change at a time: paired differences with 95 % intervals; what "
                          "lies beyond the axis as a number."),

@@ -136,12 +136,6 @@ def few_groups(trainings: list[Training], scale: Scale) -> Plan:
     return {"few": first, "fewer": [work for work in trainings if work not in first]}
 
 
-def few_groups(trainings: list[Training], scale: Scale) -> Plan:
-    """The first share, on which the claim is judged as soon as it is there, and the others."""
-    first = [work for work in trainings if work.resolved.common.fraction == share(scale.few[0])]
-    return {"few": first, "fewer": [work for work in trainings if work not in first]}
-
-
 def few_small(scale: Scale, profile: str) -> list[Training]:
     steps = FEW_STEPS["digits"] if profile != "smoke" else 1
     return [few_digits(family, percent, seed, steps) for percent in scale.few for seed in range(scale.few_seeds)
