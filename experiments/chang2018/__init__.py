@@ -48,7 +48,7 @@ TABLES = {
     "accuracy": Drawing(("hamiltonian_74",), comparing.accuracy_table, "Test accuracy of the last iterate, with 95 % intervals. Paper: "
                         "single values. Replications: by others, of about the same net. Empty: not run at this profile. A run that "
                         "diverged counts as guessing. The paper's net for STL-10 is not known."),
-    "few": Drawing(("few",), fewer.few_table, "Test accuracy by share of the training images, the same number of steps at each; last, where "
+    "few": Drawing(("few",), fewer.few_table, "Test accuracy by share of the training images, the same number of steps at each; last, if "
                    "there is one, a share with more steps. The paper's figure is read off a picture, to half a point."),
     "tuning": Drawing(("tuning",), comparing.tuning_table, "What settings were chosen by, with seeds outside the other tables. CIFAR-10: 5 "
                       "% of the training images."),
