@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.chang2018.look import DATA, accuracies, diverged, mean, relation, source
-from experiments.chang2018.plan import VARIANTS
+from experiments.chang2018.plan import SMOOTH, VARIANTS
 from stablenets.claims import statistics
 from stablenets.claims.claim import Finding
 from stablenets.claims.results import Results
@@ -16,7 +16,7 @@ from stablenets.claims.statistics import Estimate
 from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS
 
-SMOOTH, AS_IT_IS = "smooth in time", "as it is"
+AS_IT_IS = "as it is"
 SHOWN = 5.0  # points: what is more stands in the figure as a number
 
 

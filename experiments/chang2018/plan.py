@@ -24,8 +24,9 @@ from stablenets.options import FLOWS
 TUNING_SEEDS, TUNING_STEPS = (1000, 1001, 1002), 150
 FEW_STEPS = {"digits": 100, "cpu": 400, "gpu": 20_000}  # ours: the paper's number is not known
 LONGER_STEPS = 1000  # at one share on a CPU: ResNet-32 makes them in about the time of Hamiltonian-74's 400
+SMOOTH = "smooth in time"
 VARIANTS = {  # of the small Hamiltonian net, one change each: what the paper leaves open, and its penalty
-    "smooth in time": {"optim": {"smoothness": SMOOTHNESS}},
+    SMOOTH: {"optim": {"smoothness": SMOOTHNESS}},
     "one bias in the block": {"inside": "bias"},
     "h = 0.5": {"h": 0.5},
     "h = 1": {"h": 1.0},
@@ -45,6 +46,7 @@ class Scale:
     limit: int | None  # of their images
     variants: tuple[str, ...]
     variant_seeds: int
+    penalty_seeds: int  # of the penalty, which a claim is about, and of the net as it is
     blocks: tuple[int, ...]  # in a unit of the small nets that show depth, for Hamiltonian; ResNet's beside it
     shallow: tuple[int, ...]
     deep_seeds: int
@@ -61,27 +63,32 @@ class Scale:
     rounds: int
 
 
-QUICK = Scale(5, 10, None, ("smooth in time", "one bias in the block", "h = 0.5"), 5, (3, 16), (2,), 3, (6, 18, 54, 300),
-              (0.05, 0.1, 0.5), (2, 5, 20), 4, 0, {"store": (2, 6, 20), "checkpoint": (2, 6, 20, 60), "reverse": (2, 6, 20, 60)},
-              {"store": (6, 20), "reverse": (6, 60)}, {}, (6, 18), 10, 7)
+QUICK = Scale(
+    seeds=5, epochs=10, limit=None, variants=(SMOOTH, "one bias in the block", "h = 0.5"), variant_seeds=5, penalty_seeds=5,
+    blocks=(3, 16), shallow=(2,), deep_seeds=3, inverse=(6, 18, 54, 300), steps=(0.05, 0.1, 0.5), few=(2, 5, 20), few_seeds=4,
+    longer_seeds=0, memory={"store": (2, 6, 20), "checkpoint": (2, 6, 20, 60), "reverse": (2, 6, 20, 60)},
+    peak={"store": (6, 20), "reverse": (6, 60)}, edge={}, gradients=(6, 18), batch=10, rounds=7)
 DEPTHS = (6, 20, 60, 200, 600)
 SCALES = {
-    "smoke": Scale(1, 1, 64, tuple(VARIANTS), 1, (2, 3), (2, 3), 1, (6, 18), (0.1,), (10,), 1, 0, dict.fromkeys(FLOWS, (2, 4)),
-                   {"store": (2, 4), "reverse": (2, 4)}, {}, (2,), 2, 1),
+    "smoke": Scale(
+        seeds=1, epochs=1, limit=64, variants=tuple(VARIANTS), variant_seeds=1, penalty_seeds=1, blocks=(2, 3), shallow=(2, 3),
+        deep_seeds=1, inverse=(6, 18), steps=(0.1,), few=(10,), few_seeds=1, longer_seeds=0, memory=dict.fromkeys(FLOWS, (2, 4)),
+        peak={"store": (2, 4), "reverse": (2, 4)}, edge={}, gradients=(2,), batch=2, rounds=1),
     "quick": QUICK,
-    "full": replace(QUICK, seeds=10, variants=tuple(VARIANTS), variant_seeds=10, shallow=(2, 12), deep_seeds=5,
-                    inverse=(6, 18, 54, 100, 300, 1000), steps=(0.05, 0.1, 0.5, 1.0),
-                    few=(5, 1, 10, 2), few_seeds=3, longer_seeds=5, memory={"store": DEPTHS[:3], "checkpoint": DEPTHS, "reverse": DEPTHS},
-                    peak={"store": DEPTHS[:3], "checkpoint": DEPTHS, "reverse": DEPTHS}, edge={"store": DEPTHS[3:4]},
-                    gradients=(6, 18, 100), batch=100, rounds=25),
+    "full": replace(
+        QUICK, seeds=10, variants=tuple(VARIANTS), variant_seeds=10, penalty_seeds=40, shallow=(2, 12), deep_seeds=5,
+        inverse=(6, 18, 54, 100, 300, 1000), steps=(0.05, 0.1, 0.5, 1.0), few=(5, 1, 10, 2), few_seeds=3, longer_seeds=5,
+        memory={"store": DEPTHS[:3], "checkpoint": DEPTHS, "reverse": DEPTHS},
+        peak={"store": DEPTHS[:3], "checkpoint": DEPTHS, "reverse": DEPTHS}, edge={"store": DEPTHS[3:4]},
+        gradients=(6, 18, 100), batch=100, rounds=25),
 }
-SCALES["paper"] = replace(SCALES["full"], seeds=3, longer_seeds=0, few=(5, 3, 1, 10, 20, 0.5, 2, 4, 7, 15), deep_seeds=1)
+SCALES["paper"] = replace(SCALES["full"], seeds=3, longer_seeds=0, few=(5, 3, 1, 10, 20, 0.5, 2, 4, 7, 15), deep_seeds=3)
 
 
 def plan(profile: str, seeds: int | None) -> Plan:
     scale = SCALES[profile]
     if seeds:
-        scale = replace(scale, **dict.fromkeys(("seeds", "variant_seeds", "deep_seeds", "few_seeds"), seeds),
+        scale = replace(scale, **dict.fromkeys(("seeds", "variant_seeds", "penalty_seeds", "deep_seeds", "few_seeds"), seeds),
                         longer_seeds=min(seeds, scale.longer_seeds))
     return (on_cifar(scale) if profile == "paper" else on_digits(scale, profile)) | measured(scale, profile)
 
@@ -90,9 +97,10 @@ def on_digits(scale: Scale, profile: str) -> Plan:
     """The small nets in the place of the table's; at `full` the few data are CIFAR's."""
     def nets(*families: str) -> list[Training]:
         return [small(family, seed, scale.epochs, limit=scale.limit) for seed in range(scale.seeds) for family in families]
-    own = range(scale.variant_seeds)
-    base = [small("hamiltonian", seed, scale.epochs, limit=scale.limit) for seed in own]
-    varied = [small("hamiltonian", seed, scale.epochs, limit=scale.limit, **VARIANTS[name]) for seed in own for name in scale.variants]
+    seeds = dict.fromkeys(scale.variants, scale.variant_seeds) | {SMOOTH: scale.penalty_seeds}
+    base = [small("hamiltonian", seed, scale.epochs, limit=scale.limit) for seed in range(max(seeds.values()))]
+    varied = [small("hamiltonian", seed, scale.epochs, limit=scale.limit, **VARIANTS[name])
+              for name in seeds for seed in range(seeds[name])]
     return {
         "hamiltonian_74": nets("hamiltonian"),
         **few_groups(few_cifar(scale.few, scale.few_seeds, FEW_STEPS["cpu"]) if profile == "full" else few_small(scale, profile), scale),
@@ -102,7 +110,7 @@ def on_digits(scale: Scale, profile: str) -> Plan:
         "two_step": nets("midpoint", "leapfrog"),
         "cifar100": [],
         "ablations": base + varied,
-        "inverted": [small("hamiltonian", seed, scale.epochs, limit=scale.limit, flow="reverse") for seed in own],
+        "inverted": [small("hamiltonian", seed, scale.epochs, limit=scale.limit, flow="reverse") for seed in range(scale.variant_seeds)],
         "deep": [small(family, seed, scale.epochs, limit=scale.limit, blocks=blocks) for seed in range(scale.deep_seeds)
                  for family, depths in (("hamiltonian", scale.blocks), ("resnet_bn", scale.shallow)) for blocks in depths],
         "stl10": [],
