@@ -6,7 +6,7 @@ import pandas as pd
 from squares import Square
 
 from stablenets.claims import ledger, report, statistics, summary, tables
-from stablenets.claims.claim import COLUMNS, NOT_RUN, PARTLY, REPRODUCED, Claim, Drawing, Finding, Paper
+from stablenets.claims.claim import COLUMNS, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, Claim, Drawing, Finding, Paper
 from stablenets.claims.results import Results
 from stablenets.runs.pictures import new_figure
 
@@ -99,16 +99,16 @@ def test_the_highest_profile_that_measured_counts(tmp_path):
         return [line for line in summary.page(PAPER, tmp_path).splitlines() if line.startswith(("| 1 ", "| 2 "))]
     written("smoke", REPRODUCED, REPRODUCED, ours=("all", "all"))
     written("quick", PARTLY, NOT_RUN, ours=("some", ""))
-    written("full", NOT_RUN, NOT_RUN, ours=("3 of 4 runs are missing", "between"))
+    written("full", NOT_RUN, UNDECIDED, ours=("3 of 4 runs are missing", "between"))
     first, second = shown()
     assert f"{PARTLY} | some" in first
     assert "[quick](quick/claims.md)" in first
-    assert "| undecided | between" in second
+    assert f"| {UNDECIDED} | between" in second
     assert "[full](full/claims.md)" in second
-    written("full", NOT_RUN, NOT_RUN, ours=("nearly", ""))
+    written("full", UNDECIDED, NOT_RUN, ours=("nearly", ""))
     first, second = shown()
-    assert "| undecided | nearly" in first
-    assert second == "| 2 | Cubes ∣ too | not run |  |  |  |  |  |"
+    assert f"| {UNDECIDED} | nearly" in first
+    assert second == f"| 2 | Cubes ∣ too | {NOT_RUN} |  |  |  |  |  |"
 
 
 def test_what_is_made_names_the_commits_of_all_that_it_read(place):

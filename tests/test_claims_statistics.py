@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from stablenets.claims import statistics
-from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, REPRODUCED, attained, compared
+from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, UNDECIDED, attained, compared
 from stablenets.claims.statistics import Estimate
 
 
@@ -73,9 +73,9 @@ def test_one_observation_has_no_interval():
 
 
 @pytest.mark.parametrize(("low", "high", "n", "verdict"), [
-    (1.0, 3.0, 3, REPRODUCED), (-1.0, 3.0, 3, NOT_RUN), (-3.0, -1.0, 3, NOT_REPRODUCED), (math.nan, math.nan, 1, PARTLY)])
+    (1.0, 3.0, 3, REPRODUCED), (-1.0, 3.0, 3, UNDECIDED), (-3.0, -1.0, 3, NOT_REPRODUCED), (math.nan, math.nan, 1, PARTLY)])
 def test_an_interval_with_its_line_within_decides_nothing_and_one_seed_in_part_at_most(low, high, n, verdict):
     assert attained([(Estimate(2.0, low, high, n), 0.0)]) == verdict
-    assert compared([(Estimate(2.0, low, high, n), 0.0)]) == (verdict if n > 1 else NOT_RUN)
+    assert compared([(Estimate(2.0, low, high, n), 0.0)]) == (verdict if n > 1 else UNDECIDED)
     assert Estimate(2.0, low, high, n).signed() == ("+2.0" if n == 1 else f"+2.0 [{low:.1f}, {high:.1f}]")
-    assert attained([(Estimate(-2.0, math.nan, math.nan, 1), 0.0)]) == NOT_RUN
+    assert attained([(Estimate(-2.0, math.nan, math.nan, 1), 0.0)]) == UNDECIDED

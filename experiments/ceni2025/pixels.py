@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, counted, images, parts, rows_of, works_of
 from experiments.ceni2025.pace import BAR, key, minutes_an_epoch
 from stablenets.claims import statistics
-from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, REPRODUCED, Finding, attained
+from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, Finding, attained
 from stablenets.claims.results import Results
 from stablenets.runs.pictures import new_figure
 
@@ -40,7 +40,7 @@ def tenth_epoch(results: Results) -> Finding:
     spread = "; ".join(f"{width} {mean} %, {counted(len(own), 'seed')}, {own['parameters'].iloc[0]:,.0f} trainable parameters"
                        for (width, own), mean in zip(affine.items(), means.values(), strict=True))
     return judged(hidden, REPRODUCED if REPRODUCED in affine_says else PARTLY if {REPRODUCED, PARTLY} & set(every) else
-                  NOT_REPRODUCED if searched and set(every) == {NOT_REPRODUCED} else NOT_RUN,
+                  NOT_REPRODUCED if searched and set(every) == {NOT_REPRODUCED} else UNDECIDED,
                   f"read by an affine map {values}, by a hidden layer {read.value:.2f} %", read,
                   f"Reproduced if the whole interval is above {STATED['pixels']:g} % where an affine map reads the last state, at either "
                   "width, partly if that takes a hidden layer: the abstract speaks of one layer. Over ten epochs nothing was varied but "

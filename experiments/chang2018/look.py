@@ -1,7 +1,7 @@
 """What the nets are called and how they look in a figure; what counts as real data; verdicts on how two nets compare."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,7 +9,7 @@ from matplotlib.ticker import NullLocator
 
 from experiments.chang2018.published import TABLE
 from experiments.chang2018.settings import configured
-from stablenets.claims.claim import NOT_RUN, PARTLY, REPRODUCED, compared
+from stablenets.claims.claim import NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, compared
 from stablenets.claims.results import Results
 from stablenets.claims.statistics import Estimate, paired, percent
 from stablenets.runs.report import COLOURS
@@ -68,10 +68,16 @@ def against(rows: pd.DataFrame, ours: str, theirs: str) -> Estimate:
 
 
 def relation(dataset: str, gaps: Sequence[tuple[Estimate, float]], given: bool = True) -> str:
-    """How differences lie to their lines, as `compared` has it; digits hold them in part at most, and refute nothing."""
+    """How differences lie to their lines, as `compared` has it; digits hold all of them in part at most, and refute nothing."""
     if dataset != "digits":
         return compared(gaps, given)
-    return PARTLY if compared(gaps) == REPRODUCED else NOT_RUN
+    return {REPRODUCED: PARTLY, UNDECIDED: UNDECIDED}.get(compared(gaps), NOT_RUN)
+
+
+def contrary(dataset: str, gaps: Mapping[str, Estimate]) -> str:
+    """Which differences, by their names, digits have the other way round: a sentence, or nothing."""
+    found = [name for name, gap in gaps.items() if dataset == "digits" and gap.high < 0]
+    return f" On digits it is the other way round by an interval, which refutes nothing: {', '.join(found)}." if found else ""
 
 
 def source(results: Results, rows: pd.DataFrame) -> str:

@@ -10,7 +10,7 @@ from experiments.chang2018.look import FAMILIES, accuracies, block_axis
 from experiments.chang2018.settings import TABLE_BLOCKS
 from experiments.chang2018.studies import LENGTH
 from stablenets.claims import statistics
-from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, REPRODUCED, Finding, verdict
+from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, REPRODUCED, UNDECIDED, Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS
@@ -166,7 +166,7 @@ def overhead(results: Results) -> Finding:
     rounds = results.arrays(results["overhead"]["run"].iloc[0])
     ratio, other = (statistics.median(rounds[mode] / rounds["store"]) for mode in ("reverse", "checkpoint"))
     return Finding(
-        REPRODUCED if ratio.high <= MORE * ABOUT else NOT_REPRODUCED if ratio.low > MORE * ABOUT else NOT_RUN,
+        REPRODUCED if ratio.high <= MORE * ABOUT else NOT_REPRODUCED if ratio.low > MORE * ABOUT else UNDECIDED,
         f"a step by inversion takes ×{ratio.value:.2f} a stored one",
         ratio.low, ratio.high,
         f"CPU time of forward and backward of {NET} on one thread, {int(results['overhead']['batch'].iloc[0])} images, median of {ratio.n} "

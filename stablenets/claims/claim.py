@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SMOKE, *_ = PROFILES = ("smoke", "quick", "full", "paper")
-REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_RUN = VERDICTS = ("reproduced", "partly", "not reproduced", "not run at this scale")
+# Undecided: what was measured leaves open which it is. Not run at this scale: nothing was, or stand-ins that cannot speak for it.
+REPRODUCED, PARTLY, NOT_REPRODUCED, UNDECIDED, NOT_RUN = VERDICTS = (
+    "reproduced", "partly", "not reproduced", "undecided", "not run at this scale")
 MISSING = "runs are missing"
 COLUMNS = ("id", "claim", "place", "paper", "ours", "low", "high", "seeds", "dataset", "profile", "verdict", "figure", "command", "commit")
 
@@ -46,7 +48,7 @@ def compared(gaps: Sequence[tuple[Estimate, float]], given: bool = True) -> str:
     whatever the others are; none, and some refuted: not reproduced."""
     known = [(gap, line) for gap, line in gaps if not math.isnan(gap.low)]
     held, refuted = [gap.low > line for gap, line in known], [gap.high < line for gap, line in known]
-    return verdict(*held, given=given and len(known) == len(gaps)) if any(held) or any(refuted) else NOT_RUN
+    return verdict(*held, given=given and len(known) == len(gaps)) if any(held) or any(refuted) else UNDECIDED
 
 
 def attained(levels: Sequence[tuple[Estimate, float]], gaps: Sequence[tuple[Estimate, float]] = (), given: bool = True) -> str:

@@ -10,11 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from stablenets.claims import tables
-from stablenets.claims.claim import MISSING, NOT_REPRODUCED, NOT_RUN, PARTLY, PROFILES, REPRODUCED, SMOKE, Paper
+from stablenets.claims.claim import MISSING, NOT_RUN, PROFILES, SMOKE, VERDICTS, Paper
 from stablenets.runs import files
-
-UNDECIDED, UNMEASURED = "undecided", "not run"  # what NOT_RUN of a profile says together: measured without a verdict, or not at all
-SETTLED = (REPRODUCED, PARTLY, NOT_REPRODUCED, UNDECIDED, UNMEASURED)
 
 
 def measured(folder: Path) -> dict[str, pd.DataFrame]:
@@ -29,11 +26,11 @@ def settled(paper: Paper, folder: Path) -> pd.DataFrame:
     lower one decided stands on that one's page."""
     rows = []
     for claim in paper.claims:
-        told = {"id": claim.id, "claim": claim.sentence, "verdict": UNMEASURED}
+        told = {"id": claim.id, "claim": claim.sentence, "verdict": NOT_RUN}
         for profile, table in measured(folder).items():
             if claim.id in table.index:
                 row = table.loc[claim.id]
-                told |= {"verdict": UNDECIDED if row["verdict"] == NOT_RUN else row["verdict"], "ours": row["ours"],
+                told |= {"verdict": row["verdict"], "ours": row["ours"],
                          "95 % interval": tables.interval(float(row["low"] or "nan"), float(row["high"] or "nan")),
                          "seeds": row["seeds"], "dataset": row["dataset"], "measured at": f"[{profile}]({profile}/claims.md)"}
         rows.append(told)
@@ -54,9 +51,9 @@ def overview(papers: Iterable[Paper], results: Path) -> str:
         if measured(results / paper.handle):
             claims = settled(paper, results / paper.handle)
             rows.append({"paper": f"[{paper.title}]({paper.handle}/README.md)", "claims": len(claims)} | {
-                verdict: ", ".join(claims["id"][claims["verdict"] == verdict]) for verdict in SETTLED})
+                verdict: ", ".join(claims["id"][claims["verdict"] == verdict]) for verdict in VERDICTS})
     said = "What came of each paper's claims, by their numbers; its page has each with what we found, and at which profile."
-    return "\n".join(["# What held", "", said, "", tables.markdown(pd.DataFrame(rows, columns=["paper", "claims", *SETTLED]))])
+    return "\n".join(["# What held", "", said, "", tables.markdown(pd.DataFrame(rows, columns=["paper", "claims", *VERDICTS]))])
 
 
 def write_overview(papers: Iterable[Paper], results: Path) -> None:
