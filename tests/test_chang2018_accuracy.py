@@ -92,14 +92,18 @@ def test_few_data_with_more_steps_are_judged_beside_the_others(gap, verdict):
     short = accuracy(lambda run: 60.0 + 5.0 * (run.net.family == "hamiltonian"))
     longer = accuracy(lambda run: 62.0 + gap * (run.net.family == "hamiltonian"))
     unfinished = fewer.ahead(results({"few": short, "fewer": short, "longer": lambda work: None}, "full", seeds=3))
-    assert (unfinished.verdict, "In about the same time" in unfinished.note) == (PARTLY, False)
+    assert (unfinished.verdict, "equal cost" in unfinished.ours) == (PARTLY, False)
     found = results({"few": short, "fewer": short, "longer": longer}, "full", seeds=3)
     finding = fewer.ahead(found)
     assert finding.verdict == verdict
     assert "; in 100 steps 5 % " in finding.ours
     assert "Training and test images at 5 %, 100 steps: Hamiltonian 90.0 and 65.3 %" in finding.note
-    assert "the gap at 5 % is +3.0" in finding.note  # equal time: Hamiltonian of the short runs, ResNet of the longer ones
-    assert list(fewer.few_table(found)["% of training images"]) == [*PAPER_SHARES["full"], 5]
+    assert "at equal cost 5 % +3.0" in finding.ours  # Hamiltonian of the short runs, ResNet of the longer ones
+    assert "the gap at 5 % is +3.0" in finding.note
+    rows = fewer.few_table(found)
+    assert list(rows["% of training images"]) == [*PAPER_SHARES["full"], 5]
+    assert list(rows["precision"]) == ["float32"] * 4 + ["bfloat16"]
+    assert len(fewer.few_figure(found).axes) == 2
 
 
 def test_where_the_gap_peaks_needs_three_shares():
@@ -200,3 +204,26 @@ def test_nets_are_called_as_the_paper_calls_them():
     assert {published(name) for name in names} == set(TABLE)
     assert set(REPLICATIONS) <= set(TABLE)
     assert len(FEW) == 21
+
+
+def test_what_settings_were_chosen_by_is_told_by_validation():
+    entry = accuracy(lambda run: 60.0 + 10 * run.config.optim.lr)
+    rows = comparing.tuning_table(results({"tuning": lambda work: entry(work) | {"validation_accuracy": 0.5}}, "full", seeds=3))
+    assert set(rows["validation accuracy, %"].str[:2]) == {"50"}
+    assert set(rows["% of images"]) == {5, 90}
+    assert {"rate", "h", "steps", "precision", "seeds"} <= set(rows.columns)
+
+
+def test_the_papers_values_stand_in_the_figures_on_its_own_data():
+    entry = by_family(hamiltonian=92.0, resnet_bn=93.0, leapfrog=91.0, midpoint=90.0, revnet=92.5)
+    groups = dict.fromkeys(("hamiltonian_74", "resnet_32", "two_step", "hamiltonian_218", "deep"), entry)
+    found = results(groups, "paper", seeds=3)
+    assert "CIFAR-10" in comparing.accuracy_figure(found).axes[0].get_xlabel()
+    assert "CIFAR-10" in comparing.deep_figure(found).axes[0].get_ylabel()
+
+
+def test_digits_that_have_an_order_the_other_way_round_say_so_and_refute_nothing():
+    entry = by_family(hamiltonian=80.0, leapfrog=82.0, midpoint=81.0)
+    finding = comparing.ordered(results({"hamiltonian_74": entry, "two_step": entry}, "quick", seeds=3))
+    assert finding.verdict == NOT_RUN
+    assert "the other way round by an interval, which refutes nothing: Hamiltonian-38 less Leapfrog-14." in finding.note

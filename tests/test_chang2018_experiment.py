@@ -7,7 +7,7 @@ from conftest import compose, made_up, measured, same_by_command
 from experiments.chang2018 import PAPER, counting
 from experiments.chang2018.plan import counts
 from experiments.chang2018.published import TABLE
-from experiments.chang2018.settings import SMALL, configured, few, few_digits, share, small, stl10, table
+from experiments.chang2018.settings import SMALL, SMOOTHNESS, configured, few, few_digits, share, small, stl10, table
 from stablenets.claims.claim import PARTLY, PROFILES
 from stablenets.claims.work import unique
 from stablenets.config import resolve
@@ -30,7 +30,7 @@ def test_the_claim_on_counts_names_what_no_layout_fits():
     assert finding.ours.startswith("8 of 12")
     assert all(TABLE[net].name in finding.note for net in UNMATCHED)
     assert "77.5 M" in finding.note
-    rows = counting.count_table(made_up(PAPER, {"counts": measured})).set_index("net")["fits the paper"]
+    rows = counting.count_table(made_up(PAPER, {"counts": measured})).set_index("net")["what fits the paper"]
     assert rows["Hamiltonian-1202"] == "old-width-first, norms; each-width, one bias"
     assert (rows == "none").sum() == len(UNMATCHED)
 
@@ -73,7 +73,7 @@ def test_runs_on_few_images_have_the_share_and_the_steps_that_they_say():
     assert share(20) == pytest.approx(0.2 / 0.9, rel=1e-6)
 
 
-@pytest.mark.parametrize("net", ["hamiltonian_74", "leapfrog_26", "midpoint_26", "resnet_32"])
+@pytest.mark.parametrize("net", ["hamiltonian_74", "hamiltonian_218", "leapfrog_26", "midpoint_26", "resnet_32"])
 def test_the_recipe_is_there_for_the_command_line(net):
     assert resolve(compose(f"experiment=chang2018/{net}")).name == table(net, "cifar10", 0).name
 
@@ -82,6 +82,13 @@ def test_the_recipe_of_stl10_is_there_too_and_has_its_steps():
     run = stl10(0).resolved
     assert resolve(compose("experiment=chang2018/stl10")).name == run.name
     assert run.config.epochs * math.ceil(5000 / run.config.batch) == 20_000
+
+
+def test_the_penalty_is_the_papers():
+    run = small("hamiltonian", 0, 1, optim={"smoothness": SMOOTHNESS}).resolved
+    net = network(run, run.dataset.facts)
+    papers = sum(2e-4 * parameter.diff(dim=0).square().sum() / run.config.h for unit in net.units for parameter in unit.parameters())
+    assert SMOOTHNESS * net.variation().item() == pytest.approx(papers.item(), rel=1e-6)
 
 
 def test_half_a_per_cent_has_as_many_steps_as_other_shares():

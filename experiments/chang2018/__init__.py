@@ -1,7 +1,26 @@
 """Chang et al. 2018, Reversible Architectures for Arbitrarily Deep Residual Neural Networks: what it claims, as known."""
 from experiments.chang2018 import ablations, comparing, counting, fewer, inverting, saving
 from experiments.chang2018.plan import plan
+from experiments.chang2018.published import FEW, STL10, TABLE
 from stablenets.claims.claim import Claim, Drawing, Paper
+
+
+def printed(dataset: str, *nets: str) -> str:
+    """Accuracies of the paper's table."""
+    return ", ".join(f"{TABLE[net].name} {getattr(TABLE[net], dataset):.2f} %" for net in nets)
+
+
+def apart(*pairs: tuple[str, str]) -> str:
+    """Their differences on CIFAR-10."""
+    return ", ".join(f"{TABLE[ours].name} less {TABLE[theirs].name} {TABLE[ours].cifar10 - TABLE[theirs].cifar10:+.2f}"
+                     for ours, theirs in pairs) + " points"
+
+
+def gap(percent: float) -> float:
+    """Of the paper's figure: Hamiltonian less ResNet."""
+    ours, theirs = FEW[percent]
+    return ours - theirs
+
 
 CLAIMS = (
     Claim("1", "The nets of the table have the parameters that it states", "main table", ("counts",), counting.parameters, "",
@@ -16,18 +35,19 @@ CLAIMS = (
     Claim("3d", "Peak memory of a training step in all, weights, gradients and momentum with it, does not grow with depth (our bar)",
           "not measured in the paper, as far as we know", ("peak",), saving.whole_peak, "memory", "not known"),
     Claim("4a", "Hamiltonian-74 and -218 reach their accuracies on CIFAR-10", "main table", ("hamiltonian_74",), comparing.reaches,
-          "accuracy", "92.76 and 94.02 %"),
+          "accuracy", printed("cifar10", "hamiltonian_74", "hamiltonian_218")),
     Claim("4b", "Hamiltonian is on par with ResNet and RevNet at the same number of parameters", "Abstract; main table",
-          ("hamiltonian_74", "resnet_32"), comparing.on_par, "accuracy", "74 against ResNet-32: -0.10 points, RevNet-38: 0.00"),
+          ("hamiltonian_74", "resnet_32"), comparing.on_par, "accuracy",
+          apart(("hamiltonian_74", "resnet_32"), ("hamiltonian_74", "revnet_38"))),
     Claim("4c", "Hamiltonian is ahead of leapfrog, and leapfrog of midpoint", "main table", ("hamiltonian_74", "two_step"),
-          comparing.ordered, "accuracy", "74 against 26 and 26: +0.84, +0.76 points"),
+          comparing.ordered, "accuracy", apart(("hamiltonian_74", "leapfrog_26"), ("leapfrog_26", "midpoint_26"))),
     Claim("4d", "Hamiltonian-74 and -218 reach their accuracies on CIFAR-100", "main table", ("cifar100",), comparing.cifar100, "",
-          "Hamiltonian-74 69.78 %, -218 73.89 %"),
+          printed("cifar100", "hamiltonian_74", "hamiltonian_218")),
     Claim("5", "With few training data Hamiltonian is ahead of ResNet", "Abstract; few-data figure", ("few",), fewer.ahead, "few",
-          "+8 points at 5 %, at most about +14 (read off a figure)"),
+          f"{gap(5):+.0f} points at 5 %, at most about {max(map(gap, FEW)):+.0f} (read off a figure)"),
     Claim("6", "A Hamiltonian net of 1,202 layers trains as well as the paper's, and ahead of ResNet-1202", "main table", ("deep",),
-          comparing.deep, "deep", "Hamiltonian-1202 93.84 %, ResNet-1202 92.07 %"),
-    Claim("7", "Hamiltonian reaches 85.5 % on STL-10", "as others quote it", ("stl10",), comparing.stl10, "", "85.5 %"),
+          comparing.deep, "deep", printed("cifar10", "hamiltonian_1202", "resnet_1202")),
+    Claim("7", f"Hamiltonian reaches {STL10:g} % on STL-10", "as others quote it", ("stl10",), comparing.stl10, "", f"{STL10:g} %"),
     Claim("8", "A penalty on changes of the weights in time helps to generalise", "as others quote it", ("ablations",),
           ablations.smoothness, "ablations"),
 )
@@ -41,15 +61,17 @@ TABLES = {
                        "a unit, reconstructed."),
     "gradients": Drawing(("gradients",), saving.gradient_table, "Gradients by inversion against stored ones: largest relative difference "
                          "over seeds."),
-    "memory": Drawing(("memory", "peak"), saving.memory_table, "Hamiltonian-74 with norms, more blocks: kept for the backward beside "
-                      "weights and images; resident at the peak of training steps, and before the first with weights, gradients and "
-                      "momentum there, python and torch included; reckoned: of the shallowest net as measured, of others with three times "
-                      "the weights that are more."),
+    "memory": Drawing(("memory",), saving.memory_table, "MiB kept by the forward for the backward, beside weights and images: "
+                      "Hamiltonian-74 with norms, more blocks."),
+    "peak": Drawing(("peak",), saving.peak_table, "MiB resident at the peak of training steps, and before the first with weights, "
+                    "gradients and momentum there, imports included: Hamiltonian-74 with norms, more blocks. "
+                    "Reckoned: of the shallowest net as measured, of others with three times the weights that are more."),
     "accuracy": Drawing(("hamiltonian_74",), comparing.accuracy_table, "Test accuracy of the last iterate, with 95 % intervals. Paper: "
                         "single values. Replications: by others, of about the same net. Empty: not run at this profile. A run that "
                         "diverged counts as guessing. The paper's net for STL-10 is not known."),
     "few": Drawing(("few",), fewer.few_table, "Test accuracy by share of the training images, the same number of steps at each; last, if "
-                   "there is one, a share with more steps. The paper's figure is read off a picture, to half a point."),
+                   "there is one, a share with more steps. The paper's figure is read off a picture, to half a point, and taken to be "
+                   "of CIFAR-10."),
     "tuning": Drawing(("tuning",), comparing.tuning_table, "What settings were chosen by, with seeds outside the other tables. CIFAR-10: 5 "
                       "% of the training images."),
     "ablations": Drawing(("ablations",), ablations.ablation_table, "The Hamiltonian net with one thing changed, the rate and the number of "
@@ -65,7 +87,7 @@ FIGURES = {
     "accuracy": Drawing(("hamiltonian_74", "resnet_32", "two_step"), comparing.accuracy_figure,
                         "Test accuracy by net: mean with 95 % interval, dots for seeds; on CIFAR-10 a bar for the paper's value."),
     "few": Drawing(("few",), fewer.few_figure, "Few training data: accuracy, and the paired difference, with 95 % "
-                    "intervals; dotted: the paper's figure, where the data are CIFAR-10."),
+                    "intervals; dotted: the paper's figure, taken to be of CIFAR-10."),
     "deep": Drawing(("deep",), comparing.deep_figure, "Test accuracy by depth: mean with 95 % interval, dots for seeds."),
     "ablations": Drawing(("ablations",), ablations.ablation_figure, "One change at a time: paired differences with 95 % intervals; what "
                          "lies beyond the axis as a number."),

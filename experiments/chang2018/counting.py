@@ -5,6 +5,7 @@ import pandas as pd
 
 from experiments.chang2018.look import layout_of
 from experiments.chang2018.published import TABLE
+from experiments.chang2018.settings import BLOCK
 from stablenets.claims.claim import PARTLY, REPRODUCED, Finding
 from stablenets.claims.results import Results
 
@@ -29,6 +30,8 @@ def parameters(results: Results) -> Finding:
     rows, wide = counted(results)
     found = rows.groupby("net")["fits"].any()
     missed = [TABLE[net].name for net in TABLE if not found[net]]
+    choices = [set(zip(own["layout"], own["inside"], strict=True)) for net, own in rows[rows["fits"]].groupby("net")
+               if net.startswith("hamiltonian")]
     typo = wide["cifar10"].iloc[0] / 1e6
     return Finding(
         REPRODUCED if found.all() else PARTLY, f"{found.sum()} of {len(found)} nets fit the paper's counts to all printed digits",
@@ -36,7 +39,8 @@ def parameters(results: Results) -> Finding:
         "before): 74 whatever shifts the features in a block, 218 with biases, as blocks are drawn, and not with norms. Hamiltonian-1202 "
         "fits it with norms, which the authors' code has from the day before submission on, or n blocks at each width with one bias. No "
         f"layout of ours fits {', '.join(missed)}. ResNet-1202 is printed with channels 32-64-128, which have {typo:.1f} M; its 19.4 M "
-        "are those of 16-32-64.")
+        "are those of 16-32-64. "
+        f"{'One' if set.intersection(*choices) else 'No one'} choice of layout and block fits all three Hamiltonian nets.")
 
 
 def count_table(results: Results) -> pd.DataFrame:
@@ -47,7 +51,10 @@ def count_table(results: Results) -> pd.DataFrame:
         ours = own[(own["layout"] == layout) & (own["inside"] == inside)].iloc[0]
         fitting = [", ".join(filter(None, (row["layout"], BLOCKS[row["inside"]]))) for _, row in own[own["fits"]].iterrows()]
         paper = TABLE[net].parameters
-        table.append({"net": TABLE[net].name, "ours, CIFAR-10": int(ours["cifar10"]), "paper, CIFAR-10, M": paper[0],
-                      "ours, CIFAR-100": int(ours["cifar100"]), "paper, CIFAR-100, M": paper[1] or "",
-                      "layout": ", ".join(filter(None, (layout, BLOCKS[inside]))), "fits the paper": "; ".join(fitting) or "none"})
+        trained = own[(own["layout"] == layout) & (own["inside"] == (BLOCK["inside"] if inside else ""))].iloc[0]
+        table.append({"net": TABLE[net].name, "as drawn, CIFAR-10": int(ours["cifar10"]), "as trained here": int(trained["cifar10"]),
+                      "paper, M": paper[0], "as drawn, CIFAR-100": int(ours["cifar100"]), "as trained here, CIFAR-100":
+                      int(trained["cifar100"]), "paper, CIFAR-100, M": paper[1] or "",
+                      "drawn": ", ".join(filter(None, (layout, BLOCKS[inside]))),
+                      "trained here fits": "yes" if trained["fits"] else "no", "what fits the paper": "; ".join(fitting) or "none"})
     return pd.DataFrame(table)

@@ -55,6 +55,12 @@ def ahead(results: Results) -> Finding:
     every = [*found.values(), *more.values()]
     won, lost = (sum(each) for each in zip(*((gap.low > 0, gap.high < 0) for gap in every), strict=True))
     missing = results.missing((*CURVE, *LONGER))
+    ratio = seconds(results, rows, "hamiltonian") / seconds(results, rows, "resnet_bn")
+    beside, cost = [], ""
+    if more:
+        equal = equal_cost(rows, longer)
+        beside = [f"in {longer['steps'].median():,.0f} steps {by_share(more)}", f"at equal cost {FIRST:g} % {equal.value:+.1f}"]
+        cost = fitted(longer) + costly(rows, longer, ratio, equal)
     if dataset == "digits":
         judged = overall(rows)
         told = relation(dataset, [(judged, 0.0)])
@@ -64,17 +70,17 @@ def ahead(results: Results) -> Finding:
         told = NOT_REPRODUCED if lost else relation(dataset, [(gap, 0.0) for gap in every], given=not missing)
         said = f"The interval is at {FIRST:g} % of the training images; judged at every share, and one lost by an interval refutes it"
     return Finding(
-        told, "Hamiltonian less ResNet: " + listed(found) + (f"; in {longer['steps'].median():,.0f} steps {listed(more)}" if more else ""),
+        told, "Hamiltonian less ResNet: " + "; ".join([by_share(found), *beside]),
         judged.low, judged.high,
         f"{DATA[dataset]}, {rows['steps'].median():,.0f} steps at each share, which is not the same time: a step of the Hamiltonian net "
-        f"takes {seconds(results, rows, 'hamiltonian') / seconds(results, rows, 'resnet_bn'):.1f} times ResNet's. {said}. Ahead by an "
-        f"interval without 0 in {won} of {len(every)} comparisons, behind in {lost}."
-        + largest(found) + fitted(rows) + (fitted(longer) + same_time(rows, longer) if more else "")
+        f"takes {ratio:.1f} times ResNet's. {said}. Ahead by an interval without 0 in {won} of {len(every)} "
+        f"comparisons, behind in {lost}."
+        + largest(found) + fitted(rows) + cost
         + (f" {missing} runs are missing: in part at most." if missing else "") + rates(results)
         + source(results, rows))
 
 
-def listed(gaps: dict[float, Estimate]) -> str:
+def by_share(gaps: dict[float, Estimate]) -> str:
     return ", ".join(f"{percent:g} % {gap.value:+.1f}" for percent, gap in gaps.items())
 
 
@@ -82,7 +88,8 @@ def largest(found: dict[float, Estimate]) -> str:
     """Where the gap peaks, as far as three shares and more can show it."""
     if len(found) < 3:
         return ""
-    return f" Largest at {max(found, key=lambda percent: found[percent].value):g} %, in the paper, on CIFAR-10, at 3 to 4 %."
+    peak = max(found, key=lambda percent: found[percent].value)
+    return f" Largest at {peak:g} %, in the paper's figure, taken to be of CIFAR-10, at 3 to 4 %."
 
 
 def fitted(rows: pd.DataFrame) -> str:
@@ -95,13 +102,22 @@ def fitted(rows: pd.DataFrame) -> str:
         for family in FAMILY) + "."
 
 
-def same_time(rows: pd.DataFrame, longer: pd.DataFrame) -> str:
-    """The gap where the Hamiltonian net has fewer steps, which take about the time of ResNet's."""
-    ours, theirs = (each[(each["percent"] == FIRST) & (each["net.family"] == family)] for each, family in zip((rows, longer), FAMILY,
-                                                                                                            strict=True))
-    gap = statistics.paired(ours.set_index("seed")["accuracy"], theirs.set_index("seed")["accuracy"])
-    return (f" In about the same time, {ours['steps'].median():,.0f} steps of the Hamiltonian net and {theirs['steps'].median():,.0f} of "
-            f"ResNet, the gap at {FIRST:g} % is {gap.signed()}.")
+def at_first(rows: pd.DataFrame, family: str) -> pd.DataFrame:
+    return rows[(rows["percent"] == FIRST) & (rows["net.family"] == family)].set_index("seed")
+
+
+def equal_cost(rows: pd.DataFrame, longer: pd.DataFrame) -> Estimate:
+    """Points by which the Hamiltonian net's few steps are ahead of ResNet's more, seed by seed."""
+    return statistics.paired(at_first(rows, "hamiltonian")["accuracy"], at_first(longer, "resnet_bn")["accuracy"])
+
+
+def costly(rows: pd.DataFrame, longer: pd.DataFrame, ratio: float, equal: Estimate) -> str:
+    """What the gap at equal cost is of."""
+    ours, theirs = at_first(rows, "hamiltonian"), at_first(longer, "resnet_bn")
+    steps = ours["steps"].median()
+    return (f" At about equal cost, {steps:,.0f} steps of the Hamiltonian net in {ours['precision'].iloc[0]}, which are worth "
+            f"{ratio * steps:,.0f} of ResNet, and {theirs['steps'].median():,.0f} of ResNet in {theirs['precision'].iloc[0]}, the gap at "
+            f"{FIRST:g} % is {equal.signed()}; it is not judged, since the paper says nothing of cost.")
 
 
 def rates(results: Results) -> str:
@@ -135,7 +151,8 @@ def share_rows(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
                       "replication": FEW_REPLICATION if paper and percent == 10 else "",
                       **{f"{FAMILIES[family][0]}, training images, %": 100 * each["train_accuracy"].mean() for family, each in by.items()},
                       **{f"{FAMILIES[family][0]}, seconds": round(seconds(results, each, family)) for family, each in by.items()},
-                      "steps": int(own["steps"].median()), "seeds": own["seed"].nunique(), "diverged": diverged(own)})
+                      "steps": int(own["steps"].median()), "precision": own["precision"].iloc[0], "seeds": own["seed"].nunique(),
+                      "diverged": diverged(own)})
     return pd.DataFrame(table)
 
 
@@ -143,14 +160,15 @@ def few_figure(results: Results) -> Figure:
     rows, longer = shares(results), shares(results, LONGER)
     figure, (left, right) = new_figure(2, width=3.4, height=3.3)
     real = rows["dataset"].iloc[0] == "cifar10"
-    for each, style in ((rows, {"marker": "o"}), (longer, {"marker": "s", "markerfacecolor": "white", "linestyle": ""})):
+    for each, shift, grey, style in ((rows, 1.0, "0.1", {"marker": "o"}),
+                                     (longer, 1.1, "0.5", {"marker": "s", "markerfacecolor": "white", "linestyle": ""})):
         if not len(each):
             continue
         steps = f"{each['steps'].median():,.0f} steps"
         for index, family in enumerate(FAMILY):
             means = {percent: mean(own) for percent, own in each[each["net.family"] == family].groupby("percent")}
-            bars(left, means, shift=1 + 0.04 * index, color=FAMILIES[family][1], label=f"{FAMILIES[family][0]}, {steps}", **style)
-        bars(right, gaps(each), color="0.2", **style)
+            bars(left, means, shift + 0.04 * index, color=FAMILIES[family][1], label=f"{FAMILIES[family][0]}, {steps}", **style)
+        bars(right, gaps(each), shift, color=grey, label=f"Hamiltonian less ResNet, {steps}", **style)
     if real:
         for index, family in enumerate(FAMILY):
             left.plot(list(FEW), [pair[index] for pair in FEW.values()], ":", color=FAMILIES[family][1],
@@ -159,7 +177,8 @@ def few_figure(results: Results) -> Figure:
     right.axhline(0, color="0.6", linewidth=0.8, zorder=0)
     left.set_ylabel(f"test accuracy in %, {DATA[rows['dataset'].iloc[0]]}")
     right.set_ylabel("Hamiltonian less ResNet, points")
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=2, frameon=False)
+    drawn = [handle for axes in (left, right) for handle in zip(*axes.get_legend_handles_labels(), strict=True)]
+    figure.legend(*zip(*drawn, strict=True), loc="outside lower left", ncols=2, frameon=False)
     for axes in (left, right):
         axes.set(xscale="log", xlabel="% of the training images", xticks=[0.5, 1, 2, 5, 10, 20] if real else sorted(set(rows["percent"])))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -167,7 +186,7 @@ def few_figure(results: Results) -> Figure:
     return figure
 
 
-def bars(axes: Axes, found: dict[float, Estimate], shift: float = 1.0, **style: Any) -> None:
+def bars(axes: Axes, found: dict[float, Estimate], shift: float, **style: Any) -> None:
     """Estimates by per cent with their intervals, shifted so that two lie side by side."""
     axes.errorbar([percent * shift for percent in found], [each.value for each in found.values()],
                   list(zip(*(each.bar for each in found.values()), strict=True)), markersize=4, capsize=2, **style)

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from experiments.chang2018.look import FAMILIES, block_axis
 from experiments.chang2018.settings import STEPS
+from experiments.chang2018.studies import OVERFLOW
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.options import Config
@@ -49,8 +50,12 @@ def inverse_table(results: Results) -> pd.DataFrame:
     growth = rows[rows["dtype"] == "float64"].groupby(["net", "h", "blocks"])["growth"].max()
     return pd.DataFrame([{"net": FAMILIES[row["net"]][0], "h": row["h"], "blocks in a unit": row["blocks"],
                           "float32": shown(row["float32"]), "float64": shown(row["float64"]),
-                          "growth of the state": f"{growth[row['net'], row['h'], row['blocks']]:.2g}"}
+                          "growth of the state": grown(growth[row["net"], row["h"], row["blocks"]])}
                          for _, row in by.iterrows()])
+
+
+def grown(growth: float) -> str:
+    return f"{growth:.2g}" if growth < OVERFLOW else "overflow"
 
 
 def trained_table(results: Results) -> pd.DataFrame:

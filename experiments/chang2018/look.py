@@ -27,8 +27,12 @@ CHANCE = {"digits": 10.0, "cifar10": 10.0, "cifar100": 1.0, "stl10": 10.0}  # pe
 
 
 def block_axis(axes: Axes, blocks: Iterable[int]) -> None:
-    """A tick at each number of blocks that was run."""
-    axes.set(xscale="log", xlabel="blocks in a unit", xticks=sorted(set(blocks)))
+    """A tick at each number of blocks that was run, but for those that would touch the one before."""
+    ticks: list[int] = []
+    for each in sorted(set(blocks)):
+        if not ticks or each >= 2 * ticks[-1]:
+            ticks.append(each)
+    axes.set(xscale="log", xlabel="blocks in a unit", xticks=ticks)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
     axes.xaxis.set_minor_locator(NullLocator())
 

@@ -20,6 +20,7 @@ EQUAL = 1e-10  # in float64
 FLAT = 1.1  # of the deepest net over the shallowest
 MORE = 4 / 3  # a forward more: four evaluations of a block where there are three
 ABOUT = 1.05
+FAR = 5  # times the deepest net that was measured: no line is drawn to there
 DEEP = 600  # blocks in a unit at which the whole peak is judged
 NET = "Hamiltonian-74 with norms in its blocks, as it is trained,"
 
@@ -36,7 +37,8 @@ def gradients(results: Results) -> Finding:
         f"to {found['blocks'].max()} blocks a unit at most {found['difference'].max():.0e} apart in float64; trained by inversion: "
         f"{apart.value:+.2f} points of accuracy", apart.low, apart.high,
         f"The largest relative difference between gradients by inversion and stored ones, over all parameters and the input, for "
-        f"{rows.groupby(['net', 'inside']).ngroups} kinds of block in three units; judged in float64 and to {TABLE_BLOCKS} blocks in a "
+        f"{rows.groupby(['net', 'inside']).ngroups} kinds of block in three units of freshly drawn weights, h = {rows['h'].max():g}, "
+        f"eight images of 8x8 pixels; judged in float64 and to {TABLE_BLOCKS} blocks in a "
         f"unit, as Hamiltonian-218 has them: below {EQUAL:g}. With {deepest['blocks'].iloc[0]} blocks at most "
         f"{deepest['difference'].max():.0e}; in float32, to {rounded['blocks'].max()} blocks, {rounded['difference'].max():.0e} (table "
         f"`gradients`). The interval is that of test accuracy, trained in float32 by inversion less trained with stored states, over "
@@ -51,7 +53,7 @@ def gradient_table(results: Results) -> pd.DataFrame:
     return by.map("{:.0e}".format).rename_axis(["net", "in the block"]).reset_index()
 
 
-WHAT = {"peak": "peak", "start": "before the steps, reckoned", "step": "peak, beside what was there before"}
+WHAT = {"blocks": "blocks a unit", "peak": "at the peak", "start": "before the steps, reckoned", "step": "what a step needs beside that"}
 
 
 def kept(results: Results) -> pd.DataFrame:
@@ -85,9 +87,10 @@ def growth(values: pd.Series) -> float:
 
 
 def holds(results: Results) -> int:
-    """Blocks in a unit that the machine holds with stored states, by the line through the deepest nets that were measured."""
+    """Blocks in a unit that the machine holds with stored states, to two digits: by a line through the deepest nets measured."""
     slope, start = line(steps(results, "store")["peak"])
-    return int((results["memory"]["machine"].min() / 2**20 - start) / max(slope, 0.1))  # MiB a block: less is noise
+    blocks = (results["memory"]["machine"].min() / 2**20 - start) / max(slope, 0.1)  # MiB a block: less is noise
+    return int(float(f"{blocks:.1e}"))
 
 
 def memory(results: Results) -> Finding:
@@ -104,7 +107,7 @@ def memory(results: Results) -> Finding:
         f"more blocks in each of its three units, h = {LENGTH:g} / blocks, {int(rows['batch'].iloc[0])} images of 3x32x32. At {deepest} "
         f"blocks a unit ({12 * deepest + 2} layers): {by['reverse'].iloc[-1] / 2**20:.0f} MiB by inversion, "
         f"{by['checkpoint'].iloc[-1] / 2**20:.0f} MiB by checkpoints, {(start + slope * deepest) / 2**20:.0f} MiB stored (a line from "
-        f"{by['store'].dropna().index[-1]} blocks on). The {rows['machine'].min() / 2**30:.0f} GiB of the machine hold about "
+        f"{by['store'].dropna().index[-1]} blocks on). The {rows['machine'].min() / 2**30:.1f} GiB of the machine hold about "
         f"{holds(results)} blocks a unit with stored states and all that is beside them, measured to {stored.index[-1]} "
         f"({stored['peak'].iloc[-1] / 2**10:.1f} GiB) and a line from there on; checkpoints and inversion go further. A step at its peak, "
         f"beside weights, gradients and momentum, reckoned from the shallowest net's, what is there and three times the weights that are "
@@ -117,20 +120,28 @@ def whole_peak(results: Results) -> Finding:
     return Finding(
         NOT_RUN if last < DEEP and growth(peak["peak"]) < FLAT else verdict(growth(peak["peak"]) < FLAT),
         f"×{growth(peak['peak']):.2f} from {first} to {last} blocks a unit",
-        note=f"All that is resident at the peak of training steps by inversion, python and torch included: {NET} "
+        note=f"All that is resident at the peak of training steps by inversion, python, torch and what else is imported included: {NET} "
         f"{int(results['peak']['batch'].iloc[0])} images of 3x32x32, momentum; flat where the deepest has less than {FLAT:g} times the "
         f"shallowest's. {peak['peak'].iloc[0]:.0f} MiB at {first} blocks and {peak['peak'].iloc[-1]:.0f} MiB at {last}; of them weights "
         f"{peak['weights'].iloc[0]:.0f} and {peak['weights'].iloc[-1]:.0f} MiB, gradients and momentum as much each, which grow with "
-        f"depth in any mode. Flat is decided at {DEEP} blocks a unit: weights of fewer are little beside python and torch.")
+        f"depth in any mode. Flat is decided at {DEEP} blocks a unit: weights of fewer are little beside what is imported.")
 
 
 def memory_table(results: Results) -> pd.DataFrame:
-    by = (kept(results) / 2**20).rename(columns=lambda mode: f"kept, {mode}, MiB")
-    for mode in [mode for mode in MODES if mode in set(results["peak"]["flow"])]:
-        own = steps(results, mode)
-        by = by.join(own[["peak", "start", "step"]].rename(columns=lambda what, mode=mode: f"{WHAT[what]}, {mode}, MiB"), how="outer")
-    weights = (results["peak"].groupby("blocks")["weights"].first() / 2**20).rename("weights, MiB")
-    return by.join(weights, how="outer").rename_axis("blocks a unit").reset_index()
+    """What is kept, in MiB."""
+    return (kept(results) / 2**20).map(mebibytes).rename_axis("blocks a unit").reset_index()
+
+
+def peak_table(results: Results) -> pd.DataFrame:
+    """What is resident, in MiB, a row for each mode and depth."""
+    rows = pd.concat([results["peak"], results["edge"]])
+    own = pd.concat([steps(results, mode).assign(mode=mode) for mode in MODES if mode in set(rows["flow"])])
+    return own.reset_index()[["mode", "blocks", "peak", "start", "step", "weights"]].rename(columns=WHAT).map(mebibytes)
+
+
+def mebibytes(value: object) -> object:
+    """Whole ones, where there are ten and more."""
+    return round(value) if isinstance(value, float) and value >= 10 else value
 
 
 def memory_figure(results: Results) -> Figure:
@@ -144,19 +155,20 @@ def memory_figure(results: Results) -> Figure:
             right.plot(own.index, own, color=colour, marker="o", markersize=4)
     stored = steps(results, "store")["peak"] / 2**10
     slope, start = line(stored)
-    beyond = np.geomspace(stored.index[-1], holds(results), 50)
-    right.plot(beyond, start + slope * beyond, ":", color=MODES["store"], label="store, a line from there on")
+    if holds(results) < FAR * stored.index[-1]:
+        beyond = np.geomspace(stored.index[-1], holds(results), 50)
+        right.plot(beyond, start + slope * beyond, ":", color=MODES["store"], label="store, a line from there on")
+        right.annotate(f"{holds(results)} blocks", (holds(results), right.get_ylim()[1]), ha="center", fontsize=8)
     right.axhline(results["memory"]["machine"].min() / 2**30, color="0.5", linewidth=0.8, label="memory of the machine")
     before = steps(results)["start"] / 2**10
-    right.plot(before.index, before, "--", color="0.4", label="weights, gradients, momentum, python, torch")
+    right.plot(before.index, before, "--", color="0.4", label="weights, gradients, momentum, imports")
     left.set(ylabel="GiB kept for the backward", yscale="log")
     right.set(ylabel="GiB resident at the peak", yscale="log", yticks=[1, 3, 10, 30])
     for axes in (left.yaxis, right.yaxis):
         axes.set_major_formatter(lambda value, _: f"{value:g}")
     right.yaxis.set_minor_locator(NullLocator())
     block_axis(left, by.index)
-    block_axis(right, before.index)
-    right.annotate(f"{holds(results)} blocks", (holds(results), right.get_ylim()[1]), ha="center", fontsize=8)
+    block_axis(right, pd.concat([results["peak"], results["edge"]])["blocks"])
     handles = [drawn for axes in (left, right) for drawn in zip(*axes.get_legend_handles_labels(), strict=True)]
     figure.legend(*zip(*handles, strict=True), loc="outside lower center", ncols=3, frameon=False)
     return figure
