@@ -67,8 +67,8 @@ TABLES = {
                     "gradients and momentum there, imports included: Hamiltonian-74 with norms, more blocks. "
                     "Reckoned: of the shallowest net as measured, of others with three times the weights that are more."),
     "accuracy": Drawing(("hamiltonian_74",), comparing.accuracy_table, "Test accuracy of the last iterate, with 95 % intervals. Paper: "
-                        "single values. Replications: by others, of about the same net. Empty: not run at this profile. A run that "
-                        "diverged counts as guessing. The paper's net for STL-10 is not known."),
+                        "single values. Replications: by others, of about the same net. Empty: not run at this profile. Seconds: the "
+                        "least of the runs. A run that diverged counts as guessing. The paper's net for STL-10 is not known."),
     "few": Drawing(("few",), fewer.few_table, "Test accuracy by share of the training images, the same number of steps at each; last, if "
                    "there is one, a share with more steps. The paper's figure is read off a picture, to half a point, and taken to be "
                    "of CIFAR-10."),

@@ -1,6 +1,7 @@
 """Claims 4, 6 and 7: accuracies beside the paper's and others', how the families compare, very deep nets, STL-10."""
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -163,6 +164,7 @@ def stl10(results: Results) -> Finding:
 def accuracy_table(results: Results) -> pd.DataFrame:
     """Every net of the paper's table beside others' runs of it and ours, where there are any; then the nets that stand for them."""
     rows = together(results, GROUPS)
+    rows["seconds"] = rows["run"].map(lambda run: results.ledger[run].provenance["wall_s"])
     ours = dict(iter(rows.groupby(["dataset", "net"], sort=False)))
     known = [(dataset, row.name, getattr(row, dataset), REPLICATIONS.get(key, {}).get(dataset)) for dataset in ("cifar10", "cifar100")
              for key, row in TABLE.items() if getattr(row, dataset)]
@@ -174,9 +176,9 @@ def accuracy_table(results: Results) -> pd.DataFrame:
 
 def summary(own: pd.DataFrame | None) -> dict[str, object]:
     if own is None:
-        return {"ours, %": "", "parameters": "", "seeds": "", "diverged": ""}
-    return {"ours, %": str(mean(own)), "parameters": int(own["parameters"].max()), "seeds": own["seed"].nunique(),
-            "diverged": diverged(own)}
+        return {"ours, %": "", "parameters": "", "seconds": "", "seeds": "", "diverged": ""}
+    return {"ours, %": str(mean(own)), "parameters": int(own["parameters"].max()), "seconds": round(own["seconds"].min(), 1),
+            "seeds": own["seed"].nunique(), "diverged": diverged(own)}
 
 
 def accuracy_figure(results: Results) -> Figure:
@@ -188,7 +190,8 @@ def accuracy_figure(results: Results) -> Figure:
         own = rows[rows["net"] == net]
         _, colour, marker = FAMILIES[own["net.family"].iloc[0]]
         found = mean(own)
-        axes.plot(own["accuracy"], [place + 0.22] * len(own), ".", color=colour, markersize=4, alpha=0.6)
+        spread = np.linspace(0.16, 0.34, len(own))  # below one another: equal accuracies would hide each other
+        axes.plot(own["accuracy"], place + spread, ".", color=colour, markersize=4, alpha=0.6)
         below, above = found.bar
         axes.errorbar(found.value, place, xerr=[[below], [above]], color=colour, marker=marker, capsize=3)
         if rows["dataset"].iloc[0] == "cifar10" and (key := published(net)):
