@@ -2,6 +2,7 @@
 from functools import partial
 from math import nan
 
+import numpy as np
 import pytest
 from conftest import made_up
 
@@ -72,6 +73,21 @@ def test_without_the_larger_net_or_with_one_seed_an_accuracy_is_met_in_part():
     assert comparing.reaches(results({"hamiltonian_74": poor, "hamiltonian_218": poor}, "paper", 1)).verdict == UNDECIDED
 
 
+def on_few(profile="full", **entries):
+    """Results on few data: metrics by group, steps as planned, and a step of Hamiltonian that takes two and a half of ResNet's."""
+    def steps(entry):
+        def told(work):
+            metrics = entry(work)
+            return metrics and metrics | {"steps": work.resolved.config.epochs * round(2500 / 100)}  # as at 5 % of CIFAR-10
+        return told
+    cost = {"hamiltonian": 2.5, "resnet_bn": 1.0}, {"hamiltonian": np.full(7, 2.5), "resnet_bn": np.ones(7)}
+    return results({group: steps(entry) for group, entry in entries.items()} | {"cost": lambda work: cost}, profile, seeds=3)
+
+
+def nothing(work):
+    """It has no result."""
+
+
 @pytest.mark.parametrize(("profile", "gap", "verdict"), [
     ("full", lambda run: 5.0, REPRODUCED), ("full", lambda run: 5.0 if run.common.fraction < 0.1 else -5.0, NOT_REPRODUCED),
     ("full", lambda run: 5.0 if run.common.fraction < 0.1 else 0.0, PARTLY), ("full", lambda run: 0.0, UNDECIDED),
@@ -79,8 +95,8 @@ def test_without_the_larger_net_or_with_one_seed_an_accuracy_is_met_in_part():
     ("quick", lambda run: -5.0, NOT_RUN)])
 def test_few_data_are_judged_share_by_share(profile, gap, verdict):
     entry = accuracy(lambda run: 60.0 + gap(run) * (run.net.family == "hamiltonian"))
-    assert set(fewer.few_table(results({"few": entry}, profile, seeds=3))["% of training images"]) == {FIRST_SHARE[profile]}
-    found = results({"few": entry, "fewer": entry} | ({"longer": entry} if profile == "full" else {}), profile, seeds=3)
+    assert set(fewer.few_table(on_few(profile, few=entry))["% of training images"]) == {FIRST_SHARE[profile]}
+    found = on_few(profile, few=entry, fewer=entry, longer=entry)
     assert fewer.ahead(found).verdict == verdict
     rows = fewer.few_table(found)
     assert rows["paper's figure, ResNet"].notna().any() == (profile == "full")
@@ -91,30 +107,39 @@ def test_few_data_are_judged_share_by_share(profile, gap, verdict):
 def test_few_data_with_more_steps_are_judged_beside_the_others(gap, verdict):
     short = accuracy(lambda run: 60.0 + 5.0 * (run.net.family == "hamiltonian"))
     longer = accuracy(lambda run: 62.0 + gap * (run.net.family == "hamiltonian"))
-    unfinished = fewer.ahead(results({"few": short, "fewer": short, "longer": lambda work: None}, "full", seeds=3))
-    assert (unfinished.verdict, "equal cost" in unfinished.ours) == (PARTLY, False)
-    found = results({"few": short, "fewer": short, "longer": longer}, "full", seeds=3)
+    for unfinished in (nothing, lambda work: longer(work) if work.seed else None):
+        finding = fewer.ahead(on_few(few=short, fewer=short, longer=unfinished))
+        assert (finding.verdict, "equal cost" in finding.ours) == (PARTLY, False)
+    found = on_few(few=short, fewer=short, longer=longer)
     finding = fewer.ahead(found)
     assert finding.verdict == verdict
-    assert "; in 100 steps 5 % " in finding.ours
-    assert "Training and test images at 5 %, 100 steps: Hamiltonian 90.0 and 65.3 %" in finding.note
-    assert "at equal cost 5 % +3.0" in finding.ours  # Hamiltonian of the short runs, ResNet of the longer ones
-    assert "the gap at 5 % is +3.0" in finding.note
+    assert "; 5 % in 1,000 steps " in finding.ours
+    assert "at equal cost +3.0 [3.0, 3.0]" in finding.ours  # Hamiltonian of the short runs, ResNet of the longer ones
+    assert "400 steps of the Hamiltonian net in float32, which take as long as 1,000 of ResNet, and 1,000 of ResNet in bf" in finding.note
+    assert "Training and test images at 5 %, 1,000 steps: Hamiltonian 90.0 and" in finding.note
     rows = fewer.few_table(found)
     assert list(rows["% of training images"]) == [*PAPER_SHARES["full"], 5]
     assert list(rows["precision"]) == ["float32"] * 4 + ["bfloat16"]
     assert len(fewer.few_figure(found).axes) == 2
 
 
+@pytest.mark.parametrize(("tried", "said"), [(nothing, "one seed of 150 steps at 5 %"),
+                                             (by_family(), "one seed of 150 and of 400 steps (table `tuning`) at 5 %")])
+def test_what_the_rates_of_few_data_rest_on_is_said(tried, said):
+    entry = accuracy(lambda run: 60.0)
+    assert said in fewer.ahead(on_few(few=entry, tuning=tried)).note
+    assert "The rates" not in fewer.ahead(on_few("quick", few=entry)).note
+
+
 def test_where_the_gap_peaks_needs_three_shares():
     entry = accuracy(lambda run: 60.0 + 5.0 * (run.net.family == "hamiltonian"))
-    assert "Largest at" in fewer.ahead(results({"few": entry, "fewer": entry}, "full", seeds=3)).note
-    assert "Largest at" not in fewer.ahead(results({"few": entry, "fewer": lambda work: None}, "full", seeds=3)).note
+    assert "Largest at" in fewer.ahead(on_few(few=entry, fewer=entry)).note
+    assert "Largest at" not in fewer.ahead(on_few(few=entry, fewer=nothing)).note
 
 
 def test_one_share_is_not_the_claim():
     entry = accuracy(lambda run: 60.0 + 5.0 * (run.net.family == "hamiltonian"))
-    assert fewer.ahead(results({"few": entry, "fewer": lambda work: None}, "full", seeds=3)).verdict == PARTLY
+    assert fewer.ahead(on_few(few=entry, fewer=nothing)).verdict == PARTLY
 
 
 def test_revnet_counts_too():
@@ -136,7 +161,7 @@ def test_sizes_and_data_sets_are_compared_each_with_its_own():
 
 
 @pytest.mark.parametrize(("check", "groups"), [(comparing.on_par, ("hamiltonian_74", "resnet_32")),
-                                               (comparing.ordered, ("hamiltonian_74", "two_step")), (fewer.ahead, ("few", "fewer"))])
+                                               (comparing.ordered, ("hamiltonian_74", "two_step"))])
 def test_one_seed_decides_no_comparison(check, groups):
     entry = by_family(hamiltonian=85.0, leapfrog=82.0)
     assert check(results(dict.fromkeys(groups, entry), "paper", seeds=1)).verdict == UNDECIDED
@@ -193,7 +218,8 @@ def test_digits_have_no_thousand_layers():
     ("cifar10", (1, 3), (1, 3), REPRODUCED), ("cifar10", (1, 3), (-1, 3), PARTLY), ("cifar10", (-1, 3), (-3, -1), NOT_REPRODUCED),
     ("cifar10", (1, 3), (nan, nan), PARTLY), ("cifar10", (nan, nan), (nan, nan), UNDECIDED), ("cifar10", (-1, 3), (-1, 3), UNDECIDED),
     ("cifar10", (1, 3), (-3, -1), PARTLY), ("digits", (1, 3), (1, 3), PARTLY), ("digits", (1, 3), (-3, -1), NOT_RUN),
-    ("digits", (1, 3), (-1, 3), NOT_RUN), ("digits", (-1, 3), (nan, nan), UNDECIDED)])
+    ("digits", (1, 3), (-1, 3), UNDECIDED), ("digits", (-1, 3), (-3, -1), NOT_RUN), ("digits", (1, 3), (nan, nan), UNDECIDED),
+    ("digits", (-1, 3), (nan, nan), UNDECIDED)])
 def test_other_data_hold_a_relation_in_part_at_most_and_no_interval_decides_nothing(dataset, first, second, verdict):
     assert relation(dataset, [(Estimate(2.0, *first, 3), 0.0), (Estimate(2.0, *second, 3), 0.0)]) == verdict
 
@@ -226,4 +252,7 @@ def test_digits_that_have_an_order_the_other_way_round_say_so_and_refute_nothing
     entry = by_family(hamiltonian=80.0, leapfrog=82.0, midpoint=81.0)
     finding = comparing.ordered(results({"hamiltonian_74": entry, "two_step": entry}, "quick", seeds=3))
     assert finding.verdict == NOT_RUN
-    assert "the other way round by an interval, which refutes nothing: Hamiltonian-38 less Leapfrog-14." in finding.note
+    assert "an interval lies below its line, which refutes nothing: Hamiltonian-38 less Leapfrog-14." in finding.note
+    equal = by_family(hamiltonian=77.0)
+    assert "which refutes nothing: Hamiltonian-38 less ResNet-14" in comparing.on_par(
+        results({"hamiltonian_74": equal, "resnet_32": equal}, "quick", seeds=3)).note

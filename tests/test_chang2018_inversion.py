@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 from conftest import made_up, measured
 
-from experiments.chang2018 import PAPER, inverting, saving
+from experiments.chang2018 import PAPER, inverting, saving, studies
+from experiments.chang2018.look import block_axis
 from experiments.chang2018.settings import small
-from experiments.chang2018.studies import REVERSIBLE, Gradients, Inverse, Kept, Overhead, Peak, TrainedInverse
+from experiments.chang2018.studies import OVERFLOW, REVERSIBLE, Cost, Gradients, Inverse, Kept, Overhead, Peak, TrainedInverse
 from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
 from stablenets.claims.work import Place
+from stablenets.runs.pictures import new_figure
 
 results = partial(made_up, PAPER)
 
@@ -22,7 +24,7 @@ def test_a_unit_inverts_to_rounding(net, dtype, error):
 
 def test_an_inverse_that_overflows_is_a_number():
     found = measured(Inverse("midpoint", 400, 1.0, "float32"))
-    assert found["first"] == found["growth"] == 1e30
+    assert found["first"] == found["growth"] == OVERFLOW
 
 
 @pytest.mark.parametrize(("net", "inside"), [("hamiltonian", "bias"), ("hamiltonian", "norm"), ("midpoint", "bias"), ("leapfrog", "norm"),
@@ -30,6 +32,19 @@ def test_an_inverse_that_overflows_is_a_number():
 def test_gradients_by_inversion_are_the_stored_ones(net, inside):
     assert measured(Gradients(net, inside, blocks=2))["difference"] < saving.EQUAL
     assert saving.EQUAL < measured(Gradients(net, inside, blocks=2, dtype="float32"))["difference"] < 1e-3
+
+
+def test_what_overflows_is_called_so_and_ticks_do_not_touch():
+    assert (inverting.grown(12.0), inverting.grown(OVERFLOW)) == ("12", "overflow")
+    _, (axes,) = new_figure(1)
+    block_axis(axes, [6, 18, 54, 100, 300])
+    assert list(axes.get_xticks()) == [6, 18, 54, 300]
+
+
+def test_a_peak_that_cannot_be_measured_says_why(monkeypatch):
+    monkeypatch.setattr(studies, "deep", lambda blocks, mode: {"dataset": {"name": "digits"}})
+    with pytest.raises(RuntimeError, match=r"(?s)peak.py .* ended with 1.*BadInput: net: missing"):
+        Peak("reverse", 2, 1).measure(None)
 
 
 @pytest.mark.parametrize(("flow", "flat"), [("store", False), ("reverse", True)])
@@ -41,9 +56,10 @@ def test_memory_is_flat_in_depth_by_inversion_alone(flow, flat):
 def test_peak_and_time_are_measured():
     peak = measured(Peak("reverse", 2, 2))
     assert peak["peak"] >= peak["start"] > peak["weights"] > 0
-    metrics, arrays = Overhead(1, 2).measure(None)
-    assert min(metrics.values()) > 0
-    assert len(arrays["reverse"]) == 2
+    for study, name in ((Overhead(1, 2), "reverse"), (Cost("digits", 1, 2), "resnet_bn"), (Cost("cifar10", 1, 2), "hamiltonian")):
+        metrics, arrays = study.measure(None)
+        assert min(metrics.values()) > 0
+        assert len(arrays[name]) == 2
 
 
 @pytest.mark.parametrize(("kept", "step", "verdict"), [(1.0, 1.0, REPRODUCED), (1.0, 1.2, PARTLY), (1.2, 1.2, NOT_REPRODUCED)])

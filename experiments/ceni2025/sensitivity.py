@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, counted, images, rows_of, told
 from experiments.ceni2025.plan import VARIED
-from stablenets.claims.claim import NOT_RUN, REPRODUCED, UNDECIDED, Finding, compared, verdict
+from stablenets.claims.claim import NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, Finding, compared, verdict
 from stablenets.claims.results import Results
 from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS
@@ -38,12 +38,13 @@ def controlled(results: Results) -> Finding:
             "our control.")
     if not dataset.endswith("mnist"):
         return Finding(NOT_RUN, *found, f"A stand-in for sMNIST. {note}")
-    if ours.n < 2 or permuted is None or not len(varied) or results.missing(("sensitivity",)):
-        return Finding(UNDECIDED, *found, f"Not decided on one seed or without all parts. {note}")
+    if permuted is None or not len(varied) or results.missing(("sensitivity",)):
+        return Finding(NOT_RUN, *found, f"Not without all parts. {note}")
     as_near = compared([(ours, permuted.value - NEAR)])
-    return Finding(verdict(as_near == REPRODUCED, near >= 0.5), *found,
-                   ("Whether pixels in their order are read as well is undecided: the line is within the interval. " if as_near == UNDECIDED
-                    else "") + note)
+    if as_near == UNDECIDED:
+        return Finding(PARTLY if ours.n > 1 and near >= 0.5 else UNDECIDED, *found,
+                       f"Whether pixels in their order are read as well is undecided: one seed, or the line is within the interval. {note}")
+    return Finding(verdict(as_near == REPRODUCED, near >= 0.5), *found, note)
 
 
 def variations(results: Results) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.chang2018.look import DATA, accuracies, diverged, mean, relation, source
+from experiments.chang2018.look import DATA, accuracies, contrary, diverged, mean, relation, source
 from experiments.chang2018.plan import SMOOTH, VARIANTS
 from stablenets.claims import statistics
 from stablenets.claims.claim import Finding
@@ -61,7 +61,7 @@ def smoothness(results: Results) -> Finding:
         f"{DATA[dataset]}, paired over seeds. The authors' public code has the penalty and never applies it. What else makes a difference "
         f"whose interval excludes 0: {', '.join(apart) or 'nothing'} (table `ablations`). Every variant has the same rate, "
         f"{base['optim.lr'].iloc[0]:g}, and {base['steps'].median():.0f} steps; as it is, the training loss is "
-        f"{base['train_loss'].mean():.2g}.{source(results, results['ablations'])}")
+        f"{base['train_loss'].mean():.2g}.{contrary(dataset, {SMOOTH: (gain, 0.0)})}{source(results, results['ablations'])}")
 
 
 def ablation_table(results: Results) -> pd.DataFrame:

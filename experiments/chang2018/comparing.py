@@ -95,7 +95,8 @@ def on_par(results: Results) -> Finding:
         ", ".join(f"{pair} {gap.value:+.2f}" for (data, pair), gap in gaps.items() if data == dataset) + " points", first.low, first.high,
         f"{DATA[dataset]}; the interval is that of {pair}, paired over seeds. On par: every difference, to ResNet and to RevNet, whole "
         f"above -{PAR[dataset]:g}" + ("" if dataset == "digits" else f", on CIFAR-100 above -{PAR['cifar100']:g}")
-        + f". All: {listed(gaps)}. {ALONE} {size(rows)}{source(results, rows)}")
+        + f". All: {listed(gaps)}.{contrary(dataset, {pair: (gap, -PAR[data]) for (data, pair), gap in gaps.items()})} {ALONE} "
+        f"{size(rows)}{source(results, rows)}")
 
 
 def size(rows: pd.DataFrame) -> str:
@@ -112,7 +113,7 @@ def ordered(results: Results) -> Finding:
         relation(dataset, [(gap, 0.0) for gap in gaps.values()], given=not results.missing(SIZED)),
         ", ".join(f"{pair} {gap.value:+.2f}" for (data, pair), gap in gaps.items() if data == dataset) + " points", first.low, first.high,
         f"{DATA[dataset]}, paired over seeds; the interval is that of {pair}. Ordered: every difference whole above 0. All: {listed(gaps)}."
-        f"{contrary(dataset, {pair: gap for (_, pair), gap in gaps.items()})} {ALONE} {size(rows)}{source(results, rows)}")
+        f"{contrary(dataset, {pair: (gap, 0.0) for (_, pair), gap in gaps.items()})} {ALONE} {size(rows)}{source(results, rows)}")
 
 
 def cifar100(results: Results) -> Finding:

@@ -9,6 +9,7 @@ from experiments.chang2018.settings import SHORT_RATES, SMOOTHNESS, TABLE_BLOCKS
 from experiments.chang2018.studies import (
     PRECISIONS,
     REVERSIBLE,
+    Cost,
     Count,
     Gradients,
     Inverse,
@@ -23,7 +24,7 @@ from stablenets.options import FLOWS
 
 TUNING_SEEDS, TUNING_STEPS = (1000, 1001, 1002), 150
 FEW_STEPS = {"digits": 100, "cpu": 400, "gpu": 20_000}  # ours: the paper's number is not known
-LONGER_STEPS = 1000  # at one share on a CPU: ResNet-32 makes them in about the time of Hamiltonian-74's 400
+LONGER_STEPS = 1000  # at one share on a CPU: of ResNet-32, about what Hamiltonian-74's 400 cost
 SMOOTH = "smooth in time"
 VARIANTS = {  # of the small Hamiltonian net, one change each: what the paper leaves open, and its penalty
     SMOOTH: {"optim": {"smoothness": SMOOTHNESS}},
@@ -82,14 +83,14 @@ SCALES = {
         peak={"store": DEPTHS[:3], "checkpoint": DEPTHS, "reverse": DEPTHS}, edge={"store": DEPTHS[3:4]},
         gradients=(6, 18, 100), batch=100, rounds=25),
 }
-SCALES["paper"] = replace(SCALES["full"], seeds=3, longer_seeds=0, few=(5, 3, 1, 10, 20, 0.5, 2, 4, 7, 15), deep_seeds=3)
+SCALES["paper"] = replace(SCALES["full"], seeds=3, penalty_seeds=3, longer_seeds=0, few=(5, 3, 1, 10, 20, 0.5, 2, 4, 7, 15), deep_seeds=3)
 
 
 def plan(profile: str, seeds: int | None) -> Plan:
     scale = SCALES[profile]
     if seeds:
         scale = replace(scale, **dict.fromkeys(("seeds", "variant_seeds", "penalty_seeds", "deep_seeds", "few_seeds"), seeds),
-                        longer_seeds=min(seeds, scale.longer_seeds))
+                        longer_seeds=seeds if scale.longer_seeds else 0)
     return (on_cifar(scale) if profile == "paper" else on_digits(scale, profile)) | measured(scale, profile)
 
 
@@ -179,6 +180,7 @@ def measured(scale: Scale, profile: str) -> Plan:
         "peak": [Peak(flow, blocks, scale.batch) for flow, depths in scale.peak.items() for blocks in depths],
         "edge": [Peak(flow, blocks, scale.batch) for flow, depths in scale.edge.items() for blocks in depths],
         "overhead": [Overhead(scale.batch, scale.rounds)],
+        "cost": [Cost("cifar10" if profile in ("full", "paper") else "digits", rounds=scale.rounds)],
         "tuning": tuning(scale.epochs) if profile == "full" else [],
     }
 

@@ -93,8 +93,22 @@ def holds(results: Results) -> int:
     return int(float(f"{blocks:.1e}"))
 
 
+def near(results: Results) -> bool:
+    """Whether the machine's limit is near enough to what was measured with stored states to be told by a line."""
+    return holds(results) < FAR * steps(results, "store").index[-1]
+
+
+def limit(results: Results) -> str:
+    stored = steps(results, "store")["peak"]
+    told = f"Stored states were measured to {stored.index[-1]} blocks a unit, {stored.iloc[-1] / 2**10:.1f} GiB in all"
+    if not near(results):
+        return f"{told}."
+    return (f"{told}; by a line from there on the {results['memory']['machine'].min() / 2**30:.1f} GiB of the machine hold about "
+            f"{holds(results)}, where checkpoints and inversion go further.")
+
+
 def memory(results: Results) -> Finding:
-    by, rows, peak, stored = kept(results), results["memory"], steps(results), steps(results, "store")
+    by, rows, peak = kept(results), results["memory"], steps(results)
     slope, start = line(by["store"])
     deepest = by.index[-1]
     return Finding(
@@ -107,9 +121,7 @@ def memory(results: Results) -> Finding:
         f"more blocks in each of its three units, h = {LENGTH:g} / blocks, {int(rows['batch'].iloc[0])} images of 3x32x32. At {deepest} "
         f"blocks a unit ({12 * deepest + 2} layers): {by['reverse'].iloc[-1] / 2**20:.0f} MiB by inversion, "
         f"{by['checkpoint'].iloc[-1] / 2**20:.0f} MiB by checkpoints, {(start + slope * deepest) / 2**20:.0f} MiB stored (a line from "
-        f"{by['store'].dropna().index[-1]} blocks on). The {rows['machine'].min() / 2**30:.1f} GiB of the machine hold about "
-        f"{holds(results)} blocks a unit with stored states and all that is beside them, measured to {stored.index[-1]} "
-        f"({stored['peak'].iloc[-1] / 2**10:.1f} GiB) and a line from there on; checkpoints and inversion go further. A step at its peak, "
+        f"{by['store'].dropna().index[-1]} blocks on). {limit(results)} A step at its peak, "
         f"beside weights, gradients and momentum, reckoned from the shallowest net's, what is there and three times the weights that are "
         f"more: {peak['step'].iloc[0]:.0f} MiB at {peak.index[0]} blocks, {peak['step'].iloc[-1]:.0f} MiB at {peak.index[-1]}.")
 
@@ -155,7 +167,7 @@ def memory_figure(results: Results) -> Figure:
             right.plot(own.index, own, color=colour, marker="o", markersize=4)
     stored = steps(results, "store")["peak"] / 2**10
     slope, start = line(stored)
-    if holds(results) < FAR * stored.index[-1]:
+    if near(results):
         beyond = np.geomspace(stored.index[-1], holds(results), 50)
         right.plot(beyond, start + slope * beyond, ":", color=MODES["store"], label="store, a line from there on")
         right.annotate(f"{holds(results)} blocks", (holds(results), right.get_ylim()[1]), ha="center", fontsize=8)

@@ -224,14 +224,36 @@ class Overhead(Study):
 
     def measure(self, place: Place) -> Measured:
         torch.manual_seed(0)
-        nets = {mode: built(deep(6, mode)) for mode in FLOWS}
-        x, y = torch.randn(self.batch, 3, 32, 32), torch.randint(10, (self.batch,))
-        seconds: dict[str, list[float]] = {mode: [] for mode in FLOWS}
-        for turn in range(self.rounds + 1):  # the first warms up
-            for mode, net in nets.items():
-                begun = time.process_time()
-                F.cross_entropy(net(x), y).backward()
-                if turn:
-                    seconds[mode].append(time.process_time() - begun)
-        return {mode: float(torch.tensor(values).median()) for mode, values in seconds.items()}, \
-            {mode: torch.tensor(values).numpy() for mode, values in seconds.items()}
+        return in_turn({mode: built(deep(6, mode)) for mode in FLOWS}, (3, 32, 32), self.batch, self.rounds)
+
+
+@dataclass(frozen=True)
+class Cost(Study):
+    """CPU seconds of forward and backward of the nets that are compared on few data, in turn, on one thread in float32."""
+
+    data: str = option("cifar10", choices=("digits", "cifar10"))
+    batch: int = option(100, low=1)
+    rounds: int = option(7, low=1)
+
+    def measure(self, place: Place) -> Measured:
+        torch.manual_seed(0)
+        nets = {"hamiltonian": chosen("hamiltonian_74"), "resnet_bn": chosen("resnet_32")}
+        if self.data == "digits":
+            nets = {family: SMALL[family] for family in nets}
+        runs = {family: image_net(values, self.data) for family, values in nets.items()}
+        shape = runs["resnet_bn"].dataset.facts.shape
+        return in_turn({family: network(run, run.dataset.facts) for family, run in runs.items()}, shape, self.batch, self.rounds)
+
+
+def in_turn(nets: dict[str, nn.Module], shape: Sequence[int], batch: int, rounds: int) -> Measured:
+    """CPU seconds of forward and backward of each net, one after the other in every round: the medians, and all."""
+    x, y = torch.randn(batch, *shape), torch.randint(10, (batch,))
+    seconds: dict[str, list[float]] = {name: [] for name in nets}
+    for turn in range(rounds + 1):  # the first warms up
+        for name, net in nets.items():
+            begun = time.process_time()
+            F.cross_entropy(net(x), y).backward()
+            if turn:
+                seconds[name].append(time.process_time() - begun)
+    return {name: float(torch.tensor(values).median()) for name, values in seconds.items()}, \
+        {name: torch.tensor(values).numpy() for name, values in seconds.items()}

@@ -9,7 +9,7 @@ from experiments.galimberti2023.planar import DATA_NAMES
 from experiments.galimberti2023.settings import RING_SETTINGS
 from experiments.galimberti2023.tuning import middle
 from stablenets.claims import statistics
-from stablenets.claims.claim import Finding, verdict
+from stablenets.claims.claim import Finding, compared
 from stablenets.claims.results import Results
 from stablenets.claims.statistics import Estimate
 from stablenets.runs.pictures import new_figure
@@ -43,7 +43,7 @@ def gaps(results: Results, setting: str) -> dict[tuple[str, str], Estimate]:
 
 
 def judged(gap: Estimate) -> str:
-    if gap.low >= -MARGIN:
+    if gap.low > -MARGIN:
         return f"worse, by no more than {MARGIN:g} points" if gap.high < 0 else f"not worse by {MARGIN:g} points"
     return f"worse by more than {MARGIN:g} points" if gap.high < -MARGIN else "not decided by these seeds"
 
@@ -58,7 +58,7 @@ def distributed(results: Results) -> Finding:
     everywhere = bool((reach["layer_reads"] == reach["nodes"]).all())
     medians = accuracies(results, CHOSEN).groupby(["dataset", "net.graph"])["last"].median()
     return Finding(
-        verdict(*(gap.low >= -MARGIN for gap in worse.values()), given=bool(sparse and local and everywhere)),
+        compared([(gap, -MARGIN) for gap in worse.values()], given=bool(sparse and local and everywhere)),
         "accuracy, sparse - dense: " + "; ".join(
             f"{DATA_NAMES[dataset]} {in_points(found[dataset, 'last'])} (medians {medians[dataset, 'ring']:.1f} % and "
             f"{medians[dataset, 'full']:.1f} %)" for dataset in worse),

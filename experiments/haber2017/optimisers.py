@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from experiments.haber2017.look import DATA_NAMES, FAMILY_STYLES
 from experiments.haber2017.settings import planar
 from stablenets.claims import statistics
-from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
+from stablenets.claims.claim import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Finding
 from stablenets.claims.results import Results
 from stablenets.claims.work import Measured, Place, Study
 from stablenets.config import resolve
@@ -71,12 +71,12 @@ def compared(results: Results) -> Finding:
     rows = results["race"]
     estimate = statistics.mean((100 * (rows["descent_test_error"] - rows["adam_test_error"])).groupby(rows["seed"]).mean())
     lower = float((rows["descent_objective"] < rows["adam_objective"]).mean())
-    verdict = REPRODUCED if estimate.high <= 0 else NOT_REPRODUCED if estimate.low > 0 else PARTLY
+    verdict = REPRODUCED if estimate.high <= 0 else NOT_REPRODUCED if estimate.low > 0 else UNDECIDED
     return Finding(
         verdict, f"test error, block descent - Adam: {estimate.value:+.1f} points; a lower objective in {lower:.0%} of {len(rows)} pairs",
         estimate.low, estimate.high,
         "The paper states no comparison: we hold its optimiser to Adam's result at equal processor time, at whose end Adam's cycle ends, "
-        "each with the paper's output rule. Reproduced if the whole interval is at or below 0, partly if it holds 0; "
+        "each with the paper's output rule. Reproduced if the whole interval is at or below 0, undecided if it holds 0; "
         "a seed's difference is the mean over data sets and families.")
 
 

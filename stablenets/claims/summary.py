@@ -52,7 +52,8 @@ def overview(papers: Iterable[Paper], results: Path) -> str:
             claims = settled(paper, results / paper.handle)
             rows.append({"paper": f"[{paper.title}]({paper.handle}/README.md)", "claims": len(claims)} | {
                 verdict: ", ".join(claims["id"][claims["verdict"] == verdict]) for verdict in VERDICTS})
-    said = "What came of each paper's claims, by their numbers; its page has each with what we found, and at which profile."
+    said = ("What came of each paper's claims, by their numbers; its page has each with what we found, and at which profile. Undecided: "
+            "what was measured leaves open which it is. Not run at this scale: nothing was measured, or what cannot speak for the claim.")
     return "\n".join(["# What held", "", said, "", tables.markdown(pd.DataFrame(rows, columns=["paper", "claims", *VERDICTS]))])
 
 
