@@ -162,8 +162,8 @@ def measured(scale: Scale, profile: str) -> Plan:
     """What needs no training, or looks at trained nets."""
     drawn = range(min(scale.variant_seeds, 2))  # of random weights, which hardly differ
     trained = [small(family, seed, scale.epochs, limit=scale.limit) for seed in range(scale.variant_seeds) for family in REVERSIBLE]
-    if profile == "full":  # the largest share's nets, of the others': no ledger has weights
-        trained += [work for work in few_cifar([max(scale.few)], scale.few_seeds, FEW_STEPS["cpu"])
+    if profile == "full":
+        trained += [work for work in few_cifar(scale.few[:1], scale.few_seeds, FEW_STEPS["cpu"])
                     if work.resolved.net.family == "hamiltonian"]
     if profile == "paper":
         trained += [table(net, "cifar10", 0) for net in ("hamiltonian_74", "leapfrog_26", "midpoint_26")]
