@@ -1,26 +1,8 @@
 """Chang et al. 2018, Reversible Architectures for Arbitrarily Deep Residual Neural Networks: what it claims, as known."""
 from experiments.chang2018 import ablations, comparing, counting, fewer, inverting, saving
 from experiments.chang2018.plan import plan
-from experiments.chang2018.published import FEW, STL10, TABLE
+from experiments.chang2018.published import FEW, STL10, apart, few_gap, printed
 from stablenets.claims.claim import Claim, Drawing, Paper
-
-
-def printed(dataset: str, *nets: str) -> str:
-    """Accuracies of the paper's table."""
-    return ", ".join(f"{TABLE[net].name} {getattr(TABLE[net], dataset):.2f} %" for net in nets)
-
-
-def apart(*pairs: tuple[str, str]) -> str:
-    """Their differences on CIFAR-10."""
-    return ", ".join(f"{TABLE[ours].name} less {TABLE[theirs].name} {TABLE[ours].cifar10 - TABLE[theirs].cifar10:+.2f}"
-                     for ours, theirs in pairs) + " points"
-
-
-def gap(percent: float) -> float:
-    """Of the paper's figure: Hamiltonian less ResNet."""
-    ours, theirs = FEW[percent]
-    return ours - theirs
-
 
 CLAIMS = (
     Claim("1", "The nets of the table have the parameters that it states", "main table", ("counts",), counting.parameters, "",
@@ -44,7 +26,7 @@ CLAIMS = (
     Claim("4d", "Hamiltonian-74 and -218 reach their accuracies on CIFAR-100", "main table", ("cifar100",), comparing.cifar100, "",
           printed("cifar100", "hamiltonian_74", "hamiltonian_218")),
     Claim("5", "With few training data Hamiltonian is ahead of ResNet", "Abstract; few-data figure", ("few", "cost"), fewer.ahead, "few",
-          f"{gap(5):+.0f} points at 5 %, at most about {max(map(gap, FEW)):+.0f} (read off a figure)"),
+          f"{few_gap(5):+.0f} points at 5 %, at most about {max(map(few_gap, FEW)):+.0f} (read off a figure)"),
     Claim("6", "A Hamiltonian net of 1,202 layers trains as well as the paper's, and ahead of ResNet-1202", "main table", ("deep",),
           comparing.deep, "deep", printed("cifar10", "hamiltonian_1202", "resnet_1202")),
     Claim("7", f"Hamiltonian reaches {STL10:g} % on STL-10", "as others quote it", ("stl10",), comparing.stl10, "", f"{STL10:g} %"),

@@ -68,6 +68,11 @@ def line(values: pd.Series) -> tuple[float, float]:
     return slope, known.iloc[-1] - slope * known.index[-1]
 
 
+def resident(results: Results) -> pd.DataFrame:
+    """All that was measured of the peak, the deepest that this machine holds included."""
+    return pd.concat([results["peak"], results["edge"]])
+
+
 def steps(results: Results, flow: str = "reverse") -> pd.DataFrame:
     """By blocks in a unit, in MiB: what is resident at the peak of training steps, before the first with weights, gradients and momentum
     there, and what the steps need beside that.
@@ -75,7 +80,7 @@ def steps(results: Results, flow: str = "reverse") -> pd.DataFrame:
     What is there before is that of the shallowest net and, three times, the weights that are more: what was measured of a deep net before
     its steps is a peak of its making.
     """
-    rows = pd.concat([results["peak"], results["edge"]])
+    rows = resident(results)
     own = rows[rows["flow"] == flow].set_index("blocks").sort_index()[["peak", "start", "weights"]] / 2**20
     before = own["start"].iloc[0] + 3 * (own["weights"] - own["weights"].iloc[0])
     return own.assign(start=before, step=own["peak"] - before)
@@ -99,6 +104,7 @@ def near(results: Results) -> bool:
 
 
 def limit(results: Results) -> str:
+    """How deep stored states go: as measured, and by the line where that is near."""
     stored = steps(results, "store")["peak"]
     told = f"Stored states were measured to {stored.index[-1]} blocks a unit, {stored.iloc[-1] / 2**10:.1f} GiB in all"
     if not near(results):
@@ -146,7 +152,7 @@ def memory_table(results: Results) -> pd.DataFrame:
 
 def peak_table(results: Results) -> pd.DataFrame:
     """What is resident, in MiB, a row for each mode and depth."""
-    rows = pd.concat([results["peak"], results["edge"]])
+    rows = resident(results)
     own = pd.concat([steps(results, mode).assign(mode=mode) for mode in MODES if mode in set(rows["flow"])])
     return own.reset_index()[["mode", "blocks", "peak", "start", "step", "weights"]].rename(columns=WHAT).map(mebibytes)
 
@@ -180,7 +186,7 @@ def memory_figure(results: Results) -> Figure:
         axes.set_major_formatter(lambda value, _: f"{value:g}")
     right.yaxis.set_minor_locator(NullLocator())
     block_axis(left, by.index)
-    block_axis(right, pd.concat([results["peak"], results["edge"]])["blocks"])
+    block_axis(right, resident(results)["blocks"])
     handles = [drawn for axes in (left, right) for drawn in zip(*axes.get_legend_handles_labels(), strict=True)]
     figure.legend(*zip(*handles, strict=True), loc="outside lower center", ncols=3, frameon=False)
     return figure
