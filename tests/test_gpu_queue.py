@@ -33,6 +33,13 @@ def test_what_is_queued_is_planned(queue):
         assert 0 < part <= 1
 
 
+def test_what_is_queued_decides_claims(queue):
+    """A claim with a part of what it needs in the queue has all of it there: no run is made in vain."""
+    for handle in {entry[0] for entry in queue["QUEUE"]}:
+        made = {group for other, _, _, groups in queue["QUEUE"] if other == handle for group in groups}
+        assert all(made >= set(claim.needs) for claim in load(handle).claims if made & set(claim.needs))
+
+
 def queued(queue, count):
     """Names of runs that the queue makes, from its first entry."""
     handle, _, seeds, groups = queue["QUEUE"][0]

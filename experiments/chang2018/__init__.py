@@ -52,7 +52,7 @@ TABLES = {
                         "single values. Replications: by others, of about the same net. Empty: not run at this profile. Seconds: the "
                         "least of the runs. A run that diverged counts as guessing. The paper's net for STL-10 is not known."),
     "few": Drawing(("few",), fewer.few_table, "Test accuracy by share of the training images, the same number of steps at each; last, if "
-                   "there is one, a share with more steps. The paper's figure is read off a picture, to half a point, and taken to be "
+                   "there are any, shares with more steps. The paper's figure is read off a picture, to half a point, and taken to be "
                    "of CIFAR-10."),
     "tuning": Drawing(("tuning",), comparing.tuning_table, "What settings were chosen by, with seeds outside the other tables. CIFAR-10: 5 "
                       "% of the training images."),
@@ -69,7 +69,7 @@ FIGURES = {
     "accuracy": Drawing(("hamiltonian_74", "resnet_32", "two_step"), comparing.accuracy_figure,
                         "Test accuracy by net: mean with 95 % interval, dots for seeds; on CIFAR-10 a bar for the paper's value."),
     "few": Drawing(("few",), fewer.few_figure, "Few training data: accuracy, and the paired difference, with 95 % "
-                    "intervals; dotted: the paper's figure, taken to be of CIFAR-10."),
+                    "intervals, at each share side by side; on CIFAR-10 dotted: the paper's figure, taken to be of it."),
     "deep": Drawing(("deep",), comparing.deep_figure, "Test accuracy by depth: mean with 95 % interval, dots for seeds."),
     "ablations": Drawing(("ablations",), ablations.ablation_figure, "One change at a time: paired differences with 95 % intervals; what "
                          "lies beyond the axis as a number."),

@@ -24,7 +24,7 @@ from stablenets.options import FLOWS
 
 TUNING_SEEDS, TUNING_STEPS = (1000, 1001, 1002), 150
 FEW_STEPS = {"digits": 100, "cpu": 400, "gpu": 20_000}  # ours: the paper's number is not known
-LONGER_STEPS = 1000  # at one share on a CPU: of ResNet-32, about what Hamiltonian-74's 400 cost
+LONGER_STEPS = 1000  # on a CPU: of ResNet-32, about what Hamiltonian-74's 400 cost
 SMOOTH = "smooth in time"
 VARIANTS = {  # of the small Hamiltonian net, one change each: what the paper leaves open, and its penalty
     SMOOTH: {"optim": {"smoothness": SMOOTHNESS}},
@@ -55,7 +55,7 @@ class Scale:
     steps: tuple[float, ...]
     few: tuple[float, ...]  # per cent of the training images
     few_seeds: int
-    longer_seeds: int  # at the first of these shares, with more steps
+    longer_seeds: int  # at the first two of these shares, with more steps: enough to fit all images of the second, not of the first
     memory: dict[str, tuple[int, ...]]  # blocks in a unit, by what is kept
     peak: dict[str, tuple[int, ...]]
     edge: dict[str, tuple[int, ...]]  # of the peak too: what not every machine holds
@@ -105,7 +105,7 @@ def on_digits(scale: Scale, profile: str) -> Plan:
     return {
         "hamiltonian_74": nets("hamiltonian"),
         **few_groups(few_cifar(scale.few, scale.few_seeds, FEW_STEPS["cpu"]) if profile == "full" else few_small(scale, profile), scale),
-        "longer": few_cifar(scale.few[:1], scale.longer_seeds, LONGER_STEPS, precision="bfloat16"),
+        "longer": few_cifar(scale.few[:2], scale.longer_seeds, LONGER_STEPS, precision="bfloat16"),
         "resnet_32": nets("resnet_bn", "revnet"),
         "hamiltonian_218": [],
         "two_step": nets("midpoint", "leapfrog"),
