@@ -30,7 +30,7 @@ def test_the_claim_on_counts_names_what_no_layout_fits():
     assert finding.ours.startswith("8 of 12")
     assert all(TABLE[net].name in finding.note for net in UNMATCHED)
     assert "77.5 M" in finding.note
-    assert "No one choice of layout and block fits all three Hamiltonian nets" in finding.note
+    assert "No one choice fits all three" in finding.note
     rows = counting.count_table(made_up(PAPER, {"counts": measured})).set_index("net")
     assert rows["what fits the paper"]["Hamiltonian-1202"] == "old-width-first, norms; each-width, one bias"
     assert (rows["what fits the paper"] == "none").sum() == len(UNMATCHED)

@@ -11,6 +11,7 @@ from stablenets.claims import ledger, summary
 from stablenets.claims.claim import PROFILES, VERDICTS, judge
 from stablenets.claims.report import complete
 from stablenets.claims.results import Results
+from stablenets.claims.work import OfTraining, unique
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 SHOWN = [(handle, profile) for handle in PAPERS for profile in PROFILES if (RESULTS / handle / profile / "ledger.csv").exists()]
@@ -32,6 +33,14 @@ def test_every_page_can_be_made_again(handle, profile, seeds):
         if complete(drawing, results):
             drawing.make(results)
     plt.close("all")
+
+
+@pytest.mark.parametrize(("handle", "profile"), SHOWN)
+def test_trained_nets_were_measured_after_they_were_trained(handle, profile):
+    """A net that was trained anew since, on another machine say, has other weights than those that were measured."""
+    begun = {name: entry.provenance["started"] for name, entry in ledger.read(RESULTS / handle / profile).items()}
+    studies = [work for work in unique(list(load(handle).plan(profile, None).values())) if isinstance(work, OfTraining)]
+    assert not [work.name for work in studies if work.name in begun and begun[work.of.name] > begun[work.name]]
 
 
 def test_the_pages_above_are_those_of_the_claims():

@@ -104,13 +104,14 @@ def near(results: Results) -> bool:
 
 
 def limit(results: Results) -> str:
-    """How deep stored states go: as measured, and by the line where that is near."""
-    stored = steps(results, "store")["peak"]
-    told = f"Stored states were measured to {stored.index[-1]} blocks a unit, {stored.iloc[-1] / 2**10:.1f} GiB in all"
+    """How deep each mode goes: as measured, and stored states by the line where that is near."""
+    deepest = {flow: steps(results, flow)["peak"] for flow in MODES if flow in set(resident(results)["flow"])}
+    told = "Measured in all, the deepest: " + ", ".join(
+        f"{flow} {peak.index[-1]} blocks a unit and {peak.iloc[-1] / 2**10:.1f} GiB" for flow, peak in deepest.items())
     if not near(results):
         return f"{told}."
     return (f"{told}; by a line from there on the {results['memory']['machine'].min() / 2**30:.1f} GiB of the machine hold about "
-            f"{holds(results)}, where checkpoints and inversion go further.")
+            f"{holds(results)} stored. How deep the others go was not reached, nor a depth for inversion alone.")
 
 
 def memory(results: Results) -> Finding:
