@@ -37,9 +37,9 @@ def parameters(results: Results) -> Finding:
         REPRODUCED if found.all() else PARTLY, f"{found.sum()} of {len(found)} nets fit the paper's counts to all printed digits",
         note="What fits, of two layouts and, in a block, one bias, two or norms: "
         + ", ".join(f"{TABLE[own['net'].iloc[0]].name} ({fitting(own)})" for own in ours)
-        + f". {'One' if shared else 'No one'} choice fits all three. Old-width-first is the layout of the authors' code, which has norms from "
-        f"the day before submission on. No layout of ours fits {', '.join(missed)}. ResNet-1202 is printed with channels 32-64-128, which "
-        f"have {typo:.1f} M; its 19.4 M are those of 16-32-64.")
+        + f". {'One' if shared else 'No one'} choice fits all three. Old-width-first is the layout of the authors' code, which has norms "
+        f"from the day before submission on. No layout of ours fits {', '.join(missed)}. ResNet-1202 is printed with channels 32-64-128, "
+        f"which have {typo:.1f} M; its 19.4 M are those of 16-32-64.")
 
 
 def fitting(rows: pd.DataFrame) -> str:
