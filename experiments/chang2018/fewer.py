@@ -125,7 +125,7 @@ def rates(results: Results) -> str:
         return ""
     tried = f"{TUNING_STEPS} steps" if results.missing(("tuning",)) else f"{TUNING_STEPS} and of {FEW_STEPS['cpu']} steps (table `tuning`)"
     return (f" The rates, {SHORT_RATES['hamiltonian_74']:g} for the Hamiltonian net and {SHORT_RATES['resnet_32']:g} for ResNet, rest on "
-            f"one seed of {tried} at {FIRST:g} %, by validation; with {LONGER_STEPS:,} steps none was tried.")
+            f"one seed of {tried} at {FIRST:g} %, by validation; with {LONGER_STEPS[0]:,} steps none was tried.")
 
 
 def seconds(results: Results, rows: pd.DataFrame, family: str) -> float:
