@@ -98,7 +98,7 @@ def nothing(work):
 def test_few_data_are_judged_share_by_share(profile, gap, verdict):
     entry = accuracy(lambda run: 60.0 + gap(run) * (run.net.family == "hamiltonian"))
     assert set(fewer.few_table(on_few(profile, few=entry))["% of training images"]) == {FIRST_SHARE[profile]}
-    found = on_few(profile, few=entry, fewer=entry, longer=entry)
+    found = on_few(profile, few=entry, fewer=entry, longer=entry, longest=entry)
     assert fewer.ahead(found).verdict == verdict
     rows = fewer.few_table(found)
     assert rows["paper's figure, ResNet"].notna().any() == (profile == "full")
@@ -112,24 +112,25 @@ def test_few_data_with_more_steps_are_judged_beside_the_others(gap, verdict):
     for unfinished in (nothing, lambda work: longer(work) if work.seed else None):
         finding = fewer.ahead(on_few(few=short, fewer=short, longer=unfinished))
         assert (finding.verdict, "equal cost" in finding.ours) == (PARTLY, False)
-    found = on_few(few=short, fewer=short, longer=longer)
+    longest = accuracy(lambda run: 70.0 + gap * (run.net.family == "hamiltonian"))
+    found = on_few(few=short, fewer=short, longer=longer, longest=longest)
     finding = fewer.ahead(found)
     assert finding.verdict == verdict
-    assert "; 5 % in 1,000 steps " in finding.ours
-    assert "at equal cost +3.0 [3.0, 3.0]" in finding.ours  # Hamiltonian of the short runs, ResNet of the longer ones
+    assert "; in 2,500 steps 5 % " in finding.ours
+    # Hamiltonian of the short runs, ResNet of the longer ones
+    assert "; 400 steps at equal cost 1 % +3.0 [3.0, 3.0], 5 % +3.0 [3.0, 3.0]; 1,000 steps at equal cost 5 % " in finding.ours
     assert "400 steps of the Hamiltonian net in float32, which take as long as 1,000 of ResNet, and 1,000 of ResNet in bf" in finding.note
     assert "Hamiltonian and ResNet fit, in 1,000 steps, at 1 % 90.0 and 90.0 %, at 5 % 90.0" in finding.note
     rows = fewer.few_table(found)
-    assert list(rows["% of training images"]) == [*PAPER_SHARES["full"], 1, 5]
-    assert list(rows["precision"]) == ["float32"] * 4 + ["bfloat16"] * 2
+    assert list(rows["% of training images"]) == [*PAPER_SHARES["full"], 1, 5, 5]
+    assert list(rows["precision"]) == ["float32"] * 4 + ["bfloat16"] * 3
     assert len(fewer.few_figure(found).axes) == 2
 
 
-@pytest.mark.parametrize(("tried", "said"), [(nothing, "one seed of 150 steps at 5 %"),
-                                             (by_family(), "one seed of 150 and of 400 steps (table `tuning`) at 5 %")])
-def test_what_the_rates_of_few_data_rest_on_is_said(tried, said):
+def test_what_the_rates_of_few_data_rest_on_is_said():
     entry = accuracy(lambda run: 60.0)
-    assert said in fewer.ahead(on_few(few=entry, tuning=tried)).note
+    assert "one seed of 150 and of 400 steps, ResNet's also of 2,500, at 5 %" in fewer.ahead(on_few(few=entry, tuning=by_family())).note
+    assert "The rates" not in fewer.ahead(on_few(few=entry)).note
     assert "The rates" not in fewer.ahead(on_few("quick", few=entry)).note
 
 

@@ -1,6 +1,8 @@
 """Claim 5: Hamiltonian against ResNet where training data are few."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
@@ -19,18 +21,28 @@ from stablenets.runs.pictures import new_figure
 
 FAMILY = ("hamiltonian", "resnet_bn")
 FIRST = 5  # per cent: on CIFAR-10 the share of group `few`
-CURVE, LONGER = ("few", "fewer"), ("longer",)  # every share with the same number of steps; two of them with more
+SERIES = (("few", "fewer"), ("longer",), ("longest",))  # groups of the plan with the same number of steps each: every share, some with more
+ALIKE = 0.1  # by which costs may differ that are called equal
 
 
-def shares(results: Results, among: tuple[str, ...] = CURVE) -> pd.DataFrame:
-    """With the per cent of all training images that were trained on; of shares that are not complete yet, nothing."""
+def series(results: Results) -> list[pd.DataFrame]:
+    """By the number of steps, with the per cent of all training images that were trained on; of shares that are not complete, nothing."""
+    return [rows for groups in SERIES if len(rows := shares(results, groups))]
+
+
+def shares(results: Results, among: tuple[str, ...]) -> pd.DataFrame:
     groups = [group for group in among if len(results[group])]
     if not groups:
-        return pd.DataFrame(columns=["percent"])
+        return pd.DataFrame()
     rows = accuracies(pd.concat([results[group] for group in groups], ignore_index=True))
     planned = pd.Series([work.resolved.common.fraction for group in groups for work in results.plan[group]]).value_counts()
     rows = rows[rows["dataset.fraction"].map(rows["dataset.fraction"].value_counts()) == rows["dataset.fraction"].map(planned)]
     return rows.assign(percent=(100 * (1 - HELD_OUT) * rows["dataset.fraction"]).round(4)).sort_values("percent")
+
+
+def steps(rows: pd.DataFrame) -> float:
+    """Those of a series, which shares have alike but for a part of an epoch."""
+    return rows["steps"].median()
 
 
 def gaps(rows: pd.DataFrame) -> dict[float, Estimate]:
@@ -49,35 +61,37 @@ def overall(rows: pd.DataFrame) -> Estimate:
 
 
 def ahead(results: Results) -> Finding:
-    rows, longer = shares(results), shares(results, LONGER)
+    rows, *longer = series(results)
     dataset = rows["dataset"].iloc[0]
-    found, more = gaps(rows), gaps(longer)
-    every = [*found.values(), *more.values()]
+    found = gaps(rows)
+    every = [gap for each in (rows, *longer) for gap in gaps(each).values()]
     won, lost = (sum(each) for each in zip(*((gap.low > 0, gap.high < 0) for gap in every), strict=True))
-    missing = results.missing((*CURVE, *LONGER))
+    missing = results.missing(sum(SERIES, ()))
     ratio = costlier(results)
-    equal = {percent: equal_cost(rows, longer, percent) for percent in more if percent in found}
-    beside = [f"{percent:g} % in {longer['steps'].median():,.0f} steps {gap.signed()}"
-              + (f", at equal cost {equal[percent].signed()}" if percent in equal else "") for percent, gap in more.items()]
-    cost = (fitted(longer) if more else "") + (costly(rows, longer, ratio.value, equal) if equal else "")
+    equal = [(steps(ours), told(equal_cost(ours, theirs))) for ours, theirs in alike([rows, *longer], ratio.value)]
     if dataset == "digits":
         judged = overall(rows)
-        told, peak = relation(dataset, [(judged, 0.0)]), ""
+        verdict, peak = relation(dataset, [(judged, 0.0)]), ""
         said = "The interval, on which the verdict rests, is of the gap in the mean over shares, seed by seed"
     else:
         judged, peak = found[FIRST], largest(found)
-        told = NOT_REPRODUCED if lost else relation(dataset, [(gap, 0.0) for gap in every], given=not missing)
+        verdict = NOT_REPRODUCED if lost else relation(dataset, [(gap, 0.0) for gap in every], given=not missing)
         said = f"The interval is at {FIRST:g} % of the training images; judged at every share, and one lost by an interval refutes it"
     return Finding(
-        told, "Hamiltonian less ResNet: " + "; ".join([
-            ", ".join(f"{percent:g} % {gap.signed()}" for percent, gap in found.items()), *beside]),
+        verdict, "Hamiltonian less ResNet: " + "; ".join([
+            told(found), *(f"in {steps(each):,.0f} steps {told(gaps(each))}" for each in longer),
+            *(f"{number:,.0f} steps at equal cost {each}" for number, each in equal)]),
         judged.low, judged.high,
-        f"{DATA[dataset]}, {rows['steps'].median():,.0f} steps at each share, which is not the same cost: a step of the Hamiltonian net "
+        f"{DATA[dataset]}, {steps(rows):,.0f} steps at each share, which is not the same cost: a step of the Hamiltonian net "
         f"takes {ratio} times ResNet's CPU time. {said}. Ahead by an interval without 0 in {won} of {len(every)} "
         f"comparisons, behind in {lost}."
-        + peak + fitted(rows) + cost
+        + peak + "".join(map(fitted, (rows, *longer))) + (costly([rows, *longer], ratio.value) if equal else "")
         + (f" {missing} runs are missing: in part at most." if missing else "") + rates(results)
         + source(results, rows))
+
+
+def told(found: dict[float, Estimate]) -> str:
+    return ", ".join(f"{percent:g} % {gap.signed()}" for percent, gap in found.items())
 
 
 def largest(found: dict[float, Estimate]) -> str:
@@ -92,7 +106,7 @@ def largest(found: dict[float, Estimate]) -> str:
 def fitted(rows: pd.DataFrame) -> str:
     """How well the nets fit the images that they were trained on, by share."""
     own = rows.pivot_table(index="percent", columns="net.family", values="train_accuracy") * 100
-    return f" Of the training images Hamiltonian and ResNet fit, in {rows['steps'].median():,.0f} steps, " + ", ".join(
+    return f" Of the training images Hamiltonian and ResNet fit, in {steps(rows):,.0f} steps, " + ", ".join(
         f"at {percent:g} % {fit['hamiltonian']:.1f} and {fit['resnet_bn']:.1f} %" for percent, fit in own.iterrows()) + "."
 
 
@@ -102,30 +116,34 @@ def costlier(results: Results) -> Estimate:
     return statistics.median(rounds["hamiltonian"] / rounds["resnet_bn"])
 
 
-def equal_cost(rows: pd.DataFrame, longer: pd.DataFrame, percent: float) -> Estimate:
-    """Points by which the Hamiltonian net's few steps are ahead of ResNet's more, seed by seed."""
-    ours, theirs = (each[(each["percent"] == percent) & (each["net.family"] == family)].set_index("seed")["accuracy"]
+def alike(among: list[pd.DataFrame], ratio: float) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Two series each: the steps of Hamiltonian in the first cost what those of ResNet in the other do."""
+    return ((ours, theirs) for ours, theirs in combinations(among, 2) if abs(steps(theirs) / steps(ours) / ratio - 1) < ALIKE)
+
+
+def equal_cost(rows: pd.DataFrame, longer: pd.DataFrame) -> dict[float, Estimate]:
+    """Points by which the Hamiltonian net's few steps are ahead of ResNet's more, paired over seeds, by per cent."""
+    ours, theirs = (each[each["net.family"] == family].pivot(index="seed", columns="percent", values="accuracy")
                     for each, family in zip((rows, longer), FAMILY, strict=True))
-    return statistics.paired(ours, theirs)
+    return {percent: statistics.paired(ours[percent].dropna(), theirs[percent].dropna()) for percent in ours if percent in theirs}
 
 
-def costly(rows: pd.DataFrame, longer: pd.DataFrame, ratio: float, equal: dict[float, Estimate]) -> str:
+def costly(among: list[pd.DataFrame], ratio: float) -> str:
     """What the gaps at equal cost are of."""
-    steps = rows["steps"].median()
-    worth = float(f"{ratio * steps:.1e}")  # two digits
-    return (f" At about equal cost, {steps:,.0f} steps of the Hamiltonian net in {rows['precision'].iloc[0]}, which take as long as "
-            f"{worth:,.0f} of ResNet, and {longer['steps'].median():,.0f} of ResNet in {longer['precision'].iloc[0]}, the gap is "
-            + ", ".join(f"{gap.signed()} at {percent:g} %, {gap.n} seeds" for percent, gap in equal.items())
-            + "; it is not judged, since the paper says nothing of cost.")
+    return " At about equal cost: " + "; ".join(
+        f"{steps(ours):,.0f} steps of the Hamiltonian net in {ours['precision'].iloc[0]}, which take as long as "
+        f"{float(f'{ratio * steps(ours):.1e}'):,.0f} of ResNet, and {steps(theirs):,.0f} of ResNet in {theirs['precision'].iloc[0]}, "
+        + ", ".join(f"at {percent:g} % {gap.n} seeds" for percent, gap in equal_cost(ours, theirs).items())
+        for ours, theirs in alike(among, ratio)) + ". Not judged, since the paper says nothing of cost."
 
 
 def rates(results: Results) -> str:
-    """What the rates of short runs rest on."""
-    if not results.plan.get("tuning"):
+    """What the rates of short runs rest on, once that is there."""
+    if not results.plan.get("tuning") or results.missing(("tuning",)):
         return ""
-    tried = f"{TUNING_STEPS} steps" if results.missing(("tuning",)) else f"{TUNING_STEPS} and of {FEW_STEPS['cpu']} steps (table `tuning`)"
     return (f" The rates, {SHORT_RATES['hamiltonian_74']:g} for the Hamiltonian net and {SHORT_RATES['resnet_32']:g} for ResNet, rest on "
-            f"one seed of {tried} at {FIRST:g} %, by validation; with {LONGER_STEPS[0]:,} steps none was tried.")
+            f"one seed of {TUNING_STEPS} and of {FEW_STEPS['cpu']} steps, ResNet's also of {LONGER_STEPS[1]:,}, at {FIRST:g} % and by "
+            "validation (table `tuning`).")
 
 
 def seconds(results: Results, rows: pd.DataFrame, family: str) -> float:
@@ -135,7 +153,7 @@ def seconds(results: Results, rows: pd.DataFrame, family: str) -> float:
 
 
 def few_table(results: Results) -> pd.DataFrame:
-    return pd.concat([share_rows(results, shares(results, among)) for among in (CURVE, LONGER)], ignore_index=True)
+    return pd.concat([share_rows(results, rows) for rows in series(results)], ignore_index=True)
 
 
 def share_rows(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
@@ -150,24 +168,23 @@ def share_rows(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
                       "replication": FEW_REPLICATION if paper and percent == 10 else "",
                       **{f"{FAMILIES[family][0]}, training images, %": 100 * each["train_accuracy"].mean() for family, each in by.items()},
                       **{f"{FAMILIES[family][0]}, seconds": round(seconds(results, each, family)) for family, each in by.items()},
-                      "steps": int(own["steps"].median()), "precision": own["precision"].iloc[0], "seeds": own["seed"].nunique(),
+                      "steps": int(steps(own)), "precision": own["precision"].iloc[0], "seeds": own["seed"].nunique(),
                       "diverged": diverged(own)})
     return pd.DataFrame(table)
 
 
 def few_figure(results: Results) -> Figure:
-    rows, longer = shares(results), shares(results, LONGER)
+    rows, *longer = series(results)
     figure, (left, right) = new_figure(2, width=3.4, height=3.3)
     real = rows["dataset"].iloc[0] == "cifar10"
-    for each, shift, grey, style in ((rows, 1.0, "0.1", {"marker": "o"}),
-                                     (longer, 1.1, "0.5", {"marker": "s", "markerfacecolor": "white", "linestyle": ""})):
-        if not len(each):
-            continue
-        steps = f"{each['steps'].median():,.0f} steps"
+    for place, (each, marker, grey) in enumerate(zip((rows, *longer), "osD", ("0.1", "0.45", "0.7"), strict=False)):
+        shift = 1.11**place
+        style = {"marker": marker} | ({"markerfacecolor": "white", "linestyle": ""} if place else {})
+        label = f"{steps(each):,.0f} steps"
         for index, family in enumerate(FAMILY):
             means = {percent: mean(own) for percent, own in each[each["net.family"] == family].groupby("percent")}
-            bars(left, means, shift + 0.04 * index, color=FAMILIES[family][1], label=f"{FAMILIES[family][0]}, {steps}", **style)
-        bars(right, gaps(each), shift, color=grey, label=f"Hamiltonian less ResNet, {steps}", **style)
+            bars(left, means, shift * 1.04**index, color=FAMILIES[family][1], label=f"{FAMILIES[family][0]}, {label}", **style)
+        bars(right, gaps(each), shift, color=grey, label=f"Hamiltonian less ResNet, {label}", **style)
     if real:
         for index, family in enumerate(FAMILY):
             left.plot(list(FEW), [pair[index] for pair in FEW.values()], ":", color=FAMILIES[family][1],

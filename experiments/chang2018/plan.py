@@ -55,7 +55,7 @@ class Scale:
     steps: tuple[float, ...]
     few: tuple[float, ...]  # per cent of the training images
     few_seeds: int
-    longer_seeds: int  # at the first two of these shares, with more steps: enough to fit all images of the second, not of the first
+    longer_seeds: int  # with the first of LONGER_STEPS at the first two of these shares, with the other at the first
     memory: dict[str, tuple[int, ...]]  # blocks in a unit, by what is kept
     peak: dict[str, tuple[int, ...]]
     edge: dict[str, tuple[int, ...]]  # of the peak too: what not every machine holds
@@ -83,7 +83,8 @@ SCALES = {
         peak={"store": DEPTHS[:3], "checkpoint": DEPTHS, "reverse": DEPTHS}, edge={"store": DEPTHS[3:4]},
         gradients=(6, 18, 100), batch=100, rounds=25),
 }
-SCALES["paper"] = replace(SCALES["full"], seeds=3, penalty_seeds=3, longer_seeds=0, few=(5, 3, 1, 10, 20, 0.5, 2, 4, 7, 15), deep_seeds=3)
+SCALES["paper"] = replace(
+    SCALES["full"], seeds=3, penalty_seeds=3, few=(5, 3, 1, 10, 20, 0.5, 2, 4, 7, 15), longer_seeds=0, deep_seeds=3)
 
 
 def plan(profile: str, seeds: int | None) -> Plan:
@@ -106,6 +107,7 @@ def on_digits(scale: Scale, profile: str) -> Plan:
         "hamiltonian_74": nets("hamiltonian"),
         **few_groups(few_cifar(scale.few, scale.few_seeds, FEW_STEPS["cpu"]) if profile == "full" else few_small(scale, profile), scale),
         "longer": few_cifar(scale.few[:2], scale.longer_seeds, LONGER_STEPS[0], precision="bfloat16"),
+        "longest": few_cifar(scale.few[:1], scale.longer_seeds, LONGER_STEPS[1], precision="bfloat16"),
         "resnet_32": nets("resnet_bn", "revnet"),
         "hamiltonian_218": [],
         "two_step": nets("midpoint", "leapfrog"),
