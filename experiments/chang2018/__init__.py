@@ -53,7 +53,7 @@ TABLES = {
                         "least of the runs. A run that diverged counts as guessing. The paper's net for STL-10 is not known."),
     "few": Drawing(("few",), fewer.few_table, "Test accuracy by share of the training images, the same number of steps at each; last, if "
                    "there are any, shares with more steps. The paper's figure is read off a picture, to half a point, and taken to be "
-                   "of CIFAR-10."),
+                   "of CIFAR-10. Seconds: the least of the runs, which may be of different machines (ledger)."),
     "tuning": Drawing(("tuning",), comparing.tuning_table, "What settings were chosen by, with seeds outside the other tables. CIFAR-10: 5 "
                       "% of the training images."),
     "ablations": Drawing(("ablations",), ablations.ablation_table, "The Hamiltonian net with one thing changed, the rate and the number of "
