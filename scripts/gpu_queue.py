@@ -32,7 +32,7 @@ QUEUE = (  # paper, what part of the time that is left it may take, seeds, group
     ("ceni2025", 0.3, 3, ("first", "pixels", "hidden", "first_lstm", "pixels_lstm", "first_others", "pixels_others")),
     ("chang2018", 0.7, 1, ("hamiltonian_74", "hamiltonian_218")),
     ("chang2018", 0.5, 1, ("cifar100",)),  # by itself, as STL-10: where the data are missing, the rest is made
-    ("chang2018", 1.0, 1, ("resnet_32", "two_step", "few", "cost", "large", "deep", "fewer", "gradients", "inverted", "ablations")),
+    ("chang2018", 1.0, 1, ("resnet_32", "two_step", "few", "large", "deep", "fewer", "inverted", "ablations", "gradients", "cost")),
     ("chang2018", 1.0, 1, ("stl10",)),
 )
 ENDS = 60.0  # seconds that saving, tables and packing may take

@@ -33,8 +33,7 @@ def test_what_is_queued_is_planned(queue):
         assert 0 < part <= 1
 
 
-def test_what_is_queued_decides_claims(queue):
-    """A claim with a part of what it needs in the queue has all of it there: no run is made in vain."""
+def test_no_claim_is_queued_in_part(queue):
     for handle in {entry[0] for entry in queue["QUEUE"]}:
         made = {group for other, _, _, groups in queue["QUEUE"] if other == handle for group in groups}
         assert all(made >= set(claim.needs) for claim in load(handle).claims if made & set(claim.needs))

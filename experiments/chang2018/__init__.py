@@ -69,7 +69,8 @@ FIGURES = {
     "accuracy": Drawing(("hamiltonian_74", "resnet_32", "two_step"), comparing.accuracy_figure,
                         "Test accuracy by net: mean with 95 % interval, dots for seeds; on CIFAR-10 a bar for the paper's value."),
     "few": Drawing(("few",), fewer.few_figure, "Few training data: accuracy, and the paired difference, with 95 % "
-                    "intervals, at each share side by side; on CIFAR-10 dotted: the paper's figure, taken to be of it."),
+                    "intervals, those of one share side by side, from it to the right; on CIFAR-10 dotted: the "
+                    "paper's figure, taken to be of it."),
     "deep": Drawing(("deep",), comparing.deep_figure, "Test accuracy by depth: mean with 95 % interval, dots for seeds."),
     "ablations": Drawing(("ablations",), ablations.ablation_figure, "One change at a time: paired differences with 95 % intervals; what "
                          "lies beyond the axis as a number."),

@@ -30,13 +30,13 @@ def parameters(results: Results) -> Finding:
     rows, wide = counted(results)
     found = rows.groupby("net")["fits"].any()
     missed = [TABLE[net].name for net in TABLE if not found[net]]
-    ours = [rows[(rows["net"] == net) & rows["fits"]] for net in TABLE if net.startswith("hamiltonian")]
-    shared = set.intersection(*(set(zip(own["layout"], own["inside"], strict=True)) for own in ours))
+    ours = {net: rows[(rows["net"] == net) & rows["fits"]] for net in TABLE if net.startswith("hamiltonian")}
+    shared = set.intersection(*(set(zip(own["layout"], own["inside"], strict=True)) for own in ours.values()))
     typo = wide["cifar10"].iloc[0] / 1e6
     return Finding(
         REPRODUCED if found.all() else PARTLY, f"{found.sum()} of {len(found)} nets fit the paper's counts to all printed digits",
         note="What fits, of two layouts and, in a block, one bias, two or norms: "
-        + ", ".join(f"{TABLE[own['net'].iloc[0]].name} ({fitting(own)})" for own in ours)
+        + ", ".join(f"{TABLE[net].name} ({fitting(own)})" for net, own in ours.items())
         + f". {'One' if shared else 'No one'} choice fits all three. Old-width-first is the layout of the authors' code, which has norms "
         f"from the day before submission on. No layout of ours fits {', '.join(missed)}. ResNet-1202 is printed with channels 32-64-128, "
         f"which have {typo:.1f} M; its 19.4 M are those of 16-32-64.")

@@ -110,8 +110,9 @@ def limit(results: Results) -> str:
         f"{flow} {peak.index[-1]} blocks a unit and {peak.iloc[-1] / 2**10:.1f} GiB" for flow, peak in deepest.items())
     if not near(results):
         return f"{told}."
-    return (f"{told}; by a line from there on the {results['memory']['machine'].min() / 2**30:.1f} GiB of the machine hold about "
-            f"{holds(results)} stored. How deep the others go was not reached, nor a depth for inversion alone.")
+    return (f"{told}. Stored states, by a line from {deepest['store'].index[-1]} blocks on, fill the "
+            f"{results['memory']['machine'].min() / 2**30:.1f} GiB of the machine at about {holds(results)}. No limit of the other modes "
+            "was reached, so that no depth is known that inversion alone reaches.")
 
 
 def memory(results: Results) -> Finding:
