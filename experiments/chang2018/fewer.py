@@ -168,9 +168,9 @@ def share_rows(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
 
 def few_figure(results: Results) -> Figure:
     rows, *longer = series(results)
-    figure, (left, right) = new_figure(2, width=3.4, height=3.3)
+    figure, (left, right) = new_figure(2, width=3.4, height=3.9)
     real = rows["dataset"].iloc[0] == "cifar10"
-    for place, (each, marker, grey) in enumerate(zip((rows, *longer), "osD", ("0.1", "0.45", "0.7"), strict=False)):
+    for place, (each, marker, grey) in enumerate(zip((rows, *longer), "osD", ("0.1", "0.4", "0.6"), strict=False)):
         shift = 1.06**place
         style = {"marker": marker} | ({"markerfacecolor": "white", "linestyle": ""} if place else {})
         label = f"{steps(each):,.0f} steps"
