@@ -111,14 +111,15 @@ def test_few_data_with_more_steps_are_judged_beside_the_others(gap, verdict):
     longer = accuracy(lambda run: 62.0 + gap * (run.net.family == "hamiltonian"))
     for unfinished in (nothing, lambda work: longer(work) if work.seed else None):
         finding = fewer.ahead(on_few(few=short, fewer=short, longer=unfinished))
-        assert (finding.verdict, "about the same cost" in finding.ours) == (PARTLY, False)
+        assert (finding.verdict, "at the cost of" in finding.ours) == (PARTLY, False)
     longest = accuracy(lambda run: 70.0 + gap * (run.net.family == "hamiltonian"))
     found = on_few(few=short, fewer=short, longer=longer, longest=longest)
     finding = fewer.ahead(found)
     assert finding.verdict == verdict
     assert "; 2,500 steps: 5 % " in finding.ours
     # Hamiltonian of fewer steps, ResNet of more
-    assert "; 400 against 1,000, about the same cost: 1 % +3.0 [3.0, 3.0], 5 % +3.0 [3.0, 3.0]; 1,000 against 2,500, " in finding.ours
+    assert ("; 400 steps, at the cost of 1,000 of ResNet, against 1,000: 1 % +3.0 [3.0, 3.0], 5 % +3.0 [3.0, 3.0]; 1,000 steps, at the "
+            f"cost of 2,500 of ResNet, against 2,500: 5 % {gap - 8:+.1f} ") in finding.ours
     assert ("400 steps of the Hamiltonian net in float32, which by this take as long as 1,000 of ResNet, against 1,000 of ResNet in "
             "bfloat16: 3 seeds at 1 %, 3 seeds at 5 %;") in finding.note
     assert "Hamiltonian and ResNet fit, in 1,000 steps, at 1 % 90.0 and 90.0 %, at 5 % 90.0" in finding.note
@@ -147,7 +148,7 @@ def test_costs_are_compared_over_the_seeds_and_shares_that_both_have():
         return [{"net.family": family, "seed": seed, "percent": percent, "accuracy": 50.0 + seed} for seed in seeds for percent in percents]
     few_steps = pd.DataFrame(rows("hamiltonian", range(3), (1, 5)) + rows("resnet_bn", range(3), (1, 5)))
     more = pd.DataFrame(rows("hamiltonian", range(5), (5, 10)) + rows("resnet_bn", range(5), (5, 10)))
-    found = fewer.equal_cost(few_steps, more)
+    found = fewer.against_more(few_steps, more)
     assert {percent: (gap.n, gap.value) for percent, gap in found.items()} == {5: (3, 0.0)}
 
 

@@ -44,7 +44,8 @@ def parameters(results: Results) -> Finding:
 
 def fitting(rows: pd.DataFrame) -> str:
     """The choices by which the rows of one net have the paper's counts."""
-    return "; ".join(", ".join(filter(None, (row["layout"], BLOCKS[row["inside"]]))) for _, row in rows[rows["fits"]].iterrows()) or "none"
+    fits = rows[rows["fits"]]
+    return "; ".join(", ".join(filter(None, (row["layout"], BLOCKS[row["inside"]]))) for _, row in fits.iterrows()) or "none"
 
 
 def count_table(results: Results) -> pd.DataFrame:

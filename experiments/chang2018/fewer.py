@@ -66,7 +66,7 @@ def ahead(results: Results) -> Finding:
     won, lost = (sum(each) for each in zip(*((gap.low > 0, gap.high < 0) for gap in every), strict=True))
     missing = results.missing(sum(SERIES, ()))
     ratio = costlier(results)
-    across = [(ours, theirs, between) for ours, theirs in pairwise([rows, *longer]) if (between := equal_cost(ours, theirs))]
+    across = [(ours, theirs, between) for ours, theirs in pairwise([rows, *longer]) if (between := against_more(ours, theirs))]
     if dataset == "digits":
         judged = overall(rows)
         verdict, peak = relation(dataset, [(judged, 0.0)]), ""
@@ -79,7 +79,8 @@ def ahead(results: Results) -> Finding:
     return Finding(
         verdict, "Hamiltonian less ResNet, " + "; ".join([
             *(f"{steps(each):,.0f} steps: {told(gaps(each))}" for each in (rows, *longer)),
-            *(f"{steps(ours):,.0f} against {steps(theirs):,.0f}, about the same cost: {told(gap)}" for ours, theirs, gap in across)]),
+            *(f"{steps(ours):,.0f} steps, at the cost of {worth(ours, ratio.value)} of ResNet, against {steps(theirs):,.0f}: {told(gap)}"
+              for ours, theirs, gap in across)]),
         judged.low, judged.high,
         f"{DATA[dataset]}, {steps(rows):,.0f} steps at each share, which is not the same cost: a step of the Hamiltonian net "
         f"takes {ratio} times ResNet's CPU time, in float32. {said}. Ahead by an interval without 0 in {won} of {len(every)} "
@@ -115,17 +116,22 @@ def costlier(results: Results) -> Estimate:
     return statistics.median(rounds["hamiltonian"] / rounds["resnet_bn"])
 
 
-def equal_cost(rows: pd.DataFrame, longer: pd.DataFrame) -> dict[float, Estimate]:
+def against_more(rows: pd.DataFrame, longer: pd.DataFrame) -> dict[float, Estimate]:
     """Points by which the Hamiltonian net's few steps are ahead of ResNet's more, paired over seeds, by per cent."""
     ours, theirs = (each[each["net.family"] == family].pivot(index="seed", columns="percent", values="accuracy")
                     for each, family in zip((rows, longer), FAMILY, strict=True))
     return {percent: statistics.paired(ours[percent].dropna(), theirs[percent].dropna()) for percent in ours if percent in theirs}
 
 
+def worth(rows: pd.DataFrame, ratio: float) -> str:
+    """How many steps of ResNet take as long as those of the Hamiltonian net, to two digits."""
+    return f"{float(f'{ratio * steps(rows):.1e}'):,.0f}"
+
+
 def costly(ours: pd.DataFrame, theirs: pd.DataFrame, between: dict[float, Estimate], ratio: float) -> str:
-    """What the gaps at about the same cost are of."""
+    """What the gaps between different numbers of steps are of."""
     return (f" {steps(ours):,.0f} steps of the Hamiltonian net in {ours['precision'].iloc[0]}, which by this take as long as "
-            f"{float(f'{ratio * steps(ours):.1e}'):,.0f} of ResNet, against {steps(theirs):,.0f} of ResNet in "
+            f"{worth(ours, ratio)} of ResNet, against {steps(theirs):,.0f} of ResNet in "
             f"{theirs['precision'].iloc[0]}: {', '.join(f'{gap.n} seeds at {percent:g} %' for percent, gap in between.items())}; not "
             "judged, since the paper says nothing of cost.")
 
