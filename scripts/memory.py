@@ -45,7 +45,7 @@ def hamiltonian(mode: str) -> Callable[[int], nn.Module]:
     """T = 6 in each unit, whatever the depth."""
     def net(depth: int) -> nn.Module:
         return Network(Hamiltonian(activation="relu"), shape=(3, 32, 32), outputs=10, widths=[16, 32, 64], depth=depth, h=18 / depth,
-                       operator="conv", opening_kind="conv", head_kind="mean", mode=mode)
+                       operator="conv", opening_kind="conv", head_kind="mean", backward=mode)
     return net
 
 
@@ -61,7 +61,7 @@ class Scored(nn.Module):
 
 
 def roamlp(mode: str) -> Callable[[int], nn.Module]:
-    return lambda depth: Scored(Flow(RoaMLP(), 64, depth, mode=mode), 64)
+    return lambda depth: Scored(Flow(RoaMLP(), 64, depth, backward=mode), 64)
 
 
 def modules(depth: int) -> nn.Module:
@@ -70,16 +70,16 @@ def modules(depth: int) -> nn.Module:
 
 
 def roarnn(mode: str) -> Callable[[int], nn.Module]:
-    return lambda steps: Scored(Recurrence(RoaRNN(), 1, 128, steps, mode=mode), 128)
+    return lambda steps: Scored(Recurrence(RoaRNN(), 1, 128, steps, backward=mode), 128)
 
 
 DEEP, LONG = "width 64, batch 128", "10,000 time steps, width 128, batch 32"
 CASES = [
-    *(Case(f"roaMLP, flow={mode}", 50_000, roamlp(mode), (64,), 128, DEEP) for mode in ("store", "checkpoint")),
+    *(Case(f"roaMLP, backward={mode}", 50_000, roamlp(mode), (64,), 128, DEEP) for mode in ("store", "checkpoint")),
     Case("roaMLP, a module a layer", 50_000, modules, (64,), 128, DEEP),
-    *(Case(f"roaRNN, flow={mode}", 10_000, roarnn(mode), (10_000, 1), 32, LONG) for mode in ("store", "checkpoint")),
+    *(Case(f"roaRNN, backward={mode}", 10_000, roarnn(mode), (10_000, 1), 32, LONG) for mode in ("store", "checkpoint")),
     Case("roaRNN, a loop of autograd operations", 10_000, roarnn("plain"), (10_000, 1), 32, LONG),
-    *(Case(f"Hamiltonian, flow={mode}", depth, hamiltonian(mode), (3, 32, 32), 100, IMAGES)
+    *(Case(f"Hamiltonian, backward={mode}", depth, hamiltonian(mode), (3, 32, 32), 100, IMAGES)
       for depth in (6, 60, 600, 3600) for mode in ("store", "checkpoint", "reverse") if mode != "checkpoint" or depth < 3600),
 ]
 

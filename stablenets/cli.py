@@ -26,17 +26,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from stablenets import sweep
+from stablenets.config.composition import CONFIGS, group_choices, register_nodes
 from stablenets.errors import EXIT_BAD_INPUT
 from stablenets.schema import suggest
-
-HERE = Path(__file__).resolve().parent
-# beside the package in a checkout, inside it in a wheel
-CONFIGS = next((folder for folder in (HERE.parent / "configs", HERE / "configs") if (folder / "config.yaml").exists()), HERE / "configs")
 
 
 def main() -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come to us, not to Hydra's own multi-line report
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # a run that trains has its own way, which saves
+    register_nodes()
     os.environ[sweep.OWNER] = f"{socket.gethostname()} {os.getpid()}"
     try:
         composed()
@@ -88,9 +86,7 @@ def one_line(error: Exception) -> str:
 
 
 def not_one_of(group: str, name: str, known: Iterable[str] | None = None) -> str:
-    if not known:
-        known = [path.relative_to(CONFIGS / group).with_suffix("").as_posix() for path in CONFIGS.glob(f"{group}/**/*.yaml")]
-    return f"{group}={name}: {suggest(name, known, 'one of')}"
+    return f"{group}={name}: {suggest(name, known or group_choices(group), 'one of')}"
 
 
 def no_choice(words: list[str]) -> str:
@@ -99,14 +95,14 @@ def no_choice(words: list[str]) -> str:
     for group, sign, name in pairs:
         if sign and not group:
             return f"={name}: no key; write KEY={name}"
-        if sign and (CONFIGS / group).is_dir() and not (CONFIGS / group / f"{name}.yaml").exists():
+        if sign and (choices := group_choices(group)) and name not in choices:
             return not_one_of(group, name)
     return "a group of the configuration is not chosen by a name"
 
 
 def known_keys(key: str) -> list[str]:
     """Full keys of the level at which an unknown one stands."""
-    from stablenets import options
+    from stablenets.config import options
     from stablenets.data import DATASETS, Common
     from stablenets.nets import FAMILIES, RECURRENT
     group = key.partition(".")[0] if "." in key else ""

@@ -105,7 +105,7 @@ class Dynamics:
         return moves.all_layers(made_of, state, activation=self.activation, turns=self.two_step, tap=tap, first=first)
 
     def strided(self, narrow: int, wide: int, gain: float) -> nn.Module:
-        """A block of its own kind that halves the resolution and widens the features, for the layout `strided-first`."""
+        """A block of its own kind that halves the resolution and widens the features, for the layout `strided_first_block`."""
         raise TypeError(f"{type(self).__name__} has no strided block")
 
     def output(self, state: State) -> Tensor:

@@ -94,13 +94,13 @@ def fused(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None, 
     return flow.dynamics.fused(state, flow.h, tap, first, **flow.prepared(weights))
 
 
-MODES = {"store": store, "checkpoint": checkpoint, "reverse": reverse, "plain": plain}
+BACKWARD_MODES = {"store": store, "checkpoint": checkpoint, "reverse": reverse, "plain": plain}
 
 
 class Flow(nn.Module):
     """A dynamics over `depth` layers: (B, width, ...) -> (B, width, ...); over none, the identity.
 
-    Parameters are named as in the paper (`K`, `b`), each with depth in front. `h` is the step size; `mode` is a key of `MODES`;
+    Parameters are named as in the paper (`K`, `b`), each with depth in front. `h` is the step size; `backward` is a key of `BACKWARD_MODES`;
     `gain` scales the initial kernels, drawn from N(0, gain² / fan_in) independently for each layer (our choice). `dropout` is the share of
     the entries of every change to the state that training leaves out, the same in every mode.
     """
@@ -108,12 +108,12 @@ class Flow(nn.Module):
     tied = False  # each layer has weights of its own
 
     def __init__(self, dynamics: Dynamics, width: int, depth: int, *, h: float = 1.0, operator: str = "dense",
-                 mode: str = "store", gain: float = 1.0, dropout: float = 0.0) -> None:
+                 backward: str = "store", gain: float = 1.0, dropout: float = 0.0) -> None:
         super().__init__()
-        if mode not in MODES:
-            raise ValueError(f"mode={mode}: {suggest(mode, MODES, 'one of')}")
-        if mode == "reverse" and not dynamics.reversible:
-            raise ValueError(f"mode=reverse: {type(dynamics).__name__} has no inverse step; use mode=checkpoint")
+        if backward not in BACKWARD_MODES:
+            raise ValueError(f"backward={backward}: {suggest(backward, BACKWARD_MODES, 'one of')}")
+        if backward == "reverse" and not dynamics.reversible:
+            raise ValueError(f"backward=reverse: {type(dynamics).__name__} has no inverse step; use backward=checkpoint")
         if operator not in OPERATORS:
             raise ValueError(f"operator={operator}: {suggest(operator, OPERATORS, 'one of')}")
         if depth < 0:
@@ -127,7 +127,7 @@ class Flow(nn.Module):
         if dropout and not dynamics.drops:
             raise ValueError(f"dropout={dropout}: {type(dynamics).__name__} does not add changes to its state one by one; use dropout=0")
         self.dropout = dropout
-        self.dynamics, self.width, self.depth, self.h, self.mode = dynamics.at_depth(depth), width, depth, h, mode
+        self.dynamics, self.width, self.depth, self.h, self.backward = dynamics.at_depth(depth), width, depth, h, backward
         self.operator = OPERATORS[operator]
         self.reconstruction_error: Tensor | None = None  # of the last backward under `reverse`
         acts_on = width // 2 if dynamics.split else width
@@ -147,7 +147,7 @@ class Flow(nn.Module):
             self.register_buffer(name, tensor)
 
     def extra_repr(self) -> str:
-        return f"{self.dynamics}, width={self.width}, depth={self.depth}, h={self.h}, {self.operator.__name__}, mode={self.mode}"
+        return f"{self.dynamics}, width={self.width}, depth={self.depth}, h={self.h}, {self.operator.__name__}, backward={self.backward}"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -205,7 +205,7 @@ class Flow(nn.Module):
         first = None
         if self.dynamics.two_step:  # needs the first layer to find its second state; that layer's own step will count
             (first,) = self.layers([tensor[:1] for tensor in weights], Tally(counting=False, training=self.training))
-        state = MODES[self.mode](self, self.dynamics.start(x, first, self.h), weights, tap)
+        state = BACKWARD_MODES[self.backward](self, self.dynamics.start(x, first, self.h), weights, tap)
         return self.dynamics.output(shown(state, tap, self.depth))
 
     def variation(self) -> Tensor:

@@ -19,7 +19,7 @@ from stablenets.flow import Tap, shown
 from stablenets.fused import unobserved
 from stablenets.schema import suggest, valid
 
-MODES = ("store", "checkpoint", "plain")
+RECURRENT_MODES = ("store", "checkpoint", "plain")
 Driven = tuple[Tensor | None, State]  # the outputs of every step (T, B, H) where they were asked for, and the last state
 
 
@@ -68,7 +68,7 @@ class Recurrent:
 class Recurrence(nn.Module):
     """A recurrent dynamics over `depth` time steps: (B, depth, inputs) -> (B, width), or (B, depth, width) for `every` step.
 
-    `mode`: `store` keeps every activation; `checkpoint` keeps about sqrt(T) states and runs each segment again in the backward;
+    `backward`: `store` keeps every activation; `checkpoint` keeps about sqrt(T) states and runs each segment again in the backward;
     `plain` stores as well, by single steps whose gradient can be differentiated again. It runs in the precision of its weights, under
     autocast too: what is lost in a step of bfloat16 is lost thousands of times over.
     """
@@ -76,13 +76,13 @@ class Recurrence(nn.Module):
     tied = True  # the same weights at every step
     reconstruction_error: Tensor | None = None  # as a flow that is never reversed
 
-    def __init__(self, dynamics: Recurrent, inputs: int, width: int, depth: int, *, mode: str = "store", gain: float = 1.0) -> None:
+    def __init__(self, dynamics: Recurrent, inputs: int, width: int, depth: int, *, backward: str = "store", gain: float = 1.0) -> None:
         super().__init__()
-        if mode not in MODES:
-            raise ValueError(f"mode={mode}: {suggest(mode, MODES, 'one of')}")
+        if backward not in RECURRENT_MODES:
+            raise ValueError(f"backward={backward}: {suggest(backward, RECURRENT_MODES, 'one of')}")
         if depth < 1:
             raise ValueError(f"depth={depth}: the number of time steps; give 1 or more")
-        self.dynamics, self.width, self.depth, self.mode = dynamics.at_depth(depth), width, depth, mode
+        self.dynamics, self.width, self.depth, self.backward = dynamics.at_depth(depth), width, depth, backward
         learned, fixed = dynamics.learned(width, inputs, gain), dynamics.fixed(width)
         self.names = (*learned, *fixed)
         for name, tensor in learned.items():
@@ -91,7 +91,7 @@ class Recurrence(nn.Module):
             self.register_buffer(name, tensor)
 
     def extra_repr(self) -> str:
-        return f"{self.dynamics}, width={self.width}, depth={self.depth}, mode={self.mode}"
+        return f"{self.dynamics}, width={self.width}, depth={self.depth}, backward={self.backward}"
 
     def start(self, x: Tensor) -> State:
         """h_0 = 0 for a batch of sequences."""
@@ -107,7 +107,7 @@ class Recurrence(nn.Module):
         if first == 0 or not every:
             state = shown(state, tap, first)
         hidden = tap is not None and not self.dynamics.shows
-        if self.mode != "plain" and self.dynamics.fuses and not hidden and unobserved((u, *state, *vars(w).values()), tap):
+        if self.backward != "plain" and self.dynamics.fuses and not hidden and unobserved((u, *state, *vars(w).values()), tap):
             return self.dynamics.fused(state, u, w, every, tap, first)
         outputs = []
         for index, now in enumerate(u.unbind(0), first + 1):
@@ -134,7 +134,7 @@ class Recurrence(nn.Module):
             state = tuple(part.to(u.dtype) for part in state)
             if tap is not None and torch.is_grad_enabled():  # so that dLoss/dh_0 can be measured
                 state = tuple(part if part.requires_grad else part.requires_grad_() for part in state)
-            driven, state = (self.segments if self.mode == "checkpoint" else self.run)(u, state, every, tap)
+            driven, state = (self.segments if self.backward == "checkpoint" else self.run)(u, state, every, tap)
         return driven, state if every else shown(state, tap, len(u))
 
     def forward(self, x: Tensor, tap: Tap | None = None, every: bool = False) -> Tensor:

@@ -56,7 +56,7 @@ class Reverse(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():  # torch's once_differentiable would give some gradients of second order without the rest
-            raise RuntimeError("mode='reverse' has no second derivative (create_graph=True); use mode='checkpoint'")
+            raise RuntimeError("backward='reverse' has no second derivative (create_graph=True); use backward='checkpoint'")
         flow, parts, saved = ctx.flow, ctx.parts, ctx.saved_tensors
         state, weights = saved[:parts], saved[parts:]
         with torch.enable_grad(), torch.autocast(**ctx.autocast) if ctx.autocast else nullcontext():

@@ -21,10 +21,10 @@ from typing import Any
 import torch
 
 from stablenets import data, graphs
-from stablenets.config import MANNER, Resolved
+from stablenets.config import Resolved
+from stablenets.config.options import Config
 from stablenets.errors import EXIT_FAILED, BadInput, Busy, Irreversible
 from stablenets.nets import Network, Recurrent, SequenceNetwork
-from stablenets.options import Config
 from stablenets.runs import checkpoint, files, provenance
 from stablenets.runs.folder import FINISHED, RunFolder
 from stablenets.runs.lock import Lock, held
@@ -118,7 +118,7 @@ def make(run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, de
     session = provenance.session(device, config.threads) | {
         "data": {"source": dataset.source, "digests": dataset.digests}, "seeds": dataclasses.asdict(config.seeds)}
     begun = time.monotonic()
-    folder.write_config(run.identity, {key: value for key, value in dataclasses.asdict(config).items() if key in MANNER})
+    folder.write_config(run.options, run.execution)
     folder.set_status("running")
 
     if coarse is not None and coarse.status != "done":
@@ -209,11 +209,11 @@ def network(run: Resolved, facts: data.Facts) -> Network | SequenceNetwork:
     net, config = run.net, run.config
     if isinstance(run.dynamics, Recurrent):
         made = SequenceNetwork(run.dynamics, shape=facts.shape, outputs=facts.outputs, width=net.widths[0], every=facts.task == "label",
-                               hidden=net.hidden, mode=config.flow, gain=net.gain)
+                               head_hidden=net.head_hidden, backward=config.backward, gain=net.gain)
     else:
         made = Network(run.dynamics, shape=facts.shape, outputs=facts.outputs, widths=net.widths, depth=config.depth, h=config.h,
-                       operator=net.operator, opening_kind=net.opening, head_kind=net.head, hidden=net.hidden,
-                       mode=config.flow, gain=net.gain, layout=net.layout, blocks=net.blocks)
+                       operator=net.operator, opening_kind=net.opening, head_kind=net.head, head_hidden=net.head_hidden,
+                       backward=config.backward, gain=net.gain, transition=net.transition, blocks=net.blocks)
     for unit in made.units:
         for name in config.optim.frozen:
             getattr(unit, name).requires_grad_(False)

@@ -37,6 +37,9 @@ def compose(*overrides: str) -> dict:
     """The plain mapping that Hydra makes of configs/ and these overrides, as the command line would."""
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
+
+    from stablenets.config.composition import register_nodes
+    register_nodes()
     with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
         return OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
 
@@ -51,7 +54,7 @@ def made_up(paper: Any, entries: dict[str, Callable], profile: str = "quick", se
         for work in plan[group]:
             if (parts := entry(work)) is not None:
                 metrics, arrays = parts if isinstance(parts, tuple) else (parts, {})
-                made[work.name] = Entry("done", metrics, {"commit": "c", "wall_s": 60.0}, arrays)
+                made[work.name] = Entry("done", work.options, metrics, {"commit": "c", "wall_s": 60.0}, arrays)
     return Results({group: plan[group] for group in entries}, made)
 
 

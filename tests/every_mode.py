@@ -14,15 +14,15 @@ def flow(family: str, mode: str, depth: int = 7, operator: str = "conv", h: floa
     """The same weights whatever the mode."""
     torch.manual_seed(1)
     options |= {"nodes": 2} if family == "distributed" else {}
-    return Flow(FAMILIES[family](activation="relu", **options), width, depth, h=h, operator=operator, mode=mode, gain=2**0.5)
+    return Flow(FAMILIES[family](activation="relu", **options), width, depth, h=h, operator=operator, backward=mode, gain=2**0.5)
 
 
 def network(family: str, mode: str, depth: int = 5, **options) -> Network:
     """Two units; a RevNet's second one begins with a strided block, which leaves no channel at exactly 0 (see RevNet's docstring)."""
     torch.manual_seed(1)
     return Network(FAMILIES[family](activation="relu", **options), shape=(3, 8, 8), outputs=10, widths=[8, 16], depth=depth, h=0.1,
-                   operator="conv", opening_kind="conv-bn-relu", head_kind="bn-relu-mean", mode=mode,
-                   layout="strided-first" if family == "revnet" else "each-width")
+                   operator="conv", opening_kind="conv_bn_relu", head_kind="bn_relu_mean", backward=mode,
+                   transition="strided_first_block" if family == "revnet" else "before_first_block")
 
 
 def weighed(y: torch.Tensor) -> torch.Tensor:

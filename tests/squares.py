@@ -9,6 +9,8 @@ from stablenets.schema import option
 
 @dataclass(frozen=True)
 class Square(Study):
+    key = "tests/square"
+
     value: float = option(1.0)
     seed: int = option(0)
 

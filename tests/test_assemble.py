@@ -33,11 +33,11 @@ def conv(family="resnet", widths=(4, 8), opening_kind="conv", head_kind="mean", 
 @pytest.mark.parametrize("mode", ["store", "checkpoint"])
 def test_every_family_takes_points_flat_images_and_images(family, mode):
     points, flat, images = torch.randn(7, *POINT), torch.randn(7, *DIGITS), torch.randn(7, *DIGITS)
-    assert dense(family=family, mode=mode)(points).shape == (7, 3)
-    assert dense(DIGITS, family=family, mode=mode)(flat).shape == (7, 3)
+    assert dense(family=family, backward=mode)(points).shape == (7, 3)
+    assert dense(DIGITS, family=family, backward=mode)(flat).shape == (7, 3)
     if FAMILIES[family].dense_only:
         return
-    net = conv(family=family, mode=mode)
+    net = conv(family=family, backward=mode)
     net(images).sum().backward()
     assert net(images).shape == (7, 10)
     assert all(parameter.grad.isfinite().all() for parameter in net.parameters())
@@ -53,7 +53,7 @@ def test_pad_appends_zeros_to_the_features():
 
 @pytest.mark.parametrize(("kind", "shape", "width", "expected", "learned"), [
     ("linear", DIGITS, 6, (6,), 6 * 64 + 6), ("pad", POINT, 6, (6,), 0), ("pad", DIGITS, 64, (64,), 0),
-    ("conv", (3, 8, 8), 6, (6, 8, 8), 6 * 3 * 9 + 6), ("pad-channels", (3, 8, 8), 6, (6, 8, 8), 0),
+    ("conv", (3, 8, 8), 6, (6, 8, 8), 6 * 3 * 9 + 6), ("pad_channels", (3, 8, 8), 6, (6, 8, 8), 0),
 ])
 def test_opening_brings_an_example_to_the_width(kind, shape, width, expected, learned):
     layer = opening(kind, shape, width)
@@ -64,7 +64,7 @@ def test_opening_brings_an_example_to_the_width(kind, shape, width, expected, le
 def test_padded_opening_keeps_the_example():
     x = torch.randn(2, *DIGITS)
     assert torch.equal(opening("pad", DIGITS, 70)(x)[:, :64], x.flatten(1))
-    assert torch.equal(opening("pad-channels", DIGITS, 4)(x)[:, :1], x)
+    assert torch.equal(opening("pad_channels", DIGITS, 4)(x)[:, :1], x)
 
 
 @pytest.mark.parametrize(("kind", "size"), [("linear", (6,)), ("flatten", (6, 4, 4)), ("mean", (6, 4, 4))])
@@ -77,7 +77,7 @@ def test_head_is_affine_in_the_last_state(kind, size):
 @pytest.mark.parametrize(("net", "dataset", "features"), [("antisymmetric", "digits", 4), ("resnet_conv", "digits", 4),
                                                           ("roarnn", "psdigits", 4)])
 def test_hidden_layer_stands_between_the_last_state_and_the_affine_map(resolved, net, dataset, features):
-    run = resolved(f"net={net}", f"dataset={dataset}", "depth=null", "net.widths=[4]", "net.hidden=7")
+    run = resolved(f"net={net}", f"dataset={dataset}", "depth=null", "net.widths=[4]", "net.head_hidden=7")
     made = network(run, run.dataset.facts)
     affine = [module for module in made.head.modules() if isinstance(module, torch.nn.Linear)]
     assert [(module.in_features, module.out_features) for module in affine] == [(features, 7), (7, 10)]
@@ -125,7 +125,7 @@ def test_units_see_half_the_resolution_each():
 
 @pytest.mark.parametrize("mode", ["store", "checkpoint"])
 def test_tap_counts_layers_across_units_and_sees_boundaries_twice(mode):
-    net, seen = conv(mode=mode), []
+    net, seen = conv(backward=mode), []
     net(torch.randn(2, *DIGITS), lambda index, state: seen.append(index))
     assert seen == [0, 1, 2, 3, 3, 4, 5]
 

@@ -72,7 +72,7 @@ def test_half_of_mnist(refused, tmp_path):
 
 
 def test_a_fraction_that_leaves_too_little(refused):
-    refused("dataset.fraction=0.0005", says=["dataset.fraction=0.0005: leaves 1 of 1800 training examples for 2 classes", "at least"])
+    refused("dataset.train_fraction=0.0005", says=["dataset.train_fraction=0.0005: leaves 1 of 1800 training examples for 2 classes", "at least"])
 
 
 def test_a_run_that_has_lost_its_data(refused, run_cli, interrupted, tmp_path):

@@ -41,12 +41,12 @@ def test_descent_is_monotone_on_a_fixed_batch():
 def test_any_network_with_a_linear_head_descends(family, operator, head):
     shape = (1, 4, 4) if operator == "conv" else (2,)
     net = Network(FAMILIES[family](), shape=shape, outputs=3, widths=[4], depth=3, h=0.5, operator=operator,
-                  opening_kind="conv" if operator == "conv" else "linear", head_kind=head, mode="checkpoint")
+                  opening_kind="conv" if operator == "conv" else "linear", head_kind=head, backward="checkpoint")
     goal, data = objective(net, alpha=1e-3), split(60, *shape)
     before = float(goal(data.inputs, data.labels).detach())
     list(block_descent(goal, data, BlockDescent(iterations=4, batch=60, sample=30), 0))
     assert float(goal(data.inputs, data.labels).detach()) < before
-    assert net.units[0].mode == "checkpoint"
+    assert net.units[0].backward == "checkpoint"
 
 
 def test_seed_decides_everything():
@@ -60,7 +60,7 @@ def test_seed_decides_everything():
 
 
 def test_nets_with_batch_norms_are_refused():
-    for family, options in (("leapfrog", {"inside": "norm"}), ("revnet", {})):
+    for family, options in (("leapfrog", {"block_norm": "batch"}), ("revnet", {})):
         with pytest.raises(ValueError, match="batch norms"):
             objective(network(family, "conv", **options))
 

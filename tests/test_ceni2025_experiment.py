@@ -65,7 +65,7 @@ def test_roarnn_writes_only_where_it_is_called(task):
         dynamics = training.resolved.dynamics
         torch.manual_seed(0)
         U = dynamics.learned(64, 2, 0.0)["U"]
-        assert (U[:, 0] + dynamics.offset).max() < 0 < (U.sum(1) + dynamics.offset).max()
+        assert (U[:, 0] + dynamics.bias_init).max() < 0 < (U.sum(1) + dynamics.bias_init).max()
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -116,9 +116,9 @@ def test_trained_nets_are_looked_at(place):
     studies, angle = [*plan["trained"], *plan["trained_in_time"]], plan["angles"][0]
     assert [study.dataset for study in studies] == ["digits", "psdigits", "psdigits", "adding", "copy"]
     for study in (*studies, angle):
-        assert study.of.make(place).status == "done"
+        assert study.training.make(place).status == "done"
     for study in studies:
-        metrics, arrays = Trained(study.of, 2).measure(place)
+        metrics, arrays = Trained(study.training, 2).measure(place)
         for when in ("_before", ""):
             assert metrics[f"low{when}"] - 1e-9 <= metrics.get(f"smallest{when}", math.inf)
             assert metrics[f"largest{when}"] <= metrics[f"high{when}"] + 1e-9
@@ -126,7 +126,7 @@ def test_trained_nets_are_looked_at(place):
             assert len(arrays[f"gradients{when}"]) == len(arrays["depths"])
         assert metrics["norm_W"] != metrics["norm_W_before"]
         assert ("moved_W" in metrics) == (metrics["norm_W_before"] > 0)
-    assert 0 <= filters.Steady(angle.of).measure(place)[0]["angle"] <= math.pi
+    assert 0 <= filters.Steady(angle.training).measure(place)[0]["angle"] <= math.pi
 
 
 results = partial(made_up, PAPER, seeds=3)
@@ -172,7 +172,7 @@ def test_what_is_lost_again_or_not_brought_to_its_end_is_not_solved():
     (work,) = PAPER.plan("smoke", 1)["adding"]
     curves = {"step": np.array([10.0, 20.0]), "validation_loss": np.array([1e-3, 1.0])}
     for status, last, at in (("done", 1e-3, 10.0), ("done", 0.5, math.inf), ("diverged", 1e-3, math.inf)):
-        made = Entry(status, {}, {}, curves | {"test_loss": np.array([1e-3, last])})
+        made = Entry(status, {}, {}, {}, curves | {"test_loss": np.array([1e-3, last])})
         assert recall.solved_at(work, Results({}, {work.name: made})) == at
 
 
@@ -185,7 +185,7 @@ def test_the_error_of_copying_is_the_share_of_symbols_not_said_again():
 @pytest.mark.parametrize(("still_fails", "verdict"), [(False, REPRODUCED), (True, PARTLY)])
 def test_the_filter_is_judged_by_its_eigenvalue(still_fails, verdict):
     def angle(work):
-        return {"angle": 0.1 if work.of.resolved.dynamics.filter == "haar" and work.seed % 2 else 0.0}, {}
+        return {"angle": 0.1 if work.training.resolved.dynamics.filter == "haar" and work.seed % 2 else 0.0}, {}
 
     def run(work):
         moving = work.resolved.dynamics.filter == "haar" and work.seed % 2
@@ -195,7 +195,7 @@ def test_the_filter_is_judged_by_its_eigenvalue(still_fails, verdict):
 
 
 def test_no_filter_counts_twice():
-    """`steady` is Haar's draw of the same seed wherever that has the eigenvalue 1."""
+    """`haar_fixed_axis` is Haar's draw of the same seed wherever that has the eigenvalue 1."""
     found = []
     for work in PAPER.plan("full", None)["filters"]:
         torch.manual_seed(work.seed)

@@ -17,7 +17,7 @@ results = partial(made_up, PAPER, seeds=3)
 
 def reading(accuracy: dict[str, float], spread: float = 1e-4):
     def entry(work: Training):
-        value = accuracy["hidden" if work.resolved.net.hidden else work.resolved.net.family] / 100 + spread * work.seed
+        value = accuracy["hidden" if work.resolved.net.head_hidden else work.resolved.net.family] / 100 + spread * work.seed
         curve = np.array([value - 0.1, value])
         return ({"test_accuracy": value, "validation_accuracy": value, "test_accuracy_at_best_validation": value, "parameters": 10.0},
                 {"epoch": np.array([1.0, 2.0]), "test_accuracy": curve})
@@ -94,7 +94,7 @@ def test_what_a_hidden_layer_reads_has_as_many_learned_numbers(family):
     work = read("psmnist", family, 128, 0, 10)
     wanted = parameters("roarnn", 128, 1, 10, 512)
     assert parameters(family, work.resolved.net.widths[0], 1, 10, 512) == pytest.approx(wanted, rel=0.01)
-    assert (work.resolved.net.hidden, work.resolved.config.optim.label_smoothing) == (512, 0.1)
+    assert (work.resolved.net.head_hidden, work.resolved.config.optim.label_smoothing) == (512, 0.1)
 
 
 def test_steps_are_timed_in_turns_and_told_by_the_epoch():

@@ -25,7 +25,7 @@ def test_the_spectrum_is_that_of_the_jacobian_by_autograd(options):
     assert found["norm_W"] == pytest.approx(float(torch.linalg.matrix_norm(flow.W.detach(), 2).mean()))
 
 
-@pytest.mark.parametrize("options", [{}, {"activation": "relu", "alpha": 1.0, "beta": 3.0, "offset": 0.1}, {"filter": "steady"}])
+@pytest.mark.parametrize("options", [{}, {"activation": "relu", "alpha": 1.0, "beta": 3.0, "bias_init": 0.1}, {"filter": "haar_fixed_axis"}])
 def test_the_spectrum_through_time_is_that_of_the_jacobian_by_autograd(options):
     torch.manual_seed(0)
     unit, u = Recurrence(RoaRNN(**options), 2, 6, 9).double(), torch.randn(9, 2, dtype=torch.float64)

@@ -1,16 +1,12 @@
 """Chang et al. 2018: the networks of its table as configured nets. Parameter counts, layouts, padding of halves."""
-from pathlib import Path
-
 import pytest
 import torch
-from omegaconf import OmegaConf
+from conftest import compose
 
 from stablenets.config import Resolved, resolve
 from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, Network
-from stablenets.nets.assemble import LAYOUTS, halve, layers_at_widths, opening
-
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+from stablenets.nets.assemble import TRANSITIONS, halve, layers_at_widths, opening
 
 # The paper's table (papers/chang2018.md, section 3.1), in millions as printed: CIFAR-10 and CIFAR-100; and how many digits are printed.
 PAPER = {
@@ -27,17 +23,17 @@ EXACT = {  # ours on CIFAR-10, as configured
 UNMATCHED = {"midpoint_26", "midpoint_62", "leapfrog_26", "leapfrog_62"}  # by any layout of ours: nothing was tuned to make them fit
 
 
-def configured(name: str, dataset: str = "cifar10", flow: str = "store", **net) -> Resolved:
+def configured(name: str, dataset: str = "cifar10", backward: str = "store", **net) -> Resolved:
     """The run of a net file, some of its keys replaced."""
-    values = OmegaConf.to_container(OmegaConf.load(CONFIGS / "net" / f"{name}.yaml"))
-    return resolve({"dataset": {"name": dataset}, "net": values | net, "optim": {}, "seeds": {}, "probe": {}, "wandb": {}, "flow": flow})
+    values = compose(f"net={name}")["net"]
+    return resolve({"dataset": {"name": dataset}, "net": values | net, "backward": backward})
 
 
 def built(run: Resolved, shape: tuple[int, ...] | None = None) -> Network:
     """As train.make builds it."""
     return Network(run.dynamics, shape=shape or run.dataset.facts.shape, outputs=run.dataset.facts.outputs, widths=run.net.widths,
                    depth=run.config.depth, h=run.config.h, operator=run.net.operator, opening_kind=run.net.opening,
-                   head_kind=run.net.head, mode=run.config.flow, gain=run.net.gain, layout=run.net.layout, blocks=run.net.blocks)
+                   head_kind=run.net.head, backward=run.config.backward, gain=run.net.gain, transition=run.net.transition, blocks=run.net.blocks)
 
 
 def count(name: str, dataset: str = "cifar10", **net) -> int:
@@ -64,18 +60,18 @@ def test_parameter_counts_are_those_of_the_papers_table_where_its_layout_is_know
 
 
 @pytest.mark.parametrize(("name", "each_width", "old_width_first"), [
-    ("hamiltonian_74", {"bias": "0.48", "biases": "0.48", "norm": "0.48"}, {"bias": "0.43", "biases": "0.43", "norm": "0.43"}),
-    ("hamiltonian_218", {"bias": "1.75", "biases": "1.75", "norm": "1.76"}, {"bias": "1.68", "biases": "1.68", "norm": "1.69"}),
-    ("hamiltonian_1202", {"bias": "9.70", "biases": "9.72", "norm": "9.77"}, {"bias": "9.63", "biases": "9.65", "norm": "9.70"}),
-    ("midpoint_26", {"bias": "0.64", "norm": "0.64"}, {"bias": "0.54", "norm": "0.54"}),
-    ("midpoint_62", {"bias": "1.94", "norm": "1.94"}, {"bias": "1.80", "norm": "1.80"}),
-    ("leapfrog_26", {"bias": "0.64", "norm": "0.64"}, {"bias": "0.54", "norm": "0.54"}),
-    ("leapfrog_62", {"bias": "1.94", "norm": "1.94"}, {"bias": "1.80", "norm": "1.80"}),
+    ("hamiltonian_74", {"none": "0.48", "shift": "0.48", "batch": "0.48"}, {"none": "0.43", "shift": "0.43", "batch": "0.43"}),
+    ("hamiltonian_218", {"none": "1.75", "shift": "1.75", "batch": "1.76"}, {"none": "1.68", "shift": "1.68", "batch": "1.69"}),
+    ("hamiltonian_1202", {"none": "9.70", "shift": "9.72", "batch": "9.77"}, {"none": "9.63", "shift": "9.65", "batch": "9.70"}),
+    ("midpoint_26", {"none": "0.64", "batch": "0.64"}, {"none": "0.54", "batch": "0.54"}),
+    ("midpoint_62", {"none": "1.94", "batch": "1.94"}, {"none": "1.80", "batch": "1.80"}),
+    ("leapfrog_26", {"none": "0.64", "batch": "0.64"}, {"none": "0.54", "batch": "0.54"}),
+    ("leapfrog_62", {"none": "1.94", "batch": "1.94"}, {"none": "1.80", "batch": "1.80"}),
 ])
 def test_counts_of_all_layouts_and_blocks(name, each_width, old_width_first):
     """The evidence for our choice: the authors' layout alone fits H-74 and H-218 as drawn; H-1202 fits two ways."""
-    for layout, expected in (("each-width", each_width), ("old-width-first", old_width_first)):
-        assert {inside: printed(count(name, layout=layout, inside=inside), "0.00") for inside in expected} == expected
+    for layout, expected in (("before_first_block", each_width), ("after_first_block", old_width_first)):
+        assert {block_norm: printed(count(name, transition=layout, block_norm=block_norm), "0.00") for block_norm in expected} == expected
 
 
 def test_resnet_1202_has_not_the_channels_that_the_paper_prints():
@@ -96,24 +92,24 @@ def test_step_is_the_one_that_the_file_states(name):
     assert run.config.h == (0.1 if run.dynamics.order else 1.0)
 
 
-@pytest.mark.parametrize("flow", ["store", "checkpoint", "reverse"])
+@pytest.mark.parametrize("backward", ["store", "checkpoint", "reverse"])
 @pytest.mark.parametrize("name", [name for name in PAPER if "1202" not in name])
-def test_every_net_trains_in_every_mode_that_it_has(name, flow):
-    if name.startswith("resnet") and flow == "reverse":
+def test_every_net_trains_in_every_mode_that_it_has(name, backward):
+    if name.startswith("resnet") and backward == "reverse":
         with pytest.raises(BadInput, match="has no inverse"):
-            configured(name, flow=flow)
+            configured(name, backward=backward)
         return
-    net = built(configured(name, flow=flow, blocks=[2, 2, 2]), (3, 8, 8))
+    net = built(configured(name, backward=backward, blocks=[2, 2, 2]), (3, 8, 8))
     y = net(torch.randn(2, 3, 8, 8))
     y.square().sum().backward()
     assert y.shape == (2, 10)
     assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in net.parameters())
 
 
-@pytest.mark.parametrize(("layout", "expected"), list(zip(LAYOUTS, ([6, 6, 6], [7, 6, 5], [6, 5, 5]), strict=True)))
-def test_layouts_of_six_blocks_in_each_of_three_units(layout, expected):
-    assert layers_at_widths([6, 6, 6], layout) == expected
-    assert layers_at_widths([6], layout) == [6]
+@pytest.mark.parametrize(("transition", "expected"), list(zip(TRANSITIONS, ([6, 6, 6], [7, 6, 5], [6, 5, 5]), strict=True)))
+def test_layouts_of_six_blocks_in_each_of_three_units(transition, expected):
+    assert layers_at_widths([6, 6, 6], transition) == expected
+    assert layers_at_widths([6], transition) == [6]
 
 
 def test_units_see_their_width_and_resolution():
@@ -145,7 +141,7 @@ def test_two_step_unit_starts_anew_from_the_state_that_it_is_passed():
 
 
 def test_opening_with_norm_has_no_bias_and_ends_in_relu():
-    layer = opening("conv-bn-relu", (3, 8, 8), 6)
+    layer = opening("conv_bn_relu", (3, 8, 8), 6)
     assert [name for name, _ in layer.named_parameters()] == ["0.weight", "1.weight", "1.bias"]
     assert layer(torch.randn(2, 3, 8, 8)).min() == 0
 
@@ -164,8 +160,8 @@ def test_no_relu_works_in_place(name):
 @pytest.mark.parametrize(("net", "says"), [
     ({"blocks": [6, 6]}, "net.blocks=[6, 6]: 3 units in net.widths=[32, 64, 112]; give one number for each"),
     ({"blocks": [2, 2, 1]}, "unit 3"), ({"blocks": 6}, "expected a list"), ({"blocks": [6, 0, 6]}, "net.blocks[1]=0: must be >= 1"),
-    ({"layout": "revnet"}, "one of: each-width, old-width-first, strided-first"),
-    ({"layout": "strided-first"}, "net.family=hamiltonian has no strided block"),
+    ({"transition": "revnet"}, "one of: after_first_block, before_first_block, strided_first_block"),
+    ({"transition": "strided_first_block"}, "net.family=hamiltonian has no strided block"),
 ])
 def test_bad_layouts_are_told_in_one_line(net, says):
     with pytest.raises(BadInput) as error:
@@ -175,7 +171,7 @@ def test_bad_layouts_are_told_in_one_line(net, says):
 
 
 def test_depth_is_that_of_the_blocks_or_is_shared_out():
-    values = OmegaConf.to_container(OmegaConf.load(CONFIGS / "net" / "hamiltonian_74.yaml"))
+    values = compose("net=hamiltonian_74")["net"]
     parts = {"dataset": {"name": "cifar10"}, "optim": {}, "seeds": {}, "probe": {}, "wandb": {}}
     assert resolve(parts | {"net": values}).config.depth == 18
     given = resolve(parts | {"net": values | {"blocks": None}, "depth": 18})

@@ -79,7 +79,7 @@ def on_few(profile="full", **entries):
     def steps(entry):
         def told(work):
             metrics = entry(work)
-            an_epoch = round(45_000 * work.resolved.common.fraction / 100)  # in batches of 100, as on CIFAR-10
+            an_epoch = round(45_000 * work.resolved.common.train_fraction / 100)  # in batches of 100, as on CIFAR-10
             return metrics and metrics | {"steps": work.resolved.config.epochs * an_epoch}
         return told
     cost = {"hamiltonian": 2.5, "resnet_bn": 1.0}, {"hamiltonian": np.full(7, 2.5), "resnet_bn": np.ones(7)}
@@ -91,8 +91,8 @@ def nothing(work):
 
 
 @pytest.mark.parametrize(("profile", "gap", "verdict"), [
-    ("full", lambda run: 5.0, REPRODUCED), ("full", lambda run: 5.0 if run.common.fraction < 0.1 else -5.0, NOT_REPRODUCED),
-    ("full", lambda run: 5.0 if run.common.fraction < 0.1 else 0.0, PARTLY), ("full", lambda run: 0.0, UNDECIDED),
+    ("full", lambda run: 5.0, REPRODUCED), ("full", lambda run: 5.0 if run.common.train_fraction < 0.1 else -5.0, NOT_REPRODUCED),
+    ("full", lambda run: 5.0 if run.common.train_fraction < 0.1 else 0.0, PARTLY), ("full", lambda run: 0.0, UNDECIDED),
     ("full", lambda run: -5.0, NOT_REPRODUCED), ("quick", lambda run: 5.0, PARTLY), ("quick", lambda run: 0.0, UNDECIDED),
     ("quick", lambda run: -5.0, NOT_RUN)])
 def test_few_data_are_judged_share_by_share(profile, gap, verdict):
@@ -153,7 +153,7 @@ def test_costs_are_compared_over_the_seeds_and_shares_that_both_have():
 
 
 def test_where_the_gap_peaks_needs_three_shares():
-    entry = accuracy(lambda run: 60.0 + (5.0 + 20 * run.common.fraction) * (run.net.family == "hamiltonian"))
+    entry = accuracy(lambda run: 60.0 + (5.0 + 20 * run.common.train_fraction) * (run.net.family == "hamiltonian"))
     found = fewer.ahead(on_few(few=entry, fewer=entry)).note
     assert "is largest at 10 %, in the paper's figure, taken to be of CIFAR-10, at 3 to 4 %" in found
     assert "largest at" not in fewer.ahead(on_few(few=entry, fewer=nothing)).note

@@ -32,7 +32,7 @@ def test_the_claim_on_counts_names_what_no_layout_fits():
     assert "77.5 M" in finding.note
     assert "No one choice fits all three" in finding.note
     rows = counting.count_table(made_up(PAPER, {"counts": measured})).set_index("net")
-    assert rows["what fits the paper"]["Hamiltonian-1202"] == "old-width-first, norms; each-width, one bias"
+    assert rows["what fits the paper"]["Hamiltonian-1202"] == "after_first_block, norms; before_first_block, one bias"
     assert (rows["what fits the paper"] == "none").sum() == len(UNMATCHED)
     assert {TABLE[net].name for net in UNMATCHED} | {"Hamiltonian-218"} == set(rows.index[rows["trained here fits"] == "no"])
 
@@ -70,16 +70,16 @@ def test_the_small_nets_are_of_one_size():
 
 def test_nets_of_cifar_that_are_inverted_are_trained_anyway():
     plan = PAPER.plan("full", None)
-    inverted = {work.of.name for work in plan["trained"] if work.dataset == "cifar10"}
+    inverted = {work.training.name for work in plan["trained"] if work.dataset == "cifar10"}
     assert len(inverted) == 3
     assert inverted <= {work.name for work in plan["few"]}
 
 
 def test_runs_on_few_images_have_the_share_and_the_steps_that_they_say():
     run = few("resnet_32", 5, 0, 1000).resolved
-    assert round(0.9 * 50_000 * run.common.fraction) == 2500
+    assert round(0.9 * 50_000 * run.common.train_fraction) == 2500
     assert run.config.epochs * 25 == 1000
-    assert round(1294 * few_digits("hamiltonian", 10, 0, 100).resolved.common.fraction) == 144
+    assert round(1294 * few_digits("hamiltonian", 10, 0, 100).resolved.common.train_fraction) == 144
     assert share(20) == pytest.approx(0.2 / 0.9, rel=1e-6)
 
 

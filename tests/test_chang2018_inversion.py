@@ -27,11 +27,11 @@ def test_an_inverse_that_overflows_is_a_number():
     assert found["first"] == found["growth"] == OVERFLOW
 
 
-@pytest.mark.parametrize(("net", "inside"), [("hamiltonian", "bias"), ("hamiltonian", "norm"), ("midpoint", "bias"), ("leapfrog", "norm"),
+@pytest.mark.parametrize(("net", "block_norm"), [("hamiltonian", "none"), ("hamiltonian", "batch"), ("midpoint", "none"), ("leapfrog", "batch"),
                                              ("revnet", "")])
-def test_gradients_by_inversion_are_the_stored_ones(net, inside):
-    assert measured(Gradients(net, inside, blocks=2))["difference"] < saving.EQUAL
-    assert saving.EQUAL < measured(Gradients(net, inside, blocks=2, dtype="float32"))["difference"] < 1e-3
+def test_gradients_by_inversion_are_the_stored_ones(net, block_norm):
+    assert measured(Gradients(net, block_norm, blocks=2))["difference"] < saving.EQUAL
+    assert saving.EQUAL < measured(Gradients(net, block_norm, blocks=2, dtype="float32"))["difference"] < 1e-3
 
 
 def test_what_overflows_is_called_so_and_ticks_do_not_touch():
@@ -47,9 +47,9 @@ def test_a_peak_that_cannot_be_measured_says_why(monkeypatch):
         Peak("reverse", 2, 1).measure(None)
 
 
-@pytest.mark.parametrize(("flow", "flat"), [("store", False), ("reverse", True)])
-def test_memory_is_flat_in_depth_by_inversion_alone(flow, flat):
-    few_blocks, many = (measured(Kept(flow, blocks, 2))["bytes"] for blocks in (2, 8))
+@pytest.mark.parametrize(("backward", "flat"), [("store", False), ("reverse", True)])
+def test_memory_is_flat_in_depth_by_inversion_alone(backward, flat):
+    few_blocks, many = (measured(Kept(backward, blocks, 2))["bytes"] for blocks in (2, 8))
     assert (many < saving.FLAT * few_blocks) == flat
 
 
@@ -65,9 +65,9 @@ def test_peak_and_time_are_measured():
 @pytest.mark.parametrize(("kept", "step", "verdict"), [(1.0, 1.0, REPRODUCED), (1.0, 1.2, PARTLY), (1.2, 1.2, NOT_REPRODUCED)])
 def test_memory_is_judged_on_what_is_kept_and_on_the_peak(kept, step, verdict):
     def bytes_kept(work):
-        return {"bytes": 1e6 * (kept ** (work.blocks > 2) if work.flow == "reverse" else work.blocks), "machine": 1e9}
+        return {"bytes": 1e6 * (kept ** (work.blocks > 2) if work.backward == "reverse" else work.blocks), "machine": 1e9}
     def at_peak(work):
-        needs = 1e6 * step ** (work.blocks > 6) if work.flow == "reverse" else 1e6 * work.blocks
+        needs = 1e6 * step ** (work.blocks > 6) if work.backward == "reverse" else 1e6 * work.blocks
         return {"peak": needs + 1e6 + work.blocks, "start": 1e6 + work.blocks, "weights": 10.0 * work.blocks}
     found = results({"memory": bytes_kept, "peak": at_peak})
     assert saving.memory(found).verdict == verdict

@@ -14,7 +14,7 @@ from stablenets.errors import BadInput
 from stablenets.schema import option
 
 TINY = {"dataset": {"name": "ellipses", "limit": 64}, "net": {"family": "resnet", "widths": [4]}, "depth": 4, "epochs": 1, "batch": 32,
-        "probe": {"every": 1000, "depths": 4, "samples": 0}, "device": "cpu"}
+        "probe": {"every": 1000, "depths": 4, "spectrum_examples": 0}, "device": "cpu"}
 
 
 def test_a_study_is_made_once_and_its_folder_is_a_run(place):
@@ -46,10 +46,11 @@ def test_a_study_that_breaks_has_failed_and_is_tried_again(place):
 def test_what_is_needed_comes_first_and_once():
     @dataclass(frozen=True)
     class After(Study):
-        of: Square = option()
+        key = "tests/after"
+        first: Square = option()
     after = After(Square(2.0))
     assert unique([[after], [Square(2.0), Square(1.0)]]) == [Square(2.0), after, Square(1.0)]
-    assert after.options == {"of": Square(2.0).name}
+    assert after.options == {"study": "tests/after", "version": 1, "first": Square(2.0).name}
 
 
 def test_a_training_keeps_what_it_names(place):

@@ -36,7 +36,7 @@ PAPER = Paper(
     {"numbers": Drawing(("squares",), lambda results: results["squares"][["value", "square"]], "Numbers.")},
     {"curve": Drawing(("squares",), draw, "A curve.")},
     {"turning": Drawing(("squares",), move, "It turns.")})
-WRITTEN = {"claims.csv", "claims.md", "ledger.csv", "curves.npz", "numbers.md", "numbers.csv", "numbers.tex", "curve.png", "curve.svg",
+WRITTEN = {"claims.csv", "claims.md", "ledger.csv", "options.json", "curves.npz", "numbers.md", "numbers.csv", "numbers.tex", "curve.png", "curve.svg",
            "turning.gif"}
 
 
@@ -84,7 +84,7 @@ def test_without_all_its_runs_nothing_is_judged_or_drawn(place, tmp_path):
     collected(place, folder)
     rows = collected(place, folder, seeds=4)
     assert (rows[0]["verdict"], rows[0]["ours"]) == (NOT_RUN, "1 of 4 runs are missing")
-    assert {path.name for path in folder.iterdir()} == {"claims.csv", "claims.md", "ledger.csv", "curves.npz"}
+    assert {path.name for path in folder.iterdir()} == {"claims.csv", "claims.md", "ledger.csv", "options.json", "curves.npz"}
 
 
 def test_the_highest_profile_that_measured_counts(tmp_path):

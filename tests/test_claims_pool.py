@@ -173,7 +173,7 @@ def test_groups_are_made_alone_in_the_order_given_as_far_as_time_goes(tmp_path, 
     code, out, err = command("haber2017", "--profile", "smoke", "--jobs", "1", "--only", "steps", "example1")
     assert (code, err) == (0, "")
     assert "haber2017 smoke: 18 runs, 0 done" in out
-    assert len(list((tmp_path / "runs").glob("example1-*"))) == 18 == len(list((tmp_path / "runs").iterdir()))
+    assert len(list((tmp_path / "runs").glob("haber2017-example_1-*"))) == 18 == len(list((tmp_path / "runs").iterdir()))
     code, out, err = command("haber2017", "--profile", "smoke", "--jobs", "1", "--within", "1")
     assert code == 124
     assert "the time is over and" in err

@@ -37,9 +37,9 @@ def test_the_torch_order_is_the_globally_seeded_one_and_moves_no_global_state():
 
 
 def test_bit_reversal():
-    assert PERMUTATIONS["bit-reversal"](8, 0).tolist() == [0, 4, 2, 6, 1, 5, 3, 7]
-    assert PERMUTATIONS["bit-reversal"](6, 0).tolist() == [0, 4, 2, 1, 5, 3]
-    assert PERMUTATIONS["bit-reversal"](784, 0)[:5].tolist() == [0, 512, 256, 768, 128]
+    assert PERMUTATIONS["bit_reversal"](8, 0).tolist() == [0, 4, 2, 6, 1, 5, 3, 7]
+    assert PERMUTATIONS["bit_reversal"](6, 0).tolist() == [0, 4, 2, 1, 5, 3]
+    assert PERMUTATIONS["bit_reversal"](784, 0)[:5].tolist() == [0, 512, 256, 768, 128]
 
 
 @pytest.mark.parametrize("convention", PERMUTATIONS)

@@ -27,7 +27,7 @@ def refusal(name: str, root: Path) -> str:
 
 def whole(name: str, root: Path, **options: int) -> Dataset:
     """Loaded with nothing held out."""
-    return load(DATASETS[name](**options), Common(validation=0.0), root=root, split_seed=0, permutation_seed=0,
+    return load(DATASETS[name](**options), Common(validation_fraction=0.0), root=root, split_seed=0, permutation_seed=0,
                 device="cpu", download=False)
 
 

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 from conftest import compose
 
-from stablenets.cli import CONFIGS
-from stablenets.config import build_flat, resolve
+from stablenets.config import resolve
+from stablenets.config.composition import CONFIGS, group_choices
+from stablenets.config.options import Config, Net, Optim, Probe, Seeds, Wandb
 from stablenets.data import DATASETS, Common
 from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, RECURRENT
-from stablenets.options import Config, Net, Optim, Probe, Seeds, Wandb
-from stablenets.schema import build
 from stablenets.train import train
 
 # A dataset of each kind that needs no file, and what it stands in for where an experiment asks for files.
@@ -28,11 +27,6 @@ SHRUNK = ("profile=smoke", "epochs=1", "dataset.limit=32", "batch=16")
 def files(group: str) -> list[str]:
     """The choices of a group, by the name that the command line takes."""
     return sorted(path.relative_to(CONFIGS / group).with_suffix("").as_posix() for path in (CONFIGS / group).rglob("*.yaml"))
-
-
-def read(group: str, name: str) -> dict:
-    from omegaconf import OmegaConf
-    return OmegaConf.to_container(OmegaConf.load(CONFIGS / group / f"{name}.yaml"))
 
 
 def fields(*parts: type) -> set[str]:
@@ -70,43 +64,28 @@ def test_file_begins_with_a_command_that_can_be_run(path):
     resolve(compose(*overrides))
 
 
-@pytest.mark.parametrize("name", files("net"))
-def test_net_file_has_all_keys_of_its_family(name):
-    """A key that is left out could not be set on the command line: Hydra refuses what no file holds."""
-    values = read("net", name)
-    assert values["family"] in ALL
-    family = ALL[values["family"]]
-    assert set(values) == fields(Net, family) - ({"T"} if family.order is None else set())
-    build_flat((Net, family), values, "net")
+@pytest.mark.parametrize("net", group_choices("net"))
+def test_all_options_of_a_net_can_be_typed(net):
+    values = compose(f"net={net}")["net"]
+    assert set(values) == fields(Net, ALL[values["family"]])
 
 
-def test_every_family_has_a_net_file():
-    assert {read("net", name)["family"] for name in files("net")} == set(ALL)
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_all_options_of_a_dataset_can_be_typed(dataset):
+    values = compose(f"dataset={dataset}")["dataset"]
+    assert set(values) == {"name"} | fields(Common, DATASETS[dataset])
 
 
-@pytest.mark.parametrize("name", files("optim"))
-def test_optim_file_has_all_keys(name):
-    values = read("optim", name)
+@pytest.mark.parametrize("optim", group_choices("optim"))
+def test_all_options_of_an_optimiser_can_be_typed(optim):
+    values = compose(f"optim={optim}")["optim"]
     assert set(values) == fields(Optim)
-    assert build(Optim, values, "optim").name == name
+    assert values["name"] == optim
 
 
-@pytest.mark.parametrize("name", files("dataset"))
-def test_dataset_file_has_all_keys_of_its_dataset(name):
-    values = read("dataset", name)
-    assert values.pop("name") == name
-    assert set(values) == fields(Common, DATASETS[name])
-    build_flat((Common, DATASETS[name]), values, "dataset")
-
-
-def test_every_dataset_has_a_file():
-    assert files("dataset") == sorted(DATASETS)
-
-
-def test_main_file_has_all_keys_of_a_run():
-    values = read("", "config")
-    groups = {"dataset", "net", "optim", "profile"}
-    assert set(values) - {"defaults", "hydra"} | groups == fields(Config)
+def test_all_options_of_a_run_can_be_typed():
+    values = compose()
+    assert set(values) == fields(Config)
     assert (set(values["seeds"]), set(values["probe"]), set(values["wandb"])) == (fields(Seeds), fields(Probe), fields(Wandb))
 
 
@@ -120,15 +99,15 @@ def fits(net: str, dataset: str) -> bool:
 
 @cache
 def fitting_nets(dataset: str) -> list[str]:
-    return [net for net in files("net") if fits(net, dataset)]
+    return [net for net in group_choices("net") if fits(net, dataset)]
 
 
-@pytest.mark.parametrize("net", files("net"))
+@pytest.mark.parametrize("net", group_choices("net"))
 def test_net_trains_on_every_kind_of_data_that_it_takes(net, resolved):
     taken = [dataset for dataset in EMBEDDED.values() if net in fitting_nets(dataset)]
     assert taken, f"net={net} fits no embedded dataset"
     for dataset in taken:
-        depth = "null" if read("net", net)["family"] in RECURRENT else max(4, 2 * len(read("net", net)["widths"]))
+        depth = "null" if compose(f"net={net}")["net"]["family"] in RECURRENT else max(4, 2 * len(compose(f"net={net}")["net"]["widths"]))
         finished(resolved(f"net={net}", f"dataset={dataset}", *SHRUNK, "net.blocks=null", f"depth={depth}"))
 
 
@@ -137,4 +116,4 @@ def test_experiment_runs_shrunk(name, resolved):
     real = resolve(compose(f"experiment={name}"))
     instead = [] if real.dataset_name in WITHOUT_FILES else [f"dataset={EMBEDDED[real.dataset.facts.kind]}"]
     finished(resolved(f"experiment={name}", *instead, *SHRUNK, "net.blocks=null", f"depth={max(4, 2 * len(real.net.widths))}",
-                      "probe.spectrum=[]"))
+                      "probe.spectrum_epochs=[]"))

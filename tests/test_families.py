@@ -44,7 +44,7 @@ def verlet(dynamics, y, layers, h, K: Product, KT: Product, σ):
     return y
 
 
-def leapfrog_inside(dynamics, y, layers, h, K: Product, KT: Product, σ):
+def leapfrog_haber(dynamics, y, layers, h, K: Product, KT: Product, σ):
     before = y
     for w in layers:
         before, y = y, 2 * y - before + h**2 * σ(-KT(w["K"], K(w["K"], y)) + w["b"])
@@ -75,7 +75,7 @@ def leapfrog(dynamics, y, layers, h, K: Product, KT: Product, σ):
     return y
 
 
-EQUATIONS = {"plain": plain, "resnet": resnet, "antisymmetric": antisymmetric, "verlet": verlet, "leapfrog_inside": leapfrog_inside,
+EQUATIONS = {"plain": plain, "resnet": resnet, "antisymmetric": antisymmetric, "verlet": verlet, "leapfrog_haber": leapfrog_haber,
              "hamiltonian": hamiltonian, "midpoint": midpoint, "leapfrog": leapfrog}
 # Families whose equations stand in tests of their own, with what else their papers say of them.
 ELSEWHERE = {"test_galimberti": {"hdnn", "semi_implicit", "ms1", "ms2", "ms3", "distributed"}, "test_chang": {"resnet_bn", "revnet"},
@@ -128,8 +128,8 @@ def test_flow_is_the_papers_equation(name, operator, activation, bias):
 # Every family as it is by default, and with the options on which its facts depend.
 CASES = [(name, {"nodes": 2} if name == "distributed" else {}) for name in FAMILIES] + [
     ("antisymmetric", {"integrator": "rk4"}), ("antisymmetric", {"gamma": 0.3}), ("hdnn", {"interconnection": "ones"}),
-    ("leapfrog", {"rest": "moving"}), ("semi_implicit", {"coupling": "random"}), ("hamiltonian", {"inside": "biases"}),
-    *((name, {"inside": "norm"}) for name in ("hamiltonian", "midpoint", "leapfrog", "leapfrog_inside")),
+    ("leapfrog", {"initial_velocity": "from_state"}), ("semi_implicit", {"coupling": "random"}), ("hamiltonian", {"block_norm": "shift"}),
+    *((name, {"block_norm": "batch"}) for name in ("hamiltonian", "midpoint", "leapfrog", "leapfrog_haber")),
 ]
 
 

@@ -28,8 +28,8 @@ def weighed(y: torch.Tensor) -> torch.Tensor:
 def test_modes_give_the_same_outputs_and_gradients(name, operator, depth):
     net, x = flow(name, operator, depth), states(operator, requires_grad=True)
     wanted = outcome(net, x)
-    for net.mode in (mode for *pair, mode in FITTING if pair == [name, operator]):
-        tolerance = 1e-10 if net.mode == "reverse" else 1e-12
+    for net.backward in (mode for *pair, mode in FITTING if pair == [name, operator]):
+        tolerance = 1e-10 if net.backward == "reverse" else 1e-12
         for a, b in zip(outcome(net, x), wanted, strict=True):
             assert torch.allclose(a, b, rtol=tolerance, atol=tolerance)
 
@@ -44,7 +44,7 @@ def test_a_single_example_goes_as_one_of_several_and_changes_no_weight(name, ope
 
 def test_gradients_are_those_of_finite_differences(name, operator, mode):
     width = 4 if name == "distributed" else 2
-    net = Flow(FAMILIES[name](**OPTIONS.get(name, {})), width, 3, h=0.3, operator=operator, mode=mode).double()
+    net = Flow(FAMILIES[name](**OPTIONS.get(name, {})), width, 3, h=0.3, operator=operator, backward=mode).double()
     x = torch.randn(2, width, *(3 for _ in SPACE[operator]), dtype=torch.float64, requires_grad=True)
     names, values = zip(*net.named_parameters(), strict=True)
 
@@ -87,9 +87,9 @@ def test_layers_at_once_are_plain_autograd_over_several_chunks(name, monkeypatch
         for asked in (parameters, parameters[1:]):
             first.requires_grad_(asked is parameters)
             found = {}
-            for net.mode in ("plain", "store"):
+            for net.backward in ("plain", "store"):
                 y = net(x)
-                found[net.mode] = [y, *torch.autograd.grad(weighed(y), (x, *asked))]
+                found[net.backward] = [y, *torch.autograd.grad(weighed(y), (x, *asked))]
             for a, b in zip(found["store"], found["plain"], strict=True):
                 assert torch.allclose(a, b, rtol=1e-10, atol=1e-11 * float(b.detach().abs().max()))
         net.requires_grad_(False)
@@ -103,12 +103,12 @@ def test_gradients_can_be_differentiated_again(name, operator):
     net, x = flow(name, operator, 3).eval(), states(operator, 2, requires_grad=True)
     direction = torch.randn_like(x)
     found = {}
-    for net.mode in ("plain", "store"):
+    for net.backward in ("plain", "store"):
         (gradient,) = torch.autograd.grad(weighed(net(x)), x, create_graph=True)
         again = torch.autograd.grad((gradient * direction).sum(), (x, *net.parameters()), allow_unused=True)
         _, forward = torch.func.jvp(net, (x.detach(),), (direction,))
         each = torch.func.vmap(torch.func.jacrev(lambda one, net=net: net(one[None])[0]))(x.detach())
-        found[net.mode] = [gradient, forward, each, *(value for value in again if value is not None)]
+        found[net.backward] = [gradient, forward, each, *(value for value in again if value is not None)]
     for a, b in zip(found["store"], found["plain"], strict=True):
         assert torch.allclose(a, b, rtol=1e-10, atol=1e-12)
     pushed = torch.einsum("boi,bi->bo", found["store"][2].flatten(1 + x.ndim - 1).flatten(1, -2), direction.flatten(1))

@@ -82,13 +82,13 @@ def test_variation_of_a_single_layer_is_nought(name):
 
 def test_text_of_a_flow_names_what_it_runs(name):
     text = repr(flow(name, "dense", 3, "checkpoint"))
-    assert all(part in text for part in (FAMILIES[name].__name__, "width=4", "depth=3", "h=0.2", "Dense", "mode=checkpoint"))
+    assert all(part in text for part in (FAMILIES[name].__name__, "width=4", "depth=3", "h=0.2", "Dense", "backward=checkpoint"))
 
 
 def test_what_a_flow_refuses():
     for options, says in [
-        ({"mode": "revers"}, "mode=revers: did you mean reverse"), ({"operator": "con"}, "operator=con: did you mean conv"),
-        ({"mode": "reverse"}, "mode=reverse: ResNet has no inverse step; use mode=checkpoint"), ({"depth": -1}, "depth=-1: the number of"),
+        ({"backward": "revers"}, "backward=revers: did you mean reverse"), ({"operator": "con"}, "operator=con: did you mean conv"),
+        ({"backward": "reverse"}, "backward=reverse: ResNet has no inverse step; use backward=checkpoint"), ({"depth": -1}, "depth=-1: the number of"),
     ]:
         with pytest.raises(ValueError, match=says):
             Flow(ResNet(), **{"width": 4, "depth": 3} | options)

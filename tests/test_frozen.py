@@ -6,8 +6,8 @@ from stablenets.train import network, train, trained
 
 NETS = {
     "a flow": ("net=roamlp", ["W"]),
-    "a flow that runs again": ("net=antisymmetric", "flow=checkpoint", ["K", "b"]),
-    "a flow that runs back": ("net=hamiltonian", "flow=reverse", ["K1", "b2"]),
+    "a flow that runs again": ("net=antisymmetric", "backward=checkpoint", ["K", "b"]),
+    "a flow that runs back": ("net=hamiltonian", "backward=reverse", ["K1", "b2"]),
     "batch norms": ("dataset=digits", "net=revnet_38", "net.blocks=null", "net.widths=[4]", "net.opening=conv", "depth=1",
                     "dataset.limit=32", ["F1", "gamma_NG2"]),
     "random features": ("net=resnet", ["K", "b"]),
@@ -19,7 +19,7 @@ NETS = {
 @pytest.mark.parametrize("net", NETS)
 def test_what_is_frozen_stays_and_all_else_moves(resolved, net):
     *overrides, names = NETS[net]
-    run = resolved(*overrides, f"optim.frozen=[{','.join(names)}]", "optim=adamw", "optim.weight_decay=0.1", "epochs=1", "probe.samples=0")
+    run = resolved(*overrides, f"optim.frozen=[{','.join(names)}]", "optim=adamw", "optim.weight_decay=0.1", "epochs=1", "probe.spectrum_examples=0")
     outcome = train(run)
     assert outcome.status == "done", outcome.message
     torch.manual_seed(run.config.seeds.init)
@@ -31,4 +31,4 @@ def test_what_is_frozen_stays_and_all_else_moves(resolved, net):
 
 def test_nothing_is_frozen_unless_it_is_said(resolved):
     assert resolved("optim.frozen=[]").hash == resolved().hash
-    assert "frozen" not in resolved().identity["optim"]
+    assert "optim.frozen" not in resolved().identity

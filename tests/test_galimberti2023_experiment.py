@@ -85,9 +85,9 @@ def test_the_two_sides_of_a_bench_row_are_the_same_iteration(net, monkeypatch):
     assert torch.allclose(first, torch.stack([next(layer.parameters()) for layer in layers]), atol=1e-4)
 
 
-@pytest.mark.parametrize(("flow", "flat"), [("store", False), ("checkpoint", False), ("reverse", True)])
-def test_memory_is_flat_in_depth_by_inversion_alone(flow, flat):
-    few, many = (measured(Memory(flow, layers))["bytes"] for layers in (8, 256))
+@pytest.mark.parametrize(("backward", "flat"), [("store", False), ("checkpoint", False), ("reverse", True)])
+def test_memory_is_flat_in_depth_by_inversion_alone(backward, flat):
+    few, many = (measured(Memory(backward, layers))["bytes"] for layers in (8, 256))
     assert (many < depth.FLAT * few) == flat
 
 
@@ -111,11 +111,11 @@ def test_trained_nets_are_looked_at(place):
     plan = PAPER.plan("smoke", 1)
     way, reach = plan["ways"][0], plan["reach"][0]
     for study in (way, reach):
-        assert study.of.make(place).status == "done"
-    _, arrays = Way(way.of).measure(place)
+        assert study.training.make(place).status == "done"
+    _, arrays = Way(way.training).measure(place)
     assert set(np.unique(arrays["classes"])) <= {0, 1}
     assert len(arrays["states"]) == len(arrays["layers"])
-    metrics, arrays = Reach(reach.of).measure(place)
+    metrics, arrays = Reach(reach.training).measure(place)
     assert (metrics["half_hops"], metrics["layer_hops"], metrics["outside"], metrics["entries"]) == (2, 4, 0, 48)
     assert (arrays["layer"] > 0).all()
 

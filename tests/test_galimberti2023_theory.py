@@ -90,7 +90,7 @@ def test_tables_and_figures_of_volume_have_steps_and_depths():
 
 def counterexample(power: float, by_ε: float = 0.0):
     def entry(work):
-        norms = np.linspace(0.01, 1, 100) ** power * 0.3 * work.T ** power * work.ε ** by_ε
+        norms = np.linspace(0.01, 1, 100) ** power * 0.3 * work.T ** power * work.epsilon ** by_ε
         return ({f"quarter_{quarter}": norms[25 * quarter - 1] for quarter in range(1, 5)} | {"determinant": 1.0, "length": 1.0},
                 {"norms": norms})
     return results({"counterexample": entry}, "full")
@@ -123,7 +123,7 @@ def deep(accuracy: float = 0.99, smallest: float = 1.0, grows: bool = False, see
              "depths": np.array([0, 1, 2, 4]), "state_gradients": np.array([[smallest, 2, 1, 1]] * 2),
              "reconstruction_error": np.array([1e-7])}
     return results({"deep": lambda work: ({"test_accuracy": accuracy}, curve),
-                    "memory": lambda work: {"bytes": 2000.0 * (work.layers if grows or work.flow != "reverse" else 1)}}, "full", seeds)
+                    "memory": lambda work: {"bytes": 2000.0 * (work.layers if grows or work.backward != "reverse" else 1)}}, "full", seeds)
 
 
 @pytest.mark.parametrize(("found", "verdict"), [

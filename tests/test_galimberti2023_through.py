@@ -19,7 +19,7 @@ results = partial(made_up, PAPER)
 
 
 def moons(points: int):
-    return load(DATASETS["double_moons"](points=points), Common(validation=0.0), root=Path(), split_seed=0, permutation_seed=0,
+    return load(DATASETS["double_moons"](points=points), Common(validation_fraction=0.0), root=Path(), split_seed=0, permutation_seed=0,
                 device="cpu", download=False)
 
 
@@ -99,10 +99,10 @@ def test_claim_2_asks_for_the_bound_and_for_a_plain_net_that_vanishes(random, th
 def trained(T: float = 1.0, alpha: float = 0.5, decay: float = 0.5, dear: float = 0.0, mean: float = 10.0, bound: float = 1e9):
     """Largest norms that a longer T and each penalty multiply by so much, the penalty at the price of `dear`."""
     def entry(work: Alternating):
-        changed = {"T": work.T > 0.4, "alpha": work.alpha > 0, "decay": work.decay > 0}
-        factors = {"T": T, "alpha": alpha, "decay": decay}
+        changed = {"T": work.T > 0.4, "alpha": work.alpha > 0, "weight_decay": work.weight_decay > 0}
+        factors = {"T": T, "alpha": alpha, "weight_decay": decay}
         highest = (50 + 5 * work.seed) * np.prod([factors[name] for name in changed if changed[name]]) * (1 + 0.02 * work.seed * work.T)
-        cost = dear * ((work.alpha > ALPHA) + (work.decay > 0))
+        cost = dear * ((work.alpha > ALPHA) + (work.weight_decay > 0))
         return {"lowest": 1.0, "highest": highest, "mean_lowest": 1.0, "mean_highest": mean, "end": 5.0, "end_highest": 20.0,
                 "bound": bound, "weights_before": 3.0, "weights_after": 9.0 + 0.1 * work.seed - work.T, "largest_before": 4.0,
                 "largest_after": 20.0, "test_accuracy": 1.0 - cost}

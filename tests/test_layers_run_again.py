@@ -8,7 +8,7 @@ from stablenets.dropout import Dropout
 from stablenets.flow import Flow
 from stablenets.nets import FAMILIES
 
-NORMED = {"hamiltonian": {"inside": "norm"}, "midpoint": {"inside": "norm"}, "leapfrog": {"inside": "norm"}, "revnet": {}, "resnet_bn": {}}
+NORMED = {"hamiltonian": {"block_norm": "batch"}, "midpoint": {"block_norm": "batch"}, "leapfrog": {"block_norm": "batch"}, "revnet": {}, "resnet_bn": {}}
 DROPPING = [name for name, family in FAMILIES.items() if family().drops]
 
 
@@ -88,7 +88,7 @@ def test_dropout_drops_the_same_when_a_layer_is_run_again(family, operator):
     wanted = None
     for mode in (mode for mode in ("plain", *MODES) if mode != "reverse" or dynamics.reversible):
         torch.manual_seed(1)
-        net = Flow(dynamics, width, 9, h=0.1, operator=operator, mode=mode, dropout=0.5).double()
+        net = Flow(dynamics, width, 9, h=0.1, operator=operator, backward=mode, dropout=0.5).double()
         torch.manual_seed(2)
         found = outcome(net, x)
         wanted = wanted or found

@@ -131,10 +131,10 @@ def moved(loop: Loop) -> torch.Tensor:
 
 
 def test_clipping_limits_the_norm_of_the_gradient_and_keeps_its_direction(make):
-    sgd = {"name": "sgd", "lr": 1.0}
+    sgd = {"name": "sgd", "lr": 1.0, "momentum": 0.0, "weight_decay": 0.0}
     free = moved(make(optim=sgd, precision="float64"))
-    clipped = moved(make(optim=sgd | {"clip": 0.01}, precision="float64"))
-    loose = moved(make(optim=sgd | {"clip": 1e6}, precision="float64"))
+    clipped = moved(make(optim=sgd | {"clip_norm": 0.01}, precision="float64"))
+    loose = moved(make(optim=sgd | {"clip_norm": 1e6}, precision="float64"))
     assert free.norm() > 0.02
     assert clipped.norm().item() == pytest.approx(0.01, rel=1e-3)
     assert torch.allclose(clipped / clipped.norm(), free / free.norm(), atol=1e-12)
@@ -166,7 +166,7 @@ def test_smoothness_pulls_each_layer_towards_its_neighbours(make):
 
 
 def test_rate_follows_the_schedule(make):
-    loop = make(optim={"schedule": "step", "milestones": [0.5], "drop": 0.1, "lr": 0.5})
+    loop = make(optim={"schedule": "step", "milestones": [0.5], "drop_factor": 0.1, "lr": 0.5})
     loop.run(GO_ON)
     assert [json.loads(row)["lr"] for row in loop.rows] == pytest.approx([0.5, 0.05])
 
@@ -185,10 +185,10 @@ def test_the_log_of_a_run_says_that_bfloat16_is_emulated(tmp_path, monkeypatch):
     assert "precision=bfloat16: this processor has no bfloat16" in (tmp_path / "log.txt").read_text()
 
 
-@pytest.mark.parametrize("flow", ["store", "checkpoint"])
+@pytest.mark.parametrize("backward", ["store", "checkpoint"])
 @pytest.mark.parametrize(("precision", "dtype"), [("bfloat16", torch.float32), ("float32", torch.float32), ("float64", torch.float64)])
-def test_every_precision_runs(make, precision, dtype, flow):
-    loop = make(precision=precision, flow=flow)
+def test_every_precision_runs(make, precision, dtype, backward):
+    loop = make(precision=precision, backward=backward)
     assert loop.run(GO_ON) == "done"
     assert {parameter.dtype for parameter in loop.net.parameters()} == {dtype}
     assert math.isfinite(loop.summary()["test_loss"])
@@ -200,7 +200,7 @@ def test_float64_run_takes_its_loss_in_float64(make):
 
 
 def test_checkpointed_run_is_the_stored_one(make):
-    stored, checkpointed = make(precision="float64"), make(precision="float64", flow="checkpoint")
+    stored, checkpointed = make(precision="float64"), make(precision="float64", backward="checkpoint")
     stored.run(GO_ON)
     checkpointed.run(GO_ON)
     for a, b in zip(weights(stored), weights(checkpointed), strict=True):

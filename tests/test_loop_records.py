@@ -25,7 +25,7 @@ def test_run_takes_every_step_and_leaves_a_row_an_epoch(make):
 
 
 def test_epochs_between_evaluations_have_the_training_columns_alone_and_the_same_numbers(make):
-    seldom, always = make(epochs=5, evaluate=2), make(epochs=5)
+    seldom, always = make(epochs=5, evaluate_every=2), make(epochs=5)
     for loop in (seldom, always):
         loop.run(GO_ON)
     rows, full = ([json.loads(row) for row in loop.rows] for loop in (seldom, always))
@@ -53,7 +53,7 @@ def test_measuring_changes_nothing(make):
     assert torch.equal(torch.get_rng_state(), generator)
     assert loop.net.training
     assert all(parameter.grad is None and parameter.requires_grad for parameter in loop.net.parameters())
-    measured, blind = make(), make(probe={"every": 0, "spectrum": [], "samples": 0})
+    measured, blind = make(), make(probe={"every": 0, "spectrum_epochs": [], "spectrum_examples": 0})
     measured.run(GO_ON)
     blind.run(GO_ON)
     assert same(weights(measured), weights(blind))
@@ -70,7 +70,7 @@ def test_evaluation_is_the_mean_over_the_split(make):
 
 
 def test_empty_split_has_no_score(make):
-    loop = make(dataset={"name": "ellipses", "train_points": 40, "test_points": 20, "validation": 0})
+    loop = make(dataset={"name": "ellipses", "train_points": 40, "test_points": 20, "validation_fraction": 0})
     loop.run(GO_ON)
     assert not any(name.startswith("validation") for name in json.loads(loop.rows[-1]))
     assert "best_epoch" not in loop.summary()

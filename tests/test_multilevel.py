@@ -94,17 +94,17 @@ def test_refinement_leaves_smoothness_in_time_alone():
 
 
 def test_statistics_of_norms_are_interpolated():
-    coarse, fine = (Flow(Leapfrog(inside="norm"), WIDTH, depth, h=1 / depth).double() for depth in (2, 4))
+    coarse, fine = (Flow(Leapfrog(block_norm="batch"), WIDTH, depth, h=1 / depth).double() for depth in (2, 4))
     coarse.variance_N[:] = torch.tensor([[1.0], [3.0]])
     prolong(coarse, fine)
     assert fine.variance_N[:, 0].tolist() == [1, 2, 3, 3]
 
 
-@pytest.mark.parametrize("layout", ["each-width", "old-width-first"])
+@pytest.mark.parametrize("layout", ["before_first_block", "after_first_block"])
 def test_network_of_several_units_is_prolonged(layout):
     """Opening and head are copied, each unit is interpolated, also where a layout gives a unit more or less than twice the layers."""
-    coarse, fine = network(6, layout=layout), network(12, layout=layout)
-    assert [unit.depth for unit in fine.units] == {"each-width": [6, 6], "old-width-first": [7, 5]}[layout]
+    coarse, fine = network(6, transition=layout), network(12, transition=layout)
+    assert [unit.depth for unit in fine.units] == {"before_first_block": [6, 6], "after_first_block": [7, 5]}[layout]
     prolong(coarse, fine)
     for key, tensor in coarse.state_dict().items():
         found = fine.state_dict()[key]
@@ -253,7 +253,7 @@ def test_a_level_that_another_process_is_at_is_waited_for(resolved, tmp_path):
     (["levels=99"], ["levels=99: must be", "<= 20"]),
     (["net=plain", "levels=1"], ["levels=1: net.family=plain has no time", "levels=0"]),
     (["dataset=digits", "net=resnet_conv", "depth=6", "levels=1"], ["levels=1: net.blocks=[3, 3] cannot be halved", "a multiple of 2"]),
-    (["dataset=digits", "net=resnet_conv", "depth=4", "levels=1", "net.layout=old-width-first"],
+    (["dataset=digits", "net=resnet_conv", "depth=4", "levels=1", "net.transition=after_first_block"],
      ["levels=1: at half the depth net.blocks=[1, 1]", "the first block of unit 2"]),
 ])
 def test_levels_that_cannot_be(refused, overrides, says):

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from stablenets import probes
 from stablenets.errors import BadInput
-from stablenets.flow import MODES, Flow
+from stablenets.flow import BACKWARD_MODES, Flow
 from stablenets.nets import FAMILIES, Network, ResNet
 from stablenets.operators import OPERATORS
 from stablenets.runs import report
@@ -19,17 +19,17 @@ from stablenets.training.block_descent import Objective
 from stablenets.training.multilevel import prolong
 
 SPACE = {"dense": (), "conv": (5, 6)}
-FIXED = {"roamlp": {"scaling": "fixed", "beta": 0.5}}  # else its β is shared out over the layers
+FIXED = {"roamlp": {"beta_scaling": "fixed", "beta": 0.5}}  # else its β is shared out over the layers
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", BACKWARD_MODES)
 @pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_flow_over_no_layers_is_the_identity(name, operator, mode):
     family = FAMILIES[name]
     if (mode == "reverse" and not family.reversible) or (operator == "conv" and family.dense_only):
         return
-    net = Flow(family(**NARROW.get(name, {}) | FIXED.get(name, {})), 4, 0, operator=operator, mode=mode)
+    net = Flow(family(**NARROW.get(name, {}) | FIXED.get(name, {})), 4, 0, operator=operator, backward=mode)
     x, seen = torch.randn(3, 4, *SPACE[operator], requires_grad=True), []
     y = net(x, lambda layer, state: seen.append(layer))
     assert torch.equal(y, x)
@@ -38,9 +38,9 @@ def test_a_flow_over_no_layers_is_the_identity(name, operator, mode):
     assert net.variation().item() == 0
 
 
-@pytest.mark.parametrize("flow", ["store", "checkpoint", "reverse"])
-def test_a_run_without_layers_trains_and_is_measured(resolved, tmp_path, flow):
-    outcome = train(resolved("net=hamiltonian", "dataset=ellipses", "depth=0", "width=4", f"flow={flow}", "epochs=3", "profile=smoke",
+@pytest.mark.parametrize("backward", ["store", "checkpoint", "reverse"])
+def test_a_run_without_layers_trains_and_is_measured(resolved, tmp_path, backward):
+    outcome = train(resolved("net=hamiltonian", "dataset=ellipses", "depth=0", "width=4", f"backward={backward}", "epochs=3", "profile=smoke",
                              "optim.lr=0.1", "probe.every=1", "net.opening=linear"))
     assert outcome.status == "done"
     config = OmegaConf.load(outcome.folder / "config.yaml")

@@ -6,8 +6,8 @@ import pytest
 import torch
 from conftest import NARROW
 
+from stablenets.config.options import Optim
 from stablenets.nets import FAMILIES, Network
-from stablenets.options import Optim
 from stablenets.training.optim import OPTIMISERS, SCHEDULES, optimiser, rate
 
 
@@ -32,7 +32,7 @@ def test_constant_schedule():
 
 
 def test_step_schedule_drops_at_its_milestones():
-    values = shape_of("step", milestones=[0.5, 0.75], drop=0.1)
+    values = shape_of("step", milestones=[0.5, 0.75], drop_factor=0.1)
     assert (values[0], values[99]) == (1, 1)
     assert (values[100], values[149]) == pytest.approx((0.1, 0.1))
     assert (values[150], values[200]) == pytest.approx((0.01, 0.01))

@@ -8,9 +8,9 @@ import pytest
 import torch
 from conftest import NARROW
 
+from stablenets.config.options import Probe
 from stablenets.nets import FAMILIES, Flow, Network, ResNet
 from stablenets.norms import Tally
-from stablenets.options import Probe
 from stablenets.probes import StateGradients, kept_bytes, log_spaced, peak_resident, weight_gradients
 from stablenets.probes import jacobian as jacobian_module
 from stablenets.training import recorder as recorder_module
@@ -25,7 +25,7 @@ def seeded():
 
 
 def flow(name: str, operator: str, depth: int = 5, mode: str = "store") -> Flow:
-    return Flow(FAMILIES[name](**NARROW.get(name, {})), SHAPES[operator][0], depth, h=0.3, operator=operator, mode=mode).double()
+    return Flow(FAMILIES[name](**NARROW.get(name, {})), SHAPES[operator][0], depth, h=0.3, operator=operator, backward=mode).double()
 
 
 @pytest.mark.parametrize("mode", ["store", "checkpoint", "reverse"])
@@ -45,7 +45,7 @@ def test_state_gradients_are_those_of_the_states(name, operator, mode):
     for state in states:
         gradients = torch.autograd.grad(loss, state, retain_graph=True, materialize_grads=True)
         expected.append(sum(gradient.square().sum() for gradient in gradients).sqrt())
-    net.mode = mode
+    net.backward = mode
     probe = StateGradients(range(6))
     net(x, probe).square().sum().backward()
     assert torch.allclose(probe.norms(), torch.stack(expected), rtol=1e-10)

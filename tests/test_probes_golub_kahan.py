@@ -36,7 +36,7 @@ def test_golub_kahan_finds_both_ends_of_every_family(name, operator):
     if operator == "conv" and family.dense_only:
         return
     shape = {"dense": (256,), "conv": CONV}[operator]
-    net = Flow(family(**NARROW.get(name, {})), shape[0], 8, h=0.1 if family.order else 1.0, operator=operator, mode="plain").double().eval()
+    net = Flow(family(**NARROW.get(name, {})), shape[0], 8, h=0.1 if family.order else 1.0, operator=operator, backward="plain").double().eval()
     x = torch.randn(shape, dtype=torch.float64)
     exact, found = torch.linalg.svdvals(full_jacobian(net, x)), golub_kahan(net, x, steps=40)
     within(found, exact)
@@ -56,7 +56,7 @@ def test_two_starts_find_both_ends_at_1024_dimensions(name, operator):
     if operator == "conv" and family.dense_only:
         return
     shape = {"dense": (1024,), "conv": (16, 8, 8)}[operator]
-    net = Flow(family(), shape[0], 8, h=0.1 if family.order else 1.0, operator=operator, mode="plain").double().requires_grad_(False)
+    net = Flow(family(), shape[0], 8, h=0.1 if family.order else 1.0, operator=operator, backward="plain").double().requires_grad_(False)
     x = torch.randn(shape, dtype=torch.float64)
     exact, found = torch.linalg.svdvals(full_jacobian(net, x)), golub_kahans(net, torch.stack([x, x]), steps=40)
     for values, bounds in zip(*found, strict=True):

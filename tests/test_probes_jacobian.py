@@ -116,8 +116,8 @@ def test_what_pooling_makes_zero_is_no_singular_value(monkeypatch):
 def test_a_convolutional_net_of_218_layers():
     """Chang et al. 2018's deepest for CIFAR-10 but one, 32,768 dimensions and rank 4,096: a minute on a core."""
     net = Network(Hamiltonian(activation="relu"), shape=(3, 32, 32), outputs=10, widths=[32, 64, 128], depth=54, h=0.1, operator="conv",
-                  opening_kind="conv-bn-relu", head_kind="bn-relu-mean", gain=2**0.5, layout="old-width-first", blocks=[18, 18, 18],
-                  mode="plain").double().requires_grad_(False).eval()
+                  opening_kind="conv_bn_relu", head_kind="bn_relu_mean", gain=2**0.5, transition="after_first_block", blocks=[18, 18, 18],
+                  backward="plain").double().requires_grad_(False).eval()
     ((through, start),) = net.passages(torch.randn(1, 3, 32, 32, dtype=torch.float64))
     values, bounds = golub_kahan(through, start)
     assert (net.rank, start.numel()) == (4096, 32768)

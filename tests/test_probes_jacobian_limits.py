@@ -53,8 +53,8 @@ def test_map_without_a_derivative(probe, cut):
 
 
 def test_net_that_cannot_be_differentiated_twice():
-    with pytest.raises(BadInput, match="mode='checkpoint'"):
-        golub_kahan(Flow(Hamiltonian(), WIDTH, 3, h=0.1, mode="reverse").double(), X)
+    with pytest.raises(BadInput, match="backward='checkpoint'"):
+        golub_kahan(Flow(Hamiltonian(), WIDTH, 3, h=0.1, backward="reverse").double(), X)
 
 
 def test_fused_layers_are_differentiated_twice():

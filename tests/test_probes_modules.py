@@ -125,7 +125,7 @@ def test_a_measurement_leaves_the_gradients_alone():
 
 
 @pytest.mark.parametrize("net", [
-    lambda: (Flow(Hamiltonian(), 4, 6, h=0.1, mode="reverse"), torch.randn(2, 4), 6),
+    lambda: (Flow(Hamiltonian(), 4, 6, h=0.1, backward="reverse"), torch.randn(2, 4), 6),
     lambda: (Network(ResNet(), shape=(1, 8, 8), outputs=3, widths=[2, 4], depth=5, h=0.1, operator="conv", opening_kind="conv",
                      head_kind="mean"), torch.randn(2, 1, 8, 8), 5),
     lambda: (SequenceNetwork(RNN(), shape=(7, 2), outputs=3, width=4), torch.randn(2, 7, 2), 7),
@@ -144,8 +144,8 @@ def test_our_nets_in_one_call(net):
 @pytest.mark.parametrize("make", [
     lambda: (net := nn.Sequential(nn.Linear(4, 4), nn.Tanh()), lambda: ModuleGradients(net), ModuleGradients.state_norms),
     lambda: (Flow(ResNet(), 4, 2, h=0.1), lambda: StateGradients(range(3)), StateGradients.norms),
-    lambda: (Flow(ResNet(), 4, 2, h=0.1, mode="checkpoint"), lambda: StateGradients(range(3)), StateGradients.norms),
-    lambda: (Flow(Hamiltonian(), 4, 2, h=0.1, mode="reverse"), lambda: StateGradients(range(3)), StateGradients.norms),
+    lambda: (Flow(ResNet(), 4, 2, h=0.1, backward="checkpoint"), lambda: StateGradients(range(3)), StateGradients.norms),
+    lambda: (Flow(Hamiltonian(), 4, 2, h=0.1, backward="reverse"), lambda: StateGradients(range(3)), StateGradients.norms),
 ])
 def test_a_probe_measures_each_step_anew(make):
     net, start, read = make()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stablenets.errors import BadInput
-from stablenets.nets import FAMILIES, Antisymmetric, Flow, Hamiltonian, LeapfrogInside, Midpoint, ResNet, RoaMLP, SemiImplicit, Verlet
+from stablenets.nets import FAMILIES, Antisymmetric, Flow, Hamiltonian, LeapfrogHaber, Midpoint, ResNet, RoaMLP, SemiImplicit, Verlet
 from stablenets.nets.hdnn import canonical
 from stablenets.probes import (
     INTEGRATORS,
@@ -133,7 +133,7 @@ def rotating(family, ω: float, h: float, **options) -> Flow:
 
 
 @pytest.mark.parametrize(("name", "family", "options"), [
-    ("euler", Antisymmetric, {}), ("rk4", Antisymmetric, {"integrator": "rk4"}), ("verlet", Verlet, {}), ("leapfrog", LeapfrogInside, {}),
+    ("euler", Antisymmetric, {}), ("rk4", Antisymmetric, {"integrator": "rk4"}), ("verlet", Verlet, {}), ("leapfrog", LeapfrogHaber, {}),
     ("midpoint", Midpoint, {})])
 @pytest.mark.parametrize("h", [0.2, 0.7])
 def test_eigenvalues_of_linear_layers_are_those_of_their_equation(name, family, options, h):

@@ -78,11 +78,11 @@ def test_the_second_has_as_much_time_as_the_first_and_its_schedule_ends_with_it(
 
 
 @pytest.mark.parametrize(("overrides", "says"), [
-    (["dataset.validation=0"], "dataset.validation=0: the race is decided"),
+    (["dataset.validation_fraction=0"], "dataset.validation_fraction=0: the race is decided"),
     (["dataset=digits", "net=revnet_38", "net.blocks=null", "depth=6"], "net.family=revnet: block descent: .* batch norms"),
     (["optim.label_smoothing=0.1"], "optim.label_smoothing=0.1: block descent's objective has none"),
     (["optim.frozen=[b]"], r"optim.frozen=\[b\]: block descent moves all weights"),
-    (["net.hidden=4"], "net.family=antisymmetric: block descent: its classifier block is one affine map; use net.hidden=0"),
+    (["net.head_hidden=4"], "net.family=antisymmetric: block descent: its classifier block is one affine map; use net.head_hidden=0"),
     (["dataset=psdigits", "net=rnn", "depth=null"], "net.family=rnn: block descent: .* not recurrent"),
 ])
 def test_race_that_cannot_be_run(tiny, torch_globals, overrides, says):

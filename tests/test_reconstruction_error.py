@@ -38,9 +38,9 @@ def test_reconstruction_error_is_measured_and_grows_with_the_step():
 
 def small_run(folder: Path, **more):
     net = {"family": "midpoint", "widths": [8], "gain": 1.4, "activation": "relu"}
-    return resolve({"dataset": {"name": "ellipses", "limit": 32}, "net": net, "optim": {}, "seeds": {}, "probe": {"every": 2, "samples": 0},
+    return resolve({"dataset": {"name": "ellipses", "limit": 32}, "net": net, "optim": {}, "seeds": {}, "probe": {"every": 2, "spectrum_examples": 0},
                     "wandb": {"mode": "disabled"}, "runs": str(folder), "progress": "none", "device": "cpu", "epochs": 1, "batch": 16,
-                    "depth": 8, "h": 0.05, "flow": "reverse", "deterministic": False} | more)
+                    "depth": 8, "h": 0.05, "backward": "reverse", "deterministic": False} | more)
 
 
 def test_a_run_records_its_reconstruction_error(tmp_path):
@@ -53,7 +53,7 @@ def test_a_run_records_its_reconstruction_error(tmp_path):
 def test_a_run_whose_states_cannot_be_reconstructed_fails_in_one_line(tmp_path):
     outcome = train(small_run(tmp_path, depth=128, h=0.1))
     assert (outcome.status, outcome.exit_code) == ("failed", 1)
-    assert "lower h or use flow=checkpoint" in outcome.message
+    assert "lower h or use backward=checkpoint" in outcome.message
     assert "\n" not in outcome.message
     assert json.loads((outcome.folder / "status.json").read_text())["status"] == "failed"
 

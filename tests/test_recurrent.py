@@ -23,7 +23,7 @@ def float64():
 
 
 def made(name: str, mode: str = "store", steps: int = STEPS) -> Recurrence:
-    net = Recurrence(RECURRENT[name](), INPUTS, WIDTH, steps, mode=mode)
+    net = Recurrence(RECURRENT[name](), INPUTS, WIDTH, steps, backward=mode)
     for parameter_name, parameter in net.named_parameters():
         if parameter_name.startswith("b"):
             nn.init.normal_(parameter, std=0.3)
@@ -39,9 +39,9 @@ def rnn(net, x):
 
 
 def roarnn(net, x):
-    h, hs, steps = torch.zeros(len(x), WIDTH), [], x.shape[1]
-    for t in range(steps):
-        h = (1 - 1 / steps) * h @ net.O.T + 1 / steps * torch.tanh(h @ net.W.T + x[:, t] @ net.U.T + net.b)
+    h, hs, beta = torch.zeros(len(x), WIDTH), [], 5 / x.shape[1]
+    for t in range(x.shape[1]):
+        h = (1 - beta) * h @ net.O.T + beta * torch.tanh(h @ net.W.T + x[:, t] @ net.U.T + net.b)
         hs.append(h)
     return torch.stack(hs, 1)
 
@@ -92,10 +92,10 @@ def test_recurrence_is_its_equation(name, every, mode, float64):
 @pytest.mark.parametrize("name", ["rnn", "roarnn"])
 def test_the_drive_and_the_offset_are_what_a_net_begins_with(name):
     first, scaled = (Recurrence(RECURRENT[name](**options), INPUTS, WIDTH, STEPS, gain=0.0)
-                     for options in ({}, {"drive": 3.0, "offset": -1.0}) if torch.manual_seed(0))
+                     for options in ({}, {"input_scale": 3.0, "bias_init": -1.0}) if torch.manual_seed(0))
     assert torch.allclose(scaled.U, first.U * 3)
     assert (first.b.abs().max(), scaled.b.unique().tolist(), scaled.W.abs().max()) == (0, [-1], 0)
-    within = Recurrence(RECURRENT[name](drive=3.0, law="uniform"), 20, 50, STEPS).U.abs()
+    within = Recurrence(RECURRENT[name](input_scale=3.0, input_init="uniform"), 20, 50, STEPS).U.abs()
     assert 2.9 < within.max() <= 3
 
 
@@ -147,7 +147,7 @@ def test_chrono_biases_forget_over_times_up_to_the_longest_lag():
     def drawn(**options):
         torch.manual_seed(0)
         return RECURRENT["lstm"](**options).learned(2000, INPUTS, 1.0)
-    plain, made = drawn(), drawn(chrono=100)
+    plain, made = drawn(), drawn(chrono_lag=100)
     enters, forgets, *others = (made["b_U"] + made["b_W"]).chunk(4)
     assert torch.equal(enters, -forgets)
     times = forgets.exp()
@@ -159,9 +159,9 @@ def test_chrono_biases_forget_over_times_up_to_the_longest_lag():
 
 
 def test_an_lstm_of_torch_keeps_its_hash(resolved):
-    runs = [resolved("net=lstm", "dataset=adding", "depth=null", *more) for more in ((), ("net.chrono=0",), ("net.chrono=9",))]
+    runs = [resolved("net=lstm", "dataset=adding", "depth=null", *more) for more in ((), ("net.chrono_lag=0",), ("net.chrono_lag=9",))]
     assert runs[0].hash == runs[1].hash != runs[2].hash
-    assert "chrono" not in runs[0].identity["net"]
+    assert "net.chrono_lag" not in runs[0].identity
 
 
 @pytest.mark.parametrize("name", EQUATIONS)
@@ -230,7 +230,7 @@ def test_depth_is_the_length_of_the_sequence(resolved):
     (["net=roarnn", "dataset=psdigits", "depth=4"], ["depth=4: the depth of net.family=roarnn is the 64 steps of dataset.name=psdigits"]),
     (["net=lstm"], ["net.family=lstm: reads sequences, and dataset.name=ellipses is planar data"]),
     (["net=gru", "dataset=psdigits", "depth=null", "net.opening=pad"], ["net.opening=pad", "use net.opening=linear"]),
-    (["net=rnn", "dataset=psdigits", "depth=null", "flow=reverse"], ["flow=reverse: net.family=rnn has no inverse"]),
+    (["net=rnn", "dataset=psdigits", "depth=null", "backward=reverse"], ["backward=reverse: net.family=rnn has no inverse"]),
     (["net=rnn", "dataset=psdigits", "depth=null", "h=0.1"], ["h=0.1: net.family=rnn has no step size"]),
     (["net=rnn", "dataset=psdigits", "depth=null", "optim.smoothness=1"], ["optim.smoothness=1.0: net.family=rnn"]),
     (["net=roamlp", "net.operator=conv", "dataset=digits"], ["net.operator=conv: net.family=roamlp has no convolutional form"]),
@@ -241,12 +241,12 @@ def test_what_cannot_go_together(refused, overrides, says):
     refused(*overrides, says=says)
 
 
-@pytest.mark.parametrize("flow", ["store", "checkpoint"])
-def test_run_cut_short_goes_on_to_the_same_end(resolved, monkeypatch, tmp_path, flow):
+@pytest.mark.parametrize("backward", ["store", "checkpoint"])
+def test_run_cut_short_goes_on_to_the_same_end(resolved, monkeypatch, tmp_path, backward):
     """In process: stopped after three of six steps, taken up again by a net of other weights."""
     from stablenets.training.loop import Loop
     update = Loop.update
-    base = ("net=roarnn", "dataset=psdigits", *SEQUENCE, "epochs=2", f"flow={flow}")
+    base = ("net=roarnn", "dataset=psdigits", *SEQUENCE, "epochs=2", f"backward={backward}")
     whole = train(resolved(*base, f"runs={tmp_path / 'whole'}"))
     run = resolved(*base, f"runs={tmp_path / 'cut'}")
 

@@ -40,7 +40,7 @@ def test_trained_nets_were_measured_after_they_were_trained(handle, profile):
     """A net whose training began later than the measurement, on another machine say, has other weights than those that were measured."""
     begun = {name: entry.provenance["started"] for name, entry in ledger.read(RESULTS / handle / profile).items()}
     studies = [work for work in unique(list(load(handle).plan(profile, None).values())) if isinstance(work, OfTraining)]
-    assert not [work.name for work in studies if work.name in begun and begun[work.of.name] > begun[work.name]]
+    assert not [work.name for work in studies if work.name in begun and begun[work.training.name] > begun[work.name]]
 
 
 def test_the_pages_above_are_those_of_the_claims():

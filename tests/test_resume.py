@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SMALL = {"dense": ("dataset=digits", "net=antisymmetric", "depth=8", "epochs=3", "probe.every=5", "probe.spectrum=[2]"),
-         "augmented": ("dataset=digits", "dataset.augment=crop-flip", "net=resnet_conv", "net.widths=[4,6]", "depth=4", "epochs=3",
-                       "optim=sgd", "optim.schedule=cosine", "flow=checkpoint", "probe.every=7")}
+SMALL = {"dense": ("dataset=digits", "net=antisymmetric", "depth=8", "epochs=3", "probe.every=5", "probe.spectrum_epochs=[2]"),
+         "augmented": ("dataset=digits", "dataset.augment=crop_flip", "net=resnet_conv", "net.widths=[4,6]", "depth=4", "epochs=3",
+                       "optim=sgd", "optim.schedule=cosine", "backward=checkpoint", "probe.every=7")}
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def test_input_without_requires_grad_and_frozen_parameters(family):
                 parameters[index].requires_grad_(False)
             found.append(outcome(net, x))
         same(*found, rtol=1e-10, atol=1e-10)
-    net.mode = "reverse"
+    net.backward = "reverse"
     net.requires_grad_(False)
     assert not net(x).requires_grad
     leaf = x.clone().requires_grad_()
@@ -42,7 +42,7 @@ def test_second_backward_says_so_and_works_where_the_graph_is_kept():
     with pytest.raises(RuntimeError, match="backward through the graph a second time"):
         torch.autograd.grad(loss, x)
     for loss in (net(x).square().sum(), net(x).sum()):  # also where the gradient that comes in is a constant
-        with pytest.raises(RuntimeError, match=r"no second derivative \(create_graph=True\); use mode='checkpoint'"):
+        with pytest.raises(RuntimeError, match=r"no second derivative \(create_graph=True\); use backward='checkpoint'"):
             torch.autograd.grad(loss, x, create_graph=True)
 
 
@@ -113,7 +113,7 @@ def test_no_relu_overwrites_what_a_kick_reads(family):
         outcome(flow(family, "reverse"), torch.randn(2, 8, 4, 4))
 
 
-@pytest.mark.parametrize(("family", "options"), [("hamiltonian", {}), ("hamiltonian", {"inside": "norm"}), ("midpoint", {}),
+@pytest.mark.parametrize(("family", "options"), [("hamiltonian", {}), ("hamiltonian", {"block_norm": "batch"}), ("midpoint", {}),
                                                  ("leapfrog", {}), ("verlet", {}), ("revnet", {})])
 def test_gradient_probe_reads_the_same_in_every_mode(family, options):
     """At every layer of both units, the boundary among them."""

@@ -12,7 +12,7 @@ import torch
 import yaml
 from conftest import snapshot
 
-from stablenets.config import MANNER
+from stablenets.config import EXECUTION_KEYS
 from stablenets.errors import BadInput
 from stablenets.nets import Network
 from stablenets.runs import checkpoint, provenance
@@ -71,8 +71,8 @@ def test_a_run_describes_itself(run_cli, resolved, only_run):
     assert sorted(snapshot(folder)) == ["checkpoint.pt", "config.yaml", "lock", "log.txt", "metrics.jsonl", "probes.npz",
                                         "provenance.json", "status.json", "weights.pt"]
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    assert set(config.pop("manner")) == set(MANNER)
-    assert config == run.identity
+    assert set(config.pop("execution")) == set(EXECUTION_KEYS)
+    assert config == run.options
     status = RunFolder(folder).status()
     assert (status["status"], status["rows"], status["summary"]["steps"], status["summary"]["epochs"]) == ("done", 2, 16, 2)
     rows = RunFolder(folder).metrics()

@@ -1,12 +1,11 @@
 """The hash is that of what decides the numbers: the same however it was typed, another where a number could change."""
-import hashlib
-import json
-
 import pytest
 import yaml
 
 from stablenets.config import resolve
+from stablenets.config.identity import training_name
 from stablenets.runs.folder import RunFolder
+from stablenets.schema import flat
 
 SAME = {
     "width": (["width=8"], ["net.widths=[8]"]),
@@ -18,20 +17,20 @@ SAME = {
     "a part wins": (["seeds.init=3", "seeds.order=3"], ["seed=9", "seeds.init=3", "seeds.order=3"]),
     "the group or its key": (["optim=adamw", "optim.weight_decay=0"], ["optim.name=adamw"]),
     "order on the command line": (["depth=8", "seed=1"], ["seed=1", "depth=8"]),
-    "a default said aloud": ([], ["flow=store", "precision=float32", "seed=0"]),
+    "a default said aloud": ([], ["backward=store", "precision=float32", "seed=0"]),
 }
-MANNER = ("progress=lines", "wandb.mode=offline", "wandb.project=other", "wandb.group=g", "wandb.tags=[a,b]", "device=auto", "threads=2",
+EXECUTION = ("progress=lines", "wandb.mode=offline", "wandb.project=other", "wandb.group=g", "wandb.tags=[a,b]", "device=auto", "threads=2",
           "runs=elsewhere", "data_root=elsewhere", "download=true", "force=true", "checkpoint_seconds=1",
           "tolerance=0.5")
 NUMBERS = ("depth=5", "width=9", "T=4", "seed=1", "seeds.split=1", "seeds.permutation=1", "seeds.init=1", "seeds.order=1", "epochs=3",
-           "evaluate=2", "batch=17", "flow=checkpoint", "precision=float64", "compile=true", "deterministic=false", "net=resnet",
+           "evaluate_every=2", "batch=17", "backward=checkpoint", "precision=float64", "compile=true", "deterministic=false", "net=resnet",
            "net.gamma=0.1",
-           "net.gain=0.5", "net.activation=relu", "net.bias=scalar", "net.opening=pad", "net.hidden=3",
-           "optim=sgd", "optim.lr=0.1", "optim.beta2=0.9", "optim.clip=1", "optim.label_smoothing=0.1",
+           "net.gain=0.5", "net.activation=relu", "net.bias=scalar", "net.opening=pad", "net.head_hidden=3",
+           "optim=sgd", "optim.lr=0.1", "optim.beta2=0.9", "optim.clip_norm=1", "optim.label_smoothing=0.1",
            "optim.smoothness=0.1", "optim.schedule=cosine", "optim.frozen=[K]",
-           "dataset=peaks", "dataset.limit=100", "dataset.validation=0.2",
-           "dataset.train_points=900", "levels=1", "probe.every=3", "probe.depths=3", "probe.spectrum=[1]", "probe.samples=2",
-           "probe.values=8")
+           "dataset=peaks", "dataset.limit=100", "dataset.validation_fraction=0.2",
+           "dataset.train_points=900", "levels=1", "probe.every=3", "probe.depths=3", "probe.spectrum_epochs=[1]", "probe.spectrum_examples=2",
+           "probe.singular_values=8")
 
 
 @pytest.mark.parametrize("way", SAME)
@@ -42,7 +41,7 @@ def test_the_same_however_it_was_typed(resolved, way):
 
 
 def test_where_and_how_it_is_made_does_not_enter(resolved):
-    assert resolved(*MANNER).hash == resolved().hash
+    assert resolved(*EXECUTION).hash == resolved().hash
 
 
 def test_the_profile_is_a_name_for_numbers(tiny):
@@ -55,8 +54,8 @@ def test_whatever_can_change_a_number_enters(resolved):
 
 
 def test_every_key_is_judged(tiny):
-    """A new key of the configuration has to be put into MANNER or NUMBERS above, knowingly."""
-    judged = {override.partition("=")[0].partition(".")[0] for override in (*MANNER, *NUMBERS, "h=", "profile=")}
+    """A new key of the configuration has to be put into EXECUTION or NUMBERS above, knowingly."""
+    judged = {override.partition("=")[0].partition(".")[0] for override in (*EXECUTION, *NUMBERS, "h=", "profile=")}
     assert judged == set(tiny())
 
 
@@ -67,11 +66,23 @@ def test_name_is_readable_and_ends_in_the_hash(resolved):
     assert int(run.hash, 16) >= 0
 
 
-def test_config_yaml_gives_the_hash_back(resolved, tmp_path):
-    run = resolved("optim.lr=1e-7", "net.gamma=1e-5", "T=0.1", "depth=3", "probe.spectrum=[1,2]", "wandb.tags=[a]")
+def test_config_yaml_gives_the_name_back(resolved, tmp_path):
+    run = resolved("optim.lr=1e-7", "net.gamma=1e-5", "T=0.1", "depth=3", "probe.spectrum_epochs=[1,2]", "wandb.tags=[a]")
     folder = RunFolder.create(tmp_path, run.name)
-    folder.write_config(run.identity, {"threads": 1, "wandb": {"tags": ["a"]}})
+    folder.write_config(run.options, {"threads": 1, "wandb": {"tags": ["a"]}})
     written = yaml.safe_load((folder.path / "config.yaml").read_text())
-    assert written.pop("manner") == {"threads": 1, "wandb": {"tags": ["a"]}}
-    assert written == run.identity
-    assert hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()[:12] == run.hash
+    assert written.pop("execution") == {"threads": 1, "wandb": {"tags": ["a"]}}
+    assert written == run.options
+    assert training_name(flat(written)) == run.name
+
+
+def test_an_option_at_its_default_is_not_in_the_identity(resolved):
+    run = resolved("levels=0", "optim.frozen=[]", "net.head_hidden=0")
+    assert not {"levels", "optim.frozen", "net.head_hidden"} & run.identity.keys()
+    assert {"levels", "optim", "net"} <= run.options.keys()
+
+
+def test_depth_step_widths_seeds_data_and_family_always_enter(resolved):
+    always = {"depth", "h", "net.widths", "net.blocks", "dataset.name", "net.family", "seeds.split", "seeds.permutation", "seeds.init",
+              "seeds.order"}
+    assert always <= resolved("net.widths=[32]").identity.keys()

@@ -21,14 +21,16 @@ from stablenets.runs.report import COLOURS
 class Steady(OfTraining):
     """How far the filter of a roaRNN is from leaving a direction where it is: the smallest angle of its eigenvalues, in radians."""
 
+    key = "ceni2025/filter_angle"
+
     def measure(self, place: Place) -> Measured:
-        angles = torch.linalg.eigvals(self.of.trained(place).units[0].O).angle().abs()
+        angles = torch.linalg.eigvals(self.training.trained(place).units[0].O).angle().abs()
         return {"angle": float(angles.min())}, {}
 
 
 def filters(results: Results) -> pd.DataFrame:
     """Runs of the adding problem by filter, with the smallest angle of each filter."""
-    angle = results["angles"].set_index("of")["angle"]
+    angle = results["angles"].set_index("training")["angle"]
     return outcomes(results, "filters").assign(angle=lambda rows: rows["run"].map(angle))
 
 
@@ -39,7 +41,7 @@ def which_filter(results: Results) -> Finding:
     """Each filter counts once: a run has one, and no other run has the same."""
     rows = filters(results)
     rows = rows.assign(still=rows["angle"] < STILL, solved=np.isfinite(rows["solved_at"]))
-    random = rows[rows["filter"].isin(["haar", "steady"])]
+    random = rows[rows["filter"].isin(["haar", "haar_fixed_axis"])]
     turning = random[~random["still"]]
     turns = ", ".join(f"{row.angle * row.length:.1f} {row.end:.2g}" for row in turning.itertuples())
     counted = ", ".join(f"{name} {own['solved'].sum()} of {len(own)}" for name, own in rows.groupby("filter", sort=False))
@@ -51,7 +53,7 @@ def which_filter(results: Results) -> Finding:
         "be read from a direction that the filter leaves where it is. A random orthogonal matrix of even size has such a direction where "
         "its determinant is -1, which is every second draw; `steady` draws these alone. Without one the slowest rotation may do while it "
         f"turns little over the sequence; by that turn, in radians, the error at the end: {turns or 'no such draw'}. The other settings "
-        "were found with `steady`, at no rate of their own for the others. Our own finding, not in the paper's abstract.")
+        "were found with `haar_fixed_axis`, at no rate of their own for the others. Our own finding, not in the paper's abstract.")
 
 
 def filter_figure(results: Results) -> Figure:

@@ -43,7 +43,7 @@ def remembers(results: Results) -> Finding:
             f"roaRNN: {learned}. Lengths at which it solves it: "
             + "; ".join(f"{task} {lengths(part)}" for task, part in ours.groupby("task"))
             + ". Set by hand, by task: for adding a filter with the eigenvalue 1, U of up to "
-            f"{ADDING['drive']:g} and an offset of {ADDING['offset']:g}, so that a step between two marks is the filter alone; for copying "
+            f"{ADDING['input_scale']:g} and an offset of {ADDING['bias_init']:g}, so that a step between two marks is the filter alone; for copying "
             f"a filter without that eigenvalue and U of up to T; W begins at 0 in both, and α = 1.{told(results, longest)}")
     if longest < LONGEST:
         return Finding(NOT_RUN, found, note=f"The claim is about {LONGEST:,} steps. {note}")
@@ -60,7 +60,7 @@ def memory_table(results: Results) -> pd.DataFrame:
     rows["net"] = [RECURRENT[row.family][0] + CONTROLS.get(row.group, ("",))[0] for row in rows.itertuples()]
     return pd.DataFrame([{
         "task": task, "length": length, "net": net, "filter": own["filter"].iloc[0], "trainable parameters": int(own["parameters"].max()),
-        "rate": own["rate"].iloc[0], "clipped at": own["clip"].iloc[0], "solved at step": solved(own), "steps": int(own["steps"].max()),
+        "rate": own["rate"].iloc[0], "clipped at": own["clip_norm"].iloc[0], "solved at step": solved(own), "steps": int(own["steps"].max()),
         "error at the end, test": float(own["end"].median()), "largest training loss of an epoch": float(own["highest"].max()),
         "loss / memoryless": float(own["loss"].median()), "ended": ", ".join(sorted(set(own["status"]))),
         "minutes a run": own["wall_s"].median() / 60, "seeds": own["seed"].nunique()}

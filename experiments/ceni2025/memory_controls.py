@@ -45,18 +45,18 @@ def controls(scale: Scale, chosen: range) -> dict[str, list[Training]]:
     return {
         "hasty": [made(task, length, "roarnn", seed, lag.epochs) for length, lag in scale.lags.items() for task in lag.other
                   for seed in chosen[:lag.seeds["roarnn"]]],
-        "unclipped": [made(task, length, "roarnn", seed, **{"optim.clip": None}) for length, lag in scale.lags.items()
+        "unclipped": [made(task, length, "roarnn", seed, **{"optim.clip_norm": None}) for length, lag in scale.lags.items()
                       for task, count in lag.unclipped.items() for seed in chosen[:count]],
         "convex": [made(task, length, "roarnn", 0, **{"net.alpha": 1 - 0.01 / length}) for task, length in pairs if length == longest],
         "readout": [made(task, length, "roarnn", seed, **{"optim.frozen": ["W", "U", "b"]}) for task, length, seed in several],
-        "chrono": [made(task, length, "lstm", seed, **{"net.chrono": length}) for task, length, seed in several],
+        "chrono": [made(task, length, "lstm", seed, **{"net.chrono_lag": length}) for task, length, seed in several],
         "memory_rates": tuned if tried else [],
     }
 
 
 def sized(drive: float) -> dict[str, float]:
     """U and b of another size and β against it: for relu the same net at first, whose U and b a step of Adam moves by another share."""
-    return {"net.drive": drive, "net.offset": -1.2 * drive, "net.beta": 1 / drive}
+    return {"net.input_scale": drive, "net.bias_init": -1.2 * drive, "net.beta": 1 / drive}
 
 
 def told(results: Results, length: int) -> str:
@@ -75,7 +75,7 @@ def rates_table(results: Results) -> pd.DataFrame:
     """As `controls` has them; for roaRNN the largest loss tells whether a rate exploded on the way."""
     rows = outcomes(results, "memory_rates")
     return pd.DataFrame([{
-        "task": row.task, "length": row.length, "net": RECURRENT[row.family][0], "size of U": row.drive, "rate": row.rate,
+        "task": row.task, "length": row.length, "net": RECURRENT[row.family][0], "size of U": row.input_scale, "rate": row.rate,
         "rises over": row.warmup, "steps": row.steps, "seed": row.seed,
         "error at the end, validation": row.validation, "largest training loss of an epoch": row.highest, "ended": row.status}
-        for row in rows.sort_values(["task", "length", "family", "drive", "warmup", "rate"]).itertuples()])
+        for row in rows.sort_values(["task", "length", "family", "input_scale", "warmup", "rate"]).itertuples()])

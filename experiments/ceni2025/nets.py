@@ -56,8 +56,8 @@ def accuracy(rows: pd.DataFrame, column: str = "test_accuracy") -> statistics.Es
 
 
 def told(rows: pd.DataFrame, keys: Iterable[str]) -> pd.DataFrame:
-    """Columns of options; of a smoothing of 0 the configuration that is hashed has nothing."""
-    return rows.reindex(columns=list(keys)).fillna({"optim.label_smoothing": 0.0})
+    """The columns of these options."""
+    return rows.reindex(columns=list(keys))
 
 
 def images(rows: pd.DataFrame) -> str:

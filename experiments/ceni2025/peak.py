@@ -38,6 +38,8 @@ def steps(layers: int, width: int, batch: int) -> tuple[float, float]:
 class Peak(Study):
     """Metrics: peak_gib, resident memory of the whole process with Python and torch, and step_s."""
 
+    key = "ceni2025/peak_memory"
+
     layers: int = option(50_000, low=1)
     width: int = option(32, low=1)
     batch: int = option(64, low=1)

@@ -45,7 +45,7 @@ def tenth_epoch(results: Results) -> Finding:
                   f"Reproduced if the whole interval is above {STATED['pixels']:g} % where an affine map reads the last state, at either "
                   "width, partly if that takes a hidden layer: the abstract speaks of one layer. Over ten epochs nothing was varied but "
                   "the width and the reader. The interval is that of the hidden layer, "
-                  f"of {hidden['net.hidden'].iloc[0]} relu units; those of the affine map are: {spread}. {setting(hidden)}{in_ten(results)}"
+                  f"of {hidden['net.head_hidden'].iloc[0]} relu units; those of the affine map are: {spread}. {setting(hidden)}{in_ten(results)}"
                   f"{without_learning(results)}{found_by_search(results)}")
 
 
@@ -112,7 +112,7 @@ def pixel_table(results: Results) -> pd.DataFrame:
         rows["fixed"] = [", ".join(works[run].resolved.config.optim.frozen) for run in rows["run"]]
         for (dataset, family, fixed), own in rows.groupby(["dataset", "net.family", "fixed"], sort=False):
             work = works[own["run"].iloc[0]]
-            hidden = work.resolved.net.hidden
+            hidden = work.resolved.net.head_hidden
             table.append({
                 "data": DATA_NAMES[dataset], "epochs": int(own["epochs"].max()), "net": RECURRENT[family][0],
                 "H": own["net.widths"].iloc[0][0], "read by": f"{hidden} relu units" if hidden else "an affine map",

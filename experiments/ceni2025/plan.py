@@ -17,14 +17,14 @@ from stablenets.claims.results import Plan
 from stablenets.claims.work import Training
 
 VARIED: dict[str, tuple[Any, ...]] = {  # one at a time, the others as chosen
-    "net.alpha": (0.9, 0.97, 0.99, 0.999, 1.0), "net.beta": (0.01, 0.05, 0.1, 0.3), "net.drive": (0.5, 2.0, 3.0, 10.0),
+    "net.alpha": (0.9, 0.97, 0.99, 0.999, 1.0), "net.beta": (0.01, 0.05, 0.1, 0.3), "net.input_scale": (0.5, 2.0, 3.0, 10.0),
     "net.gain": (0.0, 0.2, 1.0), "net.activation": ("tanh", "relu"), "net.widths": ([32], [64], [128], [256]),
     "optim.lr": (0.001, 0.005, 0.01, 0.02, 0.05), "batch": (16, 32, 64, 128), "optim.label_smoothing": (0.0, 0.1, 0.2),
-    "dataset.permutation": ("torch", "expRNN", "coRNN", "LEM", "bit-reversal"),
+    "dataset.permutation": ("torch", "expRNN", "coRNN", "LEM", "bit_reversal"),
 }
 DEEP_RATES = (0.003, 0.01, 0.03, 0.1, 0.3)  # tried for every deep net
 LONGER = ("roamlp", "tanh", "frozen", "none", "resnet")  # keys of nets.DEEP
-FILTERS = {"haar": (10, 2), "steady": (0, 1)}  # the first seed, and how many times those of the profile: of one seed the two may be one
+FILTERS = {"haar": (10, 2), "haar_fixed_axis": (0, 1)}  # the first seed, and how many times those of the profile: of one seed the two may be one
 
 
 def plan(profile: str, seeds: int | None) -> Plan:

@@ -48,8 +48,8 @@ def outcomes(results: Results, *groups: str) -> pd.DataFrame:
             found.append({
                 "run": work.name, "group": group, "task": work.dataset, "length": run.dataset.length, "family": run.net.family,
                 "seed": work.seed, "status": entry.status, "filter": getattr(run.dynamics, "filter", ""), "rate": run.config.optim.lr,
-                "warmup": run.config.optim.warmup, "drive": getattr(run.dynamics, "drive", math.nan),
-                "clip": run.config.optim.clip, "parameters": entry.metrics.get("parameters", math.nan),
+                "warmup": run.config.optim.warmup, "input_scale": getattr(run.dynamics, "input_scale", math.nan),
+                "clip_norm": run.config.optim.clip_norm, "parameters": entry.metrics.get("parameters", math.nan),
                 "steps": entry.metrics.get("steps", math.nan), "wall_s": float(entry.provenance["wall_s"]),
                 "solved_at": solved_at(work, results), "end": float(last[-1]) if len(last) else math.nan,
                 "validation": float(error(work, results, "validation")[-1]) if len(last) else math.nan,

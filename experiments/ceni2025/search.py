@@ -33,11 +33,11 @@ Choice = Any  # a value, or a range to draw one from
 SPACE: dict[str, Log | tuple[Choice, ...]] = {  # keys as on the command line; an affine map reads the last state
     "net.alpha": Log(1e-4, 3e-2, below=1.0),
     "net.beta": Log(0.01, 0.3),
-    "net.drive": Log(0.3, 10.0),
+    "net.input_scale": Log(0.3, 10.0),
     "net.gain": (0.0, 0.05, 0.1, 0.2, 0.5, 1.0),
-    "net.offset": (-1.0, 0.0, 1.0),
+    "net.bias_init": (-1.0, 0.0, 1.0),
     "net.activation": ("tanh", "relu"),
-    "net.filter": ("haar", "steady", "cyclic"),
+    "net.filter": ("haar", "haar_fixed_axis", "cyclic"),
     "optim.lr": Log(1e-3, 5e-2),
     "optim.warmup": (0.05, 0.1, 0.3),
     "optim.weight_decay": (0.0, Log(1e-3, 1.0)),
@@ -60,7 +60,8 @@ def drawn(number: int) -> dict[str, Any]:
 def search(dataset: str, count: int, width: int, limit: int | None, epochs: int) -> list[Training]:
     """The chosen setting, and `count` that are drawn: short runs, on at most `limit` training examples; Adam with its weight decay apart
     from the gradient."""
-    return [pixels(dataset, "roarnn", width, SEED, epochs, **{"dataset.limit": limit, "optim.name": "adamw"}, **changes)
+    return [pixels(dataset, "roarnn", width, SEED, epochs,
+                   **{"dataset.limit": limit, "optim.name": "adamw", "optim.weight_decay": 0.0} | changes)
             for changes in [{}, *map(drawn, range(count))]]
 
 
@@ -82,7 +83,7 @@ def long_rates(dataset: str, width: int, epochs: int, tried: tuple[float, ...]) 
 def chrono_rates(dataset: str, width: int, tried: tuple[tuple[int, float], ...]) -> list[Training]:
     """LSTM whose forget gates begin as long as the sequence, by epochs and rate."""
     steps = DATASETS[dataset].facts.shape[0]
-    return [pixels(dataset, "lstm", width, SEED, epochs, **{"net.chrono": steps, "optim.lr": rate}) for epochs, rate in tried]
+    return [pixels(dataset, "lstm", width, SEED, epochs, **{"net.chrono_lag": steps, "optim.lr": rate}) for epochs, rate in tried]
 
 
 def rates_table(results: Results) -> pd.DataFrame:

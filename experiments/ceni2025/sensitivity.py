@@ -12,7 +12,7 @@ from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS
 
 NEAR = 2.0  # points of accuracy within which one setting is as good as another
-NAMES = {"net.alpha": "α", "net.beta": "β", "net.widths": "H", "optim.lr": "rate", "net.drive": "size of U", "net.gain": "size of W at "
+NAMES = {"net.alpha": "α", "net.beta": "β", "net.widths": "H", "optim.lr": "rate", "net.input_scale": "size of U", "net.gain": "size of W at "
 "first",
          "optim.label_smoothing": "label smoothing"}
 

@@ -17,13 +17,13 @@ from stablenets.schema import option
 WIDTH = 32
 CHUNK = 512  # steps whose Jacobians are held at once
 SLOPES = {"tanh": lambda z: 1 - torch.tanh(z) ** 2, "relu": lambda z: (z > 0).to(z.dtype), "identity": torch.ones_like}
-PLAIN: dict[str, Any] = {"filter": "none", "alpha": 0.0, "beta": 1.0, "scaling": "fixed"}
+PLAIN: dict[str, Any] = {"filter": "none", "alpha": 0.0, "beta": 1.0, "beta_scaling": "fixed"}
 TIED = ", one W"
 CASES: dict[str, dict[str, Any]] = {  # options of RoaMLP; convex with β = 1/L, tanh and a W for each layer but for what stands here
     "random": {}, "cyclic": {"filter": "cyclic"}, "identity": {"filter": "identity"}, "no filter": PLAIN,
     f"random{TIED}": {}, f"cyclic{TIED}": {"filter": "cyclic"}, f"identity{TIED}": {"filter": "identity"}, f"no filter{TIED}": PLAIN,
     "relu": {"activation": "relu"}, "β = 1/4L": {"beta": 0.25}, "β = 4/L": {"beta": 4.0}, "α = 1": {"alpha": 1.0},
-    f"α = 1{TIED}": {"alpha": 1.0}, "β = 0.01": {"scaling": "fixed", "beta": 0.01}, "β = 0.001": {"scaling": "fixed", "beta": 0.001},
+    f"α = 1{TIED}": {"alpha": 1.0}, "β = 0.01": {"beta_scaling": "fixed", "beta": 0.01}, "β = 0.001": {"beta_scaling": "fixed", "beta": 0.001},
 }
 Steps = Iterator[tuple[Tensor, Tensor]]  # of some steps the slopes φ' (S, n), diagonals of D, and W (S, n, n), or (1, n, n) for all
 
@@ -93,6 +93,8 @@ def tied(case: str) -> bool:
 @dataclass(frozen=True)
 class Spectrum(Study):
     """Random weights: W ~ N(0, 1/n), b ~ N(0, 0.1²), an example ~ N(0, 1)."""
+
+    key = "ceni2025/jacobian_spectrum"
 
     case: str = option("random", choices=tuple(CASES))
     layers: int = option(100, low=1)

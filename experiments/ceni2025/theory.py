@@ -17,7 +17,7 @@ from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS
 
 ROUNDING = 1e-9
-SCALED = [case for case, options in CASES.items() if options.get("scaling") != "fixed"]  # β falls with depth
+SCALED = [case for case, options in CASES.items() if options.get("beta_scaling") != "fixed"]  # β falls with depth
 CONVEX, UNIT = ("random", f"random{TIED}"), ("α = 1", f"α = 1{TIED}")  # a W for each layer, and one W for all
 DECADES = -3, 3  # log10 between which singular values of all layers together count as neither vanished nor exploded
 NEAR = 1.2  # largest over smallest singular value that still counts as an approximate isometry
@@ -92,7 +92,7 @@ def yes(held: bool) -> str:
 
 def unit_studies(results: Results) -> list[str]:
     """Of the trained roaRNN those with α = 1."""
-    return [study.name for study in results.works(("trained_in_time",)) if study.of.resolved.dynamics.alpha == 1.0]
+    return [study.name for study in results.works(("trained_in_time",)) if study.training.resolved.dynamics.alpha == 1.0]
 
 
 def isometry(results: Results) -> Finding:

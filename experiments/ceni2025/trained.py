@@ -38,16 +38,18 @@ class Trained(OfTraining):
     gradients by depth.
     """
 
+    key = "ceni2025/trained_spectrum"
+
     examples: int = option(3, low=1)
 
     version = 3  # 1 measured deep nets alone, and neither gradients nor weights; 2 had medians over examples
 
     def measure(self, place: Place) -> Measured:
-        run = self.of.resolved
+        run = self.training.resolved
         data = load(run.dataset, run.common, root=data_root(run.config) if place.data_root is None else place.data_root,
                     split_seed=run.config.seeds.split, permutation_seed=run.config.seeds.permutation, device="cpu", download=False)
         torch.manual_seed(run.config.seeds.init)
-        nets = {"_before": network(run, run.dataset.facts).double(), "": self.of.trained(place).requires_grad_(True)}
+        nets = {"_before": network(run, run.dataset.facts).double(), "": self.training.trained(place).requires_grad_(True)}
         x, y = next(iter(data.test.sweep(self.examples)))
         loss = LOSSES[run.dataset.facts.task]
         metrics: dict[str, float] = {}
@@ -82,8 +84,8 @@ GROUPS = ("trained", "trained_in_time")
 
 
 def label(study: Trained) -> str:
-    run = study.of.resolved
-    name = (DEEP | RECURRENT)[run.net.family][0] + (", hidden layer" if run.net.hidden else "")
+    run = study.training.resolved
+    name = (DEEP | RECURRENT)[run.net.family][0] + (", hidden layer" if run.net.head_hidden else "")
     return f"{name}, {DATA_NAMES[run.dataset_name]}, {run.config.depth:,} {'steps' if run.net.family == 'roarnn' else 'layers'}"
 
 
@@ -104,7 +106,7 @@ def trained_table(results: Results) -> pd.DataFrame:
     rows = {name: row for group in GROUPS for row in results[group].to_dict("records") for name in [row["run"]]}
     table = []
     for study in results.works(GROUPS):
-        row, unit = rows[study.name], study.of.resolved.dynamics.at_depth(study.of.resolved.config.depth)
+        row, unit = rows[study.name], study.training.resolved.dynamics.at_depth(study.training.resolved.config.depth)
         for ending, when in WHEN.items():
             moved = {f"{name} moved by": row.get(f"moved_{name}") if when == "after" else None for name in ("W", "U")}
             table.append({"net": label(study), "seed": study.seed, "training": when, "1 - α": 1 - unit.alpha,

@@ -35,8 +35,8 @@ CLAIMS = (
 )
 
 TABLES = {
-    "counts": Drawing(("counts",), counting.count_table, "Parameters by layout. Old-width-first: the first block of a further unit works "
-                      "at the width and resolution of the unit before; strided-first: it halves the resolution itself."),
+    "counts": Drawing(("counts",), counting.count_table, "Parameters by layout. after_first_block: the first block of a further unit works "
+                      "at the width and resolution of the unit before; strided_first_block: it halves the resolution itself."),
     "inverse": Drawing(("inverse",), inverting.inverse_table, "Random weights, one bias in a block and no norms: largest relative error of "
                        "the reconstructed first state over seeds; lost: 1 and more."),
     "trained": Drawing(("trained",), inverting.trained_table, "Trained weights, test images: largest relative error of a state that enters "

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from experiments.chang2018.counting import BLOCKS
 from experiments.chang2018.look import (
     CHANCE,
     DATA,
@@ -204,11 +205,11 @@ def accuracy_figure(results: Results) -> Figure:
 
 def tuning_table(results: Results) -> pd.DataFrame:
     rows = accuracies(results["tuning"])
-    rows["dataset.fraction"] = (100 * (1 - HELD_OUT) * rows["dataset.fraction"]).round(2)
-    keys = {"dataset": "data", "dataset.fraction": "% of images", "net": "net", "net.inside": "in the block", "h": "h",
+    rows["dataset.train_fraction"] = (100 * (1 - HELD_OUT) * rows["dataset.train_fraction"]).round(2)
+    keys = {"dataset": "data", "dataset.train_fraction": "% of images", "net": "net", "net.block_norm": "in the block", "h": "h",
             "optim.lr": "rate", "steps": "steps", "precision": "precision"}
     validation = rows["validation_accuracy"].fillna(rows["dataset"].map(CHANCE) / 100)  # of a run that diverged: by guessing
-    groups = rows.assign(**{"net.inside": rows["net.inside"].fillna(""), "validation": validation}).groupby(list(keys), sort=False,
+    groups = rows.assign(**{"net.block_norm": rows["net.block_norm"].fillna("").map(BLOCKS), "validation": validation}).groupby(list(keys), sort=False,
                                                                                                         dropna=False)
     return pd.DataFrame([dict(zip(keys.values(), values, strict=True)) | {
         "validation accuracy, %": str(statistics.percent(own["validation"])), "seeds": own["seed"].nunique()}

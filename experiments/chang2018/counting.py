@@ -9,7 +9,7 @@ from experiments.chang2018.settings import BLOCK
 from stablenets.claims.claim import PARTLY, REPRODUCED, Finding
 from stablenets.claims.results import Results
 
-BLOCKS = {"bias": "one bias", "biases": "two biases", "norm": "norms", "": ""}
+BLOCKS = {"none": "one bias", "shift": "two biases", "batch": "norms", "": ""}
 
 
 def printed(parameters: float, like: str) -> str:
@@ -31,13 +31,13 @@ def parameters(results: Results) -> Finding:
     found = rows.groupby("net")["fits"].any()
     missed = [TABLE[net].name for net in TABLE if not found[net]]
     ours = {net: rows[(rows["net"] == net) & rows["fits"]] for net in TABLE if net.startswith("hamiltonian")}
-    shared = set.intersection(*(set(zip(own["layout"], own["inside"], strict=True)) for own in ours.values()))
+    shared = set.intersection(*(set(zip(own["transition"], own["block_norm"], strict=True)) for own in ours.values()))
     typo = wide["cifar10"].iloc[0] / 1e6
     return Finding(
         REPRODUCED if found.all() else PARTLY, f"{found.sum()} of {len(found)} nets fit the paper's counts to all printed digits",
         note="What fits, of two layouts and, in a block, one bias, two or norms: "
         + ", ".join(f"{TABLE[net].name} ({fitting(own)})" for net, own in ours.items())
-        + f". {'One' if shared else 'No one'} choice fits all three. Old-width-first is the layout of the authors' code, which has norms "
+        + f". {'One' if shared else 'No one'} choice fits all three. after_first_block is the layout of the authors' code, which has norms "
         f"from the day before submission on. No layout of ours fits {', '.join(missed)}. ResNet-1202 is printed with channels 32-64-128, "
         f"which have {typo:.1f} M; its 19.4 M are those of 16-32-64.")
 
@@ -45,20 +45,20 @@ def parameters(results: Results) -> Finding:
 def fitting(rows: pd.DataFrame) -> str:
     """The choices by which the rows of one net have the paper's counts."""
     fits = rows[rows["fits"]]
-    return "; ".join(", ".join(filter(None, (row["layout"], BLOCKS[row["inside"]]))) for _, row in fits.iterrows()) or "none"
+    return "; ".join(", ".join(filter(None, (row["transition"], BLOCKS[row["block_norm"]]))) for _, row in fits.iterrows()) or "none"
 
 
 def count_table(results: Results) -> pd.DataFrame:
     rows, _ = counted(results)
     table = []
     for net, own in rows.groupby("net", sort=False):
-        layout, inside = layout_of(net)
-        ours = own[(own["layout"] == layout) & (own["inside"] == inside)].iloc[0]
+        layout, block_norm = layout_of(net)
+        ours = own[(own["transition"] == layout) & (own["block_norm"] == block_norm)].iloc[0]
         paper = TABLE[net].parameters
-        trained = own[(own["layout"] == layout) & (own["inside"] == (BLOCK["inside"] if inside else ""))].iloc[0]
+        trained = own[(own["transition"] == layout) & (own["block_norm"] == (BLOCK["block_norm"] if block_norm else ""))].iloc[0]
         table.append({"net": TABLE[net].name, "as drawn, CIFAR-10": int(ours["cifar10"]), "as trained here": int(trained["cifar10"]),
                       "paper, M": paper[0], "as drawn, CIFAR-100": int(ours["cifar100"]), "as trained here, CIFAR-100":
                       int(trained["cifar100"]), "paper, CIFAR-100, M": paper[1] or "",
-                      "drawn": ", ".join(filter(None, (layout, BLOCKS[inside]))),
+                      "drawn": ", ".join(filter(None, (layout, BLOCKS[block_norm]))),
                       "trained here fits": "yes" if trained["fits"] else "no", "what fits the paper": fitting(own)})
     return pd.DataFrame(table)

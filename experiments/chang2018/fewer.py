@@ -33,9 +33,9 @@ def shares(results: Results, among: tuple[str, ...]) -> pd.DataFrame:
     if not groups:
         return pd.DataFrame()
     rows = accuracies(pd.concat([results[group] for group in groups], ignore_index=True))
-    planned = pd.Series([work.resolved.common.fraction for group in groups for work in results.plan[group]]).value_counts()
-    rows = rows[rows["dataset.fraction"].map(rows["dataset.fraction"].value_counts()) == rows["dataset.fraction"].map(planned)]
-    return rows.assign(percent=(100 * (1 - HELD_OUT) * rows["dataset.fraction"]).round(4)).sort_values("percent")
+    planned = pd.Series([work.resolved.common.train_fraction for group in groups for work in results.plan[group]]).value_counts()
+    rows = rows[rows["dataset.train_fraction"].map(rows["dataset.train_fraction"].value_counts()) == rows["dataset.train_fraction"].map(planned)]
+    return rows.assign(percent=(100 * (1 - HELD_OUT) * rows["dataset.train_fraction"]).round(4)).sort_values("percent")
 
 
 def steps(rows: pd.DataFrame) -> float:

@@ -9,7 +9,7 @@ from experiments.chang2018.settings import STEPS
 from experiments.chang2018.studies import OVERFLOW
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
-from stablenets.options import Config
+from stablenets.config.options import Config
 from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS
 
@@ -26,7 +26,7 @@ def inverts(results: Results) -> Finding:
     deepest = gentle[(gentle["dtype"] == "float32") & (gentle["blocks"] == DEEP)].groupby("net")["first"].max()
     held = [*(exact < ROUNDING), *(deepest < TOLERANCE), trained["float64"].max() < 1e-10, trained["float32"].max() < TOLERANCE]
     names = {net: FAMILIES[net][0] for net in exact.index}
-    depths = pd.Series([work.of.resolved.config.depth for work in results.works(("trained",))])
+    depths = pd.Series([work.training.resolved.config.depth for work in results.works(("trained",))])
     return Finding(
         verdict(*held),
         f"{MODERATE['blocks']} blocks, h = {MODERATE['h']:g}, float64: at most {exact.max():.0e}; {DEEP} blocks, "
@@ -60,9 +60,9 @@ def grown(growth: float) -> str:
 
 def trained_table(results: Results) -> pd.DataFrame:
     rows = results["trained"]
-    training = {work.of.name: work.of for work in results.works(("trained",))}
-    rows = rows.assign(net=rows["of"].map(lambda name: FAMILIES[training[name].resolved.net.family][0]),
-                       layers=rows["of"].map(lambda name: training[name].resolved.config.depth))
+    training = {work.training.name: work.training for work in results.works(("trained",))}
+    rows = rows.assign(net=rows["training"].map(lambda name: FAMILIES[training[name].resolved.net.family][0]),
+                       layers=rows["training"].map(lambda name: training[name].resolved.config.depth))
     found = rows.groupby(["net", "dataset", "layers"], sort=False).agg(before=("before", "max"), float32=("float32", "max"),
                                                                      float64=("float64", "max"), seeds=("seed", "nunique"))
     return found.map(lambda value: f"{value:.1e}" if isinstance(value, float) else value).reset_index().rename(

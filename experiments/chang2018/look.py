@@ -62,7 +62,7 @@ def published(name: str) -> str | None:
 def layout_of(net: str) -> tuple[str, str]:
     """Layout and block of a net of the table as it is configured."""
     values = configured(net)
-    return values["layout"], values.get("inside", "")
+    return values["transition"], values.get("block_norm", "")
 
 
 def against(rows: pd.DataFrame, ours: str, theirs: str) -> Estimate:

@@ -1,6 +1,6 @@
 """Peak memory of two training steps of an image net, as a process of its own: a process never forgets its peak.
 
-    python experiments/chang2018/peak.py 100 '{"dataset": {"name": "cifar10"}, "net": {"family": "hamiltonian", ...}, "flow": "reverse"}'
+    python experiments/chang2018/peak.py 100 '{"dataset": {"name": "cifar10"}, "net": {"family": "hamiltonian", ...}, "backward": "reverse"}'
 
 Prints JSON, in bytes: the peak; what was resident before the steps, with the weights, their gradients and their momentum there; weights.
 """

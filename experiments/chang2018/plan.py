@@ -5,7 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from experiments.chang2018.published import TABLE
-from experiments.chang2018.settings import SHORT_RATES, SMOOTHNESS, TABLE_BLOCKS, few, few_digits, share, small, stl10, table
+from experiments.chang2018.settings import (
+    COMPARED_MODES,
+    SHORT_RATES,
+    SMOOTHNESS,
+    TABLE_BLOCKS,
+    few,
+    few_digits,
+    share,
+    small,
+    stl10,
+    table,
+)
 from experiments.chang2018.studies import (
     PRECISIONS,
     REVERSIBLE,
@@ -20,7 +31,6 @@ from experiments.chang2018.studies import (
 )
 from stablenets.claims.results import Plan
 from stablenets.claims.work import Training
-from stablenets.options import FLOWS
 
 TUNING_SEEDS, TUNING_STEPS = (1000, 1001, 1002), 150
 FEW_STEPS = {"digits": 100, "cpu": 400, "gpu": 20_000}  # ours: the paper's number is not known
@@ -28,13 +38,13 @@ LONGER_STEPS = (1000, 2500)  # on a CPU: of ResNet-32, about what Hamiltonian-74
 SMOOTH = "smooth in time"
 VARIANTS = {  # of the small Hamiltonian net, one change each: what the paper leaves open, and its penalty
     SMOOTH: {"optim": {"smoothness": SMOOTHNESS}},
-    "one bias in the block": {"inside": "bias"},
+    "one bias in the block": {"block_norm": "none"},
     "h = 0.5": {"h": 0.5},
     "h = 1": {"h": 1.0},
     "tanh": {"activation": "tanh"},
-    "n blocks at each width": {"layout": "each-width"},
+    "n blocks at each width": {"transition": "before_first_block"},
     "no norm in opening and head": {"opening": "conv", "head": "mean"},
-    "no norm at all": {"inside": "bias", "opening": "conv", "head": "mean"},
+    "no norm at all": {"block_norm": "none", "opening": "conv", "head": "mean"},
 }
 
 
@@ -73,7 +83,7 @@ DEPTHS = (6, 20, 60, 200, 600)
 SCALES = {
     "smoke": Scale(
         seeds=1, epochs=1, limit=64, variants=tuple(VARIANTS), variant_seeds=1, penalty_seeds=1, blocks=(2, 3), shallow=(2, 3),
-        deep_seeds=1, inverse=(6, 18), steps=(0.1,), few=(10,), few_seeds=1, longer_seeds=0, memory=dict.fromkeys(FLOWS, (2, 4)),
+        deep_seeds=1, inverse=(6, 18), steps=(0.1,), few=(10,), few_seeds=1, longer_seeds=0, memory=dict.fromkeys(COMPARED_MODES, (2, 4)),
         peak={"store": (2, 4), "reverse": (2, 4)}, edge={}, gradients=(2,), batch=2, rounds=1),
     "quick": QUICK,
     "full": replace(
@@ -113,7 +123,7 @@ def on_digits(scale: Scale, profile: str) -> Plan:
         "two_step": nets("midpoint", "leapfrog"),
         "cifar100": [],
         "ablations": base + varied,
-        "inverted": [small("hamiltonian", seed, scale.epochs, limit=scale.limit, flow="reverse") for seed in range(scale.variant_seeds)],
+        "inverted": [small("hamiltonian", seed, scale.epochs, limit=scale.limit, backward="reverse") for seed in range(scale.variant_seeds)],
         "deep": [small(family, seed, scale.epochs, limit=scale.limit, blocks=blocks) for seed in range(scale.deep_seeds)
                  for family, depths in (("hamiltonian", scale.blocks), ("resnet_bn", scale.shallow)) for blocks in depths],
         "stl10": [],
@@ -136,14 +146,14 @@ def on_cifar(scale: Scale) -> Plan:
                                                  for change in VARIANTS.values()],
         "deep": [table(name, "cifar10", seed) for seed in range(scale.deep_seeds) for name in ("hamiltonian_1202", "resnet_1202")],
         "large": nets(["resnet_110", "revnet_110", "leapfrog_62", "midpoint_62"]),
-        "inverted": [table("hamiltonian_74", "cifar10", seed, flow="reverse") for seed in own],
+        "inverted": [table("hamiltonian_74", "cifar10", seed, backward="reverse") for seed in own],
         "stl10": [stl10(seed) for seed in own],
     }
 
 
 def few_groups(trainings: list[Training], scale: Scale) -> Plan:
     """The first share, on which the claim is judged as soon as it is there, and the others."""
-    first = [work for work in trainings if work.resolved.common.fraction == share(scale.few[0])]
+    first = [work for work in trainings if work.resolved.common.train_fraction == share(scale.few[0])]
     return {"few": first, "fewer": [work for work in trainings if work not in first]}
 
 
@@ -174,9 +184,9 @@ def measured(scale: Scale, profile: str) -> Plan:
         "inverse": [Inverse(net, blocks, h, dtype, seed) for seed in drawn for net in REVERSIBLE
                     for blocks in scale.inverse for h in scale.steps for dtype in PRECISIONS],
         "trained": [TrainedInverse(training) for training in trained],
-        "gradients": [Gradients(net, inside, blocks, dtype=dtype, seed=seed) for seed in drawn for net, inside in (
-            ("hamiltonian", "bias"), ("hamiltonian", "biases"), ("hamiltonian", "norm"), ("midpoint", "bias"), ("midpoint", "norm"),
-            ("leapfrog", "bias"), ("leapfrog", "norm"), ("revnet", "")) for blocks in scale.gradients for dtype in PRECISIONS
+        "gradients": [Gradients(net, block_norm, blocks, dtype=dtype, seed=seed) for seed in drawn for net, block_norm in (
+            ("hamiltonian", "none"), ("hamiltonian", "shift"), ("hamiltonian", "batch"), ("midpoint", "none"), ("midpoint", "batch"),
+            ("leapfrog", "none"), ("leapfrog", "batch"), ("revnet", "")) for blocks in scale.gradients for dtype in PRECISIONS
             if dtype == "float64" or blocks <= TABLE_BLOCKS],
         "memory": [Kept(flow, blocks, scale.batch) for flow, depths in scale.memory.items() for blocks in depths],
         "peak": [Peak(flow, blocks, scale.batch) for flow, depths in scale.peak.items() for blocks in depths],
@@ -192,11 +202,11 @@ def counts() -> list[Count]:
     found = []
     for net in TABLE:
         if net.startswith(("resnet", "revnet")):
-            found.append(Count(net, "strided-first"))
+            found.append(Count(net, "strided_first_block"))
         else:
-            choices = ("bias", "biases", "norm") if net.startswith("hamiltonian") else ("bias", "norm")
-            found += [Count(net, layout, inside) for layout in ("old-width-first", "each-width") for inside in choices]
-    return [*found, Count("resnet_1202", "strided-first", widths=(32, 64, 128))]
+            choices = ("none", "shift", "batch") if net.startswith("hamiltonian") else ("none", "batch")
+            found += [Count(net, layout, block_norm) for layout in ("after_first_block", "before_first_block") for block_norm in choices]
+    return [*found, Count("resnet_1202", "strided_first_block", widths=(32, 64, 128))]
 
 
 def tuning(epochs: int) -> list[Training]:
@@ -205,7 +215,7 @@ def tuning(epochs: int) -> list[Training]:
     on_digits += [few_digits(family, 5, seed, FEW_STEPS["digits"], {"lr": lr}) for seed in TUNING_SEEDS
                   for family in ("hamiltonian", "resnet_bn") for lr in (0.01, 0.03, 0.1)]
     on_cifar = [*(("resnet_32", {"optim": {"lr": lr}}) for lr in (0.01, 0.03, 0.1, 0.3)),
-                *(("hamiltonian_74", change) for change in ({"inside": "bias", "h": 0.1}, {"h": 0.1}, {"optim": {"lr": 0.03}}, {"h": 0.5}))]
+                *(("hamiltonian_74", change) for change in ({"block_norm": "none", "h": 0.1}, {"h": 0.1}, {"optim": {"lr": 0.03}}, {"h": 0.5}))]
     two_step = [(net, {"h": h}) for net in ("leapfrog_26", "midpoint_26") for h in (0.1, 0.5)]
     longer = [(net, {"optim": {"lr": lr}}) for net in ("resnet_32", "hamiltonian_74") for lr in (0.03, 0.1)]
     return on_digits + [few(net, 5, TUNING_SEEDS[0], steps, limit=2500, precision=precision, **change)

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from experiments.chang2018.counting import BLOCKS
 from experiments.chang2018.look import FAMILIES, accuracies, block_axis
 from experiments.chang2018.settings import TABLE_BLOCKS
 from experiments.chang2018.studies import LENGTH
@@ -37,7 +38,7 @@ def gradients(results: Results) -> Finding:
         f"to {found['blocks'].max()} blocks a unit at most {found['difference'].max():.0e} apart in float64; trained by inversion: "
         f"{apart.value:+.2f} points of accuracy", apart.low, apart.high,
         f"The largest relative difference between gradients by inversion and stored ones, over all parameters and the input, for "
-        f"{rows.groupby(['net', 'inside']).ngroups} kinds of block in three units of freshly drawn weights, h = {rows['h'].max():g}, "
+        f"{rows.groupby(['net', 'block_norm']).ngroups} kinds of block in three units of freshly drawn weights, h = {rows['h'].max():g}, "
         f"eight images of 8x8 pixels; judged in float64 and to {TABLE_BLOCKS} blocks in a "
         f"unit, as Hamiltonian-218 has them: below {EQUAL:g}. With {deepest['blocks'].iloc[0]} blocks at most "
         f"{deepest['difference'].max():.0e}; in float32, to {rounded['blocks'].max()} blocks, {rounded['difference'].max():.0e} (table "
@@ -47,8 +48,9 @@ def gradients(results: Results) -> Finding:
 
 def gradient_table(results: Results) -> pd.DataFrame:
     """The largest difference over seeds, a column for each precision and depth."""
-    rows = results["gradients"].assign(net=lambda rows: rows["net"].map(lambda net: FAMILIES[net][0]))
-    by = rows.pivot_table(index=["net", "inside"], columns=["dtype", "blocks"], values="difference", aggfunc="max", sort=False)
+    rows = results["gradients"].assign(net=lambda rows: rows["net"].map(lambda net: FAMILIES[net][0]),
+                                       block_norm=lambda rows: rows["block_norm"].map(BLOCKS))
+    by = rows.pivot_table(index=["net", "block_norm"], columns=["dtype", "blocks"], values="difference", aggfunc="max", sort=False)
     by.columns = [f"{dtype}, {blocks} blocks" for dtype, blocks in by.columns]
     return by.map("{:.0e}".format).rename_axis(["net", "in the block"]).reset_index()
 
@@ -58,7 +60,7 @@ WHAT = {"blocks": "blocks a unit", "peak": "at the peak", "start": "before the s
 
 def kept(results: Results) -> pd.DataFrame:
     """Bytes by blocks in a unit, a column for each mode."""
-    return results["memory"].pivot(index="blocks", columns="flow", values="bytes")[list(MODES)]
+    return results["memory"].pivot(index="blocks", columns="backward", values="bytes")[list(MODES)]
 
 
 def line(values: pd.Series) -> tuple[float, float]:
@@ -73,7 +75,7 @@ def resident(results: Results) -> pd.DataFrame:
     return pd.concat([results["peak"], results["edge"]])
 
 
-def steps(results: Results, flow: str = "reverse") -> pd.DataFrame:
+def steps(results: Results, mode: str = "reverse") -> pd.DataFrame:
     """By blocks in a unit, in MiB: what is resident at the peak of training steps, before the first with weights, gradients and momentum
     there, and what the steps need beside that.
 
@@ -81,7 +83,7 @@ def steps(results: Results, flow: str = "reverse") -> pd.DataFrame:
     its steps is a peak of its making.
     """
     rows = resident(results)
-    own = rows[rows["flow"] == flow].set_index("blocks").sort_index()[["peak", "start", "weights"]] / 2**20
+    own = rows[rows["backward"] == mode].set_index("blocks").sort_index()[["peak", "start", "weights"]] / 2**20
     before = own["start"].iloc[0] + 3 * (own["weights"] - own["weights"].iloc[0])
     return own.assign(start=before, step=own["peak"] - before)
 
@@ -105,7 +107,7 @@ def near(results: Results) -> bool:
 
 def limit(results: Results) -> str:
     """How deep each mode goes: as measured, and stored states by the line where that is near."""
-    deepest = {flow: steps(results, flow)["peak"] for flow in MODES if flow in set(resident(results)["flow"])}
+    deepest = {flow: steps(results, flow)["peak"] for flow in MODES if flow in set(resident(results)["backward"])}
     told = "Measured in all, the deepest: " + ", ".join(
         f"{flow} {peak.index[-1]} blocks a unit and {peak.iloc[-1] / 2**10:.1f} GiB" for flow, peak in deepest.items())
     if not near(results):
@@ -155,7 +157,7 @@ def memory_table(results: Results) -> pd.DataFrame:
 def peak_table(results: Results) -> pd.DataFrame:
     """What is resident, in MiB, a row for each mode and depth."""
     rows = resident(results)
-    own = pd.concat([steps(results, mode).assign(mode=mode) for mode in MODES if mode in set(rows["flow"])])
+    own = pd.concat([steps(results, mode).assign(mode=mode) for mode in MODES if mode in set(rows["backward"])])
     return own.reset_index()[["mode", "blocks", "peak", "start", "step", "weights"]].rename(columns=WHAT).map(mebibytes)
 
 
@@ -170,7 +172,7 @@ def memory_figure(results: Results) -> Figure:
     for mode, colour in MODES.items():
         values = by[mode].dropna()
         left.plot(values.index, values, color=colour, marker="o", markersize=4, label=mode)
-        if mode in set(results["peak"]["flow"]):
+        if mode in set(results["peak"]["backward"]):
             own = steps(results, mode)["peak"] / 2**10
             right.plot(own.index, own, color=colour, marker="o", markersize=4)
     stored = steps(results, "store")["peak"] / 2**10

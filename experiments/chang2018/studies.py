@@ -15,14 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from experiments.chang2018.published import TABLE
-from experiments.chang2018.settings import SMALL, chosen, configured
+from experiments.chang2018.settings import COMPARED_MODES, SMALL, chosen, configured
 from stablenets.claims.work import Measured, OfTraining, Place, Study
 from stablenets.config import Resolved, resolve
 from stablenets.data.dataset import Request
 from stablenets.flow import Flow
 from stablenets.nets import FAMILIES, Network
-from stablenets.nets.assemble import LAYOUTS
-from stablenets.options import FLOWS
+from stablenets.nets.assemble import TRANSITIONS
 from stablenets.probes import kept_bytes, reconstruction_error
 from stablenets.schema import option
 from stablenets.train import data_root, network
@@ -45,13 +44,15 @@ def image_net(net: dict, dataset: str = "cifar10", **values) -> Resolved:
 class Count(Study):
     """Parameters of a net of the table for ten and for a hundred classes, by layout and by what shifts the features in a block."""
 
+    key = "chang2018/parameter_count"
+
     net: str = option(choices=tuple(TABLE))
-    layout: str = option(choices=LAYOUTS)
-    inside: str = option("", choices=("", "bias", "biases", "norm"))  # '': the family has no choice
+    transition: str = option(choices=TRANSITIONS)
+    block_norm: str = option("", choices=("", "none", "shift", "batch"))  # '': the family has no choice
     widths: tuple = ()  # other channels than the configured ones
 
     def measure(self, place: Place) -> Measured:
-        values = configured(self.net) | {"layout": self.layout} | ({"inside": self.inside} if self.inside else {}) \
+        values = configured(self.net) | {"transition": self.transition} | ({"block_norm": self.block_norm} if self.block_norm else {}) \
             | ({"widths": list(self.widths)} if self.widths else {})
         found = {}
         for dataset in ("cifar10", "cifar100"):
@@ -72,6 +73,8 @@ def unit(family: str, width: int, blocks: int, h: float, dtype: str, seed: int, 
 class Inverse(Study):
     """Forward through a unit of random weights and back by its inverse: the error of the first state, relative to its largest entry, and
     the growth of the largest entry from the first state to the last; where numbers overflow, OVERFLOW."""
+
+    key = "chang2018/inverse_error"
 
     net: str = option("hamiltonian", choices=REVERSIBLE)
     blocks: int = option(6, low=1)
@@ -100,9 +103,11 @@ class TrainedInverse(OfTraining):
     """As `Inverse`, on the trained weights and on test images: the largest error over units, in float32 and in float64; and in float32
     for the weights that training began with."""
 
+    key = "chang2018/trained_inverse_error"
+
     def measure(self, place: Place) -> Measured:
-        x, start = first_images(self.of.resolved, place, IMAGES), network(self.of.resolved, self.of.resolved.dataset.facts)
-        trained = self.of.trained(place)
+        x, start = first_images(self.training.resolved, place, IMAGES), network(self.training.resolved, self.training.resolved.dataset.facts)
+        trained = self.training.trained(place)
         found = {"float64": worst(trained, x.double()), "float32": worst(trained.float(), x),
                  "before": worst(start.float().eval().requires_grad_(False), x)}
         return found, {}
@@ -131,8 +136,10 @@ class Gradients(Study):
     """The largest difference between gradients by inversion and stored ones, relative to the largest entry of each tensor, over all
     parameters and the input."""
 
+    key = "chang2018/gradient_error"
+
     net: str = option("hamiltonian", choices=tuple(SMALL))
-    inside: str = option("", choices=("", "bias", "biases", "norm"))
+    block_norm: str = option("", choices=("", "none", "shift", "batch"))
     blocks: int = option(6, low=2)
     h: float = option(0.1, above=0.0)
     dtype: str = option("float64", choices=PRECISIONS)
@@ -143,9 +150,9 @@ class Gradients(Study):
         return self.blocks
 
     def measure(self, place: Place) -> Measured:
-        values = SMALL[self.net] | {"blocks": [self.blocks] * 3} | ({"inside": self.inside} if self.inside else {})
+        values = SMALL[self.net] | {"blocks": [self.blocks] * 3} | ({"block_norm": self.block_norm} if self.block_norm else {})
         step = {} if self.net == "revnet" else {"h": self.h}
-        stored, inverted = (self.gradients(image_net(values, "digits", flow=mode, **step)) for mode in ("store", "reverse"))
+        stored, inverted = (self.gradients(image_net(values, "digits", backward=mode, **step)) for mode in ("store", "reverse"))
         return {"difference": max(float((a - b).abs().max() / a.abs().max().clamp(min=1e-30))
                                   for a, b in zip(stored, inverted, strict=True))}, {}
 
@@ -160,7 +167,7 @@ class Gradients(Study):
 
 def deep(blocks: int, mode: str) -> dict:
     """Hamiltonian-74 as it is trained, with so many blocks in each unit; the same final time, whatever the number."""
-    return {"dataset": {"name": "cifar10"}, "net": chosen("hamiltonian_74") | {"blocks": [blocks] * 3}, "flow": mode,
+    return {"dataset": {"name": "cifar10"}, "net": chosen("hamiltonian_74") | {"blocks": [blocks] * 3}, "backward": mode,
             "h": LENGTH / blocks}
 
 
@@ -173,8 +180,10 @@ def built(values: dict) -> nn.Module:
 class Kept(Study):
     """Bytes that the forward of a deep Hamiltonian net keeps for its backward, beside weights and images; and those of the machine."""
 
+    key = "chang2018/backward_memory"
+
     version = 2  # 1 had a net without norms
-    flow: str = option("reverse", choices=FLOWS)
+    backward: str = option("reverse", choices=COMPARED_MODES)
     blocks: int = option(6, low=2)  # in each of three units
     batch: int = option(100, low=1)
 
@@ -184,7 +193,7 @@ class Kept(Study):
 
     def measure(self, place: Place) -> Measured:
         torch.manual_seed(0)
-        kept = kept_bytes(built(deep(self.blocks, self.flow)), torch.randn(self.batch, 3, 32, 32))
+        kept = kept_bytes(built(deep(self.blocks, self.backward)), torch.randn(self.batch, 3, 32, 32))
         return {"bytes": float(kept), "machine": float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))}, {}
 
 
@@ -196,8 +205,10 @@ class Peak(Study):
     Metrics in bytes: peak; start, before any step, with the weights, their gradients and their momentum there; weights.
     """
 
+    key = "chang2018/peak_memory"
+
     version = 4  # 1 was without norms; 1, 2 had memory that was freed, not given back; 3 no momentum, and torch's compiler in steps
-    flow: str = option("reverse", choices=FLOWS)
+    backward: str = option("reverse", choices=COMPARED_MODES)
     blocks: int = option(6, low=2)
     batch: int = option(100, low=1)
 
@@ -207,7 +218,7 @@ class Peak(Study):
 
     def measure(self, place: Place) -> Measured:
         command = [sys.executable, str(REPOSITORY / "experiments" / "chang2018" / "peak.py"), str(self.batch),
-                   json.dumps(deep(self.blocks, self.flow))]
+                   json.dumps(deep(self.blocks, self.backward))]
         done = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | RETURNED, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}; out of memory, if with -9: {done.stderr[-2000:]}")
@@ -218,18 +229,22 @@ class Peak(Study):
 class Overhead(Study):
     """CPU seconds of forward and backward of Hamiltonian-74 in each mode, in turn: the median of some rounds, on one thread."""
 
+    key = "chang2018/step_overhead"
+
     version = 2  # 1 had a net without norms
     batch: int = option(100, low=1)
     rounds: int = option(5, low=1)
 
     def measure(self, place: Place) -> Measured:
         torch.manual_seed(0)
-        return in_turn({mode: built(deep(6, mode)) for mode in FLOWS}, (3, 32, 32), self.batch, self.rounds)
+        return in_turn({mode: built(deep(6, mode)) for mode in COMPARED_MODES}, (3, 32, 32), self.batch, self.rounds)
 
 
 @dataclass(frozen=True)
 class Cost(Study):
     """CPU seconds of forward and backward of the nets that are compared on few data, in turn, on one thread in float32."""
+
+    key = "chang2018/step_cost"
 
     data: str = option("cifar10", choices=("digits", "cifar10"))
     batch: int = option(100, low=1)

@@ -101,6 +101,8 @@ class Alternating(Study):
     Arrays: iterations, layers, norms (iterations, layers; lowest, median and highest of the points), mean_norms (iterations, layers).
     """
 
+    key = "galimberti2023/alternating_training"
+
     net: str = option("H1", choices=tuple(ALL))
     layers: int = option(64, low=1)
     T: float = option(0.8, "means nothing to the MLP", above=0.0)
@@ -108,7 +110,7 @@ class Alternating(Study):
     seed: int = option(0, low=0)
     width: int = option(4, low=2)
     alpha: float = option(ALPHA, "of the authors' penalty: on changes from layer to layer, of the MLP on sizes", low=0.0)
-    decay: float = option(0.0, "of all weights of the layers; the authors have none", low=0.0)
+    weight_decay: float = option(0.0, "of all weights of the layers; the authors have none", low=0.0)
 
     version = 2  # 1 had another head and other penalties than the authors' code
     dataset = DATASET
@@ -118,14 +120,14 @@ class Alternating(Study):
         return self.layers * self.epochs
 
     def measure(self, place: Place) -> Measured:
-        data = load(DATASETS[DATASET](), Common(validation=0.0), root=place.runs, split_seed=self.seed, permutation_seed=0, device="cpu",
+        data = load(DATASETS[DATASET](), Common(validation_fraction=0.0), root=place.runs, split_seed=self.seed, permutation_seed=0, device="cpu",
                     download=False)
         net = network(self.net, self.width, self.layers, self.T / self.layers, self.seed)
         (flow,) = net.units
         (everything, labels), = data.test.sweep(len(data.test))
         points = everything[::len(data.test) // MEASURED]
         before, rows, iterations = sizes(flow), [], []
-        for iteration, x in enumerate(alternating(net, data.train, self.epochs, self.seed, self.alpha, self.decay)):
+        for iteration, x in enumerate(alternating(net, data.train, self.epochs, self.seed, self.alpha, self.weight_decay)):
             if iteration % EVERY == 0:
                 rows.append(sensitivities(net, x, points))
                 iterations.append(iteration)

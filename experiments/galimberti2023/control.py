@@ -16,8 +16,8 @@ ROUNDING = 1e-9
 STATED = (1.0, 17.0)  # L4DC 2021, Fig. 2: H1, 64 layers, 960 iterations
 DEAR = 1.0  # points of accuracy that a penalty may cost
 USUAL = Alternating()
-SETTINGS = {"T": "final time T", "alpha": "authors' penalty on changes, alpha", "decay": "our penalty on sizes, decay"}
-PENALTIES = ("alpha", "decay")
+SETTINGS = {"T": "final time T", "alpha": "authors' penalty on changes, alpha", "weight_decay": "our penalty on sizes, decay"}
+PENALTIES = ("alpha", "weight_decay")
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ class Coupled(Study):
     Metrics: those of `symplecticity`, in float64; moved, the change of Kp and Kq relative to what they were; test_accuracy.
     """
 
+    key = "galimberti2023/coupled_training"
+
     net: str = option(RANDOM_X, choices=(RANDOM_X, SINGULAR_X))
     layers: int = option(16, low=1)
     T: float = option(TIMES[DATASET]["H2"], above=0.0)
@@ -50,7 +52,7 @@ class Coupled(Study):
         return self.layers * self.epochs
 
     def measure(self, place: Place) -> Measured:
-        data = load(DATASETS[DATASET](points=POINTS[DATASET]), Common(validation=0.0), root=place.runs, split_seed=self.seed,
+        data = load(DATASETS[DATASET](points=POINTS[DATASET]), Common(validation_fraction=0.0), root=place.runs, split_seed=self.seed,
                     permutation_seed=0, device="cpu", download=False)
         torch.manual_seed(self.seed)
         named = ALL[self.net]

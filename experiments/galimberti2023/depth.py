@@ -17,7 +17,7 @@ FLAT = 1.1  # memory of the deepest net over that of the shallowest
 
 def trained_deep(results: Results) -> Finding:
     rows, memory = results["deep"], results["memory"]
-    by = memory.pivot(index="layers", columns="flow", values="bytes")
+    by = memory.pivot(index="layers", columns="backward", values="bytes")
     growth = by["reverse"].iloc[-1] / by["reverse"].iloc[0]
     accuracy = statistics.median(100 * rows["test_accuracy"].fillna(0.0))
     over = f"median of {accuracy.n} seeds" if accuracy.n > 1 else "one seed"
@@ -42,7 +42,7 @@ def trained_deep(results: Results) -> Finding:
 
 
 def memory_table(results: Results) -> pd.DataFrame:
-    by = results["memory"].pivot(index="layers", columns="flow", values="bytes")[["store", "checkpoint", "reverse"]]
+    by = results["memory"].pivot(index="layers", columns="backward", values="bytes")[["store", "checkpoint", "reverse"]]
     return by.rename(columns=lambda flow: f"{flow}, bytes").reset_index()
 
 
@@ -65,7 +65,7 @@ def deep_figure(results: Results) -> Figure:
     gradients.set_ylim(bottom=min(VANISHED, gradients.dataLim.ymin))
     gradients.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
     gradients.axhline(1, color="0.6", linewidth=0.8, zorder=0)
-    for (flow, own), colour in zip(memory.groupby("flow", sort=False), COLOURS[2:], strict=False):
+    for (flow, own), colour in zip(memory.groupby("backward", sort=False), COLOURS[2:], strict=False):
         kept.plot(own["layers"], own["bytes"], marker="o", markersize=4, color=colour, label=flow)
     kept.set(xscale="log", yscale="log", xlabel="layers", ylabel="bytes kept for the backward")
     for axes in (gradients, kept):

@@ -63,6 +63,8 @@ def general(name: str, flow: Flow, x: Tensor) -> Tensor:
 class General(Study):
     """A network against the general form with its J and K: relative errors of outputs and of all gradients, and how far J is from skew."""
 
+    key = "galimberti2023/general_form"
+
     net: str = option("H2", choices=FRAMED)
     layers: int = option(8, low=1)
     seed: int = option(0, low=0)

@@ -30,7 +30,7 @@ from stablenets.claims.results import Plan
 AUTHORS_T = 1.2
 MLP = {"layers": 32, "width": 6, "alpha": PLAIN_ALPHA}
 TABLE_1 = {"swiss_roll": (4, 8, 16, 32, 64), "double_moons": (1, 2, 4)}
-CONTROLS = [*({"T": T} for T in (0.4, 0.8, 1.6)), *({"alpha": alpha} for alpha in (0.0, 0.01, 0.1)), *({"decay": d} for d in (0.01, 0.1))]
+CONTROLS = [*({"T": T} for T in (0.4, 0.8, 1.6)), *({"alpha": alpha} for alpha in (0.0, 0.01, 0.1)), *({"weight_decay": d} for d in (0.01, 0.1))]
 MEMORY_LAYERS = (8, 64, 1024)
 COUPLED_SEEDS = 3
 FIRST_TUNING_SEED = 100  # so that no seed of the tables has a say in what they are made with
@@ -93,8 +93,8 @@ def plan(profile: str, seeds: int | None) -> Plan:
         "longer": [Spread(net, layers, 0.1, seed) for seed in chosen for layers in scale.depths for net in NETWORKS],
         "steps": [Spread(net, 64, h, seed) for seed in chosen for h in (0.01875, 0.1, 0.5) for net in NETWORKS],
         "control": [Alternating("H1", **scale.moons, **changed, seed=seed) for seed in moons for changed in CONTROLS],
-        "counterexample": [Counterexample(T=20, ε=ε) for ε in (1.0, 0.1)] + [Counterexample("forward Euler", 20)]
-        + ([Counterexample(T=20, ε=0.01)] if profile in ("full", "paper") else [])
+        "counterexample": [Counterexample(T=20, epsilon=ε) for ε in (1.0, 0.1)] + [Counterexample("forward Euler", 20)]
+        + ([Counterexample(T=20, epsilon=0.01)] if profile in ("full", "paper") else [])
         + ([Counterexample(scheme, 200) for scheme in ("semi-implicit", "forward Euler")] if scale.longest == 200 else []),
         "general": [General(net, 8, seed) for seed in chosen for net in FRAMED],
         "table": table,

@@ -177,9 +177,9 @@ def region_maps(results: Results) -> Figure:
         axes = figure.add_subplot(len(names), len(NETWORKS), number)
         axes.imshow(results.arrays(work.name)["classes"], origin="lower", extent=EXTENTS[dataset], cmap=shades, vmin=0, vmax=1, alpha=0.45,
                     aspect="auto", interpolation="nearest")
-        points, labels = test_points(work.of)
+        points, labels = test_points(work.training)
         axes.scatter(*points[::25].T, c=labels[::25], cmap=shades, vmin=0, vmax=1, s=4, linewidths=0.2, edgecolors="white")
-        axes.set_title(f"{net}, {work.of.resolved.config.depth} layers")
+        axes.set_title(f"{net}, {work.training.resolved.config.depth} layers")
         axes.tick_params(labelsize=6)
         if net == next(iter(NETWORKS)):
             axes.set_ylabel(f"{DATA_NAMES[dataset]}\nfeature 2")
@@ -191,14 +191,14 @@ def region_maps(results: Results) -> Figure:
 def drawn_nets(results: Results) -> list[str]:
     """The paper's name of the net of each `ways`."""
     of = named(results, "table").set_index("run")["net"]
-    return [of[work.of.name] for work in results.works(("ways",))]
+    return [of[work.training.name] for work in results.works(("ways",))]
 
 
 def ways_of_the_roll(results: Results) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """By net: layers (stages,), states (stages, points, 2), classes (points,) of the swiss roll."""
     works = [(work, net) for work, net in zip(results.works(("ways",)), drawn_nets(results), strict=True) if work.dataset == "swiss_roll"]
     kept = {net: results.arrays(work.name) for work, net in works}
-    return {net: (kept[net]["layers"], kept[net]["states"], test_points(work.of)[1][::SHOWN].numpy()) for work, net in works}
+    return {net: (kept[net]["layers"], kept[net]["states"], test_points(work.training)[1][::SHOWN].numpy()) for work, net in works}
 
 
 def propagation(results: Results) -> Figure:

@@ -17,7 +17,7 @@ TUNED_AT = {"swiss_roll": 16, "double_moons": 2}  # layers
 GRID = (0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 POINTS = {"swiss_roll": 4000, "double_moons": 2000, "double_circles": 2000}  # on each curve: 4,000 to train and 4,000 to test
 BATCH = 125
-QUIET = {"every": 0, "samples": 0}
+QUIET = {"every": 0, "spectrum_examples": 0}
 CHANNELS = 8
 EDGES = {"ring": 3, "full": 8}  # of a node, itself among them
 RING_GRID = tuple((h, lr) for h in (0.03125, 0.125, 0.5) for lr in (0.01, 0.03, 0.1))
@@ -62,7 +62,7 @@ def deep(layers: int, seed: int, epochs: int) -> Training:
     """H2 on double moons, its states computed anew on the way back."""
     return Training({
         "dataset": {"name": "double_moons", "points": POINTS["double_moons"]}, "depth": layers, "T": 4.0, "epochs": epochs, "batch": BATCH,
-        "flow": "reverse", "net": {**NETWORKS["H2"].values, "widths": [4], "opening": "spread", "gain": NETWORKS["H2"].gain(4)},
+        "backward": "reverse", "net": {**NETWORKS["H2"].values, "widths": [4], "opening": "spread", "gain": NETWORKS["H2"].gain(4)},
         "optim": {"name": "adam", "lr": 0.05, "schedule": "onecycle"},
-        "probe": {"every": 8, "depths": 12, "samples": 0}, "seed": seed, "seeds": {"split": seed}},
+        "probe": {"every": 8, "depths": 12, "spectrum_examples": 0}, "seed": seed, "seeds": {"split": seed}},
         keep=("steps", "depths", "loss", "state_gradients", "train_loss", "reconstruction_error"))

@@ -52,6 +52,8 @@ def symplecticity(flow: Flow, x: Tensor) -> dict[str, float]:
 class Symplectic(Study):
     """Theorem on random weights: the largest defect of B.T J B = J over examples and layers."""
 
+    key = "galimberti2023/symplectic_defect"
+
     net: str = option("H2", choices=tuple(ALL))
     layers: int = option(64, low=1)
     h: float = option(0.1, above=0.0)
@@ -71,10 +73,12 @@ class Symplectic(Study):
 class TrainedSymplectic(OfTraining):
     """The same on a trained net, at test points."""
 
+    key = "galimberti2023/trained_symplectic_defect"
+
     def measure(self, place: Place) -> Measured:
-        net = self.of.trained(place)
+        net = self.training.trained(place)
         (unit,) = net.units
-        return symplecticity(unit, net.opening(test_points(self.of)[0][::TRAINED_EVERY].double())), {}
+        return symplecticity(unit, net.opening(test_points(self.training)[0][::TRAINED_EVERY].double())), {}
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ class Spread(Study):
     where B grows it falls; over examples and layers lowest, the smallest ‖B_l‖.
     The smallest singular value is one over the norm of the product of inverses: that of the product itself drowns in it.
     """
+
+    key = "galimberti2023/singular_value_spread"
 
     version = 2  # 1 had the scaled defect alone
     net: str = option("H2", choices=(*NETWORKS, PLAIN))
@@ -124,18 +130,20 @@ class Counterexample(Study):
     Array: norms, at 100 values of t.
     """
 
+    key = "galimberti2023/counterexample"
+
     scheme: str = option("semi-implicit", choices=tuple(SCHEMES))
     T: int = option(20, choices=tuple(START))  # ε times the time
-    ε: float = option(1.0, above=0.0)
+    epsilon: float = option(1.0, above=0.0)
     h: float = option(0.05, above=0.0)
 
     @property
     def size(self) -> float:
-        return self.T / self.ε
+        return self.T / self.epsilon
 
     def measure(self, place: Place) -> Measured:
-        layers = round(self.T / self.ε / self.h)
-        flow = Flow(SCHEMES[self.scheme](), 2, layers, h=self.ε * self.h).double().requires_grad_(False)
+        layers = round(self.T / self.epsilon / self.h)
+        flow = Flow(SCHEMES[self.scheme](), 2, layers, h=self.epsilon * self.h).double().requires_grad_(False)
         for name in flow.dynamics.operators:
             getattr(flow, name).fill_(0).diagonal(dim1=1, dim2=2).fill_(1)
         if self.scheme == "forward Euler":

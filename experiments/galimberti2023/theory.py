@@ -40,8 +40,8 @@ def symplectic(results: Results) -> Finding:
 def after_training(results: Results) -> pd.DataFrame:
     """Rows of `trained` by the names of their nets and their layers, which those at X = I have from the training."""
     rows = results["trained"]
-    depths = {work.of.name: work.of.resolved.config.depth for work in results.works(("trained",)) if isinstance(work, TrainedSymplectic)}
-    return rows.assign(net=rows["net"].fillna("H2") + TRAINED, layers=rows["layers"].fillna(rows["of"].map(depths)).astype(int))
+    depths = {work.training.name: work.training.resolved.config.depth for work in results.works(("trained",)) if isinstance(work, TrainedSymplectic)}
+    return rows.assign(net=rows["net"].fillna("H2") + TRAINED, layers=rows["layers"].fillna(rows["training"].map(depths)).astype(int))
 
 
 def symplectic_table(results: Results) -> pd.DataFrame:
@@ -55,10 +55,10 @@ def symplectic_table(results: Results) -> pd.DataFrame:
 def counterexample(results: Results) -> Finding:
     rows = growing(results)
     exact = rows[rows["scheme"] == "semi-implicit"]
-    slow = exact[exact["T"] == exact["T"].min()].set_index("ε")["quarter_4"].sort_index(ascending=False)
+    slow = exact[exact["T"] == exact["T"].min()].set_index("epsilon")["quarter_4"].sort_index(ascending=False)
     spread = slow.max() / slow.min() - 1
-    by_time = exact[exact["ε"] == 1].set_index("T")
-    exponents = {f"ε = {row.ε:g}, εT = {row.T}": row.exponent for row in exact.itertuples()}
+    by_time = exact[exact["epsilon"] == 1].set_index("T")
+    exponents = {f"ε = {row.epsilon:g}, εT = {row.T}": row.exponent for row in exact.itertuples()}
     longer = by_time.drop(index=by_time.index.min())
     for T, norm in longer["quarter_4"].items():
         first = by_time["quarter_4"].iloc[0]
@@ -92,20 +92,20 @@ def exponent(norms: np.ndarray) -> float:
 
 def counterexample_table(results: Results) -> pd.DataFrame:
     quarters = {f"quarter_{quarter}": f"t = {quarter}/4 T" for quarter in range(1, 5)}
-    columns = {"scheme": "scheme", "ε": "ε", "T": "εT", **quarters, "exponent": "exponent from T/2 to T", "determinant": "determinant",
+    columns = {"scheme": "scheme", "epsilon": "ε", "T": "εT", **quarters, "exponent": "exponent from T/2 to T", "determinant": "determinant",
                "length": "∣y(T)∣"}
     return growing(results)[list(columns)].rename(columns=columns)
 
 
 def counterexample_figure(results: Results) -> Figure:
-    rows = results["counterexample"].sort_values(["scheme", "ε"], ascending=False)  # semi-implicit first, and the fastest of it
-    times, lines = sorted(rows["T"].unique()), list(dict.fromkeys(zip(rows["scheme"], rows["ε"], strict=True)))
+    rows = results["counterexample"].sort_values(["scheme", "epsilon"], ascending=False)  # semi-implicit first, and the fastest of it
+    times, lines = sorted(rows["T"].unique()), list(dict.fromkeys(zip(rows["scheme"], rows["epsilon"], strict=True)))
     figure, panels = new_figure(len(times), width=3.2, height=2.8)
     for axes, T in zip(panels, times, strict=True):
         for row in rows[rows["T"] == T].itertuples():
-            number, euler = lines.index((row.scheme, row.ε)), row.scheme != "semi-implicit"
+            number, euler = lines.index((row.scheme, row.epsilon)), row.scheme != "semi-implicit"
             axes.plot(np.linspace(0.01, 1, 100) * T, results.arrays(row.run)["norms"], ":" if euler else "-", color=COLOURS[number],
-                      label=f"{row.scheme}, $ε$ = {row.ε:g}", linewidth=1 + 0.8 * (3 - number) * (not euler))
+                      label=f"{row.scheme}, $ε$ = {row.epsilon:g}", linewidth=1 + 0.8 * (3 - number) * (not euler))
         axes.set(xlabel="$εt$", title=f"$εT$ = {T}")
         axes.legend(frameon=False)
     panels[0].set_ylabel(r"$\|\partial y(T)/\partial y(T-t)\|$")

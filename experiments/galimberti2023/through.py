@@ -36,7 +36,7 @@ def bounded_below(results: Results) -> Finding:
 def through_table(results: Results) -> pd.DataFrame:
     rows = pd.concat([results["through"], results["control"]]).drop_duplicates("run")
     rows["T"] = rows["T"].where(rows["net"] != PLAIN)
-    return rows.groupby(["net", "layers", "width", "T", "alpha", "decay", "epochs"], sort=False, dropna=False).agg(**{
+    return rows.groupby(["net", "layers", "width", "T", "alpha", "weight_decay", "epochs"], sort=False, dropna=False).agg(**{
         "lowest": ("lowest", "min"), "highest": ("highest", "max"),
         "batch mean, lowest": ("mean_lowest", "min"), "batch mean, highest": ("mean_highest", "max"),
         "‖∂y_N/∂y_0‖ after training": ("end", "median"), "upper bound": ("bound", "median"),

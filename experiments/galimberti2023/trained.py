@@ -28,16 +28,18 @@ class Way(OfTraining):
     points are between the layers, in two directions that are the same for all stages: the one that the head reads, in which it decides
     by the sign, and across it the one in which the points are spread most at the end; layers (STAGES,)."""
 
+    key = "galimberti2023/trajectories"
+
     version = 2  # 1 had other directions
 
     @torch.no_grad()
     def measure(self, place: Place) -> Measured:
-        net = self.of.trained(place)
+        net = self.training.trained(place)
         left, right, low, high = EXTENTS[self.dataset]
         x, y = torch.meshgrid(torch.linspace(left, right, PIXELS), torch.linspace(low, high, PIXELS), indexing="xy")
         classes = net(torch.stack((x, y), -1).flatten(0, 1).double()).argmax(1).view(PIXELS, PIXELS)
         states: list[Tensor] = []
-        net(test_points(self.of)[0][::SHOWN].double(), lambda _, state: states.append(torch.cat(state, 1)))
+        net(test_points(self.training)[0][::SHOWN].double(), lambda _, state: states.append(torch.cat(state, 1)))
         kept = np.unique(np.linspace(0, len(states) - 1, STAGES).round().astype(int))
         read, border = (parameter[1] - parameter[0] for parameter in (net.head[-1].weight, net.head[-1].bias))
         length, centre = read.norm(), states[-1].mean(0)
@@ -98,13 +100,15 @@ class Reach(OfTraining):
     Arrays: half and layer (nodes, nodes), the changes of node i by node j in the first layer.
     """
 
+    key = "galimberti2023/node_reach"
+
     version = 2  # 1 had Jacobians of the first layer alone
 
     def measure(self, place: Place) -> Measured:
-        net = self.of.trained(place)
+        net = self.training.trained(place)
         (flow,) = net.units
         nodes = flow.dynamics.nodes
-        points, labels = (values[::SHOWN] for values in test_points(self.of))
+        points, labels = (values[::SHOWN] for values in test_points(self.training))
         x = net.opening(points.double())
         half, layer = reached(flow, x)
         derivatives = torch.stack(layer_jacobians(*half_steps(flow, x))).abs().amax(1)
@@ -134,8 +138,10 @@ def furthest(sizes: Tensor, hops: Tensor) -> float:
 class Memory(Study):
     """What a forward of H2 keeps for the backward beside the weights and the data, in bytes."""
 
+    key = "galimberti2023/backward_memory"
+
     version = 2  # 1 counted the data
-    flow: str = option("reverse", choices=("store", "checkpoint", "reverse"))
+    backward: str = option("reverse", choices=("store", "checkpoint", "reverse"))
     layers: int = option(64, low=1)
 
     @property
@@ -144,5 +150,5 @@ class Memory(Study):
 
     def measure(self, place: Place) -> Measured:
         torch.manual_seed(0)
-        flow = Flow(NETWORKS["H2"].dynamics, 4, self.layers, h=1 / self.layers, mode=self.flow)
+        flow = Flow(NETWORKS["H2"].dynamics, 4, self.layers, h=1 / self.layers, backward=self.backward)
         return {"bytes": float(kept_bytes(flow, torch.randn(125, 4, requires_grad=True)))}, {}

@@ -21,7 +21,7 @@ WHO = ["net.family", "seed"]
 
 def doublings(results: Results) -> pd.DataFrame:
     """A row for each prolongation: accuracy and loss of the coarse net at its end, and of the fine net before its first step."""
-    rows = results["levels"].assign(levels=lambda rows: rows.get("levels", pd.Series(0, rows.index)).fillna(0).astype(int))
+    rows = results["levels"]
     found = []
     for (family, seed), own in rows.sort_values("levels").groupby(WHO, sort=False):
         curves = [results.arrays(run) for run in own["run"]]

@@ -9,7 +9,7 @@ from matplotlib.ticker import NullLocator
 from stablenets.runs.report import COLOURS
 
 FAMILY_STYLES = {"resnet": ("ResNet", COLOURS[1], "o"), "antisymmetric": ("antisymmetric", COLOURS[0], "s"),
-                 "verlet": ("Verlet", COLOURS[2], "D"), "leapfrog_inside": ("leapfrog", COLOURS[3], "v")}
+                 "verlet": ("Verlet", COLOURS[2], "D"), "leapfrog_haber": ("leapfrog", COLOURS[3], "v")}
 DATA_NAMES = {"ellipses": "ellipses", "swiss_roll": "swiss roll", "peaks": "peaks", "digits": "digits", "mnist": "MNIST"}
 
 

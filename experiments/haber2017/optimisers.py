@@ -18,7 +18,7 @@ from stablenets.claims.work import Measured, Place, Study
 from stablenets.config import resolve
 from stablenets.runs.pictures import new_figure
 from stablenets.runs.report import COLOURS
-from stablenets.schema import option
+from stablenets.schema import flat, option
 from stablenets.training.block_descent import BlockDescent
 from stablenets.training.race import race
 
@@ -33,6 +33,8 @@ class Race(Study):
     with the lowest validation error (the paper's output rule) and the objective at the end. Arrays: seconds, objective and test error.
     """
 
+    key = "haber2017/optimiser_race"
+
     dataset: str = option("swiss_roll")
     family: str = option("resnet")
     layers: int = option(16, low=1)
@@ -46,8 +48,12 @@ class Race(Study):
         return BlockDescent(iterations=self.iterations, batch=512, sample=512)
 
     @property
-    def identity(self) -> dict[str, Any]:
-        return super().identity | {"descent": dataclasses.asdict(self.descent)}
+    def options(self) -> dict[str, Any]:
+        return super().options | flat({"descent": dataclasses.asdict(self.descent)})
+
+    @classmethod
+    def further_defaults(cls) -> dict[str, Any]:
+        return flat({"descent": dataclasses.asdict(BlockDescent())})
 
     @property
     def size(self) -> float:

@@ -50,7 +50,7 @@ SCALES = {
                   {"ellipses": FULL_DEPTHS[::2], "swiss_roll": FULL_DEPTHS, "peaks": FULL_DEPTHS[::2]},
                   {"ellipses": 40, "swiss_roll": 300, "peaks": 20}, Chain(16, 6, 100), 1024, tuple(FINAL_TIMES),
                   {"layers": 16, "iterations": 100},
-                  {"name": "mnist", "validation": 0.02, "fraction": 0.15}, Chain(4, 4, 1)),
+                  {"name": "mnist", "validation_fraction": 0.02, "train_fraction": 0.15}, Chain(4, 4, 1)),
     "paper": Scale(5, 5, TOY_LAYERS, FIXED_TIME, 10_000, dict.fromkeys(FINAL_TIMES, FULL_DEPTHS),
                    {"ellipses": 200, "swiss_roll": 1000, "peaks": 100}, Chain(16, 6, 300), 1024, tuple(FINAL_TIMES),
                    {"layers": 64, "iterations": 400},

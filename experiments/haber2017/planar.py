@@ -20,7 +20,7 @@ from stablenets.runs.report import COLOURS
 
 MARGIN = 2.0  # points of accuracy that count as competitive
 SHOWN = 120  # test points in a map
-STABLE = ("antisymmetric", "verlet", "leapfrog_inside")
+STABLE = ("antisymmetric", "verlet", "leapfrog_haber")
 KEY = ["dataset", "depth", "seed"]
 
 
@@ -116,7 +116,7 @@ def region_maps(results: Results) -> Figure:
     figure, _ = new_figure(1, width=6.8, height=0.5 + 1.55 * len(names))
     figure.clear()
     panels = figure.subplots(len(names), len(FAMILY_STYLES), squeeze=False)
-    works = {(work.dataset, work.of.resolved.net.family): work for work in results.works(("regions",))}
+    works = {(work.dataset, work.training.resolved.net.family): work for work in results.works(("regions",))}
     for number, (line, dataset) in enumerate(zip(panels, names, strict=True), 1):
         wide, high = EXTENTS[dataset]
         for axes, (family, (name, *_)) in zip(line, FAMILY_STYLES.items(), strict=True):
@@ -125,7 +125,7 @@ def region_maps(results: Results) -> Figure:
             shades = ListedColormap([COLOURS[index] for index in (0, 1)] if classes.max() < 2 else [COLOURS[i] for i in (0, 5, 2, 4, 1)])
             axes.imshow(classes, origin="lower", extent=(-wide, wide, -high, high), cmap=shades, vmin=0, vmax=shades.N - 1, alpha=0.45,
                         aspect="auto", interpolation="nearest")
-            points = work.of.resolved.dataset.read(Request(Path(), False, split_seed=work.seed, permutation_seed=0))
+            points = work.training.resolved.dataset.read(Request(Path(), False, split_seed=work.seed, permutation_seed=0))
             chosen = slice(None, None, len(points.test) // SHOWN + 1)
             axes.scatter(*points.test[chosen].T, c=points.test_labels[chosen], cmap=shades, vmin=0, vmax=shades.N - 1, s=5, linewidths=0.3,
                          edgecolors="white")
@@ -135,13 +135,13 @@ def region_maps(results: Results) -> Figure:
             if number == len(names):
                 axes.set_xlabel("feature 1")
         line[0].set_ylabel(f"{DATA_NAMES[dataset]}\nfeature 2")
-    figure.suptitle(f"{work.of.resolved.config.depth} layers", fontsize="medium")
+    figure.suptitle(f"{work.training.resolved.config.depth} layers", fontsize="medium")
     return figure
 
 
 def smooth(results: Results) -> Finding:
     """The penalty makes K vary less over depth, and costs no accuracy."""
-    rows = results["smooth"].merge(results["over_time"][["of", "roughness"]], left_on="run", right_on="of", suffixes=("", "_"))
+    rows = results["smooth"].merge(results["over_time"][["training", "roughness"]], left_on="run", right_on="training", suffixes=("", "_"))
     rows = rows.assign(penalty=rows["optim.smoothness"] > 0)
     by = rows.pivot(index=["net.family", "seed"], columns="penalty", values=["roughness", "validation_accuracy", "test_accuracy"])
     change = statistics.mean(np.log10(by["roughness"][True] / by["roughness"][False]))
@@ -160,7 +160,7 @@ def smooth(results: Results) -> Finding:
 
 
 def smooth_table(results: Results) -> pd.DataFrame:
-    rows = results["smooth"].merge(results["over_time"][["of", "roughness", "variation"]], left_on="run", right_on="of")
+    rows = results["smooth"].merge(results["over_time"][["training", "roughness", "variation"]], left_on="run", right_on="training")
     grouped = rows.groupby(["net.family", "optim.smoothness"], sort=False)
     return pd.DataFrame([{
         "net": FAMILY_STYLES[family][0], "α": alpha, "roughness of K": str(statistics.mean(own["roughness"])),
@@ -170,7 +170,7 @@ def smooth_table(results: Results) -> pd.DataFrame:
 
 def weights_over_time(results: Results) -> Figure:
     """The entries of K over depth, without and with the penalty, of the first seed's ResNet and antisymmetric net."""
-    chosen = {(work.of.resolved.net.family, work.of.resolved.config.optim.smoothness): work for work in results.works(("over_time",))
+    chosen = {(work.training.resolved.net.family, work.training.resolved.config.optim.smoothness): work for work in results.works(("over_time",))
               if work.seed == 0}
     figure, _ = new_figure(1, width=6.4, height=3.4)
     figure.clear()

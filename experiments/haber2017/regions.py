@@ -16,10 +16,12 @@ PIXELS = 120
 class Regions(OfTraining):
     """The class that a trained net gives to each point of a grid. Array: classes (PIXELS, PIXELS) uint8, rows from below."""
 
+    key = "haber2017/decision_regions"
+
     def measure(self, place: Place) -> Measured:
         wide, high = EXTENTS[self.dataset]
         x, y = torch.meshgrid(torch.linspace(-wide, wide, PIXELS), torch.linspace(-high, high, PIXELS), indexing="xy")
-        outputs = self.of.trained(place)(torch.stack((x, y), -1).flatten(0, 1).double())
+        outputs = self.training.trained(place)(torch.stack((x, y), -1).flatten(0, 1).double())
         return {}, {"classes": outputs.argmax(1).view(PIXELS, PIXELS).numpy().astype(np.uint8)}
 
 
@@ -31,8 +33,10 @@ class OverTime(OfTraining):
     independently and falls as 1 / depth² for samples of a smooth function. Array: K (layers, n²).
     """
 
+    key = "haber2017/weights_over_depth"
+
     def measure(self, place: Place) -> Measured:
-        net = self.of.trained(place)
+        net = self.training.trained(place)
         (unit,) = net.units
         K = unit.K.flatten(1)
         roughness = K.diff(dim=0).square().sum() / K.square().sum()

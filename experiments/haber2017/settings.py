@@ -7,7 +7,7 @@ from typing import Any
 
 from stablenets.claims.work import Training
 
-FAMILIES = ("resnet", "antisymmetric", "verlet", "leapfrog_inside")
+FAMILIES = ("resnet", "antisymmetric", "verlet", "leapfrog_haber")
 # Final times and widths: Meganet's for the swiss roll (the leapfrog net, which is not there, is set as the Verlet net: its
 # velocity is the other half of the state); the ellipses are set alike; peaks as in Meganet's first script. The paper's own are not known.
 FINAL_TIMES = {"ellipses": 20.0, "swiss_roll": 20.0, "peaks": 5.0}
@@ -15,13 +15,13 @@ WIDTHS = {"ellipses": (4, 4, 2, 2), "swiss_roll": (4, 4, 2, 2), "peaks": (8, 8, 
 # Rates and penalties: ours, by the validation accuracy of seeds that are in no other table (tables `rates` and `penalties` at profile
 # full), on the swiss roll at 64 layers, and used for all data sets and depths. Leapfrog takes Verlet's penalty. Meganet's are 5e-3, of the
 # antisymmetric net 5e-4.
-SMOOTHNESS = {"resnet": 5e-4, "antisymmetric": 5e-5, "verlet": 5e-5, "leapfrog_inside": 5e-5}
-RATES = {"resnet": 0.03, "antisymmetric": 0.03, "verlet": 0.01, "leapfrog_inside": 0.03}
+SMOOTHNESS = {"resnet": 5e-4, "antisymmetric": 5e-5, "verlet": 5e-5, "leapfrog_haber": 5e-5}
+RATES = {"resnet": 0.03, "antisymmetric": 0.03, "verlet": 0.01, "leapfrog_haber": 0.03}
 RATE_GRID, PENALTY_GRID = (0.003, 0.01, 0.03, 0.1), (5e-5, 5e-4, 5e-3)
 # What is changed in the antisymmetric net of 1,024 layers to see what it lives on: the rate, the diffusion that suffices at this step
 # (claim 3), the bias.
 VARIED = ({"rate": 0.01}, {"rate": 0.1}, {"net": {"gamma": 0.02}}, {"net": {"bias": "feature"}})
-PROBE = {"every": 1_000_000, "depths": 24, "samples": 0}  # gradients at the first step and at the last
+PROBE = {"every": 1_000_000, "depths": 24, "spectrum_examples": 0}  # gradients at the first step and at the last
 
 
 def planar(dataset: str, family: str, depth: int, seed: int, epochs: int, smoothness: float = 0.0, levels: int = 0,

@@ -11,7 +11,7 @@ from torch import Tensor
 from stablenets.claims.work import Measured, Place, Study
 from stablenets.dynamics import Dynamics, State
 from stablenets.flow import Flow
-from stablenets.nets import Antisymmetric, LeapfrogInside, ResNet, Verlet
+from stablenets.nets import Antisymmetric, LeapfrogHaber, ResNet, Verlet
 from stablenets.probes import NotFinite, log_spaced, singular_values
 from stablenets.schema import option
 
@@ -28,6 +28,8 @@ class Example1(Study):
     Metrics: where the points end, their distances, Lemma 1's max |1 + h λ(K)|, and the largest and smallest singular value of dY_N/dY_0
     at the first point and at the origin, which is a fixed point. Array: trajectory (kept layers, 3, 2).
     """
+
+    key = "haber2017/example_1"
 
     net: str = option("K0", choices=tuple(EXAMPLE_1))
     layers: int = option(10, low=1)
@@ -64,6 +66,8 @@ class Drift(Study):
     `activation=identity` is the linear case, in which forward Euler grows by (1 + h²)^(N/2) exactly. Metrics: the largest norm of the
     state on its way, relative to the first, and the extreme singular values of dY_N/dY_0. Arrays: depths, growth.
     """
+
+    key = "haber2017/integrator_drift"
 
     scheme: str = option("euler", choices=SCHEMES)
     activation: str = option("identity", choices=("identity", "tanh"))
@@ -104,7 +108,7 @@ class Drift(Study):
             case "verlet":
                 return Verlet(activation=self.activation)
             case "leapfrog":
-                return LeapfrogInside(activation=self.activation)
+                return LeapfrogHaber(activation=self.activation)
             case "rk4":
                 return Antisymmetric(activation=self.activation, integrator="rk4")
         return Antisymmetric(activation=self.activation, gamma=sufficient(self.h) if self.scheme.startswith("damped") else 0.0)

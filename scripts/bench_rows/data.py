@@ -46,7 +46,7 @@ def cifar_crop_flip() -> Row:
     split = Resident(images, torch.zeros(count, dtype=torch.long), standardising(images), CropFlip(images, 4))
     transform = transforms.Compose([transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(), transforms.ToTensor(),
                                     transforms.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))])
-    return Row("CIFAR crop-flip batches", epoch_of(split), loader(pixels, transform), copies(count, (3, 32, 32)), count, "images",
+    return Row("CIFAR crop_flip batches", epoch_of(split), loader(pixels, transform), copies(count, (3, 32, 32)), count, "images",
                f"(B, 3, 32, 32) float32, B={BATCH}, pad 4; plain: DataLoader, RandomCrop, RandomHorizontalFlip, ToTensor, Normalize")
 
 

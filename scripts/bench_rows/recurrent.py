@@ -19,7 +19,7 @@ def roarnn_over_time() -> Row:
     x = torch.rand(BATCH, STEPS, 1)
     return Row(
         f"roaRNN, {STEPS} steps", gradient(Recurrence(RoaRNN(beta=5.0), 1, WIDTH, STEPS), x),
-        gradient(Recurrence(RoaRNN(beta=5.0), 1, WIDTH, STEPS, mode="plain"), x), products(STEPS, BATCH, WIDTH), BATCH, "sequences",
+        gradient(Recurrence(RoaRNN(beta=5.0), 1, WIDTH, STEPS, backward="plain"), x), products(STEPS, BATCH, WIDTH), BATCH, "sequences",
         f"forward and backward, width {WIDTH}, batch {BATCH}; plain: an autograd loop over unbound inputs; ceiling: the bare products, "
         "two a step forward, two backward, one for the weight gradient",
     )
@@ -38,7 +38,7 @@ def roarnn_long() -> Row:
     x = torch.rand(batch, steps, 1)
     return Row(
         f"training step of roaRNN, {steps:,} steps", train_step(Recurrence(RoaRNN(), 1, width, steps), x),
-        train_step(Recurrence(RoaRNN(), 1, width, steps, mode="plain"), x), products(steps, batch, width), 1, "steps",
+        train_step(Recurrence(RoaRNN(), 1, width, steps, backward="plain"), x), products(steps, batch, width), 1, "steps",
         f"forward, backward, Adam; width {width}, batch {batch}; plain: an autograd loop",
     )
 

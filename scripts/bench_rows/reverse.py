@@ -14,7 +14,7 @@ def reversed_step() -> Row:
     x = torch.randn(BATCH, CHANNELS, SIZE, SIZE)
 
     def step(mode: str) -> Callable[[], None]:
-        flow = Flow(Hamiltonian(activation="relu"), CHANNELS, DEPTH, h=0.1, operator="conv", mode=mode)
+        flow = Flow(Hamiltonian(activation="relu"), CHANNELS, DEPTH, h=0.1, operator="conv", backward=mode)
         inputs = x.clone().requires_grad_()
 
         def work() -> None:
@@ -23,5 +23,5 @@ def reversed_step() -> Row:
             flow(inputs).square().mean().backward()
         return work
     return Row("reversed Hamiltonian unit", step("reverse"), step("checkpoint"), step("store"), 1, "steps",
-               f"forward and backward of {DEPTH} blocks, {CHANNELS}x{SIZE}x{SIZE}, batch {BATCH}; plain: flow=checkpoint; "
-               "ceiling: flow=store, whose memory grows with depth")
+               f"forward and backward of {DEPTH} blocks, {CHANNELS}x{SIZE}x{SIZE}, batch {BATCH}; plain: backward=checkpoint; "
+               "ceiling: backward=store, whose memory grows with depth")

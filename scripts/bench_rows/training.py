@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from bench_rows.row import Row
+from stablenets.config.options import Probe
 from stablenets.nets import Antisymmetric, Flow, Network
-from stablenets.options import Probe
 from stablenets.training.recorder import Recorder
 
 DEPTH, WIDTH, BATCH = 1024, 32, 64

@@ -1,7 +1,8 @@
 """The ledger: what is kept of finished work beside the tables, so that any machine builds them again.
 
-    ledger.csv   a row a piece of work: how it ended, its metrics, its provenance
-    curves.npz   its small arrays, in one compressed file
+    ledger.csv    a row a piece of work: how it ended, its metrics, its provenance
+    options.json  its resolved options, all of them
+    curves.npz    its small arrays, in one compressed file
 
 Work lies here and in local run folders; the two are joined by the name, which ends in the hash, and the later one counts.
 """
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stablenets.claims.row_options import decode_options, encode_options
 from stablenets.claims.work import Training, Work
 from stablenets.errors import BadInput
 from stablenets.runs import files, provenance
@@ -24,15 +26,16 @@ from stablenets.runs.folder import FINISHED, RunFolder
 from stablenets.schema import flat
 
 PROVENANCE = ("started", "wall_s", "commit", "device", "threads", "torch", "python", "source", "data", "command")
-TABLE, CURVES = "ledger.csv", "curves.npz"
+TABLE, OPTIONS, CURVES = "ledger.csv", "options.json", "curves.npz"
 MANTISSA = 16  # bits kept of a number in a curve: five digits, enough to draw, and half the size when compressed
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A finished piece of work: metrics by name, provenance by PROVENANCE, arrays by name."""
+    """A finished piece of work: options by keys as `optim.lr`, metrics by name, provenance by PROVENANCE, arrays by name."""
 
     status: str
+    options: dict[str, Any]
     metrics: dict[str, float]
     provenance: dict[str, Any]
     arrays: dict[str, np.ndarray]
@@ -75,7 +78,7 @@ def from_folder(work: Work, runs: Path) -> Entry | None:
                  "threads": last["threads"], "torch": last["versions"]["torch"], "python": last["versions"]["python"],
                  "source": last["data"]["source"], "data": " ".join(digest[:8] for digest in last["data"]["digests"].values()),
                  "command": last["command"]}
-        return Entry(status["status"], dict(numbers(status["summary"])), where, arrays(work, folder))
+        return Entry(status["status"], work.options, dict(numbers(status["summary"])), where, arrays(work, folder))
     except (LookupError, TypeError, ValueError, OSError) as error:
         raise BadInput(f"{folder.path}: cannot be read as a finished run ({type(error).__name__}: {error}); remove it or make it again") \
             from None
@@ -105,13 +108,14 @@ def arrays(work: Work, folder: RunFolder) -> dict[str, np.ndarray]:
 
 
 def write(folder: Path, ledger: Ledger) -> None:
-    """ledger.csv and curves.npz, sorted by run."""
+    """ledger.csv, options.json and curves.npz, sorted by run."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [{"run": name, "status": entry.status, **{f"metric.{key}": value for key, value in entry.metrics.items()}, **entry.provenance}
             for name, entry in sorted(ledger.items())]
     metrics = list(dict.fromkeys(key for row in rows for key in row if key.startswith("metric.")))
     frame = pd.DataFrame(rows, columns=["run", "status", *metrics, *PROVENANCE])
     files.write(folder / TABLE, frame.to_csv(index=False, float_format="%.10g", na_rep="").encode())
+    files.write(folder / OPTIONS, encode_options({name: entry.options for name, entry in ledger.items()}))
     files.write(folder / CURVES, packed({name: entry.arrays for name, entry in sorted(ledger.items()) if entry.arrays}))
 
 
@@ -123,9 +127,10 @@ def read(folder: Path) -> Ledger:
     try:
         rows = pd.read_csv(path, dtype=dict.fromkeys({*PROVENANCE} - {"wall_s", "threads"}, str), keep_default_na=False,
                            na_values=[""]).to_dict("records")
+        options = decode_options((folder / OPTIONS).read_bytes())
         curves = unpacked(folder / CURVES)
         return {row["run"]: Entry(
-            row["status"],
+            row["status"], options[row["run"]],
             {key.removeprefix("metric."): float(value) for key, value in row.items() if key.startswith("metric.") and value == value},
             {key: row[key] for key in PROVENANCE}, curves.get(row["run"], {})) for row in rows}
     except (OSError, ValueError, LookupError) as error:

@@ -25,8 +25,8 @@ class Results:
     def __getitem__(self, group: str) -> pd.DataFrame:
         """A row for each finished piece of work: run, status, dataset, seed, its options, its metrics."""
         return pd.DataFrame([
-            {"run": work.name, "status": self.ledger[work.name].status, "dataset": work.dataset, "seed": work.seed, **work.options,
-             **self.ledger[work.name].metrics}
+            {"run": work.name, "status": self.ledger[work.name].status, "dataset": work.dataset, "seed": work.seed,
+             **self.ledger[work.name].options, **self.ledger[work.name].metrics}
             for work in self.works((group,))])
 
     def arrays(self, run: str) -> dict[str, np.ndarray]:

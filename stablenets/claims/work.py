@@ -5,9 +5,7 @@ Both are made once, in a run folder named by the hash of all that decides their 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import io
-import json
 import re
 import sys
 import time
@@ -15,18 +13,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from stablenets.config import Resolved, resolve
+from stablenets.config.defaults import as_plain_values, field_defaults
+from stablenets.config.identity import differing_options, hash_identity
 from stablenets.errors import BadInput, Busy
 from stablenets.nets import Network, SequenceNetwork
 from stablenets.runs import files, provenance
 from stablenets.runs.folder import RunFolder
 from stablenets.runs.lock import Lock
-from stablenets.schema import flat, option, typed
+from stablenets.schema import flat, option, typed, valid
 from stablenets.train import Outcome, broken, finished_run, pick_device, train, trained
 
 ENDS = 20  # layers that take about as long as what a run has besides: opening, head, evaluation
@@ -72,14 +72,14 @@ class Training:
     @property
     def options(self) -> dict[str, Any]:
         """What tables tell rows apart by: the resolved configuration with keys as `net.family`."""
-        return flat(self.resolved.identity)
+        return flat(self.resolved.options)
 
     @property
     def like(self) -> tuple[str, ...]:
         """Work of one kind takes a time in proportion to its size. How many examples a limit or a share leaves is known when they are
         read, so that work is of one kind where it has the same."""
         run = self.resolved
-        return run.net.family, run.net.operator, run.dataset_name, str(run.common.limit), str(run.common.fraction)
+        return run.net.family, run.net.operator, run.dataset_name, str(run.common.limit), str(run.common.train_fraction)
 
     @property
     def size(self) -> float:
@@ -108,14 +108,26 @@ class Training:
 class Study:
     """Base of the studies: fields are options, made with `schema.option`, and `measure` is a pure function of them.
 
-    A study counts its `version` up when what it measures changes. A field may be other work, which is then finished before.
+    `key` names the study in the hash of its runs: it never changes, whatever the class is called. A study counts its `version` up when
+    what it measures changes. A field may be other work, which is then finished before.
     """
+
+    key: ClassVar[str] = ""  # paper/study
+
 
     # facts of a study, which a subclass may state anew or have as fields; annotated they would come first among its fields
     version = 1
     dataset = ""
     seed = None
     size = 1.0
+
+    def __post_init__(self) -> None:
+        valid(self)
+
+    @classmethod
+    def further_defaults(cls) -> dict[str, Any]:
+        """Defaults of options that are not fields."""
+        return {}
 
     def measure(self, place: Place) -> Measured:
         raise TypeError(f"{type(self).__name__} measures nothing")
@@ -126,18 +138,14 @@ class Study:
 
     @property
     def options(self) -> dict[str, Any]:
+        """All that decides the numbers, as plain values: key and version of the study, and its fields."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {name: value.name if isinstance(value, Training | Study) else value for name, value in values.items()}
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        return {"study": type(self).__name__, "version": self.version, **self.options}
+        named = {name: value.name if isinstance(value, Training | Study) else value for name, value in values.items()}
+        return as_plain_values({"study": self.key, "version": self.version, **named})
 
     @cached_property
     def name(self) -> str:
-        text = json.dumps(self.identity, sort_keys=True)
-        label = "-".join(re.sub(r"[^\w.+-]+", "_", str(value)) for value in (type(self).__name__.lower(), *self.options.values()))
-        return f"{label}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        return study_name(self.options, study_defaults(type(self)))
 
     @property
     def like(self) -> tuple[str, ...]:
@@ -153,7 +161,7 @@ class Study:
             session = provenance.session(device, 1) | {"command": place.command, "data": {"source": self.dataset, "digests": {}},
                                                        "seeds": {"init": self.seed}}
             begun = time.monotonic()
-            folder.write_config(self.identity, dataclasses.asdict(place) | {"runs": str(place.runs)})
+            folder.write_config(self.options, dataclasses.asdict(place) | {"runs": str(place.runs)})
             folder.set_status("running")
             torch.set_num_threads(1)
             try:
@@ -176,15 +184,15 @@ class Study:
 class OfTraining(Study):
     """Base of what is measured on one trained net: it has that training's data set and seed."""
 
-    of: Training = option()
+    training: Training = option()
 
     @property
     def dataset(self) -> str:
-        return self.of.dataset
+        return self.training.dataset
 
     @property
     def seed(self) -> int:
-        return self.of.seed
+        return self.training.seed
 
 
 Work = Training | Study
@@ -198,6 +206,20 @@ def attempt(work: Work, place: Place) -> Outcome:
         return Outcome(place.runs / work.name, "busy", str(error), exit_code=error.exit_code)
     except BadInput as error:
         return Outcome(place.runs / work.name, "failed", str(error), exit_code=error.exit_code)
+
+
+def study_defaults(cls: type[Study]) -> dict[str, Any]:
+    """The defaults of a study's options; what a study measures beside its fields is stated by its class."""
+    return field_defaults(cls) | cls.further_defaults()
+
+
+def study_name(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+    """The name of a study's run folder: its key, the options that differ from their defaults, and their hash. A seed always enters."""
+    identity = differing_options(options, defaults, always=("seed",))
+    shown = sorted(identity.keys() - {"study", "version"}, key=lambda name: (name == "seed", name))
+    chosen = [f"{name}_{identity[name]}" for name in shown]
+    words = [re.sub(r"[^\w.+-]+", "_", word) for word in (identity["study"].replace("/", "-"), *chosen)]
+    return "-".join([*words, hash_identity(identity)])
 
 
 def unique(groups: Sequence[Sequence[Work]]) -> list[Work]:

@@ -49,11 +49,11 @@ HELD_OUT = 1000  # sequences in the validation set and in the test set of a gene
 class Common:
     """Options that every dataset has."""
 
-    validation: float = option(0.1, "share of the training set held out for validation; a generated task holds out 1,000, or none at 0",
+    validation_fraction: float = option(0.1, "share of the training set held out for validation; a generated task holds out 1,000, or none at 0",
                                low=0, high=0.5)
-    fraction: float = option(1.0, "share of the remaining training set that is used, the same of every class", above=0, high=1)
+    train_fraction: float = option(1.0, "share of the remaining training set that is used, the same of every class", above=0, high=1)
     limit: int | None = option(None, "at most this many examples in each of training, validation and test; null: all", low=1)
-    augment: str = option("none", "random changes of the training images", choices=("none", "crop-flip"))
+    augment: str = option("none", "random changes of the training images", choices=("none", "crop_flip"))
 
 
 def name_of(options: Options) -> str:
@@ -63,10 +63,10 @@ def name_of(options: Options) -> str:
 def check(options: Options, common: Common) -> None:
     """What can be judged without a file, beyond the ranges of single options."""
     kind = options.facts.kind
-    if common.augment == "crop-flip" and kind != "image":
-        raise BadInput(f"dataset.augment=crop-flip: crops images, and {name_of(options)} is {kind} data; use dataset.augment=none")
-    if common.fraction < 1 and isinstance(options, Adding | Copy):
-        raise BadInput(f"dataset.fraction={common.fraction}: {name_of(options)} is generated without end; use dataset.examples instead")
+    if common.augment == "crop_flip" and kind != "image":
+        raise BadInput(f"dataset.augment=crop_flip: crops images, and {name_of(options)} is {kind} data; use dataset.augment=none")
+    if common.train_fraction < 1 and isinstance(options, Adding | Copy):
+        raise BadInput(f"dataset.train_fraction={common.train_fraction}: {name_of(options)} is generated without end; use dataset.examples instead")
 
 
 def load(options: Options, common: Common, *, root: Path, split_seed: int, permutation_seed: int, device: torch.device | str,
@@ -83,7 +83,7 @@ def load(options: Options, common: Common, *, root: Path, split_seed: int, permu
 
 
 def endless(task: Task, common: Common, seed: int, device: torch.device | str) -> Dataset:
-    counts = {"train": task.examples, "validation": HELD_OUT if common.validation else 0, "test": HELD_OUT}
+    counts = {"train": task.examples, "validation": HELD_OUT if common.validation_fraction else 0, "test": HELD_OUT}
     parts = {part: Generated(task, min(count, common.limit or count), part, seed, device) for part, count in counts.items()}
     digests = {f"{part}_draw_{i}": digest(drawn.numpy()) for part in ("validation", "test") for i, drawn in enumerate(parts[part].fixed())}
     return Dataset(name_of(task), task.facts, **parts, source="generated", digests=digests)
@@ -91,12 +91,12 @@ def endless(task: Task, common: Common, seed: int, device: torch.device | str) -
 
 def resident(options: Any, common: Common, request: Request, device: torch.device | str) -> Dataset:
     found = options.read(request)
-    used, held = divide(found.train_labels, common.validation, common.fraction, common.limit, request.split_seed)
+    used, held = divide(found.train_labels, common.validation_fraction, common.train_fraction, common.limit, request.split_seed)
     tested = capped(found.test_labels, common.limit, request.split_seed)
     inputs, labels = (tensor.to(device) for tensor in found.only(used))
     # Statistics of the training examples in use: a run on a tenth of the data has seen no more than that tenth.
     scaling = None if options.facts.kind == "planar" else options.scaling(inputs)
-    augment = CropFlip(inputs, options.pad) if common.augment == "crop-flip" else None
+    augment = CropFlip(inputs, options.pad) if common.augment == "crop_flip" else None
     return Dataset(
         name_of(options), options.facts,
         train=Resident(inputs, labels, scaling, augment),

@@ -22,7 +22,7 @@ class Images:
 
     facts: ClassVar[Facts]
     kept_as: ClassVar[str]
-    pad: ClassVar[int] = 4  # for crop-flip
+    pad: ClassVar[int] = 4  # for crop_flip
 
     def read(self, request: Request) -> Examples:
         return as_examples(find(self.kept_as, request.root, request.download))

@@ -30,7 +30,7 @@ def bit_reversal(steps: int) -> Tensor:
 PERMUTATIONS: dict[str, Callable[[int, int], Tensor]] = {
     "torch": torch_order,
     "numpy": numpy_order,
-    "bit-reversal": lambda steps, seed: bit_reversal(steps),
+    "bit_reversal": lambda steps, seed: bit_reversal(steps),
     "expRNN": lambda steps, seed: numpy_order(steps, 92916),  # also scoRNN, projUNN
     "coRNN": lambda steps, seed: torch_order(steps, 12008),  # also LipschitzRNN
     "LEM": lambda steps, seed: torch_order(steps, 5544),  # also UnICORNN

@@ -29,7 +29,7 @@ def divide(labels: Tensor, validation: float, fraction: float, limit: int | None
     if fraction < 1:
         count, classes = round(fraction * len(rest)), len(labels.unique())
         if count < classes:
-            raise BadInput(f"dataset.fraction={fraction}: leaves {count} of {len(rest)} training examples for {classes} classes; "
+            raise BadInput(f"dataset.train_fraction={fraction}: leaves {count} of {len(rest)} training examples for {classes} classes; "
                            f"take at least {classes / len(rest):.2g}")
         rest = rest[share(labels[rest], count, stream("fraction", seed))]
     return rest[capped(labels[rest], limit, seed)], held[capped(labels[held], limit, seed)]

@@ -11,7 +11,7 @@ from stablenets.nets.distributed import Distributed
 from stablenets.nets.gated import GRU, LSTM
 from stablenets.nets.hamiltonian import Hamiltonian
 from stablenets.nets.hdnn import HDNN
-from stablenets.nets.leapfrog import Leapfrog, LeapfrogInside
+from stablenets.nets.leapfrog import Leapfrog, LeapfrogHaber
 from stablenets.nets.midpoint import Midpoint
 from stablenets.nets.ms import MS1, MS2, MS3
 from stablenets.nets.plain import Plain
@@ -30,7 +30,7 @@ FAMILIES: dict[str, type[Dynamics]] = {
     "resnet": ResNet,
     "antisymmetric": Antisymmetric,
     "verlet": Verlet,
-    "leapfrog_inside": LeapfrogInside,
+    "leapfrog_haber": LeapfrogHaber,
     "hamiltonian": Hamiltonian,
     "midpoint": Midpoint,
     "leapfrog": Leapfrog,
@@ -52,5 +52,5 @@ RECURRENT: dict[str, type[Recurrent]] = {  # for sequences
 }
 
 __all__ = ["FAMILIES", "GRU", "HDNN", "LSTM", "MS1", "MS2", "MS3", "RECURRENT", "RNN", "Antisymmetric", "Distributed", "Dynamics", "Flow",
-           "Hamiltonian", "Leapfrog", "LeapfrogInside", "Midpoint", "Network", "Plain", "Recurrence", "Recurrent", "ResNet", "ResNetBN",
+           "Hamiltonian", "Leapfrog", "LeapfrogHaber", "Midpoint", "Network", "Plain", "Recurrence", "Recurrent", "ResNet", "ResNetBN",
            "RevNet", "RoaMLP", "RoaRNN", "SemiImplicit", "SequenceNetwork", "Verlet"]

@@ -24,11 +24,11 @@ Passage = tuple[Map | tuple[Map, Map], Tensor]  # from the first states to the l
 # Where the second of two inputs enters; the first enters at feature 0. Galimberti et al. 2023, authors' code: one input to each half,
 # in their distributed example to nodes on opposite sides of the ring, p of node 1 and q of node 5 of 8.
 PLACES = {"spread": lambda width: width - 1, "opposite": lambda width: 3 * width // 4}
-OPENINGS = {"dense": ("linear", "pad", *PLACES), "conv": ("conv", "conv-bn-relu", "pad-channels")}  # by operator
-HEADS = {"dense": ("linear",), "conv": ("mean", "bn-relu-mean", "flatten")}
+OPENINGS = {"dense": ("linear", "pad", *PLACES), "conv": ("conv", "conv_bn_relu", "pad_channels")}  # by operator
+HEADS = {"dense": ("linear",), "conv": ("mean", "bn_relu_mean", "flatten")}
 # How blocks are laid out over the units. Of n blocks in each of three units: n each; or the first block of a unit still at the width and
 # resolution of the unit before, which gives n + 1, n, n - 1 (Chang et al. 2018, the authors' code); or that first block a strided one.
-LAYOUTS = ("each-width", "old-width-first", "strided-first")
+TRANSITIONS = ("before_first_block", "after_first_block", "strided_first_block")
 
 
 class Pad(nn.Module):
@@ -65,9 +65,9 @@ def opening(kind: str, shape: tuple[int, ...], width: int) -> nn.Module:
     """From an example of `shape` to `width` features: (B, *shape) -> (B, width) or (B, width, H, W)."""
     if kind == "conv":
         return nn.Conv2d(shape[0], width, 3, padding=1)
-    if kind == "conv-bn-relu":
+    if kind == "conv_bn_relu":
         return nn.Sequential(nn.Conv2d(shape[0], width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
-    if kind == "pad-channels":
+    if kind == "pad_channels":
         return Pad(width - shape[0])
     if kind in PLACES:
         return nn.Sequential(nn.Flatten(), Place(PLACES[kind](width), width))
@@ -75,13 +75,13 @@ def opening(kind: str, shape: tuple[int, ...], width: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(size, width) if kind == "linear" else Pad(width - size))
 
 
-def head(kind: str, size: tuple[int, ...], outputs: int, hidden: int = 0) -> nn.Module:
+def head(kind: str, size: tuple[int, ...], outputs: int, head_hidden: int = 0) -> nn.Module:
     """From the last state of `size` (without the batch) to the outputs."""
     if kind == "mean":
-        return nn.Sequential(SpatialMean(), readout(size[0], outputs, hidden))
-    if kind == "bn-relu-mean":
-        return nn.Sequential(nn.BatchNorm2d(size[0]), nn.ReLU(), SpatialMean(), readout(size[0], outputs, hidden))
-    return nn.Sequential(nn.Flatten(), readout(math.prod(size), outputs, hidden))
+        return nn.Sequential(SpatialMean(), readout(size[0], outputs, head_hidden))
+    if kind == "bn_relu_mean":
+        return nn.Sequential(nn.BatchNorm2d(size[0]), nn.ReLU(), SpatialMean(), readout(size[0], outputs, head_hidden))
+    return nn.Sequential(nn.Flatten(), readout(math.prod(size), outputs, head_hidden))
 
 
 def readout(features: int, outputs: int, hidden: int) -> nn.Module:
@@ -96,12 +96,12 @@ def share(depth: int, units: int) -> list[int]:
     return [depth // units + (unit < depth % units) for unit in range(units)]
 
 
-def layers_at_widths(blocks: list[int], layout: str) -> list[int]:
+def layers_at_widths(blocks: list[int], transition: str) -> list[int]:
     """The layers that a flow has at each width, from the blocks of each unit."""
     later = len(blocks) - 1
-    if layout == "old-width-first":
+    if transition == "after_first_block":
         return [count + (unit < later) - (unit > 0) for unit, count in enumerate(blocks)]
-    return [count - (layout == "strided-first" and unit > 0) for unit, count in enumerate(blocks)]
+    return [count - (transition == "strided_first_block" and unit > 0) for unit, count in enumerate(blocks)]
 
 
 def pixels(shape: tuple[int, ...], unit: int) -> tuple[int, ...]:
@@ -117,22 +117,22 @@ class Network(nn.Module):
     """
 
     def __init__(self, dynamics: Dynamics, *, shape: tuple[int, ...], outputs: int, widths: list[int], depth: int, h: float,
-                 operator: str, opening_kind: str, head_kind: str, hidden: int = 0, mode: str = "store", gain: float = 1.0,
-                 layout: str = "each-width", blocks: list[int] | None = None) -> None:
+                 operator: str, opening_kind: str, head_kind: str, head_hidden: int = 0, backward: str = "store", gain: float = 1.0,
+                 transition: str = "before_first_block", blocks: list[int] | None = None) -> None:
         super().__init__()
-        layers = layers_at_widths(blocks or share(depth, len(widths)), layout)
+        layers = layers_at_widths(blocks or share(depth, len(widths)), transition)
         self.opening = opening(opening_kind, shape, widths[0])
         self.units = nn.ModuleList(
-            Flow(dynamics, width, count, h=h, operator=operator, mode=mode, gain=gain)
+            Flow(dynamics, width, count, h=h, operator=operator, backward=backward, gain=gain)
             for width, count in zip(widths, layers, strict=True)
         )
-        strided = layout == "strided-first"
+        strided = transition == "strided_first_block"
         self.boundaries = nn.ModuleList(
             dynamics.strided(narrow, wide, gain) if strided else Halve(wide, parts=1 + dynamics.split)
             for narrow, wide in pairwise(widths)
         )
         sizes = [pixels(shape, unit) if operator == "conv" else () for unit in range(len(widths))]
-        self.head = head(head_kind, (widths[-1], *sizes[-1]), outputs, hidden)
+        self.head = head(head_kind, (widths[-1], *sizes[-1]), outputs, head_hidden)
         self.depth = sum(layers)
         # pooling forgets: what passes into a unit has the channels of the unit before, at half the resolution
         entering = widths if strided else [widths[0], *widths[:-1]]

@@ -29,7 +29,7 @@ def of_determinant(sign: int, Q: Tensor) -> Tensor:
     return Q
 
 
-def steady(count: int, width: int) -> Tensor:
+def haar_fixed_axis(count: int, width: int) -> Tensor:
     """The half of Haar's matrices that leave one direction where it is, at eigenvalue 1: det O = (-1)^(n+1).
 
     What is added up along that direction over time does not depend on when it came in.
@@ -37,7 +37,7 @@ def steady(count: int, width: int) -> Tensor:
     return of_determinant((-1) ** (width + 1), haar(count, width))
 
 
-def restless(count: int, width: int) -> Tensor:
+def haar_no_fixed_axis(count: int, width: int) -> Tensor:
     """The other half, without the eigenvalue 1: no direction adds up a constant input over time."""
     return of_determinant((-1) ** width, haar(count, width))
 
@@ -64,9 +64,9 @@ def none(count: int, width: int) -> Tensor:
 
 FILTERS: dict[str, Callable[[int, int], Tensor]] = {
     "haar": haar,
-    "steady": steady,
-    "restless": restless,
-    "uniform-qr": uniform_qr,
+    "haar_fixed_axis": haar_fixed_axis,
+    "haar_no_fixed_axis": haar_no_fixed_axis,
+    "uniform_qr": uniform_qr,
     "cyclic": cyclic,
     "identity": identity,
     "none": none,
@@ -76,24 +76,24 @@ SCALINGS = ("depth", "fixed")
 
 @dataclass(frozen=True)
 class Filtered:
-    """Options of a step α O x + β φ(...). The infinite-depth limits exp(-c (1 + w)) <= σ_i <= exp(c (w - 1)) hold for scaling=depth,
+    """Options of a step α O x + β φ(...). The infinite-depth limits exp(-c (1 + w)) <= σ_i <= exp(c (w - 1)) hold for beta_scaling=depth,
     beta=c, alpha=null, with w the largest norm of W; at a fixed β < 1 the convex combination vanishes like (1 - β)^L.
     """
 
     filter: str = option("haar", "the fixed orthogonal matrix O", choices=tuple(FILTERS))
     alpha: float | None = option(None, "weight of O x; null: 1 - β, a convex combination", low=0.0)
-    beta: float = option(1.0, "weight of the new activation, as `scaling` reads it", above=0.0)
-    scaling: str = option("depth", "depth: β is beta / L, for L layers or time steps; fixed: β is beta", choices=SCALINGS)
+    beta: float = option(1.0, "weight of the new activation, as `beta_scaling` reads it", above=0.0)
+    beta_scaling: str = option("depth", "depth: β is beta / L, for L layers or time steps; fixed: β is beta", choices=SCALINGS)
 
     def at_depth(self, depth: int) -> Self:
         """The same family with α and β as the numbers that they are over `depth` steps."""
-        if not depth and self.scaling == "depth":
-            raise BadInput("depth=0: net.scaling=depth shares net.beta out over the layers; give depth>=1 or net.scaling=fixed")
-        beta = self.beta / depth if self.scaling == "depth" else self.beta
+        if not depth and self.beta_scaling == "depth":
+            raise BadInput("depth=0: net.beta_scaling=depth shares net.beta out over the layers; give depth>=1 or net.beta_scaling=fixed")
+        beta = self.beta / depth if self.beta_scaling == "depth" else self.beta
         if self.alpha is None and beta > 1:
-            raise BadInput(f"net.beta={self.beta}: no convex combination at depth={depth} with net.scaling={self.scaling}, where β is "
+            raise BadInput(f"net.beta={self.beta}: no convex combination at depth={depth} with net.beta_scaling={self.beta_scaling}, where β is "
                            f"{beta:g} > 1; use a smaller net.beta or give net.alpha")
-        return dataclasses.replace(self, alpha=1 - beta if self.alpha is None else self.alpha, beta=beta, scaling="fixed")
+        return dataclasses.replace(self, alpha=1 - beta if self.alpha is None else self.alpha, beta=beta, beta_scaling="fixed")
 
     def orthogonal(self, count: int, width: int) -> Tensor:
         """`count` filters (count, n, n), made in float64, in the default dtype."""

@@ -38,7 +38,7 @@ class Gated(Recurrent):
 class LSTM(Gated):
     """c_t = f c_{t-1} + i g;  h_t = o tanh(c_t), with gates of U u_t + W h_{t-1} + b; the state is (h, c)."""
 
-    chrono: int = option(0, "longest lag T of the chrono initialisation, Tallec & Ollivier 2018: biases log U(1, T - 1) of the forget gate "
+    chrono_lag: int = option(0, "longest lag T of the chrono initialisation, Tallec & Ollivier 2018: biases log U(1, T - 1) of the forget gate "
                          "and minus these of the input gate; 0: as torch draws them", low=0)
 
     parts = 2
@@ -46,8 +46,8 @@ class LSTM(Gated):
 
     def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
         made = super().learned(width, inputs, gain)
-        if self.chrono:
-            lasting = (1 + max(self.chrono - 2, 0) * torch.rand(width)).log()  # a gate that stays open for U(1, T - 1) steps
+        if self.chrono_lag:
+            lasting = (1 + max(self.chrono_lag - 2, 0) * torch.rand(width)).log()  # a gate that stays open for U(1, T - 1) steps
             made["b_U"][:2 * width] = torch.cat([-lasting, lasting])  # torch's order: input, forget, cell, output
             made["b_W"][:2 * width] = 0.0
         return made

@@ -15,12 +15,12 @@ class Hamiltonian(Kicked):
     """Y_{j+1} = Y_j + h K1.T σ(K1 Z_j + b1);  Z_{j+1} = Z_j - h K2.T σ(K2 Y_{j+1} + b2); the features are halved in Y and Z.
 
     The second line sees the new Y and has the other sign: with equal signs nothing is conserved and the inverse drifts off.
-    `inside` says what shifts the features of a kick: one bias, as the paper draws it; another before K too, K.T σ(K (x + a) + b), as in
+    `block_norm` says what shifts the features of a kick: one bias, as the paper draws it; another before K too, K.T σ(K (x + a) + b), as in
     the authors' code; or their later code's batch norms instead, K.T σ(N K M x).
     """
 
-    inside: str = option("bias", "of each kick: one bias, one more before K, or batch norms before and after K",
-                         choices=("bias", "biases", "norm"))
+    block_norm: str = option("none", "of each kick: one bias, one more before K, or batch norms before and after K",
+                         choices=("none", "shift", "batch"))
 
     paper = "chang2018"
     operators = ("K1", "K2")
@@ -29,20 +29,20 @@ class Hamiltonian(Kicked):
 
     @property
     def biases(self) -> tuple[str, ...]:
-        return {"bias": ("b1", "b2"), "biases": ("b1", "b2", "before1", "before2"), "norm": ()}[self.inside]
+        return {"none": ("b1", "b2"), "shift": ("b1", "b2", "before1", "before2"), "batch": ()}[self.block_norm]
 
     @property
     def norms(self) -> tuple[str, ...]:
-        return ("M1", "N1", "M2", "N2") if self.inside == "norm" else ()
+        return ("M1", "N1", "M2", "N2") if self.block_norm == "batch" else ()
 
     @property
     def fuses(self) -> bool:
-        return self.inside == "bias"
+        return self.block_norm == "none"
 
     @property
     def conserves(self) -> tuple[str, ...]:
         """With norms before and after K a kick has no potential, also while they evaluate."""
-        return ("volume",) if self.inside == "norm" else ("volume", "form")
+        return ("volume",) if self.block_norm == "batch" else ("volume", "form")
 
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x.chunk(2, 1)
@@ -53,10 +53,10 @@ class Hamiltonian(Kicked):
         yield Move(z, -h, w.K2, y, w.b2, A=w.K2.T)
 
     def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
-        if self.inside == "norm":
+        if self.block_norm == "batch":
             yield 0, lambda y, z: h * w.K1.T(self.σ(w.N1(w.K1(w.M1(z)))))
             yield 1, lambda y, z: -h * w.K2.T(self.σ(w.N2(w.K2(w.M2(y)))))
-        elif self.inside == "biases":
+        elif self.block_norm == "shift":
             yield 0, lambda y, z: h * w.K1.T(self.σ(w.K1(z + w.before1, w.b1)))
             yield 1, lambda y, z: -h * w.K2.T(self.σ(w.K2(y + w.before2, w.b2)))
         else:

@@ -23,11 +23,11 @@ class Leapfrog(Kicked):
 
     `rest` says where the motion starts: y_{-1} = y_0, no velocity (the authors' Meganet and their follow-up, our default), or
     y_{-1} = 0, a velocity of y_0 / h (a third party's reading of the 2017 paper). The paper's own rule is not known, nor what shifts
-    the features: a bias is our default, `inside=norm` has a batch norm in its place.
+    the features: a bias is our default, `block_norm=batch` has a batch norm in its place.
     """
 
-    rest: str = option("still", "y_{-1}: still for y_0, moving for 0", choices=("still", "moving"))
-    inside: str = option("bias", "what shifts the features before σ", choices=("bias", "norm"))
+    initial_velocity: str = option("zero", "zero: y_{-1} = y_0; from_state: y_{-1} = 0, a velocity of y_0 / h", choices=("zero", "from_state"))
+    block_norm: str = option("none", "what shifts the features before σ", choices=("none", "batch"))
 
     paper = "chang2018"
     conserves = ("volume", "form")
@@ -36,26 +36,26 @@ class Leapfrog(Kicked):
     @property
     def order(self) -> int:
         """Of the scheme 2; y_{-1} = y_0 shifts time by h / 2, and the velocity of y_0 / h has no limit at all."""
-        return 1 if self.rest == "still" else 0
+        return 1 if self.initial_velocity == "zero" else 0
 
     @property
     def biases(self) -> tuple[str, ...]:
-        return ("b",) if self.inside == "bias" else ()
+        return ("b",) if self.block_norm == "none" else ()
 
     @property
     def norms(self) -> tuple[str, ...]:
-        return ("N",) if self.inside == "norm" else ()
+        return ("N",) if self.block_norm == "batch" else ()
 
     @property
     def fuses(self) -> bool:
-        return self.inside == "bias"
+        return self.block_norm == "none"
 
     def start(self, x: Tensor, w: Weights, h: float) -> State:
-        return x, torch.zeros_like(x) if self.rest == "still" else x
+        return x, torch.zeros_like(x) if self.initial_velocity == "zero" else x
 
     def shifted(self, K: Operator, w: Weights) -> tuple[Callable[..., Tensor], Tensor | None]:
         """K and the bias of a move, or N K without one."""
-        return (K, w.b) if self.inside == "bias" else (lambda y, _: w.N(K(y)), None)
+        return (K, w.b) if self.block_norm == "none" else (lambda y, _: w.N(K(y)), None)
 
     def moves(self, w: Weights, h: float) -> Iterable[Move]:
         K, b = self.shifted(w.K, w)
@@ -64,7 +64,7 @@ class Leapfrog(Kicked):
 
 
 @dataclass(frozen=True)
-class LeapfrogInside(Leapfrog):
+class LeapfrogHaber(Leapfrog):
     """y_{j+1} = 2 y_j - y_{j-1} + h² σ(-C_j.T C_j y_j + b_j), Haber & Ruthotto 2017: K = -C.T C is negative semidefinite.
 
     Learned is C, under the name K that all families share. Linear case: stable iff h s_max(C) <= 2.

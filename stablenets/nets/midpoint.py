@@ -19,7 +19,7 @@ class Midpoint(Kicked):
     What shifts the features is not known either: a bias, our default, or σ(N (K_j - K_j.T) Y_j), a third party's batch norm.
     """
 
-    inside: str = option("bias", "what shifts the features before σ", choices=("bias", "norm"))
+    block_norm: str = option("none", "what shifts the features before σ", choices=("none", "batch"))
 
     paper = "chang2018"
     order = 2
@@ -27,21 +27,21 @@ class Midpoint(Kicked):
 
     @property
     def biases(self) -> tuple[str, ...]:
-        return ("b",) if self.inside == "bias" else ()
+        return ("b",) if self.block_norm == "none" else ()
 
     @property
     def norms(self) -> tuple[str, ...]:
-        return ("N",) if self.inside == "norm" else ()
+        return ("N",) if self.block_norm == "batch" else ()
 
     @property
     def fuses(self) -> bool:
-        return self.inside == "bias"
+        return self.block_norm == "none"
 
     def prepare(self, K, **biases) -> dict[str, Any]:
         return {"A": K - K.T, **biases}
 
     def field(self, y: Tensor, w: Weights) -> Tensor:
-        return self.σ(w.A(y, w.b) if self.inside == "bias" else w.N(w.A(y)))
+        return self.σ(w.A(y, w.b) if self.block_norm == "none" else w.N(w.A(y)))
 
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x - h * self.field(x, w), x
@@ -51,7 +51,7 @@ class Midpoint(Kicked):
         yield Move(before, 2 * h, w.A, y, w.b)
 
     def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
-        if self.inside == "norm":
+        if self.block_norm == "batch":
             yield 0, lambda before, y: 2 * h * self.field(y, w)
         else:
             yield from super().kicks(w, h)

@@ -3,13 +3,17 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from stablenets.activations import ACTIVATIONS
 from stablenets.dynamics import Dynamics, State, Weights
 from stablenets.nets.boundaries import Halve, Residual
+from stablenets.schema import option
 
 
 @dataclass(frozen=True)
 class ResNetBN(Dynamics):
     """y_{j+1} = σ(y_j + N2 K2 σ(N1 K1 y_j)); no biases. The σ behind the sum cannot be undone, so neither can the step."""
+
+    activation: str = option("relu", "σ", choices=tuple(ACTIVATIONS))
 
     paper = "baseline"
     operators = ("K1", "K2")

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from stablenets.activations import ACTIVATIONS
 from stablenets.dynamics import Kick, Kicked, State, Weights
 from stablenets.nets.boundaries import Halve, Residual
+from stablenets.schema import option
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,8 @@ class RevNet(Kicked):
     After plain zero-padding of channels N1 x is exactly 0 there, on the kink of a ReLU: `reverse`, which reconstructs 0 up to rounding,
     may take the other slope than `store`. Strided blocks, as in the configured nets, leave no such channel.
     """
+
+    activation: str = option("relu", "σ", choices=tuple(ACTIVATIONS))
 
     paper = "baseline"
     operators = ("F1", "F2", "G1", "G2")

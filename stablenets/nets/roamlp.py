@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class RoaMLP(Filtered, Dynamics):
     """x_{l+1} = α O_l x_l + β σ(W_l x_l + b_l), W learned and O not."""
 
-    shared: bool = option(True, "one O for all layers; for fresh random W the distribution is that of one O a layer, at 1/L of the memory")
+    shared_filter: bool = option(True, "one O for all layers; for fresh random W the distribution is that of one O a layer, at 1/L of the memory")
 
     paper = "ceni2025"
     operators = ("W",)
@@ -30,7 +30,7 @@ class RoaMLP(Filtered, Dynamics):
     fuses = True
 
     def fixed(self, width: int, depth: int) -> dict[str, Tensor]:
-        return {"O": self.orthogonal(1 if self.shared else depth, width)}
+        return {"O": self.orthogonal(1 if self.shared_filter else depth, width)}
 
     def step(self, state: State, w: Weights, h: float) -> State:
         (x,) = state

@@ -22,9 +22,9 @@ class RNN(Recurrent):
     """h_t = φ(W h_{t-1} + U u_t + b), h_0 = 0: Elman's net, which vanishes or explodes in time."""
 
     activation: str = option("tanh", "φ", choices=tuple(ACTIVATIONS))
-    drive: float = option(1.0, "size of U at first, as `law` reads it", low=0.0)
-    law: str = option("normal", "of U at first: N(0, drive² / d), or U(-drive, drive)", choices=("normal", "uniform"))
-    offset: float = option(0.0, "b at first; below 0 a relu unit keeps still but for inputs that call it")
+    input_scale: float = option(1.0, "size of U at first, as `law` reads it", low=0.0)
+    input_init: str = option("normal", "of U at first: N(0, drive² / d), or U(-drive, drive)", choices=("normal", "uniform"))
+    bias_init: float = option(0.0, "b at first; below 0 a relu unit keeps still but for inputs that call it")
 
     paper = "baseline"
     fuses = True
@@ -32,8 +32,8 @@ class RNN(Recurrent):
     def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
         """W ~ N(0, gain² / H), U ~ N(0, drive² / d), b = offset: our choice. U(-1, 1) for U is the author's in later code."""
         W = torch.randn(width, width) * (gain / math.sqrt(width))
-        U = torch.randn(width, inputs) / math.sqrt(inputs) if self.law == "normal" else 2 * torch.rand(width, inputs) - 1
-        return {"W": W, "U": self.drive * U, "b": torch.full((width,), self.offset)}
+        U = torch.randn(width, inputs) / math.sqrt(inputs) if self.input_init == "normal" else 2 * torch.rand(width, inputs) - 1
+        return {"W": W, "U": self.input_scale * U, "b": torch.full((width,), self.bias_init)}
 
     def φ(self, state: State, u: Tensor, w: Weights) -> Tensor:
         return ACTIVATIONS[self.activation](torch.addmm(torch.addmm(w.b, u, w.U.mT), state[0], w.W.mT))
@@ -50,6 +50,8 @@ class RNN(Recurrent):
 @dataclass(frozen=True)
 class RoaRNN(Filtered, RNN):
     """h_t = α O h_{t-1} + β φ(W h_{t-1} + U u_t + b), h_0 = 0, W, U and b learned and O not."""
+
+    beta: float = option(5.0, "weight of the new activation, as `beta_scaling` reads it", above=0.0)
 
     paper = "ceni2025"
 

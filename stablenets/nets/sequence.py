@@ -15,12 +15,12 @@ class SequenceNetwork(nn.Module):
     """Sequences (B, T, d) -> (B, outputs), or (B, T, outputs) where every step is to be labelled. Its depth is T."""
 
     def __init__(self, dynamics: Recurrent, *, shape: tuple[int, int], outputs: int, width: int, every: bool = False,
-                 hidden: int = 0, mode: str = "store", gain: float = 1.0) -> None:
+                 head_hidden: int = 0, backward: str = "store", gain: float = 1.0) -> None:
         super().__init__()
         self.depth, inputs = shape
         self.every = every
-        self.units = nn.ModuleList([Recurrence(dynamics, inputs, width, self.depth, mode=mode, gain=gain)])
-        self.head = readout(width, outputs, hidden)
+        self.units = nn.ModuleList([Recurrence(dynamics, inputs, width, self.depth, backward=backward, gain=gain)])
+        self.head = readout(width, outputs, head_hidden)
         self.rank = dynamics.parts * width
 
     def forward(self, x: Tensor, tap: Tap | None = None) -> Tensor:

@@ -21,7 +21,7 @@ Map = Callable[[Tensor], Tensor]  # (B, *in) -> (B, *out), each example on its o
 
 IN_PLACE = "the net changes a tensor in place that its derivative needs; build its modules with inplace=False"
 CUT = "the output does not depend on the input through differentiable operations; take out detach, no_grad, argmax and rounding"
-TWICE = "an operation of the net cannot be differentiated twice, as J v is; use mode='checkpoint' for our flows, full_jacobian for others"
+TWICE = "an operation of the net cannot be differentiated twice, as J v is; use backward='checkpoint' for our flows, full_jacobian for others"
 SCALAR = "the loss is not one number; end it with .sum() or .mean()"
 COMPLAINTS = {  # a part of what autograd says, and what to do
     "modified by an inplace operation": IN_PLACE,

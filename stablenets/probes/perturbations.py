@@ -52,7 +52,7 @@ def lyapunov(maps: Sequence[Map], x: Tensor, time: float) -> Tensor:
 
 def reconstruction_error(flow: Flow, x: Tensor) -> Tensor:
     """(L + 1,) the largest difference between the states that inversion from the last one finds and the true ones, relative to the
-    largest entry of those, for l = 0 ... L: what `mode='reverse'` lives with. x (B, width, ...)."""
+    largest entry of those, for l = 0 ... L: what `backward='reverse'` lives with. x (B, width, ...)."""
     found, true = states(*inverse_maps(flow, x))[::-1], states(*flow_maps(flow, x))
     return torch.stack([(state - exact).abs().max() / exact.abs().max() for state, exact in zip(found, true, strict=True)])
 

@@ -72,9 +72,11 @@ class RunFolder:
             content["status"] = "interrupted"
         return content
 
-    def write_config(self, identity: dict[str, Any], manner: dict[str, Any]) -> None:
-        text = "# what decides the numbers; the folder's name ends in its hash\n" + yaml.safe_dump(identity, sort_keys=False)
-        text += "\n# where and how it was made\n" + yaml.safe_dump({"manner": manner}, sort_keys=False)
+    def write_config(self, options: dict[str, Any], execution: dict[str, Any]) -> None:
+        """config.yaml: all resolved options, and where and how the run is executed."""
+        text = "# All options that decide the numbers; those that are not at their defaults are in the folder's hash.\n"
+        text += yaml.safe_dump(options, sort_keys=False)
+        text += "\n# Where and how the run was executed.\n" + yaml.safe_dump({"execution": execution}, sort_keys=False)
         files.write(self.path / "config.yaml", text.encode())
 
     def write_metrics(self, rows: list[str]) -> None:

@@ -51,7 +51,7 @@ class Wandb:
         def start(mode: str) -> Any:
             return wandb.init(
                 project=settings.project, group=settings.group, job_type="train", id=run.hash + (f"-{redone}" if redone else ""),
-                name=run.name, resume="allow", tags=tags, config=run.identity, dir=folder, mode=mode,
+                name=run.name, resume="allow", tags=tags, config=run.options, dir=folder, mode=mode,
                 settings=wandb.Settings(silent=True, console="off", disable_git=True, x_disable_stats=True, disable_code=True,
                                         init_timeout=TIMEOUT),
             )

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from stablenets.config import LATER
 from stablenets.errors import BadInput
 from stablenets.runs import provenance
 from stablenets.runs.folder import FINISHED, RunFolder
@@ -39,17 +38,17 @@ def row(folder: RunFolder) -> dict[str, Any]:
 
 def facts(folder: RunFolder) -> dict[str, Any]:
     status = folder.status()
-    config = LATER[""] | yaml.safe_load((folder.path / "config.yaml").read_text())
+    config = yaml.safe_load((folder.path / "config.yaml").read_text())
     folder.metrics()
     history = json.loads((folder.path / "provenance.json").read_text())
     summary = status.get("summary", {})
     last = history[-1]
-    manner, seeds = config.pop("manner"), config.pop("seeds")
+    execution, seeds = config.pop("execution"), config.pop("seeds")
     return {
         "run": folder.path.name, "dataset": config["dataset"]["name"],
         "net": config["net"]["family"], "operator": config["net"]["operator"],
         "depth": config["depth"], "widths": " ".join(map(str, config["net"]["widths"])), "h": config["h"], "seed": seeds["init"],
-        "profile": manner["profile"], "status": status["status"], "epochs": summary.get("epochs"),
+        "profile": execution["profile"], "status": status["status"], "epochs": summary.get("epochs"),
         "parameters": summary.get("parameters"),
         "test": summary.get("test_accuracy", summary.get("test_mse")),
         "test_at_best_validation": summary.get("test_accuracy_at_best_validation", summary.get("test_mse_at_best_validation")),

@@ -52,7 +52,7 @@ class Objective:
             raise ValueError("block descent: depth=0, and its second block is the weights of the layers; use a net of depth>=1")
         *before, self.linear = net.head
         if not isinstance(self.linear, nn.Linear):
-            raise ValueError("block descent: its classifier block is one affine map; use net.hidden=0")
+            raise ValueError("block descent: its classifier block is one affine map; use net.head_hidden=0")
         self.reduce = nn.Sequential(*before)  # flatten, or the mean over pixels: nothing learned
         self.net, self.loss, self.alpha, self.alpha_head = net, loss, alpha, alpha_head
         self.head = list(self.linear.parameters())
@@ -136,11 +136,11 @@ def solver(unit: Flow | None, alpha: float, shift: float, weight: Tensor) -> Map
 @contextmanager
 def plain_flows(net: Network) -> Iterator[None]:
     """Layer by layer: fused and reversed flows have no second derivative."""
-    modes = [unit.mode for unit in net.units]
+    modes = [unit.backward for unit in net.units]
     for unit in net.units:
-        unit.mode = "plain"
+        unit.backward = "plain"
     try:
         yield
     finally:
         for unit, mode in zip(net.units, modes, strict=True):
-            unit.mode = mode
+            unit.backward = mode

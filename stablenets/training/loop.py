@@ -47,7 +47,7 @@ class Loop:
         self.steps = self.steps_an_epoch * run.config.epochs
         self.step = self.epoch = self.within = 0  # steps done, epochs done, steps done within the epoch
         self.sums = {"examples": 0, "loss": 0.0, "score": 0.0}  # of the epoch so far
-        self.reconstruction_error = 0.0  # the largest of the epoch so far, under flow=reverse
+        self.reconstruction_error = 0.0  # the largest of the epoch so far, under backward=reverse
         self.rows: list[str] = []
         self.divergence: dict[str, float] | None = None
         self.saved = time.monotonic()
@@ -99,8 +99,8 @@ class Loop:
         if not (math.isfinite(loss_value) and math.isfinite(norm_value)):
             self.divergence = {"step": self.step, "epoch": self.epoch, "loss": loss_value, "gradient_norm": norm_value}
             return False
-        if self.config.optim.clip is not None:
-            torch.nn.utils.clip_grads_with_norm_(self.net.parameters(), self.config.optim.clip, norm)
+        if self.config.optim.clip_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(self.net.parameters(), self.config.optim.clip_norm, norm)
         self.optimiser.step()
         self.sums["examples"] += len(y)
         self.sums["loss"] += loss_value * len(y)
@@ -121,8 +121,8 @@ class Loop:
         """Gradients from states that are not those of the forward are wrong: stop. An error that is not a number is too large too."""
         for unit, error in enumerate(errors, 1):
             if not error <= self.config.tolerance:
-                raise Irreversible(f"step {self.step}: flow=reverse reconstructs the first state of unit {unit} with a relative error of "
-                                   f"{error:.1e}, above tolerance={self.config.tolerance:g}; lower h or use flow=checkpoint")
+                raise Irreversible(f"step {self.step}: backward=reverse reconstructs the first state of unit {unit} with a relative error of "
+                                   f"{error:.1e}, above tolerance={self.config.tolerance:g}; lower h or use backward=checkpoint")
         self.reconstruction_error = max(self.reconstruction_error, *errors, 0.0)
 
     def predict(self, x: Tensor, y: Tensor, tap: Callable | None = None) -> tuple[Tensor, Tensor]:
@@ -136,9 +136,9 @@ class Loop:
         seen = self.sums["examples"]
         row = {"epoch": self.epoch + 1, "step": self.step, "lr": self.optimiser.param_groups[0]["lr"],
                "train_loss": self.sums["loss"] / seen, f"train_{self.score_name}": self.sums["score"] / seen}
-        if (self.epoch + 1) % self.config.evaluate == 0 or self.epoch + 1 == self.config.epochs:
+        if (self.epoch + 1) % self.config.evaluate_every == 0 or self.epoch + 1 == self.config.epochs:
             row |= self.scores("validation", "test")
-        if self.config.flow == "reverse":
+        if self.config.backward == "reverse":
             row["reconstruction_error"] = self.reconstruction_error
             self.reconstruction_error = 0.0
         self.epoch += 1
@@ -171,7 +171,7 @@ class Loop:
 
     def examples(self) -> Tensor:
         """The fixed examples whose Jacobian is measured: the first of the test set."""
-        return next(iter(self.data.test.sweep(max(1, self.config.probe.samples))))[0]
+        return next(iter(self.data.test.sweep(max(1, self.config.probe.spectrum_examples))))[0]
 
     def finish(self, status: str) -> str:
         self.recorder.spectrum(self.epoch, self.examples())

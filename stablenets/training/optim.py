@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from stablenets.options import Optim
+from stablenets.config.options import Optim
 
 
 def optimiser(net: nn.Module, config: Optim) -> torch.optim.Optimizer:
@@ -49,7 +49,7 @@ def onecycle(config: Optim, t: float) -> float:
 
 SCHEDULES: dict[str, Callable[[Optim, float], float]] = {
     "constant": lambda config, t: 1.0,
-    "step": lambda config, t: config.drop ** sum(t >= milestone for milestone in config.milestones),
+    "step": lambda config, t: config.drop_factor ** sum(t >= milestone for milestone in config.milestones),
     "cosine": lambda config, t: cosine(t),
     "onecycle": onecycle,
 }

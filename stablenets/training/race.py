@@ -16,9 +16,9 @@ from torch import Tensor
 
 from stablenets import data
 from stablenets.config import Resolved
+from stablenets.config.options import Config
 from stablenets.data.dataset import Dataset, Split
 from stablenets.errors import BadInput
-from stablenets.options import Config
 from stablenets.train import data_root, network, set_globals
 from stablenets.training.block_descent import BlockDescent, Objective, block_descent
 from stablenets.training.losses import LOSSES, SCORES
@@ -109,8 +109,8 @@ def race(run: Resolved, options: BlockDescent) -> dict[str, Trace]:
     when that does, or else it would be judged in the middle of it. On the CPU, where no work is left behind when a clock is read.
     """
     config = run.config
-    if not run.common.validation:
-        raise BadInput("dataset.validation=0: the race is decided by the validation error; hold some examples out, for example 0.1")
+    if not run.common.validation_fraction:
+        raise BadInput("dataset.validation_fraction=0: the race is decided by the validation error; hold some examples out, for example 0.1")
     if config.optim.label_smoothing:
         raise BadInput(f"optim.label_smoothing={config.optim.label_smoothing}: block descent's objective has none; set "
                        "optim.label_smoothing=0")

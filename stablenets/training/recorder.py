@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stablenets.config.options import Probe
 from stablenets.nets import Network, SequenceNetwork
-from stablenets.options import Probe
 from stablenets.probes import FULL_UP_TO, STEPS, NotFinite, StateGradients, log_spaced, singular_values, weight_gradients
 from stablenets.probes.lanczos import Stages
 
@@ -47,19 +47,19 @@ class Recorder:
         """Singular values of d(last state)/d(first state) in float64, on a copy that stores its activations and evaluates: batch norms
         with their running statistics, which keep the examples apart. Those that pooling makes 0 are left out.
         """
-        if not self.config.samples or epoch in self.spectrum_epochs:
+        if not self.config.spectrum_examples or epoch in self.spectrum_epochs:
             return
         net = copy.deepcopy(self.net).double().requires_grad_(False).eval()
         with torch.no_grad():
-            passages = net.passages(examples[:self.config.samples].double())
+            passages = net.passages(examples[:self.config.spectrum_examples].double())
         for unit in net.units:
-            unit.mode = "store" if passages[0][1].numel() <= FULL_UP_TO else "plain"  # Golub-Kahan differentiates twice
+            unit.backward = "store" if passages[0][1].numel() <= FULL_UP_TO else "plain"  # Golub-Kahan differentiates twice
         self.spectrum_epochs.append(epoch)
         spectra = [values_or_nan(through, start, net.rank) for through, start in passages]
-        self.singular_values.append(torch.stack([thinned(values, self.config.values) for values in spectra]).cpu())
+        self.singular_values.append(torch.stack([thinned(values, self.config.singular_values) for values in spectra]).cpu())
 
     def due(self, epoch: int) -> bool:
-        return epoch in self.config.spectrum
+        return epoch in self.config.spectrum_epochs
 
     def gradient_range(self) -> tuple[float, float] | None:
         """Smallest and largest state-gradient norm over depth, at the last measurement."""

@@ -16,11 +16,11 @@ from torch import Tensor
 from stablenets.nets import Flow, Recurrence, RoaMLP, RoaRNN
 from stablenets.probes import StateGradients
 
-ORTHOGONAL = st.sampled_from(("haar", "uniform-qr", "cyclic", "identity"))
+ORTHOGONAL = st.sampled_from(("haar", "uniform_qr", "cyclic", "identity"))
 BOUNDED = st.sampled_from(("tanh", "relu", "identity"))  # γ = sup |φ'| = 1
 WEIGHTS = st.one_of(
-    st.fixed_dictionaries({"scaling": st.just("depth"), "beta": st.floats(0.1, 1.0)}),
-    st.fixed_dictionaries({"scaling": st.just("fixed"), "beta": st.floats(0.01, 0.9)}),
+    st.fixed_dictionaries({"beta_scaling": st.just("depth"), "beta": st.floats(0.1, 1.0)}),
+    st.fixed_dictionaries({"beta_scaling": st.just("fixed"), "beta": st.floats(0.01, 0.9)}),
     st.fixed_dictionaries({"alpha": st.floats(0.5, 1.5), "beta": st.floats(0.01, 0.9)}),
 )
 NETS = WEIGHTS.flatmap(lambda weights: st.builds(RoaMLP, activation=BOUNDED, filter=ORTHOGONAL, shared=st.booleans(),
@@ -107,7 +107,7 @@ def recurrent(width: int, steps: int, seed: int, **options) -> Recurrence:
 @given(SEED, st.integers(2, 8), st.integers(1, 40), st.floats(0.01, 1.0), st.sampled_from((0.1, 1.0, 10.0)))
 def test_b1_b2_b5_over_time(seed, width, steps, β, drive):
     """roaRNN, one W for all steps: from h_0 = 0 ‖h_t‖ <= sqrt(n), and the bounds B1 and B2 of each step and of all."""
-    net = recurrent(width, steps, seed, scaling="fixed", beta=β)
+    net = recurrent(width, steps, seed, beta_scaling="fixed", beta=β)
     x, α = drive * normal(1, steps, 1), 1 - β
     states = [torch.zeros(1, width, dtype=torch.float64), *net(x, every=True).transpose(0, 1)]
     assert max(float(h.norm()) for h in states) <= math.sqrt(width) * ROUNDING
@@ -173,14 +173,14 @@ def spectrum(depth: int, **options) -> Tensor:
 @pytest.mark.parametrize(("options", "least", "median", "most"), [
     ({}, 0.358, 0.368, 0.377),
     ({"activation": "relu"}, 0.357, 0.368, 0.378),
-    ({"scaling": "fixed", "beta": 0.01}, 1.0e-9, 1.9e-9, 3.4e-9),
+    ({"beta_scaling": "fixed", "beta": 0.01}, 1.0e-9, 1.9e-9, 3.4e-9),
     ({"alpha": 1.0}, 0.979, 1.00, 1.02),
 ])
 def test_spectra_at_2000_layers(options, least, median, most):
     """β = 1/L concentrates at 1/e in the convex form and at 1 with α = 1; at a fixed β the product vanishes like (1 - β)^L."""
     σ = spectrum(2000, **options)
-    loose = 0.35 if "scaling" in options else 0.02
-    assert float(σ.median()) == pytest.approx(median, rel=0.1 if "scaling" in options else 0.01)
+    loose = 0.35 if "beta_scaling" in options else 0.02
+    assert float(σ.median()) == pytest.approx(median, rel=0.1 if "beta_scaling" in options else 0.01)
     assert [float(σ[-1]), float(σ[0])] == pytest.approx([least, most], rel=loose)
 
 

@@ -16,9 +16,9 @@ from stablenets.dynamics import State
 from stablenets.nets import FAMILIES, Flow, Hamiltonian, Leapfrog, Midpoint
 
 ARCHITECTURES = {
-    "hamiltonian": st.builds(Hamiltonian, activation=ACTIVATION, inside=st.sampled_from(("bias", "biases"))),
+    "hamiltonian": st.builds(Hamiltonian, activation=ACTIVATION, block_norm=st.sampled_from(("none", "shift"))),
     "midpoint": st.builds(Midpoint, activation=ACTIVATION),
-    "leapfrog": st.builds(Leapfrog, activation=ACTIVATION, rest=st.sampled_from(("still", "moving"))),
+    "leapfrog": st.builds(Leapfrog, activation=ACTIVATION, initial_velocity=st.sampled_from(("zero", "from_state"))),
 }
 ONE = st.just(1)
 SMALL = st.sampled_from((0.1, 1.0))

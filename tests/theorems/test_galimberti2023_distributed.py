@@ -62,7 +62,7 @@ def test_half_steps_and_layer_have_the_pattern_t_rt_r(drawn):
 def test_backward_has_the_transposed_pattern(mode, drawn, data):
     """What feature i of the new p asks of the others: its column of R.T R T in q, no other p, and the kernels of nodes in reach alone."""
     net, R, T = drawn
-    net.mode = mode
+    net.backward = mode
     i = data.draw(st.integers(0, len(R) - 1))
     leaves = [inputs(net).requires_grad_(), net.Kp.requires_grad_(), net.Kq.requires_grad_()]
     x, Kp, Kq = torch.autograd.grad(net(leaves[0])[0, i], leaves, allow_unused=True, materialize_grads=True)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jacobians import kick_jacobian, layer_jacobians, norm, slopes, trajectory
 
-from stablenets.nets import Antisymmetric, Dynamics, Flow, Leapfrog, LeapfrogInside, ResNet, Verlet
+from stablenets.nets import Antisymmetric, Dynamics, Flow, Leapfrog, LeapfrogHaber, ResNet, Verlet
 
 GAMMA = st.one_of(st.just(0.0), st.floats(0.01, 3.0))
 ROUNDING = 1e-7  # of eigenvalues that meet, relative to the matrix: about the square root of a float64's
@@ -81,7 +81,7 @@ def test_forward_euler_without_gamma_grows_less_the_more_layers_share_the_time(d
     assert rotation(1.0, 0.0, 20 / depth, depth) ** depth == pytest.approx(growth, rel=0.03)
 
 
-STAGGERED = {"verlet": Verlet(activation="identity"), "leapfrog_inside": LeapfrogInside(activation="identity"),
+STAGGERED = {"verlet": Verlet(activation="identity"), "leapfrog_haber": LeapfrogHaber(activation="identity"),
              "leapfrog": Leapfrog(activation="identity")}
 
 
@@ -172,7 +172,7 @@ def test_example_1_verlet_and_leapfrog_stay_where_forward_euler_drifts():
     """From the three points, K = I, h = 0.1."""
     one = [[1.0, 0.0], [0.0, 1.0]]
     assert farthest(Verlet(bias="scalar"), one)[:, 0].tolist() == pytest.approx([0.5074, 0.5074], abs=5.1e-5)
-    assert farthest(LeapfrogInside(bias="scalar"), one)[:, 1].tolist() == pytest.approx([0.5006, 0.5006], abs=5.1e-5)
+    assert farthest(LeapfrogHaber(bias="scalar"), one)[:, 1].tolist() == pytest.approx([0.5006, 0.5006], abs=5.1e-5)
     assert farthest(ResNet(bias="scalar"), EXAMPLE["K_0"])[:, 1].tolist() == pytest.approx([3.43, 13.33], abs=0.0051)
 
 

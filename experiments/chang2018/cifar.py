@@ -1,0 +1,73 @@
+"""The nets of the paper's main table on CIFAR-10 and CIFAR-100, at a quarter of the recipe and in full.
+
+The recipe is 80,000 steps of 100 images, crop and flip, rate x 0.1 after 1/2 and 3/4 of the steps.
+Shorter runs drop the rate after the same fractions of their own steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from experiments.chang2018.settings import BATCH, IMAGES, chosen, share, trained
+from stablenets.claims.work import Training
+
+NETS = ("hamiltonian_74", "resnet_32", "revnet_38", "midpoint_26", "leapfrog_26")
+REVERSIBLE_NETS = ("hamiltonian_74", "midpoint_26", "leapfrog_26")
+RECIPE_STEPS, QUARTER_STEPS, SEARCH_STEPS, FEW_STEPS = 80_000, 20_000, 2_000, 5_000
+SEARCH_SEED = 1000  # no seed of the tables has a say in the settings
+SEARCH_HELD_OUT = 0.2  # 10,000 validation images; five epochs of the others are 2,000 steps
+STEP_SIZES, RATES = (0.1, 0.25, 0.5, 1.0), (0.03, 0.1, 0.2, 0.4)
+PRECISION = "bfloat16"
+EVALUATIONS = 20  # points of a curve of test accuracy
+# Gradient norms at the first and the last step, and a spectrum before and after training.
+ENDS = {"every": 1_000_000, "depths": 64, "spectrum_examples": 1}
+
+
+def search() -> list[Training]:
+    """Four settings for every net, by validation: step size for the reversible nets, rate for others."""
+    return [
+        cifar(net, "cifar10", SEARCH_SEED, SEARCH_STEPS, held_out=SEARCH_HELD_OUT, evaluations=1,
+              probe={"every": 0, "spectrum_examples": 0}, **setting)
+        for net in NETS for setting in search_settings(net)
+    ]
+
+
+def search_settings(net: str) -> list[dict[str, Any]]:
+    if net in REVERSIBLE_NETS:
+        return [{"h": h, "lr": 0.1} for h in STEP_SIZES]
+    return [{"lr": rate} for rate in RATES]
+
+
+def cifar(net: str, dataset: str, seed: int, steps: int, *, lr: float, h: float | None = None,
+          held_out: float = 0.0, percent: float = 100.0, evaluations: int = EVALUATIONS,
+          probe: dict[str, Any] | None = None) -> Training:
+    """A net of the table on real images.
+
+    Args:
+        net: A preset of configs/net.
+        dataset: cifar10 or cifar100.
+        seed: Of initialisation, order and split.
+        steps: Optimiser steps of 100 images; rounded to whole epochs.
+        lr: First learning rate.
+        h: Step size; None for nets without one.
+        held_out: Fraction of the training images that are for validation.
+        percent: How many of all training images are used.
+        evaluations: How often test accuracy is measured.
+        probe: Options of what is measured; gradient norms and spectra at both ends of training.
+    """
+    images = IMAGES[dataset] * min(percent / 100, 1 - held_out)
+    epochs = round(steps / -(-images // BATCH))
+    fraction = share(percent) if percent < 100 else 1.0
+    data = {"name": dataset, "validation_fraction": held_out, "train_fraction": fraction,
+            "augment": "crop_flip"}
+    return trained(data, chosen(net), seed, epochs, h=h, optim={"lr": lr}, precision=PRECISION,
+                   evaluate_every=max(1, epochs // evaluations), probe=probe or ENDS,
+                   keep=("epoch", "train_loss", "train_accuracy", "test_accuracy", "depths",
+                         "state_gradients", "singular_values"))
+
+
+def table_runs(dataset: str, steps: int, seeds: Iterable[int], nets: Iterable[str],
+               settings: dict[str, dict[str, Any]]) -> list[Training]:
+    """Runs of the main table, seed by seed."""
+    return [cifar(net, dataset, seed, steps, **settings[net]) for seed in seeds for net in nets]

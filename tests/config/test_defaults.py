@@ -1,0 +1,49 @@
+"""One source of defaults, frozen: the command line, Python and the committed file agree."""
+
+import pytest
+from conftest import compose
+from golden.frozen import current_defaults, frozen_defaults
+
+from stablenets.config import resolve
+from stablenets.config.defaults import OPTIM_DEFAULTS, field_defaults
+from stablenets.data import DATASETS
+from stablenets.nets import FAMILIES, RECURRENT
+
+ALL = FAMILIES | RECURRENT
+DATA = {family: "psdigits" if family in RECURRENT else "digits" for family in ALL}
+DEPTH = {family: {} if family in RECURRENT or family in ("resnet_bn", "revnet") else {"depth": 4} for family in ALL}
+
+
+def test_defaults_are_frozen():
+    """Behaviour changes by a new option or value. New ones are added by tests/golden/frozen.py."""
+    frozen, current = frozen_defaults(), current_defaults()
+    assert current.keys() == frozen.keys()
+    for part, values in frozen.items():
+        assert current[part] == values, part
+
+
+@pytest.mark.parametrize("family", ALL)
+def test_a_family_is_the_same_by_its_class_and_on_the_command_line(family):
+    composed = compose(f"net={family}")["net"]
+    for name, value in field_defaults(ALL[family]).items():
+        assert composed[name] == value, name
+
+
+@pytest.mark.parametrize("family", ALL)
+def test_a_run_is_the_same_from_python_and_from_the_command_line(family):
+    words = [f"dataset={DATA[family]}", f"net={family}", *(f"{key}={value}" for key, value in DEPTH[family].items())]
+    typed = resolve(compose(*words))
+    written = resolve({"dataset": {"name": DATA[family]}, "net": {"family": family}, **DEPTH[family]})
+    assert typed.options == written.options
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_data_set_is_the_same_by_its_class_and_on_the_command_line(dataset):
+    composed = compose(f"dataset={dataset}")["dataset"]
+    assert field_defaults(DATASETS[dataset]).items() <= composed.items()
+
+
+@pytest.mark.parametrize("optim", OPTIM_DEFAULTS)
+def test_an_optimiser_is_the_same_from_python_and_on_the_command_line(optim):
+    base = {"dataset": {"name": "digits"}, "net": {"family": "plain"}}
+    assert resolve(compose("net=plain", f"optim={optim}")).options == resolve(base | {"optim": {"name": optim}}).options

@@ -1,0 +1,83 @@
+"""The frozen defaults: a run's name holds what differs from them, so that none of them may change.
+
+    python tests/golden/frozen.py      adds options, families, data sets and studies that are new
+
+A default that is there already is never changed: a changed behaviour is a new option or a new value.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE = Path(__file__).with_name("defaults.json")
+
+
+def current_defaults() -> dict[str, Any]:
+    """Every default that decides what a run is, from the code as it stands."""
+    from stablenets.config import EXECUTION_KEYS, defaults
+    from stablenets.config.composition import CONFIGS, net_preset
+    from stablenets.config.options import Net, Optim
+    from stablenets.data import DATASETS
+    from stablenets.nets import FAMILIES, RECURRENT
+
+    families = FAMILIES | RECURRENT
+    run = {key: value for key, value in defaults.run_options().items() if key not in EXECUTION_KEYS}
+    presets = sorted(path.stem for path in (CONFIGS / "net").glob("*.yaml"))
+    return {
+        "run": run,
+        "dataset": {name: defaults.dataset_options(name) for name in DATASETS},
+        "net": {family: defaults.field_defaults(Net) | defaults.field_defaults(families[family])
+                for family in families},
+        "family": defaults.FAMILY_DEFAULTS,
+        "optim": defaults.field_defaults(Optim),
+        "optimiser": defaults.OPTIM_DEFAULTS,
+        "preset": {name: net_preset(name) for name in presets},
+        "study": {key: study_defaults_of(cls) for key, cls in sorted(study_classes().items())},
+    }
+
+
+def study_classes() -> dict[str, type]:
+    """The studies of all papers by their keys."""
+    import experiments
+    from stablenets.claims.work import Study
+
+    for handle in experiments.PAPERS:
+        experiments.load(handle)
+    found: dict[str, type] = {}
+    waiting = [Study]
+    while waiting:
+        cls = waiting.pop()
+        waiting += cls.__subclasses__()
+        if cls.key and cls.__module__.startswith("experiments."):
+            assert found.setdefault(cls.key, cls) is cls, f"two studies have the key {cls.key}"
+    return found
+
+
+def study_defaults_of(cls: type) -> dict[str, Any]:
+    from stablenets.claims.work import study_defaults
+
+    return study_defaults(cls)
+
+
+def frozen_defaults() -> dict[str, Any]:
+    return json.loads(FILE.read_text())
+
+
+def merged(frozen: Any, current: Any, at: str = "") -> Any:
+    """`frozen` with what is new in `current`; whatever has changed or gone ends with a message."""
+    if not isinstance(frozen, dict) or not isinstance(current, dict):
+        if frozen != current:
+            sys.exit(f"{at}: frozen as {frozen}, now {current}; add an option or a value instead")
+        return frozen
+    if gone := frozen.keys() - current.keys():
+        sys.exit(f"{at}: {', '.join(sorted(gone))} has gone; committed results need it")
+    return {key: merged(frozen[key], value, f"{at}.{key}") if key in frozen else value
+            for key, value in current.items()}
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    known = frozen_defaults() if FILE.exists() else {}
+    FILE.write_text(json.dumps(merged(known, current_defaults()), indent=1, sort_keys=True) + "\n")
