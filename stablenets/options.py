@@ -11,7 +11,7 @@ from stablenets.operators import OPERATORS
 from stablenets.schema import option
 
 FLOWS = ("store", "checkpoint", "reverse")
-PRECISIONS = ("float32", "float64", "bfloat16")
+PRECISIONS = ("float32", "float64", "bfloat16", "bfloat16_fused")
 BETA2 = 0.999  # torch's
 MOST = 2**32 - 1  # generators use 32 bits of a seed: a larger one would give the numbers of another under its own hash
 
@@ -96,7 +96,8 @@ class Config:
     seed: int = option(0, low=0, high=MOST)
     seeds: Seeds = option(Seeds())
     flow: str = option("store", choices=FLOWS)
-    precision: str = option("float32", choices=PRECISIONS)
+    precision: str = option("float32", "bfloat16: products under autocast; bfloat16_fused: norms and "
+                            "activations in one pass as well, with sums in another order", choices=PRECISIONS)
     compile: bool = option(False)
     deterministic: bool = option(True)
     probe: Probe = option(Probe())

@@ -20,7 +20,7 @@ class ResNetBN(Dynamics):
 
     def step(self, state: State, w: Weights, h: float) -> State:
         (y,) = state
-        return (self.σ(y + w.N2(w.K2(self.σ(w.N1(w.K1(y)))))),)
+        return (self.σ(y + w.N2(w.K2(self.σ(w.K1(y), w.N1)))),)
 
     def strided(self, narrow: int, wide: int, gain: float) -> nn.Module:
         return StridedBasic(self, narrow, wide, gain)
