@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from stablenets.dynamics import Dynamics, State, Weights
+from stablenets.native import added
 from stablenets.nets.boundaries import Halve, Residual
 
 
@@ -20,7 +21,7 @@ class ResNetBN(Dynamics):
 
     def step(self, state: State, w: Weights, h: float) -> State:
         (y,) = state
-        return (self.σ(y + w.N2(w.K2(self.σ(w.K1(y), w.N1)))),)
+        return (self.σ(added(y, w.N2(w.K2(self.σ(w.K1(y), w.N1))))),)
 
     def strided(self, narrow: int, wide: int, gain: float) -> nn.Module:
         return StridedBasic(self, narrow, wide, gain)
@@ -36,4 +37,4 @@ class StridedBasic(nn.Module):
         self.shortcut = Halve(wide, pool=False)
 
     def forward(self, y: Tensor) -> Tensor:
-        return self.σ(self.shortcut(y) + self.residual(y))
+        return self.σ(added(self.shortcut(y), self.residual(y)))
