@@ -1,7 +1,9 @@
-// Batch norm with an activation behind it, on channels last: each pass reads its tensors once and keeps no float32 copy.
+// Batch norm with an activation behind it, on channels last: each pass reads its tensors once and
+// keeps no float32 copy.
 //
-// A tensor is `periods` runs of `width` numbers, width a multiple of the channels and of LANES * UNROLL, so that a place in a run
-// always has the same channel and no pass has a remainder. Sums are of float32 over BLOCK runs, and of double over all.
+// A tensor is `periods` runs of `width` numbers, width a multiple of the channels and of
+// LANES * UNROLL, so that a place in a run always has the same channel and no pass has a remainder.
+// Sums are of float32 over BLOCK runs, and of double over all.
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -33,7 +35,8 @@ void store(BFloat16* to, Floats x) {  // to the nearest, ties to even
 
 struct Sums { std::vector<double> first, second; };
 
-// The sums of two numbers over all places of a channel; `pair(place, lane, a, b)` gives those of LANES places.
+// The sums of two numbers over all places of a channel; `pair(place, lane, a, b)` gives those of
+// LANES places.
 template <class Pair>
 Sums reduce(long periods, long width, long channels, Pair pair) {
     Sums sums{std::vector<double>(channels), std::vector<double>(channels)};
@@ -70,12 +73,18 @@ std::vector<float> tiled(const std::vector<float>& values, long width) {
 }
 
 float value(float x) { return x; }
-float value(BFloat16 x) { uint32_t bits = uint32_t(x.bits) << 16; float y; std::memcpy(&y, &bits, sizeof y); return y; }
+float value(BFloat16 x) {
+    uint32_t bits = uint32_t(x.bits) << 16;
+    float y;
+    std::memcpy(&y, &bits, sizeof y);
+    return y;
+}
 
 template <class In>
-void forward(const In* x, BFloat16* y, long periods, long width, long channels, const float* gamma, const float* beta,
-             float* running_mean, float* running_variance, float momentum, float epsilon, bool relu, float* mean, float* invstd) {
-    std::vector<float> start(channels);  // numbers are taken from here, so that a large mean costs the variance no digits
+void forward(const In* x, BFloat16* y, long periods, long width, long channels, const float* gamma,
+             const float* beta, float* running_mean, float* running_variance, float momentum,
+             float epsilon, bool relu, float* mean, float* invstd) {
+    std::vector<float> start(channels);  // subtracted first: a large mean costs no digits
     for (long c = 0; c < channels; ++c) start[c] = value(x[c]);
     std::vector<float> origin = tiled(start, width);
     Sums sums = reduce(periods, width, channels, [&](long place, long lane, Floats& a, Floats& b) {
@@ -92,7 +101,8 @@ void forward(const In* x, BFloat16* y, long periods, long width, long channels, 
         scale[c] = gamma[c] * invstd[c];
         shift[c] = beta[c] - mean[c] * scale[c];
         running_mean[c] = momentum * mean[c] + (1 - momentum) * running_mean[c];
-        running_variance[c] = float(momentum * variance * count / (count - 1)) + (1 - momentum) * running_variance[c];
+        running_variance[c] = float(momentum * variance * count / (count - 1))
+                              + (1 - momentum) * running_variance[c];
     }
     std::vector<float> scales = tiled(scale, width), shifts = tiled(shift, width);
     if (relu)
@@ -106,16 +116,19 @@ void forward(const In* x, BFloat16* y, long periods, long width, long channels, 
         });
 }
 
-// With n = (x - mean) invstd and d the gradient before the activation: gamma invstd (d - mean(d) - n mean(d n)), in one pass after the sums.
+// With n = (x - mean) invstd and d the gradient before the activation:
+// gamma invstd (d - mean(d) - n mean(d n)), in one pass after the sums.
 template <class In, bool RELU>
-void backward(const BFloat16* g, const In* x, In* dx, long periods, long width, long channels, const float* gamma, const float* beta,
-              const float* mean, const float* invstd, float* dgamma, float* dbeta) {
+void backward(const BFloat16* g, const In* x, In* dx, long periods, long width, long channels,
+              const float* gamma, const float* beta, const float* mean, const float* invstd,
+              float* dgamma, float* dbeta) {
     std::vector<float> scale(channels), shift(channels), middle(mean, mean + channels);
     for (long c = 0; c < channels; ++c) {
         scale[c] = gamma[c] * invstd[c];
         shift[c] = beta[c] - mean[c] * scale[c];
     }
-    std::vector<float> scales = tiled(scale, width), shifts = tiled(shift, width), means = tiled(middle, width);
+    std::vector<float> scales = tiled(scale, width), shifts = tiled(shift, width);
+    std::vector<float> means = tiled(middle, width);
     auto pulled = [&](long place, long lane, Floats at) {
         Floats d = load(g + place);
         return RELU ? (at * load(&scales[lane]) + load(&shifts[lane]) <= 0 ? Floats{} : d) : d;
@@ -137,32 +150,39 @@ void backward(const BFloat16* g, const In* x, In* dx, long periods, long width, 
     std::vector<float> slopes = tiled(slope, width), constants = tiled(constant, width);
     each(periods, width, [&](long place, long lane) {
         Floats at = load(x + place);
-        store(dx + place, pulled(place, lane, at) * load(&scales[lane]) + (at * load(&slopes[lane]) + load(&constants[lane])));
+        store(dx + place, pulled(place, lane, at) * load(&scales[lane])
+                              + (at * load(&slopes[lane]) + load(&constants[lane])));
     });
 }
 
 template <class In>
-void backward(const void* g, const void* x, void* dx, long periods, long width, long channels, const float* gamma, const float* beta,
-              const float* mean, const float* invstd, bool relu, float* dgamma, float* dbeta) {
-    (relu ? backward<In, true> : backward<In, false>)((const BFloat16*)g, (const In*)x, (In*)dx, periods, width, channels, gamma, beta,
-                                                      mean, invstd, dgamma, dbeta);
+void backward(const void* g, const void* x, void* dx, long periods, long width, long channels,
+              const float* gamma, const float* beta, const float* mean, const float* invstd,
+              bool relu, float* dgamma, float* dbeta) {
+    (relu ? backward<In, true> : backward<In, false>)(
+        (const BFloat16*)g, (const In*)x, (In*)dx, periods, width, channels, gamma, beta, mean,
+        invstd, dgamma, dbeta);
 }
 }  // namespace
 
 extern "C" {
-void norm_forward(const void* x, int single, void* y, long periods, long width, long channels, const float* gamma, const float* beta,
-                  float* running_mean, float* running_variance, float momentum, float epsilon, int relu, float* mean, float* invstd) {
+void norm_forward(const void* x, int single, void* y, long periods, long width, long channels,
+                  const float* gamma, const float* beta, float* running_mean,
+                  float* running_variance, float momentum, float epsilon, int relu, float* mean,
+                  float* invstd) {
     if (single)
-        forward((const float*)x, (BFloat16*)y, periods, width, channels, gamma, beta, running_mean, running_variance, momentum, epsilon,
-                relu, mean, invstd);
+        forward((const float*)x, (BFloat16*)y, periods, width, channels, gamma, beta,
+                running_mean, running_variance, momentum, epsilon, relu, mean, invstd);
     else
-        forward((const BFloat16*)x, (BFloat16*)y, periods, width, channels, gamma, beta, running_mean, running_variance, momentum,
-                epsilon, relu, mean, invstd);
+        forward((const BFloat16*)x, (BFloat16*)y, periods, width, channels, gamma, beta,
+                running_mean, running_variance, momentum, epsilon, relu, mean, invstd);
 }
 
-void norm_backward(const void* g, const void* x, int single, void* dx, long periods, long width, long channels, const float* gamma,
-                   const float* beta, const float* mean, const float* invstd, int relu, float* dgamma, float* dbeta) {
-    (single ? backward<float> : backward<BFloat16>)(g, x, dx, periods, width, channels, gamma, beta, mean, invstd, relu, dgamma, dbeta);
+void norm_backward(const void* g, const void* x, int single, void* dx, long periods, long width,
+                   long channels, const float* gamma, const float* beta, const float* mean,
+                   const float* invstd, int relu, float* dgamma, float* dbeta) {
+    (single ? backward<float> : backward<BFloat16>)(
+        g, x, dx, periods, width, channels, gamma, beta, mean, invstd, relu, dgamma, dbeta);
 }
 
 // The sum of a float32 tensor and a bfloat16 one, `count` numbers each, a multiple of LANES.

@@ -50,8 +50,8 @@ def library() -> ctypes.CDLL | None:
         if made.returncode:
             return None
         loaded = ctypes.CDLL(str(path))
-    loaded.norm_forward.argtypes = [POINTER, INT, POINTER, *SIZES, *[POINTER] * 4, FLOAT, FLOAT, INT,
-                                    *[POINTER] * 2]
+    loaded.norm_forward.argtypes = [POINTER, INT, POINTER, *SIZES, *[POINTER] * 4, FLOAT, FLOAT,
+                                    INT, *[POINTER] * 2]
     loaded.norm_backward.argtypes = [*[POINTER] * 2, INT, POINTER, *SIZES, *[POINTER] * 4, INT,
                                      *[POINTER] * 2]
     loaded.add.argtypes = [*[POINTER] * 3, LONG]

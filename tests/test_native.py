@@ -1,4 +1,5 @@
-"""The passes of our own over bfloat16: torch's results to rounding, and torch's own way where they cannot serve."""
+"""The passes of our own over bfloat16: torch's results to rounding, and torch's own way where they
+cannot serve."""
 from contextlib import nullcontext
 
 import pytest
@@ -25,7 +26,8 @@ def cast():
 def inputs(channels: int, dtype: torch.dtype, offset: float = 0.0) -> tuple[torch.Tensor, ...]:
     """A batch with channels last, gamma and beta."""
     x = (torch.randn(8, channels, 4, 8) + offset).to(dtype).contiguous(memory_format=LAST)
-    return x.requires_grad_(), (torch.rand(channels) + 0.5).requires_grad_(), torch.randn(channels).requires_grad_()
+    gamma, beta = torch.rand(channels) + 0.5, torch.randn(channels)
+    return x.requires_grad_(), gamma.requires_grad_(), beta.requires_grad_()
 
 
 def norm(tensors, activation: str, *, by_native: bool):
@@ -33,7 +35,8 @@ def norm(tensors, activation: str, *, by_native: bool):
     x, gamma, beta = tensors
     running = torch.zeros(len(gamma)), torch.ones(len(gamma))
     with cast():
-        y = normed(x, gamma, beta, running, activation, MOMENTUM, EPSILON, training=True, by_native=by_native)
+        y = normed(x, gamma, beta, running, activation, MOMENTUM, EPSILON, training=True,
+                   by_native=by_native)
     y = y.bfloat16()
     return y, running, torch.autograd.grad(weighed(y.float()), tensors)
 
@@ -73,9 +76,11 @@ def test_second_derivatives_are_torchs():
     tensors, found = inputs(16, torch.float32), []
     for by_native in (True, False):
         with cast():
-            y = normed(*tensors, (torch.zeros(16), torch.ones(16)), "relu", MOMENTUM, EPSILON, training=True, by_native=by_native)
+            y = normed(*tensors, (torch.zeros(16), torch.ones(16)), "relu", MOMENTUM, EPSILON,
+                       training=True, by_native=by_native)
         gradients = torch.autograd.grad(weighed(y.bfloat16().float()), tensors, create_graph=True)
-        found.append(torch.autograd.grad(sum(gradient.square().sum() for gradient in gradients), tensors))
+        size = sum(gradient.square().sum() for gradient in gradients)
+        found.append(torch.autograd.grad(size, tensors))
     for a, b in zip(*found, strict=True):
         assert (a - b).norm() <= 1e-2 * b.norm()
 
@@ -88,7 +93,7 @@ def test_only_images_that_no_transform_watches_suit():
         assert native.suits(x[0], learned, "relu")
         assert not native.suits(x[0], learned, "tanh")
         assert not native.suits(x[0, :, :, 0, 0], learned, "relu")
-        assert not native.suits(torch.randn(1, 16, 1, 3), learned, "relu")  # no whole number of strips
+        assert not native.suits(torch.randn(1, 16, 1, 3), learned, "relu")  # no whole strips
     assert not native.suits(x[0], learned, "relu")
 
 
@@ -117,9 +122,9 @@ def test_a_net_in_passes_is_near_the_one_without():
 def test_module_is_torchs_batch_norm_with_the_activation():
     ours, theirs, x = ModuleNorm(16, "relu"), torch.nn.BatchNorm2d(16), torch.randn(8, 16, 4, 4)
     assert torch.equal(ours(x), F.relu(theirs(x)))
-    for (name, a), (other, b) in zip(ours.state_dict().items(), theirs.state_dict().items(), strict=True):
-        assert name == other
-        assert torch.equal(a, b)
+    found, wanted = ours.state_dict(), theirs.state_dict()
+    assert list(found) == list(wanted)
+    assert all(torch.equal(found[name], value) for name, value in wanted.items())
 
 
 def test_state_plus_kick_is_torchs_bit_for_bit():
@@ -129,8 +134,8 @@ def test_state_plus_kick_is_torchs_bit_for_bit():
         total = native.added(x, kick)
     assert total.grad_fn.name().startswith("Sum")
     assert torch.equal(total, x + kick)
-    for a, b in zip(torch.autograd.grad(weighed(total), (x, kick)), torch.autograd.grad(weighed(x + kick), (x, kick)), strict=True):
-        assert torch.equal(a, b)
+    found, wanted = (torch.autograd.grad(weighed(y), (x, kick)) for y in (total, x + kick))
+    assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
 
 
 def test_without_a_compiler_torchs_operations_serve(monkeypatch):

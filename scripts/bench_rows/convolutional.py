@@ -19,10 +19,13 @@ SHAPE = (3, 32, 32)
 
 def hamiltonian_step() -> Row:
     keep_freed_memory()
-    return Row("training step of Hamiltonian-74", step("bfloat16_fused"), step("bfloat16"), convolutions(made("bfloat16")[0]), 1,
-               "steps", f"forward, backward, SGD; batch norms in the blocks, h = {STEPS['hamiltonian']}, batch {BATCH}; "
-               "precision=bfloat16_fused; plain: precision=bfloat16; ceiling: the bare convolutions in bfloat16, forward and for "
-               "both gradients, channels last")
+    net, _ = made("bfloat16_fused")
+    return Row(
+        "training step of Hamiltonian-74", step("bfloat16_fused"), step("bfloat16"),
+        convolutions(net), 1, "steps",
+        f"forward, backward, SGD; batch norms in the blocks, h = {STEPS['hamiltonian']}, "
+        f"batch {BATCH}; precision=bfloat16_fused; plain: precision=bfloat16; ceiling: the bare "
+        "convolutions in bfloat16, forward and for both gradients, channels last")
 
 
 def made(how: str) -> tuple[Network, torch.optim.Optimizer]:
@@ -46,7 +49,8 @@ def step(how: str) -> Callable[[], None]:
 
 
 def convolutions(net: Network) -> Callable[[], None]:
-    """Those of the opening and of all layers, each on tensors of its own, as in the net: one K and one K.T for each half and layer."""
+    """Those of the opening and of all layers, each on tensors of its own, as in the net: one K and
+    one K.T for each half and layer."""
     pairs = [images(SHAPE[0], net.units[0].width, SHAPE[1])]
     for index, unit in enumerate(net.units):
         half, size = unit.width // 2, SHAPE[1] // 2**index
@@ -55,13 +59,14 @@ def convolutions(net: Network) -> Callable[[], None]:
     def work() -> None:
         for index, (x, kernel, gradient) in enumerate(pairs):
             F.conv2d(x, kernel, padding=Conv.SIZE // 2)
-            torch.ops.aten.convolution_backward(gradient, x, kernel, None, [1, 1], [Conv.SIZE // 2] * 2, [1, 1], False, [0, 0], 1,
-                                                [index > 0, True, False])  # the images themselves need no gradient
+            torch.ops.aten.convolution_backward(
+                gradient, x, kernel, None, [1, 1], [Conv.SIZE // 2] * 2, [1, 1], False, [0, 0], 1,
+                [index > 0, True, False])  # the images themselves need no gradient
     return work
 
 
 def images(narrow: int, wide: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
     """Input, kernel and the gradient of the output of one convolution."""
-    x, gradient = (torch.randn(BATCH, channels, size, size).bfloat16().contiguous(memory_format=torch.channels_last)
-                   for channels in (narrow, wide))
+    tensors = (torch.randn(BATCH, channels, size, size).bfloat16() for channels in (narrow, wide))
+    x, gradient = (tensor.contiguous(memory_format=torch.channels_last) for tensor in tensors)
     return x, torch.randn(wide, narrow, Conv.SIZE, Conv.SIZE).bfloat16(), gradient
