@@ -16,11 +16,13 @@ from torch import Tensor, nn
 from stablenets import moves
 from stablenets.activations import ACTIVATIONS
 from stablenets.moves import Move
+from stablenets.native import added
 from stablenets.operators import Operator
 from stablenets.schema import option, valid
 
 if TYPE_CHECKING:
     from stablenets.flow import Tap
+    from stablenets.norms import BatchNorm
 
 State = tuple[Tensor, ...]  # one tensor for a first-order ODE, two for a split or two-step scheme; each (B, ...)
 Weights = SimpleNamespace  # one layer's operators and biases, by name
@@ -60,8 +62,9 @@ class Dynamics:
     def __post_init__(self) -> None:
         valid(self)
 
-    def σ(self, x: Tensor) -> Tensor:
-        return ACTIVATIONS[self.activation](x)
+    def σ(self, x: Tensor, N: BatchNorm | None = None) -> Tensor:
+        """σ(x), or σ(N x) in the one pass that does both."""
+        return ACTIVATIONS[self.activation](x) if N is None else N(x, self.activation)
 
     def start(self, x: Tensor, w: Weights | None, h: float) -> State:
         """The state before the first layer, whose weights a two-step scheme is given to find its second state."""
@@ -142,7 +145,7 @@ class Kicked(Dynamics):
     def step(self, state: State, w: Weights, h: float) -> State:
         parts = list(state)
         for part, kick in self.made(w, h):
-            parts[part] = parts[part] + kick(*parts)
+            parts[part] = added(parts[part], kick(*parts))
         return self.turn(parts)
 
     def unstep(self, state: State, w: Weights, h: float) -> State:

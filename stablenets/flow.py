@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from stablenets.dropout import Dropout
 from stablenets.dynamics import Dynamics, State, Weights
 from stablenets.fused import unobserved
-from stablenets.norms import PARTS, STATISTICS, BatchNorm, Tally
+from stablenets.norms import PARTS, STATISTICS, BatchNorm, Tally, asked
 from stablenets.operators import OPERATORS
 from stablenets.reverse import reverse
 from stablenets.schema import suggest
@@ -174,7 +174,8 @@ class Flow(nn.Module):
 
     def tally(self) -> Tally:
         """For one forward: norms count what they see, and dropout draws afresh."""
-        return Tally(training=self.training, seed=int(torch.randint(2**62, ())) if self.dropping else None)
+        return Tally(training=self.training, by_native=asked.get(),
+                     seed=int(torch.randint(2**62, ())) if self.dropping else None)
 
     def layers(self, weights: Sequence[Tensor], tally: Tally | None = None) -> list[Weights]:
         """What `step` uses, one entry a layer; without a tally, as in one forward."""

@@ -50,8 +50,13 @@ def unobserved(tensors: Iterable[Tensor], tap: object) -> bool:
     each operation, and a tap can follow, which takes the gradients by hand where states are no part of a graph."""
     if tap is not None and not hasattr(tap, "gradient"):
         return False
-    return not any(casting(tensor) or torch.func.debug_unwrap(tensor) is not tensor
-                   or forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors)
+    return not any(casting(tensor) or transformed(tensor) for tensor in tensors)
+
+
+def transformed(tensor: Tensor) -> bool:
+    """Whether a torch.func transform or a forward derivative has to see each operation on it."""
+    return (torch.func.debug_unwrap(tensor) is not tensor
+            or forward_ad.unpack_dual(tensor).tangent is not None)
 
 
 @untraced  # tracing would unroll thousands of steps

@@ -49,7 +49,7 @@ KINDS = {
     "a seed of more than 32 bits": (["seed=4294967296"], ["seed=4294967296: must be", "<= 4294967295"]),
     "too much held out": (["dataset.validation_fraction=0.9"], ["dataset.validation_fraction=0.9: must be >= 0 and <= 0.5"]),
     "unknown flow": (["backward=backwards"], ["backward=backwards: one of: checkpoint, plain, reverse, store"]),
-    "unknown precision": (["precision=float16"], ["precision=float16: ", "bfloat16, float32, float64"]),
+    "unknown precision": (["precision=float16"], ["precision=float16: ", "bfloat16, bfloat16_fused, float32, float64"]),
     "unknown activation": (["net.activation=tan"], ["net.activation=tan: did you mean tanh?"]),
     "unknown wandb mode": (["wandb.mode=on"], ["wandb.mode=on: ", "auto, disabled, offline, online"]),
     "unknown device": (["device=tpu"], ["device=tpu: one of: auto, cpu, cuda"]),

@@ -173,10 +173,18 @@ def test_rate_follows_the_schedule(make):
 
 @pytest.mark.parametrize(("has", "asked", "device", "told"), [
     (False, "bfloat16", "cpu", True), (True, "bfloat16", "cpu", False), (False, "float32", "cpu", False),
-    (False, "bfloat16", "cuda", False)])
+    (False, "bfloat16", "cuda", False), (False, "bfloat16_fused", "cpu", True), (True, "bfloat16_fused", "cpu", False)])
 def test_a_processor_that_emulates_bfloat16_is_told(monkeypatch, has, asked, device, told):
     monkeypatch.setattr(precision, "has_bfloat16", lambda: has)
+    monkeypatch.setattr(precision.native, "available", lambda: True)
     assert bool(precision.warning(asked, torch.device(device))) == told
+
+
+def test_a_machine_without_a_compiler_is_told_what_runs_instead(monkeypatch):
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: True)
+    monkeypatch.setattr(precision.native, "available", lambda: False)
+    assert "no C++ compiler" in precision.warning("bfloat16_fused", torch.device("cpu"))
+    assert not precision.warning("bfloat16", torch.device("cpu"))
 
 
 def test_the_log_of_a_run_says_that_bfloat16_is_emulated(tmp_path, monkeypatch):
@@ -186,7 +194,8 @@ def test_the_log_of_a_run_says_that_bfloat16_is_emulated(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("backward", ["store", "checkpoint"])
-@pytest.mark.parametrize(("precision", "dtype"), [("bfloat16", torch.float32), ("float32", torch.float32), ("float64", torch.float64)])
+@pytest.mark.parametrize(("precision", "dtype"), [("bfloat16", torch.float32), ("bfloat16_fused", torch.float32),
+                                                  ("float32", torch.float32), ("float64", torch.float64)])
 def test_every_precision_runs(make, precision, dtype, backward):
     loop = make(precision=precision, backward=backward)
     assert loop.run(GO_ON) == "done"
@@ -211,7 +220,7 @@ def test_checkpointed_run_is_the_stored_one(make):
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="torch.compile needs a C++ compiler")
 @pytest.mark.filterwarnings("ignore")  # the compiler's own warnings are not ours to answer for
 def test_compiled_run_is_near_the_plain_one(make):
-    few = {"dataset": {"name": "ellipses", "train_points": 40, "test_points": 20, "validation": 0}, "depth": 2, "epochs": 1,
+    few = {"dataset": {"name": "ellipses", "train_points": 40, "test_points": 20, "validation_fraction": 0}, "depth": 2, "epochs": 1,
            "batch": 40, "probe": {"every": 0}}  # few shapes: each is compiled anew
     plain, compiled = make(**few), make(compile=True, **few)
     plain.run(GO_ON)

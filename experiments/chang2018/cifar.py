@@ -18,7 +18,7 @@ RECIPE_STEPS, QUARTER_STEPS, SEARCH_STEPS, FEW_STEPS = 80_000, 20_000, 2_000, 5_
 SEARCH_SEED = 1000  # no seed of the tables has a say in the settings
 SEARCH_HELD_OUT = 0.2  # 10,000 validation images; five epochs of the others are 2,000 steps
 STEP_SIZES, RATES = (0.1, 0.25, 0.5, 1.0), (0.03, 0.1, 0.2, 0.4)
-PRECISION = "bfloat16"
+PRECISION = "bfloat16_fused"
 EVALUATIONS = 20  # points of a curve of test accuracy
 # Gradient norms at the first and the last step, and a spectrum before and after training.
 ENDS = {"every": 1_000_000, "depths": 64, "spectrum_examples": 1}
@@ -33,6 +33,16 @@ def search() -> list[Training]:
     ]
 
 
+def precisions() -> list[Training]:
+    """The precision of the long runs beside float32, at few steps: what rounding costs in accuracy."""
+    settings = {"resnet_32": {"lr": 0.1}, "hamiltonian_74": {"lr": 0.1, "h": 0.1}}
+    return [
+        cifar(net, "cifar10", seed, SEARCH_STEPS, evaluations=1, precision=precision, **setting)
+        for net, setting in settings.items() for seed in (0, 1, 2)
+        for precision in ("float32", PRECISION)
+    ]
+
+
 def search_settings(net: str) -> list[dict[str, Any]]:
     if net in REVERSIBLE_NETS:
         return [{"h": h, "lr": 0.1} for h in STEP_SIZES]
@@ -41,7 +51,7 @@ def search_settings(net: str) -> list[dict[str, Any]]:
 
 def cifar(net: str, dataset: str, seed: int, steps: int, *, lr: float, h: float | None = None,
           held_out: float = 0.0, percent: float = 100.0, evaluations: int = EVALUATIONS,
-          probe: dict[str, Any] | None = None) -> Training:
+          probe: dict[str, Any] | None = None, precision: str = PRECISION) -> Training:
     """A net of the table on real images.
 
     Args:
@@ -54,14 +64,15 @@ def cifar(net: str, dataset: str, seed: int, steps: int, *, lr: float, h: float 
         held_out: Fraction of the training images that are for validation.
         percent: How many of all training images are used.
         evaluations: How often test accuracy is measured.
-        probe: Options of what is measured; gradient norms and spectra at both ends of training.
+        probe: Options of what is measured; None: gradient norms and spectra at both ends of training.
+        precision: An option of a run.
     """
     images = IMAGES[dataset] * min(percent / 100, 1 - held_out)
     epochs = round(steps / -(-images // BATCH))
     fraction = share(percent) if percent < 100 else 1.0
     data = {"name": dataset, "validation_fraction": held_out, "train_fraction": fraction,
             "augment": "crop_flip"}
-    return trained(data, chosen(net), seed, epochs, h=h, optim={"lr": lr}, precision=PRECISION,
+    return trained(data, chosen(net), seed, epochs, h=h, optim={"lr": lr}, precision=precision,
                    evaluate_every=max(1, epochs // evaluations), probe=probe or ENDS,
                    keep=("epoch", "train_loss", "train_accuracy", "test_accuracy", "depths",
                          "state_gradients", "singular_values"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from experiments.chang2018 import cifar
 from experiments.chang2018.published import TABLE
 from experiments.chang2018.settings import (
     COMPARED_MODES,
@@ -194,6 +195,8 @@ def measured(scale: Scale, profile: str) -> Plan:
         "overhead": [Overhead(scale.batch, scale.rounds)],
         "cost": [Cost("cifar10" if profile in ("full", "paper") else "digits", rounds=scale.rounds)],
         "tuning": tuning(scale.epochs) if profile == "full" else [],
+        "cifar_search": cifar.search() if profile == "full" else [],
+        "cifar_precisions": cifar.precisions() if profile == "full" else [],
     }
 
 

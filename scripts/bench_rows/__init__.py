@@ -1,5 +1,6 @@
 """The rows of the benchmark table, in order."""
 from bench_rows.alternating import alternating_h1, alternating_h2
+from bench_rows.convolutional import hamiltonian_step
 from bench_rows.data import cifar_crop_flip, psmnist_batches
 from bench_rows.layout import conv_layout
 from bench_rows.planar import planar_h1, planar_h2
@@ -16,6 +17,7 @@ ROWS = [
     planar_h1,
     planar_h2,
     conv_layout,
+    hamiltonian_step,
     alternating_h1,
     alternating_h2,
     default_run,

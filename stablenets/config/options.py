@@ -11,7 +11,7 @@ from stablenets.nets.assemble import HEADS, OPENINGS, TRANSITIONS
 from stablenets.operators import OPERATORS
 from stablenets.schema import option
 
-PRECISIONS = ("float32", "float64", "bfloat16")
+PRECISIONS = ("float32", "float64", "bfloat16", "bfloat16_fused")
 EXECUTION_KEYS = ("profile", "device", "threads", "data_root", "download", "tolerance", "runs", "force", "checkpoint_seconds", "progress",
                   "wandb")  # where and how a run is executed: no part of its identity
 BETA2 = 0.999  # torch's
@@ -98,7 +98,8 @@ class Config:
     seed: int = option(0, low=0, high=MOST)
     seeds: Seeds = option(Seeds())
     backward: str = option("store", choices=tuple(BACKWARD_MODES))
-    precision: str = option("float32", choices=PRECISIONS)
+    precision: str = option("float32", "bfloat16: products under autocast; bfloat16_fused: norms and "
+                            "activations in one pass as well, with sums in another order", choices=PRECISIONS)
     compile: bool = option(False)
     deterministic: bool = option(True)
     probe: Probe = option(Probe())

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from stablenets.dynamics import Dynamics, State
 from stablenets.flow import Flow, Tap
 from stablenets.nets.boundaries import Halve, halve  # noqa: F401 - halve is part of what this file offers
+from stablenets.norms import ModuleNorm
 
 Map = Callable[[Tensor], Tensor]  # from states to states, (B, ...) -> (B, ...)
 Passage = tuple[Map | tuple[Map, Map], Tensor]  # from the first states to the last, in one map or two, and where one example starts
@@ -66,7 +67,7 @@ def opening(kind: str, shape: tuple[int, ...], width: int) -> nn.Module:
     if kind == "conv":
         return nn.Conv2d(shape[0], width, 3, padding=1)
     if kind == "conv_bn_relu":
-        return nn.Sequential(nn.Conv2d(shape[0], width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        return nn.Sequential(nn.Conv2d(shape[0], width, 3, padding=1, bias=False), ModuleNorm(width, "relu"))
     if kind == "pad_channels":
         return Pad(width - shape[0])
     if kind in PLACES:

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stablenets.norms import ModuleNorm
+
 
 def widened(y: Tensor, width: int) -> Tensor:
     """Zero channels up to `width`, half before and half after; what is left over of an odd number goes after."""
@@ -34,21 +36,21 @@ class Halve(nn.Module):
 class Residual(nn.Module):
     """Two 3x3 convolutions without bias: N2 K2 σ(N1 K1 x), or with the norms first, K2 σ(N2 K1 σ(N1 x)).
 
-    Kernels are drawn as a flow's are: N(0, gain² / fan_in).
+    Kernels are drawn as a flow's are: N(0, gain² / fan_in). σ is that of a dynamics: σ(x, N) is σ(N x).
     """
 
-    def __init__(self, σ: Callable[[Tensor], Tensor], narrow: int, wide: int, gain: float, *, stride: int = 1,
+    def __init__(self, σ: Callable[..., Tensor], narrow: int, wide: int, gain: float, *, stride: int = 1,
                  first_norm: bool = False) -> None:
         super().__init__()
         self.σ, self.first_norm = σ, first_norm
         self.K1 = nn.Conv2d(narrow, wide, 3, stride, padding=1, bias=False)
         self.K2 = nn.Conv2d(wide, wide, 3, padding=1, bias=False)
-        self.N1 = nn.BatchNorm2d(narrow if first_norm else wide)
-        self.N2 = nn.BatchNorm2d(wide)
+        self.N1 = ModuleNorm(narrow if first_norm else wide)
+        self.N2 = ModuleNorm(wide)
         for kernel in (self.K1.weight, self.K2.weight):
             nn.init.normal_(kernel, std=gain / math.sqrt(kernel[0].numel()))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.first_norm:
-            return self.K2(self.σ(self.N2(self.K1(self.σ(self.N1(x))))))
-        return self.N2(self.K2(self.σ(self.N1(self.K1(x)))))
+            return self.K2(self.σ(self.K1(self.σ(x, self.N1)), self.N2))
+        return self.N2(self.K2(self.σ(self.K1(x), self.N1)))

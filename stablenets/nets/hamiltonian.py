@@ -54,8 +54,8 @@ class Hamiltonian(Kicked):
 
     def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
         if self.block_norm == "batch":
-            yield 0, lambda y, z: h * w.K1.T(self.σ(w.N1(w.K1(w.M1(z)))))
-            yield 1, lambda y, z: -h * w.K2.T(self.σ(w.N2(w.K2(w.M2(y)))))
+            yield 0, lambda y, z: h * w.K1.T(self.σ(w.K1(w.M1(z)), w.N1))
+            yield 1, lambda y, z: -h * w.K2.T(self.σ(w.K2(w.M2(y)), w.N2))
         elif self.block_norm == "shift":
             yield 0, lambda y, z: h * w.K1.T(self.σ(w.K1(z + w.before1, w.b1)))
             yield 1, lambda y, z: -h * w.K2.T(self.σ(w.K2(y + w.before2, w.b2)))

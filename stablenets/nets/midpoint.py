@@ -41,7 +41,7 @@ class Midpoint(Kicked):
         return {"A": K - K.T, **biases}
 
     def field(self, y: Tensor, w: Weights) -> Tensor:
-        return self.σ(w.A(y, w.b) if self.block_norm == "none" else w.N(w.A(y)))
+        return self.σ(w.A(y, w.b)) if self.block_norm == "none" else self.σ(w.A(y), w.N)
 
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x - h * self.field(x, w), x

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from stablenets.activations import ACTIVATIONS
 from stablenets.dynamics import Dynamics, State, Weights
+from stablenets.native import added
 from stablenets.nets.boundaries import Halve, Residual
 from stablenets.schema import option
 
@@ -24,7 +25,7 @@ class ResNetBN(Dynamics):
 
     def step(self, state: State, w: Weights, h: float) -> State:
         (y,) = state
-        return (self.σ(y + w.N2(w.K2(self.σ(w.N1(w.K1(y)))))),)
+        return (self.σ(added(y, w.N2(w.K2(self.σ(w.K1(y), w.N1))))),)
 
     def strided(self, narrow: int, wide: int, gain: float) -> nn.Module:
         return StridedBasic(self, narrow, wide, gain)
@@ -40,4 +41,4 @@ class StridedBasic(nn.Module):
         self.shortcut = Halve(wide, pool=False)
 
     def forward(self, y: Tensor) -> Tensor:
-        return self.σ(self.shortcut(y) + self.residual(y))
+        return self.σ(added(self.shortcut(y), self.residual(y)))

@@ -32,8 +32,8 @@ class RevNet(Kicked):
         return x.chunk(2, 1)
 
     def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
-        yield 0, lambda y, z: w.F2(self.σ(w.NF2(w.F1(self.σ(w.NF1(z))))))
-        yield 1, lambda y, z: w.G2(self.σ(w.NG2(w.G1(self.σ(w.NG1(y))))))
+        yield 0, lambda y, z: w.F2(self.σ(w.F1(self.σ(z, w.NF1)), w.NF2))
+        yield 1, lambda y, z: w.G2(self.σ(w.G1(self.σ(y, w.NG1)), w.NG2))
 
     def output(self, state: State) -> Tensor:
         return torch.cat(state, 1)

@@ -127,8 +127,9 @@ class Loop:
 
     def predict(self, x: Tensor, y: Tensor, tap: Callable | None = None) -> tuple[Tensor, Tensor]:
         """Outputs and loss of a batch, under the run's precision. A tap sees every layer, so that step goes uncompiled."""
+        x = precision.laid_out(x.to(self.dtype), self.config.precision)
         with precision.mixed(self.config.precision, self.device):
-            outputs = self.net(x.to(self.dtype), tap) if tap else self.forward(x.to(self.dtype))
+            outputs = self.net(x, tap) if tap else self.forward(x)
         return outputs, self.loss(outputs, y)
 
     def end_epoch(self) -> None:

@@ -2,21 +2,45 @@
 from __future__ import annotations
 
 import contextlib
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 
 import torch
+from torch import Tensor
+
+from stablenets import native
+from stablenets.norms import native_passes
+
+MIXED = ("bfloat16", "bfloat16_fused")
 
 
-def mixed(precision: str, device: torch.device) -> AbstractContextManager:
-    """Where a forward runs: under autocast for bfloat16; else weights and data have the precision themselves."""
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else contextlib.nullcontext()
+@contextlib.contextmanager
+def mixed(precision: str, device: torch.device) -> Iterator[None]:
+    """Where a forward runs: under autocast for bfloat16, with norms and activations in one pass for
+    bfloat16_fused; else weights and data have the precision themselves."""
+    with contextlib.ExitStack() as stack:
+        if precision in MIXED:
+            stack.enter_context(torch.autocast(device.type, torch.bfloat16))
+        if precision == "bfloat16_fused":
+            stack.enter_context(native_passes())
+        yield
+
+
+def laid_out(x: Tensor, precision: str) -> Tensor:
+    """Images with channels last where passes of our own read what an opening makes of them."""
+    if precision == "bfloat16_fused" and x.dim() == 4:
+        return x.contiguous(memory_format=torch.channels_last)
+    return x
 
 
 def warning(precision: str, device: torch.device) -> str:
-    """A line for people where the processor has no bfloat16, which is then emulated; '' where all is well."""
-    if precision == "bfloat16" and device.type == "cpu" and not has_bfloat16():
-        return ("precision=bfloat16: this processor has no bfloat16 and emulates it, which takes several times as long as "
-                "precision=float32")
+    """A line for people where the processor has no bfloat16, which is then emulated, or where there
+    is no compiler for our passes; '' where all is well."""
+    if precision in MIXED and device.type == "cpu" and not has_bfloat16():
+        return (f"precision={precision}: this processor has no bfloat16 and emulates it, which "
+                "takes several times as long as precision=float32")
+    if precision == "bfloat16_fused" and device.type == "cpu" and not native.available():
+        return (f"precision={precision}: no C++ compiler that makes our passes (g++, or $CXX); norms "
+                "and activations are torch's, as with precision=bfloat16")
     return ""
 
 

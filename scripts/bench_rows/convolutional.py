@@ -1,0 +1,72 @@
+"""A training step of Hamiltonian-74 on images of CIFAR-10's size, beside its bare convolutions."""
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from bench_rows.row import Row
+from experiments.chang2018.settings import BATCH, STEPS, table
+from stablenets.config import resolve
+from stablenets.nets import Network
+from stablenets.operators import Conv
+from stablenets.train import keep_freed_memory, network
+from stablenets.training import precision
+from stablenets.training.optim import optimiser
+
+SHAPE = (3, 32, 32)
+
+
+def hamiltonian_step() -> Row:
+    keep_freed_memory()
+    net, _ = made("bfloat16_fused")
+    return Row(
+        "training step of Hamiltonian-74", step("bfloat16_fused"), step("bfloat16"),
+        convolutions(net), 1, "steps",
+        f"forward, backward, SGD; batch norms in the blocks, h = {STEPS['hamiltonian']}, "
+        f"batch {BATCH}; precision=bfloat16_fused; plain: precision=bfloat16; ceiling: the bare "
+        "convolutions in bfloat16, forward and for both gradients, channels last")
+
+
+def made(how: str) -> tuple[Network, torch.optim.Optimizer]:
+    """The net of the table and its optimiser."""
+    run = resolve(table("hamiltonian_74", "cifar10", 0).values | {"precision": how})
+    net = network(run, run.dataset.facts)
+    return net, optimiser(net, run.config.optim)
+
+
+def step(how: str) -> Callable[[], None]:
+    net, sgd = made(how)
+    x, labels = precision.laid_out(torch.randn(BATCH, *SHAPE), how), torch.randint(10, (BATCH,))
+
+    def work() -> None:
+        with precision.mixed(how, x.device):
+            outputs = net(x)
+        sgd.zero_grad()
+        F.cross_entropy(outputs.float(), labels).backward()
+        sgd.step()
+    return work
+
+
+def convolutions(net: Network) -> Callable[[], None]:
+    """Those of the opening and of all layers, each on tensors of its own, as in the net: one K and
+    one K.T for each half and layer."""
+    pairs = [images(SHAPE[0], net.units[0].width, SHAPE[1])]
+    for index, unit in enumerate(net.units):
+        half, size = unit.width // 2, SHAPE[1] // 2**index
+        pairs += [images(half, half, size) for _ in range(4 * unit.depth)]
+
+    def work() -> None:
+        for index, (x, kernel, gradient) in enumerate(pairs):
+            F.conv2d(x, kernel, padding=Conv.SIZE // 2)
+            torch.ops.aten.convolution_backward(
+                gradient, x, kernel, None, [1, 1], [Conv.SIZE // 2] * 2, [1, 1], False, [0, 0], 1,
+                [index > 0, True, False])  # the images themselves need no gradient
+    return work
+
+
+def images(narrow: int, wide: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Input, kernel and the gradient of the output of one convolution."""
+    tensors = (torch.randn(BATCH, channels, size, size).bfloat16() for channels in (narrow, wide))
+    x, gradient = (tensor.contiguous(memory_format=torch.channels_last) for tensor in tensors)
+    return x, torch.randn(wide, narrow, Conv.SIZE, Conv.SIZE).bfloat16(), gradient
