@@ -75,8 +75,9 @@ bench: setup ## speed, measured here beside the usual way
 memory: setup ## how deep a training step goes in memory; takes a quarter of an hour
 	$(BIN)/python scripts/memory.py
 
-lint: setup ## ruff; the house style aligns by hand, so nothing reformats
+lint: setup ## ruff: rules and format, 100 columns
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 test: setup ## the tests that take seconds
 	$(BIN)/python -m pytest -q -m "not slow"

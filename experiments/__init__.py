@@ -1,4 +1,7 @@
-"""A folder a paper: the plan (which runs, by profile), the studies, the claims, the figures. A new one is a folder and a line here."""
+"""A folder a paper: the plan (which runs, by profile), the studies, the claims, the figures. A new
+one is a folder and a line here.
+"""
+
 from __future__ import annotations
 
 import importlib
@@ -7,8 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stablenets.claims.claim import Paper
 
-PAPERS = {"haber2017": "experiments.haber2017", "chang2018": "experiments.chang2018",
-          "galimberti2023": "experiments.galimberti2023", "ceni2025": "experiments.ceni2025"}
+PAPERS = {
+    "haber2017": "experiments.haber2017",
+    "chang2018": "experiments.chang2018",
+    "galimberti2023": "experiments.galimberti2023",
+    "ceni2025": "experiments.ceni2025",
+}
 
 
 def load(handle: str) -> Paper:

@@ -1,9 +1,12 @@
-"""Times what we do against the plain way and against the memory's speed limit, side by side in one run, on one thread.
+"""Times what we do against the plain way and against the memory's speed limit, side by side in one
+run, on one thread.
 
     python scripts/bench.py [--repeats 5] [--out results/bench] [--only TEXT]
 
-Writes bench.md and bench.csv. A row is a function in bench_rows/ and a line in bench_rows/__init__.py; it needs no dataset files.
+Writes bench.md and bench.csv. A row is a function in bench_rows/ and a line in
+bench_rows/__init__.py; it needs no dataset files.
 """
+
 import argparse
 import csv
 import os
@@ -14,7 +17,9 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts its threads
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # experiments/ is part of the repository, not of the package
+sys.path.insert(
+    0, str(Path(__file__).resolve().parent.parent)
+)  # experiments/ is part of the repository, not of the package
 
 import torch
 from bench_rows import ROWS
@@ -34,8 +39,21 @@ def measure(row: Row, repeats: int) -> dict[str, str]:
             if turn:
                 seconds[side].append(time.perf_counter() - start)
     ours, plain, ceiling = (statistics.median(seconds[side]) for side in sides)
-    return dict(zip(COLUMNS, [row.name, f"{ours:.4f}", f"{plain:.4f}", f"{ceiling:.4f}", f"{plain / ours:.1f}", f"{ours / ceiling:.2f}",
-                              f"{row.count / ours:,.0f} {row.unit}/s, plain {row.count / plain:,.0f}; {row.note}"], strict=True))
+    return dict(
+        zip(
+            COLUMNS,
+            [
+                row.name,
+                f"{ours:.4f}",
+                f"{plain:.4f}",
+                f"{ceiling:.4f}",
+                f"{plain / ours:.1f}",
+                f"{ours / ceiling:.2f}",
+                f"{row.count / ours:,.0f} {row.unit}/s, plain {row.count / plain:,.0f}; {row.note}",
+            ],
+            strict=True,
+        )
+    )
 
 
 def write(results: list[dict[str, str]], out: Path, repeats: int) -> str:
@@ -44,16 +62,30 @@ def write(results: list[dict[str, str]], out: Path, repeats: int) -> str:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(results)
-    table = [COLUMNS, ["---"] * len(COLUMNS), *([result[column] for column in COLUMNS] for result in results)]
-    where = f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}, one thread"
-    how = f"`python scripts/bench.py --repeats {repeats}`: medians of {repeats} interleaved repeats; {where}."
-    text = "\n".join(["# Benchmarks", "", how, "", *(f"| {' | '.join(line)} |" for line in table), ""])
+    table = [
+        COLUMNS,
+        ["---"] * len(COLUMNS),
+        *([result[column] for column in COLUMNS] for result in results),
+    ]
+    where = (
+        f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}, one"
+        " thread"
+    )
+    how = (
+        f"`python scripts/bench.py --repeats {repeats}`: medians of {repeats} interleaved repeats;"
+        f" {where}."
+    )
+    text = "\n".join(
+        ["# Benchmarks", "", how, "", *(f"| {' | '.join(line)} |" for line in table), ""]
+    )
     (out / "bench.md").write_text(text)
     return text
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("results/bench"))
     parser.add_argument("--only", default="", help="rows whose function's name contains this")
@@ -61,7 +93,9 @@ def main() -> None:
     torch.set_num_threads(1)
     wanted = [make for make in ROWS if given.only in make.__name__]
     if not wanted:
-        parser.error(f"--only {given.only}: no such row; rows: {', '.join(make.__name__ for make in ROWS)}")
+        parser.error(
+            f"--only {given.only}: no such row; rows: {', '.join(make.__name__ for make in ROWS)}"
+        )
     print(write([measure(make(), given.repeats) for make in wanted], given.out, given.repeats))
 
 

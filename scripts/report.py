@@ -1,7 +1,8 @@
 """One table and one figure of all runs in a folder.
 
-    python scripts/report.py [--runs runs] [--out results/report]
+python scripts/report.py [--runs runs] [--out results/report]
 """
+
 import argparse
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ from stablenets.runs import report
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--out", type=Path, default=Path("results/report"))
     given = parser.parse_args()
@@ -21,7 +24,10 @@ def main() -> int:
         print(f"report: {error}", file=sys.stderr)
         return error.exit_code
     print((given.out / "report.md").read_text())
-    print(f"{len(rows)} runs: {', '.join(path.name for path in sorted(given.out.glob('report.*')))} in {given.out}")
+    print(
+        f"{len(rows)} runs: {', '.join(path.name for path in sorted(given.out.glob('report.*')))}"
+        f" in {given.out}"
+    )
     return 0
 
 

@@ -1,4 +1,7 @@
-"""The nonlinearities σ that every family can have, each in three forms: as a function, in place, and its derivative from its value."""
+"""The nonlinearities σ that every family can have, each in three forms: as a function, in place,
+and its derivative from its value.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -23,7 +26,11 @@ tanh_backward = torch.ops.aten.tanh_backward.grad_input  # looked up once
 threshold_backward = torch.ops.aten.threshold_backward.grad_input
 
 ACTIVATIONS = {
-    "tanh": Activation(torch.tanh, torch.tanh_, lambda g, y, out: tanh_backward(g, y, grad_input=out)),
-    "relu": Activation(torch.relu, torch.relu_, lambda g, y, out: threshold_backward(g, y, 0, grad_input=out)),
+    "tanh": Activation(
+        torch.tanh, torch.tanh_, lambda g, y, out: tanh_backward(g, y, grad_input=out)
+    ),
+    "relu": Activation(
+        torch.relu, torch.relu_, lambda g, y, out: threshold_backward(g, y, 0, grad_input=out)
+    ),
     "identity": Activation(lambda z: z, lambda z: z, lambda g, y, out: out.copy_(g)),
 }

@@ -1,7 +1,7 @@
 """What can go wrong by somebody's hand, and how the process says so.
 
-A `BadInput` is one line that names the key, the value and what would be right. It is raised before any work is done,
-printed without a traceback, and ends the process with its own exit code.
+A `BadInput` is one line that names the key, the value and what would be right. It is raised before
+any work is done, printed without a traceback, and ends the process with its own exit code.
 """
 
 EXIT_FAILED = 1  # the run broke: its log holds the traceback
@@ -23,4 +23,6 @@ class Busy(BadInput):
 
 
 class Irreversible(Exception):
-    """Rounding has spoilt the states that a reversed flow computes again: the run has failed; the message is one line."""
+    """Rounding has spoilt the states that a reversed flow computes again: the run has failed; the
+    message is one line.
+    """

@@ -1,9 +1,11 @@
 """The flow engine: runs any dynamics over depth, and owns the weights of all its layers.
 
-The weights are stacked with depth in front, `K: (L, ...)`, `b: (L, ...)`, and are unbound once a forward. What is kept for the
-backward is the mode's affair: `store` keeps every activation, `checkpoint` keeps about sqrt(L) states and computes the rest again,
-`reverse` keeps the last state and inverts the rest. The engine knows dynamics through their methods alone, and no family by name.
+The weights are stacked with depth in front, `K: (L, ...)`, `b: (L, ...)`, and are unbound once a
+forward. What is kept for the backward is the mode's affair: `store` keeps every activation,
+`checkpoint` keeps about sqrt(L) states and computes the rest again, `reverse` keeps the last state
+and inverts the rest. The engine knows dynamics through their methods alone, and no family by name.
 """
+
 from __future__ import annotations
 
 import math
@@ -23,10 +25,19 @@ from stablenets.operators import OPERATORS
 from stablenets.reverse import reverse
 from stablenets.schema import suggest
 
-Tap = Callable[[int, State], None]  # called with the index of a layer and the state that enters it; last with (L, final state)
+Tap = Callable[
+    [int, State], None
+]  # called with the index of a layer and the state that enters it; last with (L, final state)
 
 
-def run(dynamics: Dynamics, state: State, layers: Sequence[Weights], h: float, tap: Tap | None, first: int = 0) -> State:
+def run(
+    dynamics: Dynamics,
+    state: State,
+    layers: Sequence[Weights],
+    h: float,
+    tap: Tap | None,
+    first: int = 0,
+) -> State:
     """One layer after the other."""
     for index, w in enumerate(layers, first):
         state = dynamics.step(shown(state, tap, index), w, h)
@@ -34,12 +45,17 @@ def run(dynamics: Dynamics, state: State, layers: Sequence[Weights], h: float, t
 
 
 def shown(state: State, tap: Tap | None, index: int) -> State:
-    """The state as a tap has seen it: views of its own, so that the gradient that arrives there is that of the state as a whole from here
-    on, without what an earlier layer made of the same tensors. Data and zeros at the beginning have a gradient there too."""
+    """The state as a tap has seen it: views of its own, so that the gradient that arrives there is
+    that of the state as a whole from here on, without what an earlier layer made of the same
+    tensors. Data and zeros at the beginning have a gradient there too.
+    """
     if tap is None:
         return state
     if torch.is_grad_enabled():
-        state = tuple(part.view_as(part) if part.requires_grad else part.detach().requires_grad_() for part in state)
+        state = tuple(
+            part.view_as(part) if part.requires_grad else part.detach().requires_grad_()
+            for part in state
+        )
     tap(index, state)
     return state
 
@@ -52,11 +68,15 @@ def store(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None =
 
 
 def plain(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None = None) -> State:
-    """As `store`, always one layer after the other: slower where a family has a fused way, and its gradient can be differentiated."""
+    """As `store`, always one layer after the other: slower where a family has a fused way, and its
+    gradient can be differentiated.
+    """
     return run(flow.dynamics, state, flow.layers(weights, flow.tally()), flow.h, tap)
 
 
-def checkpoint(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None = None) -> State:
+def checkpoint(
+    flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None = None
+) -> State:
     """About sqrt(L) states are kept; each segment is run again in the backward."""
     length = math.isqrt(flow.depth - 1) + 1  # ceil(sqrt(L)) for L >= 1
     if at_once(flow, (*state, *weights), tap):
@@ -64,32 +84,48 @@ def checkpoint(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | N
     tally = flow.tally()
     layers = flow.layers(weights, tally)
     for first in range(0, len(layers), length):
+
         def segment(*state: Tensor, first: int = first) -> State:
-            return run(flow.dynamics, state, layers[first:first + length], flow.h, tap, first)
+            return run(flow.dynamics, state, layers[first : first + length], flow.h, tap, first)
+
         state = torch.utils.checkpoint.checkpoint(segment, *state, use_reentrant=False)
     tally.counting = False  # what is run from now on is run again
     return state
 
 
-def fused_segments(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None, length: int) -> State:
+def fused_segments(
+    flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None, length: int
+) -> State:
     """As `checkpoint`, each segment at once."""
+
     def segment(*tensors: Tensor, first: int) -> State:
         return fused(flow, tensors[:parts], tensors[parts:], tap, first)
 
     parts = len(state)
-    stacks = zip(*(tensor.split(length) for tensor in weights), strict=True)  # split once: slices would each have a gradient of full depth
+    stacks = zip(
+        *(tensor.split(length) for tensor in weights), strict=True
+    )  # split once: slices would each have a gradient of full depth
     for first, stack in zip(range(0, flow.depth, length), stacks, strict=True):
         inputs = (*shown(state, tap, first), *stack)
-        state = torch.utils.checkpoint.checkpoint(partial(segment, first=first), *inputs, use_reentrant=False)
+        state = torch.utils.checkpoint.checkpoint(
+            partial(segment, first=first), *inputs, use_reentrant=False
+        )
     return state
 
 
 def at_once(flow: Flow, tensors: Iterable[Tensor], tap: Tap | None) -> bool:
     """Whether the family has a fused way, which is for dense layers, and this call can take it."""
-    return flow.dynamics.fuses and flow.operator is OPERATORS["dense"] and not flow.dropping and unobserved(tensors, tap)
+    return (
+        flow.dynamics.fuses
+        and flow.operator is OPERATORS["dense"]
+        and not flow.dropping
+        and unobserved(tensors, tap)
+    )
 
 
-def fused(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None, first: int = 0) -> State:
+def fused(
+    flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None, first: int = 0
+) -> State:
     """All layers of a stack of weights at once."""
     return flow.dynamics.fused(state, flow.h, tap, first, **flow.prepared(weights))
 
@@ -100,20 +136,34 @@ BACKWARD_MODES = {"store": store, "checkpoint": checkpoint, "reverse": reverse, 
 class Flow(nn.Module):
     """A dynamics over `depth` layers: (B, width, ...) -> (B, width, ...); over none, the identity.
 
-    Parameters are named as in the paper (`K`, `b`), each with depth in front. `h` is the step size; `backward` is a key of `BACKWARD_MODES`;
-    `gain` scales the initial kernels, drawn from N(0, gain² / fan_in) independently for each layer (our choice). `dropout` is the share of
-    the entries of every change to the state that training leaves out, the same in every mode.
+    Parameters are named as in the paper (`K`, `b`), each with depth in front. `h` is the step size;
+    `backward` is a key of `BACKWARD_MODES`; `gain` scales the initial kernels, drawn from N(0,
+    gain² / fan_in) independently for each layer (our choice). `dropout` is the share of the entries
+    of every change to the state that training leaves out, the same in every mode.
     """
 
     tied = False  # each layer has weights of its own
 
-    def __init__(self, dynamics: Dynamics, width: int, depth: int, *, h: float = 1.0, operator: str = "dense",
-                 backward: str = "store", gain: float = 1.0, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        dynamics: Dynamics,
+        width: int,
+        depth: int,
+        *,
+        h: float = 1.0,
+        operator: str = "dense",
+        backward: str = "store",
+        gain: float = 1.0,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         if backward not in BACKWARD_MODES:
             raise ValueError(f"backward={backward}: {suggest(backward, BACKWARD_MODES, 'one of')}")
         if backward == "reverse" and not dynamics.reversible:
-            raise ValueError(f"backward=reverse: {type(dynamics).__name__} has no inverse step; use backward=checkpoint")
+            raise ValueError(
+                f"backward=reverse: {type(dynamics).__name__} has no inverse step; use"
+                " backward=checkpoint"
+            )
         if operator not in OPERATORS:
             raise ValueError(f"operator={operator}: {suggest(operator, OPERATORS, 'one of')}")
         if depth < 0:
@@ -121,24 +171,47 @@ class Flow(nn.Module):
         if why := dynamics.refuses(width):
             raise ValueError(f"width={width}: {type(dynamics).__name__} {why}")
         if dynamics.dense_only and operator != "dense":
-            raise ValueError(f"operator={operator}: {type(dynamics).__name__} has no convolutional form; use operator=dense")
+            raise ValueError(
+                f"operator={operator}: {type(dynamics).__name__} has no convolutional form; use"
+                " operator=dense"
+            )
         if not 0 <= dropout < 1:
-            raise ValueError(f"dropout={dropout}: the share of a change that is dropped; give a number from 0 up to and without 1")
+            raise ValueError(
+                f"dropout={dropout}: the share of a change that is dropped; give a number from 0 up"
+                " to and without 1"
+            )
         if dropout and not dynamics.drops:
-            raise ValueError(f"dropout={dropout}: {type(dynamics).__name__} does not add changes to its state one by one; use dropout=0")
+            raise ValueError(
+                f"dropout={dropout}: {type(dynamics).__name__} does not add changes to its state"
+                " one by one; use dropout=0"
+            )
         self.dropout = dropout
-        self.dynamics, self.width, self.depth, self.h, self.backward = dynamics.at_depth(depth), width, depth, h, backward
+        self.dynamics, self.width, self.depth, self.h, self.backward = (
+            dynamics.at_depth(depth),
+            width,
+            depth,
+            h,
+            backward,
+        )
         self.operator = OPERATORS[operator]
         self.reconstruction_error: Tensor | None = None  # of the last backward under `reverse`
         acts_on = width // 2 if dynamics.split else width
         for name in dynamics.operators:
-            kernels = torch.randn(depth, *self.operator.kernel_shape(acts_on)) * (gain / math.sqrt(self.operator.fan_in(acts_on)))
-            self.register_parameter(name, nn.Parameter(dynamics.initial(name, self.operator(kernels)).kernel))
+            kernels = torch.randn(depth, *self.operator.kernel_shape(acts_on)) * (
+                gain / math.sqrt(self.operator.fan_in(acts_on))
+            )
+            self.register_parameter(
+                name, nn.Parameter(dynamics.initial(name, self.operator(kernels)).kernel)
+            )
         for name in dynamics.biases:
-            self.register_parameter(name, nn.Parameter(torch.zeros(depth, 1 if dynamics.bias == "scalar" else acts_on)))
+            self.register_parameter(
+                name, nn.Parameter(torch.zeros(depth, 1 if dynamics.bias == "scalar" else acts_on))
+            )
         for norm in dynamics.norms:
             for part, start in PARTS.items():
-                self.register_parameter(f"{part}_{norm}", nn.Parameter(torch.full((depth, acts_on), start)))
+                self.register_parameter(
+                    f"{part}_{norm}", nn.Parameter(torch.full((depth, acts_on), start))
+                )
             for part, start in STATISTICS.items():
                 self.register_buffer(f"{part}_{norm}", torch.full((depth, acts_on), start))
         fixed = dynamics.fixed(width, depth)
@@ -147,25 +220,41 @@ class Flow(nn.Module):
             self.register_buffer(name, tensor)
 
     def extra_repr(self) -> str:
-        return f"{self.dynamics}, width={self.width}, depth={self.depth}, h={self.h}, {self.operator.__name__}, backward={self.backward}"
+        return (
+            f"{self.dynamics}, width={self.width}, depth={self.depth}, h={self.h},"
+            f" {self.operator.__name__}, backward={self.backward}"
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the stacked tensors that a step reads: operators, biases, scales and shifts of norms, and what is fixed."""
+        """Of the stacked tensors that a step reads: operators, biases, scales and shifts of norms,
+        and what is fixed.
+        """
         norms = [f"{part}_{norm}" for norm in self.dynamics.norms for part in PARTS]
         return (*self.dynamics.operators, *self.dynamics.biases, *norms, *self.fixed)
 
     def weights(self) -> list[Tensor]:
         """The learned and the fixed tensors in the order of `names`, each with depth in front."""
-        return [getattr(self, name).expand(self.depth, *getattr(self, name).shape[1:]) for name in self.names]
+        return [
+            getattr(self, name).expand(self.depth, *getattr(self, name).shape[1:])
+            for name in self.names
+        ]
 
     def prepared(self, weights: Sequence[Tensor]) -> dict[str, object]:
-        """Operators and biases as `step` uses them, still stacked, from any stack of `weights`; scales and shifts as they are."""
+        """Operators and biases as `step` uses them, still stacked, from any stack of `weights`;
+        scales and shifts as they are.
+        """
         over_space = (1,) * (self.operator.feature_dims - 1)
         named = dict(zip(self.names, weights, strict=True))
         kernels = {name: self.operator(named.pop(name)) for name in self.dynamics.operators}
-        biases = {name: named.pop(name).unflatten(-1, (-1, *over_space)) for name in self.dynamics.biases}
-        norms = {f"{part}_{norm}": named.pop(f"{part}_{norm}") for norm in self.dynamics.norms for part in PARTS}
+        biases = {
+            name: named.pop(name).unflatten(-1, (-1, *over_space)) for name in self.dynamics.biases
+        }
+        norms = {
+            f"{part}_{norm}": named.pop(f"{part}_{norm}")
+            for norm in self.dynamics.norms
+            for part in PARTS
+        }
         return self.dynamics.prepare(**kernels, **biases, **named) | norms
 
     @property
@@ -174,14 +263,20 @@ class Flow(nn.Module):
 
     def tally(self) -> Tally:
         """For one forward: norms count what they see, and dropout draws afresh."""
-        return Tally(training=self.training, by_native=asked.get(),
-                     seed=int(torch.randint(2**62, ())) if self.dropping else None)
+        return Tally(
+            training=self.training,
+            by_native=asked.get(),
+            seed=int(torch.randint(2**62, ())) if self.dropping else None,
+        )
 
     def layers(self, weights: Sequence[Tensor], tally: Tally | None = None) -> list[Weights]:
         """What `step` uses, one entry a layer; without a tally, as in one forward."""
         prepared, tally = self.prepared(weights), tally or self.tally()
         columns = [weights.unbind() for weights in prepared.values()]
-        return [self.layer(index, dict(zip(prepared, row, strict=True)), tally) for index, row in enumerate(zip(*columns, strict=True))]
+        return [
+            self.layer(index, dict(zip(prepared, row, strict=True)), tally)
+            for index, row in enumerate(zip(*columns, strict=True))
+        ]
 
     def layer(self, index: int, values: dict[str, object], tally: Tally) -> Weights:
         """One layer's weights from its rows of `prepared`, its norms put together."""
@@ -204,14 +299,24 @@ class Flow(nn.Module):
         x = self.operator.laid_out(x)
         weights = self.weights()
         first = None
-        if self.dynamics.two_step:  # needs the first layer to find its second state; that layer's own step will count
-            (first,) = self.layers([tensor[:1] for tensor in weights], Tally(counting=False, training=self.training))
-        state = BACKWARD_MODES[self.backward](self, self.dynamics.start(x, first, self.h), weights, tap)
+        if (
+            self.dynamics.two_step
+        ):  # needs the first layer to find its second state; that layer's own step will count
+            (first,) = self.layers(
+                [tensor[:1] for tensor in weights], Tally(counting=False, training=self.training)
+            )
+        state = BACKWARD_MODES[self.backward](
+            self, self.dynamics.start(x, first, self.h), weights, tap
+        )
         return self.dynamics.output(shown(state, tap, self.depth))
 
     def variation(self) -> Tensor:
-        """Smoothness in time of the learned weights, 1/(2h) Σ_j ‖θ_{j+1} - θ_j‖² (Haber & Ruthotto 2017, H¹ seminorm in time).
+        """Smoothness in time of the learned weights, 1/(2h) Σ_j ‖θ_{j+1} - θ_j‖² (Haber & Ruthotto
+        2017, H¹ seminorm in time).
 
-        The 1/h makes it a property of the function of time that the weights sample: refining the same function leaves it alone.
+        The 1/h makes it a property of the function of time that the weights sample: refining the
+        same function leaves it alone.
         """
-        return sum(parameter.diff(dim=0).square().sum() for parameter in self.parameters()) / (2 * self.h)
+        return sum(parameter.diff(dim=0).square().sum() for parameter in self.parameters()) / (
+            2 * self.h
+        )

@@ -11,6 +11,7 @@ The file is compiled once a process, by the C++ compiler of the machine and for 
 which takes a second. Without a compiler, or for tensors that the passes do not know, `available`
 and `suits` say no, and the caller uses torch's operations.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -50,10 +51,26 @@ def library() -> ctypes.CDLL | None:
         if made.returncode:
             return None
         loaded = ctypes.CDLL(str(path))
-    loaded.norm_forward.argtypes = [POINTER, INT, POINTER, *SIZES, *[POINTER] * 4, FLOAT, FLOAT,
-                                    INT, *[POINTER] * 2]
-    loaded.norm_backward.argtypes = [*[POINTER] * 2, INT, POINTER, *SIZES, *[POINTER] * 4, INT,
-                                     *[POINTER] * 2]
+    loaded.norm_forward.argtypes = [
+        POINTER,
+        INT,
+        POINTER,
+        *SIZES,
+        *[POINTER] * 4,
+        FLOAT,
+        FLOAT,
+        INT,
+        *[POINTER] * 2,
+    ]
+    loaded.norm_backward.argtypes = [
+        *[POINTER] * 2,
+        INT,
+        POINTER,
+        *SIZES,
+        *[POINTER] * 4,
+        INT,
+        *[POINTER] * 2,
+    ]
     loaded.add.argtypes = [*[POINTER] * 3, LONG]
     loaded.add.restype = loaded.norm_forward.restype = loaded.norm_backward.restype = None
     return loaded
@@ -66,24 +83,38 @@ def available() -> bool:
 def suits(x: Tensor, learned: tuple[Tensor, ...], activation: str) -> bool:
     """Whether the passes give what torch's operations would: images under bfloat16 autocast on a
     CPU, with nothing that has to see each operation."""
-    return (not torch.compiler.is_compiling() and x.dim() == 4 and x.device.type == "cpu"
-            and activation in ACTIVE
-            and x.dtype in (torch.float32, torch.bfloat16)
-            and casting(x) and torch.get_autocast_dtype("cpu") is torch.bfloat16
-            and all(tensor.dtype is torch.float32 for tensor in learned)
-            and not any(transformed(tensor) for tensor in (x, *learned))
-            and x.numel() % strip(x.shape[1]) == 0 and x.numel() > x.shape[1]
-            and available())
+    return (
+        not torch.compiler.is_compiling()
+        and x.dim() == 4
+        and x.device.type == "cpu"
+        and activation in ACTIVE
+        and x.dtype in (torch.float32, torch.bfloat16)
+        and casting(x)
+        and torch.get_autocast_dtype("cpu") is torch.bfloat16
+        and all(tensor.dtype is torch.float32 for tensor in learned)
+        and not any(transformed(tensor) for tensor in (x, *learned))
+        and x.numel() % strip(x.shape[1]) == 0
+        and x.numel() > x.shape[1]
+        and available()
+    )
 
 
 def added(x: Tensor, change: Tensor) -> Tensor:
     """x + change, bit for bit. Of a float32 state and a bfloat16 change torch makes the sum in two
     passes, the first of which writes the change down in float32."""
-    if (not torch.compiler.is_compiling() and casting(x)
-            and x.dtype is torch.float32 and change.dtype is torch.bfloat16
-            and x.device.type == change.device.type == "cpu" and x.shape == change.shape
-            and lies_well(x) and lies_well(change) and x.numel() % STRIP == 0
-            and not (transformed(x) or transformed(change)) and available()):
+    if (
+        not torch.compiler.is_compiling()
+        and casting(x)
+        and x.dtype is torch.float32
+        and change.dtype is torch.bfloat16
+        and x.device.type == change.device.type == "cpu"
+        and x.shape == change.shape
+        and lies_well(x)
+        and lies_well(change)
+        and x.numel() % STRIP == 0
+        and not (transformed(x) or transformed(change))
+        and available()
+    ):
         return Sum.apply(x, change)
     return x + change
 
@@ -113,8 +144,16 @@ class Norm(torch.autograd.Function):
     running ones are moved on in place."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, gamma: Tensor, beta: Tensor, running: tuple[Tensor, Tensor],
-                activation: str, momentum: float, epsilon: float) -> Tensor:
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        running: tuple[Tensor, Tensor],
+        activation: str,
+        momentum: float,
+        epsilon: float,
+    ) -> Tensor:
         x = x.contiguous(memory_format=torch.channels_last)
         gamma, beta = gamma.contiguous(), beta.contiguous()
         y = torch.empty_like(x, dtype=torch.bfloat16)
@@ -122,8 +161,16 @@ class Norm(torch.autograd.Function):
         ctx.sizes = x.numel() // strip(x.shape[1]), strip(x.shape[1]), x.shape[1]
         ctx.single, ctx.activation, ctx.epsilon = x.dtype is torch.float32, activation, epsilon
         library().norm_forward(
-            *pointers(x), ctx.single, *pointers(y), *ctx.sizes, *pointers(gamma, beta, *running),
-            momentum, epsilon, ACTIVE[activation], *pointers(mean, invstd))
+            *pointers(x),
+            ctx.single,
+            *pointers(y),
+            *ctx.sizes,
+            *pointers(gamma, beta, *running),
+            momentum,
+            epsilon,
+            ACTIVE[activation],
+            *pointers(mean, invstd),
+        )
         ctx.save_for_backward(x, gamma, beta, mean, invstd)
         return y
 
@@ -140,8 +187,14 @@ class Norm(torch.autograd.Function):
         given = given.contiguous(memory_format=torch.channels_last)
         dx, dgamma, dbeta = torch.empty_like(x), torch.empty_like(gamma), torch.empty_like(beta)
         library().norm_backward(
-            *pointers(given, x), ctx.single, *pointers(dx), *ctx.sizes,
-            *pointers(gamma, beta, mean, invstd), ACTIVE[ctx.activation], *pointers(dgamma, dbeta))
+            *pointers(given, x),
+            ctx.single,
+            *pointers(dx),
+            *ctx.sizes,
+            *pointers(gamma, beta, mean, invstd),
+            ACTIVE[ctx.activation],
+            *pointers(dgamma, dbeta),
+        )
         return dx, dgamma, dbeta, None, None, None, None
 
 

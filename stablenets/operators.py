@@ -1,10 +1,13 @@
 """Linear operators with exact adjoints: the only place where dense and convolutional layers differ.
 
-An operator holds the kernels of one layer, or of all layers with depth in front, and offers what the papers write:
-`K(x)`, `K(x, b)` for K x + b, the adjoint `K.T`, sums, differences and multiples, so that `(K.T - K) / 2` is an operator again,
-made once for all layers and applied by one matrix product or one convolution a layer. Products are operators too: of matrices one matrix,
-of convolutions one after the other, since the zeros around the image stand between them. A dynamics never asks which kind it has.
+An operator holds the kernels of one layer, or of all layers with depth in front, and offers what
+the papers write: `K(x)`, `K(x, b)` for K x + b, the adjoint `K.T`, sums, differences and multiples,
+so that `(K.T - K) / 2` is an operator again, made once for all layers and applied by one matrix
+product or one convolution a layer. Products are operators too: of matrices one matrix, of
+convolutions one after the other, since the zeros around the image stand between them. A dynamics
+never asks which kind it has.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -17,7 +20,9 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Operator:
-    """A linear map, or a stack of them along dimension 0; subclasses say how it acts and what its adjoint is."""
+    """A linear map, or a stack of them along dimension 0; subclasses say how it acts and what its
+    adjoint is.
+    """
 
     kernel: Tensor
     feature_dims: ClassVar[int]  # dimensions of one example's state: 1 for (n,), 3 for (c, H, W)
@@ -51,7 +56,9 @@ class Operator:
         raise TypeError(f"{type(self).__name__} does not say how its features mix")
 
     def masked(self, M: Tensor) -> Operator:
-        """K with what passes from feature j to feature i multiplied by M_ij, M (..., n, n): 0 cuts the connection."""
+        """K with what passes from feature j to feature i multiplied by M_ij, M (..., n, n): 0 cuts
+        the connection.
+        """
         raise TypeError(f"{type(self).__name__} does not say which features it connects")
 
     @staticmethod
@@ -60,7 +67,9 @@ class Operator:
         return x
 
     def unbind(self) -> list[Operator]:
-        """One operator a layer. Unbinding once keeps the backward linear in depth; indexing in a loop makes it quadratic."""
+        """One operator a layer. Unbinding once keeps the backward linear in depth; indexing in a
+        loop makes it quadratic.
+        """
         return [type(self)(kernel) for kernel in self.kernel.unbind(0)]
 
 
@@ -95,14 +104,17 @@ class Dense(Operator):
 
     def identity(self) -> Dense:
         """The identity map on the same space."""
-        return Dense(torch.eye(self.kernel.shape[-1], dtype=self.kernel.dtype, device=self.kernel.device))
+        return Dense(
+            torch.eye(self.kernel.shape[-1], dtype=self.kernel.dtype, device=self.kernel.device)
+        )
 
 
 class Conv(Operator):
     """K(x) = K * x for states (B, c, H, W): 3x3 kernels (..., c, c, 3, 3), stride 1, zero padding.
 
-    With an odd kernel and zero padding the adjoint is the convolution whose channels are swapped and whose kernel is flipped;
-    it equals `conv_transpose2d` with the same kernel, and makes K - K.T a single convolution.
+    With an odd kernel and zero padding the adjoint is the convolution whose channels are swapped
+    and whose kernel is flipped; it equals `conv_transpose2d` with the same kernel, and makes K -
+    K.T a single convolution.
     """
 
     feature_dims = 3
@@ -114,8 +126,10 @@ class Conv(Operator):
 
     @staticmethod
     def laid_out(x: Tensor) -> Tensor:
-        """Channels last, as (B, H, W, c), with which float32 convolutions of few channels are faster (row `layout` of scripts/bench.py);
-        by permuting, since vmap knows no memory format."""
+        """Channels last, as (B, H, W, c), with which float32 convolutions of few channels are
+        faster (row `layout` of scripts/bench.py); by permuting, since vmap knows no memory
+        format.
+        """
         return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
 
     @property
@@ -138,7 +152,9 @@ class Conv(Operator):
 
     def identity(self) -> Conv:
         """The identity map on the same space: a centred delta for each channel."""
-        kernel = torch.zeros(self.kernel.shape[-4:], dtype=self.kernel.dtype, device=self.kernel.device)
+        kernel = torch.zeros(
+            self.kernel.shape[-4:], dtype=self.kernel.dtype, device=self.kernel.device
+        )
         torch.nn.init.dirac_(kernel)
         return Conv(kernel)
 

@@ -1,8 +1,11 @@
-"""The recurrence engine: runs any recurrent dynamics over time, as `flow.Flow` runs any dynamics over depth.
+"""The recurrence engine: runs any recurrent dynamics over time, as `flow.Flow` runs any dynamics
+over depth.
 
-A recurrent family is a frozen dataclass that knows one step and its tensors; here they are the same at every step, so that there is
-no stack of them, and each step reads an input. The steps of the sequence are the depth of the net.
+A recurrent family is a frozen dataclass that knows one step and its tensors; here they are the same
+at every step, so that there is no stack of them, and each step reads an input. The steps of the
+sequence are the depth of the net.
 """
+
 from __future__ import annotations
 
 import math
@@ -20,7 +23,9 @@ from stablenets.fused import unobserved
 from stablenets.schema import suggest, valid
 
 RECURRENT_MODES = ("store", "checkpoint", "plain")
-Driven = tuple[Tensor | None, State]  # the outputs of every step (T, B, H) where they were asked for, and the last state
+Driven = tuple[
+    Tensor | None, State
+]  # the outputs of every step (T, B, H) where they were asked for, and the last state
 
 
 @dataclass(frozen=True)
@@ -60,29 +65,47 @@ class Recurrent:
         """The state after an input u (B, d)."""
         raise TypeError(f"{type(self).__name__} has no step")
 
-    def fused(self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int) -> Driven:
+    def fused(
+        self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int
+    ) -> Driven:
         """All inputs u (T, B, d) at once."""
         raise TypeError(f"{type(self).__name__} has no fused steps")
 
 
 class Recurrence(nn.Module):
-    """A recurrent dynamics over `depth` time steps: (B, depth, inputs) -> (B, width), or (B, depth, width) for `every` step.
+    """A recurrent dynamics over `depth` time steps: (B, depth, inputs) -> (B, width), or (B, depth,
+    width) for `every` step.
 
-    `backward`: `store` keeps every activation; `checkpoint` keeps about sqrt(T) states and runs each segment again in the backward;
-    `plain` stores as well, by single steps whose gradient can be differentiated again. It runs in the precision of its weights, under
-    autocast too: what is lost in a step of bfloat16 is lost thousands of times over.
+    `backward`: `store` keeps every activation; `checkpoint` keeps about sqrt(T) states and runs
+    each segment again in the backward; `plain` stores as well, by single steps whose gradient can
+    be differentiated again. It runs in the precision of its weights, under autocast too: what is
+    lost in a step of bfloat16 is lost thousands of times over.
     """
 
     tied = True  # the same weights at every step
     reconstruction_error: Tensor | None = None  # as a flow that is never reversed
 
-    def __init__(self, dynamics: Recurrent, inputs: int, width: int, depth: int, *, backward: str = "store", gain: float = 1.0) -> None:
+    def __init__(
+        self,
+        dynamics: Recurrent,
+        inputs: int,
+        width: int,
+        depth: int,
+        *,
+        backward: str = "store",
+        gain: float = 1.0,
+    ) -> None:
         super().__init__()
         if backward not in RECURRENT_MODES:
             raise ValueError(f"backward={backward}: {suggest(backward, RECURRENT_MODES, 'one of')}")
         if depth < 1:
             raise ValueError(f"depth={depth}: the number of time steps; give 1 or more")
-        self.dynamics, self.width, self.depth, self.backward = dynamics.at_depth(depth), width, depth, backward
+        self.dynamics, self.width, self.depth, self.backward = (
+            dynamics.at_depth(depth),
+            width,
+            depth,
+            backward,
+        )
         learned, fixed = dynamics.learned(width, inputs, gain), dynamics.fixed(width)
         self.names = (*learned, *fixed)
         for name, tensor in learned.items():
@@ -98,16 +121,23 @@ class Recurrence(nn.Module):
         return tuple(x.new_zeros(len(x), self.width) for _ in range(self.dynamics.parts))
 
     def run(self, u: Tensor, state: State, every: bool, tap: Tap | None, first: int = 0) -> Driven:
-        """Through the inputs u (T, B, d): at once where the family knows how, else one after the other.
+        """Through the inputs u (T, B, d): at once where the family knows how, else one after the
+        other.
 
-        The tap sees the first state and all that follow but the last, which is for the caller to show; of outputs that are read at
-        every step the last as well, and no first one, which is the last of the segment before.
+        The tap sees the first state and all that follow but the last, which is for the caller to
+        show; of outputs that are read at every step the last as well, and no first one, which is
+        the last of the segment before.
         """
         w = SimpleNamespace(**{name: getattr(self, name) for name in self.names})
         if first == 0 or not every:
             state = shown(state, tap, first)
         hidden = tap is not None and not self.dynamics.shows
-        if self.backward != "plain" and self.dynamics.fuses and not hidden and unobserved((u, *state, *vars(w).values()), tap):
+        if (
+            self.backward != "plain"
+            and self.dynamics.fuses
+            and not hidden
+            and unobserved((u, *state, *vars(w).values()), tap)
+        ):
             return self.dynamics.fused(state, u, w, every, tap, first)
         outputs = []
         for index, now in enumerate(u.unbind(0), first + 1):
@@ -123,18 +153,28 @@ class Recurrence(nn.Module):
         length = math.isqrt(len(u) - 1) + 1
         outputs = []
         for first, part in zip(range(0, len(u), length), u.split(length), strict=True):
-            driven, state = torch.utils.checkpoint.checkpoint(self.run, part, state, every, tap, first, use_reentrant=False)
+            driven, state = torch.utils.checkpoint.checkpoint(
+                self.run, part, state, every, tap, first, use_reentrant=False
+            )
             outputs.append(driven)
         return torch.cat(outputs) if every else None, state
 
-    def through(self, x: Tensor, state: State, tap: Tap | None = None, every: bool = False) -> Driven:
-        """From the state before the sequences x (B, T, d) to the one after them, and on request all outputs (T, B, H)."""
+    def through(
+        self, x: Tensor, state: State, tap: Tap | None = None, every: bool = False
+    ) -> Driven:
+        """From the state before the sequences x (B, T, d) to the one after them, and on request all
+        outputs (T, B, H).
+        """
         with torch.autocast(x.device.type, enabled=False):
             u = x.to(getattr(self, self.names[0]).dtype).transpose(0, 1)
             state = tuple(part.to(u.dtype) for part in state)
             if tap is not None and torch.is_grad_enabled():  # so that dLoss/dh_0 can be measured
-                state = tuple(part if part.requires_grad else part.requires_grad_() for part in state)
-            driven, state = (self.segments if self.backward == "checkpoint" else self.run)(u, state, every, tap)
+                state = tuple(
+                    part if part.requires_grad else part.requires_grad_() for part in state
+                )
+            driven, state = (self.segments if self.backward == "checkpoint" else self.run)(
+                u, state, every, tap
+            )
         return driven, state if every else shown(state, tap, len(u))
 
     def forward(self, x: Tensor, tap: Tap | None = None, every: bool = False) -> Tensor:

@@ -1,12 +1,15 @@
-"""The single training entrypoint: `train(resolved)` makes one run in its folder and says how it ended.
+"""The single training entrypoint: `train(resolved)` makes one run in its folder and says how it
+ended.
 
-    from stablenets.config import resolve
-    from stablenets.train import train
-    outcome = train(resolve({"dataset": {"name": "digits"}, "net": {"family": "antisymmetric"}, "T": 5.0, "epochs": 5}))
+    from stablenets.config import resolve from stablenets.train import train outcome =
+    train(resolve({"dataset": {"name": "digits"}, "net": {"family": "antisymmetric"}, "T": 5.0,
+    "epochs": 5}))
 
-A finished run is not made again, an interrupted one goes on where its last checkpoint stands, a failed one is tried again. It resets
-every global that it depends on (seeds, threads, determinism), so that runs made one after another in a process are the same runs.
+A finished run is not made again, an interrupted one goes on where its last checkpoint stands, a
+failed one is tried again. It resets every global that it depends on (seeds, threads, determinism),
+so that runs made one after another in a process are the same runs.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -57,8 +60,15 @@ def train(run: Resolved) -> Outcome:
     finished = None if config.force else finished_run(RunFolder(Path(config.runs) / run.name))
     set_globals(run)
     try:
-        dataset = data.load(run.dataset, run.common, root=data_root(config), split_seed=config.seeds.split,
-                            permutation_seed=config.seeds.permutation, device=device, download=config.download)
+        dataset = data.load(
+            run.dataset,
+            run.common,
+            root=data_root(config),
+            split_seed=config.seeds.split,
+            permutation_seed=config.seeds.permutation,
+            device=device,
+            download=config.download,
+        )
     except BadInput:
         if finished:
             return finished  # its data has gone since, which takes nothing from the run
@@ -76,19 +86,29 @@ def train(run: Resolved) -> Outcome:
         try:
             return make(run, dataset, folder, lock, device)
         except OSError as error:
-            return broken(folder, f"{error.strerror or error} ({error.filename or folder.path}); mend that; then "
-                          f"{GOES_ON[config.force]} from the last checkpoint")
+            return broken(
+                folder,
+                f"{error.strerror or error} ({error.filename or folder.path}); mend that; then "
+                f"{GOES_ON[config.force]} from the last checkpoint",
+            )
         except (BadInput, KeyboardInterrupt):
             raise
         except Irreversible as error:
             return broken(folder, str(error))
         except Exception as error:
-            reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-            return broken(folder, f"{reason}; the traceback is in {folder.path / 'log.txt'}", reason)
+            reason = (
+                f"{type(error).__name__}:"
+                f" {str(error).splitlines()[0] if str(error) else 'no message'}"
+            )
+            return broken(
+                folder, f"{reason}; the traceback is in {folder.path / 'log.txt'}", reason
+            )
 
 
 def finished_run(folder: RunFolder) -> Outcome | None:
-    """The outcome of a run that is finished already. One that is under way is said so here, before any data is read."""
+    """The outcome of a run that is finished already. One that is under way is said so here, before
+    any data is read.
+    """
     if not folder.path.is_dir():
         return None
     if held(folder.path):
@@ -103,23 +123,32 @@ def finished_run(folder: RunFolder) -> Outcome | None:
 
 
 def same_data(folder: Path, dataset: data.Dataset) -> list[dict[str, Any]]:
-    """The sessions of a run so far, all of them on these very arrays: a stand-in never passes for the real data, nor mixes with it."""
+    """The sessions of a run so far, all of them on these very arrays: a stand-in never passes for
+    the real data, nor mixes with it.
+    """
     history = provenance.load(folder)
     for session in history:
         if session["data"]["digests"] != dataset.digests:
-            raise BadInput(f"{folder}: made on other data ({session['data']['source']}) than is read now ({dataset.source}); "
-                           "use another runs=DIR, or force=true, which keeps this folder under another name")
+            raise BadInput(
+                f"{folder}: made on other data ({session['data']['source']}) than is read now"
+                f" ({dataset.source}); use another runs=DIR, or force=true, which keeps this folder"
+                " under another name"
+            )
     return history
 
 
-def make(run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, device: torch.device) -> Outcome:
+def make(
+    run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, device: torch.device
+) -> Outcome:
     """Build, take up the last checkpoint if there is one, train, and leave the folder complete."""
     config = run.config
     state, note = checkpoint.load(folder.path)
     history = same_data(folder.path, dataset)
     coarse = level(run.coarser) if run.coarser is not None and state is None else None
     session = provenance.session(device, config.threads) | {
-        "data": {"source": dataset.source, "digests": dataset.digests}, "seeds": dataclasses.asdict(config.seeds)}
+        "data": {"source": dataset.source, "digests": dataset.digests},
+        "seeds": dataclasses.asdict(config.seeds),
+    }
     begun = time.monotonic()
     folder.write_config(run.options, run.execution)
     folder.set_status("running")
@@ -156,8 +185,13 @@ def make(run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, de
         folder.write_metrics(loop.rows)  # rows behind the checkpoint are made again
     wandb = Wandb(run, folder.path, session, progress.say)
     try:
-        progress.say(f"{folder.path}: {'going on at step ' + str(loop.step) if state else 'starting'} of {loop.steps}, "
-                     f"{dataset.source}, {device}{lock.reclaimed and ', taken over from a process that died' + lock.reclaimed}")
+        progress.say(
+            f"{folder.path}: {'going on at step ' + str(loop.step) if state else 'starting'} of"
+            f" {loop.steps}, "
+            f"{dataset.source},"
+            f" {device}"
+            f"{lock.reclaimed and ', taken over from a process that died' + lock.reclaimed}"
+        )
         if note:
             progress.say(f"{folder.path}: {note}")
         progress.start(loop.step)
@@ -166,8 +200,12 @@ def make(run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, de
         progress.close()
         if status == "interrupted":
             folder.set_status(status, step=loop.step, epoch=loop.epoch)
-            return Outcome(folder.path, status, f"{folder.path}: interrupted at step {loop.step}, saved; {GOES_ON[config.force]}",
-                           exit_code=128 + stop.signal)
+            return Outcome(
+                folder.path,
+                status,
+                f"{folder.path}: interrupted at step {loop.step}, saved; {GOES_ON[config.force]}",
+                exit_code=128 + stop.signal,
+            )
         buffer = io.BytesIO()  # torch.save to a path hides a full disk behind a RuntimeError
         torch.save(net.state_dict(), buffer)
         files.write(folder.path / "weights.pt", buffer.getbuffer())
@@ -177,12 +215,19 @@ def make(run: Resolved, dataset: data.Dataset, folder: RunFolder, lock: Lock, de
         progress.close()
         wandb.close()
     record()
-    folder.set_status(status, summary=loop.summary(), rows=len(loop.rows), wall_s=sum(entry["wall_s"] for entry in [*history, session]))
+    folder.set_status(
+        status,
+        summary=loop.summary(),
+        rows=len(loop.rows),
+        wall_s=sum(entry["wall_s"] for entry in [*history, session]),
+    )
     return Outcome(folder.path, status, f"{folder.path}: {status}", loop.summary())
 
 
 def level(coarser: Resolved) -> Outcome:
-    """A coarser level, made unless it is there. It may be a level of another chain too, and another process be at it: wait for that."""
+    """A coarser level, made unless it is there. It may be a level of another chain too, and another
+    process be at it: wait for that.
+    """
     while True:
         try:
             return train(coarser)
@@ -191,13 +236,25 @@ def level(coarser: Resolved) -> Outcome:
 
 
 def without(coarse: Outcome, coarser: Resolved, folder: RunFolder) -> Outcome:
-    """How a run ends whose coarser level left no weights to start from: as that level did. Divergence is a result of the whole chain."""
+    """How a run ends whose coarser level left no weights to start from: as that level did.
+    Divergence is a result of the whole chain.
+    """
     at, summary = f"its level of {coarser.config.depth} layers, {coarse.message}", {}
     if coarse.status == "diverged":
-        summary = {"epochs": 0, "steps": 0, "divergence": {"depth": coarser.config.depth} | coarse.summary["divergence"]}
+        summary = {
+            "epochs": 0,
+            "steps": 0,
+            "divergence": {"depth": coarser.config.depth} | coarse.summary["divergence"],
+        }
     folder.write_metrics([])
     folder.set_status(coarse.status, reason=at, summary=summary, rows=0, wall_s=0.0)
-    return Outcome(folder.path, coarse.status, f"{folder.path}: {coarse.status} with {at}", summary, coarse.exit_code)
+    return Outcome(
+        folder.path,
+        coarse.status,
+        f"{folder.path}: {coarse.status} with {at}",
+        summary,
+        coarse.exit_code,
+    )
 
 
 def trained(run: Resolved, facts: data.Facts, folder: Path) -> Network | SequenceNetwork:
@@ -208,15 +265,38 @@ def trained(run: Resolved, facts: data.Facts, folder: Path) -> Network | Sequenc
 
 
 def network(run: Resolved, facts: data.Facts) -> Network | SequenceNetwork:
-    """The network that a run describes, as it is drawn from torch's global generator, in the run's precision."""
+    """The network that a run describes, as it is drawn from torch's global generator, in the run's
+    precision.
+    """
     net, config = run.net, run.config
     if isinstance(run.dynamics, Recurrent):
-        made = SequenceNetwork(run.dynamics, shape=facts.shape, outputs=facts.outputs, width=net.widths[0], every=facts.task == "label",
-                               head_hidden=net.head_hidden, backward=config.backward, gain=net.gain)
+        made = SequenceNetwork(
+            run.dynamics,
+            shape=facts.shape,
+            outputs=facts.outputs,
+            width=net.widths[0],
+            every=facts.task == "label",
+            head_hidden=net.head_hidden,
+            backward=config.backward,
+            gain=net.gain,
+        )
     else:
-        made = Network(run.dynamics, shape=facts.shape, outputs=facts.outputs, widths=net.widths, depth=config.depth, h=config.h,
-                       operator=net.operator, opening_kind=net.opening, head_kind=net.head, head_hidden=net.head_hidden,
-                       backward=config.backward, gain=net.gain, transition=net.transition, blocks=net.blocks)
+        made = Network(
+            run.dynamics,
+            shape=facts.shape,
+            outputs=facts.outputs,
+            widths=net.widths,
+            depth=config.depth,
+            h=config.h,
+            operator=net.operator,
+            opening_kind=net.opening,
+            head_kind=net.head,
+            head_hidden=net.head_hidden,
+            backward=config.backward,
+            gain=net.gain,
+            transition=net.transition,
+            blocks=net.blocks,
+        )
     for unit in made.units:
         for name in config.optim.frozen:
             getattr(unit, name).requires_grad_(False)
@@ -243,7 +323,10 @@ def pick_device(name: str) -> torch.device:
         raise BadInput(f"device={name}: not a device; one of: auto, cpu, cuda, cuda:N") from None
     there = {"cpu": 1, "cuda": torch.cuda.device_count()}.get(device.type, 0)
     if (device.index or 0) >= there:
-        raise BadInput(f"device={name}: not on this machine ({there} of that kind); use device=cpu or device=auto")
+        raise BadInput(
+            f"device={name}: not on this machine ({there} of that kind); use device=cpu or"
+            " device=auto"
+        )
     return device
 
 
@@ -254,9 +337,13 @@ def data_root(config: Config) -> Path:
 def set_globals(run: Resolved) -> None:
     torch.set_num_threads(run.config.threads)
     keep_freed_memory()
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a workspace of its own
+    os.environ.setdefault(
+        "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+    )  # cuBLAS is deterministic only with a workspace of its own
     torch.use_deterministic_algorithms(run.config.deterministic)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a write for every allocation
+    torch.utils.deterministic.fill_uninitialized_memory = (
+        False  # a debugging aid that costs a write for every allocation
+    )
     graphs.shelf.clear()  # those of the run before
 
 

@@ -2,6 +2,7 @@
 
 Room: below `fused`, `moves` and `reverse`, whose loops over depth or time a compiler would unroll.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -12,8 +13,10 @@ import torch
 
 
 def untraced(function: Callable) -> Callable:
-    """As torch.compiler.disable, which imports the compiler; here the first call does, so that importing stablenets, and hence an error
-    message or a --help, does not wait three seconds for it."""
+    """As torch.compiler.disable, which imports the compiler; here the first call does, so that
+    importing stablenets, and hence an error message or a --help, does not wait three seconds for
+    it.
+    """
     disabled = None
 
     @wraps(function)
@@ -22,4 +25,5 @@ def untraced(function: Callable) -> Callable:
         if disabled is None:
             disabled = torch.compiler.disable(function)
         return disabled(*args, **kwargs)
+
     return call

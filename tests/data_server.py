@@ -1,4 +1,5 @@
 """A local web server that misbehaves on request, and small archives that pass for the originals."""
+
 import gzip
 import hashlib
 import io
@@ -13,7 +14,9 @@ import numpy as np
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files` (name -> bytes); `behaviour` is good | broken | stalled | wrong. Counts the requests."""
+    """Serves `files` (name -> bytes); `behaviour` is good | broken | stalled | wrong. Counts the
+    requests.
+    """
 
     daemon_threads = True
 
@@ -52,7 +55,9 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serving(files: dict[str, bytes]) -> Iterator[Server]:
     server = Server(files)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    )
     thread.start()
     try:
         yield server
@@ -69,7 +74,11 @@ def md5(data: bytes) -> str:
 
 def idx(array: np.ndarray) -> bytes:
     """An array in MNIST's file format."""
-    return bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape) + array.tobytes()
+    return (
+        bytes([0, 0, 8, array.ndim])
+        + b"".join(size.to_bytes(4, "big") for size in array.shape)
+        + array.tobytes()
+    )
 
 
 def tar_gz(folder: str, files: dict[str, bytes]) -> bytes:
@@ -93,10 +102,19 @@ def pretend_mnist(monkeypatch, train: int = 30, test: int = 10) -> dict[str, byt
     for split, count in (("train", train), ("test", test)):
         arrays[f"{split}_images"] = noise.integers(0, 256, (count, 28, 28), dtype=np.uint8)
         arrays[f"{split}_labels"] = np.arange(count, dtype=np.uint8) % 10
-    monkeypatch.setattr(layouts, "MNIST_DIGESTS", {key: hashlib.sha256(array).hexdigest() for key, array in arrays.items()})
+    monkeypatch.setattr(
+        layouts,
+        "MNIST_DIGESTS",
+        {key: hashlib.sha256(array).hexdigest() for key, array in arrays.items()},
+    )
     monkeypatch.setitem(layouts.SIZES, "mnist", (train, test))
-    files = {f"{name}.gz": gzip.compress(idx(array)) for name, array in zip(layouts.MnistFiles().files(), arrays.values(), strict=True)}
-    monkeypatch.setattr(torchvision.datasets.MNIST, "resources", [(name, md5(data)) for name, data in files.items()])
+    files = {
+        f"{name}.gz": gzip.compress(idx(array))
+        for name, array in zip(layouts.MnistFiles().files(), arrays.values(), strict=True)
+    }
+    monkeypatch.setattr(
+        torchvision.datasets.MNIST, "resources", [(name, md5(data)) for name, data in files.items()]
+    )
     return files
 
 
@@ -108,7 +126,10 @@ def pretend_cifar10(monkeypatch) -> dict[str, bytes]:
 
     noise, files = np.random.default_rng(0), {}
     for name, count in [(f"data_batch_{i}", 4) for i in range(1, 6)] + [("test_batch", 6)]:
-        entry = {"data": noise.integers(0, 256, (count, 3072), dtype=np.uint8), "labels": [i % 10 for i in range(count)]}
+        entry = {
+            "data": noise.integers(0, 256, (count, 3072), dtype=np.uint8),
+            "labels": [i % 10 for i in range(count)],
+        }
         files[name] = pickle.dumps(entry)
     official = torchvision.datasets.CIFAR10
     sums = [[name, md5(data)] for name, data in files.items()]
@@ -127,13 +148,23 @@ def pretend_stl10(monkeypatch) -> dict[str, bytes]:
     from stablenets.data import layouts
 
     noise = np.random.default_rng(0)
-    files = {"train_X.bin": noise.integers(0, 256, (20, 3, 96, 96), dtype=np.uint8).tobytes(), "train_y.bin": bytes(range(1, 11)) * 2,
-             "test_X.bin": noise.integers(0, 256, (4, 3, 96, 96), dtype=np.uint8).tobytes(), "test_y.bin": bytes([1, 2, 3, 10])}
+    files = {
+        "train_X.bin": noise.integers(0, 256, (20, 3, 96, 96), dtype=np.uint8).tobytes(),
+        "train_y.bin": bytes(range(1, 11)) * 2,
+        "test_X.bin": noise.integers(0, 256, (4, 3, 96, 96), dtype=np.uint8).tobytes(),
+        "test_y.bin": bytes([1, 2, 3, 10]),
+    }
     folds = "\n".join(f"{i} {i + 10} " for i in range(10)).encode()
     official = torchvision.datasets.STL10
     archive = tar_gz(official.base_folder, {**files, "fold_indices.txt": folds})
-    monkeypatch.setattr(official, "train_list", [[name, md5(files[name])] for name in ("train_X.bin", "train_y.bin")])
-    monkeypatch.setattr(official, "test_list", [[name, md5(files[name])] for name in ("test_X.bin", "test_y.bin")])
+    monkeypatch.setattr(
+        official,
+        "train_list",
+        [[name, md5(files[name])] for name in ("train_X.bin", "train_y.bin")],
+    )
+    monkeypatch.setattr(
+        official, "test_list", [[name, md5(files[name])] for name in ("test_X.bin", "test_y.bin")]
+    )
     monkeypatch.setattr(official, "tgz_md5", md5(archive))
     monkeypatch.setitem(layouts.SIZES, "stl10", (20, 4))
     return {official.filename: archive}

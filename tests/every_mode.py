@@ -1,4 +1,7 @@
-"""Flows and networks whose weights are the same in every mode, and what comes of them: outputs, gradients, buffers."""
+"""Flows and networks whose weights are the same in every mode, and what comes of them: outputs,
+gradients, buffers.
+"""
+
 import torch
 from torch import nn
 
@@ -10,19 +13,47 @@ REVERSIBLE = [name for name, family in FAMILIES.items() if family.reversible]
 SPACE = {"dense": (), "conv": (4, 4)}
 
 
-def flow(family: str, mode: str, depth: int = 7, operator: str = "conv", h: float = 0.1, width: int = 8, **options) -> Flow:
+def flow(
+    family: str,
+    mode: str,
+    depth: int = 7,
+    operator: str = "conv",
+    h: float = 0.1,
+    width: int = 8,
+    **options,
+) -> Flow:
     """The same weights whatever the mode."""
     torch.manual_seed(1)
     options |= {"nodes": 2} if family == "distributed" else {}
-    return Flow(FAMILIES[family](activation="relu", **options), width, depth, h=h, operator=operator, backward=mode, gain=2**0.5)
+    return Flow(
+        FAMILIES[family](activation="relu", **options),
+        width,
+        depth,
+        h=h,
+        operator=operator,
+        backward=mode,
+        gain=2**0.5,
+    )
 
 
 def network(family: str, mode: str, depth: int = 5, **options) -> Network:
-    """Two units; a RevNet's second one begins with a strided block, which leaves no channel at exactly 0 (see RevNet's docstring)."""
+    """Two units; a RevNet's second one begins with a strided block, which leaves no channel at
+    exactly 0 (see RevNet's docstring).
+    """
     torch.manual_seed(1)
-    return Network(FAMILIES[family](activation="relu", **options), shape=(3, 8, 8), outputs=10, widths=[8, 16], depth=depth, h=0.1,
-                   operator="conv", opening_kind="conv_bn_relu", head_kind="bn_relu_mean", backward=mode,
-                   transition="strided_first_block" if family == "revnet" else "before_first_block")
+    return Network(
+        FAMILIES[family](activation="relu", **options),
+        shape=(3, 8, 8),
+        outputs=10,
+        widths=[8, 16],
+        depth=depth,
+        h=0.1,
+        operator="conv",
+        opening_kind="conv_bn_relu",
+        head_kind="bn_relu_mean",
+        backward=mode,
+        transition="strided_first_block" if family == "revnet" else "before_first_block",
+    )
 
 
 def weighed(y: torch.Tensor) -> torch.Tensor:
@@ -35,11 +66,20 @@ def outcome(net: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
     net.zero_grad()
     y = net(x)
     weighed(y).backward()
-    return {"y": y.detach()} | {f"d{name}": value.grad for name, value in net.named_parameters() if value.grad is not None} | {
-        name: value.clone() for name, value in net.named_buffers()}
+    return (
+        {"y": y.detach()}
+        | {
+            f"d{name}": value.grad
+            for name, value in net.named_parameters()
+            if value.grad is not None
+        }
+        | {name: value.clone() for name, value in net.named_buffers()}
+    )
 
 
 def same(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor], **tolerance) -> None:
     assert found.keys() == wanted.keys(), found.keys() ^ wanted.keys()
     for name, value in wanted.items():
-        torch.testing.assert_close(found[name], value, msg=lambda text, name=name: f"{name}: {text}", **tolerance)
+        torch.testing.assert_close(
+            found[name], value, msg=lambda text, name=name: f"{name}: {text}", **tolerance
+        )

@@ -1,4 +1,5 @@
 """A training loop that takes no time, and what tests read of it."""
+
 import io
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,17 +17,51 @@ GO_ON = SimpleNamespace(signal=None)
 
 
 def small_loop(folder: Path, seed: int = 0, **groups) -> Loop:
-    """Over 72 points in 5 steps an epoch, the last step with a batch of 8. groups: net={...}, optim={...}, ..."""
-    plain = {"dataset": {"name": "ellipses", "train_points": 40, "test_points": 20}, "seeds": {}, "wandb": {}, "depth": 3,
-             "epochs": 2, "batch": 16, "seed": seed}
-    shared = {"net": {"family": "antisymmetric", "widths": [4]}, "optim": {"lr": 0.01}, "probe": {"every": 2, "spectrum_epochs": [1]}}
-    values = plain | shared | {key: shared[key] | value if key in shared else value for key, value in groups.items()}
+    """Over 72 points in 5 steps an epoch, the last step with a batch of 8. groups: net={...},
+    optim={...}, ...
+    """
+    plain = {
+        "dataset": {"name": "ellipses", "train_points": 40, "test_points": 20},
+        "seeds": {},
+        "wandb": {},
+        "depth": 3,
+        "epochs": 2,
+        "batch": 16,
+        "seed": seed,
+    }
+    shared = {
+        "net": {"family": "antisymmetric", "widths": [4]},
+        "optim": {"lr": 0.01},
+        "probe": {"every": 2, "spectrum_epochs": [1]},
+    }
+    values = (
+        plain
+        | shared
+        | {key: shared[key] | value if key in shared else value for key, value in groups.items()}
+    )
     run = resolve(values)
-    dataset = data.load(run.dataset, run.common, root=folder, split_seed=0, permutation_seed=0, device=CPU, download=False)
+    dataset = data.load(
+        run.dataset,
+        run.common,
+        root=folder,
+        split_seed=0,
+        permutation_seed=0,
+        device=CPU,
+        download=False,
+    )
     torch.manual_seed(seed)
-    net = Network(run.dynamics, shape=dataset.facts.shape, outputs=dataset.facts.outputs, widths=run.net.widths,
-                  depth=run.config.depth, h=run.config.h, operator=run.net.operator, opening_kind=run.net.opening,
-                  head_kind=run.net.head, backward=run.config.backward)
+    net = Network(
+        run.dynamics,
+        shape=dataset.facts.shape,
+        outputs=dataset.facts.outputs,
+        widths=run.net.widths,
+        depth=run.config.depth,
+        h=run.config.h,
+        operator=run.net.operator,
+        opening_kind=run.net.opening,
+        head_kind=run.net.head,
+        backward=run.config.backward,
+    )
     net.to(torch.float64 if run.config.precision == "float64" else torch.float32)
     saved = []
 

@@ -1,4 +1,7 @@
-"""Small nets, their objective and examples, on which the optimiser of Haber & Ruthotto 2017 is tried."""
+"""Small nets, their objective and examples, on which the optimiser of Haber & Ruthotto 2017 is
+tried.
+"""
+
 import torch
 
 from stablenets.nets import FAMILIES, Network
@@ -8,10 +11,29 @@ from stablenets.training.losses import cross_entropy
 OPTIONS = {"distributed": {"nodes": 2}}
 
 
-def network(family: str = "verlet", operator: str = "dense", depth: int = 3, width: int = 4, mode: str = "plain", **options) -> Network:
-    shape, kinds = ((2,), ("linear", "linear")) if operator == "dense" else ((1, 4, 4), ("conv", "flatten"))
-    return Network(FAMILIES[family](**OPTIONS.get(family, {}) | options), shape=shape, outputs=3, widths=[width], depth=depth, h=0.5,
-                   operator=operator, opening_kind=kinds[0], head_kind=kinds[1], backward=mode).double()
+def network(
+    family: str = "verlet",
+    operator: str = "dense",
+    depth: int = 3,
+    width: int = 4,
+    mode: str = "plain",
+    **options,
+) -> Network:
+    shape, kinds = (
+        ((2,), ("linear", "linear")) if operator == "dense" else ((1, 4, 4), ("conv", "flatten"))
+    )
+    return Network(
+        FAMILIES[family](**OPTIONS.get(family, {}) | options),
+        shape=shape,
+        outputs=3,
+        widths=[width],
+        depth=depth,
+        h=0.5,
+        operator=operator,
+        opening_kind=kinds[0],
+        head_kind=kinds[1],
+        backward=mode,
+    ).double()
 
 
 def objective(net: Network, alpha: float = 0.1, alpha_head: float = 0.01) -> Objective:

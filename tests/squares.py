@@ -1,4 +1,5 @@
 """A study that tests can count: the ledger and the pages are tested with it."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,4 +20,7 @@ class Square(Study):
             raise ArithmeticError("no root")
         with (place.runs / "measured").open("a") as file:
             file.write(f"{self.value}\n")
-        return {"square": self.value**2}, {"curve": np.linspace(0, self.value, 5), "picture": np.arange(6, dtype=np.uint8).reshape(2, 3)}
+        return {"square": self.value**2}, {
+            "curve": np.linspace(0, self.value, 5),
+            "picture": np.arange(6, dtype=np.uint8).reshape(2, 3),
+        }

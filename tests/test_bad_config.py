@@ -1,18 +1,33 @@
-"""Bad configuration: exit code 2, one line that names the key, the value and the remedy, and not a file touched."""
+"""Bad configuration: exit code 2, one line that names the key, the value and the remedy, and not a
+file touched.
+"""
+
 import pytest
 
 CONV = ("dataset=digits", "net=resnet_conv")
 KINDS = {
     # what Hydra sees
     "unknown key": (["depthh=3"], ["depthh: unknown key", "did you mean depth?", "known: "]),
-    "unknown key in a group": (["net.widhts=[3]"], ["net.widhts: unknown key", "did you mean net.widths?", "net.gamma"]),
-    "unknown key in a mapping": (["seeds={split: 0, ordr: 1}"], ["seeds.ordr: unknown key", "did you mean seeds.order?"]),
+    "unknown key in a group": (
+        ["net.widhts=[3]"],
+        ["net.widhts: unknown key", "did you mean net.widths?", "net.gamma"],
+    ),
+    "unknown key in a mapping": (
+        ["seeds={split: 0, ordr: 1}"],
+        ["seeds.ordr: unknown key", "did you mean seeds.order?"],
+    ),
     "unknown key with +": (["+foo=1"], ["foo: unknown key", "known here: ", "depth"]),
-    "unknown key in a group with +": (["+optim.rate=1"], ["optim.rate: unknown key", "known here: ", "lr"]),
+    "unknown key in a group with +": (
+        ["+optim.rate=1"],
+        ["optim.rate: unknown key", "known here: ", "lr"],
+    ),
     "known key with +": (["+depth=3"], ["'depth'", "remove + prefix"]),
     "deleting what is not there": (["~foo"], ["'foo' does not exist"]),
     "deleting a group": (["~net"], ["net: missing"]),
-    "unknown net": (["net=antisymetric"], ["net=antisymetric: did you mean antisymmetric?", "plain"]),
+    "unknown net": (
+        ["net=antisymetric"],
+        ["net=antisymetric: did you mean antisymmetric?", "plain"],
+    ),
     "unknown dataset": (["dataset=mnits"], ["dataset=mnits: did you mean mnist?", "digits"]),
     "unknown profile": (["profile=huge"], ["profile=huge: one of: full, paper, quick, smoke"]),
     "unknown experiment": (["experiment=nope"], ["experiment=nope: "]),
@@ -28,7 +43,10 @@ KINDS = {
     "two equal signs": (["depth=4=5"], ["depth=4=5: cannot be read as key=value"]),
     "a sweep without -m": (["seed=0,1"], ["seed=0,1", "--multirun"]),
     "a reference to nothing": (["depth=${foo}"], ["depth: ", "'foo' not found", "plain value"]),
-    "a reference to no variable": (["depth=${oc.env:STABLENETS_NO_SUCH}"], ["depth: ", "STABLENETS_NO_SUCH", "plain value"]),
+    "a reference to no variable": (
+        ["depth=${oc.env:STABLENETS_NO_SUCH}"],
+        ["depth: ", "STABLENETS_NO_SUCH", "plain value"],
+    ),
     # type and range
     "a word for a number": (["depth=deep"], ["depth=deep: expected a whole number"]),
     "a fraction for a whole number": (["depth=3.5"], ["depth=3.5: expected a whole number"]),
@@ -43,48 +61,150 @@ KINDS = {
     "fewer than no layers": (["depth=-1"], ["depth=-1: must be >= 0"]),
     "empty batch": (["batch=0"], ["batch=0: must be >= 1"]),
     "rate of nought": (["optim.lr=0"], ["optim.lr=0.0: must be > 0"]),
-    "momentum of one": (["optim=sgd", "optim.momentum=1"], ["optim.momentum=1.0: must be >= 0", "< 1"]),
+    "momentum of one": (
+        ["optim=sgd", "optim.momentum=1"],
+        ["optim.momentum=1.0: must be >= 0", "< 1"],
+    ),
     "negative seed": (["seed=-1"], ["seed=-1: must be >= 0"]),
     "negative seed of order": (["seeds.order=-2"], ["seeds.order=-2: must be >= 0"]),
-    "a seed of more than 32 bits": (["seed=4294967296"], ["seed=4294967296: must be", "<= 4294967295"]),
-    "too much held out": (["dataset.validation_fraction=0.9"], ["dataset.validation_fraction=0.9: must be >= 0 and <= 0.5"]),
-    "unknown flow": (["backward=backwards"], ["backward=backwards: one of: checkpoint, plain, reverse, store"]),
-    "unknown precision": (["precision=float16"], ["precision=float16: ", "bfloat16, bfloat16_fused, float32, float64"]),
+    "a seed of more than 32 bits": (
+        ["seed=4294967296"],
+        ["seed=4294967296: must be", "<= 4294967295"],
+    ),
+    "too much held out": (
+        ["dataset.validation_fraction=0.9"],
+        ["dataset.validation_fraction=0.9: must be >= 0 and <= 0.5"],
+    ),
+    "unknown flow": (
+        ["backward=backwards"],
+        ["backward=backwards: one of: checkpoint, plain, reverse, store"],
+    ),
+    "unknown precision": (
+        ["precision=float16"],
+        ["precision=float16: ", "bfloat16, bfloat16_fused, float32, float64"],
+    ),
     "unknown activation": (["net.activation=tan"], ["net.activation=tan: did you mean tanh?"]),
-    "unknown wandb mode": (["wandb.mode=on"], ["wandb.mode=on: ", "auto, disabled, offline, online"]),
+    "unknown wandb mode": (
+        ["wandb.mode=on"],
+        ["wandb.mode=on: ", "auto, disabled, offline, online"],
+    ),
     "unknown device": (["device=tpu"], ["device=tpu: one of: auto, cpu, cuda"]),
-    "device without a sense": (["device=cuda:99999999999999"], ["device=cuda:99999999999999: not a device", "cuda:N"]),
+    "device without a sense": (
+        ["device=cuda:99999999999999"],
+        ["device=cuda:99999999999999: not a device", "cuda:N"],
+    ),
     # what cannot go together
-    "time without layers": (["depth=0", "T=2"], ["T=2.0: at depth=0 no time passes", "leave T out"]),
-    "levels without layers": (["depth=0", "levels=1"], ["levels=1: depth=0 cannot be halved", "multiple of 2"]),
-    "units without layers": (["dataset=digits", "net.operator=conv", "net.opening=conv", "net.head=mean", "net.widths=[4,8]", "depth=0"],
-                             ["depth=0: fewer layers than the 2 units", "depth>=2"]),
-    "no layers to share β": (["net=roamlp", "depth=0"], ["depth=0: net.beta_scaling=depth shares net.beta out", "net.beta_scaling=fixed"]),
+    "time without layers": (
+        ["depth=0", "T=2"],
+        ["T=2.0: at depth=0 no time passes", "leave T out"],
+    ),
+    "levels without layers": (
+        ["depth=0", "levels=1"],
+        ["levels=1: depth=0 cannot be halved", "multiple of 2"],
+    ),
+    "units without layers": (
+        [
+            "dataset=digits",
+            "net.operator=conv",
+            "net.opening=conv",
+            "net.head=mean",
+            "net.widths=[4,8]",
+            "depth=0",
+        ],
+        ["depth=0: fewer layers than the 2 units", "depth>=2"],
+    ),
+    "no layers to share β": (
+        ["net=roamlp", "depth=0"],
+        ["depth=0: net.beta_scaling=depth shares net.beta out", "net.beta_scaling=fixed"],
+    ),
     "h and T": (["h=1", "T=1"], ["h=1.0 T=1.0: give one of the two", "T = h * depth"]),
-    "h without a step": (["net=plain", "h=0.1"], ["h=0.1: net.family=plain has no step size", "leave h out"]),
-    "T without a step": (["net=plain", "T=3"], ["T=3.0: net.family=plain has no step size", "leave T out"]),
-    "reverse without an inverse": (["net=resnet", "backward=reverse"], ["backward=reverse: net.family=resnet has no inverse", "backward=checkpoint"]),
-    "convolution of points": (["net=resnet_conv"], ["net.operator=conv: dataset.name=ellipses is planar", "net.operator=dense"]),
-    "sequence without recurrence": (["dataset=sdigits"], ["dataset.name=sdigits: a sequence needs a recurrent family"]),
-    "dense units": (["net.widths=[8,8]"], ["net.widths=[8, 8]: a dense net has one unit", "net.operator=conv"]),
-    "one width for two units": ([*CONV, "width=8"], ["width=8: one width for a net of 2 units", "net.widths=[8, ...]"]),
-    "an opening of images for points": (["net.opening=conv"], ["net.opening=conv: does not fit net.operator=dense", "linear"]),
-    "pad into too little": (["net.opening=pad", "width=1"], ["width=1: net.opening=pad cannot hold the 2 inputs", "width>=2"]),
-    "fewer layers than units": ([*CONV, "depth=1"], ["depth=1: fewer layers than the 2 units", "depth>=2"]),
-    "shrinking widths": ([*CONV, "net.widths=[16,8]"], ["net.widths=[16, 8]: ", "cannot shrink", "rising order"]),
-    "images pooled away": ([*CONV, "depth=5", "net.widths=[4,4,4,4,4]"], ["net.widths=[4, 4, 4, 4, 4]: ", "8x8", "at most 4 units"]),
-    "momentum with adam": (["optim.momentum=0.9"], ["optim.momentum=0.9: belongs to optim.name=sgd", "optim=sgd"]),
-    "a mean square without adam": (["optim=sgd", "optim.beta2=0.9"], ["optim.beta2=0.9: belongs to optim.name=adam", "optim=adam"]),
-    "milestones out of order": (["optim=sgd", "optim.milestones=[0.7,0.3]"], ["optim.milestones=[0.7, 0.3]: ", "rising order"]),
-    "smoothed labels without classes": (["net=rnn", "dataset=adding", "depth=null", "optim.label_smoothing=0.1"],
-                                        ["optim.label_smoothing=0.1: dataset.name=adding has no classes", "optim.label_smoothing=0"]),
-    "smoothness without time": (["net=plain", "optim.smoothness=1"], ["optim.smoothness=1.0: net.family=plain", "optim.smoothness=0"]),
-    "freezing what is not there": (["optim.frozen=[K,W]"],
-                                   ["optim.frozen=[W]: no learned tensor of the layers of net.family=", "one of: K, b"]),
-    "freezing a filter": (["net=roarnn", "dataset=psdigits", "depth=null", "optim.frozen=[O]"],
-                          ["optim.frozen=[O]: no learned tensor", "one of: U, W, b"]),
-    "a spectrum after the end": (["probe.spectrum_epochs=[1,3]"], ["probe.spectrum_epochs=[1, 3]: epoch 3 is beyond epochs=2"]),
-    "crops of points": (["dataset.augment=crop_flip"], ["dataset.augment=crop_flip: ", "ellipses is planar", "dataset.augment=none"]),
+    "h without a step": (
+        ["net=plain", "h=0.1"],
+        ["h=0.1: net.family=plain has no step size", "leave h out"],
+    ),
+    "T without a step": (
+        ["net=plain", "T=3"],
+        ["T=3.0: net.family=plain has no step size", "leave T out"],
+    ),
+    "reverse without an inverse": (
+        ["net=resnet", "backward=reverse"],
+        ["backward=reverse: net.family=resnet has no inverse", "backward=checkpoint"],
+    ),
+    "convolution of points": (
+        ["net=resnet_conv"],
+        ["net.operator=conv: dataset.name=ellipses is planar", "net.operator=dense"],
+    ),
+    "sequence without recurrence": (
+        ["dataset=sdigits"],
+        ["dataset.name=sdigits: a sequence needs a recurrent family"],
+    ),
+    "dense units": (
+        ["net.widths=[8,8]"],
+        ["net.widths=[8, 8]: a dense net has one unit", "net.operator=conv"],
+    ),
+    "one width for two units": (
+        [*CONV, "width=8"],
+        ["width=8: one width for a net of 2 units", "net.widths=[8, ...]"],
+    ),
+    "an opening of images for points": (
+        ["net.opening=conv"],
+        ["net.opening=conv: does not fit net.operator=dense", "linear"],
+    ),
+    "pad into too little": (
+        ["net.opening=pad", "width=1"],
+        ["width=1: net.opening=pad cannot hold the 2 inputs", "width>=2"],
+    ),
+    "fewer layers than units": (
+        [*CONV, "depth=1"],
+        ["depth=1: fewer layers than the 2 units", "depth>=2"],
+    ),
+    "shrinking widths": (
+        [*CONV, "net.widths=[16,8]"],
+        ["net.widths=[16, 8]: ", "cannot shrink", "rising order"],
+    ),
+    "images pooled away": (
+        [*CONV, "depth=5", "net.widths=[4,4,4,4,4]"],
+        ["net.widths=[4, 4, 4, 4, 4]: ", "8x8", "at most 4 units"],
+    ),
+    "momentum with adam": (
+        ["optim.momentum=0.9"],
+        ["optim.momentum=0.9: belongs to optim.name=sgd", "optim=sgd"],
+    ),
+    "a mean square without adam": (
+        ["optim=sgd", "optim.beta2=0.9"],
+        ["optim.beta2=0.9: belongs to optim.name=adam", "optim=adam"],
+    ),
+    "milestones out of order": (
+        ["optim=sgd", "optim.milestones=[0.7,0.3]"],
+        ["optim.milestones=[0.7, 0.3]: ", "rising order"],
+    ),
+    "smoothed labels without classes": (
+        ["net=rnn", "dataset=adding", "depth=null", "optim.label_smoothing=0.1"],
+        [
+            "optim.label_smoothing=0.1: dataset.name=adding has no classes",
+            "optim.label_smoothing=0",
+        ],
+    ),
+    "smoothness without time": (
+        ["net=plain", "optim.smoothness=1"],
+        ["optim.smoothness=1.0: net.family=plain", "optim.smoothness=0"],
+    ),
+    "freezing what is not there": (
+        ["optim.frozen=[K,W]"],
+        ["optim.frozen=[W]: no learned tensor of the layers of net.family=", "one of: K, b"],
+    ),
+    "freezing a filter": (
+        ["net=roarnn", "dataset=psdigits", "depth=null", "optim.frozen=[O]"],
+        ["optim.frozen=[O]: no learned tensor", "one of: U, W, b"],
+    ),
+    "a spectrum after the end": (
+        ["probe.spectrum_epochs=[1,3]"],
+        ["probe.spectrum_epochs=[1, 3]: epoch 3 is beyond epochs=2"],
+    ),
+    "crops of points": (
+        ["dataset.augment=crop_flip"],
+        ["dataset.augment=crop_flip: ", "ellipses is planar", "dataset.augment=none"],
+    ),
     # where
     "runs where nothing can be": (["runs=/proc/x"], ["runs=/proc/x: cannot write ", "runs=DIR"]),
     "a sweep where nothing can be": (["runs=/proc/x", "-m"], ["/proc/x", "runs=DIR"]),
@@ -97,9 +217,13 @@ def test_bad_config_is_refused_in_one_line(refused, kind):
     refused(*overrides, says=says)
 
 
-@pytest.mark.parametrize("word", ["depthh=3", "net=antisymetric", "net=3", "depth", "depth=-1", "depth=${foo}"])
+@pytest.mark.parametrize(
+    "word", ["depthh=3", "net=antisymetric", "net=3", "depth", "depth=-1", "depth=${foo}"]
+)
 def test_the_same_without_our_help(run_cli, tmp_path, word):
-    """As a person types it, with no other word: Hydra then takes another way through its own code."""
+    """As a person types it, with no other word: Hydra then takes another way through its own
+    code.
+    """
     result = run_cli(word, small=False)
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith(f"stablenets: {word[:5]}")
@@ -109,20 +233,30 @@ def test_the_same_without_our_help(run_cli, tmp_path, word):
 
 def test_a_device_that_is_not_here(refused, monkeypatch):
     import torch
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)  # so that the test means the same on a machine with a GPU
+
+    monkeypatch.setattr(
+        torch.cuda, "device_count", lambda: 0
+    )  # so that the test means the same on a machine with a GPU
     refused("device=cuda", says=["device=cuda: not on this machine", "device=cpu or device=auto"])
-    refused("device=cuda:3", says=["device=cuda:3: not on this machine", "device=cpu or device=auto"])
+    refused(
+        "device=cuda:3", says=["device=cuda:3: not on this machine", "device=cpu or device=auto"]
+    )
 
 
 def test_a_family_of_two_halves_needs_an_even_width(resolved, monkeypatch):
     from stablenets.errors import BadInput
     from stablenets.nets import ResNet
+
     monkeypatch.setattr(ResNet, "split", True)
-    with pytest.raises(BadInput, match=r"^width=7: net\.family=resnet splits .*; use an even width$"):
+    with pytest.raises(
+        BadInput, match=r"^width=7: net\.family=resnet splits .*; use an even width$"
+    ):
         resolved("net=resnet", "width=7")
 
 
 def test_runs_inside_a_file(refused, tmp_path):
     (tmp_path / "notes.txt").write_text("kept")
     for place in ("notes.txt", "notes.txt/runs"):
-        refused(f"runs={tmp_path / place}", says=[f"runs={tmp_path / place}: cannot write ", "runs=DIR"])
+        refused(
+            f"runs={tmp_path / place}", says=[f"runs={tmp_path / place}: cannot write ", "runs=DIR"]
+        )

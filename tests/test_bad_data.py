@@ -1,16 +1,27 @@
-"""Bad data files seen from the command line: refused in one line before there is a run folder, and the files are left as they were."""
+"""Bad data files seen from the command line: refused in one line before there is a run folder, and
+the files are left as they were.
+"""
+
 import numpy as np
 import pytest
 from data_server import idx, pretend_mnist
 
 RUN = ("dataset=mnist", "data_root=data")  # relative: run_cli works in tmp_path
-GOOD = {"train_images": np.zeros((40, 28, 28), np.uint8), "train_labels": np.arange(40) % 10,
-        "test_images": np.zeros((20, 28, 28), np.uint8), "test_labels": np.arange(20) % 10, "source": "made up"}
+GOOD = {
+    "train_images": np.zeros((40, 28, 28), np.uint8),
+    "train_labels": np.arange(40) % 10,
+    "test_images": np.zeros((20, 28, 28), np.uint8),
+    "test_labels": np.arange(20) % 10,
+    "source": "made up",
+}
 
 
 def save_npz(folder, **changed):
     folder.mkdir()
-    np.savez(folder / "mnist.npz", **{key: value for key, value in (GOOD | changed).items() if value is not None})
+    np.savez(
+        folder / "mnist.npz",
+        **{key: value for key, value in (GOOD | changed).items() if value is not None},
+    )
     return folder / "mnist.npz"
 
 
@@ -21,21 +32,37 @@ def test_the_good_arrays_are_good(run_cli, tmp_path):
 
 
 def test_no_data_root(refused):
-    refused(*RUN, says=["dataset mnist: not found under data_root=data", "make data DATASETS=mnist", "download=true"])
+    refused(
+        *RUN,
+        says=[
+            "dataset mnist: not found under data_root=data",
+            "make data DATASETS=mnist",
+            "download=true",
+        ],
+    )
 
 
 def test_a_data_root_that_is_a_file(refused, tmp_path):
     (tmp_path / "data").write_text("kept")
-    refused(*RUN, says=["dataset mnist: not found under data_root=data", "make data DATASETS=mnist"])
+    refused(
+        *RUN, says=["dataset mnist: not found under data_root=data", "make data DATASETS=mnist"]
+    )
 
 
-@pytest.mark.parametrize(("changed", "says"), [
-    ({"test_labels": None}, "has no test_labels; an npz needs the keys train_images"),
-    ({"source": None}, "has no source; an npz needs the keys"),
-    ({"train_images": np.zeros((40, 28, 28))}, "train images are float64 (40, 28, 28), expected uint8 (N, 28, 28)"),
-    ({"train_labels": np.arange(39) % 10}, "40 images but 39 labels"),
-    ({"test_labels": np.full(20, 10)}, "labels run from 10 to 10, expected 0 to 9"),
-], ids=["no labels", "no source", "wrong type", "too few labels", "wrong label"])
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"test_labels": None}, "has no test_labels; an npz needs the keys train_images"),
+        ({"source": None}, "has no source; an npz needs the keys"),
+        (
+            {"train_images": np.zeros((40, 28, 28))},
+            "train images are float64 (40, 28, 28), expected uint8 (N, 28, 28)",
+        ),
+        ({"train_labels": np.arange(39) % 10}, "40 images but 39 labels"),
+        ({"test_labels": np.full(20, 10)}, "labels run from 10 to 10, expected 0 to 9"),
+    ],
+    ids=["no labels", "no source", "wrong type", "too few labels", "wrong label"],
+)
 def test_npz_with_wrong_arrays(refused, tmp_path, changed, says):
     save_npz(tmp_path / "data", **changed)
     refused(*RUN, says=["data/mnist.npz: ", says])
@@ -45,7 +72,7 @@ def test_npz_with_wrong_arrays(refused, tmp_path, changed, says):
 def test_truncated_npz(refused, tmp_path, share):
     path = save_npz(tmp_path / "data")
     whole = path.read_bytes()
-    path.write_bytes(whole[:int(len(whole) * share)])
+    path.write_bytes(whole[: int(len(whole) * share)])
     refused(*RUN, says=["data/mnist.npz: truncated, corrupted or not an npz", "numpy.savez"])
 
 
@@ -63,20 +90,41 @@ def test_truncated_mnist_file(refused, tmp_path, monkeypatch):
         (raw / f"{name}-ubyte").write_bytes(idx(GOOD["train_images"])[:-100])
     for name in ("train-labels-idx1", "t10k-labels-idx1"):
         (raw / f"{name}-ubyte").write_bytes(idx(GOOD["train_labels"].astype(np.uint8)))
-    refused(*RUN, says=["train-images-idx3-ubyte: truncated or corrupted", "make data DATASETS=mnist", "download=true"])
+    refused(
+        *RUN,
+        says=[
+            "train-images-idx3-ubyte: truncated or corrupted",
+            "make data DATASETS=mnist",
+            "download=true",
+        ],
+    )
 
 
 def test_half_of_mnist(refused, tmp_path):
     (tmp_path / "data" / "MNIST" / "raw").mkdir(parents=True)
-    refused(*RUN, says=["data/MNIST/raw is incomplete, without train-images-idx3-ubyte", "make data DATASETS=mnist"])
+    refused(
+        *RUN,
+        says=[
+            "data/MNIST/raw is incomplete, without train-images-idx3-ubyte",
+            "make data DATASETS=mnist",
+        ],
+    )
 
 
 def test_a_fraction_that_leaves_too_little(refused):
-    refused("dataset.train_fraction=0.0005", says=["dataset.train_fraction=0.0005: leaves 1 of 1800 training examples for 2 classes", "at least"])
+    refused(
+        "dataset.train_fraction=0.0005",
+        says=[
+            "dataset.train_fraction=0.0005: leaves 1 of 1800 training examples for 2 classes",
+            "at least",
+        ],
+    )
 
 
 def test_a_run_that_has_lost_its_data(refused, run_cli, interrupted, tmp_path):
-    """An interrupted run whose data has gone says so, keeps its checkpoint, and goes on when the data is back."""
+    """An interrupted run whose data has gone says so, keeps its checkpoint, and goes on when the
+    data is back.
+    """
     path = save_npz(tmp_path / "data")
     interrupted(*RUN, steps=2)
     path.rename(tmp_path / "elsewhere.npz")
@@ -89,7 +137,9 @@ def test_a_run_that_has_lost_its_data(refused, run_cli, interrupted, tmp_path):
 
 @pytest.mark.parametrize("begun", ["interrupted", "finished"])
 def test_a_run_made_on_other_data_is_not_this_run(refused, run_cli, interrupted, tmp_path, begun):
-    """The hash of a run cannot see what is in a file: a stand-in must not pass for the real data, nor be trained on by halves."""
+    """The hash of a run cannot see what is in a file: a stand-in must not pass for the real data,
+    nor be trained on by halves.
+    """
     path = save_npz(tmp_path / "data")
     if begun == "interrupted":
         interrupted(*RUN, steps=2)
@@ -100,5 +150,13 @@ def test_a_run_made_on_other_data_is_not_this_run(refused, run_cli, interrupted,
     path.unlink()
     path.parent.rmdir()
     save_npz(tmp_path / "data", train_images=np.ones((40, 28, 28), np.uint8), source="the real one")
-    refused(*again, says=["made on other data (made up", "than is read now (the real one", "runs=DIR", "force=true"])
+    refused(
+        *again,
+        says=[
+            "made on other data (made up",
+            "than is read now (the real one",
+            "runs=DIR",
+            "force=true",
+        ],
+    )
     assert run_cli(*again, "force=true").code == 0

@@ -1,4 +1,7 @@
-"""Run folders that cannot be used, and disks that fill up: one line, nothing lost, and the remedy that the line names works."""
+"""Run folders that cannot be used, and disks that fill up: one line, nothing lost, and the remedy
+that the line names works.
+"""
+
 import errno
 import os
 import shutil
@@ -29,7 +32,9 @@ def put_aside(folder):
 
 
 def forced(run_cli, folder):
-    """force=true finishes the run afresh and keeps every byte of the old folder under another name."""
+    """force=true finishes the run afresh and keeps every byte of the old folder under another
+    name.
+    """
     before = {name: content for name, content in snapshot(folder).items() if name != "lock"}
     result = run_cli("force=true", "progress=lines")
     assert result.code == 0, result
@@ -48,8 +53,15 @@ def test_both_checkpoints_damaged(refused, run_cli, interrupted):
     forced(run_cli, folder)
 
 
-@pytest.mark.parametrize("hurt", [damage, lambda path: path.write_bytes(path.read_bytes()[:1000]), lambda path: path.write_bytes(b"")],
-                         ids=["flipped bit", "truncated", "empty"])
+@pytest.mark.parametrize(
+    "hurt",
+    [
+        damage,
+        lambda path: path.write_bytes(path.read_bytes()[:1000]),
+        lambda path: path.write_bytes(b""),
+    ],
+    ids=["flipped bit", "truncated", "empty"],
+)
 def test_newest_checkpoint_damaged_goes_on_from_the_previous(run_cli, interrupted, hurt):
     folder = interrupted(steps=5)
     hurt(folder / NEWEST)
@@ -63,17 +75,23 @@ def test_newest_checkpoint_damaged_goes_on_from_the_previous(run_cli, interrupte
 
 @pytest.fixture
 def folder_with(resolved, tmp_path):
-    """folder_with(**status): the run's folder, made by hand, with this status and two good rows of metrics."""
+    """folder_with(**status): the run's folder, made by hand, with this status and two good rows of
+    metrics.
+    """
+
     def make(**status: object) -> RunFolder:
         folder = RunFolder.create(tmp_path / "runs", resolved().name)
         (folder.path / "lock").touch()
         folder.set_status(**status)
         folder.write_metrics(['{"epoch": 1}', '{"epoch": 2}'])
         return folder
+
     return make
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"status": "finished"}', b'{"status": "done"}', b"\xff"])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b'{"status": "finished"}', b'{"status": "done"}', b"\xff"]
+)
 def test_unreadable_status(refused, folder_with, content):
     path = folder_with(status="failed").path / "status.json"
     path.write_bytes(content)
@@ -87,13 +105,17 @@ def test_unreadable_provenance(refused, folder_with, content):
     refused(says=[f"{path}: damaged", "force=true", "under another name"])
 
 
-@pytest.mark.parametrize(("content", "says"), [
-    (b'{"epoch": 1}\n{"epo', "a row is cut off or damaged"),
-    (b'{"epoch": 1}\n\xff', "a row is cut off or damaged"),
-    (b'{"epoch": 1}\n', "1 rows of 2"),
-    (b"", "0 rows of 2"),
-    (None, "0 rows of 2"),
-], ids=["within a row", "no text", "a row short", "empty", "gone"])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b'{"epoch": 1}\n{"epo', "a row is cut off or damaged"),
+        (b'{"epoch": 1}\n\xff', "a row is cut off or damaged"),
+        (b'{"epoch": 1}\n', "1 rows of 2"),
+        (b"", "0 rows of 2"),
+        (None, "0 rows of 2"),
+    ],
+    ids=["within a row", "no text", "a row short", "empty", "gone"],
+)
 def test_finished_run_with_damaged_metrics(refused, folder_with, content, says):
     path = folder_with(status="done", summary={}, rows=2).path / "metrics.jsonl"
     path.unlink() if content is None else path.write_bytes(content)
@@ -121,7 +143,11 @@ def test_busy(refused, run_cli, only_run, interrupted, state):
     folder = interrupted() if state == "interrupted" else (run_cli(), only_run())[1]
     with Lock(folder):
         for overrides in ([], ["force=true"]):
-            refused(*overrides, says=[f"{folder}: already running as pid {os.getpid()}", "wait for it or stop it"], code=3)
+            refused(
+                *overrides,
+                says=[f"{folder}: already running as pid {os.getpid()}", "wait for it or stop it"],
+                code=3,
+            )
     assert run_cli().code == 0
 
 
@@ -164,13 +190,32 @@ def same_end(run_cli, folder, weights):
     assert all(torch.equal(after[name], weights[name]) for name in weights)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a disk that is always full comes with Linux")
-@pytest.mark.parametrize("name", [NEWEST, "status.json", "metrics.jsonl", "probes.npz", "provenance.json", "config.yaml", "weights.pt"])
+@pytest.mark.skipif(
+    not os.path.exists("/dev/full"), reason="a disk that is always full comes with Linux"
+)
+@pytest.mark.parametrize(
+    "name",
+    [
+        NEWEST,
+        "status.json",
+        "metrics.jsonl",
+        "probes.npz",
+        "provenance.json",
+        "config.yaml",
+        "weights.pt",
+    ],
+)
 def test_disk_full_while_a_file_is_written(run_cli, interrupted, undisturbed, name):
     folder = interrupted(steps=12)  # in its second epoch: every file has content
     checkpoint = (folder / NEWEST).read_bytes()
     (folder / f".{name}.part").symlink_to("/dev/full")
-    failed(run_cli(), folder, "No space left on device", "mend that", "goes on from the last checkpoint")
+    failed(
+        run_cli(),
+        folder,
+        "No space left on device",
+        "mend that",
+        "goes on from the last checkpoint",
+    )
     if name == NEWEST:
         assert (folder / NEWEST).read_bytes() == checkpoint
     assert not list(folder.glob(".*.part"))  # half a file would keep the disk full
@@ -179,7 +224,9 @@ def test_disk_full_while_a_file_is_written(run_cli, interrupted, undisturbed, na
 
 
 def test_disk_full_for_good(run_cli, interrupted, undisturbed, monkeypatch):
-    """Not even the status can be written: the run reads as interrupted, and goes on when there is space."""
+    """Not even the status can be written: the run reads as interrupted, and goes on when there is
+    space.
+    """
     folder = interrupted(steps=5)
     real, calls = os.fsync, []
 
@@ -191,7 +238,12 @@ def test_disk_full_for_good(run_cli, interrupted, undisturbed, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        failed(run_cli("checkpoint_seconds=0"), folder, "No space left on device", "goes on from the last checkpoint")
+        failed(
+            run_cli("checkpoint_seconds=0"),
+            folder,
+            "No space left on device",
+            "goes on from the last checkpoint",
+        )
     assert RunFolder(folder).status()["status"] == "interrupted"
     same_end(run_cli, folder, undisturbed)
 
@@ -203,7 +255,13 @@ def test_disk_full_before_the_run(refused, interrupted, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Lock, "_write", full)
-    refused(says=[f"{folder}: cannot be written (No space left on device)", "free space there", "runs=DIR"])
+    refused(
+        says=[
+            f"{folder}: cannot be written (No space left on device)",
+            "free space there",
+            "runs=DIR",
+        ]
+    )
 
 
 def test_run_folder_deleted_while_running(run_cli, only_run, undisturbed, monkeypatch):

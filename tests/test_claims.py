@@ -1,4 +1,5 @@
 """Pieces of work and their folders, and the ledger of what they found."""
+
 import json
 import math
 import shlex
@@ -13,8 +14,15 @@ from stablenets.claims.work import Study, Training, unique
 from stablenets.errors import BadInput
 from stablenets.schema import option
 
-TINY = {"dataset": {"name": "ellipses", "limit": 64}, "net": {"family": "resnet", "widths": [4]}, "depth": 4, "epochs": 1, "batch": 32,
-        "probe": {"every": 1000, "depths": 4, "spectrum_examples": 0}, "device": "cpu"}
+TINY = {
+    "dataset": {"name": "ellipses", "limit": 64},
+    "net": {"family": "resnet", "widths": [4]},
+    "depth": 4,
+    "epochs": 1,
+    "batch": 32,
+    "probe": {"every": 1000, "depths": 4, "spectrum_examples": 0},
+    "device": "cpu",
+}
 
 
 def test_a_study_is_made_once_and_its_folder_is_a_run(place):
@@ -30,6 +38,7 @@ def test_a_study_is_made_once_and_its_folder_is_a_run(place):
 def test_options_and_version_decide_the_name():
     class Squared(Square):
         version = 2
+
     names = {Square(1.0).name, Square(2.0).name, Square(1.0, seed=1).name, Squared(1.0).name}
     assert len(names) == 4
     assert Square(1.0).name == Square(1.0).name
@@ -48,6 +57,7 @@ def test_what_is_needed_comes_first_and_once():
     class After(Study):
         key = "tests/after"
         first: Square = option()
+
     after = After(Square(2.0))
     assert unique([[after], [Square(2.0), Square(1.0)]]) == [Square(2.0), after, Square(1.0)]
     assert after.options == {"study": "tests/after", "version": 1, "first": Square(2.0).name}
@@ -74,7 +84,9 @@ def test_the_ledger_gives_back_what_folders_hold(place, tmp_path):
     for name, entry in known.items():
         assert again[name].status == entry.status
         assert again[name].metrics == pytest.approx(entry.metrics, rel=1e-9)
-        assert {key: value if value == value else "" for key, value in again[name].provenance.items()} == entry.provenance
+        assert {
+            key: value if value == value else "" for key, value in again[name].provenance.items()
+        } == entry.provenance
         for key, array in entry.arrays.items():
             np.testing.assert_allclose(again[name].arrays[key], array, rtol=1e-4)
             assert again[name].arrays[key].shape == array.shape
@@ -88,8 +100,12 @@ def test_of_folder_and_ledger_the_later_counts(place, tmp_path):
     study.make(place)
     ours = ledger.from_folder(study, place.runs)
     for started, expected in (("2000-01-01T00:00:00Z", 4.0), ("2999-01-01T00:00:00Z", 5.0)):
-        noted = replace(ours, metrics={"square": 5.0}, provenance=ours.provenance | {"started": started})
-        assert ledger.join([study], place.runs, {study.name: noted})[study.name].metrics == {"square": expected}
+        noted = replace(
+            ours, metrics={"square": 5.0}, provenance=ours.provenance | {"started": started}
+        )
+        assert ledger.join([study], place.runs, {study.name: noted})[study.name].metrics == {
+            "square": expected
+        }
 
 
 def test_of_one_run_the_folder_has_what_the_ledger_was_not_asked_to_keep(place):
@@ -103,5 +119,8 @@ def test_of_one_run_the_folder_has_what_the_ledger_was_not_asked_to_keep(place):
 @pytest.mark.parametrize("content", ["", "run,status\nx\n", "nothing\n1\n"])
 def test_a_damaged_ledger_is_one_line(tmp_path, content):
     (tmp_path / "ledger.csv").write_text(content)
-    with pytest.raises(BadInput, match=r"ledger\.csv: cannot be read as a ledger .*; take it from the repository again"):
+    with pytest.raises(
+        BadInput,
+        match=r"ledger\.csv: cannot be read as a ledger .*; take it from the repository again",
+    ):
         ledger.read(tmp_path)

@@ -1,4 +1,5 @@
 """What the ledger keeps of a curve."""
+
 import math
 
 import numpy as np
@@ -7,7 +8,9 @@ from stablenets.claims import ledger
 
 
 def test_curves_keep_five_digits_of_what_is_wrong_too():
-    values = np.array([0.0, 1e-300, 1 / 3, 0.5, 0.99998274, 1 - 1e-9, 1.0, math.pi, -0.7, math.inf, math.nan])
+    values = np.array(
+        [0.0, 1e-300, 1 / 3, 0.5, 0.99998274, 1 - 1e-9, 1.0, math.pi, -0.7, math.inf, math.nan]
+    )
     kept = ledger.rounded(values)
     np.testing.assert_allclose(kept, values, rtol=2.0**-ledger.MANTISSA)
     np.testing.assert_allclose(1 - kept[:7], 1 - values[:7], rtol=2.0**-ledger.MANTISSA)

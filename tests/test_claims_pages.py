@@ -1,4 +1,5 @@
 """What is written of claims and what is taken away: tables, figures, pages."""
+
 import math
 from dataclasses import replace
 
@@ -6,7 +7,17 @@ import pandas as pd
 from squares import Square
 
 from stablenets.claims import ledger, report, statistics, summary, tables
-from stablenets.claims.claim import COLUMNS, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, Claim, Drawing, Finding, Paper
+from stablenets.claims.claim import (
+    COLUMNS,
+    NOT_RUN,
+    PARTLY,
+    REPRODUCED,
+    UNDECIDED,
+    Claim,
+    Drawing,
+    Finding,
+    Paper,
+)
 from stablenets.claims.results import Results
 from stablenets.runs.pictures import new_figure
 
@@ -24,20 +35,41 @@ def squares(results):
 
 def move(results):
     from matplotlib.animation import FuncAnimation
+
     figure, (axes,) = new_figure(1, width=2.0, height=1.5)
     (line,) = axes.plot([0, 1], [0, 1])
     return FuncAnimation(figure, lambda at: line.set_ydata([0, at]), results["squares"]["seed"])
 
 
 PAPER = Paper(
-    "toy", "A toy", lambda profile, seeds: {"squares": [Square(2.0, seed=seed) for seed in range(seeds or 3)]},
-    (Claim("1", "Squares are squares", "Eq. (1)", ("squares",), squares, "curve"),
-     Claim("2", "Cubes | too", "Eq. (2)", ("cubes",), squares, "curve")),
-    {"numbers": Drawing(("squares",), lambda results: results["squares"][["value", "square"]], "Numbers.")},
+    "toy",
+    "A toy",
+    lambda profile, seeds: {"squares": [Square(2.0, seed=seed) for seed in range(seeds or 3)]},
+    (
+        Claim("1", "Squares are squares", "Eq. (1)", ("squares",), squares, "curve"),
+        Claim("2", "Cubes | too", "Eq. (2)", ("cubes",), squares, "curve"),
+    ),
+    {
+        "numbers": Drawing(
+            ("squares",), lambda results: results["squares"][["value", "square"]], "Numbers."
+        )
+    },
     {"curve": Drawing(("squares",), draw, "A curve.")},
-    {"turning": Drawing(("squares",), move, "It turns.")})
-WRITTEN = {"claims.csv", "claims.md", "ledger.csv", "options.json", "curves.npz", "numbers.md", "numbers.csv", "numbers.tex", "curve.png", "curve.svg",
-           "turning.gif"}
+    {"turning": Drawing(("squares",), move, "It turns.")},
+)
+WRITTEN = {
+    "claims.csv",
+    "claims.md",
+    "ledger.csv",
+    "options.json",
+    "curves.npz",
+    "numbers.md",
+    "numbers.csv",
+    "numbers.tex",
+    "curve.png",
+    "curve.svg",
+    "turning.gif",
+}
 
 
 def collected(place, folder, seeds=3):
@@ -55,19 +87,26 @@ def test_a_report_is_whole_and_another_machine_makes_the_same(place, tmp_path):
     table = pd.read_csv(folder / "claims.csv")
     assert tuple(table.columns) == COLUMNS
     assert list(table["verdict"]) == [REPRODUCED, NOT_RUN]
-    assert (rows[0]["seeds"], rows[0]["paper"], rows[0]["low"]) == (3, "stated without a number", 4.0)
+    assert (rows[0]["seeds"], rows[0]["paper"], rows[0]["low"]) == (
+        3,
+        "stated without a number",
+        4.0,
+    )
     above = (folder.parent / "README.md").read_text()
     assert "[quick](quick/claims.md)" in above
     assert "Cubes ∣ too" in above
     assert "![It turns.](turning.gif)" in (folder / "claims.md").read_text()
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     collected(replace(place, runs=tmp_path / "nothing"), folder)
-    differing = [name for name, content in before.items() if (folder / name).read_bytes() != content]
+    differing = [
+        name for name, content in before.items() if (folder / name).read_bytes() != content
+    ]
     assert differing == []
 
 
 def test_an_animation_is_small_white_and_says_what_made_it(place, tmp_path):
     from PIL import Image
+
     for study in PAPER.plan("quick", None)["squares"]:
         study.make(place)
     collected(place, tmp_path / "quick")
@@ -84,19 +123,32 @@ def test_without_all_its_runs_nothing_is_judged_or_drawn(place, tmp_path):
     collected(place, folder)
     rows = collected(place, folder, seeds=4)
     assert (rows[0]["verdict"], rows[0]["ours"]) == (NOT_RUN, "1 of 4 runs are missing")
-    assert {path.name for path in folder.iterdir()} == {"claims.csv", "claims.md", "ledger.csv", "options.json", "curves.npz"}
+    assert {path.name for path in folder.iterdir()} == {
+        "claims.csv",
+        "claims.md",
+        "ledger.csv",
+        "options.json",
+        "curves.npz",
+    }
 
 
 def test_the_highest_profile_that_measured_counts(tmp_path):
     def written(profile, *verdicts, ours):
         folder = tmp_path / profile
         folder.mkdir(exist_ok=True)
-        rows = [dict.fromkeys(COLUMNS, "") | {"id": name, "verdict": verdict, "ours": found}
-                for name, verdict, found in zip("12", verdicts, ours, strict=True)]
+        rows = [
+            dict.fromkeys(COLUMNS, "") | {"id": name, "verdict": verdict, "ours": found}
+            for name, verdict, found in zip("12", verdicts, ours, strict=True)
+        ]
         pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(folder / "claims.csv", index=False)
 
     def shown():
-        return [line for line in summary.page(PAPER, tmp_path).splitlines() if line.startswith(("| 1 ", "| 2 "))]
+        return [
+            line
+            for line in summary.page(PAPER, tmp_path).splitlines()
+            if line.startswith(("| 1 ", "| 2 "))
+        ]
+
     written("smoke", REPRODUCED, REPRODUCED, ours=("all", "all"))
     written("quick", PARTLY, NOT_RUN, ours=("some", ""))
     written("full", NOT_RUN, UNDECIDED, ours=("3 of 4 runs are missing", "between"))
@@ -137,7 +189,12 @@ def test_the_page_above_all_papers_has_the_claims_under_what_came_out(place, tmp
 
 
 def test_tables_say_what_made_them_in_all_three_forms(tmp_path):
-    tables.write(pd.DataFrame({"net_a": [1.23456, math.nan], "p|q": ["50 %", None]}), tmp_path / "t", "A caption.", "Made so.")
+    tables.write(
+        pd.DataFrame({"net_a": [1.23456, math.nan], "p|q": ["50 %", None]}),
+        tmp_path / "t",
+        "A caption.",
+        "Made so.",
+    )
     markdown, tex = (tmp_path / "t.md").read_text(), (tmp_path / "t.tex").read_text()
     assert "| 1.235 | 50 % |" in markdown
     assert "|  |  |" in markdown

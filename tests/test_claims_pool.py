@@ -1,4 +1,7 @@
-"""The pool: a death, a failure or a signal costs the work that it hits and nothing else. And the command, as a person meets it."""
+"""The pool: a death, a failure or a signal costs the work that it hits and nothing else. And the
+command, as a person meets it.
+"""
+
 import json
 import multiprocessing
 import os
@@ -59,7 +62,9 @@ def wait_for(path):
 
 def made(works, place, jobs=2):
     told = {}
-    stopped = make_all(works, place, jobs, lambda work, outcome: told.setdefault(work.name, outcome))
+    stopped = make_all(
+        works, place, jobs, lambda work, outcome: told.setdefault(work.name, outcome)
+    )
     assert len(told) == len(works)
     return stopped, told
 
@@ -69,8 +74,9 @@ def test_a_death_and_a_failure_cost_only_themselves_and_what_needs_them(place):
     lost, lost_too, kept = After(dying), After(After(dying)), After(works[3])
     stopped, told = made([lost_too, dying, raising, lost, *works, kept], place)
     assert stopped is None
-    assert {name: outcome.status for name, outcome in told.items() if outcome.status != "done"} == dict.fromkeys(
-        (dying.name, raising.name, lost.name, lost_too.name), "failed")
+    assert {
+        name: outcome.status for name, outcome in told.items() if outcome.status != "done"
+    } == dict.fromkeys((dying.name, raising.name, lost.name, lost_too.name), "failed")
     assert "its process was ended by SIGKILL" in told[dying.name].message
     assert f"{dying.name}, which it needs, has no result" in told[lost.name].message
     assert told[kept.name].summary["found"] == told[works[3].name].summary["pid"]
@@ -84,17 +90,29 @@ def test_the_head_of_a_long_chain_comes_before_longer_work():
     second = After(first)
     third = After(second)
     times = SimpleNamespace(of=lambda work: 3.0 if work is alone else 0.0 if work is short else 2.0)
-    assert urgent([first, second, third, short, alone], times) == [first, second, alone, third, short]
+    assert urgent([first, second, third, short, alone], times) == [
+        first,
+        second,
+        alone,
+        third,
+        short,
+    ]
 
 
 def test_a_signal_ends_it_and_what_waits_stays(place):
     def interrupt():
         wait_for(place.runs / "asleep")
         os.kill(os.getpid(), signal.SIGINT)
+
     thread = threading.Thread(target=interrupt)
     thread.start()
     told = []
-    stopped = make_all([Act("sleep"), Act("work", 7)], place, 1, lambda work, outcome: told.append((work, outcome.status)))
+    stopped = make_all(
+        [Act("sleep"), Act("work", 7)],
+        place,
+        1,
+        lambda work, outcome: told.append((work, outcome.status)),
+    )
     thread.join()
     assert stopped == signal.SIGINT
     assert told == [(Act("sleep"), "interrupted")]
@@ -105,7 +123,13 @@ def test_a_signal_ends_it_and_what_waits_stays(place):
 def test_time_that_is_over_ends_it_too(place):
     told = []
     soon = time.monotonic() + 1
-    stopped = make_all([Act("sleep"), Act("work", 7)], place, 1, lambda work, outcome: told.append((work, outcome.status)), soon)
+    stopped = make_all(
+        [Act("sleep"), Act("work", 7)],
+        place,
+        1,
+        lambda work, outcome: told.append((work, outcome.status)),
+        soon,
+    )
     assert stopped == signal.SIGALRM
     assert told == [(Act("sleep"), "interrupted")]
 
@@ -113,11 +137,14 @@ def test_time_that_is_over_ends_it_too(place):
 def test_work_that_does_not_end_when_told_is_ended(place, monkeypatch):
     monkeypatch.setattr(pool, "PATIENCE", 1.0)
     told = []
+
     def listen(work, outcome):
         told.append((work, outcome.status))
+
     def interrupt():
         wait_for(place.runs / "asleep")
         os.kill(os.getpid(), signal.SIGINT)
+
     thread = threading.Thread(target=interrupt)
     thread.start()
     assert make_all([Act("deaf")], place, 1, listen) == signal.SIGINT
@@ -128,6 +155,7 @@ def test_work_that_does_not_end_when_told_is_ended(place, monkeypatch):
 def test_an_error_of_who_listens_ends_the_processes(place):
     def told(work, outcome):
         raise BrokenPipeError
+
     with pytest.raises(BrokenPipeError):
         make_all([Act("sleep"), Act("work", 1)], place, 2, told)
     assert multiprocessing.active_children() == []
@@ -135,7 +163,9 @@ def test_an_error_of_who_listens_ends_the_processes(place):
 
 @pytest.fixture
 def command(tmp_path, monkeypatch, capfd):
-    """command(*arguments): scripts/reproduce.py in this process; the exit code, and what it wrote to stdout and stderr."""
+    """command(*arguments): scripts/reproduce.py in this process; the exit code, and what it wrote
+    to stdout and stderr.
+    """
     monkeypatch.setenv("STABLENETS_DATA", str(tmp_path / "none"))
 
     def run(*arguments):
@@ -146,20 +176,33 @@ def command(tmp_path, monkeypatch, capfd):
             runpy.run_path(str(SCRIPT), run_name="__main__")
         except SystemExit as end:
             return end.code, *capfd.readouterr()
+
     return run
 
 
-@pytest.mark.parametrize(("arguments", "says"), [
-    (["haber2071"], "paper=haber2071: did you mean haber2017?"),
-    (["haber2017", "--profile", "quack"], "PROFILE=quack: did you mean quick?"),
-    (["haber2017", "--jobs", "0"], "JOBS=0: must be >= 1"),
-    (["haber2017", "--profile", "smoke", "--device", "abacus"], "device=abacus: not a device"),
-    (["haber2017", "--profile", "full"], "mnist"),
-    (["haber2017", "--only", "example1", "grwoth"], "ONLY=grwoth: no group of haber2017; did you mean growth?"),
-    (["haber2017", "--within", "0"], "WITHIN=0: must be >= 1"),
-    (["haber2017", "--profile", "smoke", "--only", "race"], "ONLY=race: has no runs at PROFILE=smoke"),
-    (["haber2017", "--join", "nowhere"], "JOIN=nowhere: no ledger.csv there; give folders as results/haber2017/quick"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["haber2071"], "paper=haber2071: did you mean haber2017?"),
+        (["haber2017", "--profile", "quack"], "PROFILE=quack: did you mean quick?"),
+        (["haber2017", "--jobs", "0"], "JOBS=0: must be >= 1"),
+        (["haber2017", "--profile", "smoke", "--device", "abacus"], "device=abacus: not a device"),
+        (["haber2017", "--profile", "full"], "mnist"),
+        (
+            ["haber2017", "--only", "example1", "grwoth"],
+            "ONLY=grwoth: no group of haber2017; did you mean growth?",
+        ),
+        (["haber2017", "--within", "0"], "WITHIN=0: must be >= 1"),
+        (
+            ["haber2017", "--profile", "smoke", "--only", "race"],
+            "ONLY=race: has no runs at PROFILE=smoke",
+        ),
+        (
+            ["haber2017", "--join", "nowhere"],
+            "JOIN=nowhere: no ledger.csv there; give folders as results/haber2017/quick",
+        ),
+    ],
+)
 def test_bad_input_is_one_line_before_any_work(tmp_path, command, arguments, says):
     code, out, err = command(*arguments)
     assert (code, out) == (2, "")
@@ -170,10 +213,16 @@ def test_bad_input_is_one_line_before_any_work(tmp_path, command, arguments, say
 
 
 def test_groups_are_made_alone_in_the_order_given_as_far_as_time_goes(tmp_path, command):
-    code, out, err = command("haber2017", "--profile", "smoke", "--jobs", "1", "--only", "steps", "example1")
+    code, out, err = command(
+        "haber2017", "--profile", "smoke", "--jobs", "1", "--only", "steps", "example1"
+    )
     assert (code, err) == (0, "")
     assert "haber2017 smoke: 18 runs, 0 done" in out
-    assert len(list((tmp_path / "runs").glob("haber2017-example_1-*"))) == 18 == len(list((tmp_path / "runs").iterdir()))
+    assert (
+        len(list((tmp_path / "runs").glob("haber2017-example_1-*")))
+        == 18
+        == len(list((tmp_path / "runs").iterdir()))
+    )
     code, out, err = command("haber2017", "--profile", "smoke", "--jobs", "1", "--within", "1")
     assert code == 124
     assert "the time is over and" in err
@@ -189,7 +238,9 @@ def test_what_another_machine_made_is_not_made_again(tmp_path, command):
     assert not (tmp_path / "runs").exists()
     assert "| paper | claims | reproduced |" in (tmp_path / "results" / "README.md").read_text()
     lines = (tmp_path / "results" / "haber2017" / "smoke" / "ledger.csv").read_bytes()
-    assert lines == (tmp_path / "far" / "results" / "haber2017" / "smoke" / "ledger.csv").read_bytes()
+    assert (
+        lines == (tmp_path / "far" / "results" / "haber2017" / "smoke" / "ledger.csv").read_bytes()
+    )
 
 
 @pytest.mark.slow

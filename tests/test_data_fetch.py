@@ -1,4 +1,7 @@
-"""Downloads against a local server that can break off, stall, lie and refuse: one line each, and nothing half-made."""
+"""Downloads against a local server that can break off, stall, lie and refuse: one line each, and
+nothing half-made.
+"""
+
 import errno
 import runpy
 import socket
@@ -25,8 +28,14 @@ def _no_proxy(monkeypatch):
 
 @pytest.fixture
 def server(monkeypatch):
-    """A server that holds a small MNIST, CIFAR-10 and STL-10, where torchvision's addresses point."""
-    files = {**pretend_mnist(monkeypatch), **pretend_cifar10(monkeypatch), **pretend_stl10(monkeypatch)}
+    """A server that holds a small MNIST, CIFAR-10 and STL-10, where torchvision's addresses
+    point.
+    """
+    files = {
+        **pretend_mnist(monkeypatch),
+        **pretend_cifar10(monkeypatch),
+        **pretend_stl10(monkeypatch),
+    }
     with serving(files) as running:
         monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [running.address])
         for official in (torchvision.datasets.CIFAR10, torchvision.datasets.STL10):
@@ -44,10 +53,16 @@ def refusal(name: str, root: Path) -> str:
 
 def left(root: Path) -> list[str]:
     """Files under the root, but for the lock."""
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.suffix != ".lock")
+    return sorted(
+        str(path.relative_to(root))
+        for path in root.rglob("*")
+        if path.is_file() and path.suffix != ".lock"
+    )
 
 
-@pytest.mark.parametrize(("name", "train", "test"), [("mnist", 30, 10), ("cifar10", 20, 6), ("stl10", 20, 4)])
+@pytest.mark.parametrize(
+    ("name", "train", "test"), [("mnist", 30, 10), ("cifar10", 20, 6), ("stl10", 20, 4)]
+)
 def test_good_download_then_no_further_request(server, tmp_path, name, train, test):
     found = find(name, tmp_path / "new" / "root", download=True)
     assert (len(found.train_images), len(found.test_labels)) == (train, test)
@@ -67,11 +82,14 @@ def test_torchvision_reads_what_we_installed(server, tmp_path):
     assert (theirs.labels == found.train_labels).all()
 
 
-@pytest.mark.parametrize(("behaviour", "said"), [
-    ("broken", "broke off after"),
-    ("stalled", "was silent for 0.2 s after"),
-    ("wrong", "wrong bytes (MD5"),
-])
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        ("broken", "broke off after"),
+        ("stalled", "was silent for 0.2 s after"),
+        ("wrong", "wrong bytes (MD5"),
+    ],
+)
 @pytest.mark.parametrize("name", ["mnist", "cifar10"])
 def test_bad_transfer_leaves_nothing(server, tmp_path, monkeypatch, name, behaviour, said):
     monkeypatch.setattr(fetching, "TIMEOUT", 0.2)
@@ -94,14 +112,20 @@ def test_missing_on_the_server(server, tmp_path):
 def test_no_network(server, tmp_path, monkeypatch):
     with socket.socket() as taken:  # bound, not listening: connections are refused
         taken.bind(("127.0.0.1", 0))
-        monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", f"http://127.0.0.1:{taken.getsockname()[1]}/cifar.tar.gz")
+        monkeypatch.setattr(
+            torchvision.datasets.CIFAR10,
+            "url",
+            f"http://127.0.0.1:{taken.getsockname()[1]}/cifar.tar.gz",
+        )
         message = refusal("cifar10", tmp_path)
     assert "no connection to 127.0.0.1:" in message
     assert "is there a network?" in message
 
 
 def test_a_second_mirror_is_tried(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [server.address + "gone/", server.address])
+    monkeypatch.setattr(
+        torchvision.datasets.MNIST, "mirrors", [server.address + "gone/", server.address]
+    )
     assert len(find("mnist", tmp_path, download=True).train_labels) == 30
 
 
@@ -155,8 +179,10 @@ def test_two_at_once_fetch_once(server, tmp_path):
 
 
 def test_another_process_holds_the_lock(server, tmp_path):
-    hold = ("import fcntl, sys\nhandle = open(sys.argv[1], 'w')\nfcntl.flock(handle, fcntl.LOCK_EX)\n"
-            "print('held', flush=True)\nsys.stdin.read()")
+    hold = (
+        "import fcntl, sys\nhandle = open(sys.argv[1], 'w')\nfcntl.flock(handle, fcntl.LOCK_EX)\n"
+        "print('held', flush=True)\nsys.stdin.read()"
+    )
     command = [sys.executable, "-c", hold, str(tmp_path / ".mnist.lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
@@ -173,7 +199,9 @@ def test_another_process_holds_the_lock(server, tmp_path):
 def test_root_that_cannot_be_written(server, tmp_path):
     (tmp_path / "file").write_text("")
     message = refusal("mnist", tmp_path / "file" / "root")
-    assert message.startswith(f"data_root={tmp_path / 'file' / 'root'}: cannot be written (Not a directory)")
+    assert message.startswith(
+        f"data_root={tmp_path / 'file' / 'root'}: cannot be written (Not a directory)"
+    )
     assert "data_root=" in message
 
 
@@ -183,7 +211,9 @@ def test_no_space(server, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(fetching, "save", full)
-    assert "cannot be written (No space left on device); free space there" in refusal("mnist", tmp_path)
+    assert "cannot be written (No space left on device); free space there" in refusal(
+        "mnist", tmp_path
+    )
     assert left(tmp_path) == []
 
 
@@ -196,12 +226,19 @@ def script(monkeypatch, *arguments: str) -> int:
 
 def test_script_says_one_line_a_dataset(server, tmp_path, monkeypatch, capsys):
     assert script(monkeypatch, "mnist", "cifar10", "--root", str(tmp_path)) == 0
-    assert capsys.readouterr().out == (f"mnist: 30 training and 10 test examples under {tmp_path} (torchvision layout (MNIST))\n"
-                                       f"cifar10: 20 training and 6 test examples under {tmp_path} (torchvision layout (CIFAR10))\n")
+    assert (
+        capsys.readouterr().out
+        == f"mnist: 30 training and 10 test examples under {tmp_path} (torchvision layout"
+        f" (MNIST))\ncifar10: 20 training and 6 test examples under {tmp_path} (torchvision"
+        " layout (CIFAR10))\n"
+    )
 
 
 def test_script_ends_with_two_before_it_fetches_anything(server, tmp_path, monkeypatch, capsys):
     assert script(monkeypatch, "mnist", "mnits", "--root", str(tmp_path)) == 2
-    assert capsys.readouterr().err == ("error: DATASETS=mnits: nothing to fetch under this name; did you mean mnist? "
-                                       "can be fetched: cifar10, cifar100, mnist, stl10\n")
+    assert (
+        capsys.readouterr().err
+        == "error: DATASETS=mnits: nothing to fetch under this name; did you mean mnist? "
+        "can be fetched: cifar10, cifar100, mnist, stl10\n"
+    )
     assert server.requests == 0

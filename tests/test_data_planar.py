@@ -1,4 +1,5 @@
 """The toy problems against the numbers of their papers' sheets."""
+
 import math
 from pathlib import Path
 
@@ -27,17 +28,23 @@ def test_ellipses_touch_at_radius_one():
     inner, outer = radius[found.train_labels == 0], radius[found.train_labels == 1]
     assert 0 <= inner.min() < inner.max() <= 1 <= outer.min() + 1e-6
     assert outer.max() <= 2
-    assert abs(inner.mean() - 0.5) < 0.04  # uniform in the radius; uniform in the area would give 2/3
+    assert (
+        abs(inner.mean() - 0.5) < 0.04
+    )  # uniform in the radius; uniform in the area would give 2/3
 
 
 def test_swiss_roll_is_meganets_curve():
     found = read(SwissRoll())
     assert (counts(found.train_labels), counts(found.test_labels)) == ([257, 256], [256, 257])
     assert torch.allclose(found.train[0], torch.zeros(2))
-    assert torch.allclose(found.train[256], torch.tensor([1.0, 0.0]), atol=1e-6)  # the end of the first spiral after two turns
+    assert torch.allclose(
+        found.train[256], torch.tensor([1.0, 0.0]), atol=1e-6
+    )  # the end of the first spiral after two turns
     angle = 4 * math.pi / 512
     assert torch.allclose(found.test[0], torch.tensor([math.cos(angle), math.sin(angle)]) / 512)
-    assert torch.allclose(torch.linalg.vector_norm(found.test[256]), torch.tensor(0.2))  # row 514 opens the second spiral
+    assert torch.allclose(
+        torch.linalg.vector_norm(found.test[256]), torch.tensor(0.2)
+    )  # row 514 opens the second spiral
 
 
 def test_peaks_has_the_share_of_nodes_of_the_sheet():
@@ -55,7 +62,9 @@ def test_moons_are_four_half_circles():
     upper = found.train[:1000]
     assert (torch.linalg.vector_norm(upper, dim=1) - 1).abs().max() <= 0.15 * math.sqrt(2)
     assert upper[:, 1].min() >= -0.15
-    assert torch.allclose(found.train[2000:3000].mean(0) - upper.mean(0), torch.tensor([2.0, 0.0]), atol=0.02)
+    assert torch.allclose(
+        found.train[2000:3000].mean(0) - upper.mean(0), torch.tensor([2.0, 0.0]), atol=0.02
+    )
 
 
 def test_circles_have_radii_one_to_four_and_alternate():
@@ -63,7 +72,7 @@ def test_circles_have_radii_one_to_four_and_alternate():
     radius = torch.linalg.vector_norm(found.train, dim=1)
     for ring, own in enumerate(radius.split(1000)):
         assert (own - (ring + 1)).abs().max() <= 0.3 * math.sqrt(2)
-        assert set(found.train_labels[1000 * ring:1000 * (ring + 1)].tolist()) == {ring % 2}
+        assert set(found.train_labels[1000 * ring : 1000 * (ring + 1)].tolist()) == {ring % 2}
 
 
 @pytest.mark.parametrize("options", [Ellipses(), Peaks(), DoubleMoons(), DoubleCircles()])

@@ -1,4 +1,7 @@
-"""Every entry of DATASETS: its config file, its facts, its splits, and what is refused before any file is touched."""
+"""Every entry of DATASETS: its config file, its facts, its splits, and what is refused before any
+file is touched.
+"""
+
 import importlib
 from pathlib import Path
 
@@ -16,9 +19,22 @@ FROM_FILES = ("mnist", "smnist", "psmnist", "cifar10", "cifar100", "stl10")
 EMBEDDED = [name for name in DATASETS if name not in FROM_FILES]
 
 
-def ready(name: str, common: Common = Common(), split_seed: int = 0, root: Path | str = "nowhere", **options):  # noqa: B008 - frozen
-    return load(build(DATASETS[name], {**SMALL.get(name, {}), **options}, "dataset"), common, root=root, split_seed=split_seed,
-                permutation_seed=0, device="cpu", download=False)
+def ready(
+    name: str,
+    common: Common = Common(),  # noqa: B008 - frozen
+    split_seed: int = 0,
+    root: Path | str = "nowhere",
+    **options,
+):
+    return load(
+        build(DATASETS[name], {**SMALL.get(name, {}), **options}, "dataset"),
+        common,
+        root=root,
+        split_seed=split_seed,
+        permutation_seed=0,
+        device="cpu",
+        download=False,
+    )
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
@@ -29,20 +45,39 @@ def test_facts_are_true(name):
         for x, y in (next(split.batches(16, 0, 0)), next(split.sweep(16))):
             assert x.dtype == torch.float32
             assert x.shape == (16, *found.facts.shape)
-            expected = {"classify": (torch.long, (16,)), "regress": (torch.float32, (16, 1)), "label": (torch.long, (16, x.shape[1]))}
+            expected = {
+                "classify": (torch.long, (16,)),
+                "regress": (torch.float32, (16, 1)),
+                "label": (torch.long, (16, x.shape[1])),
+            }
             assert (y.dtype, tuple(y.shape)) == expected[found.facts.task]
     if found.facts.task == "classify":
         assert set(found.train.labels.tolist()) == set(range(found.facts.outputs))
 
 
-@pytest.mark.parametrize(("name", "pretend"), [("mnist", pretend_mnist), ("smnist", pretend_mnist), ("psmnist", pretend_mnist),
-                                               ("cifar10", pretend_cifar10)])
+@pytest.mark.parametrize(
+    ("name", "pretend"),
+    [
+        ("mnist", pretend_mnist),
+        ("smnist", pretend_mnist),
+        ("psmnist", pretend_mnist),
+        ("cifar10", pretend_cifar10),
+    ],
+)
 def test_facts_of_what_is_read_from_files(name, pretend, tmp_path, monkeypatch):
     from stablenets.data import fetch
 
     files = pretend(monkeypatch)
     monkeypatch.setattr(fetch, "chunks", lambda address: iter([files[address.rsplit("/", 1)[1]]]))
-    found = load(DATASETS[name](), Common(), root=tmp_path, split_seed=0, permutation_seed=0, device="cpu", download=True)
+    found = load(
+        DATASETS[name](),
+        Common(),
+        root=tmp_path,
+        split_seed=0,
+        permutation_seed=0,
+        device="cpu",
+        download=True,
+    )
     x, _ = next(found.train.batches(4, 0, 0))
     assert x.shape == (4, *found.facts.shape)
     assert found.source.startswith("torchvision layout")
@@ -53,7 +88,9 @@ def test_same_seeds_same_bits(name):
     one, two = ready(name), ready(name)
     assert one.digests == two.digests
     for part in ("train", "validation", "test"):
-        for (x, y), (u, v) in zip(getattr(one, part).batches(64, 1, 2), getattr(two, part).batches(64, 1, 2), strict=True):
+        for (x, y), (u, v) in zip(
+            getattr(one, part).batches(64, 1, 2), getattr(two, part).batches(64, 1, 2), strict=True
+        ):
             assert torch.equal(x, u)
             assert torch.equal(y, v)
 
@@ -73,7 +110,10 @@ def test_splits_are_disjoint_and_seeded():
 
 def test_validation_and_test_are_stratified():
     found = ready("digits")
-    whole = torch.bincount(torch.cat([found.train.labels, found.validation.labels, found.test.labels])) / 1797
+    whole = (
+        torch.bincount(torch.cat([found.train.labels, found.validation.labels, found.test.labels]))
+        / 1797
+    )
     for split in (found.validation, found.test):
         assert (torch.bincount(split.labels) / len(split) - whole).abs().max() < 1.5 / len(split)
 
@@ -103,7 +143,9 @@ def test_share_takes_exactly_the_count_from_uneven_classes():
     for count in range(101):
         chosen = share(labels, count, torch.Generator().manual_seed(0))
         assert len(chosen.unique()) == count
-        assert (torch.bincount(labels[chosen], minlength=3) - count * torch.tensor([7, 3, 90]) / 100).abs().max() < 1
+        assert (
+            torch.bincount(labels[chosen], minlength=3) - count * torch.tensor([7, 3, 90]) / 100
+        ).abs().max() < 1
 
 
 def test_crop_flip_changes_training_images_only():
@@ -113,14 +155,43 @@ def test_crop_flip_changes_training_images_only():
     assert x.shape == u.shape
     assert not torch.equal(x, u)
     for part in ("train", "test"):
-        assert all(torch.equal(a[0], b[0]) for a, b in zip(getattr(changed, part).sweep(500), getattr(plain, part).sweep(500), strict=True))
+        assert all(
+            torch.equal(a[0], b[0])
+            for a, b in zip(
+                getattr(changed, part).sweep(500), getattr(plain, part).sweep(500), strict=True
+            )
+        )
 
 
-@pytest.mark.parametrize(("name", "common", "message"), [
-    ("peaks", {"augment": "crop_flip"}, "dataset.augment=crop_flip: crops images, and peaks is planar data; use dataset.augment=none"),
-    ("copy", {"augment": "crop_flip"}, "dataset.augment=crop_flip: crops images, and copy is sequence data; use dataset.augment=none"),
-    ("copy", {"train_fraction": 0.5}, "dataset.train_fraction=0.5: copy is generated without end; use dataset.examples instead"),
-])
+@pytest.mark.parametrize(
+    ("name", "common", "message"),
+    [
+        (
+            "peaks",
+            {"augment": "crop_flip"},
+            (
+                "dataset.augment=crop_flip: crops images, and peaks is planar data; use"
+                " dataset.augment=none"
+            ),
+        ),
+        (
+            "copy",
+            {"augment": "crop_flip"},
+            (
+                "dataset.augment=crop_flip: crops images, and copy is sequence data; use"
+                " dataset.augment=none"
+            ),
+        ),
+        (
+            "copy",
+            {"train_fraction": 0.5},
+            (
+                "dataset.train_fraction=0.5: copy is generated without end; use dataset.examples"
+                " instead"
+            ),
+        ),
+    ],
+)
 def test_options_that_do_not_go_together(name, common, message):
     with pytest.raises(BadInput) as caught:
         check(DATASETS[name](), Common(**common))
@@ -128,17 +199,30 @@ def test_options_that_do_not_go_together(name, common, message):
 
 
 def test_a_fraction_too_small_for_the_classes():
-    with pytest.raises(BadInput, match=r"^dataset.train_fraction=0.001: leaves 1 of 1294 training examples for 10 classes; take at least 0"):
+    with pytest.raises(
+        BadInput,
+        match=(
+            r"^dataset.train_fraction=0.001: leaves 1 of 1294 training examples for 10 classes;"
+            r" take at least 0"
+        ),
+    ):
         ready("digits", Common(train_fraction=0.001))
 
 
-@pytest.mark.parametrize(("kind", "given", "message"), [
-    (DATASETS["stl10"], {"fold": 10}, "dataset.fold=10: must be >= 0 and <= 9"),
-    (DATASETS["psmnist"], {"permutation": "cornn"}, "dataset.permutation=cornn: "),
-    (Common, {"validation_fraction": 0.6}, "dataset.validation_fraction=0.6: must be >= 0 and <= 0.5"),
-    (Common, {"train_fraction": 0}, "dataset.train_fraction=0.0: must be <= 1 and > 0"),
-    (Common, {"augment": "flip"}, "dataset.augment=flip: "),
-])
+@pytest.mark.parametrize(
+    ("kind", "given", "message"),
+    [
+        (DATASETS["stl10"], {"fold": 10}, "dataset.fold=10: must be >= 0 and <= 9"),
+        (DATASETS["psmnist"], {"permutation": "cornn"}, "dataset.permutation=cornn: "),
+        (
+            Common,
+            {"validation_fraction": 0.6},
+            "dataset.validation_fraction=0.6: must be >= 0 and <= 0.5",
+        ),
+        (Common, {"train_fraction": 0}, "dataset.train_fraction=0.0: must be <= 1 and > 0"),
+        (Common, {"augment": "flip"}, "dataset.augment=flip: "),
+    ],
+)
 def test_options_out_of_range(kind, given, message):
     with pytest.raises(BadInput) as caught:
         build(kind, given, "dataset")

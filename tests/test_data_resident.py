@@ -1,4 +1,5 @@
 """Order, resume, scaling and augmentation of resident splits."""
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +12,12 @@ from stablenets.data.scaling import Scaling, standardising
 
 
 def pixels(count: int, size: int, channels: int = 3) -> torch.Tensor:
-    return torch.randint(256, (count, channels, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return torch.randint(
+        256,
+        (count, channels, size, size),
+        dtype=torch.uint8,
+        generator=torch.Generator().manual_seed(0),
+    )
 
 
 @pytest.fixture
@@ -22,7 +28,11 @@ def split() -> Resident:
 
 def same(left, right) -> bool:
     left, right = list(left), list(right)
-    return len(left) == len(right) and all(torch.equal(a, b) for x, y in zip(left, right, strict=True) for a, b in zip(x, y, strict=True))
+    return len(left) == len(right) and all(
+        torch.equal(a, b)
+        for x, y in zip(left, right, strict=True)
+        for a, b in zip(x, y, strict=True)
+    )
 
 
 def test_an_epoch_is_a_permutation_with_its_last_partial_batch(split):
@@ -40,7 +50,12 @@ def test_batches_are_a_function_of_seed_and_epoch_alone(split):
     state = torch.get_rng_state()
     assert same(before, split.batches(16, seed=3, epoch=1))
     assert torch.equal(torch.get_rng_state(), state)
-    for seed, epoch in ((3, 2), (4, 1), (2, 2), (1, 3)):  # (2, 2) and (1, 3): the traps of seed + epoch and seed ^ epoch
+    for seed, epoch in (
+        (3, 2),
+        (4, 1),
+        (2, 2),
+        (1, 3),
+    ):  # (2, 2) and (1, 3): the traps of seed + epoch and seed ^ epoch
         assert not same(before, split.batches(16, seed=seed, epoch=epoch))
 
 
@@ -71,7 +86,10 @@ def test_batches_may_be_kept_and_changed():
 
 
 def test_streams_differ_in_purpose_and_in_each_number():
-    draws = [torch.rand(1, generator=stream(*key)).item() for key in (("a", 1, 23), ("a", 12, 3), ("b", 1, 23), ("a", 1, 23, 0))]
+    draws = [
+        torch.rand(1, generator=stream(*key)).item()
+        for key in (("a", 1, 23), ("a", 12, 3), ("b", 1, 23), ("a", 1, 23, 0))
+    ]
     assert len(set(draws)) == 4
 
 
@@ -81,19 +99,28 @@ def test_standardising_gives_zero_mean_and_unit_variance():
     batch = standardising(images)(images)
     assert batch.dtype == torch.float32
     assert batch.mean((0, 2, 3)).abs().max() < 1e-5
-    assert torch.allclose(batch.std((0, 2, 3), correction=0), torch.tensor([1.0, 1.0, 0.0]), atol=1e-5)
+    assert torch.allclose(
+        batch.std((0, 2, 3), correction=0), torch.tensor([1.0, 1.0, 0.0]), atol=1e-5
+    )
 
 
 def test_sequences_are_divided_by_white():
-    assert torch.allclose(Scaling(1 / 255)(torch.tensor([[0, 255, 51]], dtype=torch.uint8)), torch.tensor([[0.0, 1.0, 0.2]]))
+    assert torch.allclose(
+        Scaling(1 / 255)(torch.tensor([[0, 255, 51]], dtype=torch.uint8)),
+        torch.tensor([[0.0, 1.0, 0.2]]),
+    )
 
 
 def test_every_crop_and_flip_is_torchvisions():
     pad, images = 2, pixels(3, 6)
     augment = CropFlip(images, pad)
     padded = reference.pad(images, [pad] * 4)
-    places = torch.cartesian_prod(torch.arange(3), torch.arange(5), torch.arange(5), torch.arange(2))
-    for (chosen, row, column, flip), ours in zip(places.tolist(), augment.cut(*places.unbind(1)), strict=True):
+    places = torch.cartesian_prod(
+        torch.arange(3), torch.arange(5), torch.arange(5), torch.arange(2)
+    )
+    for (chosen, row, column, flip), ours in zip(
+        places.tolist(), augment.cut(*places.unbind(1)), strict=True
+    ):
         theirs = reference.crop(padded[chosen], row, column, 6, 6)
         assert torch.equal(ours, reference.hflip(theirs) if flip else theirs)
 
@@ -113,4 +140,7 @@ def test_draws_are_uniform():
 
 def test_each_batch_has_its_own_draws(split):
     augment = split.augment
-    assert not torch.equal(augment.draw(16, stream("augment", 0, 0, 0))[0], augment.draw(16, stream("augment", 0, 0, 1))[0])
+    assert not torch.equal(
+        augment.draw(16, stream("augment", 0, 0, 0))[0],
+        augment.draw(16, stream("augment", 0, 0, 1))[0],
+    )

@@ -1,4 +1,7 @@
-"""Permutations against the digests of Ceni 2025 sheet 5; the adding and copy tasks against their definitions."""
+"""Permutations against the digests of Ceni 2025 sheet 5; the adding and copy tasks against their
+definitions.
+"""
+
 import math
 
 import pytest
@@ -49,19 +52,35 @@ def test_every_convention_is_a_permutation(convention, steps):
 
 
 def digits(name, permutation_seed=0, split_seed=0, **options):
-    return load(DATASETS[name](**options), Common(), root="nowhere", split_seed=split_seed, permutation_seed=permutation_seed,
-                device="cpu", download=False)
+    return load(
+        DATASETS[name](**options),
+        Common(),
+        root="nowhere",
+        split_seed=split_seed,
+        permutation_seed=permutation_seed,
+        device="cpu",
+        download=False,
+    )
 
 
 def test_the_permutation_moves_with_its_own_seed_only():
     one = digits("psdigits", permutation_seed=1)
-    assert one.digests["permutation"] == digits("psdigits", permutation_seed=1, split_seed=5).digests["permutation"]
-    assert one.digests["permutation"] != digits("psdigits", permutation_seed=2).digests["permutation"]
+    assert (
+        one.digests["permutation"]
+        == digits("psdigits", permutation_seed=1, split_seed=5).digests["permutation"]
+    )
+    assert (
+        one.digests["permutation"] != digits("psdigits", permutation_seed=2).digests["permutation"]
+    )
     assert torch.equal(one.train.labels, digits("psdigits", permutation_seed=2).train.labels)
 
 
 def test_permuted_pixels_are_the_pixels_permuted():
-    plain, permuted, order = digits("sdigits"), digits("psdigits", permutation_seed=4), PERMUTATIONS["torch"](64, 4)
+    plain, permuted, order = (
+        digits("sdigits"),
+        digits("psdigits", permutation_seed=4),
+        PERMUTATIONS["torch"](64, 4),
+    )
     for part in ("train", "validation", "test"):
         assert torch.equal(getattr(permuted, part).inputs, getattr(plain, part).inputs[:, order])
     x, _ = next(plain.train.sweep(100))
@@ -112,10 +131,20 @@ def test_copy_without_memory_costs_what_the_sheet_says():
     assert cost.item() == pytest.approx(10 * math.log(8) / 1020, rel=1e-5)
 
 
-@pytest.mark.parametrize("task", [Adding(length=12, examples=70), Copy(length=4, symbols=2, examples=70)])
+@pytest.mark.parametrize(
+    "task", [Adding(length=12, examples=70), Copy(length=4, symbols=2, examples=70)]
+)
 def test_generated_splits(task):
     def loaded(split_seed):
-        return load(task, Common(), root="nowhere", split_seed=split_seed, permutation_seed=0, device="cpu", download=False)
+        return load(
+            task,
+            Common(),
+            root="nowhere",
+            split_seed=split_seed,
+            permutation_seed=0,
+            device="cpu",
+            download=False,
+        )
 
     def stacked(batches):
         return [torch.cat(parts) for parts in zip(*batches, strict=True)]
@@ -124,7 +153,9 @@ def test_generated_splits(task):
     assert (len(one.train), len(one.validation), len(one.test)) == (70, 1000, 1000)
     x, y = stacked(one.train.batches(32, seed=0, epoch=0))
     assert len(x) == 70
-    assert torch.equal(x, stacked(other.train.batches(32, seed=0, epoch=0))[0])  # the order's seed, not the split's
+    assert torch.equal(
+        x, stacked(other.train.batches(32, seed=0, epoch=0))[0]
+    )  # the order's seed, not the split's
     assert not torch.equal(x, stacked(one.train.batches(32, seed=0, epoch=1))[0])
     assert torch.equal(y[32:], stacked(one.train.batches(32, seed=0, epoch=0, first=1))[1])
     assert torch.equal(stacked(one.test.sweep(300))[0], stacked(again.test.sweep(7))[0])

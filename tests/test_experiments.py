@@ -1,4 +1,7 @@
-"""Every file under configs/ is a promise: it names its command, its keys are the schema's, and what it describes runs."""
+"""Every file under configs/ is a promise: it names its command, its keys are the schema's, and what
+it describes runs.
+"""
+
 import dataclasses
 import json
 import re
@@ -17,16 +20,22 @@ from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, RECURRENT
 from stablenets.train import train
 
-# A dataset of each kind that needs no file, and what it stands in for where an experiment asks for files.
+# A dataset of each kind that needs no file, and what it stands in for where an experiment asks for
+# files.
 EMBEDDED = {"planar": "ellipses", "image": "digits", "sequence": "psdigits"}
-WITHOUT_FILES = {name for name, kind in DATASETS.items() if "digits" in name or kind().facts.kind == "planar"} | {"adding", "copy"}
+WITHOUT_FILES = {
+    name for name, kind in DATASETS.items() if "digits" in name or kind().facts.kind == "planar"
+} | {"adding", "copy"}
 ALL = FAMILIES | RECURRENT
 SHRUNK = ("profile=smoke", "epochs=1", "dataset.limit=32", "batch=16")
 
 
 def files(group: str) -> list[str]:
     """The choices of a group, by the name that the command line takes."""
-    return sorted(path.relative_to(CONFIGS / group).with_suffix("").as_posix() for path in (CONFIGS / group).rglob("*.yaml"))
+    return sorted(
+        path.relative_to(CONFIGS / group).with_suffix("").as_posix()
+        for path in (CONFIGS / group).rglob("*.yaml")
+    )
 
 
 def fields(*parts: type) -> set[str]:
@@ -47,8 +56,14 @@ def head(path: Path) -> list[str]:
 def command(path: Path) -> list[str]:
     """The overrides of the command in a file's first comments; of a sweep, its first job."""
     line = next((line for line in head(path) if line.startswith("# stablenets ")), "# stablenets")
-    words = takewhile(lambda word: not word.startswith("("), line.split()[2:])  # a remark may follow in parentheses
-    return [re.sub(r"=([^,\[]*),.*", r"=\1", word) for word in words if word != "-m" and not word.startswith("hydra")]
+    words = takewhile(
+        lambda word: not word.startswith("("), line.split()[2:]
+    )  # a remark may follow in parentheses
+    return [
+        re.sub(r"=([^,\[]*),.*", r"=\1", word)
+        for word in words
+        if word != "-m" and not word.startswith("hydra")
+    ]
 
 
 PATHS = sorted(CONFIGS.rglob("*.yaml"))
@@ -86,7 +101,11 @@ def test_all_options_of_an_optimiser_can_be_typed(optim):
 def test_all_options_of_a_run_can_be_typed():
     values = compose()
     assert set(values) == fields(Config)
-    assert (set(values["seeds"]), set(values["probe"]), set(values["wandb"])) == (fields(Seeds), fields(Probe), fields(Wandb))
+    assert (set(values["seeds"]), set(values["probe"]), set(values["wandb"])) == (
+        fields(Seeds),
+        fields(Probe),
+        fields(Wandb),
+    )
 
 
 def fits(net: str, dataset: str) -> bool:
@@ -107,13 +126,33 @@ def test_net_trains_on_every_kind_of_data_that_it_takes(net, resolved):
     taken = [dataset for dataset in EMBEDDED.values() if net in fitting_nets(dataset)]
     assert taken, f"net={net} fits no embedded dataset"
     for dataset in taken:
-        depth = "null" if compose(f"net={net}")["net"]["family"] in RECURRENT else max(4, 2 * len(compose(f"net={net}")["net"]["widths"]))
-        finished(resolved(f"net={net}", f"dataset={dataset}", *SHRUNK, "net.blocks=null", f"depth={depth}"))
+        depth = (
+            "null"
+            if compose(f"net={net}")["net"]["family"] in RECURRENT
+            else max(4, 2 * len(compose(f"net={net}")["net"]["widths"]))
+        )
+        finished(
+            resolved(
+                f"net={net}", f"dataset={dataset}", *SHRUNK, "net.blocks=null", f"depth={depth}"
+            )
+        )
 
 
 @pytest.mark.parametrize("name", files("experiment"))
 def test_experiment_runs_shrunk(name, resolved):
     real = resolve(compose(f"experiment={name}"))
-    instead = [] if real.dataset_name in WITHOUT_FILES else [f"dataset={EMBEDDED[real.dataset.facts.kind]}"]
-    finished(resolved(f"experiment={name}", *instead, *SHRUNK, "net.blocks=null", f"depth={max(4, 2 * len(real.net.widths))}",
-                      "probe.spectrum_epochs=[]"))
+    instead = (
+        []
+        if real.dataset_name in WITHOUT_FILES
+        else [f"dataset={EMBEDDED[real.dataset.facts.kind]}"]
+    )
+    finished(
+        resolved(
+            f"experiment={name}",
+            *instead,
+            *SHRUNK,
+            "net.blocks=null",
+            f"depth={max(4, 2 * len(real.net.widths))}",
+            "probe.spectrum_epochs=[]",
+        )
+    )

@@ -1,7 +1,17 @@
-"""The flow engine: every mode and every way to run a flow give the same outputs, states and gradients."""
+"""The flow engine: every mode and every way to run a flow give the same outputs, states and
+gradients.
+"""
+
 import pytest
 import torch
-from every_family import FITTING, OPTIONS, SPACE, flow, pytest_generate_tests, states  # noqa: F401 - pytest reads the hook here
+from every_family import (  # noqa: F401 - pytest reads the hook here
+    FITTING,
+    OPTIONS,
+    SPACE,
+    flow,
+    pytest_generate_tests,
+    states,
+)
 
 from stablenets import moves
 from stablenets.flow import Flow
@@ -38,14 +48,18 @@ def test_a_single_example_goes_as_one_of_several_and_changes_no_weight(name, ope
     net, x = flow(name, operator, 7, mode).eval(), states(operator)
     before = [parameter.clone() for parameter in net.parameters()]
     for index in range(2):
-        assert torch.allclose(net(x[index:index + 1])[0], net(x)[index], rtol=1e-12, atol=1e-12)
+        assert torch.allclose(net(x[index : index + 1])[0], net(x)[index], rtol=1e-12, atol=1e-12)
     assert all(torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
 
 
 def test_gradients_are_those_of_finite_differences(name, operator, mode):
     width = 4 if name == "distributed" else 2
-    net = Flow(FAMILIES[name](**OPTIONS.get(name, {})), width, 3, h=0.3, operator=operator, backward=mode).double()
-    x = torch.randn(2, width, *(3 for _ in SPACE[operator]), dtype=torch.float64, requires_grad=True)
+    net = Flow(
+        FAMILIES[name](**OPTIONS.get(name, {})), width, 3, h=0.3, operator=operator, backward=mode
+    ).double()
+    x = torch.randn(
+        2, width, *(3 for _ in SPACE[operator]), dtype=torch.float64, requires_grad=True
+    )
     names, values = zip(*net.named_parameters(), strict=True)
 
     def run(x: torch.Tensor, *values: torch.Tensor) -> torch.Tensor:
@@ -62,7 +76,9 @@ def test_tap_sees_every_state_in_order(name, operator, mode):
     layers = net.layers(net.weights(), Tally(counting=False, training=net.training))
     state = net.dynamics.start(x, layers[0], net.h)
     for (_, found), layer in zip(seen, [*layers, None], strict=True):
-        assert all(torch.allclose(a, b, rtol=0, atol=1e-13) for a, b in zip(found, state, strict=True))
+        assert all(
+            torch.allclose(a, b, rtol=0, atol=1e-13) for a, b in zip(found, state, strict=True)
+        )
         state = state if layer is None else net.dynamics.step(state, layer, net.h)
     assert torch.equal(y, net.dynamics.output(seen[-1][1]))
 
@@ -74,11 +90,16 @@ def test_bfloat16_autocast_comes_near_float32(name, operator, mode):
         y = net(x)
     y.float().square().sum().backward()
     assert torch.allclose(y.float(), exact, rtol=0.05, atol=0.05)
-    assert all(parameter.grad.dtype == torch.float32 and parameter.grad.isfinite().all() for parameter in net.parameters())
+    assert all(
+        parameter.grad.dtype == torch.float32 and parameter.grad.isfinite().all()
+        for parameter in net.parameters()
+    )
 
 
 def test_layers_at_once_are_plain_autograd_over_several_chunks(name, monkeypatch):
-    """70 layers: more than two chunks, the last of them short; every activation; a frozen tensor; and none that asks for a gradient."""
+    """70 layers: more than two chunks, the last of them short; every activation; a frozen tensor;
+    and none that asks for a gradient.
+    """
     monkeypatch.setattr(moves, "CACHED", 0)
     for activation in ("tanh", "relu", "identity"):
         net, x = flow(name, "dense", 70, activation=activation), states("dense", requires_grad=True)
@@ -105,13 +126,24 @@ def test_gradients_can_be_differentiated_again(name, operator):
     found = {}
     for net.backward in ("plain", "store"):
         (gradient,) = torch.autograd.grad(weighed(net(x)), x, create_graph=True)
-        again = torch.autograd.grad((gradient * direction).sum(), (x, *net.parameters()), allow_unused=True)
+        again = torch.autograd.grad(
+            (gradient * direction).sum(), (x, *net.parameters()), allow_unused=True
+        )
         _, forward = torch.func.jvp(net, (x.detach(),), (direction,))
-        each = torch.func.vmap(torch.func.jacrev(lambda one, net=net: net(one[None])[0]))(x.detach())
-        found[net.backward] = [gradient, forward, each, *(value for value in again if value is not None)]
+        each = torch.func.vmap(torch.func.jacrev(lambda one, net=net: net(one[None])[0]))(
+            x.detach()
+        )
+        found[net.backward] = [
+            gradient,
+            forward,
+            each,
+            *(value for value in again if value is not None),
+        ]
     for a, b in zip(found["store"], found["plain"], strict=True):
         assert torch.allclose(a, b, rtol=1e-10, atol=1e-12)
-    pushed = torch.einsum("boi,bi->bo", found["store"][2].flatten(1 + x.ndim - 1).flatten(1, -2), direction.flatten(1))
+    pushed = torch.einsum(
+        "boi,bi->bo", found["store"][2].flatten(1 + x.ndim - 1).flatten(1, -2), direction.flatten(1)
+    )
     assert torch.allclose(pushed, found["store"][1].flatten(1), rtol=1e-10, atol=1e-12)
 
 
@@ -119,7 +151,9 @@ def test_no_example_at_all(name, operator, mode):
     net, x = flow(name, operator, 3, mode).eval(), states(operator, 0, requires_grad=True)
     assert net(x).shape == x.shape
     net(x).sum().backward()
-    assert not any(parameter.grad.any() for parameter in net.parameters() if parameter.grad is not None)
+    assert not any(
+        parameter.grad.any() for parameter in net.parameters() if parameter.grad is not None
+    )
 
 
 def test_inverse_over_a_hundred_layers(name, operator):

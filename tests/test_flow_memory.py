@@ -1,10 +1,15 @@
 """Memory and work of a flow over its depth: linear, of the order of the square root, or flat."""
+
 import math
 import weakref
 
 import pytest
 import torch
-from every_family import flow, pytest_generate_tests, states  # noqa: F401 - pytest reads the hook here
+from every_family import (  # noqa: F401 - pytest reads the hook here
+    flow,
+    pytest_generate_tests,
+    states,
+)
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from stablenets import moves
@@ -19,7 +24,9 @@ def seeded():
 
 
 class BytesWritten(TorchDispatchMode):
-    """Counts the bytes of all tensors that operations return, views apart: work as memory traffic."""
+    """Counts the bytes of all tensors that operations return, views apart: work as memory
+    traffic.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +35,11 @@ class BytesWritten(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **kwargs or {})
         if not func.is_view:
-            self.total += sum(tensor.nbytes for tensor in torch.utils._pytree.tree_leaves(result) if torch.is_tensor(tensor))
+            self.total += sum(
+                tensor.nbytes
+                for tensor in torch.utils._pytree.tree_leaves(result)
+                if torch.is_tensor(tensor)
+            )
         return result
 
 
@@ -47,7 +58,11 @@ class BytesAlive(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **kwargs or {})
         for tensor in torch.utils._pytree.tree_leaves(result):
-            if torch.is_tensor(tensor) and (key := tensor.untyped_storage()._cdata) not in self.seen and not func.is_view:
+            if (
+                torch.is_tensor(tensor)
+                and (key := tensor.untyped_storage()._cdata) not in self.seen
+                and not func.is_view
+            ):
                 self.seen.add(key)
                 self.now += (size := tensor.untyped_storage().nbytes())
                 self.peak = max(self.peak, self.now)
@@ -58,7 +73,9 @@ class BytesAlive(TorchDispatchMode):
 def test_store_keeps_memory_linear_in_depth(name, operator):
     x = states(operator, batch=64)
     kept = [kept_bytes(flow(name, operator, depth), x) for depth in (8, 16, 24)]
-    assert kept[2] - kept[1] == kept[1] - kept[0] >= 8 * x.nbytes  # at least a tensor of the state's size a layer
+    assert (
+        kept[2] - kept[1] == kept[1] - kept[0] >= 8 * x.nbytes
+    )  # at least a tensor of the state's size a layer
 
 
 def test_checkpoint_keeps_about_sqrt_l_states(name, operator):
@@ -71,7 +88,9 @@ def test_checkpoint_keeps_about_sqrt_l_states(name, operator):
 @pytest.mark.parametrize("family", ["plain", "resnet", "antisymmetric"])
 @pytest.mark.parametrize("depth", [1, 2, 16, 17, 64, 256])
 def test_checkpoint_keeps_a_state_for_each_of_sqrt_l_segments(family, operator, depth):
-    """Exactly one state enters each segment of ceil(sqrt(L)) layers; of the first, what is the input itself costs nothing."""
+    """Exactly one state enters each segment of ceil(sqrt(L)) layers; of the first, what is the
+    input itself costs nothing.
+    """
     net = flow(family, operator, depth, "checkpoint")
     x = net.operator.laid_out(states(operator))
     segments = math.ceil(depth / math.ceil(math.sqrt(depth)))
@@ -87,7 +106,9 @@ def test_evaluation_keeps_no_more_at_greater_depth(name, monkeypatch):
         net.h /= 100
         with torch.no_grad(), BytesAlive() as alive:
             net(x)
-        peaks.append(alive.peak - sum(parameter.nbytes for parameter in net.parameters()) * 3)  # prepared operators grow with depth
+        peaks.append(
+            alive.peak - sum(parameter.nbytes for parameter in net.parameters()) * 3
+        )  # prepared operators grow with depth
     assert peaks[1] <= peaks[0] + 40 * x.nbytes
 
 
@@ -103,7 +124,9 @@ def test_evaluation_of_a_recurrence_keeps_what_it_returns(every):
 
 
 def test_work_of_forward_and_backward_is_linear_in_depth(name, operator):
-    """Indexing a stacked weight in the loop over layers would write a gradient of the whole stack for each layer."""
+    """Indexing a stacked weight in the loop over layers would write a gradient of the whole stack
+    for each layer.
+    """
     x, written = states(operator, requires_grad=True), []
     for depth in (8, 16, 24):
         net = flow(name, operator, depth)

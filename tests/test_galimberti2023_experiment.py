@@ -1,4 +1,7 @@
-"""Galimberti et al. 2023: the digits of the counterexample, what the theory says of its nets, and a plan whose parts fit together."""
+"""Galimberti et al. 2023: the digits of the counterexample, what the theory says of its nets, and a
+plan whose parts fit together.
+"""
+
 import importlib
 from functools import partial
 from pathlib import Path
@@ -10,31 +13,57 @@ from conftest import made_up, measured, same_by_command
 
 from experiments.galimberti2023 import PAPER, depth, theory
 from experiments.galimberti2023.general import FRAMED, General
-from experiments.galimberti2023.networks import EULER, NETWORKS, PLAIN, RANDOM_X, RING, RING_RANDOM_X, SINGULAR_X, VOLUME, structure
+from experiments.galimberti2023.networks import (
+    EULER,
+    NETWORKS,
+    PLAIN,
+    RANDOM_X,
+    RING,
+    RING_RANDOM_X,
+    SINGULAR_X,
+    VOLUME,
+    structure,
+)
 from experiments.galimberti2023.studies import Counterexample, Spread, Symplectic
 from experiments.galimberti2023.trained import Memory, Reach, Way
 from stablenets.claims.claim import PROFILES
 from stablenets.claims.work import unique
 
 
-# The sheet computed these from the authors' two settings by exact Jacobians; the paper has them as pictures.
-@pytest.mark.parametrize(("study", "quarters"), [
-    (Counterexample("semi-implicit", 20), (1.911, 3.491, 4.696, 6.598)),
-    (Counterexample("semi-implicit", 20, 0.1), (None, None, None, 6.389)),
-    (Counterexample("forward Euler", 20), (None, None, None, 7.69)),
-    pytest.param(Counterexample("semi-implicit", 200), (15.9, 29.4, 43.1, 61.9), marks=pytest.mark.slow),
-    pytest.param(Counterexample("forward Euler", 200), (None, None, None, 108.7), marks=pytest.mark.slow)])
+# The sheet computed these from the authors' two settings by exact Jacobians; the paper has them as
+# pictures.
+@pytest.mark.parametrize(
+    ("study", "quarters"),
+    [
+        (Counterexample("semi-implicit", 20), (1.911, 3.491, 4.696, 6.598)),
+        (Counterexample("semi-implicit", 20, 0.1), (None, None, None, 6.389)),
+        (Counterexample("forward Euler", 20), (None, None, None, 7.69)),
+        pytest.param(
+            Counterexample("semi-implicit", 200), (15.9, 29.4, 43.1, 61.9), marks=pytest.mark.slow
+        ),
+        pytest.param(
+            Counterexample("forward Euler", 200), (None, None, None, 108.7), marks=pytest.mark.slow
+        ),
+    ],
+)
 def test_counterexample_has_the_digits_of_the_sheet(study, quarters):
     found = measured(study)
     for quarter, value in enumerate(quarters, 1):
         if value is not None:
-            assert found[f"quarter_{quarter}"] == pytest.approx(value, rel=0.003)  # the sheet has three digits
+            assert found[f"quarter_{quarter}"] == pytest.approx(
+                value, rel=0.003
+            )  # the sheet has three digits
 
 
 def test_counterexample_by_forward_euler_inflates():
     found = measured(Counterexample("forward Euler", 20))
-    assert (found["determinant"], found["length"]) == (pytest.approx(1.355, abs=5e-4), pytest.approx(1.387, abs=5e-4))
-    assert measured(Counterexample("semi-implicit", 20))["determinant"] == pytest.approx(1, abs=1e-9)
+    assert (found["determinant"], found["length"]) == (
+        pytest.approx(1.355, abs=5e-4),
+        pytest.approx(1.387, abs=5e-4),
+    )
+    assert measured(Counterexample("semi-implicit", 20))["determinant"] == pytest.approx(
+        1, abs=1e-9
+    )
 
 
 @pytest.mark.parametrize("net", ["H2", RANDOM_X, SINGULAR_X, RING, RING_RANDOM_X, "MS3"])
@@ -46,6 +75,7 @@ def test_symplectic_nets_are_and_the_wrong_transpose_is_not(net):
 
 def test_a_singular_x_forgets_a_direction():
     from experiments.galimberti2023.networks import drawn
+
     flow = drawn(SINGULAR_X, 4, 1, 0.1, 0)
     assert float(torch.linalg.svdvals(flow.X[0])[-1]) < 1e-12
     assert torch.equal(structure(flow), -structure(flow).T)
@@ -75,17 +105,28 @@ def test_the_two_sides_of_a_bench_row_are_the_same_iteration(net, monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parent.parent / "scripts")
     bench = importlib.import_module("bench_rows.alternating")
     torch.manual_seed(0)
-    ours, x, labels = bench.network(NETWORKS[net].dynamics), torch.randn(125, 2), torch.randint(2, (125,))
+    ours, x, labels = (
+        bench.network(NETWORKS[net].dynamics),
+        torch.randn(125, 2),
+        torch.randint(2, (125,)),
+    )
     layers = bench.modules(ours.units[0])
-    adam, theirs = torch.optim.Adam(ours.units.parameters(), lr=bench.RATE), bench.by_modules(layers, x, labels)
+    adam, theirs = (
+        torch.optim.Adam(ours.units.parameters(), lr=bench.RATE),
+        bench.by_modules(layers, x, labels),
+    )
     for _ in range(3):
         bench.iterate(ours, adam, x, labels)
         theirs()
     first = next(ours.units.parameters())
-    assert torch.allclose(first, torch.stack([next(layer.parameters()) for layer in layers]), atol=1e-4)
+    assert torch.allclose(
+        first, torch.stack([next(layer.parameters()) for layer in layers]), atol=1e-4
+    )
 
 
-@pytest.mark.parametrize(("backward", "flat"), [("store", False), ("checkpoint", False), ("reverse", True)])
+@pytest.mark.parametrize(
+    ("backward", "flat"), [("store", False), ("checkpoint", False), ("reverse", True)]
+)
 def test_memory_is_flat_in_depth_by_inversion_alone(backward, flat):
     few, many = (measured(Memory(backward, layers))["bytes"] for layers in (8, 256))
     assert (many < depth.FLAT * few) == flat
@@ -95,7 +136,9 @@ def test_memory_is_flat_in_depth_by_inversion_alone(backward, flat):
 def test_every_claim_and_drawing_asks_for_groups_of_the_plan(profile):
     plan = PAPER.plan(profile, 2)
     drawings = PAPER.tables | PAPER.figures | PAPER.animations
-    for needs in [claim.needs for claim in PAPER.claims] + [drawing.needs for drawing in drawings.values()]:
+    for needs in [claim.needs for claim in PAPER.claims] + [
+        drawing.needs for drawing in drawings.values()
+    ]:
         assert set(needs) <= set(plan)
     assert {claim.figure for claim in PAPER.claims} - {""} <= set(PAPER.figures)
     works = unique(list(plan.values()))
@@ -116,10 +159,13 @@ def test_trained_nets_are_looked_at(place):
     assert set(np.unique(arrays["classes"])) <= {0, 1}
     assert len(arrays["states"]) == len(arrays["layers"])
     metrics, arrays = Reach(reach.training).measure(place)
-    assert (metrics["half_hops"], metrics["layer_hops"], metrics["outside"], metrics["entries"]) == (2, 4, 0, 48)
+    assert (
+        metrics["half_hops"],
+        metrics["layer_hops"],
+        metrics["outside"],
+        metrics["entries"],
+    ) == (2, 4, 0, 48)
     assert (arrays["layer"] > 0).all()
 
 
 results = partial(made_up, PAPER)
-
-

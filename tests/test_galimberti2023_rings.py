@@ -1,4 +1,7 @@
-"""Galimberti et al. 2023, claim 9: what a node of a ring reads, on random and on trained nets, and how accuracy and locality decide."""
+"""Galimberti et al. 2023, claim 9: what a node of a ring reads, on random and on trained nets, and
+how accuracy and locality decide.
+"""
+
 from functools import partial
 
 import pytest
@@ -10,7 +13,14 @@ from experiments.galimberti2023.networks import ALL, RING, RING_RANDOM_X, drawn,
 from experiments.galimberti2023.plan import FIRST_TUNING_SEED
 from experiments.galimberti2023.settings import RING_DATA, RING_GRID, RING_SETTINGS, ring
 from experiments.galimberti2023.studies import Symplectic
-from experiments.galimberti2023.trained import Reach, furthest, half_steps, moved, reached, ring_hops
+from experiments.galimberti2023.trained import (
+    Reach,
+    furthest,
+    half_steps,
+    moved,
+    reached,
+    ring_hops,
+)
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, UNDECIDED
 from stablenets.claims.work import Place, Training
 from stablenets.probes.maps import states
@@ -20,13 +30,19 @@ HOPS = ring_hops(NODES)
 
 
 def net(name: str, seed: int = 0):
-    """Kernels are dense, also where the graph has no edge: that they have no say there is what is looked at."""
+    """Kernels are dense, also where the graph has no edge: that they have no say there is what is
+    looked at.
+    """
     return drawn(name, WIDTH, 3, 0.5, seed)
 
 
 @pytest.mark.parametrize("name", [RING, RING_RANDOM_X])
 def test_a_ring_is_sparse_and_not_the_dense_net(name):
-    flow, here, there = net(name), Symplectic(name, 4, 0.1).measure(None)[0], Symplectic("H2", 4, 0.1).measure(None)[0]
+    flow, here, there = (
+        net(name),
+        Symplectic(name, 4, 0.1).measure(None)[0],
+        Symplectic("H2", 4, 0.1).measure(None)[0],
+    )
     assert ALL[name].width == WIDTH
     assert int((flow.R == 0).sum()) == NODES * (NODES - 3)
     assert here != there
@@ -58,19 +74,35 @@ def test_half_steps_make_the_layers_of_the_flow():
 
 
 def test_moved_is_exact():
-    """Node 1 of two is read by node 0, not the other way round; a change of 1 comes back as it is."""
+    """Node 1 of two is read by node 0, not the other way round; a change of 1 comes back as it
+    is.
+    """
     mixing = torch.eye(4)[[0, 1, 2, 3]].clone()
     mixing[0, 3] = 2.0  # first half of node 0, second half of node 1
-    assert torch.equal(moved(lambda x: x @ mixing.T, torch.zeros(1, 4), 2), torch.tensor([[1.0, 2.0], [0.0, 1.0]]))
+    assert torch.equal(
+        moved(lambda x: x @ mixing.T, torch.zeros(1, 4), 2), torch.tensor([[1.0, 2.0], [0.0, 1.0]])
+    )
 
 
 @pytest.mark.parametrize("setting", RING_SETTINGS)
 def test_a_trained_ring_reads_two_hops_and_keeps_its_zeros(setting, tmp_path):
-    work, place = ring("swiss_roll", "ring", *RING_SETTINGS[setting]["swiss_roll", "ring"], 0, 1), Place(tmp_path, "make")
+    work, place = (
+        ring("swiss_roll", "ring", *RING_SETTINGS[setting]["swiss_roll", "ring"], 0, 1),
+        Place(tmp_path, "make"),
+    )
     assert work.make(place).status == "done"
     metrics, arrays = Reach(work).measure(place)
-    assert metrics == {"half_hops": 2, "layer_hops": 4, "backward_hops": 2, "half_reads": 5, "layer_reads": 8, "outside": 0,
-                       "outside_gradients": 0, "entries": 48, "nodes": 8}
+    assert metrics == {
+        "half_hops": 2,
+        "layer_hops": 4,
+        "backward_hops": 2,
+        "half_reads": 5,
+        "layer_reads": 8,
+        "outside": 0,
+        "outside_gradients": 0,
+        "entries": 48,
+        "nodes": 8,
+    }
     assert torch.equal(torch.tensor(arrays["half"]) > 0, HOPS <= 2)
     assert (arrays["layer"] > 0).all()
 
@@ -79,25 +111,46 @@ def test_settings_are_chosen_by_seeds_that_are_in_no_other_table():
     plan = PAPER.plan("full", None)
     tuning = plan["ring_tuning"]
     assert len(tuning) == 3 * len(RING_DATA) * 2 * len(RING_GRID)
-    assert min(work.seed for work in tuning) == FIRST_TUNING_SEED > max(work.seed for work in plan["ring"])
+    assert (
+        min(work.seed for work in tuning)
+        == FIRST_TUNING_SEED
+        > max(work.seed for work in plan["ring"])
+    )
     assert all(cell in RING_GRID for cell in RING_SETTINGS["chosen"].values())
     assert {name: set(setting) for name, setting in RING_SETTINGS.items()} == {
-        name: {(dataset, graph) for dataset in RING_DATA for graph in ("ring", "full")} for name in RING_SETTINGS}
+        name: {(dataset, graph) for dataset in RING_DATA for graph in ("ring", "full")}
+        for name in RING_SETTINGS
+    }
 
 
 # The verdict, with made-up results of the full profile.
 
-LOCAL = {"half_hops": 2.0, "layer_hops": 4.0, "backward_hops": 2.0, "half_reads": 5.0, "layer_reads": 8.0, "outside": 0.0,
-         "outside_gradients": 0.0, "entries": 48.0, "nodes": 8.0}
+LOCAL = {
+    "half_hops": 2.0,
+    "layer_hops": 4.0,
+    "backward_hops": 2.0,
+    "half_reads": 5.0,
+    "layer_reads": 8.0,
+    "outside": 0.0,
+    "outside_gradients": 0.0,
+    "entries": 48.0,
+    "nodes": 8.0,
+}
 results = partial(made_up, PAPER, profile="full")
 
 
 def judged(last=lambda work: 0.0, best=lambda work: 0.0, **reach: float):
-    """`last` and `best` in points: what the two iterates of a sparse net have more than those of a dense one, which have 90 % and 91 %."""
+    """`last` and `best` in points: what the two iterates of a sparse net have more than those of a
+    dense one, which have 90 % and 91 %.
+    """
+
     def entry(work: Training):
         sparse, noise = work.resolved.dynamics.graph == "ring", 1e-3 * work.seed
-        return {"test_accuracy": 0.90 + noise + sparse * last(work) / 100,
-                "test_accuracy_at_best_validation": 0.91 + noise + sparse * best(work) / 100}
+        return {
+            "test_accuracy": 0.90 + noise + sparse * last(work) / 100,
+            "test_accuracy_at_best_validation": 0.91 + noise + sparse * best(work) / 100,
+        }
+
     return rings.distributed(results({"ring": entry, "reach": lambda work: LOCAL | reach}))
 
 
@@ -109,16 +162,25 @@ def noisy(work: Training) -> float:
     return 10.0 * (-1) ** work.seed
 
 
-@pytest.mark.parametrize(("given", "verdict"), [
-    ({}, REPRODUCED),
-    ({"last": on("swiss_roll", 5.0)}, REPRODUCED),  # better is as good
-    ({"last": on("swiss_roll", -5.0)}, PARTLY),  # on one of two data sets
-    ({"best": on("double_circles", -5.0)}, PARTLY),  # the worse of the two iterates
-    ({"half_hops": 3.0}, PARTLY), ({"half_hops": 1.0}, PARTLY), ({"half_reads": 4.0}, PARTLY), ({"backward_hops": 4.0}, PARTLY),
-    ({"layer_reads": 7.0}, PARTLY), ({"outside": 1e-30}, PARTLY), ({"outside_gradients": 1e-30}, PARTLY),
-    ({"last": lambda work: -5.0}, NOT_REPRODUCED),
-    ({"last": noisy}, UNDECIDED),  # an interval that holds both says nothing
-    ({"last": lambda work: -5.0, "half_hops": 4.0}, NOT_REPRODUCED)])  # and locality alone earns nothing
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [
+        ({}, REPRODUCED),
+        ({"last": on("swiss_roll", 5.0)}, REPRODUCED),  # better is as good
+        ({"last": on("swiss_roll", -5.0)}, PARTLY),  # on one of two data sets
+        ({"best": on("double_circles", -5.0)}, PARTLY),  # the worse of the two iterates
+        ({"half_hops": 3.0}, PARTLY),
+        ({"half_hops": 1.0}, PARTLY),
+        ({"half_reads": 4.0}, PARTLY),
+        ({"backward_hops": 4.0}, PARTLY),
+        ({"layer_reads": 7.0}, PARTLY),
+        ({"outside": 1e-30}, PARTLY),
+        ({"outside_gradients": 1e-30}, PARTLY),
+        ({"last": lambda work: -5.0}, NOT_REPRODUCED),
+        ({"last": noisy}, UNDECIDED),  # an interval that holds both says nothing
+        ({"last": lambda work: -5.0, "half_hops": 4.0}, NOT_REPRODUCED),
+    ],
+)  # and locality alone earns nothing
 def test_accuracy_decides_and_locality_is_given(given, verdict):
     assert judged(**given).verdict == verdict
 
@@ -137,20 +199,36 @@ def test_words_follow_the_numbers():
 def test_the_table_has_both_iterates_at_both_settings():
     def entry(work: Training):
         config = work.resolved.config
-        return {"test_accuracy": config.h, "test_accuracy_at_best_validation": None if config.h == 0.5 else 1.0}
+        return {
+            "test_accuracy": config.h,
+            "test_accuracy_at_best_validation": None if config.h == 0.5 else 1.0,
+        }
+
     table = rings.ring_table(results({"ring": entry}))
     assert list(table["setting"].unique()) == list(RING_SETTINGS)
     assert len(table) == 2 * 2 * len(RING_DATA)
     assert table["authors' code, median of 3"].notna().sum() == 2 * len(RING_DATA)
     for row in table.itertuples():
-        assert (row.h, row.rate) == next(setting[dataset, row.graph] for name, setting in RING_SETTINGS.items() if name == row.setting
-                                         for dataset in RING_DATA if rings.DATA_NAMES[dataset] == row.data)
+        assert (row.h, row.rate) == next(
+            setting[dataset, row.graph]
+            for name, setting in RING_SETTINGS.items()
+            if name == row.setting
+            for dataset in RING_DATA
+            if rings.DATA_NAMES[dataset] == row.data
+        )
 
 
 def test_the_best_of_the_grid_is_the_one_in_the_middle():
     def entry(work: Training):
         config = work.resolved.config
-        return {"validation_accuracy": 0.9 if config.h == 0.125 and config.optim.lr > 0.01 else 0.5 + config.seeds.init / 1000}
+        return {
+            "validation_accuracy": (
+                0.9
+                if config.h == 0.125 and config.optim.lr > 0.01
+                else 0.5 + config.seeds.init / 1000
+            )
+        }
+
     table = rings.ring_tuning_table(results({"ring_tuning": entry}, seeds=None))
     assert len(table) == 3 * 2 * len(RING_DATA)
     assert table["best"].dropna().tolist() == [0.03] * 2 * len(RING_DATA)

@@ -1,5 +1,8 @@
-"""Chunks of steps replayed from a record: the numbers of plain steps. Where there is no GPU a stand-in for CUDA's graphs keeps its inputs
-and outputs in place as they do; on CUDA the test is made with the real ones as well."""
+"""Chunks of steps replayed from a record: the numbers of plain steps. Where there is no GPU a
+stand-in for CUDA's graphs keeps its inputs and outputs in place as they do; on CUDA the test is
+made with the real ones as well.
+"""
+
 import threading
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -18,9 +21,13 @@ class Kept(graphs.Graph):
     """Runs the function again on inputs and outputs that stay where they are."""
 
     def __init__(self, function, constants, tensors, aside):
-        self.inputs = [None if tensor is None else torch.full_like(tensor, torch.nan) for tensor in tensors]
+        self.inputs = [
+            None if tensor is None else torch.full_like(tensor, torch.nan) for tensor in tensors
+        ]
         self.again = lambda: function(constants, *self.inputs)
-        self.outputs = tuple(torch.full_like(output, torch.nan) for output in function(constants, *tensors))
+        self.outputs = tuple(
+            torch.full_like(output, torch.nan) for output in function(constants, *tensors)
+        )
         self.graph = SimpleNamespace(replay=self.replay)
 
     def replay(self):
@@ -47,8 +54,10 @@ def device(request, monkeypatch):
 def tensors(kind, call, device):
     """The arguments of `fused.chain`, other numbers at each call."""
     generator = torch.Generator().manual_seed(call)
+
     def randn(*shape):
         return torch.randn(*shape, dtype=torch.float64, generator=generator)
+
     count = 1 if kind == "recurrent" else STEPS
     given = {"x": randn(3, 4), "W": randn(count, 4, 4) / 2, "b": randn(count, 4)}
     if kind == "recurrent":
@@ -65,7 +74,9 @@ def outcome(kind, call, device, every):
     constants = {} if kind == "plain" else {"alpha": 1 - 1 / STEPS, "beta": 1 / STEPS}
     X = fused.chain(**given, **constants, every=every)
     learned = [tensor for tensor in given.values() if tensor.requires_grad]
-    found = torch.autograd.grad((X * torch.linspace(1, 2, X.shape[-1], device=device, dtype=X.dtype)).sum(), learned)
+    found = torch.autograd.grad(
+        (X * torch.linspace(1, 2, X.shape[-1], device=device, dtype=X.dtype)).sum(), learned
+    )
     with torch.no_grad():
         unseen = fused.chain(**given, **constants, every=every)
     return [tensor.detach().cpu() for tensor in (X, unseen, *found)]
@@ -88,7 +99,10 @@ def test_a_replay_is_what_the_steps_are(kind, every, device, monkeypatch):
 
 
 def test_nets_of_one_shape_and_backwards_in_any_order_share_a_graph(device, monkeypatch):
-    """Two forwards, then their backwards, each twice, once with a graph of its own: nothing kept for one is written by the other."""
+    """Two forwards, then their backwards, each twice, once with a graph of its own: nothing kept
+    for one is written by the other.
+    """
+
     def rounds(device):
         found = []
         for _ in range(CALLS):
@@ -97,9 +111,12 @@ def test_nets_of_one_shape_and_backwards_in_any_order_share_a_graph(device, monk
             for net, end in zip(nets, ends, strict=True):
                 learned = [tensor for tensor in net.values() if tensor.requires_grad]
                 for again in (False, True, False):
-                    gradients = torch.autograd.grad(end, learned, retain_graph=True, create_graph=again)
+                    gradients = torch.autograd.grad(
+                        end, learned, retain_graph=True, create_graph=again
+                    )
                     found += [gradient.detach().cpu() for gradient in gradients]
         return found
+
     found = rounds(device)
     assert graphs.shelf.graphs
     monkeypatch.setattr(graphs, "suits", lambda tensor: False)
@@ -121,8 +138,11 @@ def test_threads_do_not_meet_in_a_graph(device):
 
     def work(call):
         for _ in range(20):
-            if not torch.allclose(fused.chain(**given[call], alpha=0.9, beta=0.1).detach(), wanted[call], atol=1e-12):
+            if not torch.allclose(
+                fused.chain(**given[call], alpha=0.9, beta=0.1).detach(), wanted[call], atol=1e-12
+            ):
                 wrong.append(call)
+
     threads = [threading.Thread(target=work, args=(call,)) for call in given]
     for thread in threads:
         thread.start()
@@ -138,6 +158,7 @@ def test_a_tap_is_no_matter_for_a_record(device):
 
         def gradient(self, index, gradients):
             self.append(-index)
+
     for call in range(CALLS):
         tap = Tap()
         fused.chain(**tensors("plain", call, device), tap=tap).sum().backward()
@@ -152,11 +173,17 @@ def times(constants, x):
 def test_after_one_that_cannot_be_recorded_all_are_called_and_it_is_said_once(device, monkeypatch):
     def fails(*arguments):
         raise RuntimeError("operation not permitted")
+
     monkeypatch.setattr(graphs, "Graph", fails)
     x = torch.ones(2, device=device)
     for constant in (3.0, 4.0):
         for call in range(CALLS):
-            expected = pytest.warns(UserWarning, match=r"no CUDA graph of times \(operation not permitted\): from now on kernels are")
+            expected = pytest.warns(
+                UserWarning,
+                match=(
+                    r"no CUDA graph of times \(operation not permitted\): from now on kernels are"
+                ),
+            )
             with expected if (constant, call) == (3.0, graphs.TRIALS - 1) else nullcontext():
                 (found,) = graphs.replayed(times, constant, x)
             assert found.tolist() == [constant, constant]
@@ -165,6 +192,7 @@ def test_after_one_that_cannot_be_recorded_all_are_called_and_it_is_said_once(de
 def test_the_least_recently_used_makes_room_and_is_not_recorded_again(device, monkeypatch):
     x = torch.ones(1000, device=device)
     monkeypatch.setattr(graphs, "MOST", 2 * 2 * x.nbytes)  # inputs and outputs of two
+
     def call(*constants):
         for constant in constants:
             for _ in range(graphs.TRIALS):
@@ -172,6 +200,7 @@ def test_the_least_recently_used_makes_room_and_is_not_recorded_again(device, mo
 
     def kept():
         return [key[1] for key, graph in graphs.shelf.graphs.items() if graph is not None]
+
     call(1.0, 2.0)
     assert kept() == [1.0, 2.0]
     call(1.0, 3.0)

@@ -1,4 +1,7 @@
-"""Batch norms and dropout of layers that the backward runs again: each batch counts once, and the same is dropped, whatever the mode."""
+"""Batch norms and dropout of layers that the backward runs again: each batch counts once, and the
+same is dropped, whatever the mode.
+"""
+
 import pytest
 import torch
 from every_mode import MODES, SPACE, flow, outcome, same, weighed
@@ -8,7 +11,13 @@ from stablenets.dropout import Dropout
 from stablenets.flow import Flow
 from stablenets.nets import FAMILIES
 
-NORMED = {"hamiltonian": {"block_norm": "batch"}, "midpoint": {"block_norm": "batch"}, "leapfrog": {"block_norm": "batch"}, "revnet": {}, "resnet_bn": {}}
+NORMED = {
+    "hamiltonian": {"block_norm": "batch"},
+    "midpoint": {"block_norm": "batch"},
+    "leapfrog": {"block_norm": "batch"},
+    "revnet": {},
+    "resnet_bn": {},
+}
 DROPPING = [name for name, family in FAMILIES.items() if family().drops]
 
 
@@ -25,7 +34,12 @@ def test_batch_norm_counts_once_and_has_the_same_gradients_in_every_mode(family,
     assert any(name.startswith("mean_") for name in wanted)
     for mode in MODES:
         if mode != "reverse" or FAMILIES[family].reversible:
-            same(outcome(flow(family, mode, operator=operator, **NORMED[family]).double(), x), wanted, rtol=1e-10, atol=1e-10)
+            same(
+                outcome(flow(family, mode, operator=operator, **NORMED[family]).double(), x),
+                wanted,
+                rtol=1e-10,
+                atol=1e-10,
+            )
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -59,7 +73,9 @@ def test_two_forwards_count_twice_and_backward_each_gives_their_gradients():
         first, second = net(x), net(z)
         weighed(first).backward()
         weighed(second).backward()
-        gradients.update({name: value.grad for name, value in net.named_parameters()} | dict(net.named_buffers()))
+        gradients.update(
+            {name: value.grad for name, value in net.named_parameters()} | dict(net.named_buffers())
+        )
     same(found, wanted, rtol=1e-10, atol=1e-10)
 
 
@@ -88,7 +104,9 @@ def test_dropout_drops_the_same_when_a_layer_is_run_again(family, operator):
     wanted = None
     for mode in (mode for mode in ("plain", *MODES) if mode != "reverse" or dynamics.reversible):
         torch.manual_seed(1)
-        net = Flow(dynamics, width, 9, h=0.1, operator=operator, backward=mode, dropout=0.5).double()
+        net = Flow(
+            dynamics, width, 9, h=0.1, operator=operator, backward=mode, dropout=0.5
+        ).double()
         torch.manual_seed(2)
         found = outcome(net, x)
         wanted = wanted or found

@@ -1,4 +1,7 @@
-"""The training loop: deterministic, guarded, resumable bitwise, the same in every mode and near it in every precision."""
+"""The training loop: deterministic, guarded, resumable bitwise, the same in every mode and near it
+in every precision.
+"""
+
 import copy
 import json
 import math
@@ -36,7 +39,11 @@ def same_end(a: Loop, b: Loop) -> None:
     assert (a.step, a.epoch, a.rows) == (b.step, b.epoch, b.rows)
     assert same(weights(a), weights(b))
     assert a.recorder.npz() == b.recorder.npz()
-    for x, y in zip(a.optimiser.state_dict()["state"].values(), b.optimiser.state_dict()["state"].values(), strict=True):
+    for x, y in zip(
+        a.optimiser.state_dict()["state"].values(),
+        b.optimiser.state_dict()["state"].values(),
+        strict=True,
+    ):
         assert x.keys() == y.keys()
         assert same(list(x.values()), list(y.values()))
 
@@ -64,7 +71,11 @@ def test_training_lowers_the_loss(make):
 @pytest.mark.parametrize("cut", [1, 3, 5, 6, 9])
 def test_run_cut_short_goes_on_to_the_same_end(make, cut):
     """Within an epoch, at its last step, after it."""
-    whole, begun, resumed = make(optim={"schedule": "onecycle"}), make(optim={"schedule": "onecycle"}), make(optim={"schedule": "onecycle"})
+    whole, begun, resumed = (
+        make(optim={"schedule": "onecycle"}),
+        make(optim={"schedule": "onecycle"}),
+        make(optim={"schedule": "onecycle"}),
+    )
     whole.run(GO_ON)
     assert begun.run(StopAfter(cut)) == "interrupted"
     assert begun.step == cut
@@ -107,7 +118,9 @@ def test_divergence_is_a_result_and_leaves_the_weights_alone(make, poison):
     for index, moments in loop.optimiser.state_dict()["state"].items():
         assert same(list(moments.values()), list(state[index].values()))
     assert (loop.divergence["step"], loop.divergence["epoch"]) == (3, 0)
-    assert not (math.isfinite(loop.divergence["loss"]) and math.isfinite(loop.divergence["gradient_norm"]))
+    assert not (
+        math.isfinite(loop.divergence["loss"]) and math.isfinite(loop.divergence["gradient_norm"])
+    )
     assert loop.step == 3
 
 
@@ -147,12 +160,19 @@ def test_training_smooths_labels_and_logs_the_loss_of_the_given_ones(make):
     outputs, loss = loop.predict(x, y)
     theirs = torch.nn.functional.cross_entropy(outputs, y, label_smoothing=0.3)
     assert loop.objective(outputs, loss).item() == pytest.approx(theirs.item(), rel=1e-12)
-    assert loss.item() == pytest.approx(torch.nn.functional.cross_entropy(outputs, y).item(), rel=1e-12)
+    assert loss.item() == pytest.approx(
+        torch.nn.functional.cross_entropy(outputs, y).item(), rel=1e-12
+    )
 
 
 def test_smoothness_pulls_each_layer_towards_its_neighbours(make):
-    """The gradient of 1/(2h) Σ‖θ_{j+1} - θ_j‖² is (2θ_j - θ_{j-1} - θ_{j+1}) / h, one-sided at the ends."""
-    alpha, loops = 0.7, [make(optim={"smoothness": smoothness}, precision="float64") for smoothness in (0.0, 0.7)]
+    """The gradient of 1/(2h) Σ‖θ_{j+1} - θ_j‖² is (2θ_j - θ_{j-1} - θ_{j+1}) / h, one-sided at the
+    ends.
+    """
+    alpha, loops = (
+        0.7,
+        [make(optim={"smoothness": smoothness}, precision="float64") for smoothness in (0.0, 0.7)],
+    )
     for loop in loops:
         loop.net.units[0].K.data.copy_(torch.arange(48.0).view(3, 4, 4).sin())
     θ = loops[0].net.units[0].K.detach().clone()
@@ -171,9 +191,17 @@ def test_rate_follows_the_schedule(make):
     assert [json.loads(row)["lr"] for row in loop.rows] == pytest.approx([0.5, 0.05])
 
 
-@pytest.mark.parametrize(("has", "asked", "device", "told"), [
-    (False, "bfloat16", "cpu", True), (True, "bfloat16", "cpu", False), (False, "float32", "cpu", False),
-    (False, "bfloat16", "cuda", False), (False, "bfloat16_fused", "cpu", True), (True, "bfloat16_fused", "cpu", False)])
+@pytest.mark.parametrize(
+    ("has", "asked", "device", "told"),
+    [
+        (False, "bfloat16", "cpu", True),
+        (True, "bfloat16", "cpu", False),
+        (False, "float32", "cpu", False),
+        (False, "bfloat16", "cuda", False),
+        (False, "bfloat16_fused", "cpu", True),
+        (True, "bfloat16_fused", "cpu", False),
+    ],
+)
 def test_a_processor_that_emulates_bfloat16_is_told(monkeypatch, has, asked, device, told):
     monkeypatch.setattr(precision, "has_bfloat16", lambda: has)
     monkeypatch.setattr(precision.native, "available", lambda: True)
@@ -190,12 +218,21 @@ def test_a_machine_without_a_compiler_is_told_what_runs_instead(monkeypatch):
 def test_the_log_of_a_run_says_that_bfloat16_is_emulated(tmp_path, monkeypatch):
     monkeypatch.setattr(precision, "has_bfloat16", lambda: False)
     small_loop(tmp_path, precision="bfloat16", epochs=1).run(GO_ON)
-    assert "precision=bfloat16: this processor has no bfloat16" in (tmp_path / "log.txt").read_text()
+    assert (
+        "precision=bfloat16: this processor has no bfloat16" in (tmp_path / "log.txt").read_text()
+    )
 
 
 @pytest.mark.parametrize("backward", ["store", "checkpoint"])
-@pytest.mark.parametrize(("precision", "dtype"), [("bfloat16", torch.float32), ("bfloat16_fused", torch.float32),
-                                                  ("float32", torch.float32), ("float64", torch.float64)])
+@pytest.mark.parametrize(
+    ("precision", "dtype"),
+    [
+        ("bfloat16", torch.float32),
+        ("bfloat16_fused", torch.float32),
+        ("float32", torch.float32),
+        ("float64", torch.float64),
+    ],
+)
 def test_every_precision_runs(make, precision, dtype, backward):
     loop = make(precision=precision, backward=backward)
     assert loop.run(GO_ON) == "done"
@@ -209,7 +246,10 @@ def test_float64_run_takes_its_loss_in_float64(make):
 
 
 def test_checkpointed_run_is_the_stored_one(make):
-    stored, checkpointed = make(precision="float64"), make(precision="float64", backward="checkpoint")
+    stored, checkpointed = (
+        make(precision="float64"),
+        make(precision="float64", backward="checkpoint"),
+    )
     stored.run(GO_ON)
     checkpointed.run(GO_ON)
     for a, b in zip(weights(stored), weights(checkpointed), strict=True):
@@ -217,14 +257,29 @@ def test_checkpointed_run_is_the_stored_one(make):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="torch.compile needs a C++ compiler")
+@pytest.mark.skipif(
+    not (shutil.which("g++") or shutil.which("clang++")),
+    reason="torch.compile needs a C++ compiler",
+)
 @pytest.mark.filterwarnings("ignore")  # the compiler's own warnings are not ours to answer for
 def test_compiled_run_is_near_the_plain_one(make):
-    few = {"dataset": {"name": "ellipses", "train_points": 40, "test_points": 20, "validation_fraction": 0}, "depth": 2, "epochs": 1,
-           "batch": 40, "probe": {"every": 0}}  # few shapes: each is compiled anew
+    few = {
+        "dataset": {
+            "name": "ellipses",
+            "train_points": 40,
+            "test_points": 20,
+            "validation_fraction": 0,
+        },
+        "depth": 2,
+        "epochs": 1,
+        "batch": 40,
+        "probe": {"every": 0},
+    }  # few shapes: each is compiled anew
     plain, compiled = make(**few), make(compile=True, **few)
     plain.run(GO_ON)
     assert compiled.run(GO_ON) == "done"
     for a, b in zip(weights(plain), weights(compiled), strict=True):
         assert torch.allclose(a, b, rtol=1e-3, atol=1e-4)
-    assert list(compiled.state()["net"]) == list(plain.state()["net"])  # no _orig_mod in what is saved
+    assert list(compiled.state()["net"]) == list(
+        plain.state()["net"]
+    )  # no _orig_mod in what is saved

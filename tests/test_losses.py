@@ -1,8 +1,17 @@
 """Losses and scores against torch's own formulas."""
+
 import pytest
 import torch
 
-from stablenets.training.losses import HIGHER_IS_BETTER, LOSSES, SCORES, correct, cross_entropy, spread, squared_error
+from stablenets.training.losses import (
+    HIGHER_IS_BETTER,
+    LOSSES,
+    SCORES,
+    correct,
+    cross_entropy,
+    spread,
+    squared_error,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -18,27 +27,45 @@ def log_likelihood(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor
 @pytest.mark.parametrize(("task", "lead"), [("classify", (7,)), ("label", (7, 5))])
 def test_cross_entropy_is_the_mean_over_all_labels(task, lead):
     outputs, targets = torch.randn(*lead, 4, dtype=torch.float64), torch.randint(4, lead)
-    assert torch.allclose(LOSSES[task](outputs, targets), -log_likelihood(outputs, targets), rtol=1e-12)
+    assert torch.allclose(
+        LOSSES[task](outputs, targets), -log_likelihood(outputs, targets), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("lead", [(7,), (7, 5)])
 def test_label_smoothing_mixes_in_even_targets(lead):
     outputs, targets = torch.randn(*lead, 4, dtype=torch.float64), torch.randint(4, lead)
     mixed = 0.9 * cross_entropy(outputs, targets) + 0.1 * spread(outputs)
-    theirs = torch.nn.functional.cross_entropy(outputs.flatten(0, -2), targets.flatten(), label_smoothing=0.1)
+    theirs = torch.nn.functional.cross_entropy(
+        outputs.flatten(0, -2), targets.flatten(), label_smoothing=0.1
+    )
     assert torch.allclose(mixed, theirs, rtol=1e-12)
 
 
 def test_squared_error_is_the_mean_over_all_entries():
-    outputs, targets = torch.randn(7, 3, dtype=torch.float64), torch.randn(7, 3, dtype=torch.float64)
-    assert torch.allclose(LOSSES["regress"](outputs, targets), (outputs - targets).square().mean(), rtol=1e-12)
+    outputs, targets = (
+        torch.randn(7, 3, dtype=torch.float64),
+        torch.randn(7, 3, dtype=torch.float64),
+    )
+    assert torch.allclose(
+        LOSSES["regress"](outputs, targets), (outputs - targets).square().mean(), rtol=1e-12
+    )
 
 
-@pytest.mark.parametrize(("dtype", "computed"), [(torch.bfloat16, torch.float32), (torch.float32, torch.float32),
-                                                 (torch.float64, torch.float64)])
+@pytest.mark.parametrize(
+    ("dtype", "computed"),
+    [
+        (torch.bfloat16, torch.float32),
+        (torch.float32, torch.float32),
+        (torch.float64, torch.float64),
+    ],
+)
 def test_loss_is_computed_in_float32_or_better(dtype, computed):
     outputs = torch.randn(7, 4, dtype=dtype, requires_grad=True)
-    for loss in (cross_entropy(outputs, torch.randint(4, (7,))), squared_error(outputs, torch.randn(7, 4))):  # targets are float32
+    for loss in (
+        cross_entropy(outputs, torch.randint(4, (7,))),
+        squared_error(outputs, torch.randn(7, 4)),
+    ):  # targets are float32
         assert loss.dtype == computed
         loss.backward()
         assert outputs.grad.dtype == dtype

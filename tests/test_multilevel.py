@@ -1,4 +1,7 @@
-"""Multi-level training: prolongation is interpolation in time, and a chain of levels is a chain of runs."""
+"""Multi-level training: prolongation is interpolation in time, and a chain of levels is a chain of
+runs.
+"""
+
 import json
 import multiprocessing
 import signal
@@ -28,8 +31,17 @@ def seeded():
 
 def flow(name: str, depth: int, T: float = 1.0, operator: str = "dense", **options) -> Flow:
     """Random weights everywhere, biases and statistics too."""
-    net = Flow(FAMILIES[name](**OPTIONS.get(name, {}) | options), WIDTH, depth, h=T / depth, operator=operator).double()
-    for tensor in [*net.parameters(), *(buffer for key, buffer in net.named_buffers() if key not in net.fixed)]:
+    net = Flow(
+        FAMILIES[name](**OPTIONS.get(name, {}) | options),
+        WIDTH,
+        depth,
+        h=T / depth,
+        operator=operator,
+    ).double()
+    for tensor in [
+        *net.parameters(),
+        *(buffer for key, buffer in net.named_buffers() if key not in net.fixed),
+    ]:
         nn.init.uniform_(tensor, 0.1, 1.0)
     return net
 
@@ -38,19 +50,35 @@ def smooth(net: Flow) -> Flow:
     """The weights of a fixed smooth function of time, sampled at t_j = j h."""
     t = torch.arange(net.depth, dtype=torch.float64) * net.h
     for parameter in net.parameters():
-        phase = torch.arange(parameter[0].numel(), dtype=torch.float64).view(1, *parameter.shape[1:])
+        phase = torch.arange(parameter[0].numel(), dtype=torch.float64).view(
+            1, *parameter.shape[1:]
+        )
         parameter.data = torch.sin(2 * t.view(-1, *(1,) * (parameter.dim() - 1)) + phase)
     return net
 
 
 def network(depth: int, T: float = 1.0, family: str = "verlet", **options) -> Network:
-    parts = {"shape": (1, 8, 8), "outputs": 3, "widths": [2, 4], "operator": "conv", "opening_kind": "conv", "head_kind": "mean"}
+    parts = {
+        "shape": (1, 8, 8),
+        "outputs": 3,
+        "widths": [2, 4],
+        "operator": "conv",
+        "opening_kind": "conv",
+        "head_kind": "mean",
+    }
     return Network(FAMILIES[family](), depth=depth, h=T / depth, **parts | options).double()
 
 
 def test_interpolation_by_hand():
     values = torch.tensor([[0.0, 3.0], [2.0, 3.0], [8.0, 0.0]])
-    assert interpolated(values, 6, 0.5).tolist() == [[0, 3], [1, 3], [2, 3], [5, 1.5], [8, 0], [8, 0]]  # the last node copies
+    assert interpolated(values, 6, 0.5).tolist() == [
+        [0, 3],
+        [1, 3],
+        [2, 3],
+        [5, 1.5],
+        [8, 0],
+        [8, 0],
+    ]  # the last node copies
     assert torch.equal(interpolated(values, 3, 1.0), values)
     assert interpolated(values[:1], 2, 0.5).tolist() == [[0, 3], [0, 3]]
 
@@ -67,12 +95,16 @@ def test_every_family_with_a_step_is_prolonged(name, operator):
             assert torch.equal(found, tensor)
         else:
             assert torch.equal(found[::2], tensor)
-            assert torch.allclose(found[1::2], (tensor + torch.cat([tensor[1:], tensor[-1:]])) / 2, rtol=0, atol=1e-15)
+            assert torch.allclose(
+                found[1::2], (tensor + torch.cat([tensor[1:], tensor[-1:]])) / 2, rtol=0, atol=1e-15
+            )
 
 
 @pytest.mark.parametrize("name", IN_TIME)
 def test_prolonged_flow_is_nearly_the_coarse_one(name):
-    """Both discretise one ODE: what doubling changes falls with h, for weights that are a function of time."""
+    """Both discretise one ODE: what doubling changes falls with h, for weights that are a function
+    of time.
+    """
     x = torch.randn(5, WIDTH, dtype=torch.float64)
     changes = []
     for depth in (16, 32, 64):
@@ -85,7 +117,9 @@ def test_prolonged_flow_is_nearly_the_coarse_one(name):
 
 
 def test_refinement_leaves_smoothness_in_time_alone():
-    """1/(2h) Σ‖θ_{j+1} - θ_j‖² of a piecewise linear function does not depend on where else it is sampled."""
+    """1/(2h) Σ‖θ_{j+1} - θ_j‖² of a piecewise linear function does not depend on where else it is
+    sampled.
+    """
     coarse, fine, finer = flow("verlet", 5), flow("verlet", 10), flow("verlet", 20)
     prolong(coarse, fine)
     prolong(fine, finer)
@@ -94,7 +128,9 @@ def test_refinement_leaves_smoothness_in_time_alone():
 
 
 def test_statistics_of_norms_are_interpolated():
-    coarse, fine = (Flow(Leapfrog(block_norm="batch"), WIDTH, depth, h=1 / depth).double() for depth in (2, 4))
+    coarse, fine = (
+        Flow(Leapfrog(block_norm="batch"), WIDTH, depth, h=1 / depth).double() for depth in (2, 4)
+    )
     coarse.variance_N[:] = torch.tensor([[1.0], [3.0]])
     prolong(coarse, fine)
     assert fine.variance_N[:, 0].tolist() == [1, 2, 3, 3]
@@ -102,9 +138,14 @@ def test_statistics_of_norms_are_interpolated():
 
 @pytest.mark.parametrize("layout", ["before_first_block", "after_first_block"])
 def test_network_of_several_units_is_prolonged(layout):
-    """Opening and head are copied, each unit is interpolated, also where a layout gives a unit more or less than twice the layers."""
+    """Opening and head are copied, each unit is interpolated, also where a layout gives a unit more
+    or less than twice the layers.
+    """
     coarse, fine = network(6, transition=layout), network(12, transition=layout)
-    assert [unit.depth for unit in fine.units] == {"before_first_block": [6, 6], "after_first_block": [7, 5]}[layout]
+    assert [unit.depth for unit in fine.units] == {
+        "before_first_block": [6, 6],
+        "after_first_block": [7, 5],
+    }[layout]
     prolong(coarse, fine)
     for key, tensor in coarse.state_dict().items():
         found = fine.state_dict()[key]
@@ -123,8 +164,14 @@ def test_network_of_several_units_is_prolonged(layout):
 
 def run_folders(tmp_path) -> dict[str, dict]:
     """Folder and status of each run, by depth."""
-    found = {path.parent: json.loads(path.read_text()) for path in (tmp_path / "runs").glob("*/status.json")}
-    return {next(word for word in path.name.split("-") if word.startswith("L")): {"path": path} | status for path, status in found.items()}
+    found = {
+        path.parent: json.loads(path.read_text())
+        for path in (tmp_path / "runs").glob("*/status.json")
+    }
+    return {
+        next(word for word in path.name.split("-") if word.startswith("L")): {"path": path} | status
+        for path, status in found.items()
+    }
 
 
 def rows(folder) -> list[dict]:
@@ -134,9 +181,14 @@ def rows(folder) -> list[dict]:
 def test_levels_are_runs_of_their_own(resolved):
     """The level below is the run that one would type, with its hash."""
     assert resolved(*LEVELS).coarser.identity == resolved(*LEVELS, "depth=4", "levels=1").identity
-    assert resolved(*LEVELS).coarser.coarser.identity == resolved(*LEVELS, "depth=2", "levels=0").identity
+    assert (
+        resolved(*LEVELS).coarser.coarser.identity
+        == resolved(*LEVELS, "depth=2", "levels=0").identity
+    )
     assert resolved(*LEVELS).coarser.coarser.coarser is None
-    assert resolved("depth=12", "h=0.1", "levels=1").coarser.name == resolved("depth=6", "h=0.2").name
+    assert (
+        resolved("depth=12", "h=0.1", "levels=1").coarser.name == resolved("depth=6", "h=0.2").name
+    )
     assert "levels" not in resolved().identity
 
 
@@ -149,16 +201,31 @@ def test_a_chain_starts_where_the_coarser_level_ended(resolved, tmp_path):
         end, start = rows(folders[below]["path"])[-1], rows(folders[here]["path"])[0]
         assert (start["epoch"], start["step"]) == (0, 0)
         assert start["test_loss"] == pytest.approx(end["test_loss"], rel=0.1)
-    assert [row["epoch"] for row in rows(folders["L2"]["path"])] == [1, 2]  # afresh: nothing to compare with
+    assert [row["epoch"] for row in rows(folders["L2"]["path"])] == [
+        1,
+        2,
+    ]  # afresh: nothing to compare with
     assert [row["epoch"] for row in rows(folders["L8"]["path"])] == [0, 1, 2]
-    assert len({str(torch.load(folder["path"] / "weights.pt")["units.0.K"].shape) for folder in folders.values()}) == 3
+    assert (
+        len(
+            {
+                str(torch.load(folder["path"] / "weights.pt")["units.0.K"].shape)
+                for folder in folders.values()
+            }
+        )
+        == 3
+    )
 
 
 def test_a_float64_chain_loses_no_digit(resolved, tmp_path):
-    """At a learning rate of nearly nought the finer level ends where it started: at the coarser one's weights."""
+    """At a learning rate of nearly nought the finer level ends where it started: at the coarser
+    one's weights.
+    """
     still = (*LEVELS, "levels=1", "precision=float64", "optim=sgd", "optim.lr=1e-30")
     assert train(resolved(*still)).status == "done"
-    coarse, fine = (torch.load(run_folders(tmp_path)[level]["path"] / "weights.pt") for level in ("L4", "L8"))
+    coarse, fine = (
+        torch.load(run_folders(tmp_path)[level]["path"] / "weights.pt") for level in ("L4", "L8")
+    )
     assert coarse["units.0.K"].dtype == torch.float64
     assert torch.equal(fine["units.0.K"][::2], coarse["units.0.K"])
     assert torch.equal(fine["head.1.weight"], coarse["head.1.weight"])
@@ -176,7 +243,9 @@ def test_chains_share_their_levels(resolved, tmp_path):
 
 
 @pytest.mark.parametrize("steps", [3, 16 + 3, 32 + 3])
-def test_a_chain_cut_on_any_level_goes_on_to_the_same_end(resolved, run_cli, tmp_path, monkeypatch, steps):
+def test_a_chain_cut_on_any_level_goes_on_to_the_same_end(
+    resolved, run_cli, tmp_path, monkeypatch, steps
+):
     """SIGTERM in the course of the first, second and third level."""
     assert train(resolved(*LEVELS, f"runs={tmp_path / 'whole'}")).status == "done"
     update, done = Loop.update, []
@@ -198,7 +267,10 @@ def test_a_chain_cut_on_any_level_goes_on_to_the_same_end(resolved, run_cli, tmp
         again = tmp_path / "runs" / path.name
         assert (again / "metrics.jsonl").read_bytes() == (path / "metrics.jsonl").read_bytes()
         assert (again / "weights.pt").read_bytes() == (path / "weights.pt").read_bytes()
-        one, other = (checkpoint.read(folder / "checkpoint.pt")["generators"]["cpu"] for folder in (again, path))
+        one, other = (
+            checkpoint.read(folder / "checkpoint.pt")["generators"]["cpu"]
+            for folder in (again, path)
+        )
         assert torch.equal(one, other)
 
 
@@ -217,6 +289,7 @@ def test_a_chain_diverges_with_its_level(resolved, tmp_path):
 def test_a_chain_fails_with_its_level(resolved, tmp_path, monkeypatch):
     def broken(self: Loop, stop: object) -> str:
         raise RuntimeError("no more")
+
     with monkeypatch.context() as patch:
         patch.setattr(Loop, "run", broken)
         outcome = train(resolved(*LEVELS))
@@ -229,6 +302,7 @@ def test_a_chain_fails_with_its_level(resolved, tmp_path, monkeypatch):
 
 def hold(folder: str, ready, seconds: float) -> None:
     from pathlib import Path
+
     with Lock(Path(folder)):
         ready.set()
         time.sleep(seconds)
@@ -247,14 +321,31 @@ def test_a_level_that_another_process_is_at_is_waited_for(resolved, tmp_path):
     process.join()
 
 
-@pytest.mark.parametrize(("overrides", "says"), [
-    (["depth=6", "levels=2"], ["levels=2: depth=6 cannot be halved 2 times", "a multiple of 4 layers"]),
-    (["levels=-1"], ["levels=-1: must be >= 0"]),
-    (["levels=99"], ["levels=99: must be", "<= 20"]),
-    (["net=plain", "levels=1"], ["levels=1: net.family=plain has no time", "levels=0"]),
-    (["dataset=digits", "net=resnet_conv", "depth=6", "levels=1"], ["levels=1: net.blocks=[3, 3] cannot be halved", "a multiple of 2"]),
-    (["dataset=digits", "net=resnet_conv", "depth=4", "levels=1", "net.transition=after_first_block"],
-     ["levels=1: at half the depth net.blocks=[1, 1]", "the first block of unit 2"]),
-])
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (
+            ["depth=6", "levels=2"],
+            ["levels=2: depth=6 cannot be halved 2 times", "a multiple of 4 layers"],
+        ),
+        (["levels=-1"], ["levels=-1: must be >= 0"]),
+        (["levels=99"], ["levels=99: must be", "<= 20"]),
+        (["net=plain", "levels=1"], ["levels=1: net.family=plain has no time", "levels=0"]),
+        (
+            ["dataset=digits", "net=resnet_conv", "depth=6", "levels=1"],
+            ["levels=1: net.blocks=[3, 3] cannot be halved", "a multiple of 2"],
+        ),
+        (
+            [
+                "dataset=digits",
+                "net=resnet_conv",
+                "depth=4",
+                "levels=1",
+                "net.transition=after_first_block",
+            ],
+            ["levels=1: at half the depth net.blocks=[1, 1]", "the first block of unit 2"],
+        ),
+    ],
+)
 def test_levels_that_cannot_be(refused, overrides, says):
     refused(*overrides, says=says)

@@ -1,5 +1,6 @@
 """The passes of our own over bfloat16: torch's results to rounding, and torch's own way where they
 cannot serve."""
+
 from contextlib import nullcontext
 
 import pytest
@@ -35,8 +36,17 @@ def norm(tensors, activation: str, *, by_native: bool):
     x, gamma, beta = tensors
     running = torch.zeros(len(gamma)), torch.ones(len(gamma))
     with cast():
-        y = normed(x, gamma, beta, running, activation, MOMENTUM, EPSILON, training=True,
-                   by_native=by_native)
+        y = normed(
+            x,
+            gamma,
+            beta,
+            running,
+            activation,
+            MOMENTUM,
+            EPSILON,
+            training=True,
+            by_native=by_native,
+        )
     y = y.bfloat16()
     return y, running, torch.autograd.grad(weighed(y.float()), tensors)
 
@@ -76,8 +86,15 @@ def test_second_derivatives_are_torchs():
     tensors, found = inputs(16, torch.float32), []
     for by_native in (True, False):
         with cast():
-            y = normed(*tensors, (torch.zeros(16), torch.ones(16)), "relu", MOMENTUM, EPSILON,
-                       training=True, by_native=by_native)
+            y = normed(
+                *tensors,
+                (torch.zeros(16), torch.ones(16)),
+                "relu",
+                MOMENTUM,
+                EPSILON,
+                training=True,
+                by_native=by_native,
+            )
         gradients = torch.autograd.grad(weighed(y.bfloat16().float()), tensors, create_graph=True)
         size = sum(gradient.square().sum() for gradient in gradients)
         found.append(torch.autograd.grad(size, tensors))

@@ -1,4 +1,7 @@
-"""A net of no layers, the opening and the head alone: what the layers of the others add is measured against it."""
+"""A net of no layers, the opening and the head alone: what the layers of the others add is measured
+against it.
+"""
+
 import json
 
 import numpy as np
@@ -19,7 +22,9 @@ from stablenets.training.block_descent import Objective
 from stablenets.training.multilevel import prolong
 
 SPACE = {"dense": (), "conv": (5, 6)}
-FIXED = {"roamlp": {"beta_scaling": "fixed", "beta": 0.5}}  # else its β is shared out over the layers
+FIXED = {
+    "roamlp": {"beta_scaling": "fixed", "beta": 0.5}
+}  # else its β is shared out over the layers
 
 
 @pytest.mark.parametrize("mode", BACKWARD_MODES)
@@ -29,7 +34,9 @@ def test_a_flow_over_no_layers_is_the_identity(name, operator, mode):
     family = FAMILIES[name]
     if (mode == "reverse" and not family.reversible) or (operator == "conv" and family.dense_only):
         return
-    net = Flow(family(**NARROW.get(name, {}) | FIXED.get(name, {})), 4, 0, operator=operator, backward=mode)
+    net = Flow(
+        family(**NARROW.get(name, {}) | FIXED.get(name, {})), 4, 0, operator=operator, backward=mode
+    )
     x, seen = torch.randn(3, 4, *SPACE[operator], requires_grad=True), []
     y = net(x, lambda layer, state: seen.append(layer))
     assert torch.equal(y, x)
@@ -40,12 +47,26 @@ def test_a_flow_over_no_layers_is_the_identity(name, operator, mode):
 
 @pytest.mark.parametrize("backward", ["store", "checkpoint", "reverse"])
 def test_a_run_without_layers_trains_and_is_measured(resolved, tmp_path, backward):
-    outcome = train(resolved("net=hamiltonian", "dataset=ellipses", "depth=0", "width=4", f"backward={backward}", "epochs=3", "profile=smoke",
-                             "optim.lr=0.1", "probe.every=1", "net.opening=linear"))
+    outcome = train(
+        resolved(
+            "net=hamiltonian",
+            "dataset=ellipses",
+            "depth=0",
+            "width=4",
+            f"backward={backward}",
+            "epochs=3",
+            "profile=smoke",
+            "optim.lr=0.1",
+            "probe.every=1",
+            "net.opening=linear",
+        )
+    )
     assert outcome.status == "done"
     config = OmegaConf.load(outcome.folder / "config.yaml")
     assert (config["depth"], config["T"], config["net"]["blocks"]) == (0, 0.0, [0])
-    rows = [json.loads(line) for line in (outcome.folder / "metrics.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line) for line in (outcome.folder / "metrics.jsonl").read_text().splitlines()
+    ]
     assert rows[-1]["train_loss"] < rows[0]["train_loss"]
     with np.load(outcome.folder / "probes.npz") as content:
         arrays = dict(content)
@@ -67,6 +88,16 @@ def test_what_looks_at_layers_one_by_one_says_that_there_are_none():
 def test_neither_levels_nor_block_descent_start_from_no_layers():
     with pytest.raises(ValueError, match="depth=0: no weights between which"):
         prolong(Flow(ResNet(), 4, 0), Flow(ResNet(), 4, 2))
-    net = Network(ResNet(), shape=(2,), outputs=2, widths=[4], depth=0, h=1.0, operator="dense", opening_kind="pad", head_kind="linear")
+    net = Network(
+        ResNet(),
+        shape=(2,),
+        outputs=2,
+        widths=[4],
+        depth=0,
+        h=1.0,
+        operator="dense",
+        opening_kind="pad",
+        head_kind="linear",
+    )
     with pytest.raises(ValueError, match="block descent: depth=0"):
         Objective(net, torch.nn.functional.cross_entropy, 0.0, 0.0)

@@ -1,4 +1,5 @@
 """Operators: exact adjoints, and the algebra that the papers write with them."""
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -17,11 +18,19 @@ def kind(request) -> str:
 
 def operator(kind: str, *stack: int, seed: int = 0) -> Operator:
     shape = (*stack, *OPERATORS[kind].kernel_shape(WIDTH))
-    return OPERATORS[kind](torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64))
+    return OPERATORS[kind](
+        torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    )
 
 
 def states(kind: str, seed: int, batch: int = 3) -> torch.Tensor:
-    return torch.randn(batch, WIDTH, *SPACE[kind], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.randn(
+        batch,
+        WIDTH,
+        *SPACE[kind],
+        generator=torch.Generator().manual_seed(seed),
+        dtype=torch.float64,
+    )
 
 
 def matrix(K: Operator, kind: str) -> torch.Tensor:

@@ -1,4 +1,7 @@
-"""Optimisers: schedules as functions of the step, what decays and what does not, one step against its formula."""
+"""Optimisers: schedules as functions of the step, what decays and what does not, one step against
+its formula.
+"""
+
 import math
 from itertools import pairwise
 
@@ -23,8 +26,17 @@ def falls(values: list[float]) -> bool:
 def network(family: str = "resnet", operator: str = "dense") -> Network:
     torch.manual_seed(0)
     dense = operator == "dense"
-    return Network(FAMILIES[family](**NARROW.get(family, {})), shape=(1, 8, 8), outputs=3, widths=[4] if dense else [4, 6],
-                   depth=4, h=0.1, operator=operator, opening_kind="linear" if dense else "conv", head_kind="linear" if dense else "mean")
+    return Network(
+        FAMILIES[family](**NARROW.get(family, {})),
+        shape=(1, 8, 8),
+        outputs=3,
+        widths=[4] if dense else [4, 6],
+        depth=4,
+        h=0.1,
+        operator=operator,
+        opening_kind="linear" if dense else "conv",
+        head_kind="linear" if dense else "mean",
+    )
 
 
 def test_constant_schedule():
@@ -62,8 +74,15 @@ def test_rate_depends_on_the_share_of_the_run_alone(schedule):
     assert math.isfinite(rate(config, 0, 0))  # a run of no steps
 
 
-@pytest.mark.parametrize(("family", "operator"), [(name, operator) for name, family in FAMILIES.items()
-                                                  for operator in ("dense", "conv") if operator == "dense" or not family.dense_only])
+@pytest.mark.parametrize(
+    ("family", "operator"),
+    [
+        (name, operator)
+        for name, family in FAMILIES.items()
+        for operator in ("dense", "conv")
+        if operator == "dense" or not family.dense_only
+    ],
+)
 def test_every_parameter_stands_once_and_biases_do_not_decay(family, operator):
     net = network(family, operator)
     decaying, free = optimiser(net, Optim(name="sgd", weight_decay=0.1)).param_groups
@@ -71,8 +90,14 @@ def test_every_parameter_stands_once_and_biases_do_not_decay(family, operator):
     ids = [id(parameter) for group in (decaying, free) for parameter in group["params"]]
     assert sorted(ids) == sorted(id(parameter) for parameter in net.parameters())
     names = {id(parameter): name for name, parameter in net.named_parameters()}
-    expected = {f"units.{index}.{name}" for index, unit in enumerate(net.units) for name in (
-        *unit.dynamics.biases, *(f"{part}_{norm}" for norm in unit.dynamics.norms for part in ("gamma", "beta")))}
+    expected = {
+        f"units.{index}.{name}"
+        for index, unit in enumerate(net.units)
+        for name in (
+            *unit.dynamics.biases,
+            *(f"{part}_{norm}" for norm in unit.dynamics.norms for part in ("gamma", "beta")),
+        )
+    }
     expected |= {name for name in names.values() if name.endswith(".bias")}
     assert {names[id(parameter)] for parameter in free["params"]} == expected
 
@@ -101,20 +126,29 @@ def test_adam_steps_by_the_rate_and_decays_within_the_gradient():
     before, after = step("adam")
     assert torch.allclose(after, before - 0.01, atol=1e-6)
     before, after = step("adam", weight_decay=0.5)
-    assert torch.allclose(after, before - 0.01, atol=1e-6)  # the gradient's scale drops out of Adam's first step
+    assert torch.allclose(
+        after, before - 0.01, atol=1e-6
+    )  # the gradient's scale drops out of Adam's first step
 
 
 def test_adam_forgets_a_large_gradient_as_fast_as_beta2_says():
-    """After a gradient of 100 and one of 1 in each entry: steps by the first and second moments, corrected for their start."""
+    """After a gradient of 100 and one of 1 in each entry: steps by the first and second moments,
+    corrected for their start.
+    """
     for beta2 in (0.999, 0.5):
         weight = torch.nn.Linear(3, 3, bias=False)
-        start, built = weight.weight.detach().clone(), optimiser(weight, Optim(name="adam", lr=0.01, beta2=beta2))
+        start, built = (
+            weight.weight.detach().clone(),
+            optimiser(weight, Optim(name="adam", lr=0.01, beta2=beta2)),
+        )
         for size in (100.0, 1.0):
             weight.weight.grad = torch.full_like(weight.weight, size)
             built.step()
         first = (0.9 * 0.1 * 100 + 0.1) / (1 - 0.9**2)
         second = (1 - beta2) * (beta2 * 100**2 + 1) / (1 - beta2**2)
-        assert torch.allclose(weight.weight, start - 0.01 * (1 + first / math.sqrt(second)), atol=1e-6)
+        assert torch.allclose(
+            weight.weight, start - 0.01 * (1 + first / math.sqrt(second)), atol=1e-6
+        )
 
 
 def test_adamw_decays_apart_from_the_gradient():

@@ -1,4 +1,5 @@
 """The code of docs/probes.md runs, and what it asserts holds."""
+
 import re
 from pathlib import Path
 
@@ -20,6 +21,23 @@ def test_every_block_of_the_page_runs(capsys):
 
 def test_the_page_shows_every_probe():
     text = PAGE.read_text()
-    parts = {"Density", "FULL_UP_TO", "Gradients", "INTEGRATORS", "Isometry", "STEPS", "Spectrum", "Stability", "golub_kahans", "growth",
-             "log_spaced", "singular_values", "slope", "states", "weight_gradients"}
-    assert [name for name in probes.__all__ if f"probes.{name}" not in text and name not in parts] == []
+    parts = {
+        "Density",
+        "FULL_UP_TO",
+        "Gradients",
+        "INTEGRATORS",
+        "Isometry",
+        "STEPS",
+        "Spectrum",
+        "Stability",
+        "golub_kahans",
+        "growth",
+        "log_spaced",
+        "singular_values",
+        "slope",
+        "states",
+        "weight_gradients",
+    }
+    assert [
+        name for name in probes.__all__ if f"probes.{name}" not in text and name not in parts
+    ] == []

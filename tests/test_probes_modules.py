@@ -1,4 +1,5 @@
 """Gradient norms at the modules of any net, and of whole nets in one call."""
+
 import math
 
 import pytest
@@ -8,7 +9,14 @@ from torch import nn
 
 from stablenets.errors import BadInput
 from stablenets.nets import RNN, Antisymmetric, Flow, Hamiltonian, Network, ResNet, SequenceNetwork
-from stablenets.probes import ModuleGradients, StateGradients, gradient_figure, gradient_norms, slope, weight_gradients
+from stablenets.probes import (
+    ModuleGradients,
+    StateGradients,
+    gradient_figure,
+    gradient_norms,
+    slope,
+    weight_gradients,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -26,29 +34,43 @@ def expected(modules: list[nn.Module], x: torch.Tensor) -> tuple[list[float], li
     for module in modules:
         states.append(module(states[-1].clone()))
     parameters = [list(module.parameters()) for module in modules]
-    gradients = torch.autograd.grad(loss(states[-1]), states + [p for group in parameters for p in group], allow_unused=True)
-    found = iter(gradients[len(states):])
+    gradients = torch.autograd.grad(
+        loss(states[-1]), states + [p for group in parameters for p in group], allow_unused=True
+    )
+    found = iter(gradients[len(states) :])
     squares = [[next(found).square().sum() for _ in group] for group in parameters]
-    return [g.norm().item() for g in gradients[:len(states)]], [sum(row).sqrt().item() if row else math.nan for row in squares]
+    return [g.norm().item() for g in gradients[: len(states)]], [
+        sum(row).sqrt().item() if row else math.nan for row in squares
+    ]
 
 
 @pytest.mark.parametrize("inplace", [False, True])
 @pytest.mark.parametrize("needs_gradient", [False, True])
 def test_norms_between_modules_also_of_what_is_changed_in_place(inplace, needs_gradient):
-    modules = [nn.ReLU(inplace), nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(inplace), nn.Linear(6, 3)]
+    modules = [
+        nn.ReLU(inplace),
+        nn.Linear(4, 6),
+        nn.BatchNorm1d(6),
+        nn.ReLU(inplace),
+        nn.Linear(6, 3),
+    ]
     net, x = nn.Sequential(*modules).double(), torch.randn(5, 4, dtype=torch.float64)
     states, weights = expected([nn.ReLU(), *modules[1:3], nn.ReLU(), modules[4]], x)
-    data = (x.clone().requires_grad_() * 1 if needs_gradient else x.clone())
+    data = x.clone().requires_grad_() * 1 if needs_gradient else x.clone()
     with ModuleGradients(modules) as probe:
         loss(net(data)).backward()
-    assert torch.equal(data, x) or (inplace and needs_gradient)  # data is not overwritten on the probe's account
+    assert torch.equal(data, x) or (
+        inplace and needs_gradient
+    )  # data is not overwritten on the probe's account
     assert probe.state_norms().tolist() == pytest.approx(states, rel=1e-12)
     assert probe.weight_norms().tolist() == pytest.approx(weights, rel=1e-12, nan_ok=True)
 
 
 def test_norms_of_a_flow_are_the_same_either_way():
     flows = [Flow(ResNet(), 4, 1, h=0.3) for _ in range(3)]
-    found = gradient_norms(nn.Sequential(*flows).double(), torch.randn(5, 4, dtype=torch.float64), loss, flows)
+    found = gradient_norms(
+        nn.Sequential(*flows).double(), torch.randn(5, 4, dtype=torch.float64), loss, flows
+    )
     whole = Flow(ResNet(), 4, 3, h=0.3).double()
     with torch.no_grad():
         whole.K.copy_(torch.cat([flow.K for flow in flows]))
@@ -71,6 +93,7 @@ def test_a_checkpointed_module_counts_once(reentrant):
             for layer in self.layers:
                 x = torch.utils.checkpoint.checkpoint(layer, x, use_reentrant=reentrant)
             return x
+
     net, x = Net().double(), torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
     found = gradient_norms(net, x, loss, net.layers)
     states, weights = expected(list(net.layers), x.detach())
@@ -80,6 +103,7 @@ def test_a_checkpointed_module_counts_once(reentrant):
 
 def test_recurrent_modules_and_indices():
     """A tuple of states, and an input that has no gradient."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -87,6 +111,7 @@ def test_recurrent_modules_and_indices():
 
         def forward(self, x):
             return self.lstm(self.embedding(x))[0][:, -1]
+
     net = Net()
     found = gradient_norms(net, torch.randint(7, (3, 6)), loss, [net.embedding, net.lstm])
     assert found.states.isnan().tolist() == [True, False, False]
@@ -99,7 +124,9 @@ def resnet() -> tuple[nn.Module, list[nn.Module], torch.Tensor]:
 
 
 def encoder() -> tuple[nn.Module, list[nn.Module], torch.Tensor]:
-    net = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2, enable_nested_tensor=False)
+    net = nn.TransformerEncoder(
+        nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2, enable_nested_tensor=False
+    )
     return net, list(net.layers), torch.randn(2, 3, 8)
 
 
@@ -124,29 +151,67 @@ def test_a_measurement_leaves_the_gradients_alone():
     assert net.K.grad is None
 
 
-@pytest.mark.parametrize("net", [
-    lambda: (Flow(Hamiltonian(), 4, 6, h=0.1, backward="reverse"), torch.randn(2, 4), 6),
-    lambda: (Network(ResNet(), shape=(1, 8, 8), outputs=3, widths=[2, 4], depth=5, h=0.1, operator="conv", opening_kind="conv",
-                     head_kind="mean"), torch.randn(2, 1, 8, 8), 5),
-    lambda: (SequenceNetwork(RNN(), shape=(7, 2), outputs=3, width=4), torch.randn(2, 7, 2), 7),
-])
+@pytest.mark.parametrize(
+    "net",
+    [
+        lambda: (Flow(Hamiltonian(), 4, 6, h=0.1, backward="reverse"), torch.randn(2, 4), 6),
+        lambda: (
+            Network(
+                ResNet(),
+                shape=(1, 8, 8),
+                outputs=3,
+                widths=[2, 4],
+                depth=5,
+                h=0.1,
+                operator="conv",
+                opening_kind="conv",
+                head_kind="mean",
+            ),
+            torch.randn(2, 1, 8, 8),
+            5,
+        ),
+        lambda: (SequenceNetwork(RNN(), shape=(7, 2), outputs=3, width=4), torch.randn(2, 7, 2), 7),
+    ],
+)
 def test_our_nets_in_one_call(net):
     net, x, depth = net()
     found = gradient_norms(net, x, loss)
     probe = StateGradients(range(depth + 1))
     loss(net(x, probe)).backward()
     assert torch.equal(found.states, probe.norms())
-    assert torch.equal(found.weights.nan_to_num(), weight_gradients(list(getattr(net, "units", [net])), range(depth)).nan_to_num())
+    assert torch.equal(
+        found.weights.nan_to_num(),
+        weight_gradients(list(getattr(net, "units", [net])), range(depth)).nan_to_num(),
+    )
     assert found.states.isfinite().all()
     assert found.ratio == float(found.states[-1] / found.states[0])
 
 
-@pytest.mark.parametrize("make", [
-    lambda: (net := nn.Sequential(nn.Linear(4, 4), nn.Tanh()), lambda: ModuleGradients(net), ModuleGradients.state_norms),
-    lambda: (Flow(ResNet(), 4, 2, h=0.1), lambda: StateGradients(range(3)), StateGradients.norms),
-    lambda: (Flow(ResNet(), 4, 2, h=0.1, backward="checkpoint"), lambda: StateGradients(range(3)), StateGradients.norms),
-    lambda: (Flow(Hamiltonian(), 4, 2, h=0.1, backward="reverse"), lambda: StateGradients(range(3)), StateGradients.norms),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: (
+            net := nn.Sequential(nn.Linear(4, 4), nn.Tanh()),
+            lambda: ModuleGradients(net),
+            ModuleGradients.state_norms,
+        ),
+        lambda: (
+            Flow(ResNet(), 4, 2, h=0.1),
+            lambda: StateGradients(range(3)),
+            StateGradients.norms,
+        ),
+        lambda: (
+            Flow(ResNet(), 4, 2, h=0.1, backward="checkpoint"),
+            lambda: StateGradients(range(3)),
+            StateGradients.norms,
+        ),
+        lambda: (
+            Flow(Hamiltonian(), 4, 2, h=0.1, backward="reverse"),
+            lambda: StateGradients(range(3)),
+            StateGradients.norms,
+        ),
+    ],
+)
 def test_a_probe_measures_each_step_anew(make):
     net, start, read = make()
     probe, x, found = start(), torch.randn(3, 4), []
@@ -195,6 +260,7 @@ def test_a_tensor_that_is_handed_on_twice_counts_once():
     class Twice(nn.Module):
         def forward(self, x):
             return (2 * x,) * 2
+
     twice = Twice()
     found = gradient_norms(twice, torch.ones(1, 1), lambda y: y[0].sum() + y[1].sum(), [twice])
     assert found.states.tolist() == [4.0, 2.0]
@@ -203,7 +269,9 @@ def test_a_tensor_that_is_handed_on_twice_counts_once():
 @pytest.mark.parametrize("ours", [True, False])
 def test_a_frozen_net_has_gradients_of_its_states(ours):
     net = Flow(ResNet(), 4, 2, h=0.1) if ours else nn.Sequential(nn.Linear(4, 4), nn.Tanh())
-    found = gradient_norms(net.requires_grad_(False), torch.randn(3, 4), loss, None if ours else list(net))
+    found = gradient_norms(
+        net.requires_grad_(False), torch.randn(3, 4), loss, None if ours else list(net)
+    )
     assert found.states.isfinite().all()
     assert found.weights.isnan().all()
 
@@ -216,11 +284,18 @@ class Overwriting(nn.Module):
         return z
 
 
-@pytest.mark.parametrize(("last", "measured", "says"), [
-    (nn.Tanh(), lambda y: y, "net: the loss is not one number; end it with .sum"),
-    (nn.Tanh(), lambda y: loss(y.detach()), "net: the output does not depend on the input .* take out detach"),
-    (Overwriting(), loss, "build its modules with inplace=False"),
-])
+@pytest.mark.parametrize(
+    ("last", "measured", "says"),
+    [
+        (nn.Tanh(), lambda y: y, "net: the loss is not one number; end it with .sum"),
+        (
+            nn.Tanh(),
+            lambda y: loss(y.detach()),
+            "net: the output does not depend on the input .* take out detach",
+        ),
+        (Overwriting(), loss, "build its modules with inplace=False"),
+    ],
+)
 def test_losses_and_modules_without_a_gradient(last, measured, says):
     net = nn.Sequential(nn.Linear(4, 4), last)
     with pytest.raises(BadInput, match=says):
@@ -235,8 +310,12 @@ def test_units_of_others_are_none_of_ours():
 
 
 def test_slope_is_the_growth_a_layer():
-    assert slope(torch.tensor([1e-3 * 1.1**l for l in range(9)])) == pytest.approx(math.log(1.1), rel=1e-6)
-    assert slope(torch.tensor([4.0, 0.0, 1.0, math.nan]), [0, 1, 20, 30]) == pytest.approx(-math.log(4) / 20)
+    assert slope(torch.tensor([1e-3 * 1.1**l for l in range(9)])) == pytest.approx(
+        math.log(1.1), rel=1e-6
+    )
+    assert slope(torch.tensor([4.0, 0.0, 1.0, math.nan]), [0, 1, 20, 30]) == pytest.approx(
+        -math.log(4) / 20
+    )
 
 
 def test_figure_has_both_curves():
@@ -245,12 +324,18 @@ def test_figure_has_both_curves():
     assert [len(line.get_xdata()) for line in axes.lines] == [4, 3]
 
 
-@pytest.mark.parametrize(("modules", "says"), [
-    (lambda net: [], r"modules=\[\]: nothing to watch"),
-    (lambda net: [net[0], nn.Linear(1, 1)], r"modules\[1\]: Linear did not run"),
-    (lambda net: [net[1]], r"modules\[0\]: ReLU runs twice in one forward; give modules that run once"),
-    (lambda net: None, r"modules=None: Sequential is none of our nets; give the modules"),
-])
+@pytest.mark.parametrize(
+    ("modules", "says"),
+    [
+        (lambda net: [], r"modules=\[\]: nothing to watch"),
+        (lambda net: [net[0], nn.Linear(1, 1)], r"modules\[1\]: Linear did not run"),
+        (
+            lambda net: [net[1]],
+            r"modules\[0\]: ReLU runs twice in one forward; give modules that run once",
+        ),
+        (lambda net: None, r"modules=None: Sequential is none of our nets; give the modules"),
+    ],
+)
 def test_modules_that_cannot_be_watched(modules, says):
     relu = nn.ReLU()
     net = nn.Sequential(nn.Linear(4, 4), relu, nn.Linear(4, 4), relu)

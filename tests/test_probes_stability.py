@@ -1,4 +1,7 @@
-"""Sensitivity, stability regions, perturbations and isometry, each against a value known in closed form or computed another way."""
+"""Sensitivity, stability regions, perturbations and isometry, each against a value known in closed
+form or computed another way.
+"""
+
 import cmath
 import math
 
@@ -6,7 +9,18 @@ import pytest
 import torch
 
 from stablenets.errors import BadInput
-from stablenets.nets import FAMILIES, Antisymmetric, Flow, Hamiltonian, LeapfrogHaber, Midpoint, ResNet, RoaMLP, SemiImplicit, Verlet
+from stablenets.nets import (
+    FAMILIES,
+    Antisymmetric,
+    Flow,
+    Hamiltonian,
+    LeapfrogHaber,
+    Midpoint,
+    ResNet,
+    RoaMLP,
+    SemiImplicit,
+    Verlet,
+)
 from stablenets.nets.hdnn import canonical
 from stablenets.probes import (
     INTEGRATORS,
@@ -52,6 +66,7 @@ def batch(*shape: int) -> torch.Tensor:
 
 # Sensitivity.
 
+
 @pytest.mark.parametrize("family", [ResNet, SemiImplicit])
 def test_sensitivities_carry_the_gradient_back(family):
     net, x = flow(family), batch(3, 6)
@@ -67,7 +82,9 @@ def test_sensitivities_carry_the_gradient_back(family):
 
 
 def test_sensitivities_of_semi_implicit_layers_are_symplectic():
-    """B.T J B = J for any X; with the Jacobian in the place of its transpose only for an orthogonal one."""
+    """B.T J B = J for any X; with the Jacobian in the place of its transpose only for an orthogonal
+    one.
+    """
     net = flow(SemiImplicit, coupling="random")
     X, O = net.X[0].double(), torch.zeros(3, 3, dtype=torch.float64)
     J = torch.cat([torch.cat([O, -X.T], 1), torch.cat([X, O], 1)])
@@ -83,18 +100,32 @@ def test_symplectic_defect_is_of_the_canonical_matrix():
     rotation = torch.linalg.matrix_exp(0.3 * canonical(4).double())
     assert symplectic_defect(rotation) < 1e-14
     assert symplectic_defect(2 * rotation).item() == pytest.approx(3, rel=1e-12)
-    with pytest.raises(BadInput, match=r"J=None: the canonical J pairs the features and there are 3"):
+    with pytest.raises(
+        BadInput, match=r"J=None: the canonical J pairs the features and there are 3"
+    ):
         symplectic_defect(torch.eye(3))
 
 
 # Stability regions.
 
-@pytest.mark.parametrize(("name", "z", "expected"), [
-    ("euler", -1 + 0j, 0.0), ("euler", 1j, math.sqrt(2)), ("euler", -2 + 0j, 1.0),
-    ("rk4", -1 + 0j, 0.375), ("rk4", 2.8j, None), ("rk4", 2.9j, math.inf),
-    ("verlet", 1.9j, 1.0), ("verlet", 2.1j, math.inf), ("leapfrog", 1.9j, 1.0),
-    ("midpoint", 0.9j, 1.0), ("midpoint", 1.1j, math.inf), ("midpoint", -0.1 + 0j, math.inf),
-])
+
+@pytest.mark.parametrize(
+    ("name", "z", "expected"),
+    [
+        ("euler", -1 + 0j, 0.0),
+        ("euler", 1j, math.sqrt(2)),
+        ("euler", -2 + 0j, 1.0),
+        ("rk4", -1 + 0j, 0.375),
+        ("rk4", 2.8j, None),
+        ("rk4", 2.9j, math.inf),
+        ("verlet", 1.9j, 1.0),
+        ("verlet", 2.1j, math.inf),
+        ("leapfrog", 1.9j, 1.0),
+        ("midpoint", 0.9j, 1.0),
+        ("midpoint", 1.1j, math.inf),
+        ("midpoint", -0.1 + 0j, math.inf),
+    ],
+)
 def test_growth_at_a_point(name, z, expected):
     found = growth(name, torch.tensor(z, dtype=torch.complex128)).item()
     if expected is None:
@@ -105,11 +136,22 @@ def test_growth_at_a_point(name, z, expected):
         assert found == pytest.approx(expected, abs=1e-7)
 
 
-@pytest.mark.parametrize(("name", "λ", "h"), [
-    ("euler", -2 + 0j, 1.0), ("euler", -1 + 1j, 1.0), ("euler", 3j, 0.0), ("euler", 0j, math.inf),
-    ("rk4", 2j, math.sqrt(2)), ("rk4", -1 + 0j, 2.785293563405282), ("rk4", 1 + 0j, 0.0),
-    ("verlet", 4j, 0.5), ("leapfrog", -4j, 0.5), ("verlet", -0.1 + 1j, 0.0), ("midpoint", 4j, 0.25),
-])
+@pytest.mark.parametrize(
+    ("name", "λ", "h"),
+    [
+        ("euler", -2 + 0j, 1.0),
+        ("euler", -1 + 1j, 1.0),
+        ("euler", 3j, 0.0),
+        ("euler", 0j, math.inf),
+        ("rk4", 2j, math.sqrt(2)),
+        ("rk4", -1 + 0j, 2.785293563405282),
+        ("rk4", 1 + 0j, 0.0),
+        ("verlet", 4j, 0.5),
+        ("leapfrog", -4j, 0.5),
+        ("verlet", -0.1 + 1j, 0.0),
+        ("midpoint", 4j, 0.25),
+    ],
+)
 def test_largest_step(name, λ, h):
     assert largest_step(name, torch.tensor([λ, λ.conjugate()])) == pytest.approx(h, abs=1e-8)
 
@@ -127,14 +169,31 @@ def rotating(family, ω: float, h: float, **options) -> Flow:
     """Layers on a linear field that turns with frequency ω."""
     net = flow(family, 2, 3, h, activation="identity", **options)
     with torch.no_grad():
-        net.K.copy_(ω * (torch.tensor([[0.0, 2.0], [0.0, 0.0]]) if family is Antisymmetric else torch.eye(2) if family is not Midpoint
-                         else torch.tensor([[0.0, 1.0], [0.0, 0.0]])))
+        net.K.copy_(
+            ω
+            * (
+                torch.tensor([[0.0, 2.0], [0.0, 0.0]])
+                if family is Antisymmetric
+                else (
+                    torch.eye(2)
+                    if family is not Midpoint
+                    else torch.tensor([[0.0, 1.0], [0.0, 0.0]])
+                )
+            )
+        )
     return net
 
 
-@pytest.mark.parametrize(("name", "family", "options"), [
-    ("euler", Antisymmetric, {}), ("rk4", Antisymmetric, {"integrator": "rk4"}), ("verlet", Verlet, {}), ("leapfrog", LeapfrogHaber, {}),
-    ("midpoint", Midpoint, {})])
+@pytest.mark.parametrize(
+    ("name", "family", "options"),
+    [
+        ("euler", Antisymmetric, {}),
+        ("rk4", Antisymmetric, {"integrator": "rk4"}),
+        ("verlet", Verlet, {}),
+        ("leapfrog", LeapfrogHaber, {}),
+        ("midpoint", Midpoint, {}),
+    ],
+)
 @pytest.mark.parametrize("h", [0.2, 0.7])
 def test_eigenvalues_of_linear_layers_are_those_of_their_equation(name, family, options, h):
     net = rotating(family, 1.3, h, **options)
@@ -143,7 +202,13 @@ def test_eigenvalues_of_linear_layers_are_those_of_their_equation(name, family, 
     assert found.z.real.abs().max() < 1e-7
     assert torch.allclose(found.z.imag.abs(), torch.full_like(found.z.imag, 1.3 * h), rtol=1e-7)
     assert found.margin == pytest.approx(1 - float(growth(name, torch.tensor(1.3j * h))), abs=1e-7)
-    reach = {"euler": 0.0, "rk4": 2 * math.sqrt(2), "verlet": 2.0, "leapfrog": 2.0, "midpoint": 1.0}[name]
+    reach = {
+        "euler": 0.0,
+        "rk4": 2 * math.sqrt(2),
+        "verlet": 2.0,
+        "leapfrog": 2.0,
+        "midpoint": 1.0,
+    }[name]
     assert found.longest == pytest.approx(reach / (1.3 * h), rel=1e-6, abs=1e-6)
 
 
@@ -158,7 +223,9 @@ def test_directions_that_stand_still_do_not_shorten_the_step(activation, dtype):
     found = stability_of("verlet", torch.stack(layer_jacobians(maps, start)))
     assert found.z.dtype == torch.complex128
     assert found.longest == pytest.approx(2 / found.z.abs().max().item(), rel=1e-6)
-    assert stability_of("verlet", torch.tensor([[1 - 2.1**2, 2.1], [-2.1, 1]])).longest == pytest.approx(2 / 2.1)
+    assert stability_of(
+        "verlet", torch.tensor([[1 - 2.1**2, 2.1], [-2.1, 1]])
+    ).longest == pytest.approx(2 / 2.1)
     assert stability_of("verlet", torch.eye(4, dtype=dtype)).longest == math.inf
 
 
@@ -169,8 +236,13 @@ def as_matrix(ρ: complex) -> torch.Tensor:
 @pytest.mark.parametrize("z", [-1.4 + 0j, -0.5 + 1.3j, 1.45j, 1.4 + 0j])
 def test_the_z_of_a_runge_kutta_step_up_to_moderate_size(z):
     found = stability_of("rk4", as_matrix(complex(1 + z + z**2 / 2 + z**3 / 6 + z**4 / 24)))
-    assert (found.z.real.tolist(), sorted(found.z.imag.abs().tolist())) == (pytest.approx([z.real] * 2), pytest.approx([z.imag] * 2))
-    assert found.longest == pytest.approx(largest_step("rk4", torch.tensor([z, z.conjugate()])), rel=1e-6)
+    assert (found.z.real.tolist(), sorted(found.z.imag.abs().tolist())) == (
+        pytest.approx([z.real] * 2),
+        pytest.approx([z.imag] * 2),
+    )
+    assert found.longest == pytest.approx(
+        largest_step("rk4", torch.tensor([z, z.conjugate()])), rel=1e-6
+    )
 
 
 def test_eigenvalues_that_no_step_or_no_short_one_has():
@@ -181,19 +253,31 @@ def test_eigenvalues_that_no_step_or_no_short_one_has():
         stability_figure("rk4", found)
     assert stability_of("euler", torch.zeros(2, 2)).longest == 2
     for name in ("verlet", "leapfrog", "midpoint"):
-        with pytest.raises(BadInput, match=f"jacobians: an eigenvalue is 0, as no step of {name} has"):
+        with pytest.raises(
+            BadInput, match=f"jacobians: an eigenvalue is 0, as no step of {name} has"
+        ):
             stability_of(name, torch.zeros(2, 2))
 
 
 def test_the_longest_step_is_that_of_the_fastest_direction():
     assert largest_step("euler", torch.tensor([-1.0, -4.0])) == 0.5
-    assert largest_step("verlet", torch.tensor([1e-6 + 1j], dtype=torch.complex128)) == 0, "a slow decay is no rounding"
-    assert largest_step("verlet", torch.tensor([1e-12 + 1j], dtype=torch.complex128)) == pytest.approx(2)
+    assert largest_step("verlet", torch.tensor([1e-6 + 1j], dtype=torch.complex128)) == 0, (
+        "a slow decay is no rounding"
+    )
+    assert largest_step(
+        "verlet", torch.tensor([1e-12 + 1j], dtype=torch.complex128)
+    ) == pytest.approx(2)
 
 
 def test_margin_is_that_of_lemma_1():
-    """haber2017, Eq. (3.9), for the three nets of Example 1 at the origin: max |1 + h λ(K)| as the sheet has it."""
-    kernels = {1.2: [[2.0, -2.0], [0.0, 2.0]], 0.8: [[-2.0, 0.0], [2.0, -2.0]], 1.004988: [[0.0, -1.0], [1.0, 0.0]]}
+    """haber2017, Eq. (3.9), for the three nets of Example 1 at the origin: max |1 + h λ(K)| as the
+    sheet has it.
+    """
+    kernels = {
+        1.2: [[2.0, -2.0], [0.0, 2.0]],
+        0.8: [[-2.0, 0.0], [2.0, -2.0]],
+        1.004988: [[0.0, -1.0], [1.0, 0.0]],
+    }
     for largest, K in kernels.items():
         net = flow(ResNet, 2, 1, 0.1)
         with torch.no_grad():
@@ -203,29 +287,38 @@ def test_margin_is_that_of_lemma_1():
 
 
 def test_integrator_that_is_not_there():
-    with pytest.raises(BadInput, match="integrator=heun: one of: euler, rk4, verlet, leapfrog, midpoint"):
+    with pytest.raises(
+        BadInput, match="integrator=heun: one of: euler, rk4, verlet, leapfrog, midpoint"
+    ):
         growth("heun", torch.tensor(1j))
 
 
 # Perturbations.
+
 
 def test_a_small_perturbation_grows_as_its_derivative_says():
     net, x = flow(ResNet), batch(2, 6)
     maps, start = flow_maps(net, x)
     δ = torch.randn(2, 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     δ = δ / δ.norm(dim=1, keepdim=True)
-    expected = [(J @ δ[:, :, None]).norm(dim=(1, 2)) for J in prefixes(layer_jacobians(maps, start))]
+    expected = [
+        (J @ δ[:, :, None]).norm(dim=(1, 2)) for J in prefixes(layer_jacobians(maps, start))
+    ]
     found = perturbation_growth(maps, start, 1e-7, seed=3)
     assert torch.equal(found[0], torch.ones(2, dtype=torch.float64))
     assert torch.allclose(found[1:], torch.stack(expected), rtol=1e-5)
 
 
 def test_lyapunov_exponents_of_a_known_chain():
-    """Also of what shrinks by 1e-200, which a product would have lost beside what grows by 1e200."""
+    """Also of what shrinks by 1e-200, which a product would have lost beside what grows by
+    1e200.
+    """
     matrix = torch.diag(torch.tensor([10.0, 1.0, 0.1], dtype=torch.float64))
     found = lyapunov([lambda x: x @ matrix] * 200, batch(2, 3), time=100.0)
     exponent = 2 * math.log(10)
-    assert torch.allclose(found, torch.tensor([exponent, 0.0, -exponent], dtype=torch.float64).expand(2, 3), atol=1e-9)
+    assert torch.allclose(
+        found, torch.tensor([exponent, 0.0, -exponent], dtype=torch.float64).expand(2, 3), atol=1e-9
+    )
 
 
 def test_lyapunov_exponents_come_largest_first():
@@ -246,7 +339,10 @@ def test_lyapunov_exponents_sum_to_the_volume():
 
 @pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family.reversible])
 def test_states_are_reconstructed(name):
-    net, x = flow(FAMILIES[name], 8, 6, 0.1, **({"nodes": 2} if name == "distributed" else {})).eval(), batch(3, 8)
+    net, x = (
+        flow(FAMILIES[name], 8, 6, 0.1, **({"nodes": 2} if name == "distributed" else {})).eval(),
+        batch(3, 8),
+    )
     found = reconstruction_error(net, x)
     assert found.shape == (7,)
     assert found[-1] == 0
@@ -262,6 +358,7 @@ def test_what_has_no_inverse():
 
 # Isometry.
 
+
 def test_isometry_of_known_values():
     found = isometry_of(torch.tensor([[math.e, 1 / math.e], [math.e, math.nan]]))
     assert tuple(found) == pytest.approx((1 / math.e, math.e, math.e, 1.0), rel=1e-6)
@@ -273,9 +370,17 @@ def test_isometry_of_known_values():
 
 def test_isometry_by_alpha_and_depth():
     """ceni2025, sheet B7: for small β the convex form lies around exp(-c), alpha = 1 around 1."""
-    rows = isometry_over(lambda alpha, depth: Flow(RoaMLP(alpha=alpha, beta=0.2), 16, depth).double(), batch(16),
-                         {"alpha": [None, 1.0], "depth": [8, 64]})
-    assert [(row["alpha"], row["depth"]) for row in rows] == [(None, 8), (None, 64), (1.0, 8), (1.0, 64)]
+    rows = isometry_over(
+        lambda alpha, depth: Flow(RoaMLP(alpha=alpha, beta=0.2), 16, depth).double(),
+        batch(16),
+        {"alpha": [None, 1.0], "depth": [8, 64]},
+    )
+    assert [(row["alpha"], row["depth"]) for row in rows] == [
+        (None, 8),
+        (None, 64),
+        (1.0, 8),
+        (1.0, 64),
+    ]
     assert rows[1]["median"] == pytest.approx(math.exp(-0.2), rel=0.02)
     assert rows[3]["median"] == pytest.approx(1, rel=0.02)
     assert rows[3]["spread"] < rows[1]["spread"]
@@ -289,9 +394,13 @@ def test_figures_draw_what_they_are_given():
     maps, start = flow_maps(net, batch(2, 6))
     layers = layer_jacobians(maps, start)
     spectra = [torch.linalg.svdvals(J) for J in prefixes(layers)]
-    figures = [sensitivity_figure(sensitivity_norms(maps, start)), stability_figure("verlet", stability_of("verlet", torch.stack(layers))),
-               by_depth_figure(perturbation_growth(maps, start), "growth"), spectra_figure(spectra, range(1, 6)),
-               density_figure(density(net, batch(6)))]
+    figures = [
+        sensitivity_figure(sensitivity_norms(maps, start)),
+        stability_figure("verlet", stability_of("verlet", torch.stack(layers))),
+        by_depth_figure(perturbation_growth(maps, start), "growth"),
+        spectra_figure(spectra, range(1, 6)),
+        density_figure(density(net, batch(6))),
+    ]
     for figure in figures:
         figure.canvas.draw()
         assert figure.axes[0].lines

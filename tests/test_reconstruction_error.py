@@ -1,4 +1,7 @@
-"""The error of the states that a reversed flow reconstructs: measured, recorded by a run, and the end of a run where it is too large."""
+"""The error of the states that a reversed flow reconstructs: measured, recorded by a run, and the
+end of a run where it is too large.
+"""
+
 import json
 from pathlib import Path
 
@@ -38,15 +41,34 @@ def test_reconstruction_error_is_measured_and_grows_with_the_step():
 
 def small_run(folder: Path, **more):
     net = {"family": "midpoint", "widths": [8], "gain": 1.4, "activation": "relu"}
-    return resolve({"dataset": {"name": "ellipses", "limit": 32}, "net": net, "optim": {}, "seeds": {}, "probe": {"every": 2, "spectrum_examples": 0},
-                    "wandb": {"mode": "disabled"}, "runs": str(folder), "progress": "none", "device": "cpu", "epochs": 1, "batch": 16,
-                    "depth": 8, "h": 0.05, "backward": "reverse", "deterministic": False} | more)
+    return resolve(
+        {
+            "dataset": {"name": "ellipses", "limit": 32},
+            "net": net,
+            "optim": {},
+            "seeds": {},
+            "probe": {"every": 2, "spectrum_examples": 0},
+            "wandb": {"mode": "disabled"},
+            "runs": str(folder),
+            "progress": "none",
+            "device": "cpu",
+            "epochs": 1,
+            "batch": 16,
+            "depth": 8,
+            "h": 0.05,
+            "backward": "reverse",
+            "deterministic": False,
+        }
+        | more
+    )
 
 
 def test_a_run_records_its_reconstruction_error(tmp_path):
     outcome = train(small_run(tmp_path))
     assert outcome.status == "done"
-    rows = [json.loads(line) for line in (outcome.folder / "metrics.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line) for line in (outcome.folder / "metrics.jsonl").read_text().splitlines()
+    ]
     assert 0 < rows[-1]["reconstruction_error"] < 1e-4
 
 

@@ -1,4 +1,7 @@
-"""The report: a row a run whatever state its folder is in, a line a configuration, and no reader that a bad folder can stop."""
+"""The report: a row a run whatever state its folder is in, a line a configuration, and no reader
+that a bad folder can stop.
+"""
+
 import json
 
 import pytest
@@ -23,12 +26,26 @@ def test_rows_tell_apart_what_differs(made, tmp_path):
     table = (tmp_path / "out" / "report.md").read_text()
     assert "| optim.lr |" in table
     assert "the command" in table
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.md", "report.csv", "report.png", "report.svg"}
-    assert (tmp_path / "out" / "report.svg").read_text().count("optim.lr 0.01") == 1  # one line for both seeds
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "report.md",
+        "report.csv",
+        "report.png",
+        "report.svg",
+    }
+    assert (tmp_path / "out" / "report.svg").read_text().count(
+        "optim.lr 0.01"
+    ) == 1  # one line for both seeds
 
 
-@pytest.mark.parametrize(("name", "content"), [("provenance.json", "[]"), ("config.yaml", "a: 1"), ("status.json", "{"),
-                                               ("metrics.jsonl", "")])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("provenance.json", "[]"),
+        ("config.yaml", "a: 1"),
+        ("status.json", "{"),
+        ("metrics.jsonl", ""),
+    ],
+)
 def test_a_bad_folder_is_named_and_stops_nothing(made, tmp_path, name, content):
     bad = sorted(made.glob("*/" + name))[0]
     bad.write_text(content)

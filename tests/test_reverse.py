@@ -1,4 +1,7 @@
-"""Reversed flows under what users complain of elsewhere: autocast, compile, DDP, frozen parameters, memory, probes, second backward."""
+"""Reversed flows under what users complain of elsewhere: autocast, compile, DDP, frozen parameters,
+memory, probes, second backward.
+"""
+
 import os
 
 import pytest
@@ -35,14 +38,23 @@ def test_input_without_requires_grad_and_frozen_parameters(family):
 
 
 def test_second_backward_says_so_and_works_where_the_graph_is_kept():
-    net, x = flow("hamiltonian", "reverse").double(), torch.randn(3, 8, 4, 4, dtype=torch.float64, requires_grad=True)
+    net, x = (
+        flow("hamiltonian", "reverse").double(),
+        torch.randn(3, 8, 4, 4, dtype=torch.float64, requires_grad=True),
+    )
     loss = weighed(net(x))
     first = torch.autograd.grad(loss, x, retain_graph=True)[0]
     assert torch.equal(torch.autograd.grad(loss, x)[0], first)
     with pytest.raises(RuntimeError, match="backward through the graph a second time"):
         torch.autograd.grad(loss, x)
-    for loss in (net(x).square().sum(), net(x).sum()):  # also where the gradient that comes in is a constant
-        with pytest.raises(RuntimeError, match=r"no second derivative \(create_graph=True\); use backward='checkpoint'"):
+    for loss in (
+        net(x).square().sum(),
+        net(x).sum(),
+    ):  # also where the gradient that comes in is a constant
+        with pytest.raises(
+            RuntimeError,
+            match=r"no second derivative \(create_graph=True\); use backward='checkpoint'",
+        ):
             torch.autograd.grad(loss, x, create_graph=True)
 
 
@@ -55,7 +67,9 @@ def test_no_example_at_all_and_a_checkpoint_around(family, operator):
     assert x.grad.shape == x.shape
     x = torch.randn(3, 8, *SPACE[operator], dtype=torch.float64, requires_grad=True)
     wanted = torch.autograd.grad(weighed(net(x)), x)
-    found = torch.autograd.grad(weighed(torch.utils.checkpoint.checkpoint(net, x, use_reentrant=False)), x)
+    found = torch.autograd.grad(
+        weighed(torch.utils.checkpoint.checkpoint(net, x, use_reentrant=False)), x
+    )
     assert torch.allclose(*found, *wanted, rtol=0, atol=1e-12)
 
 
@@ -69,7 +83,9 @@ def test_not_a_number_comes_through(family):
 
 @pytest.mark.parametrize("family", REVERSIBLE)
 def test_gradients_under_bfloat16_autocast_are_those_of_storing(family):
-    """The kicks are evaluated again in bfloat16 from float32 states: rounding of the states may turn a digit of a kick, no more."""
+    """The kicks are evaluated again in bfloat16 from float32 states: rounding of the states may
+    turn a digit of a kick, no more.
+    """
     x = torch.randn(4, 8, 4, 4)
     with torch.autocast("cpu", torch.bfloat16):
         found, wanted = (outcome(flow(family, mode), x) for mode in ("reverse", "store"))
@@ -78,7 +94,9 @@ def test_gradients_under_bfloat16_autocast_are_those_of_storing(family):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # torch's own, at a graph break
+@pytest.mark.filterwarnings(
+    "ignore:The .grad attribute of a Tensor that is not a leaf"
+)  # torch's own, at a graph break
 @pytest.mark.parametrize("family", ["hamiltonian", "revnet"])
 def test_compiled_network_has_the_same_gradients(family):
     x = torch.randn(4, 3, 8, 8)
@@ -87,13 +105,21 @@ def test_compiled_network_has_the_same_gradients(family):
     compiled = torch.compile(net)
     weighed(compiled(x)).backward()
     for name, value in net.named_parameters():
-        assert (value.grad - wanted[f"d{name}"]).norm() <= 1e-3 * wanted[f"d{name}"].norm() + 1e-5, name
+        assert (value.grad - wanted[f"d{name}"]).norm() <= 1e-3 * wanted[
+            f"d{name}"
+        ].norm() + 1e-5, name
 
 
 @pytest.mark.parametrize("family", ["hamiltonian", "leapfrog"])
 def test_memory_over_depth_is_flat_a_square_root_or_linear(family):
     x = torch.randn(256, 8)
-    bytes_at = {mode: {depth: kept_bytes(flow(family, mode, depth, "dense", 0.01), x) for depth in (8, 64, 1024)} for mode in MODES}
+    bytes_at = {
+        mode: {
+            depth: kept_bytes(flow(family, mode, depth, "dense", 0.01), x)
+            for depth in (8, 64, 1024)
+        }
+        for mode in MODES
+    }
     assert bytes_at["reverse"][1024] <= 1.1 * bytes_at["reverse"][8]
     assert 2 < bytes_at["checkpoint"][1024] / bytes_at["checkpoint"][64] < 6  # 32 segments to 8
     assert 14 < bytes_at["store"][1024] / bytes_at["store"][64] < 18  # 1,024 layers to 64
@@ -113,8 +139,17 @@ def test_no_relu_overwrites_what_a_kick_reads(family):
         outcome(flow(family, "reverse"), torch.randn(2, 8, 4, 4))
 
 
-@pytest.mark.parametrize(("family", "options"), [("hamiltonian", {}), ("hamiltonian", {"block_norm": "batch"}), ("midpoint", {}),
-                                                 ("leapfrog", {}), ("verlet", {}), ("revnet", {})])
+@pytest.mark.parametrize(
+    ("family", "options"),
+    [
+        ("hamiltonian", {}),
+        ("hamiltonian", {"block_norm": "batch"}),
+        ("midpoint", {}),
+        ("leapfrog", {}),
+        ("verlet", {}),
+        ("revnet", {}),
+    ],
+)
 def test_gradient_probe_reads_the_same_in_every_mode(family, options):
     """At every layer of both units, the boundary among them."""
     x, norms = torch.randn(4, 3, 8, 8, dtype=torch.float64), {}
@@ -128,8 +163,13 @@ def test_gradient_probe_reads_the_same_in_every_mode(family, options):
 
 
 def test_probe_measures_the_gradient_of_the_state_as_a_whole():
-    """Against the chain rule by hand: dLoss/d(y_l, z_l) with the layers from l on as one function of the two halves."""
-    net, x = flow("hamiltonian", "store", 4, "dense").double(), torch.randn(3, 8, dtype=torch.float64)
+    """Against the chain rule by hand: dLoss/d(y_l, z_l) with the layers from l on as one function
+    of the two halves.
+    """
+    net, x = (
+        flow("hamiltonian", "store", 4, "dense").double(),
+        torch.randn(3, 8, dtype=torch.float64),
+    )
     probe, states = StateGradients(range(5)), []
     weighed(net(x, lambda layer, state: (probe(layer, state), states.append(state)))).backward()
     layers = net.layers([weight.detach() for weight in net.weights()])
@@ -145,7 +185,9 @@ def one_of_two(rank: int, folder: str, family: str) -> None:
     """A process of the next test: half the batch through DDP, the gradients left in a file."""
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2
+    )
     net = network(family, "reverse").double()
     shared = nn.parallel.DistributedDataParallel(net)  # held: it averages in the backward
     weighed(shared(half(rank))).backward()
@@ -154,7 +196,9 @@ def one_of_two(rank: int, folder: str, family: str) -> None:
 
 
 def half(rank: int) -> torch.Tensor:
-    return torch.randn(4, 3, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(rank))
+    return torch.randn(
+        4, 3, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(rank)
+    )
 
 
 @pytest.mark.slow

@@ -1,4 +1,7 @@
-"""roaMLP and its filters against the sheet of Ceni 2025: the update in float64, and the fused chain. Its bounds are in theorems/."""
+"""roaMLP and its filters against the sheet of Ceni 2025: the update in float64, and the fused
+chain. Its bounds are in theorems/.
+"""
+
 import math
 
 import pytest
@@ -46,25 +49,36 @@ def test_the_cyclic_filter_moves_each_feature_on_by_one():
 
 
 def test_haar_has_the_sign_fix_that_the_authors_later_code_has_not():
-    """Under Haar's measure the trace has mean 0 and variance 1; without the fix the sign of R, and so of Q's diagonal, is LAPACK's."""
-    traces = {name: FILTERS[name](4000, 5).diagonal(dim1=-2, dim2=-1).sum(-1) for name in ("haar", "uniform_qr")}
+    """Under Haar's measure the trace has mean 0 and variance 1; without the fix the sign of R, and
+    so of Q's diagonal, is LAPACK's.
+    """
+    traces = {
+        name: FILTERS[name](4000, 5).diagonal(dim1=-2, dim2=-1).sum(-1)
+        for name in ("haar", "uniform_qr")
+    }
     assert abs(traces["haar"].mean()) < 4 / math.sqrt(4000)
     assert traces["haar"].var().item() == pytest.approx(1, abs=0.15)
     assert abs(traces["uniform_qr"].mean()) > 0.5
 
 
 @pytest.mark.parametrize("width", [6, 7])
-def test_a_steady_filter_leaves_one_direction_where_it_is_a_restless_none_and_haar_in_half_its_draws(width):
+def test_filters_have_the_eigenvalue_one_by_kind(
+    width,
+):
     def nearest(name: str) -> torch.Tensor:
         """(200,) the distance of 1 to the nearest eigenvalue."""
         return (torch.linalg.eigvals(FILTERS[name](200, width)) - 1).abs().amin(-1)
+
     assert nearest("haar_fixed_axis").max() < 1e-12 < nearest("haar_no_fixed_axis").min()
     assert 0.35 < (nearest("haar") < 1e-12).double().mean() < 0.65
 
 
 @pytest.mark.parametrize("shared_filter", [True, False])
 def test_the_update(shared_filter):
-    net, x = deep(7, shared_filter=shared_filter, alpha=0.9, beta=0.3, beta_scaling="fixed"), torch.randn(BATCH, WIDTH)
+    net, x = (
+        deep(7, shared_filter=shared_filter, alpha=0.9, beta=0.3, beta_scaling="fixed"),
+        torch.randn(BATCH, WIDTH),
+    )
     expected = x
     for layer in range(7):
         O = net.O[0 if shared_filter else layer]
@@ -73,13 +87,22 @@ def test_the_update(shared_filter):
     assert torch.allclose(net(x), expected, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize(("options", "alpha", "beta"), [
-    ({"beta": 1.0}, 1 - 1 / 50, 1 / 50), ({"beta": 2.0}, 1 - 2 / 50, 2 / 50), ({"alpha": 1.0, "beta": 1.0}, 1.0, 1 / 50),
-    ({"alpha": 0.98, "beta": 3.0}, 0.98, 3 / 50),
-    ({"beta_scaling": "fixed", "beta": 0.1}, 0.9, 0.1), ({"beta_scaling": "fixed", "alpha": 0.999, "beta": 0.05}, 0.999, 0.05),
-])
+@pytest.mark.parametrize(
+    ("options", "alpha", "beta"),
+    [
+        ({"beta": 1.0}, 1 - 1 / 50, 1 / 50),
+        ({"beta": 2.0}, 1 - 2 / 50, 2 / 50),
+        ({"alpha": 1.0, "beta": 1.0}, 1.0, 1 / 50),
+        ({"alpha": 0.98, "beta": 3.0}, 0.98, 3 / 50),
+        ({"beta_scaling": "fixed", "beta": 0.1}, 0.9, 0.1),
+        ({"beta_scaling": "fixed", "alpha": 0.999, "beta": 0.05}, 0.999, 0.05),
+    ],
+)
 def test_alpha_and_beta(options, alpha, beta):
-    for at in (Flow(RoaMLP(**options), 2, 50).dynamics, Recurrence(RoaRNN(**options), 1, 2, 50).dynamics):
+    for at in (
+        Flow(RoaMLP(**options), 2, 50).dynamics,
+        Recurrence(RoaRNN(**options), 1, 2, 50).dynamics,
+    ):
         assert (at.alpha, at.beta) == (alpha, beta)
 
 
@@ -102,7 +125,12 @@ def test_the_filter_is_no_parameter_and_stays_as_it_is():
 
 # The fused chain against plain autograd.
 
-OPTIONS = [{}, {"shared_filter": False, "activation": "relu"}, {"activation": "identity", "bias": "scalar"}, {"filter": "none", "alpha": 1.0}]
+OPTIONS = [
+    {},
+    {"shared_filter": False, "activation": "relu"},
+    {"activation": "identity", "bias": "scalar"},
+    {"filter": "none", "alpha": 1.0},
+]
 
 
 @pytest.mark.parametrize("depth", [1, 2, 70])  # 70: more than two chunks, the last of them short
@@ -130,17 +158,37 @@ def test_gradcheck(activation, every):
 
     def leaves(*shapes):
         return tuple(torch.randn(shape, requires_grad=True) for shape in shapes)
+
     deep_ones = leaves((2, 3), (4, 3, 3), (4, 3))
     assert torch.autograd.gradcheck(
-        lambda x, W, b: fused.chain(x, W, b, O, alpha=0.9, beta=0.2, activation=activation, every=every), deep_ones)
+        lambda x, W, b: fused.chain(
+            x, W, b, O, alpha=0.9, beta=0.2, activation=activation, every=every
+        ),
+        deep_ones,
+    )
     driven = leaves((2, 3), (1, 3, 3), (1, 3), (4, 2, 5), (3, 5))
     assert torch.autograd.gradcheck(
-        lambda x, W, b, u, U: fused.chain(x, W, b, O, u, U, alpha=0.9, beta=0.2, activation=activation, every=every), driven)
-    assert torch.autograd.gradcheck(lambda x, W, b, u, U: fused.chain(x, W, b, None, u, U, activation=activation, every=every), driven)
+        lambda x, W, b, u, U: fused.chain(
+            x, W, b, O, u, U, alpha=0.9, beta=0.2, activation=activation, every=every
+        ),
+        driven,
+    )
+    assert torch.autograd.gradcheck(
+        lambda x, W, b, u, U: fused.chain(x, W, b, None, u, U, activation=activation, every=every),
+        driven,
+    )
     assert torch.autograd.gradgradcheck(
-        lambda x, W, b: fused.chain(x, W, b, O, alpha=0.9, beta=0.2, activation=activation, every=every), deep_ones)
+        lambda x, W, b: fused.chain(
+            x, W, b, O, alpha=0.9, beta=0.2, activation=activation, every=every
+        ),
+        deep_ones,
+    )
     assert torch.autograd.gradgradcheck(
-        lambda x, W, b, u, U: fused.chain(x, W, b, O, u, U, alpha=0.9, beta=0.2, activation=activation, every=every), driven)
+        lambda x, W, b, u, U: fused.chain(
+            x, W, b, O, u, U, alpha=0.9, beta=0.2, activation=activation, every=every
+        ),
+        driven,
+    )
 
 
 def test_frozen_parameters_and_plain_inputs():
@@ -186,13 +234,21 @@ def test_under_autocast_it_runs_in_the_precision_of_its_weights():
 
 @pytest.mark.parametrize("kind", ["depth", "time"])
 def test_bytes_kept(kind):
-    """Store: states and activations, two tensors of L (or T) states. Checkpoint: about sqrt(L) states and no more."""
+    """Store: states and activations, two tensors of L (or T) states. Checkpoint: about sqrt(L)
+    states and no more.
+    """
     state = BATCH * WIDTH * 8
-    for mode, most in (("store", lambda steps: (2 * steps + 2) * state), ("checkpoint", lambda steps: (2 * math.isqrt(steps) + 4) * state)):
+    for mode, most in (
+        ("store", lambda steps: (2 * steps + 2) * state),
+        ("checkpoint", lambda steps: (2 * math.isqrt(steps) + 4) * state),
+    ):
         for steps in (100, 400):
             if kind == "depth":
                 net, x = deep(steps), torch.randn(BATCH, WIDTH, requires_grad=True)
                 net.backward = mode
             else:
-                net, x = Recurrence(RoaRNN(), 1, WIDTH, steps, backward=mode), torch.randn(BATCH, steps, 1)
+                net, x = (
+                    Recurrence(RoaRNN(), 1, WIDTH, steps, backward=mode),
+                    torch.randn(BATCH, steps, 1),
+                )
             assert kept_bytes(net, x) <= most(steps) + 2 * x.numel() * 8 * (kind == "time")

@@ -1,4 +1,5 @@
 """Files of a run are whole or not there, and a damaged checkpoint never passes for a sound one."""
+
 import os
 
 import pytest
@@ -7,7 +8,12 @@ import torch
 from stablenets.errors import BadInput
 from stablenets.runs import checkpoint, files
 
-STATE = {"step": 3, "rows": ["a"], "net": {"K": torch.arange(12.0).reshape(3, 4)}, "divergence": None}
+STATE = {
+    "step": 3,
+    "rows": ["a"],
+    "net": {"K": torch.arange(12.0).reshape(3, 4)},
+    "divergence": None,
+}
 
 
 class Killed(BaseException):
@@ -85,7 +91,10 @@ def test_checkpoint_comes_back_as_it_was(tmp_path):
 def test_two_checkpoints_are_kept(tmp_path):
     for number in range(4):
         checkpoint.save(tmp_path, STATE | {"step": number})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.previous.pt", "checkpoint.pt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "checkpoint.previous.pt",
+        "checkpoint.pt",
+    ]
     assert step(tmp_path) == 3
     assert checkpoint.read(tmp_path / checkpoint.PREVIOUS)["step"] == 2
 
@@ -109,7 +118,9 @@ def test_a_flipped_bit_anywhere_is_noticed(tmp_path):
     path = tmp_path / checkpoint.NEWEST
     sound = path.read_bytes()
     for place in range(len(sound)):
-        path.write_bytes(sound[:place] + bytes([sound[place] ^ 1 << place % 8]) + sound[place + 1:])
+        path.write_bytes(
+            sound[:place] + bytes([sound[place] ^ 1 << place % 8]) + sound[place + 1 :]
+        )
         with pytest.raises(ValueError, match="digest"):
             checkpoint.read(path)
 
@@ -136,7 +147,9 @@ def test_a_damaged_newest_gives_way_to_the_previous(tmp_path):
 def test_no_sound_checkpoint_is_bad_input_and_not_a_fresh_start(tmp_path):
     checkpoint.save(tmp_path, STATE)
     (tmp_path / checkpoint.NEWEST).write_bytes(b"")
-    with pytest.raises(BadInput, match=r"checkpoint\.pt damaged and no sound checkpoint beside; force=true"):
+    with pytest.raises(
+        BadInput, match=r"checkpoint\.pt damaged and no sound checkpoint beside; force=true"
+    ):
         checkpoint.load(tmp_path)
 
 

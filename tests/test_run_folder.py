@@ -1,4 +1,5 @@
 """What a run leaves behind, and what the same command does when it finds it."""
+
 import json
 import math
 import platform
@@ -42,7 +43,9 @@ def test_running_without_a_process_is_interrupted(folder):
     assert folder.status()["status"] == "interrupted"
     with Lock(folder.path):
         assert folder.status()["status"] == "running"
-    assert json.loads((folder.path / "status.json").read_text())["status"] == "running"  # a look changes nothing
+    assert (
+        json.loads((folder.path / "status.json").read_text())["status"] == "running"
+    )  # a look changes nothing
 
 
 def test_put_aside_keeps_everything_under_another_name(folder):
@@ -68,16 +71,40 @@ def test_a_run_describes_itself(run_cli, resolved, only_run):
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith(f"{folder}: done\n")
     assert folder.name == run.name
-    assert sorted(snapshot(folder)) == ["checkpoint.pt", "config.yaml", "lock", "log.txt", "metrics.jsonl", "probes.npz",
-                                        "provenance.json", "status.json", "weights.pt"]
+    assert sorted(snapshot(folder)) == [
+        "checkpoint.pt",
+        "config.yaml",
+        "lock",
+        "log.txt",
+        "metrics.jsonl",
+        "probes.npz",
+        "provenance.json",
+        "status.json",
+        "weights.pt",
+    ]
     config = yaml.safe_load((folder / "config.yaml").read_text())
     assert set(config.pop("execution")) == set(EXECUTION_KEYS)
     assert config == run.options
     status = RunFolder(folder).status()
-    assert (status["status"], status["rows"], status["summary"]["steps"], status["summary"]["epochs"]) == ("done", 2, 16, 2)
+    assert (
+        status["status"],
+        status["rows"],
+        status["summary"]["steps"],
+        status["summary"]["epochs"],
+    ) == ("done", 2, 16, 2)
     rows = RunFolder(folder).metrics()
-    assert [(row["epoch"], row["step"], row["lr"]) for row in rows] == [(1, 8, 0.003), (2, 16, 0.003)]
-    for name in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"):
+    assert [(row["epoch"], row["step"], row["lr"]) for row in rows] == [
+        (1, 8, 0.003),
+        (2, 16, 0.003),
+    ]
+    for name in (
+        "train_loss",
+        "train_accuracy",
+        "validation_loss",
+        "validation_accuracy",
+        "test_loss",
+        "test_accuracy",
+    ):
         assert all(math.isfinite(row[name]) for row in rows)
     assert status["summary"]["test_accuracy"] == rows[-1]["test_accuracy"]
     probes = np.load(folder / "probes.npz")
@@ -92,8 +119,17 @@ def test_weights_are_a_plain_state_dict_of_the_net(run_cli, resolved, only_run):
     run = resolved()
     weights = torch.load(only_run() / "weights.pt", weights_only=True)
     facts = run.dataset.facts
-    net = Network(run.dynamics, shape=facts.shape, outputs=facts.outputs, widths=run.net.widths, depth=run.config.depth, h=run.config.h,
-                  operator=run.net.operator, opening_kind=run.net.opening, head_kind=run.net.head)
+    net = Network(
+        run.dynamics,
+        shape=facts.shape,
+        outputs=facts.outputs,
+        widths=run.net.widths,
+        depth=run.config.depth,
+        h=run.config.h,
+        operator=run.net.operator,
+        opening_kind=run.net.opening,
+        head_kind=run.net.head,
+    )
     net.load_state_dict(weights)
     last = checkpoint.load(only_run())[0]["net"]
     assert all(torch.equal(weights[name], last[name]) for name in last)
@@ -111,20 +147,37 @@ def test_provenance_has_an_entry_a_session(run_cli, interrupted):
         assert (entry["commit"], entry["dirty"]) == (commit, dirty)
         assert set(entry["versions"]) == {"python", *provenance.PACKAGES}
         assert entry["versions"]["torch"] == torch.__version__.partition("+")[0]
-        assert entry["device"] == f"cpu {provenance.processor()} {torch.backends.cpu.get_cpu_capability()}"
+        assert (
+            entry["device"]
+            == f"cpu {provenance.processor()} {torch.backends.cpu.get_cpu_capability()}"
+        )
         assert (entry["threads"], entry["host"]) == (1, socket.gethostname())
         assert entry["seeds"] == {"split": 5, "permutation": 0, "init": 0, "order": 0}
         assert entry["data"]["source"]
         assert entry["data"]["digests"]
-        assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in entry["data"]["digests"].values())
+        assert all(
+            re.fullmatch("[0-9a-f]{64}", digest) for digest in entry["data"]["digests"].values()
+        )
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", entry["started"])
         assert entry["wall_s"] > 0
     assert RunFolder(folder).status()["wall_s"] == pytest.approx(first["wall_s"] + second["wall_s"])
 
 
-@pytest.mark.parametrize(("told", "name"), [
-    ("processor\t: 0\nmodel\t\t: 17\nmodel name\t: A chip\ncpu family\t: 25\n\nmodel name\t: the second core\n", "A chip 25 17"),
-    ("CPU implementer\t: 0x41\nCPU part\t: 0xd0c\n", "0x41 0xd0c"), ("", platform.machine()), (None, platform.machine())])
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        (
+            (
+                "processor\t: 0\nmodel\t\t: 17\nmodel name\t: A chip\ncpu family\t: 25\n\nmodel"
+                " name\t: the second core\n"
+            ),
+            "A chip 25 17",
+        ),
+        ("CPU implementer\t: 0x41\nCPU part\t: 0xd0c\n", "0x41 0xd0c"),
+        ("", platform.machine()),
+        (None, platform.machine()),
+    ],
+)
 def test_a_processor_is_named_as_far_as_the_system_tells(tmp_path, told, name):
     if told is not None:
         (tmp_path / "cpuinfo").write_text(told)
@@ -156,7 +209,9 @@ def test_force_makes_it_again_and_keeps_the_old_one(run_cli, only_run):
     after = snapshot(folder)
     for name in ("weights.pt", "metrics.jsonl", "probes.npz"):
         assert after[name] == before[name]
-    assert not any(name.startswith("checkpoint.previous") for name in after)  # it did not go on from the old one
+    assert not any(
+        name.startswith("checkpoint.previous") for name in after
+    )  # it did not go on from the old one
 
 
 def test_divergence_is_a_result(run_cli, only_run):
@@ -171,7 +226,9 @@ def test_divergence_is_a_result(run_cli, only_run):
     assert at["step"] == status["summary"]["steps"]  # the step that would have been next
     assert not (math.isfinite(float(at["loss"])) and math.isfinite(float(at["gradient_norm"])))
     weights = torch.load(folder / "weights.pt", weights_only=True)
-    assert all(weight.isfinite().all() for weight in weights.values())  # the last step's, not the broken one's
+    assert all(
+        weight.isfinite().all() for weight in weights.values()
+    )  # the last step's, not the broken one's
     again = run_cli("net=resnet", "optim=sgd", "optim.lr=1e9")
     assert again.code == 0
     assert "diverged already; force=true" in again.out
@@ -180,14 +237,24 @@ def test_divergence_is_a_result(run_cli, only_run):
 def test_train_is_an_ordinary_function(resolved, tmp_path):
     run = resolved()
     outcome = train(run)
-    assert (outcome.status, outcome.exit_code, outcome.folder) == ("done", 0, tmp_path / "runs" / run.name)
+    assert (outcome.status, outcome.exit_code, outcome.folder) == (
+        "done",
+        0,
+        tmp_path / "runs" / run.name,
+    )
     assert outcome.summary == RunFolder(outcome.folder).status()["summary"] == train(run).summary
 
 
-def test_wandb_without_a_key_is_offline_and_asks_nothing(run_cli, resolved, only_run, monkeypatch, tmp_path):
+def test_wandb_without_a_key_is_offline_and_asks_nothing(
+    run_cli, resolved, only_run, monkeypatch, tmp_path
+):
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "NETRC"):
         monkeypatch.delenv(name, raising=False)
-    for name, place in (("HOME", tmp_path), ("WANDB_CONFIG_DIR", tmp_path / "config"), ("WANDB_CACHE_DIR", tmp_path / "cache")):
+    for name, place in (
+        ("HOME", tmp_path),
+        ("WANDB_CONFIG_DIR", tmp_path / "config"),
+        ("WANDB_CACHE_DIR", tmp_path / "cache"),
+    ):
         monkeypatch.setenv(name, str(place))
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("a question"))
     monkeypatch.setattr(sys, "stdin", None)

@@ -1,4 +1,7 @@
-"""The hash is that of what decides the numbers: the same however it was typed, another where a number could change."""
+"""The hash is that of what decides the numbers: the same however it was typed, another where a
+number could change.
+"""
+
 import pytest
 import yaml
 
@@ -19,18 +22,63 @@ SAME = {
     "order on the command line": (["depth=8", "seed=1"], ["seed=1", "depth=8"]),
     "a default said aloud": ([], ["backward=store", "precision=float32", "seed=0"]),
 }
-EXECUTION = ("progress=lines", "wandb.mode=offline", "wandb.project=other", "wandb.group=g", "wandb.tags=[a,b]", "device=auto", "threads=2",
-          "runs=elsewhere", "data_root=elsewhere", "download=true", "force=true", "checkpoint_seconds=1",
-          "tolerance=0.5")
-NUMBERS = ("depth=5", "width=9", "T=4", "seed=1", "seeds.split=1", "seeds.permutation=1", "seeds.init=1", "seeds.order=1", "epochs=3",
-           "evaluate_every=2", "batch=17", "backward=checkpoint", "precision=float64", "compile=true", "deterministic=false", "net=resnet",
-           "net.gamma=0.1",
-           "net.gain=0.5", "net.activation=relu", "net.bias=scalar", "net.opening=pad", "net.head_hidden=3",
-           "optim=sgd", "optim.lr=0.1", "optim.beta2=0.9", "optim.clip_norm=1", "optim.label_smoothing=0.1",
-           "optim.smoothness=0.1", "optim.schedule=cosine", "optim.frozen=[K]",
-           "dataset=peaks", "dataset.limit=100", "dataset.validation_fraction=0.2",
-           "dataset.train_points=900", "levels=1", "probe.every=3", "probe.depths=3", "probe.spectrum_epochs=[1]", "probe.spectrum_examples=2",
-           "probe.singular_values=8")
+EXECUTION = (
+    "progress=lines",
+    "wandb.mode=offline",
+    "wandb.project=other",
+    "wandb.group=g",
+    "wandb.tags=[a,b]",
+    "device=auto",
+    "threads=2",
+    "runs=elsewhere",
+    "data_root=elsewhere",
+    "download=true",
+    "force=true",
+    "checkpoint_seconds=1",
+    "tolerance=0.5",
+)
+NUMBERS = (
+    "depth=5",
+    "width=9",
+    "T=4",
+    "seed=1",
+    "seeds.split=1",
+    "seeds.permutation=1",
+    "seeds.init=1",
+    "seeds.order=1",
+    "epochs=3",
+    "evaluate_every=2",
+    "batch=17",
+    "backward=checkpoint",
+    "precision=float64",
+    "compile=true",
+    "deterministic=false",
+    "net=resnet",
+    "net.gamma=0.1",
+    "net.gain=0.5",
+    "net.activation=relu",
+    "net.bias=scalar",
+    "net.opening=pad",
+    "net.head_hidden=3",
+    "optim=sgd",
+    "optim.lr=0.1",
+    "optim.beta2=0.9",
+    "optim.clip_norm=1",
+    "optim.label_smoothing=0.1",
+    "optim.smoothness=0.1",
+    "optim.schedule=cosine",
+    "optim.frozen=[K]",
+    "dataset=peaks",
+    "dataset.limit=100",
+    "dataset.validation_fraction=0.2",
+    "dataset.train_points=900",
+    "levels=1",
+    "probe.every=3",
+    "probe.depths=3",
+    "probe.spectrum_epochs=[1]",
+    "probe.spectrum_examples=2",
+    "probe.singular_values=8",
+)
 
 
 @pytest.mark.parametrize("way", SAME)
@@ -55,7 +103,10 @@ def test_whatever_can_change_a_number_enters(resolved):
 
 def test_every_key_is_judged(tiny):
     """A new key of the configuration has to be put into EXECUTION or NUMBERS above, knowingly."""
-    judged = {override.partition("=")[0].partition(".")[0] for override in (*EXECUTION, *NUMBERS, "h=", "profile=")}
+    judged = {
+        override.partition("=")[0].partition(".")[0]
+        for override in (*EXECUTION, *NUMBERS, "h=", "profile=")
+    }
     assert judged == set(tiny())
 
 
@@ -67,7 +118,14 @@ def test_name_is_readable_and_ends_in_the_hash(resolved):
 
 
 def test_config_yaml_gives_the_name_back(resolved, tmp_path):
-    run = resolved("optim.lr=1e-7", "net.gamma=1e-5", "T=0.1", "depth=3", "probe.spectrum_epochs=[1,2]", "wandb.tags=[a]")
+    run = resolved(
+        "optim.lr=1e-7",
+        "net.gamma=1e-5",
+        "T=0.1",
+        "depth=3",
+        "probe.spectrum_epochs=[1,2]",
+        "wandb.tags=[a]",
+    )
     folder = RunFolder.create(tmp_path, run.name)
     folder.write_config(run.options, {"threads": 1, "wandb": {"tags": ["a"]}})
     written = yaml.safe_load((folder.path / "config.yaml").read_text())
@@ -83,6 +141,16 @@ def test_an_option_at_its_default_is_not_in_the_identity(resolved):
 
 
 def test_depth_step_widths_seeds_data_and_family_always_enter(resolved):
-    always = {"depth", "h", "net.widths", "net.blocks", "dataset.name", "net.family", "seeds.split", "seeds.permutation", "seeds.init",
-              "seeds.order"}
+    always = {
+        "depth",
+        "h",
+        "net.widths",
+        "net.blocks",
+        "dataset.name",
+        "net.family",
+        "seeds.split",
+        "seeds.permutation",
+        "seeds.init",
+        "seeds.order",
+    }
     assert always <= resolved("net.widths=[32]").identity.keys()

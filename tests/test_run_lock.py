@@ -1,4 +1,5 @@
 """One process at a run: between processes, after a SIGKILL, and between hosts."""
+
 import json
 import os
 import signal
@@ -26,7 +27,12 @@ with Lock(Path(sys.argv[1])):
 @pytest.fixture
 def holder(tmp_path):
     """Another process that holds the lock of tmp_path until its stdin is closed."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout.readline() == "held\n"
     yield process
     process.stdin.close()
@@ -49,7 +55,10 @@ def sign(folder, host, age=0.0):
 
 def test_exclusive_between_processes(tmp_path, holder):
     line = refuse(tmp_path)
-    assert line.startswith(f"{tmp_path}: already running as pid {holder.pid} on {socket.gethostname()}; wait for it or stop it")
+    assert line.startswith(
+        f"{tmp_path}: already running as pid {holder.pid} on {socket.gethostname()}; wait for it or"
+        " stop it"
+    )
     assert held(tmp_path)
     assert Busy.exit_code == EXIT_BUSY == 3
 
@@ -95,7 +104,10 @@ def test_another_host_that_was_there_lately(tmp_path):
     sign(tmp_path, "elsewhere", age=STALE_AFTER - 60)
     assert "as pid 7 on elsewhere" in refuse(tmp_path)
     assert held(tmp_path)
-    assert json.loads((tmp_path / "lock").read_text()) == {"pid": 7, "host": "elsewhere"}  # a refusal leaves its name in place
+    assert json.loads((tmp_path / "lock").read_text()) == {
+        "pid": 7,
+        "host": "elsewhere",
+    }  # a refusal leaves its name in place
 
 
 def test_another_host_that_is_long_gone(tmp_path):
@@ -126,8 +138,11 @@ def test_a_holder_that_was_killed_while_it_signed(tmp_path, content):
 
 
 def test_a_folder_put_aside_while_we_waited_for_its_lock(tmp_path, monkeypatch):
-    """The lock that we got is then that of the old folder, and the new one may have a holder of its own."""
+    """The lock that we got is then that of the old folder, and the new one may have a holder of its
+    own.
+    """
     from stablenets.runs import lock as module
+
     folder = tmp_path / "run"
     folder.mkdir()
 

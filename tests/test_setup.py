@@ -1,4 +1,7 @@
-"""What set-up promises, without a network and without a real .venv: python3 and pip are stand-ins on a PATH of their own."""
+"""What set-up promises, without a network and without a real .venv: python3 and pip are stand-ins
+on a PATH of their own.
+"""
+
 import os
 import re
 import shutil
@@ -10,11 +13,34 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TOOLS = ("sh", "awk", "cat", "cksum", "cut", "df", "dirname", "du", "env", "mkdir", "rm", "sleep", "uname")
-LITTER = {".git", ".hypothesis", ".venv", ".pytest_cache", ".ruff_cache", "__pycache__", "wandb"}  # anywhere
+TOOLS = (
+    "sh",
+    "awk",
+    "cat",
+    "cksum",
+    "cut",
+    "df",
+    "dirname",
+    "du",
+    "env",
+    "mkdir",
+    "rm",
+    "sleep",
+    "uname",
+)
+LITTER = {
+    ".git",
+    ".hypothesis",
+    ".venv",
+    ".pytest_cache",
+    ".ruff_cache",
+    "__pycache__",
+    "wandb",
+}  # anywhere
 LOCAL = {"build", "data", "dist", "multirun", "outputs", "runs"}  # at the top
 
-# Answers as the python of a version would, and notes every package that pip is asked for; only the lock is taken by a real python.
+# Answers as the python of a version would, and notes every package that pip is asked for; only the
+# lock is taken by a real python.
 FAKE = f"""#!/bin/sh
 case "$*" in
     *version_info*) echo "${{FAKE_VERSION:-3.12}}" ;;
@@ -44,7 +70,14 @@ def checkout(tmp_path):
 
 def begin(checkout, **variables):
     env = {"PATH": str(checkout / "path"), "SETUP_GB": "0", **variables}
-    return subprocess.Popen(["sh", "scripts/setup.sh"], cwd=checkout, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        ["sh", "scripts/setup.sh"],
+        cwd=checkout,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def setup(checkout, **variables):
@@ -58,14 +91,17 @@ def installs(checkout):
     return noted.read_text().splitlines() if noted.exists() else []
 
 
-@pytest.mark.parametrize(("variables", "words"), [
-    ({"FAKE_VERSION": "3.8"}, ("Python 3.8", "3.11, 3.12 or 3.13", "make PYTHON=python3.12")),
-    ({"FAKE_VERSION": "3.10"}, ("Python 3.10", "make PYTHON=python3.12")),
-    ({"FAKE_VERSION": "3.14"}, ("Python 3.14", "make PYTHON=python3.12")),
-    ({"PYTHON": "python3.99"}, ("python3.99 is not installed",)),
-    ({"FAKE_VENV": "1"}, ("venv module is missing", "apt install python3.12-venv")),
-    ({"SETUP_GB": "9000000"}, ("not enough room", "9000000 GB", "SETUP_GB=0")),
-])
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"FAKE_VERSION": "3.8"}, ("Python 3.8", "3.11, 3.12 or 3.13", "make PYTHON=python3.12")),
+        ({"FAKE_VERSION": "3.10"}, ("Python 3.10", "make PYTHON=python3.12")),
+        ({"FAKE_VERSION": "3.14"}, ("Python 3.14", "make PYTHON=python3.12")),
+        ({"PYTHON": "python3.99"}, ("python3.99 is not installed",)),
+        ({"FAKE_VENV": "1"}, ("venv module is missing", "apt install python3.12-venv")),
+        ({"SETUP_GB": "9000000"}, ("not enough room", "9000000 GB", "SETUP_GB=0")),
+    ],
+)
 def test_what_is_missing_is_said_in_one_line_before_any_work(checkout, variables, words):
     done = setup(checkout, **variables)
     assert done.returncode == 2
@@ -79,7 +115,10 @@ def test_what_is_missing_is_said_in_one_line_before_any_work(checkout, variables
 def test_no_python_at_all(checkout):
     (checkout / "path/python3").unlink()
     done = setup(checkout)
-    assert (done.returncode, done.err) == (2, "setup: python3 is not installed; stablenets needs Python 3.11, 3.12 or 3.13\n")
+    assert (done.returncode, done.err) == (
+        2,
+        "setup: python3 is not installed; stablenets needs Python 3.11, 3.12 or 3.13\n",
+    )
 
 
 def test_the_lock_then_the_checkout_and_then_nothing(checkout):
@@ -138,8 +177,18 @@ def test_two_at_once_install_once(checkout):
 
 
 def make(*arguments):
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    return subprocess.run(["make", *arguments], cwd=ROOT, env=env, text=True, capture_output=True, check=True, timeout=30).stdout
+    env = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
+    }
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=ROOT,
+        env=env,
+        text=True,
+        capture_output=True,
+        check=True,
+        timeout=30,
+    ).stdout
 
 
 def test_help_is_the_default_and_lists_every_target():
@@ -173,7 +222,9 @@ def test_the_lock_pins_exactly_all_that_the_project_asks_for():
 
 
 def test_set_up_takes_the_pythons_that_the_project_takes():
-    first, end = map(int, re.fullmatch(r">=3\.(\d+),<3\.(\d+)", project()["requires-python"]).groups())
+    first, end = map(
+        int, re.fullmatch(r">=3\.(\d+),<3\.(\d+)", project()["requires-python"]).groups()
+    )
     taken = " | ".join(f"3.{minor}" for minor in range(first, end))
     assert f"    {taken}) ;;\n" in (ROOT / "scripts/setup.sh").read_text()
 
@@ -192,12 +243,35 @@ def test_no_file_names_a_package_index_or_a_place_on_one_machine():
                 continue
             hits = {match.group() for match in re.finditer(f"{index}|{place}", text, re.I)}
             name = path.relative_to(ROOT)
-            found += [f"{name}: {hit}" for hit in sorted(hits) if not re.fullmatch(allowed.get(name, "(?!)"), hit)]
+            found += [
+                f"{name}: {hit}"
+                for hit in sorted(hits)
+                if not re.fullmatch(allowed.get(name, "(?!)"), hit)
+            ]
     assert found == []
 
 
 def test_importing_the_package_loads_nothing_that_waits():
-    """torch itself takes long enough: an error message should not wait for compilers, loggers and plotters too."""
-    heavy = ("torch._dynamo", "joblib", "matplotlib", "pandas", "scipy", "sklearn", "torchvision", "wandb")
-    code = f"import sys, stablenets.nets, stablenets.probes, stablenets.train; print([name for name in {heavy} if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True).stdout == "[]\n"
+    """torch itself takes long enough: an error message should not wait for compilers, loggers and
+    plotters too.
+    """
+    heavy = (
+        "torch._dynamo",
+        "joblib",
+        "matplotlib",
+        "pandas",
+        "scipy",
+        "sklearn",
+        "torchvision",
+        "wandb",
+    )
+    code = (
+        "import sys, stablenets.nets, stablenets.probes, stablenets.train; print([name for name in"
+        f" {heavy} if name in sys.modules])"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True
+        ).stdout
+        == "[]\n"
+    )

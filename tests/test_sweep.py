@@ -1,7 +1,9 @@
-"""A sweep by the joblib launcher: a job that diverges and one that is killed leave the others alone; the same command makes the rest.
+"""A sweep by the joblib launcher: a job that diverges and one that is killed leave the others
+alone; the same command makes the rest.
 
 And the command line as a person meets it: exit codes of Ctrl-C and SIGTERM.
 """
+
 import json
 import os
 import signal
@@ -14,13 +16,33 @@ import pytest
 
 COMMAND = [sys.executable, "-m", "stablenets.cli"]
 RATES = ["0.001", "0.002", "0.003", "0.004", "0.005", "0.006", "0.007", "1e+30"]
-BASE = ["dataset=digits", "net=antisymmetric", "depth=32", "epochs=8", "optim=sgd", "wandb.mode=disabled", "device=cpu"]
-SWEEP = ["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", *BASE, f"optim.lr={','.join(RATES)}"]
+BASE = [
+    "dataset=digits",
+    "net=antisymmetric",
+    "depth=32",
+    "epochs=8",
+    "optim=sgd",
+    "wandb.mode=disabled",
+    "device=cpu",
+]
+SWEEP = [
+    "-m",
+    "hydra/launcher=joblib",
+    "hydra.launcher.n_jobs=2",
+    *BASE,
+    f"optim.lr={','.join(RATES)}",
+]
 
 
 def start(arguments: list[str], runs: Path, **options) -> subprocess.Popen:
-    return subprocess.Popen([*COMMAND, *arguments, f"runs={runs}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
-                            env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"})
+    return subprocess.Popen(
+        [*COMMAND, *arguments, f"runs={runs}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"},
+    )
 
 
 def pid_at(runs: Path, rate: str, seconds: float = 120.0) -> int:
@@ -28,7 +50,9 @@ def pid_at(runs: Path, rate: str, seconds: float = 120.0) -> int:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for config in runs.glob("*/config.yaml"):
-            if f"lr: {rate}\n" in config.read_text() and (holder := (config.parent / "lock").read_text()):
+            if f"lr: {rate}\n" in config.read_text() and (
+                holder := (config.parent / "lock").read_text()
+            ):
                 return json.loads(holder)["pid"]
         time.sleep(0.005)
     raise AssertionError(f"no run with lr={rate} within {seconds} s")
@@ -36,7 +60,10 @@ def pid_at(runs: Path, rate: str, seconds: float = 120.0) -> int:
 
 def sessions(runs: Path) -> dict[str, int]:
     """How often each run was started, by its folder."""
-    return {path.parent.name: len(json.loads(path.read_text())) for path in runs.glob("*/provenance.json")}
+    return {
+        path.parent.name: len(json.loads(path.read_text()))
+        for path in runs.glob("*/provenance.json")
+    }
 
 
 def test_a_sweep_survives_a_divergence_and_a_kill_and_then_makes_only_what_is_missing(tmp_path):
@@ -56,16 +83,24 @@ def test_a_sweep_survives_a_divergence_and_a_kill_and_then_makes_only_what_is_mi
     again = start(SWEEP, runs)
     out, err = again.communicate(timeout=300)
     assert again.returncode == 0, err
-    assert len([line for line in out.splitlines() if line.startswith("[") and "already" in line]) == 7
+    assert (
+        len([line for line in out.splitlines() if line.startswith("[") and "already" in line]) == 7
+    )
     second = sessions(runs)
     assert sum(second.values()) == sum(first.values()) + 1, "one run was missing, one was made"
 
 
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_ctrl_c_on_a_sweep_saves_its_jobs(tmp_path, launcher):
-    """A terminal signals every process of the group at once; a job must not take that for being told twice."""
+    """A terminal signals every process of the group at once; a job must not take that for being
+    told twice.
+    """
     runs = tmp_path / "runs"
-    process = start(["-m", f"hydra/launcher={launcher}", *BASE, "epochs=2000", "seed=0,1"], runs, start_new_session=True)
+    process = start(
+        ["-m", f"hydra/launcher={launcher}", *BASE, "epochs=2000", "seed=0,1"],
+        runs,
+        start_new_session=True,
+    )
     pid = pid_at(runs, "0.1")
     while not list(runs.glob("*/metrics.jsonl")):
         time.sleep(0.01)
@@ -73,23 +108,41 @@ def test_ctrl_c_on_a_sweep_saves_its_jobs(tmp_path, launcher):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, out + err
     wait_until_gone(pid)
-    saved = [json.loads(path.read_text())["status"] for path in runs.glob("*/status.json") if (path.parent / "metrics.jsonl").exists()]
+    saved = [
+        json.loads(path.read_text())["status"]
+        for path in runs.glob("*/status.json")
+        if (path.parent / "metrics.jsonl").exists()
+    ]
     assert saved
     assert set(saved) == {"interrupted"}
 
 
 def test_a_sweep_that_is_ended_takes_its_jobs_along(tmp_path):
     runs = tmp_path / "runs"
-    process = start(["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", *BASE, "epochs=2000", "seed=0,1"], runs)
+    process = start(
+        [
+            "-m",
+            "hydra/launcher=joblib",
+            "hydra.launcher.n_jobs=2",
+            *BASE,
+            "epochs=2000",
+            "seed=0,1",
+        ],
+        runs,
+    )
     pid = pid_at(runs, "0.1")
     while not list(runs.glob("*/metrics.jsonl")):
         time.sleep(0.01)
     process.kill()
-    process.wait(timeout=60)  # not communicate: the launcher's idle workers hold the pipes for a while
+    process.wait(
+        timeout=60
+    )  # not communicate: the launcher's idle workers hold the pipes for a while
     process.stdout.close()
     process.stderr.close()
     wait_until_gone(pid)
-    assert "interrupted" in [json.loads(path.read_text())["status"] for path in runs.glob("*/status.json")]
+    assert "interrupted" in [
+        json.loads(path.read_text())["status"] for path in runs.glob("*/status.json")
+    ]
 
 
 def wait_until_gone(pid: int, seconds: float = 30.0) -> None:

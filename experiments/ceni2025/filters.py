@@ -1,4 +1,5 @@
 """Claim 9: which filter can add."""
+
 from __future__ import annotations
 
 import math
@@ -19,7 +20,9 @@ from stablenets.runs.report import COLOURS
 
 @dataclass(frozen=True)
 class Steady(OfTraining):
-    """How far the filter of a roaRNN is from leaving a direction where it is: the smallest angle of its eigenvalues, in radians."""
+    """How far the filter of a roaRNN is from leaving a direction where it is: the smallest angle of
+    its eigenvalues, in radians.
+    """
 
     key = "ceni2025/filter_angle"
 
@@ -44,34 +47,65 @@ def which_filter(results: Results) -> Finding:
     random = rows[rows["filter"].isin(["haar", "haar_fixed_axis"])]
     turning = random[~random["still"]]
     turns = ", ".join(f"{row.angle * row.length:.1f} {row.end:.2g}" for row in turning.itertuples())
-    counted = ", ".join(f"{name} {own['solved'].sum()} of {len(own)}" for name, own in rows.groupby("filter", sort=False))
+    counted = ", ".join(
+        f"{name} {own['solved'].sum()} of {len(own)}"
+        for name, own in rows.groupby("filter", sort=False)
+    )
     return Finding(
-        verdict(bool(rows[rows["still"]]["solved"].all()), not rows[~rows["still"]]["solved"].any()),
-        f"solved, of {len(rows)} filters: {counted}; of random filters with the eigenvalue 1 {random[random['still']]['solved'].sum()} of "
-        f"{random['still'].sum()}, without it {turning['solved'].sum()} of {len(turning)}",
-        note=f"Adding over {rows['length'].max()} steps, {rows['steps'].max():.0f} training steps, one run a filter. A sum over time can "
-        "be read from a direction that the filter leaves where it is. A random orthogonal matrix of even size has such a direction where "
-        "its determinant is -1, which is every second draw; `steady` draws these alone. Without one the slowest rotation may do while it "
-        f"turns little over the sequence; by that turn, in radians, the error at the end: {turns or 'no such draw'}. The other settings "
-        "were found with `haar_fixed_axis`, at no rate of their own for the others. Our own finding, not in the paper's abstract.")
+        verdict(
+            bool(rows[rows["still"]]["solved"].all()), not rows[~rows["still"]]["solved"].any()
+        ),
+        f"solved, of {len(rows)} filters: {counted}; of random filters with the eigenvalue 1"
+        f" {random[random['still']]['solved'].sum()} of {random['still'].sum()}, without it"
+        f" {turning['solved'].sum()} of {len(turning)}",
+        note=(
+            f"Adding over {rows['length'].max()} steps, {rows['steps'].max():.0f} training steps,"
+            " one run a filter. A sum over time can be read from a direction that the filter"
+            " leaves where it is. A random orthogonal matrix of even size has such a direction"
+            " where its determinant is -1, which is every second draw; `steady` draws these alone."
+            " Without one the slowest rotation may do while it turns little over the sequence; by"
+            f" that turn, in radians, the error at the end: {turns or 'no such draw'}. The other"
+            " settings were found with `haar_fixed_axis`, at no rate of their own for the others."
+            " Our own finding, not in the paper's abstract."
+        ),
+    )
 
 
 def filter_figure(results: Results) -> Figure:
     rows = filters(results)
     figure, (axes,) = new_figure(1, width=4.2, height=2.9)
     for index, (name, own) in enumerate(rows.groupby("filter", sort=False)):
-        axes.plot(own["angle"].where(own["angle"] >= STILL, 0.0), own["end"], "osDv"[index], color=COLOURS[index], markersize=5, label=name)
+        axes.plot(
+            own["angle"].where(own["angle"] >= STILL, 0.0),
+            own["end"],
+            "osDv"[index],
+            color=COLOURS[index],
+            markersize=5,
+            label=name,
+        )
     axes.axhline(SUM, color="0.3", linewidth=0.8, linestyle="--")
     axes.axhline(1 / 6, color="0.6", linewidth=0.8, linestyle=":")
-    axes.set(yscale="log", xlabel="smallest angle of an eigenvalue of O, radians", ylabel="mean squared error, test",
-             title=f"adding, {rows['length'].max()} steps")
+    axes.set(
+        yscale="log",
+        xlabel="smallest angle of an eigenvalue of O, radians",
+        ylabel="mean squared error, test",
+        title=f"adding, {rows['length'].max()} steps",
+    )
     axes.legend(frameon=False)
     return figure
 
 
 def filter_table(results: Results) -> pd.DataFrame:
     rows = filters(results)
-    return pd.DataFrame([{
-        "filter": row["filter"], "seed": row["seed"], "smallest angle": row["angle"],
-        "solved at step": "" if math.isinf(row["solved_at"]) else int(row["solved_at"]), "error at the end, test": row["end"]}
-        for row in rows.to_dict("records")])
+    return pd.DataFrame(
+        [
+            {
+                "filter": row["filter"],
+                "seed": row["seed"],
+                "smallest angle": row["angle"],
+                "solved at step": "" if math.isinf(row["solved_at"]) else int(row["solved_at"]),
+                "error at the end, test": row["end"],
+            }
+            for row in rows.to_dict("records")
+        ]
+    )

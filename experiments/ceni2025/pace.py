@@ -1,4 +1,7 @@
-"""How long a training step takes: nets one after the other, round after round, so that what else the machine does falls on all alike."""
+"""How long a training step takes: nets one after the other, round after round, so that what else
+the machine does falls on all alike.
+"""
+
 from __future__ import annotations
 
 import time
@@ -26,8 +29,10 @@ def key(work: Training) -> str:
 
 @dataclass(frozen=True)
 class Pace(Study):
-    """Metrics: seconds of a step by `key`, medians over rounds, on one thread; every family with as many trainable parameters as a
-    roaRNN of `width`, that roaRNN and LSTM with the hidden layer, and a roaRNN twice as wide and one of width BAR."""
+    """Metrics: seconds of a step by `key`, medians over rounds, on one thread; every family with as
+    many trainable parameters as a roaRNN of `width`, that roaRNN and LSTM with the hidden layer,
+    and a roaRNN twice as wide and one of width BAR.
+    """
 
     key = "ceni2025/step_time"
 
@@ -38,7 +43,9 @@ class Pace(Study):
 
     def measure(self, place: Place) -> Measured:
         wanted = parameters("roarnn", self.width, 1, 10)
-        works = [pixels(self.data, family, matched(family, wanted, 1, 10), 0, 1) for family in RECURRENT]
+        works = [
+            pixels(self.data, family, matched(family, wanted, 1, 10), 0, 1) for family in RECURRENT
+        ]
         works += [read(self.data, family, self.width, 0, 1) for family in ("roarnn", "lstm")]
         works += [pixels(self.data, "roarnn", width, 0, 1) for width in (2 * self.width, BAR)]
         steps = {key(work): stepping(work) for work in works}
@@ -48,7 +55,9 @@ class Pace(Study):
                 begun = time.perf_counter()
                 next(step)
                 seconds[name].append(time.perf_counter() - begun)
-        return {name: float(torch.tensor(times[1:]).median()) for name, times in seconds.items()}, {}
+        return {
+            name: float(torch.tensor(times[1:]).median()) for name, times in seconds.items()
+        }, {}
 
 
 def stepping(work: Training) -> Iterator[None]:
@@ -67,9 +76,16 @@ def stepping(work: Training) -> Iterator[None]:
 
 
 def minutes_an_epoch(results: Results, name: str, work: Training) -> float | None:
-    """Of the net `name`, with the batches and the examples of a run; None where it was not timed."""
+    """Of the net `name`, with the batches and the examples of a run; None where it was not
+    timed.
+    """
     rows = results["pace"]
     if not len(rows) or name not in rows:
         return None
     metrics = results.ledger[work.name].metrics
-    return float(rows[name].iloc[0]) * metrics["steps"] / (metrics.get("epochs") or work.resolved.config.epochs) / 60
+    return (
+        float(rows[name].iloc[0])
+        * metrics["steps"]
+        / (metrics.get("epochs") or work.resolved.config.epochs)
+        / 60
+    )

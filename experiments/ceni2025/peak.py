@@ -1,4 +1,5 @@
 """Memory of a training step of a very deep roaMLP, measured in a process of its own."""
+
 from __future__ import annotations
 
 import json
@@ -20,10 +21,21 @@ PIXELS, CLASSES = 784, 10
 
 
 def steps(layers: int, width: int, batch: int) -> tuple[float, float]:
-    """Two steps of Adam on random images: the peak memory of this process in GiB and the seconds of the second step."""
+    """Two steps of Adam on random images: the peak memory of this process in GiB and the seconds of
+    the second step.
+    """
     torch.set_num_threads(1)
-    net = Network(RoaMLP(activation="relu"), shape=(PIXELS,), outputs=CLASSES, widths=[width], depth=layers, h=1.0, operator="dense",
-                  opening_kind="linear", head_kind="linear")
+    net = Network(
+        RoaMLP(activation="relu"),
+        shape=(PIXELS,),
+        outputs=CLASSES,
+        widths=[width],
+        depth=layers,
+        h=1.0,
+        operator="dense",
+        opening_kind="linear",
+        head_kind="linear",
+    )
     x, y = torch.randn(batch, PIXELS), torch.randint(CLASSES, (batch,))
     optimiser = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
     for _ in range(2):
@@ -51,9 +63,16 @@ class Peak(Study):
         return self.layers
 
     def measure(self, place: Place) -> Measured:
-        command = [sys.executable, "-c", f"from {__name__} import main; main()", *map(str, (self.layers, self.width, self.batch))]
+        command = [
+            sys.executable,
+            "-c",
+            f"from {__name__} import main; main()",
+            *map(str, (self.layers, self.width, self.batch)),
+        ]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-        peak, seconds = json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+        peak, seconds = json.loads(
+            subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
+        )
         return {"peak_gib": peak, "step_s": seconds}, {}
 
 

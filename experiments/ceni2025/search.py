@@ -1,4 +1,7 @@
-"""The search for psMNIST: what is drawn from where. To search elsewhere, edit SPACE; the draws of a configuration follow its number."""
+"""The search for psMNIST: what is drawn from where. To search elsewhere, edit SPACE; the draws of a
+configuration follow its number.
+"""
+
 from __future__ import annotations
 
 import math
@@ -30,7 +33,9 @@ class Log:
 
 SEED = 100  # of initial weights and order: outside the tables
 Choice = Any  # a value, or a range to draw one from
-SPACE: dict[str, Log | tuple[Choice, ...]] = {  # keys as on the command line; an affine map reads the last state
+SPACE: dict[
+    str, Log | tuple[Choice, ...]
+] = {  # keys as on the command line; an affine map reads the last state
     "net.alpha": Log(1e-4, 3e-2, below=1.0),
     "net.beta": Log(0.01, 0.3),
     "net.input_scale": Log(0.3, 10.0),
@@ -54,50 +59,95 @@ def drawn(number: int) -> dict[str, Any]:
         if isinstance(values, tuple):
             values = values[generator.integers(len(values))]
         return values.draw(generator) if isinstance(values, Log) else values
+
     return {key: one(values) for key, values in SPACE.items()}
 
 
 def search(dataset: str, count: int, width: int, limit: int | None, epochs: int) -> list[Training]:
-    """The chosen setting, and `count` that are drawn: short runs, on at most `limit` training examples; Adam with its weight decay apart
-    from the gradient."""
-    return [pixels(dataset, "roarnn", width, SEED, epochs,
-                   **{"dataset.limit": limit, "optim.name": "adamw", "optim.weight_decay": 0.0} | changes)
-            for changes in [{}, *map(drawn, range(count))]]
+    """The chosen setting, and `count` that are drawn: short runs, on at most `limit` training
+    examples; Adam with its weight decay apart from the gradient.
+    """
+    return [
+        pixels(
+            dataset,
+            "roarnn",
+            width,
+            SEED,
+            epochs,
+            **{"dataset.limit": limit, "optim.name": "adamw", "optim.weight_decay": 0.0} | changes,
+        )
+        for changes in [{}, *map(drawn, range(count))]
+    ]
 
 
 GATED = (0.003, 0.01, 0.03, 0.1)
-RATES = {"roarnn": (0.005, 0.01, 0.02, 0.04), "lstm": GATED, "gru": GATED, "rnn": (0.0003, 0.001, 0.003, 0.01)}
+RATES = {
+    "roarnn": (0.005, 0.01, 0.02, 0.04),
+    "lstm": GATED,
+    "gru": GATED,
+    "rnn": (0.0003, 0.001, 0.003, 0.01),
+}
 
 
 def rates(dataset: str, widths: dict[str, int], epochs: int, limit: int | None) -> list[Training]:
     """Every family at its own width, by learning rate, on at most `limit` examples."""
-    return [pixels(dataset, family, width, SEED, epochs, **{"dataset.limit": limit, "optim.lr": rate})
-            for family, width in widths.items() for rate in RATES[family]]
+    return [
+        pixels(dataset, family, width, SEED, epochs, **{"dataset.limit": limit, "optim.lr": rate})
+        for family, width in widths.items()
+        for rate in RATES[family]
+    ]
 
 
 def long_rates(dataset: str, width: int, epochs: int, tried: tuple[float, ...]) -> list[Training]:
-    """LSTM once more, over as many epochs as it is compared: what is fastest in one may not last for ten."""
+    """LSTM once more, over as many epochs as it is compared: what is fastest in one may not last
+    for ten.
+    """
     return [pixels(dataset, "lstm", width, SEED, epochs, **{"optim.lr": rate}) for rate in tried]
 
 
 def chrono_rates(dataset: str, width: int, tried: tuple[tuple[int, float], ...]) -> list[Training]:
     """LSTM whose forget gates begin as long as the sequence, by epochs and rate."""
     steps = DATASETS[dataset].facts.shape[0]
-    return [pixels(dataset, "lstm", width, SEED, epochs, **{"net.chrono_lag": steps, "optim.lr": rate}) for epochs, rate in tried]
+    return [
+        pixels(dataset, "lstm", width, SEED, epochs, **{"net.chrono_lag": steps, "optim.lr": rate})
+        for epochs, rate in tried
+    ]
 
 
 def rates_table(results: Results) -> pd.DataFrame:
-    return pd.concat([pd.DataFrame({
-        "net": rows["net.family"].map(lambda family: RECURRENT[family][0]) + (", chrono" if group == "rates_chrono" else ""),
-        "epochs": [work.resolved.config.epochs for work in results.works((group,))], "rate": rows["optim.lr"],
-        "validation accuracy": 100 * rows["validation_accuracy"], "images": images(rows), "status": rows["status"]})
-        for group in ("rates", "rates_chrono", "rates_long") if len(rows := results[group])])
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "net": (
+                        rows["net.family"].map(lambda family: RECURRENT[family][0])
+                        + (", chrono" if group == "rates_chrono" else "")
+                    ),
+                    "epochs": [work.resolved.config.epochs for work in results.works((group,))],
+                    "rate": rows["optim.lr"],
+                    "validation accuracy": 100 * rows["validation_accuracy"],
+                    "images": images(rows),
+                    "status": rows["status"],
+                }
+            )
+            for group in ("rates", "rates_chrono", "rates_long")
+            if len(rows := results[group])
+        ]
+    )
 
 
 def search_table(results: Results) -> pd.DataFrame:
     """By validation accuracy, the best first."""
     rows = results["search"]
     options = told(rows, SPACE)
-    table = pd.DataFrame({"validation accuracy": 100 * rows.get("validation_accuracy", pd.Series(index=rows.index, dtype=float)),
-                          **{key.split(".")[-1]: options[key] for key in SPACE}, "images": images(rows), "status": rows["status"]})
+    table = pd.DataFrame(
+        {
+            "validation accuracy": (
+                100 * rows.get("validation_accuracy", pd.Series(index=rows.index, dtype=float))
+            ),
+            **{key.split(".")[-1]: options[key] for key in SPACE},
+            "images": images(rows),
+            "status": rows["status"],
+        }
+    )
     return table.sort_values("validation accuracy", ascending=False)

@@ -1,4 +1,7 @@
-"""What is measured on the Jacobian of a net with filters, in float64: singular values of a step and of all, beside their bounds."""
+"""What is measured on the Jacobian of a net with filters, in float64: singular values of a step and
+of all, beside their bounds.
+"""
+
 from __future__ import annotations
 
 import math
@@ -16,16 +19,36 @@ from stablenets.schema import option
 
 WIDTH = 32
 CHUNK = 512  # steps whose Jacobians are held at once
-SLOPES = {"tanh": lambda z: 1 - torch.tanh(z) ** 2, "relu": lambda z: (z > 0).to(z.dtype), "identity": torch.ones_like}
+SLOPES = {
+    "tanh": lambda z: 1 - torch.tanh(z) ** 2,
+    "relu": lambda z: (z > 0).to(z.dtype),
+    "identity": torch.ones_like,
+}
 PLAIN: dict[str, Any] = {"filter": "none", "alpha": 0.0, "beta": 1.0, "beta_scaling": "fixed"}
 TIED = ", one W"
-CASES: dict[str, dict[str, Any]] = {  # options of RoaMLP; convex with β = 1/L, tanh and a W for each layer but for what stands here
-    "random": {}, "cyclic": {"filter": "cyclic"}, "identity": {"filter": "identity"}, "no filter": PLAIN,
-    f"random{TIED}": {}, f"cyclic{TIED}": {"filter": "cyclic"}, f"identity{TIED}": {"filter": "identity"}, f"no filter{TIED}": PLAIN,
-    "relu": {"activation": "relu"}, "β = 1/4L": {"beta": 0.25}, "β = 4/L": {"beta": 4.0}, "α = 1": {"alpha": 1.0},
-    f"α = 1{TIED}": {"alpha": 1.0}, "β = 0.01": {"beta_scaling": "fixed", "beta": 0.01}, "β = 0.001": {"beta_scaling": "fixed", "beta": 0.001},
+CASES: dict[
+    str, dict[str, Any]
+    # options of RoaMLP; convex with β = 1/L, tanh and a W for each layer but for what stands here
+] = {
+    "random": {},
+    "cyclic": {"filter": "cyclic"},
+    "identity": {"filter": "identity"},
+    "no filter": PLAIN,
+    f"random{TIED}": {},
+    f"cyclic{TIED}": {"filter": "cyclic"},
+    f"identity{TIED}": {"filter": "identity"},
+    f"no filter{TIED}": PLAIN,
+    "relu": {"activation": "relu"},
+    "β = 1/4L": {"beta": 0.25},
+    "β = 4/L": {"beta": 4.0},
+    "α = 1": {"alpha": 1.0},
+    f"α = 1{TIED}": {"alpha": 1.0},
+    "β = 0.01": {"beta_scaling": "fixed", "beta": 0.01},
+    "β = 0.001": {"beta_scaling": "fixed", "beta": 0.001},
 }
-Steps = Iterator[tuple[Tensor, Tensor]]  # of some steps the slopes φ' (S, n), diagonals of D, and W (S, n, n), or (1, n, n) for all
+Steps = Iterator[
+    tuple[Tensor, Tensor]
+]  # of some steps the slopes φ' (S, n), diagonals of D, and W (S, n, n), or (1, n, n) for all
 
 
 @torch.no_grad()
@@ -34,7 +57,7 @@ def layers(flow: Flow, x: Tensor) -> Steps:
     states: list[Tensor] = []
     flow(x, lambda _, state: states.append(state[0]))
     for some in torch.arange(flow.depth).split(CHUNK):
-        W, at = flow.W[some], torch.cat(states[some[0]:some[-1] + 1])
+        W, at = flow.W[some], torch.cat(states[some[0] : some[-1] + 1])
         yield SLOPES[flow.dynamics.activation]((W @ at.unsqueeze(2)).squeeze(2) + flow.b[some]), W
 
 
@@ -44,23 +67,27 @@ def time_steps(unit: Recurrence, u: Tensor) -> Steps:
     states: list[Tensor] = []
     unit(u[None], lambda _, state: states.append(state[0]))
     for some in torch.arange(len(u)).split(CHUNK):
-        z = torch.cat(states[some[0]:some[-1] + 1]) @ unit.W.mT + u[some] @ unit.U.mT + unit.b
+        z = torch.cat(states[some[0] : some[-1] + 1]) @ unit.W.mT + u[some] @ unit.U.mT + unit.b
         yield SLOPES[unit.dynamics.activation](z), unit.W[None]
 
 
 def orthogonal(O: Tensor) -> Tensor:
-    """The orthogonal matrix nearest to a filter, which is one to seven digits: weights are float32."""
+    """The orthogonal matrix nearest to a filter, which is one to seven digits: weights are
+    float32.
+    """
     U, _, V = torch.linalg.svd(O.double().squeeze(0))
     return U @ V
 
 
 @torch.no_grad()
 def spectrum(unit: Flow | Recurrence, steps: Steps) -> tuple[dict[str, float], Tensor]:
-    """Singular values σ of ∂x_L/∂x_0, of each step J_l = α O + β D_l W_l, and what bounds them; log10 of all σ (n,), the largest first.
+    """Singular values σ of ∂x_L/∂x_0, of each step J_l = α O + β D_l W_l, and what bounds them;
+    log10 of all σ (n,), the largest first.
 
-    With s_l = ‖D_l W_l‖: α - β s_l <= σ(J_l) <= α + β s_l, over all steps the products of these, and for many of them
-    exp(-L (1 - α) ± β Σ‖W_l‖), where slopes are at most 1. All as log10 but for `norm_W`, the mean of ‖W_l‖, and `inside`, the smallest
-    distance of a step's singular values to their bounds. What float64 cannot tell from 0 beside the largest is NaN, and left out.
+    With s_l = ‖D_l W_l‖: α - β s_l <= σ(J_l) <= α + β s_l, over all steps the products of these,
+    and for many of them exp(-L (1 - α) ± β Σ‖W_l‖), where slopes are at most 1. All as log10 but
+    for `norm_W`, the mean of ‖W_l‖, and `inside`, the smallest distance of a step's singular values
+    to their bounds. What float64 cannot tell from 0 beside the largest is NaN, and left out.
     """
     α, β, n, O = unit.dynamics.alpha, unit.dynamics.beta, unit.width, orthogonal(unit.O)
     product, scale, inside, L, norms = torch.eye(n, dtype=torch.float64), 0.0, math.inf, 0, 0.0
@@ -69,7 +96,9 @@ def spectrum(unit: Flow | Recurrence, steps: Steps) -> tuple[dict[str, float], T
         DW = D.unsqueeze(2) * W
         J = α * O + β * DW
         s, σ = torch.linalg.matrix_norm(DW, 2), torch.linalg.svdvals(J)
-        inside = min(inside, float((σ[:, -1] - (α - β * s)).min()), float((α + β * s - σ[:, 0]).min()))
+        inside = min(
+            inside, float((σ[:, -1] - (α - β * s)).min()), float((α + β * s - σ[:, 0]).min())
+        )
         low, high = low + (α - β * s).clamp(min=0).log10().sum(), high + (α + β * s).log10().sum()
         L, norms = L + len(D), norms + float(torch.linalg.matrix_norm(W, 2).expand(len(D)).sum())
         for step in J:
@@ -78,11 +107,20 @@ def spectrum(unit: Flow | Recurrence, steps: Steps) -> tuple[dict[str, float], T
             product, scale = product / size, scale + math.log10(size)
     σ = torch.linalg.svdvals(product)
     least = n * torch.finfo(torch.float64).eps * σ[0]
-    known = {name: scale + math.log10(value) for name, value in (("smallest", σ[-1]), ("median", σ.median()), ("largest", σ[0]))
-             if value > least}
+    known = {
+        name: scale + math.log10(value)
+        for name, value in (("smallest", σ[-1]), ("median", σ.median()), ("largest", σ[0]))
+        if value > least
+    }
     e = math.log10(math.e)
-    found = known | {"inside": inside, "low": float(low), "high": float(high), "norm_W": norms / L,
-                     "limit_low": -e * (L * (1 - α) + β * norms), "limit_high": -e * (L * (1 - α) - β * norms)}
+    found = known | {
+        "inside": inside,
+        "low": float(low),
+        "high": float(high),
+        "norm_W": norms / L,
+        "limit_low": -e * (L * (1 - α) + β * norms),
+        "limit_high": -e * (L * (1 - α) - β * norms),
+    }
     return found, torch.where(σ > least, scale + σ.log10(), torch.nan)
 
 
@@ -110,10 +148,17 @@ class Spectrum(Study):
     @torch.no_grad()
     def measure(self, place: Place) -> Measured:
         torch.manual_seed(self.seed)
-        flow = Flow(RoaMLP(**CASES[self.case]), self.width, 1 if tied(self.case) else self.layers).double()
+        flow = Flow(
+            RoaMLP(**CASES[self.case]), self.width, 1 if tied(self.case) else self.layers
+        ).double()
         if tied(self.case):
             one, flow = flow, Flow(RoaMLP(**CASES[self.case]), self.width, self.layers).double()
-            flow.load_state_dict({name: value.expand_as(getattr(flow, name)) for name, value in one.state_dict().items()})
+            flow.load_state_dict(
+                {
+                    name: value.expand_as(getattr(flow, name))
+                    for name, value in one.state_dict().items()
+                }
+            )
             flow.b.normal_(std=0.1)
             flow.b.copy_(flow.b[:1].clone().expand_as(flow.b))
         else:

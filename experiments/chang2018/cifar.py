@@ -1,4 +1,5 @@
-"""The nets of the paper's main table on CIFAR-10 and CIFAR-100, at a quarter of the recipe and in full.
+"""The nets of the paper's main table on CIFAR-10 and CIFAR-100, at a quarter of the recipe and in
+full.
 
 The recipe is 80,000 steps of 100 images, crop and flip, rate x 0.1 after 1/2 and 3/4 of the steps.
 Shorter runs drop the rate after the same fractions of their own steps.
@@ -25,20 +26,34 @@ ENDS = {"every": 1_000_000, "depths": 64, "spectrum_examples": 1}
 
 
 def search() -> list[Training]:
-    """Four settings for every net, by validation: step size for the reversible nets, rate for others."""
+    """Four settings for every net, by validation: step size for the reversible nets, rate for
+    others.
+    """
     return [
-        cifar(net, "cifar10", SEARCH_SEED, SEARCH_STEPS, held_out=SEARCH_HELD_OUT, evaluations=1,
-              probe={"every": 0, "spectrum_examples": 0}, **setting)
-        for net in NETS for setting in search_settings(net)
+        cifar(
+            net,
+            "cifar10",
+            SEARCH_SEED,
+            SEARCH_STEPS,
+            held_out=SEARCH_HELD_OUT,
+            evaluations=1,
+            probe={"every": 0, "spectrum_examples": 0},
+            **setting,
+        )
+        for net in NETS
+        for setting in search_settings(net)
     ]
 
 
 def precisions() -> list[Training]:
-    """The precision of the long runs beside float32, at few steps: what rounding costs in accuracy."""
+    """The precision of the long runs beside float32, at few steps: what rounding costs in
+    accuracy.
+    """
     settings = {"resnet_32": {"lr": 0.1}, "hamiltonian_74": {"lr": 0.1, "h": 0.1}}
     return [
         cifar(net, "cifar10", seed, SEARCH_STEPS, evaluations=1, precision=precision, **setting)
-        for net, setting in settings.items() for seed in (0, 1, 2)
+        for net, setting in settings.items()
+        for seed in (0, 1, 2)
         for precision in ("float32", PRECISION)
     ]
 
@@ -49,9 +64,20 @@ def search_settings(net: str) -> list[dict[str, Any]]:
     return [{"lr": rate} for rate in RATES]
 
 
-def cifar(net: str, dataset: str, seed: int, steps: int, *, lr: float, h: float | None = None,
-          held_out: float = 0.0, percent: float = 100.0, evaluations: int = EVALUATIONS,
-          probe: dict[str, Any] | None = None, precision: str = PRECISION) -> Training:
+def cifar(
+    net: str,
+    dataset: str,
+    seed: int,
+    steps: int,
+    *,
+    lr: float,
+    h: float | None = None,
+    held_out: float = 0.0,
+    percent: float = 100.0,
+    evaluations: int = EVALUATIONS,
+    probe: dict[str, Any] | None = None,
+    precision: str = PRECISION,
+) -> Training:
     """A net of the table on real images.
 
     Args:
@@ -64,21 +90,47 @@ def cifar(net: str, dataset: str, seed: int, steps: int, *, lr: float, h: float 
         held_out: Fraction of the training images that are for validation.
         percent: How many of all training images are used.
         evaluations: How often test accuracy is measured.
-        probe: Options of what is measured; None: gradient norms and spectra at both ends of training.
+        probe: Options of what is measured; None: gradient norms and spectra at both ends of
+            training.
         precision: An option of a run.
     """
     images = IMAGES[dataset] * min(percent / 100, 1 - held_out)
     epochs = round(steps / -(-images // BATCH))
     fraction = share(percent) if percent < 100 else 1.0
-    data = {"name": dataset, "validation_fraction": held_out, "train_fraction": fraction,
-            "augment": "crop_flip"}
-    return trained(data, chosen(net), seed, epochs, h=h, optim={"lr": lr}, precision=precision,
-                   evaluate_every=max(1, epochs // evaluations), probe=probe or ENDS,
-                   keep=("epoch", "train_loss", "train_accuracy", "test_accuracy", "depths",
-                         "state_gradients", "singular_values"))
+    data = {
+        "name": dataset,
+        "validation_fraction": held_out,
+        "train_fraction": fraction,
+        "augment": "crop_flip",
+    }
+    return trained(
+        data,
+        chosen(net),
+        seed,
+        epochs,
+        h=h,
+        optim={"lr": lr},
+        precision=precision,
+        evaluate_every=max(1, epochs // evaluations),
+        probe=probe or ENDS,
+        keep=(
+            "epoch",
+            "train_loss",
+            "train_accuracy",
+            "test_accuracy",
+            "depths",
+            "state_gradients",
+            "singular_values",
+        ),
+    )
 
 
-def table_runs(dataset: str, steps: int, seeds: Iterable[int], nets: Iterable[str],
-               settings: dict[str, dict[str, Any]]) -> list[Training]:
+def table_runs(
+    dataset: str,
+    steps: int,
+    seeds: Iterable[int],
+    nets: Iterable[str],
+    settings: dict[str, dict[str, Any]],
+) -> list[Training]:
     """Runs of the main table, seed by seed."""
     return [cifar(net, dataset, seed, steps, **settings[net]) for seed in seeds for net in nets]

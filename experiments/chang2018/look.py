@@ -1,4 +1,7 @@
-"""What the nets are called and how they look in a figure; what counts as real data; verdicts on how two nets compare."""
+"""What the nets are called and how they look in a figure; what counts as real data; verdicts on how
+two nets compare.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,12 +25,20 @@ FAMILIES = {  # name, colour, marker
     "revnet": ("RevNet", COLOURS[4], "v"),
 }
 DATA = {"digits": "digits, 8x8", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "stl10": "STL-10"}
-CONVOLUTIONS = {"hamiltonian": 4, "midpoint": 2, "leapfrog": 2, "resnet_bn": 2, "revnet": 4}  # of a block, as the paper counts
+CONVOLUTIONS = {
+    "hamiltonian": 4,
+    "midpoint": 2,
+    "leapfrog": 2,
+    "resnet_bn": 2,
+    "revnet": 4,
+}  # of a block, as the paper counts
 CHANCE = {"digits": 10.0, "cifar10": 10.0, "cifar100": 1.0, "stl10": 10.0}  # per cent
 
 
 def block_axis(axes: Axes, blocks: Iterable[int]) -> None:
-    """A tick at each number of blocks that was run, but for those that would touch the one before."""
+    """A tick at each number of blocks that was run, but for those that would touch the one
+    before.
+    """
     ticks: list[int] = []
     for each in sorted(set(blocks)):
         if not ticks or each >= 2 * ticks[-1]:
@@ -38,11 +49,16 @@ def block_axis(axes: Axes, blocks: Iterable[int]) -> None:
 
 
 def accuracies(rows: pd.DataFrame) -> pd.DataFrame:
-    """With `accuracy` on the test set in per cent, that of guessing where a run diverged; `layers` as in the paper's names; `net`, the
-    name."""
+    """With `accuracy` on the test set in per cent, that of guessing where a run diverged; `layers`
+    as in the paper's names; `net`, the name.
+    """
     layers = rows["net.family"].map(CONVOLUTIONS) * rows["depth"] + 2
     names = rows["net.family"].map(lambda family: FAMILIES[family][0]) + "-" + layers.astype(str)
-    return rows.assign(accuracy=(100 * rows["test_accuracy"]).fillna(rows["dataset"].map(CHANCE)), layers=layers, net=names)
+    return rows.assign(
+        accuracy=(100 * rows["test_accuracy"]).fillna(rows["dataset"].map(CHANCE)),
+        layers=layers,
+        net=names,
+    )
 
 
 def mean(rows: pd.DataFrame) -> Estimate:
@@ -72,8 +88,10 @@ def against(rows: pd.DataFrame, ours: str, theirs: str) -> Estimate:
 
 
 def relation(dataset: str, gaps: Sequence[tuple[Estimate, float]], given: bool = True) -> str:
-    """How differences lie to their lines, as `compared` has it. Digits refute nothing: an interval below its line is not run at
-    this scale, all held are the claim in part, else it is undecided."""
+    """How differences lie to their lines, as `compared` has it. Digits refute nothing: an interval
+    below its line is not run at this scale, all held are the claim in part, else it is
+    undecided.
+    """
     if dataset != "digits":
         return compared(gaps, given)
     if any(gap.high < line for gap, line in gaps):
@@ -84,10 +102,19 @@ def relation(dataset: str, gaps: Sequence[tuple[Estimate, float]], given: bool =
 def contrary(dataset: str, gaps: Mapping[str, tuple[Estimate, float]]) -> str:
     """Which differences, by their names, digits have below their lines: a sentence, or nothing."""
     found = [name for name, (gap, line) in gaps.items() if dataset == "digits" and gap.high < line]
-    return f" On digits an interval lies below its line, which refutes nothing: {', '.join(found)}." if found else ""
+    return (
+        f" On digits an interval lies below its line, which refutes nothing: {', '.join(found)}."
+        if found
+        else ""
+    )
 
 
 def source(results: Results, rows: pd.DataFrame) -> str:
-    """What images these are, where runs say more than the name of the data set: a sentence, or nothing."""
-    found = {results.ledger[run].provenance.get("source") for run in rows.loc[rows["dataset"] != "digits", "run"]}
+    """What images these are, where runs say more than the name of the data set: a sentence, or
+    nothing.
+    """
+    found = {
+        results.ledger[run].provenance.get("source")
+        for run in rows.loc[rows["dataset"] != "digits", "run"]
+    }
     return "".join(f" Images: {each}." for each in sorted(found - {None}))

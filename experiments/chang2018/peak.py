@@ -1,14 +1,20 @@
-"""Peak memory of two training steps of an image net, as a process of its own: a process never forgets its peak.
+"""Peak memory of two training steps of an image net, as a process of its own: a process never
+forgets its peak.
 
-    python experiments/chang2018/peak.py 100 '{"dataset": {"name": "cifar10"}, "net": {"family": "hamiltonian", ...}, "backward": "reverse"}'
+    python experiments/chang2018/peak.py 100 '{"dataset": {"name": "cifar10"}, "net": {"family":
+    "hamiltonian", ...}, "backward": "reverse"}'
 
-Prints JSON, in bytes: the peak; what was resident before the steps, with the weights, their gradients and their momentum there; weights.
+Prints JSON, in bytes: the peak; what was resident before the steps, with the weights, their
+gradients and their momentum there; weights.
 """
+
 import json
 import sys
 
 import torch
-import torch._dynamo  # the compiler, which torch imports at some first call: memory of torch's, and no step's
+
+# the compiler, which torch imports at some first call: memory of torch's, and no step's
+import torch._dynamo
 import torch.nn.functional as F
 
 from experiments.chang2018.settings import SGD
@@ -24,15 +30,24 @@ def main(batch: int, values: dict) -> dict[str, int]:
     net = network(run, run.dataset.facts)
     for parameter in net.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    optimiser = torch.optim.SGD(net.parameters(), SGD["lr"], SGD["momentum"], weight_decay=SGD["weight_decay"])
+    optimiser = torch.optim.SGD(
+        net.parameters(), SGD["lr"], SGD["momentum"], weight_decay=SGD["weight_decay"]
+    )
     optimiser.step()  # makes the momentum
-    x, y = torch.randn(batch, *run.dataset.facts.shape), torch.randint(run.dataset.facts.outputs, (batch,))
+    x, y = (
+        torch.randn(batch, *run.dataset.facts.shape),
+        torch.randint(run.dataset.facts.outputs, (batch,)),
+    )
     start = peak_resident()
     for _ in range(2):
         optimiser.zero_grad()  # as training does: what is there would be held beside what is added
         F.cross_entropy(net(x), y).backward()
         optimiser.step()
-    return {"peak": peak_resident(), "start": start, "weights": sum(parameter.nbytes for parameter in net.parameters())}
+    return {
+        "peak": peak_resident(),
+        "start": start,
+        "weights": sum(parameter.nbytes for parameter in net.parameters()),
+    }
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""What is measured without training: parameter counts, what inversion loses, gradients by inversion, the memory and time of a step."""
+"""What is measured without training: parameter counts, what inversion loses, gradients by
+inversion, the memory and time of a step.
+"""
+
 from __future__ import annotations
 
 import json
@@ -30,7 +33,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 REVERSIBLE = ("hamiltonian", "midpoint", "leapfrog")
 PRECISIONS = ("float32", "float64")
 IMAGES = 20  # on which a trained net is measured
-RETURNED = {"MALLOC_MMAP_THRESHOLD_": str(2**16)}  # glibc gives freed tensors back at once: else its heap grows by chance
+RETURNED = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**16)
+}  # glibc gives freed tensors back at once: else its heap grows by chance
 LENGTH = 0.6  # final time of a unit of Hamiltonian-74, six blocks of 0.1
 OVERFLOW = 1e30  # stands for what is larger, and for what is not a number
 GAIN = 2**0.5  # of the authors' kernels: deviation sqrt(2 / (9 c))
@@ -42,37 +47,61 @@ def image_net(net: dict, dataset: str = "cifar10", **values) -> Resolved:
 
 @dataclass(frozen=True)
 class Count(Study):
-    """Parameters of a net of the table for ten and for a hundred classes, by layout and by what shifts the features in a block."""
+    """Parameters of a net of the table for ten and for a hundred classes, by layout and by what
+    shifts the features in a block.
+    """
 
     key = "chang2018/parameter_count"
 
     net: str = option(choices=tuple(TABLE))
     transition: str = option(choices=TRANSITIONS)
-    block_norm: str = option("", choices=("", "none", "shift", "batch"))  # '': the family has no choice
+    block_norm: str = option(
+        "", choices=("", "none", "shift", "batch")
+    )  # '': the family has no choice
     widths: tuple = ()  # other channels than the configured ones
 
     def measure(self, place: Place) -> Measured:
-        values = configured(self.net) | {"transition": self.transition} | ({"block_norm": self.block_norm} if self.block_norm else {}) \
+        values = (
+            configured(self.net)
+            | {"transition": self.transition}
+            | ({"block_norm": self.block_norm} if self.block_norm else {})
             | ({"widths": list(self.widths)} if self.widths else {})
+        )
         found = {}
         for dataset in ("cifar10", "cifar100"):
             run = image_net(values, dataset)
             with torch.device("meta"):
-                found[dataset] = float(sum(parameter.numel() for parameter in network(run, run.dataset.facts).parameters()))
+                found[dataset] = float(
+                    sum(
+                        parameter.numel()
+                        for parameter in network(run, run.dataset.facts).parameters()
+                    )
+                )
         return found, {}
 
 
 def unit(family: str, width: int, blocks: int, h: float, dtype: str, seed: int, **options) -> Flow:
-    """A unit of convolutions with random weights, independent from block to block: the authors' initial ones."""
+    """A unit of convolutions with random weights, independent from block to block: the authors'
+    initial ones.
+    """
     torch.manual_seed(seed)
-    flow = Flow(FAMILIES[family](activation="relu", **options), width, blocks, h=h, operator="conv", gain=GAIN)
+    flow = Flow(
+        FAMILIES[family](activation="relu", **options),
+        width,
+        blocks,
+        h=h,
+        operator="conv",
+        gain=GAIN,
+    )
     return flow.to(getattr(torch, dtype)).eval().requires_grad_(False)
 
 
 @dataclass(frozen=True)
 class Inverse(Study):
-    """Forward through a unit of random weights and back by its inverse: the error of the first state, relative to its largest entry, and
-    the growth of the largest entry from the first state to the last; where numbers overflow, OVERFLOW."""
+    """Forward through a unit of random weights and back by its inverse: the error of the first
+    state, relative to its largest entry, and the growth of the largest entry from the first state
+    to the last; where numbers overflow, OVERFLOW.
+    """
 
     key = "chang2018/inverse_error"
 
@@ -90,7 +119,10 @@ class Inverse(Study):
         flow = unit(self.net, 16, self.blocks, self.h, self.dtype, self.seed)
         x = torch.randn(2, 16, 8, 8, dtype=torch.float64).to(next(flow.parameters()).dtype)
         errors = reconstruction_error(flow, x)
-        return {"first": bounded(errors[0]), "growth": bounded(flow(x).abs().max() / x.abs().max())}, {}
+        return {
+            "first": bounded(errors[0]),
+            "growth": bounded(flow(x).abs().max() / x.abs().max()),
+        }, {}
 
 
 def bounded(value: Tensor) -> float:
@@ -100,23 +132,32 @@ def bounded(value: Tensor) -> float:
 
 @dataclass(frozen=True)
 class TrainedInverse(OfTraining):
-    """As `Inverse`, on the trained weights and on test images: the largest error over units, in float32 and in float64; and in float32
-    for the weights that training began with."""
+    """As `Inverse`, on the trained weights and on test images: the largest error over units, in
+    float32 and in float64; and in float32 for the weights that training began with.
+    """
 
     key = "chang2018/trained_inverse_error"
 
     def measure(self, place: Place) -> Measured:
-        x, start = first_images(self.training.resolved, place, IMAGES), network(self.training.resolved, self.training.resolved.dataset.facts)
+        x, start = (
+            first_images(self.training.resolved, place, IMAGES),
+            network(self.training.resolved, self.training.resolved.dataset.facts),
+        )
         trained = self.training.trained(place)
-        found = {"float64": worst(trained, x.double()), "float32": worst(trained.float(), x),
-                 "before": worst(start.float().eval().requires_grad_(False), x)}
+        found = {
+            "float64": worst(trained, x.double()),
+            "float32": worst(trained.float(), x),
+            "before": worst(start.float().eval().requires_grad_(False), x),
+        }
         return found, {}
 
 
 def first_images(run: Resolved, place: Place, count: int) -> Tensor:
     """The first test images, scaled as a net sees them."""
     root = place.data_root or data_root(run.config)
-    examples = run.dataset.read(Request(Path(root), False, split_seed=run.config.seeds.split, permutation_seed=0))
+    examples = run.dataset.read(
+        Request(Path(root), False, split_seed=run.config.seeds.split, permutation_seed=0)
+    )
     return run.dataset.scaling(examples.train)(examples.test[:count])
 
 
@@ -133,8 +174,9 @@ def worst(net: Network, x: Tensor) -> float:
 
 @dataclass(frozen=True)
 class Gradients(Study):
-    """The largest difference between gradients by inversion and stored ones, relative to the largest entry of each tensor, over all
-    parameters and the input."""
+    """The largest difference between gradients by inversion and stored ones, relative to the
+    largest entry of each tensor, over all parameters and the input.
+    """
 
     key = "chang2018/gradient_error"
 
@@ -150,11 +192,22 @@ class Gradients(Study):
         return self.blocks
 
     def measure(self, place: Place) -> Measured:
-        values = SMALL[self.net] | {"blocks": [self.blocks] * 3} | ({"block_norm": self.block_norm} if self.block_norm else {})
+        values = (
+            SMALL[self.net]
+            | {"blocks": [self.blocks] * 3}
+            | ({"block_norm": self.block_norm} if self.block_norm else {})
+        )
         step = {} if self.net == "revnet" else {"h": self.h}
-        stored, inverted = (self.gradients(image_net(values, "digits", backward=mode, **step)) for mode in ("store", "reverse"))
-        return {"difference": max(float((a - b).abs().max() / a.abs().max().clamp(min=1e-30))
-                                  for a, b in zip(stored, inverted, strict=True))}, {}
+        stored, inverted = (
+            self.gradients(image_net(values, "digits", backward=mode, **step))
+            for mode in ("store", "reverse")
+        )
+        return {
+            "difference": max(
+                float((a - b).abs().max() / a.abs().max().clamp(min=1e-30))
+                for a, b in zip(stored, inverted, strict=True)
+            )
+        }, {}
 
     def gradients(self, run: Resolved) -> Sequence[Tensor]:
         torch.manual_seed(self.seed)
@@ -166,9 +219,15 @@ class Gradients(Study):
 
 
 def deep(blocks: int, mode: str) -> dict:
-    """Hamiltonian-74 as it is trained, with so many blocks in each unit; the same final time, whatever the number."""
-    return {"dataset": {"name": "cifar10"}, "net": chosen("hamiltonian_74") | {"blocks": [blocks] * 3}, "backward": mode,
-            "h": LENGTH / blocks}
+    """Hamiltonian-74 as it is trained, with so many blocks in each unit; the same final time,
+    whatever the number.
+    """
+    return {
+        "dataset": {"name": "cifar10"},
+        "net": chosen("hamiltonian_74") | {"blocks": [blocks] * 3},
+        "backward": mode,
+        "h": LENGTH / blocks,
+    }
 
 
 def built(values: dict) -> nn.Module:
@@ -178,7 +237,9 @@ def built(values: dict) -> nn.Module:
 
 @dataclass(frozen=True)
 class Kept(Study):
-    """Bytes that the forward of a deep Hamiltonian net keeps for its backward, beside weights and images; and those of the machine."""
+    """Bytes that the forward of a deep Hamiltonian net keeps for its backward, beside weights and
+    images; and those of the machine.
+    """
 
     key = "chang2018/backward_memory"
 
@@ -193,21 +254,29 @@ class Kept(Study):
 
     def measure(self, place: Place) -> Measured:
         torch.manual_seed(0)
-        kept = kept_bytes(built(deep(self.blocks, self.backward)), torch.randn(self.batch, 3, 32, 32))
-        return {"bytes": float(kept), "machine": float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))}, {}
+        kept = kept_bytes(
+            built(deep(self.blocks, self.backward)), torch.randn(self.batch, 3, 32, 32)
+        )
+        return {
+            "bytes": float(kept),
+            "machine": float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")),
+        }, {}
 
 
 @dataclass(frozen=True)
 class Peak(Study):
-    """The resident memory that training steps of a deep Hamiltonian net by the recipe need at their peak, in a process of its own, on the
-    CPU.
+    """The resident memory that training steps of a deep Hamiltonian net by the recipe need at their
+    peak, in a process of its own, on the CPU.
 
-    Metrics in bytes: peak; start, before any step, with the weights, their gradients and their momentum there; weights.
+    Metrics in bytes: peak; start, before any step, with the weights, their gradients and their
+    momentum there; weights.
     """
 
     key = "chang2018/peak_memory"
 
-    version = 4  # 1 was without norms; 1, 2 had memory that was freed, not given back; 3 no momentum, and torch's compiler in steps
+    # 1 was without norms; 1, 2 had memory that was freed, not given back; 3 no momentum, and
+    # torch's compiler in steps
+    version = 4
     backward: str = option("reverse", choices=COMPARED_MODES)
     blocks: int = option(6, low=2)
     batch: int = option(100, low=1)
@@ -217,17 +286,31 @@ class Peak(Study):
         return self.blocks * self.batch
 
     def measure(self, place: Place) -> Measured:
-        command = [sys.executable, str(REPOSITORY / "experiments" / "chang2018" / "peak.py"), str(self.batch),
-                   json.dumps(deep(self.blocks, self.backward))]
-        done = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | RETURNED, capture_output=True, text=True)
+        command = [
+            sys.executable,
+            str(REPOSITORY / "experiments" / "chang2018" / "peak.py"),
+            str(self.batch),
+            json.dumps(deep(self.blocks, self.backward)),
+        ]
+        done = subprocess.run(
+            command,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | RETURNED,
+            capture_output=True,
+            text=True,
+        )
         if done.returncode:
-            raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}; out of memory, if with -9: {done.stderr[-2000:]}")
+            raise RuntimeError(
+                f"{' '.join(command)} ended with {done.returncode}; out of memory, if with -9:"
+                f" {done.stderr[-2000:]}"
+            )
         return json.loads(done.stdout), {}
 
 
 @dataclass(frozen=True)
 class Overhead(Study):
-    """CPU seconds of forward and backward of Hamiltonian-74 in each mode, in turn: the median of some rounds, on one thread."""
+    """CPU seconds of forward and backward of Hamiltonian-74 in each mode, in turn: the median of
+    some rounds, on one thread.
+    """
 
     key = "chang2018/step_overhead"
 
@@ -237,12 +320,19 @@ class Overhead(Study):
 
     def measure(self, place: Place) -> Measured:
         torch.manual_seed(0)
-        return in_turn({mode: built(deep(6, mode)) for mode in COMPARED_MODES}, (3, 32, 32), self.batch, self.rounds)
+        return in_turn(
+            {mode: built(deep(6, mode)) for mode in COMPARED_MODES},
+            (3, 32, 32),
+            self.batch,
+            self.rounds,
+        )
 
 
 @dataclass(frozen=True)
 class Cost(Study):
-    """CPU seconds of forward and backward of the nets that are compared on few data, in turn, on one thread in float32."""
+    """CPU seconds of forward and backward of the nets that are compared on few data, in turn, on
+    one thread in float32.
+    """
 
     key = "chang2018/step_cost"
 
@@ -257,11 +347,18 @@ class Cost(Study):
             nets = {family: SMALL[family] for family in nets}
         runs = {family: image_net(values, self.data) for family, values in nets.items()}
         shape = runs["resnet_bn"].dataset.facts.shape
-        return in_turn({family: network(run, run.dataset.facts) for family, run in runs.items()}, shape, self.batch, self.rounds)
+        return in_turn(
+            {family: network(run, run.dataset.facts) for family, run in runs.items()},
+            shape,
+            self.batch,
+            self.rounds,
+        )
 
 
 def in_turn(nets: dict[str, nn.Module], shape: Sequence[int], batch: int, rounds: int) -> Measured:
-    """CPU seconds of forward and backward of each net, one after the other in every round: the medians, and all."""
+    """CPU seconds of forward and backward of each net, one after the other in every round: the
+    medians, and all.
+    """
     x, y = torch.randn(batch, *shape), torch.randint(10, (batch,))
     seconds: dict[str, list[float]] = {name: [] for name in nets}
     for turn in range(rounds + 1):  # the first warms up
@@ -270,5 +367,6 @@ def in_turn(nets: dict[str, nn.Module], shape: Sequence[int], batch: int, rounds
             F.cross_entropy(net(x), y).backward()
             if turn:
                 seconds[name].append(time.process_time() - begun)
-    return {name: float(torch.tensor(values).median()) for name, values in seconds.items()}, \
-        {name: torch.tensor(values).numpy() for name, values in seconds.items()}
+    return {name: float(torch.tensor(values).median()) for name, values in seconds.items()}, {
+        name: torch.tensor(values).numpy() for name, values in seconds.items()
+    }

@@ -1,4 +1,7 @@
-"""H2 with an X that is not the identity, trained: at X = I the wrong transpose passes too, and nothing is checked."""
+"""H2 with an X that is not the identity, trained: at X = I the wrong transpose passes too, and
+nothing is checked.
+"""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -19,9 +22,13 @@ DATASET, RATE = "swiss_roll", 0.1
 
 
 def train(net: Network, split: Split, epochs: int, seed: int) -> None:
-    """Layers and head together, Adam along one cycle, as our planar nets; X stays as it was drawn."""
+    """Layers and head together, Adam along one cycle, as our planar nets; X stays as it was
+    drawn.
+    """
     adam = torch.optim.Adam(net.parameters(), lr=RATE, fused=True)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(adam, RATE, total_steps=epochs * -(-len(split) // BATCH))
+    cycle = torch.optim.lr_scheduler.OneCycleLR(
+        adam, RATE, total_steps=epochs * -(-len(split) // BATCH)
+    )
     for epoch in range(epochs):
         for x, labels in split.batches(BATCH, seed, epoch):
             adam.zero_grad()
@@ -34,7 +41,8 @@ def train(net: Network, split: Split, epochs: int, seed: int) -> None:
 class Coupled(Study):
     """Symplecticity at test points after training in float32.
 
-    Metrics: those of `symplecticity`, in float64; moved, the change of Kp and Kq relative to what they were; test_accuracy.
+    Metrics: those of `symplecticity`, in float64; moved, the change of Kp and Kq relative to what
+    they were; test_accuracy.
     """
 
     key = "galimberti2023/coupled_training"
@@ -52,12 +60,29 @@ class Coupled(Study):
         return self.layers * self.epochs
 
     def measure(self, place: Place) -> Measured:
-        data = load(DATASETS[DATASET](points=POINTS[DATASET]), Common(validation_fraction=0.0), root=place.runs, split_seed=self.seed,
-                    permutation_seed=0, device="cpu", download=False)
+        data = load(
+            DATASETS[DATASET](points=POINTS[DATASET]),
+            Common(validation_fraction=0.0),
+            root=place.runs,
+            split_seed=self.seed,
+            permutation_seed=0,
+            device="cpu",
+            download=False,
+        )
         torch.manual_seed(self.seed)
         named = ALL[self.net]
-        net = Network(named.dynamics, shape=(2,), outputs=2, widths=[WIDTH], depth=self.layers, h=self.T / self.layers, operator="dense",
-                      opening_kind="spread", head_kind="linear", gain=named.gain(WIDTH))
+        net = Network(
+            named.dynamics,
+            shape=(2,),
+            outputs=2,
+            widths=[WIDTH],
+            depth=self.layers,
+            h=self.T / self.layers,
+            operator="dense",
+            opening_kind="spread",
+            head_kind="linear",
+            gain=named.gain(WIDTH),
+        )
         (flow,) = net.units
         if self.net == SINGULAR_X:
             make_singular(flow)
@@ -67,5 +92,11 @@ class Coupled(Study):
         points, labels = next(iter(data.test.sweep(len(data.test))))
         correct = net(points.double()).argmax(1) == labels
         moved = (torch.cat([flow.Kp, flow.Kq]) - before).norm() / before.norm()
-        return symplecticity(flow, net.opening(points[::TRAINED_EVERY].double())) | {
-            "moved": float(moved), "test_accuracy": float(correct.double().mean())}, {}
+        return (
+            symplecticity(flow, net.opening(points[::TRAINED_EVERY].double()))
+            | {
+                "moved": float(moved),
+                "test_accuracy": float(correct.double().mean()),
+            },
+            {},
+        )

@@ -1,4 +1,7 @@
-"""The general form that the paper has all networks in: y_{j+1} = y_j + h J K.T σ(K y_j + b), one half after the other or both at once."""
+"""The general form that the paper has all networks in: y_{j+1} = y_j + h J K.T σ(K y_j + b), one
+half after the other or both at once.
+"""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -19,7 +22,12 @@ FIRST_HALF, SECOND_HALF, BOTH = "first half", "second half", "both at once"
 def blocks(a: Tensor | None, b: Tensor | None, c: Tensor | None, d: Tensor | None) -> Tensor:
     """[[a, b], [c, d]], None for zeros."""
     zero = torch.zeros_like(next(entry for entry in (a, b) if entry is not None))
-    return torch.cat([torch.cat([zero if entry is None else entry for entry in row], 1) for row in ((a, b), (c, d))])
+    return torch.cat(
+        [
+            torch.cat([zero if entry is None else entry for entry in row], 1)
+            for row in ((a, b), (c, d))
+        ]
+    )
 
 
 def terms(name: str, flow: Flow, layer: int) -> tuple[Tensor, Tensor, Tensor, str]:
@@ -35,8 +43,15 @@ def terms(name: str, flow: Flow, layer: int) -> tuple[Tensor, Tensor, Tensor, st
             K = blocks(None, w["K0"], -w["K0"].T, None)
             return torch.linalg.inv(K).T, K, torch.cat([w["b2"], -w["b1"]]), SECOND_HALF
         case "MS3":
-            return canonical(flow.width).double(), blocks(None, w["K1"], w["K2"], None), torch.cat([w["b1"], w["b2"]]), FIRST_HALF
-    J = structure(flow) if "X" in flow.fixed else -structure(flow)  # without an X: [[0, -I], [I, 0]]
+            return (
+                canonical(flow.width).double(),
+                blocks(None, w["K1"], w["K2"], None),
+                torch.cat([w["b1"], w["b2"]]),
+                FIRST_HALF,
+            )
+    J = (
+        structure(flow) if "X" in flow.fixed else -structure(flow)
+    )  # without an X: [[0, -I], [I, 0]]
     return J, blocks(w["Kp"], None, None, w["Kq"]), torch.cat([w["bp"], w["bq"]]), FIRST_HALF
 
 
@@ -48,6 +63,7 @@ def general(name: str, flow: Flow, x: Tensor) -> Tensor:
 
         def change(y: Tensor, J: Tensor = J, K: Tensor = K, b: Tensor = b) -> Tensor:
             return flow.h * J @ K.T @ torch.tanh(K @ y + b[:, None])
+
         if first == BOTH:
             y = y + change(y)
             continue
@@ -61,7 +77,9 @@ def general(name: str, flow: Flow, x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class General(Study):
-    """A network against the general form with its J and K: relative errors of outputs and of all gradients, and how far J is from skew."""
+    """A network against the general form with its J and K: relative errors of outputs and of all
+    gradients, and how far J is from skew.
+    """
 
     key = "galimberti2023/general_form"
 
@@ -77,6 +95,14 @@ class General(Study):
         leaves = (x, *flow.parameters())
         gradients = [torch.autograd.grad(y, leaves, direction) for y in (ours, theirs)]
         with torch.no_grad():
-            skew = max(float((J + J.T).norm() / J.norm()) for J, *_ in (terms(self.net, flow, layer) for layer in range(self.layers)))
-            return {"output": float((ours - theirs).norm() / theirs.norm()), "skew": skew,
-                    "gradient": max(float((a - b).norm() / b.norm()) for a, b in zip(*gradients, strict=True))}, {}
+            skew = max(
+                float((J + J.T).norm() / J.norm())
+                for J, *_ in (terms(self.net, flow, layer) for layer in range(self.layers))
+            )
+            return {
+                "output": float((ours - theirs).norm() / theirs.norm()),
+                "skew": skew,
+                "gradient": max(
+                    float((a - b).norm() / b.norm()) for a, b in zip(*gradients, strict=True)
+                ),
+            }, {}

@@ -1,4 +1,7 @@
-"""The paper's networks by name: their family, how they look in a figure, random ones in float64, and the J that each conserves."""
+"""The paper's networks by name: their family, how they look in a figure, random ones in float64,
+and the J that each conserves.
+"""
+
 from __future__ import annotations
 
 import math
@@ -18,8 +21,9 @@ from stablenets.runs.report import COLOURS
 
 @dataclass(frozen=True)
 class Named:
-    """A network of the paper; L4DC 2021 calls H1-J2 H2. `width` where it is looked at with random weights, that of the planar nets if
-    nothing else is said."""
+    """A network of the paper; L4DC 2021 calls H1-J2 H2. `width` where it is looked at with random
+    weights, that of the planar nets if nothing else is said.
+    """
 
     family: str
     colour: str
@@ -49,20 +53,30 @@ NETWORKS = {
     "H2": Named("semi_implicit", COLOURS[3], "P"),
 }
 RANDOM_X, SINGULAR_X = "H2, random X", "H2, singular X"
-RING, RING_RANDOM_X = "H2 on a ring of 8", "H2 on a ring of 8, random X"  # the authors' example; a ring of less than 4 is a full graph
+RING, RING_RANDOM_X = (
+    "H2 on a ring of 8",
+    "H2 on a ring of 8, random X",
+)  # the authors' example; a ring of less than 4 is a full graph
 VARIANTS = {  # of H2
     RANDOM_X: Named("semi_implicit", COLOURS[3], "P", (("coupling", "random"),)),
     SINGULAR_X: Named("semi_implicit", COLOURS[3], "P", (("coupling", "random"),)),
     RING: Named("distributed", COLOURS[3], "P", (("nodes", 8),), width=16),
-    RING_RANDOM_X: Named("distributed", COLOURS[3], "P", (("nodes", 8), ("coupling", "random")), width=16),
+    RING_RANDOM_X: Named(
+        "distributed", COLOURS[3], "P", (("nodes", 8), ("coupling", "random")), width=16
+    ),
 }
 PLAIN = "tanh MLP"
 ALL = NETWORKS | VARIANTS | {PLAIN: Named("plain", COLOURS[6], "x")}
-EULER, VOLUME = ("H1", "H1-J2", "MS2"), ("MS1", "MS3", "H2")  # forward Euler; those that keep volume
+EULER, VOLUME = (
+    ("H1", "H1-J2", "MS2"),
+    ("MS1", "MS3", "H2"),
+)  # forward Euler; those that keep volume
 
 
 def drawn(name: str, width: int, layers: int, h: float, seed: int) -> Flow:
-    """A flow in float64, kernels and biases N(0, 1) as the authors draw them; for X singular, X without one direction."""
+    """A flow in float64, kernels and biases N(0, 1) as the authors draw them; for X singular, X
+    without one direction.
+    """
     torch.manual_seed(seed)
     flow = Flow(ALL[name].dynamics, width, layers, h=h).double().requires_grad_(False)
     for parameter in flow.parameters():
@@ -79,7 +93,9 @@ def make_singular(flow: Flow) -> None:
 
 
 def structure(flow: Flow) -> Tensor:
-    """(n, n) the J of B.T J B = J; [[0, -X.T], [X, 0]] where there is an X, else the canonical one, whose sign does not matter."""
+    """(n, n) the J of B.T J B = J; [[0, -X.T], [X, 0]] where there is an X, else the canonical one,
+    whose sign does not matter.
+    """
     if "X" not in flow.fixed:
         return canonical(flow.width).double()
     X, zero = flow.X[0], torch.zeros_like(flow.X[0])

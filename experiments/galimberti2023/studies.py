@@ -1,4 +1,7 @@
-"""What is measured on random weights, in float64: symplecticity, sensitivities, volume, the counterexample, the general form."""
+"""What is measured on random weights, in float64: symplecticity, sensitivities, volume, the
+counterexample, the general form.
+"""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -25,7 +28,9 @@ TRAINED_EVERY = 400  # test point at which a trained one is
 def test_points(training: Training) -> tuple[Tensor, Tensor]:
     """Points (N, 2) and labels (N,) of a planar problem, as the training had them."""
     seed = training.resolved.config.seeds.split
-    examples = training.resolved.dataset.read(Request(Path(), False, split_seed=seed, permutation_seed=0))
+    examples = training.resolved.dataset.read(
+        Request(Path(), False, split_seed=seed, permutation_seed=0)
+    )
     return examples.test, examples.test_labels
 
 
@@ -35,17 +40,25 @@ def jacobians(flow: Flow, x: Tensor) -> Tensor:
 
 
 def relative(B: Tensor, J: Tensor) -> float:
-    """The largest ‖B.T J B - J‖ of a stack (..., n, n), against ‖B‖² ‖J‖, the size of what is subtracted."""
+    """The largest ‖B.T J B - J‖ of a stack (..., n, n), against ‖B‖² ‖J‖, the size of what is
+    subtracted.
+    """
     size = torch.linalg.matrix_norm(B, 2).square() * torch.linalg.matrix_norm(J, 2)
     return float((symplectic_defect(B, J) / size).max())
 
 
 def symplecticity(flow: Flow, x: Tensor) -> dict[str, float]:
-    """Defects of single layers, of all products that end in the last layer, and of these with the wrong transpose."""
+    """Defects of single layers, of all products that end in the last layer, and of these with the
+    wrong transpose.
+    """
     layers, J = jacobians(flow, x), structure(flow)
     products = torch.stack(suffixes(list(layers)))
-    return {"layer": relative(layers.mT, J), "product": relative(products.mT, J), "wrong_transpose": relative(products, J),
-            "determinant": float((torch.linalg.det(layers) - 1).abs().max())}
+    return {
+        "layer": relative(layers.mT, J),
+        "product": relative(products.mT, J),
+        "wrong_transpose": relative(products, J),
+        "determinant": float((torch.linalg.det(layers) - 1).abs().max()),
+    }
 
 
 @dataclass(frozen=True)
@@ -78,17 +91,24 @@ class TrainedSymplectic(OfTraining):
     def measure(self, place: Place) -> Measured:
         net = self.training.trained(place)
         (unit,) = net.units
-        return symplecticity(unit, net.opening(test_points(self.training)[0][::TRAINED_EVERY].double())), {}
+        return (
+            symplecticity(
+                unit, net.opening(test_points(self.training)[0][::TRAINED_EVERY].double())
+            ),
+            {},
+        )
 
 
 @dataclass(frozen=True)
 class Spread(Study):
-    """Singular values and determinant of ∂y_N/∂y_0 of random weights: what the bound ‖B‖ >= 1 says, and what it does not.
+    """Singular values and determinant of ∂y_N/∂y_0 of random weights: what the bound ‖B‖ >= 1 says,
+    and what it does not.
 
-    Metrics, medians over examples: norm, smallest (singular value), pair (smallest times largest of one example), log10_determinant,
-    defect ‖B.T J B - J‖ with the canonical J; over examples the largest scaled_defect, over ‖B‖², which is for telling it from 0 alone:
-    where B grows it falls; over examples and layers lowest, the smallest ‖B_l‖.
-    The smallest singular value is one over the norm of the product of inverses: that of the product itself drowns in it.
+    Metrics, medians over examples: norm, smallest (singular value), pair (smallest times largest of
+    one example), log10_determinant, defect ‖B.T J B - J‖ with the canonical J; over examples the
+    largest scaled_defect, over ‖B‖², which is for telling it from 0 alone: where B grows it falls;
+    over examples and layers lowest, the smallest ‖B_l‖. The smallest singular value is one over the
+    norm of the product of inverses: that of the product itself drowns in it.
     """
 
     key = "galimberti2023/singular_value_spread"
@@ -107,27 +127,42 @@ class Spread(Study):
         flow = drawn(self.net, WIDTH, self.layers, self.h, self.seed)
         layers = jacobians(flow, torch.randn(POINTS, WIDTH, dtype=torch.float64))
         norms = torch.linalg.matrix_norm(torch.stack(suffixes(list(layers))), 2)
-        metrics = {"norm": norms[0].median(), "lowest": norms.min(),
-                   "log10_determinant": torch.linalg.slogdet(layers).logabsdet.sum(0).median() / np.log(10)}
+        metrics = {
+            "norm": norms[0].median(),
+            "lowest": norms.min(),
+            "log10_determinant": (
+                torch.linalg.slogdet(layers).logabsdet.sum(0).median() / np.log(10)
+            ),
+        }
         if self.net != PLAIN:
             back = suffixes(list(torch.linalg.inv(layers).flip(0)))[0]
             smallest = 1 / torch.linalg.matrix_norm(back, 2)
             defect = symplectic_defect(suffixes(list(layers))[0].mT)
-            metrics |= {"smallest": smallest.median(), "pair": (smallest * norms[0]).median(), "defect": defect.median(),
-                        "scaled_defect": (defect / norms[0].square()).max()}
-        return {name: float(value) for name, value in metrics.items()}, {"norms": norms.median(1).values.numpy()}
+            metrics |= {
+                "smallest": smallest.median(),
+                "pair": (smallest * norms[0]).median(),
+                "defect": defect.median(),
+                "scaled_defect": (defect / norms[0].square()).max(),
+            }
+        return {name: float(value) for name, value in metrics.items()}, {
+            "norms": norms.median(1).values.numpy()
+        }
 
 
-START = {20: (0.33627683, -0.48627683), 200: (0.4862768297, 0.3733916069)}  # of the authors' two settings, by T
+START = {
+    20: (0.33627683, -0.48627683),
+    200: (0.4862768297, 0.3733916069),
+}  # of the authors' two settings, by T
 SCHEMES = {"semi-implicit": SemiImplicit, "forward Euler": HDNN}
 
 
 @dataclass(frozen=True)
 class Counterexample(Study):
-    """Appendix III: y' = ε J tanh(y), J = [[0, -1], [1, 0]], so K = I and b = 0 in every layer, ε T fixed.
+    """Appendix III: y' = ε J tanh(y), J = [[0, -1], [1, 0]], so K = I and b = 0 in every layer, ε T
+    fixed.
 
-    Metrics: ‖∂y(T)/∂y(T-t)‖ at t = T/4, T/2, 3T/4, T (quarter_1 ... quarter_4), the determinant over all layers, the growth of |y|.
-    Array: norms, at 100 values of t.
+    Metrics: ‖∂y(T)/∂y(T-t)‖ at t = T/4, T/2, 3T/4, T (quarter_1 ... quarter_4), the determinant
+    over all layers, the growth of |y|. Array: norms, at 100 values of t.
     """
 
     key = "galimberti2023/counterexample"
@@ -143,7 +178,11 @@ class Counterexample(Study):
 
     def measure(self, place: Place) -> Measured:
         layers = round(self.T / self.epsilon / self.h)
-        flow = Flow(SCHEMES[self.scheme](), 2, layers, h=self.epsilon * self.h).double().requires_grad_(False)
+        flow = (
+            Flow(SCHEMES[self.scheme](), 2, layers, h=self.epsilon * self.h)
+            .double()
+            .requires_grad_(False)
+        )
         for name in flow.dynamics.operators:
             getattr(flow, name).fill_(0).diagonal(dim1=1, dim2=2).fill_(1)
         if self.scheme == "forward Euler":
@@ -153,12 +192,24 @@ class Counterexample(Study):
         with torch.no_grad():
             flow(y / y.norm(), lambda layer, state: states.append(torch.cat(state, 1)))
         (w,) = flow.layers([tensor[:1] for tensor in flow.weights()])
-        inside = torch.cat(states[:-1]).requires_grad_()  # every layer is the same: one goes over all states as a batch
+        inside = torch.cat(
+            states[:-1]
+        ).requires_grad_()  # every layer is the same: one goes over all states as a batch
         left = torch.cat(flow.dynamics.step(flow.dynamics.start(inside, w, flow.h), w, flow.h), 1)
-        rows = [torch.autograd.grad(left[:, i].sum(), inside, retain_graph=True)[0] for i in range(2)]
+        rows = [
+            torch.autograd.grad(left[:, i].sum(), inside, retain_graph=True)[0] for i in range(2)
+        ]
         products = torch.stack(suffixes(list(torch.stack(rows, 1).detach())))
         norms = torch.linalg.matrix_norm(products, 2)
         at = [layers - layers * part // 100 for part in range(1, 101)]
-        return ({f"quarter_{quarter}": float(norms[layers - layers * quarter // 4]) for quarter in range(1, 5)}
-                | {"determinant": float(torch.linalg.det(products[0])), "length": float(states[-1].norm())},
-                {"norms": norms[at].numpy()})
+        return (
+            {
+                f"quarter_{quarter}": float(norms[layers - layers * quarter // 4])
+                for quarter in range(1, 5)
+            }
+            | {
+                "determinant": float(torch.linalg.det(products[0])),
+                "length": float(states[-1].norm()),
+            },
+            {"norms": norms[at].numpy()},
+        )

@@ -1,4 +1,7 @@
-"""Claim 2: the norms of sensitivities by depth and through training, from below; the table and the figure of both claims."""
+"""Claim 2: the norms of sensitivities by depth and through training, from below; the table and the
+figure of both claims.
+"""
+
 from __future__ import annotations
 
 import pandas as pd
@@ -22,31 +25,62 @@ def bounded_below(results: Results) -> Finding:
     random = depths[depths["net"] != PLAIN]
     chance = plain["test_accuracy"].max()
     return Finding(
-        verdict(random["lowest"].min() >= 1 - ROUNDING, ours["lowest"].min() >= 1 - ROUNDING, plain["end"].max() < 1e-6, chance < 0.6),
-        f"smallest norm: random weights {random['lowest'].min():.6f}, in training {ours['lowest'].min():.6f}; {PLAIN} "
-        f"{plain['end'].median():.0e}, accuracy {100 * plain['test_accuracy'].median():.1f} %",
-        note=f"‖∂y_N/∂y_l‖ of single examples: all layers of nets of {depths['layers'].min()} to {depths['layers'].max()} layers with "
-        f"random weights, and all layers of {', '.join(dict.fromkeys(ours['net']))} ({ours['layers'].max()} layers) every {EVERY} "
-        f"iterations. The mean of B over a batch, whose norm the authors draw, has no such bound; its lowest norm here is "
-        f"{ours['mean_lowest'].min():.6f}. The {PLAIN} of {plain['layers'].max()} layers and {plain['width'].max()} features, trained "
-        f"in the same way with the authors' penalty for it, ends with a median ‖∂y_N/∂y_0‖ of {plain['end'].min():.0e} to "
-        f"{plain['end'].max():.0e}; its highest accuracy is {100 * chance:.1f} %.")
+        verdict(
+            random["lowest"].min() >= 1 - ROUNDING,
+            ours["lowest"].min() >= 1 - ROUNDING,
+            plain["end"].max() < 1e-6,
+            chance < 0.6,
+        ),
+        f"smallest norm: random weights {random['lowest'].min():.6f}, in training"
+        f" {ours['lowest'].min():.6f}; {PLAIN} {plain['end'].median():.0e}, accuracy"
+        f" {100 * plain['test_accuracy'].median():.1f} %",
+        note=(
+            f"‖∂y_N/∂y_l‖ of single examples: all layers of nets of {depths['layers'].min()} to"
+            f" {depths['layers'].max()} layers with random weights, and all layers of"
+            f" {', '.join(dict.fromkeys(ours['net']))} ({ours['layers'].max()} layers) every"
+            f" {EVERY} iterations. The mean of B over a batch, whose norm the authors draw, has no"
+            f" such bound; its lowest norm here is {ours['mean_lowest'].min():.6f}. The {PLAIN} of"
+            f" {plain['layers'].max()} layers and {plain['width'].max()} features, trained in the"
+            " same way with the authors' penalty for it, ends with a median ‖∂y_N/∂y_0‖ of"
+            f" {plain['end'].min():.0e} to {plain['end'].max():.0e}; its highest accuracy is"
+            f" {100 * chance:.1f} %."
+        ),
+    )
 
 
 def through_table(results: Results) -> pd.DataFrame:
     rows = pd.concat([results["through"], results["control"]]).drop_duplicates("run")
     rows["T"] = rows["T"].where(rows["net"] != PLAIN)
-    return rows.groupby(["net", "layers", "width", "T", "alpha", "weight_decay", "epochs"], sort=False, dropna=False).agg(**{
-        "lowest": ("lowest", "min"), "highest": ("highest", "max"),
-        "batch mean, lowest": ("mean_lowest", "min"), "batch mean, highest": ("mean_highest", "max"),
-        "‖∂y_N/∂y_0‖ after training": ("end", "median"), "upper bound": ("bound", "median"),
-        "mean ‖K_j‖ before": ("weights_before", "median"), "after": ("weights_after", "median"),
-        "largest ‖K_j‖ before": ("largest_before", "median"), "largest after": ("largest_after", "median"),
-        "test accuracy": ("test_accuracy", "median"), "seeds": ("seed", "nunique")}).reset_index()
+    return (
+        rows.groupby(
+            ["net", "layers", "width", "T", "alpha", "weight_decay", "epochs"],
+            sort=False,
+            dropna=False,
+        )
+        .agg(
+            **{
+                "lowest": ("lowest", "min"),
+                "highest": ("highest", "max"),
+                "batch mean, lowest": ("mean_lowest", "min"),
+                "batch mean, highest": ("mean_highest", "max"),
+                "‖∂y_N/∂y_0‖ after training": ("end", "median"),
+                "upper bound": ("bound", "median"),
+                "mean ‖K_j‖ before": ("weights_before", "median"),
+                "after": ("weights_after", "median"),
+                "largest ‖K_j‖ before": ("largest_before", "median"),
+                "largest after": ("largest_after", "median"),
+                "test accuracy": ("test_accuracy", "median"),
+                "seeds": ("seed", "nunique"),
+            }
+        )
+        .reset_index()
+    )
 
 
 def through_figure(results: Results) -> Figure:
-    """A column a net, the first seed: above the mean over the training batch, below single examples."""
+    """A column a net, the first seed: above the mean over the training batch, below single
+    examples.
+    """
     works = [work for work in results.works(("through",)) if work.seed == 0]
     figure, _ = new_figure(1, width=2.8 * len(works), height=5.4)
     figure.clear()
@@ -57,11 +91,24 @@ def through_figure(results: Results) -> Figure:
     for (above, below), work, arrays in zip(panels.T, works, kept, strict=True):
         drawn = range(0, len(arrays["layers"]), 2)
         for index, colour in zip(drawn, COLOURS, strict=False):
-            above.plot(arrays["iterations"], arrays["mean_norms"][:, index].clip(FLOOR), color=colour, label=names[index], linewidth=1)
+            above.plot(
+                arrays["iterations"],
+                arrays["mean_norms"][:, index].clip(FLOOR),
+                color=colour,
+                label=names[index],
+                linewidth=1,
+            )
         for index in (drawn[0], drawn[-1]):
             lowest, median, highest = arrays["norms"][:, index].T.clip(FLOOR)
             below.plot(arrays["iterations"], median, color=COLOURS[index // 2], linewidth=1)
-            below.fill_between(arrays["iterations"], lowest, highest, color=COLOURS[index // 2], alpha=0.25, linewidth=0)
+            below.fill_between(
+                arrays["iterations"],
+                lowest,
+                highest,
+                color=COLOURS[index // 2],
+                alpha=0.25,
+                linewidth=0,
+            )
         if work.net == "H1":
             above.axhspan(*STATED, color="0.9", zorder=0, label="L4DC 2021")
         above.set(title=f"{work.net}, {work.layers} layers")
@@ -71,6 +118,11 @@ def through_figure(results: Results) -> Figure:
             axes.set_yscale("log")
     panels[0, 0].set_ylabel(r"$\|$mean of $\partial y_N/\partial y_l$ over a batch$\|$")
     panels[1, 0].set_ylabel(r"$\|\partial y_N/\partial y_l\|$ of single examples")
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False,
-                  title="layer $l$, where two are given the second of the MLP")
+    figure.legend(
+        *panels[0, 0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=5,
+        frameon=False,
+        title="layer $l$, where two are given the second of the MLP",
+    )
     return figure

@@ -1,4 +1,7 @@
-"""Measured on trained nets: the regions that they decide and the way of the points through the layers, the reach of a node, memory."""
+"""Measured on trained nets: the regions that they decide and the way of the points through the
+layers, the reach of a node, memory.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -18,15 +21,21 @@ from stablenets.probes import kept_bytes, layer_jacobians
 from stablenets.probes.maps import Map, composed, layers_and_start, states
 from stablenets.schema import option
 
-EXTENTS = {"swiss_roll": (-1.4, 1.4, -1.4, 1.4), "double_moons": (-1.5, 4.5, -1.1, 1.6), "double_circles": (-4.6, 4.6, -4.6, 4.6)}
+EXTENTS = {
+    "swiss_roll": (-1.4, 1.4, -1.4, 1.4),
+    "double_moons": (-1.5, 4.5, -1.1, 1.6),
+    "double_circles": (-4.6, 4.6, -4.6, 4.6),
+}
 PIXELS, STAGES, SHOWN = 120, 33, 20  # of a map; states that are kept; every so many test points
 
 
 @dataclass(frozen=True)
 class Way(OfTraining):
-    """Arrays: classes (PIXELS, PIXELS) uint8 that a trained net gives to a grid, rows from below; states (STAGES, points, 2), where test
-    points are between the layers, in two directions that are the same for all stages: the one that the head reads, in which it decides
-    by the sign, and across it the one in which the points are spread most at the end; layers (STAGES,)."""
+    """Arrays: classes (PIXELS, PIXELS) uint8 that a trained net gives to a grid, rows from below;
+    states (STAGES, points, 2), where test points are between the layers, in two directions that are
+    the same for all stages: the one that the head reads, in which it decides by the sign, and
+    across it the one in which the points are spread most at the end; layers (STAGES,).
+    """
 
     key = "galimberti2023/trajectories"
 
@@ -36,18 +45,34 @@ class Way(OfTraining):
     def measure(self, place: Place) -> Measured:
         net = self.training.trained(place)
         left, right, low, high = EXTENTS[self.dataset]
-        x, y = torch.meshgrid(torch.linspace(left, right, PIXELS), torch.linspace(low, high, PIXELS), indexing="xy")
+        x, y = torch.meshgrid(
+            torch.linspace(left, right, PIXELS), torch.linspace(low, high, PIXELS), indexing="xy"
+        )
         classes = net(torch.stack((x, y), -1).flatten(0, 1).double()).argmax(1).view(PIXELS, PIXELS)
         states: list[Tensor] = []
-        net(test_points(self.training)[0][::SHOWN].double(), lambda _, state: states.append(torch.cat(state, 1)))
+        net(
+            test_points(self.training)[0][::SHOWN].double(),
+            lambda _, state: states.append(torch.cat(state, 1)),
+        )
         kept = np.unique(np.linspace(0, len(states) - 1, STAGES).round().astype(int))
-        read, border = (parameter[1] - parameter[0] for parameter in (net.head[-1].weight, net.head[-1].bias))
+        read, border = (
+            parameter[1] - parameter[0] for parameter in (net.head[-1].weight, net.head[-1].bias)
+        )
         length, centre = read.norm(), states[-1].mean(0)
         across = states[-1] - centre
         across = across - (across @ read)[:, None] * read / length**2
         most = torch.linalg.svd(across, full_matrices=False).Vh[0]
-        ways = [torch.stack([(states[layer] @ read + border) / length, (states[layer] - centre) @ most], 1) for layer in kept]
-        return {}, {"classes": classes.numpy().astype(np.uint8), "layers": kept, "states": torch.stack(ways).numpy().astype(np.float32)}
+        ways = [
+            torch.stack(
+                [(states[layer] @ read + border) / length, (states[layer] - centre) @ most], 1
+            )
+            for layer in kept
+        ]
+        return {}, {
+            "classes": classes.numpy().astype(np.uint8),
+            "layers": kept,
+            "states": torch.stack(ways).numpy().astype(np.float32),
+        }
 
 
 def by_node(x: Tensor, nodes: int) -> Tensor:
@@ -56,17 +81,25 @@ def by_node(x: Tensor, nodes: int) -> Tensor:
 
 
 def half_steps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
-    """Maps of the state (B, n), two a layer, and the state before the first of them for a batch x (B, n)."""
+    """Maps of the state (B, n), two a layer, and the state before the first of them for a batch x
+    (B, n).
+    """
+
     def half(part: int, kick: Callable[..., Tensor], joined: Tensor) -> Tensor:
         parts = list(joined.chunk(2, 1))
         parts[part] = parts[part] + kick(*parts)
         return torch.cat(parts, 1)
+
     layers, start = layers_and_start(flow, x)
-    return [partial(half, *kick) for w in layers for kick in flow.dynamics.kicks(w, flow.h)], torch.cat(start, 1)
+    return [
+        partial(half, *kick) for w in layers for kick in flow.dynamics.kicks(w, flow.h)
+    ], torch.cat(start, 1)
 
 
 def moved(f: Map, x: Tensor, nodes: int) -> Tensor:
-    """(nodes, nodes): by how much node i of f(x) changes at most where node j of x (B, n) alone is moved by 1; 0: not by a bit."""
+    """(nodes, nodes): by how much node i of f(x) changes at most where node j of x (B, n) alone is
+    moved by 1; 0: not by a bit.
+    """
     before, found = f(x), []
     for node in range(nodes):
         shift = torch.zeros_like(x)
@@ -76,11 +109,20 @@ def moved(f: Map, x: Tensor, nodes: int) -> Tensor:
 
 
 def reached(flow: Flow, x: Tensor) -> tuple[Tensor, Tensor]:
-    """What `moved` says of every half step (2L, nodes, nodes) and of every layer (L, nodes, nodes) at the states of a batch x (B, n)."""
+    """What `moved` says of every half step (2L, nodes, nodes) and of every layer (L, nodes, nodes)
+    at the states of a batch x (B, n).
+    """
     halves, start = half_steps(flow, x)
     layers = [composed(pair) for pair in zip(halves[::2], halves[1::2], strict=True)]
-    return tuple(torch.stack([moved(f, y, flow.dynamics.nodes) for f, y in zip(maps, states(maps, start), strict=False)])
-                 for maps in (halves, layers))
+    return tuple(
+        torch.stack(
+            [
+                moved(f, y, flow.dynamics.nodes)
+                for f, y in zip(maps, states(maps, start), strict=False)
+            ]
+        )
+        for maps in (halves, layers)
+    )
 
 
 def ring_hops(nodes: int) -> Tensor:
@@ -91,13 +133,16 @@ def ring_hops(nodes: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Reach(OfTraining):
-    """How far a node of a trained ring is read: one node is moved alone, at every layer, at test points.
+    """How far a node of a trained ring is read: one node is moved alone, at every layer, at test
+    points.
 
-    Metrics: half_hops and layer_hops, how far away another node changes by a bit or more, furthest of all half steps and layers;
-    half_reads and layer_reads, how many nodes change a node in some half step or layer (tanh may be flat in others), fewest of all
-    nodes; backward_hops, how far the derivative of a half step is not 0; outside and outside_gradients, the sum of the sizes of what
-    Kp and Kq, and a loss's gradients by them, hold where the graph has no edge; entries, how many are free in a layer; nodes.
-    Arrays: half and layer (nodes, nodes), the changes of node i by node j in the first layer.
+    Metrics: half_hops and layer_hops, how far away another node changes by a bit or more, furthest
+    of all half steps and layers; half_reads and layer_reads, how many nodes change a node in some
+    half step or layer (tanh may be flat in others), fewest of all nodes; backward_hops, how far the
+    derivative of a half step is not 0; outside and outside_gradients, the sum of the sizes of what
+    Kp and Kq, and a loss's gradients by them, hold where the graph has no edge; entries, how many
+    are free in a layer; nodes. Arrays: half and layer (nodes, nodes), the changes of node i by node
+    j in the first layer.
     """
 
     key = "galimberti2023/node_reach"
@@ -112,16 +157,29 @@ class Reach(OfTraining):
         x = net.opening(points.double())
         half, layer = reached(flow, x)
         derivatives = torch.stack(layer_jacobians(*half_steps(flow, x))).abs().amax(1)
-        back = derivatives.unflatten(1, (2, nodes, -1)).unflatten(4, (2, nodes, -1)).amax((1, 3, 4, 6))
+        back = (
+            derivatives.unflatten(1, (2, nodes, -1)).unflatten(4, (2, nodes, -1)).amax((1, 3, 4, 6))
+        )
         off, hops = flow.R[0] == 0, ring_hops(nodes)
         kernels = [getattr(flow, name).requires_grad_() for name in flow.dynamics.operators]
         gradients = torch.autograd.grad(F.cross_entropy(net(points.double()), labels), kernels)
-        outside, outside_gradients = (sum(K.detach()[:, off].abs().sum() for K in found) for found in (kernels, gradients))
-        return ({"half_hops": furthest(half, hops), "layer_hops": furthest(layer, hops), "backward_hops": furthest(back, hops),
-                 "half_reads": fewest(half), "layer_reads": fewest(layer),
-                 "outside": float(outside), "outside_gradients": float(outside_gradients), "entries": float(2 * (~off).sum()),
-                 "nodes": float(nodes)},
-                {"half": half[:2].amax(0).numpy(), "layer": layer[0].numpy()})
+        outside, outside_gradients = (
+            sum(K.detach()[:, off].abs().sum() for K in found) for found in (kernels, gradients)
+        )
+        return (
+            {
+                "half_hops": furthest(half, hops),
+                "layer_hops": furthest(layer, hops),
+                "backward_hops": furthest(back, hops),
+                "half_reads": fewest(half),
+                "layer_reads": fewest(layer),
+                "outside": float(outside),
+                "outside_gradients": float(outside_gradients),
+                "entries": float(2 * (~off).sum()),
+                "nodes": float(nodes),
+            },
+            {"half": half[:2].amax(0).numpy(), "layer": layer[0].numpy()},
+        )
 
 
 def fewest(changes: Tensor) -> float:
@@ -150,5 +208,7 @@ class Memory(Study):
 
     def measure(self, place: Place) -> Measured:
         torch.manual_seed(0)
-        flow = Flow(NETWORKS["H2"].dynamics, 4, self.layers, h=1 / self.layers, backward=self.backward)
+        flow = Flow(
+            NETWORKS["H2"].dynamics, 4, self.layers, h=1 / self.layers, backward=self.backward
+        )
         return {"bytes": float(kept_bytes(flow, torch.randn(125, 4, requires_grad=True)))}, {}

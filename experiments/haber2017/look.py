@@ -1,4 +1,5 @@
 """How families look in every figure of this paper, and an axis of depths."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -8,9 +9,19 @@ from matplotlib.ticker import NullLocator
 
 from stablenets.runs.report import COLOURS
 
-FAMILY_STYLES = {"resnet": ("ResNet", COLOURS[1], "o"), "antisymmetric": ("antisymmetric", COLOURS[0], "s"),
-                 "verlet": ("Verlet", COLOURS[2], "D"), "leapfrog_haber": ("leapfrog", COLOURS[3], "v")}
-DATA_NAMES = {"ellipses": "ellipses", "swiss_roll": "swiss roll", "peaks": "peaks", "digits": "digits", "mnist": "MNIST"}
+FAMILY_STYLES = {
+    "resnet": ("ResNet", COLOURS[1], "o"),
+    "antisymmetric": ("antisymmetric", COLOURS[0], "s"),
+    "verlet": ("Verlet", COLOURS[2], "D"),
+    "leapfrog_haber": ("leapfrog", COLOURS[3], "v"),
+}
+DATA_NAMES = {
+    "ellipses": "ellipses",
+    "swiss_roll": "swiss roll",
+    "peaks": "peaks",
+    "digits": "digits",
+    "mnist": "MNIST",
+}
 
 
 def depth_axis(axes: Axes, depths: Sequence[int]) -> None:

@@ -1,4 +1,7 @@
-"""The alternating iteration of Galimberti et al. 2023: ten steps of Adam on a head anew, then one on the layers."""
+"""The alternating iteration of Galimberti et al. 2023: ten steps of Adam on a head anew, then one
+on the layers.
+"""
+
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -16,12 +19,25 @@ TIMES = 20  # iterations in one call
 
 
 def network(dynamics: HDNN | SemiImplicit) -> Network:
-    return Network(dynamics, shape=(2,), outputs=1, widths=[WIDTH], depth=DEPTH, h=H, operator="dense", opening_kind="spread",
-                   head_kind="linear")
+    return Network(
+        dynamics,
+        shape=(2,),
+        outputs=1,
+        widths=[WIDTH],
+        depth=DEPTH,
+        h=H,
+        operator="dense",
+        opening_kind="spread",
+        head_kind="linear",
+    )
 
 
-def by_modules(layers: list[nn.Module], x: torch.Tensor, labels: torch.Tensor) -> Callable[[], None]:
-    """As one writes it: a module a layer, a loop over layers for the penalty, an output layer and its optimiser made anew."""
+def by_modules(
+    layers: list[nn.Module], x: torch.Tensor, labels: torch.Tensor
+) -> Callable[[], None]:
+    """As one writes it: a module a layer, a loop over layers for the penalty, an output layer and
+    its optimiser made anew.
+    """
     net = nn.Sequential(opening("spread", (2,), WIDTH), *layers)
     adam = torch.optim.Adam(net.parameters(), lr=RATE)
 
@@ -35,15 +51,20 @@ def by_modules(layers: list[nn.Module], x: torch.Tensor, labels: torch.Tensor) -
         for _ in range(HEAD_STEPS):
             of_head.zero_grad()
             loss = F.binary_cross_entropy_with_logits(head(fixed)[:, 0], targets)
-            (loss + HEAD_SIZE / 2 * (head.weight.square().sum() + head.bias.square().sum())).backward()
+            (
+                loss + HEAD_SIZE / 2 * (head.weight.square().sum() + head.bias.square().sum())
+            ).backward()
             of_head.step()
         adam.zero_grad()
         penalty = 0.0
         for before, after in pairwise(layers):
             for old, new in zip(before.parameters(), after.parameters(), strict=True):
                 penalty = penalty + H / 2 * (new - old).square().sum()
-        (F.binary_cross_entropy_with_logits(head(features)[:, 0], targets) + ALPHA * penalty).backward()
+        (
+            F.binary_cross_entropy_with_logits(head(features)[:, 0], targets) + ALPHA * penalty
+        ).backward()
         adam.step()
+
     return iteration
 
 
@@ -51,16 +72,27 @@ def row(name: str, net: Network, theirs: str) -> Row:
     x, labels = torch.randn(BATCH, 2), torch.randint(2, (BATCH,))
     adam = torch.optim.Adam(net.units.parameters(), lr=RATE, fused=True)
     plain = by_modules(modules(net.units[0]), x, labels)
-    states, matrix, out = torch.randn(BATCH, WIDTH), torch.randn(WIDTH, WIDTH), torch.empty(BATCH, WIDTH)
+    states, matrix, out = (
+        torch.randn(BATCH, WIDTH),
+        torch.randn(WIDTH, WIDTH),
+        torch.empty(BATCH, WIDTH),
+    )
 
     def products() -> None:
         for _ in range((5 * DEPTH + 2 * HEAD_STEPS) * TIMES):
             torch.mm(states, matrix, out=out)
-    return Row(f"alternating {name}, {DEPTH} layers", lambda: [iterate(net, adam, x, labels) for _ in range(TIMES)],
-               lambda: [plain() for _ in range(TIMES)], products, TIMES, "iterations",
-               f"a new head with {HEAD_STEPS} steps of Adam, then one on the layers and their penalty; n = {WIDTH}, batch {BATCH}; plain: "
-               f"a module a layer; ceiling: five products a layer, two a head step. The authors' code took {theirs} ms an iteration, on "
-               "another machine")
+
+    return Row(
+        f"alternating {name}, {DEPTH} layers",
+        lambda: [iterate(net, adam, x, labels) for _ in range(TIMES)],
+        lambda: [plain() for _ in range(TIMES)],
+        products,
+        TIMES,
+        "iterations",
+        f"a new head with {HEAD_STEPS} steps of Adam, then one on the layers and their penalty; n ="
+        f" {WIDTH}, batch {BATCH}; plain: a module a layer; ceiling: five products a layer, two a"
+        f" head step. The authors' code took {theirs} ms an iteration, on another machine",
+    )
 
 
 def alternating_h1() -> Row:

@@ -1,4 +1,5 @@
 """A training step of Hamiltonian-74 on images of CIFAR-10's size, beside its bare convolutions."""
+
 from collections.abc import Callable
 
 import torch
@@ -21,11 +22,16 @@ def hamiltonian_step() -> Row:
     keep_freed_memory()
     net, _ = made("bfloat16_fused")
     return Row(
-        "training step of Hamiltonian-74", step("bfloat16_fused"), step("bfloat16"),
-        convolutions(net), 1, "steps",
+        "training step of Hamiltonian-74",
+        step("bfloat16_fused"),
+        step("bfloat16"),
+        convolutions(net),
+        1,
+        "steps",
         f"forward, backward, SGD; batch norms in the blocks, h = {STEPS['hamiltonian']}, "
         f"batch {BATCH}; precision=bfloat16_fused; plain: precision=bfloat16; ceiling: the bare "
-        "convolutions in bfloat16, forward and for both gradients, channels last")
+        "convolutions in bfloat16, forward and for both gradients, channels last",
+    )
 
 
 def made(how: str) -> tuple[Network, torch.optim.Optimizer]:
@@ -45,6 +51,7 @@ def step(how: str) -> Callable[[], None]:
         sgd.zero_grad()
         F.cross_entropy(outputs.float(), labels).backward()
         sgd.step()
+
     return work
 
 
@@ -60,8 +67,19 @@ def convolutions(net: Network) -> Callable[[], None]:
         for index, (x, kernel, gradient) in enumerate(pairs):
             F.conv2d(x, kernel, padding=Conv.SIZE // 2)
             torch.ops.aten.convolution_backward(
-                gradient, x, kernel, None, [1, 1], [Conv.SIZE // 2] * 2, [1, 1], False, [0, 0], 1,
-                [index > 0, True, False])  # the images themselves need no gradient
+                gradient,
+                x,
+                kernel,
+                None,
+                [1, 1],
+                [Conv.SIZE // 2] * 2,
+                [1, 1],
+                False,
+                [0, 0],
+                1,
+                [index > 0, True, False],
+            )  # the images themselves need no gradient
+
     return work
 
 

@@ -1,4 +1,5 @@
 """Batches: ours against a torch DataLoader with torchvision's transforms, on synthetic pixels."""
+
 from collections import deque
 from collections.abc import Callable
 
@@ -18,7 +19,9 @@ BATCH = 128
 
 
 class Pictures(TorchDataset):
-    """As torchvision's MNIST and CIFAR-10 classes serve them: a PIL image, transformed one by one."""
+    """As torchvision's MNIST and CIFAR-10 classes serve them: a PIL image, transformed one by
+    one.
+    """
 
     def __init__(self, pixels: torch.Tensor, transform: Callable):
         self.pixels, self.transform = pixels.numpy(), transform
@@ -33,25 +36,56 @@ class Pictures(TorchDataset):
 def psmnist_batches() -> Row:
     count, order = 60000, torch_order(784, 0)
     pixels = torch.randint(256, (count, 28, 28), dtype=torch.uint8)
-    split = Resident(pixels.flatten(1)[:, order].unsqueeze(-1), torch.zeros(count, dtype=torch.long), Scaling(1 / 255))
-    transform = transforms.Compose([transforms.ToTensor(), transforms.Lambda(lambda image: image.view(-1, 1)[order])])
-    return Row("psMNIST batches", epoch_of(split), loader(pixels, transform), copies(count, (784, 1)), count, "sequences",
-               f"(B, 784, 1) float32, B={BATCH}; plain: DataLoader, ToTensor, permute")
+    split = Resident(
+        pixels.flatten(1)[:, order].unsqueeze(-1),
+        torch.zeros(count, dtype=torch.long),
+        Scaling(1 / 255),
+    )
+    transform = transforms.Compose(
+        [transforms.ToTensor(), transforms.Lambda(lambda image: image.view(-1, 1)[order])]
+    )
+    return Row(
+        "psMNIST batches",
+        epoch_of(split),
+        loader(pixels, transform),
+        copies(count, (784, 1)),
+        count,
+        "sequences",
+        f"(B, 784, 1) float32, B={BATCH}; plain: DataLoader, ToTensor, permute",
+    )
 
 
 def cifar_crop_flip() -> Row:
     count = 20000
     pixels = torch.randint(256, (count, 32, 32, 3), dtype=torch.uint8)
     images = pixels.permute(0, 3, 1, 2).contiguous()
-    split = Resident(images, torch.zeros(count, dtype=torch.long), standardising(images), CropFlip(images, 4))
-    transform = transforms.Compose([transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(), transforms.ToTensor(),
-                                    transforms.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))])
-    return Row("CIFAR crop_flip batches", epoch_of(split), loader(pixels, transform), copies(count, (3, 32, 32)), count, "images",
-               f"(B, 3, 32, 32) float32, B={BATCH}, pad 4; plain: DataLoader, RandomCrop, RandomHorizontalFlip, ToTensor, Normalize")
+    split = Resident(
+        images, torch.zeros(count, dtype=torch.long), standardising(images), CropFlip(images, 4)
+    )
+    transform = transforms.Compose(
+        [
+            transforms.RandomCrop(32, padding=4),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            transforms.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+        ]
+    )
+    return Row(
+        "CIFAR crop_flip batches",
+        epoch_of(split),
+        loader(pixels, transform),
+        copies(count, (3, 32, 32)),
+        count,
+        "images",
+        f"(B, 3, 32, 32) float32, B={BATCH}, pad 4; plain: DataLoader, RandomCrop,"
+        " RandomHorizontalFlip, ToTensor, Normalize",
+    )
 
 
 def epoch_of(split: Resident) -> Callable[[], object]:
-    return lambda: deque(split.batches(BATCH, seed=0, epoch=0), maxlen=0)  # made and let go at once, as on the plain side
+    return lambda: deque(
+        split.batches(BATCH, seed=0, epoch=0), maxlen=0
+    )  # made and let go at once, as on the plain side
 
 
 def loader(pixels: torch.Tensor, transform: Callable) -> Callable[[], object]:

@@ -1,4 +1,5 @@
 """Convolutional layers: what the order of channels and pixels in memory is worth."""
+
 import torch
 from torch import nn
 
@@ -15,16 +16,23 @@ class H1(planar.H1):
     """The same layer with convolutions, in torch's default layout."""
 
     def forward(self, y: torch.Tensor) -> torch.Tensor:
-        energy = nn.functional.conv_transpose2d(torch.tanh(nn.functional.conv2d(y, self.K, self.b, padding=1)), self.K, padding=1)
+        energy = nn.functional.conv_transpose2d(
+            torch.tanh(nn.functional.conv2d(y, self.K, self.b, padding=1)), self.K, padding=1
+        )
         return y + H * torch.einsum("ij,bjhw->bihw", self.J, energy)
 
 
 def conv_layout() -> Row:
     torch.manual_seed(0)
     flow = Flow(HDNN(), CHANNELS, DEPTH, h=H, operator="conv")
-    plain = nn.Sequential(*(H1(K, b, flow.J[0]) for K, b in zip(flow.K.detach(), flow.b.detach(), strict=True)))
+    plain = nn.Sequential(
+        *(H1(K, b, flow.J[0]) for K, b in zip(flow.K.detach(), flow.b.detach(), strict=True))
+    )
     x = torch.randn(BATCH, CHANNELS, SIZE, SIZE)
-    image, kernel = x.contiguous(memory_format=torch.channels_last), torch.randn(CHANNELS, CHANNELS, 3, 3)
+    image, kernel = (
+        x.contiguous(memory_format=torch.channels_last),
+        torch.randn(CHANNELS, CHANNELS, 3, 3),
+    )
 
     def repeated(net: nn.Module):
         step = train_step(net, x)
@@ -33,6 +41,15 @@ def conv_layout() -> Row:
     def products() -> None:
         for _ in range(6 * DEPTH * TIMES):
             nn.functional.conv2d(image, kernel, padding=1)
-    return Row(f"layout, {DEPTH} convolutional layers of H1", repeated(flow), repeated(plain), products, TIMES, "iterations",
-               f"forward, backward, Adam; {CHANNELS} channels, {SIZE}x{SIZE}, batch {BATCH}; plain: a module a layer in torch's default "
-               "layout; ceiling: six convolutions a layer without gradients, channels last")
+
+    return Row(
+        f"layout, {DEPTH} convolutional layers of H1",
+        repeated(flow),
+        repeated(plain),
+        products,
+        TIMES,
+        "iterations",
+        f"forward, backward, Adam; {CHANNELS} channels, {SIZE}x{SIZE}, batch {BATCH}; plain: a"
+        " module a layer in torch's default layout; ceiling: six convolutions a layer without"
+        " gradients, channels last",
+    )

@@ -1,4 +1,7 @@
-"""Planar problems: a layer is a few microseconds of arithmetic, so that what counts is how it is dispatched."""
+"""Planar problems: a layer is a few microseconds of arithmetic, so that what counts is how it is
+dispatched.
+"""
+
 import torch
 from torch import nn
 
@@ -25,9 +28,13 @@ class H1(nn.Module):
 class H2(nn.Module):
     """One layer of H2 as a module of its own, p first."""
 
-    def __init__(self, Kp: torch.Tensor, Kq: torch.Tensor, bp: torch.Tensor, bq: torch.Tensor) -> None:
+    def __init__(
+        self, Kp: torch.Tensor, Kq: torch.Tensor, bp: torch.Tensor, bq: torch.Tensor
+    ) -> None:
         super().__init__()
-        self.Kp, self.Kq, self.bp, self.bq = (nn.Parameter(value.clone()) for value in (Kp, Kq, bp, bq))
+        self.Kp, self.Kq, self.bp, self.bq = (
+            nn.Parameter(value.clone()) for value in (Kp, Kq, bp, bq)
+        )
 
     def forward(self, y: torch.Tensor) -> torch.Tensor:
         p, q = y.chunk(2, 1)
@@ -54,9 +61,18 @@ def row(name: str, flow: Flow) -> Row:
     def products() -> None:
         for _ in range(5 * DEPTH * TIMES):
             torch.mm(x, matrix, out=out)
-    return Row(f"planar {name}, {DEPTH} layers", repeated(flow), repeated(nn.Sequential(*modules(flow))), products, TIMES, "iterations",
-               f"forward, backward, Adam; n = {WIDTH}, batch {BATCH}; plain: a module a layer with the same weights; "
-               "ceiling: five products a layer, which here are calls rather than arithmetic")
+
+    return Row(
+        f"planar {name}, {DEPTH} layers",
+        repeated(flow),
+        repeated(nn.Sequential(*modules(flow))),
+        products,
+        TIMES,
+        "iterations",
+        f"forward, backward, Adam; n = {WIDTH}, batch {BATCH}; plain: a module a layer with the"
+        " same weights; ceiling: five products a layer, which here are calls rather than"
+        " arithmetic",
+    )
 
 
 def planar_h1() -> Row:

@@ -1,4 +1,7 @@
-"""What measuring costs: Golub-Kahan beside scipy's svds on the same products, and a default run with its probes beside one without."""
+"""What measuring costs: Golub-Kahan beside scipy's svds on the same products, and a default run
+with its probes beside one without.
+"""
+
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,9 +26,15 @@ ACCURACY = 1e-3
 
 
 def singular_ends() -> Row:
-    """Both ends of the spectrum to the same accuracy. The ceiling is the products that our steps take, and nothing else."""
+    """Both ends of the spectrum to the same accuracy. The ceiling is the products that our steps
+    take, and nothing else.
+    """
     torch.manual_seed(0)
-    net = Flow(Antisymmetric(), CHANNELS, DEPTH, h=0.1, operator="conv").double().requires_grad_(False)
+    net = (
+        Flow(Antisymmetric(), CHANNELS, DEPTH, h=0.1, operator="conv")
+        .double()
+        .requires_grad_(False)
+    )
     x = torch.randn(CHANNELS, SIZE, SIZE, dtype=torch.float64)
     n = x.numel()
 
@@ -34,9 +43,18 @@ def singular_ends() -> Row:
 
     def scipys() -> None:
         products = Products(net, x[None])
-        operator = LinearOperator((n, n), dtype=np.float64, matvec=through(products.push), rmatvec=through(products.pull))
+        operator = LinearOperator(
+            (n, n), dtype=np.float64, matvec=through(products.push), rmatvec=through(products.pull)
+        )
         for end in ("LM", "SM"):
-            svds(operator, k=1, which=end, tol=ACCURACY, return_singular_vectors=False, random_state=0)
+            svds(
+                operator,
+                k=1,
+                which=end,
+                tol=ACCURACY,
+                return_singular_vectors=False,
+                random_state=0,
+            )
 
     steps = len(ours().values)
 
@@ -44,9 +62,18 @@ def singular_ends() -> Row:
         products, v = Products(net, x[None]), x.flatten()[None]
         for _ in range(steps):
             products.pull(products.push(v))
-    return Row(f"both ends of {n:,} singular values", ours, scipys, bare, 1, "spectra",
-               f"a convolutional net of {DEPTH} layers, ends known to {ACCURACY:g} after {steps} steps; plain: scipy's svds for one value "
-               f"at each end, tol={ACCURACY:g}, on the same products; ceiling: the bare products")
+
+    return Row(
+        f"both ends of {n:,} singular values",
+        ours,
+        scipys,
+        bare,
+        1,
+        "spectra",
+        f"a convolutional net of {DEPTH} layers, ends known to {ACCURACY:g} after {steps} steps;"
+        f" plain: scipy's svds for one value at each end, tol={ACCURACY:g}, on the same products;"
+        " ceiling: the bare products",
+    )
 
 
 def through(product: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[np.ndarray], np.ndarray]:
@@ -54,23 +81,60 @@ def through(product: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[np.nda
 
 
 def default_run() -> Row:
-    """What `make train` does, gradient norms every 50 steps and a spectrum at either end included, without its files."""
+    """What `make train` does, gradient norms every 50 steps and a spectrum at either end included,
+    without its files.
+    """
+
     def run(**probe: object) -> Callable[[], str]:
         net = {"family": "antisymmetric", "T": 5.0}
-        made = resolve({"dataset": {"name": "digits"}, "net": net, "seeds": {}, "wandb": {}, "optim": {}, "probe": probe})
+        made = resolve(
+            {
+                "dataset": {"name": "digits"},
+                "net": net,
+                "seeds": {},
+                "wandb": {},
+                "optim": {},
+                "probe": probe,
+            }
+        )
         return lambda: trained(made)
+
     none = {"every": 0, "samples": 0}
     spectra = list(range(1, 20))
-    return Row("default run with its probes", run(), run(every=1, spectrum=spectra), run(**none), 1, "runs",
-               "digits, antisymmetric, 64 layers, 20 epochs; plain: norms at every step and a spectrum every epoch; ceiling: no probes")
+    return Row(
+        "default run with its probes",
+        run(),
+        run(every=1, spectrum=spectra),
+        run(**none),
+        1,
+        "runs",
+        "digits, antisymmetric, 64 layers, 20 epochs; plain: norms at every step and a spectrum"
+        " every epoch; ceiling: no probes",
+    )
 
 
 def trained(run: Resolved) -> str:
     torch.manual_seed(0)
-    dataset = data.load(run.dataset, run.common, root=Path(), split_seed=0, permutation_seed=0, device=torch.device("cpu"), download=False)
+    dataset = data.load(
+        run.dataset,
+        run.common,
+        root=Path(),
+        split_seed=0,
+        permutation_seed=0,
+        device=torch.device("cpu"),
+        download=False,
+    )
     with tempfile.TemporaryDirectory() as folder:
         progress = Progress("none", Path(folder) / "log.txt", 0)
         progress.start(0)
-        loop = Loop(run, dataset, network(run, dataset.facts), torch.device("cpu"), progress, lambda state: None, lambda row: None)
+        loop = Loop(
+            run,
+            dataset,
+            network(run, dataset.facts),
+            torch.device("cpu"),
+            progress,
+            lambda state: None,
+            lambda row: None,
+        )
         with Stop() as stop:
             return loop.run(stop)

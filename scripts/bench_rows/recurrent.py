@@ -1,4 +1,7 @@
-"""roaRNN over time and roaMLP over depth: the fused chain beside a loop of autograd operations, torch's LSTM, and the bare products."""
+"""roaRNN over time and roaMLP over depth: the fused chain beside a loop of autograd operations,
+torch's LSTM, and the bare products.
+"""
+
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -18,27 +21,47 @@ LONG = {"steps": 10_000, "batch": 32, "width": 128}
 def roarnn_over_time() -> Row:
     x = torch.rand(BATCH, STEPS, 1)
     return Row(
-        f"roaRNN, {STEPS} steps", gradient(Recurrence(RoaRNN(beta=5.0), 1, WIDTH, STEPS), x),
-        gradient(Recurrence(RoaRNN(beta=5.0), 1, WIDTH, STEPS, backward="plain"), x), products(STEPS, BATCH, WIDTH), BATCH, "sequences",
-        f"forward and backward, width {WIDTH}, batch {BATCH}; plain: an autograd loop over unbound inputs; ceiling: the bare products, "
-        "two a step forward, two backward, one for the weight gradient",
+        f"roaRNN, {STEPS} steps",
+        gradient(Recurrence(RoaRNN(beta=5.0), 1, WIDTH, STEPS), x),
+        gradient(Recurrence(RoaRNN(beta=5.0), 1, WIDTH, STEPS, backward="plain"), x),
+        products(STEPS, BATCH, WIDTH),
+        BATCH,
+        "sequences",
+        f"forward and backward, width {WIDTH}, batch {BATCH}; plain: an autograd loop over unbound"
+        " inputs; ceiling: the bare products, two a step forward, two backward, one for the weight"
+        " gradient",
     )
 
 
 def roarnn_beside_lstm() -> Row:
-    x, lstm, ours = torch.rand(BATCH, STEPS, 1), nn.LSTM(1, WIDTH, batch_first=True), Recurrence(RoaRNN(beta=5.0), 1, WIDTH, STEPS)
-    return replace(roarnn_over_time(), name="roaRNN beside LSTM", ours=gradient(partial(ours, every=True), x, ours),
-                   plain=gradient(lambda x: lstm(x)[0], x, lstm),
-                   note=f"forward and backward of {STEPS} steps with a gradient for each output; plain: nn.LSTM of the same width, "
-                        f"{count(lstm):,} parameters for {count(ours):,}, whose own products are 2.4 times as many; ceiling as above")
+    x, lstm, ours = (
+        torch.rand(BATCH, STEPS, 1),
+        nn.LSTM(1, WIDTH, batch_first=True),
+        Recurrence(RoaRNN(beta=5.0), 1, WIDTH, STEPS),
+    )
+    return replace(
+        roarnn_over_time(),
+        name="roaRNN beside LSTM",
+        ours=gradient(partial(ours, every=True), x, ours),
+        plain=gradient(lambda x: lstm(x)[0], x, lstm),
+        note=(
+            f"forward and backward of {STEPS} steps with a gradient for each output; plain: nn.LSTM"
+            f" of the same width, {count(lstm):,} parameters for {count(ours):,}, whose own"
+            " products are 2.4 times as many; ceiling as above"
+        ),
+    )
 
 
 def roarnn_long() -> Row:
     steps, batch, width = LONG.values()
     x = torch.rand(batch, steps, 1)
     return Row(
-        f"training step of roaRNN, {steps:,} steps", train_step(Recurrence(RoaRNN(), 1, width, steps), x),
-        train_step(Recurrence(RoaRNN(), 1, width, steps, backward="plain"), x), products(steps, batch, width), 1, "steps",
+        f"training step of roaRNN, {steps:,} steps",
+        train_step(Recurrence(RoaRNN(), 1, width, steps), x),
+        train_step(Recurrence(RoaRNN(), 1, width, steps, backward="plain"), x),
+        products(steps, batch, width),
+        1,
+        "steps",
         f"forward, backward, Adam; width {width}, batch {batch}; plain: an autograd loop",
     )
 
@@ -59,9 +82,14 @@ def roamlp_over_depth() -> Row:
     x = torch.randn(BATCH, NARROW)
     flow = Flow(RoaMLP(), NARROW, LAYERS)
     return Row(
-        f"training step of roaMLP, {LAYERS:,} layers", train_step(flow, x),
-        train_step(nn.Sequential(*(Layer(flow.O[0]) for _ in range(LAYERS))), x), products(LAYERS, BATCH, NARROW), 1, "steps",
-        f"forward, backward, Adam; width {NARROW}, batch {BATCH}; plain: a module a layer; ceiling: the bare products",
+        f"training step of roaMLP, {LAYERS:,} layers",
+        train_step(flow, x),
+        train_step(nn.Sequential(*(Layer(flow.O[0]) for _ in range(LAYERS))), x),
+        products(LAYERS, BATCH, NARROW),
+        1,
+        "steps",
+        f"forward, backward, Adam; width {NARROW}, batch {BATCH}; plain: a module a layer; ceiling:"
+        " the bare products",
     )
 
 
@@ -69,22 +97,31 @@ def count(net: nn.Module) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 
 
-def gradient(forward: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, net: nn.Module | None = None) -> Callable[[], None]:
+def gradient(
+    forward: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, net: nn.Module | None = None
+) -> Callable[[], None]:
     above = torch.randn_like(forward(x))
 
     def work() -> None:
         (net or forward).zero_grad()
         forward(x).backward(above)
+
     return work
 
 
 def products(steps: int, batch: int, width: int) -> Callable[[], None]:
     """What a step of O h and W h cannot do without, each operand in the cache."""
-    h, W, out, square = torch.rand(batch, width), torch.rand(width, width), torch.empty(batch, width), torch.empty(width, width)
+    h, W, out, square = (
+        torch.rand(batch, width),
+        torch.rand(width, width),
+        torch.empty(batch, width),
+        torch.empty(width, width),
+    )
 
     def work() -> None:
         for _ in range(steps):
             for matrix in (W.mT, W.mT, W, W):
                 torch.mm(h, matrix, out=out)
             torch.mm(h.mT, h, out=square)
+
     return work

@@ -1,4 +1,5 @@
 """What a benchmark row is made of."""
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +11,9 @@ class Row:
     name: str
     ours: Callable[[], object]
     plain: Callable[[], object]  # how it is usually written
-    ceiling: Callable[[], object]  # what the machine allows: for data, copying the bytes that come out
+    ceiling: Callable[
+        [], object
+    ]  # what the machine allows: for data, copying the bytes that come out
     count: int  # units of work in one call
     unit: str
     note: str  # what exactly is compared

@@ -1,4 +1,7 @@
-"""What depth and measuring cost: a deep training step beside a list of modules, and a run with probes beside one without."""
+"""What depth and measuring cost: a deep training step beside a list of modules, and a run with
+probes beside one without.
+"""
+
 from collections.abc import Callable
 
 import torch
@@ -35,10 +38,16 @@ def deep_step() -> Row:
         for _ in range(3):  # forward, and backward for state and weights
             for matrix in matrices:
                 torch.mm(x, matrix, out=out)
+
     return Row(
-        f"training step at {DEPTH:,} layers", train_step(Flow(Antisymmetric(), WIDTH, DEPTH, h=h), x),
-        train_step(nn.Sequential(*(Layer(h) for _ in range(DEPTH))), x), products, 1, "steps",
-        f"forward, backward, Adam; antisymmetric, width {WIDTH}, batch {BATCH}; plain: a module a layer; ceiling: the bare matrix products",
+        f"training step at {DEPTH:,} layers",
+        train_step(Flow(Antisymmetric(), WIDTH, DEPTH, h=h), x),
+        train_step(nn.Sequential(*(Layer(h) for _ in range(DEPTH))), x),
+        products,
+        1,
+        "steps",
+        f"forward, backward, Adam; antisymmetric, width {WIDTH}, batch {BATCH}; plain: a module a"
+        " layer; ceiling: the bare matrix products",
     )
 
 
@@ -49,6 +58,7 @@ def train_step(net: nn.Module, x: torch.Tensor) -> Callable[[], None]:
         optimiser.zero_grad()
         net(x).square().mean().backward()
         optimiser.step()
+
     return step
 
 
@@ -58,8 +68,17 @@ def gradient_probe() -> Row:
     every = Probe().every
 
     def steps(cadence: int) -> Callable[[], None]:
-        net = Network(Antisymmetric(), shape=(WIDTH,), outputs=10, widths=[WIDTH], depth=64, h=5 / 64, operator="dense",
-                      opening_kind="linear", head_kind="linear")
+        net = Network(
+            Antisymmetric(),
+            shape=(WIDTH,),
+            outputs=10,
+            widths=[WIDTH],
+            depth=64,
+            h=5 / 64,
+            operator="dense",
+            opening_kind="linear",
+            head_kind="linear",
+        )
         optimiser = torch.optim.Adam(net.parameters())
         recorder = Recorder(Probe(every=cadence), net)
 
@@ -72,6 +91,16 @@ def gradient_probe() -> Row:
                 if probe:
                     recorder.gradients(step, loss.item(), probe)
                 optimiser.step()
+
         return work
-    return Row("gradient probe, default cadence", steps(every), steps(1), steps(0), every, "steps",
-               f"training steps at 64 layers, norms at 64 depths every {every} steps; plain: every step; ceiling: never")
+
+    return Row(
+        "gradient probe, default cadence",
+        steps(every),
+        steps(1),
+        steps(0),
+        every,
+        "steps",
+        f"training steps at 64 layers, norms at 64 depths every {every} steps; plain: every step;"
+        " ceiling: never",
+    )

@@ -1,8 +1,10 @@
-"""Makes work in parallel: a few processes that stay, each making one piece after the other, so that torch is imported once.
+"""Makes work in parallel: a few processes that stay, each making one piece after the other, so that
+torch is imported once.
 
-Processes come from a fork server that has imported the package. One that dies takes nothing with it but the piece it was at, and is
-replaced. Ctrl-C or SIGTERM lets every process save and end.
+Processes come from a fork server that has imported the package. One that dies takes nothing with it
+but the piece it was at, and is replaced. Ctrl-C or SIGTERM lets every process save and end.
 """
+
 from __future__ import annotations
 
 import math
@@ -51,20 +53,36 @@ class Hand:
             self.alive = False
             self.process.join()
             code = self.process.exitcode
-            if self.ending or code == 128 + signal.SIGTERM:  # told to end; a study has nothing to save and begins anew
-                return work, Outcome(self.place.runs / work.name, "interrupted", f"{work.name}: interrupted", exit_code=code)
+            if (
+                self.ending or code == 128 + signal.SIGTERM
+            ):  # told to end; a study has nothing to save and begins anew
+                return work, Outcome(
+                    self.place.runs / work.name,
+                    "interrupted",
+                    f"{work.name}: interrupted",
+                    exit_code=code,
+                )
             how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-            return work, Outcome(self.place.runs / work.name, "failed", f"{work.name}: its process was ended by {how}",
-                                 exit_code=EXIT_FAILED)
+            return work, Outcome(
+                self.place.runs / work.name,
+                "failed",
+                f"{work.name}: its process was ended by {how}",
+                exit_code=EXIT_FAILED,
+            )
 
 
-def make_all(works: Sequence[Work], place: Place, jobs: int, told: Told, deadline: float = math.inf) -> int | None:
-    """Make all of `works`, in this order as far as what they need allows; `told` hears of each as it ends.
+def make_all(
+    works: Sequence[Work], place: Place, jobs: int, told: Told, deadline: float = math.inf
+) -> int | None:
+    """Make all of `works`, in this order as far as what they need allows; `told` hears of each as
+    it ends.
 
-    Returns the signal that ended it early, SIGALRM where time.monotonic() has passed `deadline`. Then what was under way is saved, and
-    what was waiting stays as it is.
+    Returns the signal that ended it early, SIGALRM where time.monotonic() has passed `deadline`.
+    Then what was under way is saved, and what was waiting stays as it is.
     """
-    os.environ["OMP_NUM_THREADS"] = "1"  # before the fork server starts: its processes share the machine
+    os.environ["OMP_NUM_THREADS"] = (
+        "1"  # before the fork server starts: its processes share the machine
+    )
     waiting, lacking = list(works), {work.name for work in works}
     hands: list[Hand] = []
     over = False
@@ -73,7 +91,9 @@ def make_all(works: Sequence[Work], place: Place, jobs: int, told: Told, deadlin
             while waiting or any(hand.work for hand in hands):
                 if stop.signal is not None or (over := time.monotonic() >= deadline):
                     break
-                for work in [work for work in waiting if not {needed.name for needed in work.needs} & lacking]:
+                for work in [
+                    work for work in waiting if not {needed.name for needed in work.needs} & lacking
+                ]:
                     if (idle := next((hand for hand in hands if hand.work is None), None)) is None:
                         if len(hands) == jobs:
                             break
@@ -103,8 +123,12 @@ def end(hands: list[Hand], how: int = signal.SIGTERM) -> None:
             os.kill(hand.process.pid, how)
 
 
-def collect(hands: list[Hand], waiting: list[Work], lacking: set[str], place: Place, told: Told) -> None:
-    """Hear those that have ended within half a second; what can no longer be made without them is told as failed."""
+def collect(
+    hands: list[Hand], waiting: list[Work], lacking: set[str], place: Place, told: Told
+) -> None:
+    """Hear those that have ended within half a second; what can no longer be made without them is
+    told as failed.
+    """
     for connection in wait([hand.connection for hand in hands if hand.work], timeout=0.5):
         hand = next(hand for hand in hands if hand.connection is connection)
         work, outcome = hand.hear()
@@ -116,15 +140,25 @@ def collect(hands: list[Hand], waiting: list[Work], lacking: set[str], place: Pl
             continue
         for lost in dependants(work, waiting):
             waiting.remove(lost)
-            told(lost, Outcome(place.runs / lost.name, "failed", f"{lost.name}: {work.name}, which it needs, has no result",
-                               exit_code=EXIT_FAILED))
+            told(
+                lost,
+                Outcome(
+                    place.runs / lost.name,
+                    "failed",
+                    f"{lost.name}: {work.name}, which it needs, has no result",
+                    exit_code=EXIT_FAILED,
+                ),
+            )
 
 
 def dependants(work: Work, waiting: Sequence[Work]) -> list[Work]:
     """What cannot be made without `work`, through any number of steps."""
     lost: dict[str, Work] = {work.name: work}
-    while more := {other.name: other for other in waiting
-                   if other.name not in lost and any(needed.name in lost for needed in other.needs)}:
+    while more := {
+        other.name: other
+        for other in waiting
+        if other.name not in lost and any(needed.name in lost for needed in other.needs)
+    }:
         lost |= more
     return list(lost.values())[1:]
 
@@ -134,7 +168,9 @@ def serve(connection: Connection, owner: int) -> None:
     os.setpgid(0, 0)  # the terminal's Ctrl-C reaches the pool, which hands it on
     threading.Thread(target=follow, args=(owner,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # a training has its own way, which saves
+    signal.signal(
+        signal.SIGTERM, lambda number, _: sys.exit(128 + number)
+    )  # a training has its own way, which saves
     while True:
         try:
             work, place = connection.recv()

@@ -22,12 +22,23 @@ def encode_options(rows: Mapping[str, Options]) -> bytes:
     members: dict[str, dict[str, Options]] = {}
     for name, options in sorted(rows.items()):
         members.setdefault(kind_of(options, members), {})[name] = options
-    kinds = {kind: most_frequent_values(list(own.values())) for kind, own in sorted(members.items())}
-    runs = {name: [kind, {key: value for key, value in options.items() if value != kinds[kind][key]}]
-            for kind, own in members.items() for name, options in own.items()}
-    lines = [f'{json.dumps(name)}: {{\n' + ",\n".join(f"{json.dumps(key)}: {json.dumps(value, sort_keys=True)}"
-                                                     for key, value in sorted(part.items())) + "\n}"
-             for name, part in (("kinds", kinds), ("runs", runs))]
+    kinds = {
+        kind: most_frequent_values(list(own.values())) for kind, own in sorted(members.items())
+    }
+    runs = {
+        name: [kind, {key: value for key, value in options.items() if value != kinds[kind][key]}]
+        for kind, own in members.items()
+        for name, options in own.items()
+    }
+    lines = [
+        f"{json.dumps(name)}: {{\n"
+        + ",\n".join(
+            f"{json.dumps(key)}: {json.dumps(value, sort_keys=True)}"
+            for key, value in sorted(part.items())
+        )
+        + "\n}"
+        for name, part in (("kinds", kinds), ("runs", runs))
+    ]
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
@@ -38,7 +49,9 @@ def decode_options(content: bytes) -> dict[str, dict[str, Any]]:
 
 
 def kind_of(options: Options, members: Mapping[str, Mapping[str, Options]]) -> str:
-    """The kind of a row; numbered where rows of the same kind were made with different sets of options."""
+    """The kind of a row; numbered where rows of the same kind were made with different sets of
+    options.
+    """
     label = options.get("study") or f"{options['dataset.name']}/{options['net.family']}"
     kind, number = label, 1
     while kind in members and next(iter(members[kind].values())).keys() != options.keys():

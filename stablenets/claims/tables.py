@@ -1,4 +1,7 @@
-"""A table is always three files from one function: .md to read, .csv to compute with, .tex for a paper."""
+"""A table is always three files from one function: .md to read, .csv to compute with, .tex for a
+paper.
+"""
+
 from __future__ import annotations
 
 import math
@@ -15,12 +18,21 @@ def write(frame: pd.DataFrame, stem: Path, caption: str, origin: str) -> None:
     files.write(stem.with_suffix(".md"), f"{caption}\n\n{markdown(frame)}\n{origin}\n".encode())
     files.write(stem.with_suffix(".csv"), frame.to_csv(index=False, float_format="%.6g").encode())
     shown = frame.map(cell)
-    files.write(stem.with_suffix(".tex"), f"% {caption}\n% {origin}\n{shown.to_latex(index=False, escape=True)}".encode())
+    files.write(
+        stem.with_suffix(".tex"),
+        f"% {caption}\n% {origin}\n{shown.to_latex(index=False, escape=True)}".encode(),
+    )
 
 
 def markdown(frame: pd.DataFrame) -> str:
-    rows = [list(frame.columns), ["---"] * len(frame.columns), *(map(cell, row) for row in frame.itertuples(index=False))]
-    return "".join(f"| {' | '.join(str(entry).replace('|', '∣') for entry in row)} |\n" for row in rows)
+    rows = [
+        list(frame.columns),
+        ["---"] * len(frame.columns),
+        *(map(cell, row) for row in frame.itertuples(index=False)),
+    ]
+    return "".join(
+        f"| {' | '.join(str(entry).replace('|', '∣') for entry in row)} |\n" for row in rows
+    )
 
 
 def interval(low: float | None, high: float | None) -> str:

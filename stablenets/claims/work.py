@@ -1,7 +1,9 @@
 """What a plan is made of: trainings, and studies, which are measurements without training.
 
-Both are made once, in a run folder named by the hash of all that decides their numbers, and both end in the same vocabulary.
+Both are made once, in a run folder named by the hash of all that decides their numbers, and both
+end in the same vocabulary.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -46,8 +48,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Training:
-    """A run of `train`, from the mapping that `config.resolve` takes. `keep` names the arrays that the ledger keeps of it, of its probes
-    or its metrics; `needs` is the work that must be finished before it."""
+    """A run of `train`, from the mapping that `config.resolve` takes. `keep` names the arrays that
+    the ledger keeps of it, of its probes or its metrics; `needs` is the work that must be finished
+    before it.
+    """
 
     values: Mapping[str, Any]
     keep: tuple[str, ...] = ()
@@ -76,10 +80,18 @@ class Training:
 
     @property
     def like(self) -> tuple[str, ...]:
-        """Work of one kind takes a time in proportion to its size. How many examples a limit or a share leaves is known when they are
-        read, so that work is of one kind where it has the same."""
+        """Work of one kind takes a time in proportion to its size. How many examples a limit or a
+        share leaves is known when they are read, so that work is of one kind where it has the
+        same.
+        """
         run = self.resolved
-        return run.net.family, run.net.operator, run.dataset_name, str(run.common.limit), str(run.common.train_fraction)
+        return (
+            run.net.family,
+            run.net.operator,
+            run.dataset_name,
+            str(run.common.limit),
+            str(run.common.train_fraction),
+        )
 
     @property
     def size(self) -> float:
@@ -95,27 +107,40 @@ class Training:
 
     def trained(self, place: Place) -> Network | SequenceNetwork:
         """The network of the finished run, on the CPU in float64."""
-        return trained(self.resolved, self.resolved.dataset.facts, place.runs / self.name).double().eval().requires_grad_(False)
+        return (
+            trained(self.resolved, self.resolved.dataset.facts, place.runs / self.name)
+            .double()
+            .eval()
+            .requires_grad_(False)
+        )
 
     def make(self, place: Place) -> Outcome:
         sys.argv[1:] = self.words  # provenance names the command that makes this run alone
-        manner = {"runs": str(place.runs), "device": place.device, "data_root": place.data_root, "profile": place.profile,
-                  "progress": "none", "wandb": {"mode": "disabled"}}
+        manner = {
+            "runs": str(place.runs),
+            "device": place.device,
+            "data_root": place.data_root,
+            "profile": place.profile,
+            "progress": "none",
+            "wandb": {"mode": "disabled"},
+        }
         return train(resolve({**self.values, **manner}))
 
 
 @dataclass(frozen=True)
 class Study:
-    """Base of the studies: fields are options, made with `schema.option`, and `measure` is a pure function of them.
+    """Base of the studies: fields are options, made with `schema.option`, and `measure` is a pure
+    function of them.
 
-    `key` names the study in the hash of its runs: it never changes, whatever the class is called. A study counts its `version` up when
-    what it measures changes. A field may be other work, which is then finished before.
+    `key` names the study in the hash of its runs: it never changes, whatever the class is called. A
+    study counts its `version` up when what it measures changes. A field may be other work, which is
+    then finished before.
     """
 
     key: ClassVar[str] = ""  # paper/study
 
-
-    # facts of a study, which a subclass may state anew or have as fields; annotated they would come first among its fields
+    # facts of a study, which a subclass may state anew or have as fields; annotated they would come
+    # first among its fields
     version = 1
     dataset = ""
     seed = None
@@ -138,9 +163,14 @@ class Study:
 
     @property
     def options(self) -> dict[str, Any]:
-        """All that decides the numbers, as plain values: key and version of the study, and its fields."""
+        """All that decides the numbers, as plain values: key and version of the study, and its
+        fields.
+        """
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        named = {name: value.name if isinstance(value, Training | Study) else value for name, value in values.items()}
+        named = {
+            name: value.name if isinstance(value, Training | Study) else value
+            for name, value in values.items()
+        }
         return as_plain_values({"study": self.key, "version": self.version, **named})
 
     @cached_property
@@ -158,8 +188,11 @@ class Study:
         folder = RunFolder.create(place.runs, self.name)
         with Lock(folder.path):
             history = provenance.load(folder.path)
-            session = provenance.session(device, 1) | {"command": place.command, "data": {"source": self.dataset, "digests": {}},
-                                                       "seeds": {"init": self.seed}}
+            session = provenance.session(device, 1) | {
+                "command": place.command,
+                "data": {"source": self.dataset, "digests": {}},
+                "seeds": {"init": self.seed},
+            }
             begun = time.monotonic()
             folder.write_config(self.options, dataclasses.asdict(place) | {"runs": str(place.runs)})
             folder.set_status("running")
@@ -176,7 +209,9 @@ class Study:
                 raise
             except Exception as error:
                 reason = f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
-                return broken(folder, f"{reason}; the traceback is in {folder.path / 'log.txt'}", reason)
+                return broken(
+                    folder, f"{reason}; the traceback is in {folder.path / 'log.txt'}", reason
+                )
         return Outcome(folder.path, "done", f"{folder.path}: done", metrics)
 
 
@@ -199,7 +234,9 @@ Work = Training | Study
 
 
 def attempt(work: Work, place: Place) -> Outcome:
-    """Make one piece of work; whatever is wrong with its input is an outcome too, and stops no other."""
+    """Make one piece of work; whatever is wrong with its input is an outcome too, and stops no
+    other.
+    """
     try:
         return work.make(place)
     except Busy as error:
@@ -209,16 +246,22 @@ def attempt(work: Work, place: Place) -> Outcome:
 
 
 def study_defaults(cls: type[Study]) -> dict[str, Any]:
-    """The defaults of a study's options; what a study measures beside its fields is stated by its class."""
+    """The defaults of a study's options; what a study measures beside its fields is stated by its
+    class.
+    """
     return field_defaults(cls) | cls.further_defaults()
 
 
 def study_name(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
-    """The name of a study's run folder: its key, the options that differ from their defaults, and their hash. A seed always enters."""
+    """The name of a study's run folder: its key, the options that differ from their defaults, and
+    their hash. A seed always enters.
+    """
     identity = differing_options(options, defaults, always=("seed",))
     shown = sorted(identity.keys() - {"study", "version"}, key=lambda name: (name == "seed", name))
     chosen = [f"{name}_{identity[name]}" for name in shown]
-    words = [re.sub(r"[^\w.+-]+", "_", word) for word in (identity["study"].replace("/", "-"), *chosen)]
+    words = [
+        re.sub(r"[^\w.+-]+", "_", word) for word in (identity["study"].replace("/", "-"), *chosen)
+    ]
     return "-".join([*words, hash_identity(identity)])
 
 
@@ -230,6 +273,7 @@ def unique(groups: Sequence[Sequence[Work]]) -> list[Work]:
         for earlier in work.needs:
             add(earlier)
         found.setdefault(work.name, work)
+
     for group in groups:
         for work in group:
             add(work)
@@ -238,4 +282,6 @@ def unique(groups: Sequence[Sequence[Work]]) -> list[Work]:
 
 def word(value: Any) -> str:
     """A value as Hydra reads it."""
-    return f"[{','.join(map(word, value))}]" if isinstance(value, list | tuple) else str(typed(value))
+    return (
+        f"[{','.join(map(word, value))}]" if isinstance(value, list | tuple) else str(typed(value))
+    )

@@ -25,8 +25,14 @@ from stablenets.nets import FAMILIES, RECURRENT
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # beside the package in a checkout, inside it in a wheel
-CONFIGS = next((folder for folder in (PACKAGE.parent / "configs", PACKAGE / "configs")
-                if (folder / "config.yaml").exists()), PACKAGE / "configs")
+CONFIGS = next(
+    (
+        folder
+        for folder in (PACKAGE.parent / "configs", PACKAGE / "configs")
+        if (folder / "config.yaml").exists()
+    ),
+    PACKAGE / "configs",
+)
 
 
 def register_nodes() -> None:
@@ -44,12 +50,17 @@ def register_nodes() -> None:
 def group_choices(group: str) -> list[str]:
     """The names that a group of the configuration can be set to."""
     known = {"dataset": DATASETS, "net": FAMILIES | RECURRENT, "optim": OPTIM_DEFAULTS}
-    files = (path.relative_to(CONFIGS / group).with_suffix("") for path in CONFIGS.glob(f"{group}/**/*.yaml"))
+    files = (
+        path.relative_to(CONFIGS / group).with_suffix("")
+        for path in CONFIGS.glob(f"{group}/**/*.yaml")
+    )
     return sorted({*known.get(group, ()), *(file.as_posix() for file in files)})
 
 
 def net_preset(name: str) -> dict[str, Any]:
-    """The options that configs/net/NAME.yaml sets, with its family; what it leaves out are defaults."""
+    """The options that configs/net/NAME.yaml sets, with its family; what it leaves out are
+    defaults.
+    """
     values = yaml.safe_load((CONFIGS / "net" / f"{name}.yaml").read_text())
     family, _ = values.pop("defaults")
     return net_options(family) | values

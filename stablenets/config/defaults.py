@@ -1,7 +1,7 @@
 """What a net, a data set or an optimiser has where nothing else is said.
 
-The dataclasses of the schema hold the defaults that all share; the tables below hold what differs by
-family or optimiser. The command line and `resolve` both read them here, so that `net=revnet` and
+The dataclasses of the schema hold the defaults that all share; the tables below hold what differs
+by family or optimiser. The command line and `resolve` both read them here, so that `net=revnet` and
 `{"net": {"family": "revnet"}}` are the same net. Defaults are frozen (tests/golden/defaults.json):
 a run's name holds only what differs from them, so that a changed default would reuse old results.
 """
@@ -87,7 +87,9 @@ def identity_defaults(dataset: str, family: str) -> dict[str, Any]:
 
 
 def field_defaults(cls: type) -> dict[str, Any]:
-    """The defaults of a dataclass as plain values, nested; fields without a default are left out."""
+    """The defaults of a dataclass as plain values, nested; fields without a default are left
+    out.
+    """
     found = {}
     for field in dataclasses.fields(cls):
         if not field.init:

@@ -19,25 +19,39 @@ DERIVED = ("T",)  # h * depth
 
 
 def training_identity(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides the numbers of a training, from all its resolved options by keys as `optim.lr`."""
+    """What decides the numbers of a training, from all its resolved options by keys as
+    `optim.lr`.
+    """
     defaults = identity_defaults(options["dataset.name"], options["net.family"])
-    return {key: value for key, value in differing_options(options, defaults, ALWAYS).items()
-            if key not in DERIVED}
+    return {
+        key: value
+        for key, value in differing_options(options, defaults, ALWAYS).items()
+        if key not in DERIVED
+    }
 
 
 def training_name(options: Mapping[str, Any]) -> str:
     """The name of a training's run folder, from all its resolved options."""
-    parts = (options["net.family"], options["net.operator"], options["dataset.name"],
-             f"L{options['depth']}", f"s{options['seeds.init']}",
-             hash_identity(training_identity(options)))
+    parts = (
+        options["net.family"],
+        options["net.operator"],
+        options["dataset.name"],
+        f"L{options['depth']}",
+        f"s{options['seeds.init']}",
+        hash_identity(training_identity(options)),
+    )
     return "-".join(parts)
 
 
-def differing_options(options: Mapping[str, Any], defaults: Mapping[str, Any],
-                      always: tuple[str, ...]) -> dict[str, Any]:
+def differing_options(
+    options: Mapping[str, Any], defaults: Mapping[str, Any], always: tuple[str, ...]
+) -> dict[str, Any]:
     """The options that differ from their defaults, have none, or are named in `always`."""
-    return {key: value for key, value in options.items()
-            if key in always or key not in defaults or value != defaults[key]}
+    return {
+        key: value
+        for key, value in options.items()
+        if key in always or key not in defaults or value != defaults[key]
+    }
 
 
 def hash_identity(identity: Mapping[str, Any]) -> str:

@@ -28,12 +28,17 @@ class Resolved:
 
     @cached_property
     def options(self) -> dict[str, Any]:
-        """All that decides the numbers, as nested plain values: every option, whatever its default."""
+        """All that decides the numbers, as nested plain values: every option, whatever its
+        default.
+        """
         options = dataclasses.asdict(self.config)
         for key in (*EXECUTION_KEYS, "seed", "width"):  # these two live on in seeds and net.widths
             del options[key]
-        options["dataset"] = {"name": self.dataset_name, **dataclasses.asdict(self.common),
-                              **dataclasses.asdict(self.dataset)}
+        options["dataset"] = {
+            "name": self.dataset_name,
+            **dataclasses.asdict(self.common),
+            **dataclasses.asdict(self.dataset),
+        }
         options["net"] = dataclasses.asdict(self.net) | dataclasses.asdict(self.dynamics)
         del options["net"]["T"]  # only a default for T
         return as_plain_values(options)
@@ -64,8 +69,13 @@ class Resolved:
         if not self.config.levels:
             return None
         depth = self.config.depth // 2
-        config = dataclasses.replace(self.config, depth=depth, h=round_to_12_digits(self.config.T / depth),
-                                     levels=self.config.levels - 1, force=False)
+        config = dataclasses.replace(
+            self.config,
+            depth=depth,
+            h=round_to_12_digits(self.config.T / depth),
+            levels=self.config.levels - 1,
+            force=False,
+        )
         net = dataclasses.replace(self.net, blocks=[count // 2 for count in self.net.blocks])
         return dataclasses.replace(self, config=config, net=net)
 

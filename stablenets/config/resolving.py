@@ -25,7 +25,9 @@ DEPTH = 64  # where neither depth nor net.blocks is given
 
 def resolve(values: Mapping[str, Any]) -> Resolved:
     """The run that a plain mapping describes."""
-    config = build(Config, values | {"optim": with_defaults("name", values.get("optim", {}), OPTIM_DEFAULTS)})
+    config = build(
+        Config, values | {"optim": with_defaults("name", values.get("optim", {}), OPTIM_DEFAULTS)}
+    )
     dataset_name, dataset_values = choose("dataset", "name", config.dataset, DATASETS)
     common, dataset = build_flat((Common, DATASETS[dataset_name]), dataset_values, "dataset")
     family, net_values = choose("net", "family", config.net, FAMILIES | RECURRENT)
@@ -33,7 +35,9 @@ def resolve(values: Mapping[str, Any]) -> Resolved:
     net, dynamics = build_flat((Net, (FAMILIES | RECURRENT)[family]), net_values, "net")
     net = dataclasses.replace(net, widths=widths(net, config.width))
     if family in RECURRENT and dataset.facts.kind == "sequence":
-        config = dataclasses.replace(config, depth=steps(config.depth, family, dataset_name, dataset.facts))
+        config = dataclasses.replace(
+            config, depth=steps(config.depth, family, dataset_name, dataset.facts)
+        )
     net = dataclasses.replace(net, blocks=blocks(net, config.depth))
     config = dataclasses.replace(config, depth=sum(net.blocks))
     h, T = step_and_time(config, net, dynamics)
@@ -48,7 +52,9 @@ def resolve(values: Mapping[str, Any]) -> Resolved:
     return resolved
 
 
-def choose(group: str, key: str, values: Mapping[str, Any], registry: Mapping[str, type]) -> tuple[str, dict[str, Any]]:
+def choose(
+    group: str, key: str, values: Mapping[str, Any], registry: Mapping[str, type]
+) -> tuple[str, dict[str, Any]]:
     """The entry of a registry that a group names, and the group's other keys."""
     name = values.get(key)
     if name not in registry:
@@ -62,15 +68,23 @@ def build_flat(parts: tuple[type, ...], values: Mapping[str, Any], at: str) -> l
     known = set().union(*fields.values())
     for key in values:
         if key not in known:
-            raise BadInput(f"{join(at, key)}: unknown key; {suggest(str(key), known, 'known here')}")
-    return [build(part, {key: value for key, value in values.items() if key in fields[part]}, at) for part in parts]
+            raise BadInput(
+                f"{join(at, key)}: unknown key; {suggest(str(key), known, 'known here')}"
+            )
+    return [
+        build(part, {key: value for key, value in values.items() if key in fields[part]}, at)
+        for part in parts
+    ]
 
 
 def widths(net: Net, width: int | None) -> list[int]:
     if width is None:
         return net.widths
     if len(net.widths) != 1:
-        raise BadInput(f"width={width}: one width for a net of {len(net.widths)} units; set net.widths=[{width}, ...] instead")
+        raise BadInput(
+            f"width={width}: one width for a net of {len(net.widths)} units; set"
+            f" net.widths=[{width}, ...] instead"
+        )
     return [width]
 
 
@@ -79,18 +93,25 @@ def blocks(net: Net, depth: int | None) -> list[int]:
     if net.blocks is None:
         return share(DEPTH if depth is None else depth, len(net.widths))
     if len(net.blocks) != len(net.widths):
-        raise BadInput(f"net.blocks={net.blocks}: {len(net.widths)} units in net.widths={net.widths}; give one number for each")
+        raise BadInput(
+            f"net.blocks={net.blocks}: {len(net.widths)} units in net.widths={net.widths}; give one"
+            " number for each"
+        )
     if depth not in (None, sum(net.blocks)):
-        raise BadInput(f"depth={depth}: net.blocks={net.blocks} has {sum(net.blocks)} layers; leave depth out, or set net.blocks=null "
-                       "to share depth out over the units")
+        raise BadInput(
+            f"depth={depth}: net.blocks={net.blocks} has {sum(net.blocks)} layers; leave depth out,"
+            " or set net.blocks=null to share depth out over the units"
+        )
     return net.blocks
 
 
 def steps(depth: int | None, family: str, dataset: str, facts: Facts) -> int:
     """The depth of a recurrent net: the time steps of its sequences."""
     if depth not in (None, facts.shape[0]):
-        raise BadInput(f"depth={depth}: the depth of net.family={family} is the {facts.shape[0]} steps of dataset.name={dataset}; "
-                       "leave depth out")
+        raise BadInput(
+            f"depth={depth}: the depth of net.family={family} is the {facts.shape[0]} steps of"
+            f" dataset.name={dataset}; leave depth out"
+        )
     return facts.shape[0]
 
 
@@ -98,11 +119,16 @@ def step_and_time(config: Config, net: Net, dynamics: Dynamics | Recurrent) -> t
     """h and T = h * depth, from whichever was given."""
     given = {key: value for key, value in (("h", config.h), ("T", config.T)) if value is not None}
     if len(given) == 2:
-        raise BadInput(f"h={config.h} T={config.T}: give one of the two; the other follows from T = h * depth")
+        raise BadInput(
+            f"h={config.h} T={config.T}: give one of the two; the other follows from T = h * depth"
+        )
     if dynamics.order is None:
         if given:
             key, value = given.popitem()
-            raise BadInput(f"{key}={value}: net.family={net.family} has no step size; leave {key} out or choose a family that has one")
+            raise BadInput(
+                f"{key}={value}: net.family={net.family} has no step size; leave {key} out or"
+                " choose a family that has one"
+            )
         return 1.0, float(config.depth)
     if config.h is not None:
         return config.h, round_to_12_digits(config.h * config.depth)

@@ -1,4 +1,5 @@
 """Image arrays as a source hands them over, and the checks that every source shares."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,9 @@ from stablenets.data.randomness import digest
 
 @dataclass(frozen=True)
 class Arrays:
-    """Images uint8 (N, H, W) or (N, H, W, C), labels uint8 (N,): one form for all sources, so that their digests can be compared."""
+    """Images uint8 (N, H, W) or (N, H, W, C), labels uint8 (N,): one form for all sources, so that
+    their digests can be compared.
+    """
 
     train_images: np.ndarray
     train_labels: np.ndarray
@@ -18,7 +21,10 @@ class Arrays:
     folds: np.ndarray | None = None  # (10, 1000) indices into the training set, STL-10 only
 
     def digests(self) -> dict[str, str]:
-        return {key: digest(getattr(self, key)) for key in ("train_images", "train_labels", "test_images", "test_labels")}
+        return {
+            key: digest(getattr(self, key))
+            for key in ("train_images", "train_labels", "test_images", "test_labels")
+        }
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,10 @@ FORMS = {
 def fault(images: np.ndarray, labels: np.ndarray, form: Form) -> str | None:
     """What is wrong with one split, in words; None: nothing."""
     if images.dtype != np.uint8 or images.shape[1:] not in (form.picture, (*form.picture, 1)):
-        return f"images are {images.dtype} {images.shape}, expected uint8 (N, {', '.join(map(str, form.picture))})"
+        return (
+            f"images are {images.dtype} {images.shape}, expected uint8 (N,"
+            f" {', '.join(map(str, form.picture))})"
+        )
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         return f"labels are {labels.dtype} {labels.shape}, expected whole numbers (N,)"
     if len(images) != len(labels) or not len(labels):

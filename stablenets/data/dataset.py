@@ -1,4 +1,7 @@
-"""What a dataset is to the rest of the house: its facts, its three splits, where it came from. Touches no file."""
+"""What a dataset is to the rest of the house: its facts, its three splits, where it came from.
+Touches no file.
+"""
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +18,8 @@ class Facts:
     kind: str  # planar | image | sequence
     shape: tuple[int, ...]  # one example as the net sees it: (2,), (C, H, W) or (T, d)
     outputs: int  # classes, or the dimension of a regression target
-    task: str  # classify: y long (N,) | regress: y float32 (N, 1) | label: y long (N, T), a label at each step
+    # classify: y long (N,) | regress: y float32 (N, 1) | label: y long (N, T), a label at each step
+    task: str
 
 
 class Split(Protocol):
@@ -23,8 +27,12 @@ class Split(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batches(self, size: int, seed: int, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """Shuffled and augmented, from batch `first` on. Batch i is a pure function of (seed, epoch, i); the last one may be smaller."""
+    def batches(
+        self, size: int, seed: int, epoch: int, first: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Shuffled and augmented, from batch `first` on. Batch i is a pure function of (seed,
+        epoch, i); the last one may be smaller.
+        """
         ...
 
     def sweep(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -40,7 +48,9 @@ class Dataset:
     validation: Split
     test: Split
     source: str  # where the examples came from, for every table's provenance
-    digests: dict[str, str]  # SHA-256 of each array as read, and of the permutation where there is one
+    digests: dict[
+        str, str
+    ]  # SHA-256 of each array as read, and of the permutation where there is one
 
 
 class Options(Protocol):
@@ -62,7 +72,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Examples:
-    """All examples of a resident dataset on the CPU: inputs uint8 or float32 (N, *shape), labels long (N,)."""
+    """All examples of a resident dataset on the CPU: inputs uint8 or float32 (N, *shape), labels
+    long (N,).
+    """
 
     train: Tensor
     train_labels: Tensor
@@ -73,4 +85,6 @@ class Examples:
 
     def only(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """The training examples with these indices."""
-        return torch.index_select(self.train, 0, chosen), torch.index_select(self.train_labels, 0, chosen)
+        return torch.index_select(self.train, 0, chosen), torch.index_select(
+            self.train_labels, 0, chosen
+        )

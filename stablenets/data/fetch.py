@@ -1,10 +1,12 @@
 """Downloads a dataset so that its files appear under their names whole and verified, or not at all.
 
-The addresses and MD5 sums are torchvision's; the transfer is ours, because torchvision writes under the final name, waits
-for ever on a silent server, and lets two processes write into one another. Here: one lock a dataset, a private folder
-beside the final one, a time limit on silence, the checksum, the full check of `layouts`, and only then a rename a file.
-A file that was there already is never replaced nor removed.
+The addresses and MD5 sums are torchvision's; the transfer is ours, because torchvision writes under
+the final name, waits for ever on a silent server, and lets two processes write into one another.
+Here: one lock a dataset, a private folder beside the final one, a time limit on silence, the
+checksum, the full check of `layouts`, and only then a rename a file. A file that was there already
+is never replaced nor removed.
 """
+
 import contextlib
 import fcntl
 import gzip
@@ -34,7 +36,9 @@ class TransferError(Exception):
 
 
 def fetch(name: str, root: Path) -> None:
-    """Brings what is missing of `name` (a key of LAYOUTS) into torchvision's layout under `root`."""
+    """Brings what is missing of `name` (a key of LAYOUTS) into torchvision's layout under
+    `root`.
+    """
     layout = LAYOUTS[name]
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -42,10 +46,15 @@ def fetch(name: str, root: Path) -> None:
             if any(not (root / layout.folder / file).is_file() for file in layout.files()):
                 bring(name, layout, root)
     except TransferError as failure:
-        raise BadInput(f"dataset {name}: download failed: {failure}; try again, or put the files under data_root={root} by hand") from None
+        raise BadInput(
+            f"dataset {name}: download failed: {failure}; try again, or put the files under"
+            f" data_root={root} by hand"
+        ) from None
     except OSError as error:
-        raise BadInput(f"data_root={root}: cannot be written ({error.strerror or error}); free space there, mend its permissions, "
-                       f"or choose another data_root=") from None
+        raise BadInput(
+            f"data_root={root}: cannot be written ({error.strerror or error}); free space there,"
+            " mend its permissions, or choose another data_root="
+        ) from None
 
 
 @contextlib.contextmanager
@@ -61,7 +70,9 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def bring(name: str, layout: Layout, root: Path) -> None:
-    work = root / f".{name}.download"  # ours alone while we hold the lock; a leftover is that of a killed process
+    work = (
+        root / f".{name}.download"
+    )  # ours alone while we hold the lock; a leftover is that of a killed process
     shutil.rmtree(work, ignore_errors=True)
     try:
         fresh = work / layout.folder
@@ -103,7 +114,9 @@ def save(pieces: Iterator[bytes], path: Path) -> str:
 
 
 def chunks(address: str) -> Iterator[bytes]:
-    """The bytes behind an address; whatever the network does wrong is `TransferError`, so that an OSError is left to mean the disk."""
+    """The bytes behind an address; whatever the network does wrong is `TransferError`, so that an
+    OSError is left to mean the disk.
+    """
     received = 0
     try:
         with urllib.request.urlopen(address, timeout=TIMEOUT) as response:
@@ -133,7 +146,9 @@ def unpack(path: Path, beside: Path, into: Path) -> None:
     """A tar holds the layout's folder itself; a lone .gz is one of its files."""
     if ".tar" in path.suffixes:
         with tarfile.open(path) as tar:
-            tar.extraction_filter = getattr(tarfile, "data_filter", None)  # none before Python 3.11.4; its digest has been verified
+            tar.extraction_filter = getattr(
+                tarfile, "data_filter", None
+            )  # none before Python 3.11.4; its digest has been verified
             tar.extractall(beside)
     else:
         with gzip.open(path) as packed, (into / path.stem).open("wb") as plain:

@@ -1,4 +1,7 @@
-"""The image datasets: uint8 (N, C, H, W), standardised per channel over the training examples in use."""
+"""The image datasets: uint8 (N, C, H, W), standardised per channel over the training examples in
+use.
+"""
+
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -35,7 +38,8 @@ class Images:
 class Digits(Images):
     """scikit-learn's 1,797 digits, 8 x 8, grey levels 0 ... 16: embedded, no download.
 
-    They come without a test set: a fifth, stratified, drawn from the split seed by a stream of its own, is ours.
+    They come without a test set: a fifth, stratified, drawn from the split seed by a stream of its
+    own, is ours.
     """
 
     facts: ClassVar[Facts] = Facts("image", (1, 8, 8), 10, "classify")
@@ -46,8 +50,16 @@ class Digits(Images):
         found = load_digits()
         images, labels = found.images.astype(np.uint8), found.target.astype(np.uint8)
         test = np.zeros(len(labels), bool)
-        test[share(torch.from_numpy(found.target), len(labels) // 5, stream("digits test", request.split_seed)).numpy()] = True
-        return as_examples(Arrays(images[~test], labels[~test], images[test], labels[test], "scikit-learn digits"))
+        test[
+            share(
+                torch.from_numpy(found.target),
+                len(labels) // 5,
+                stream("digits test", request.split_seed),
+            ).numpy()
+        ] = True
+        return as_examples(
+            Arrays(images[~test], labels[~test], images[test], labels[test], "scikit-learn digits")
+        )
 
 
 @dataclass(frozen=True)
@@ -70,32 +82,50 @@ class CIFAR100(Images):
 
 @dataclass(frozen=True)
 class STL10(Images):
-    """The 5,000 labelled training images, or the 1,000 of one of the ten folds that STL-10's own protocol prescribes."""
+    """The 5,000 labelled training images, or the 1,000 of one of the ten folds that STL-10's own
+    protocol prescribes.
+    """
 
     facts: ClassVar[Facts] = Facts("image", (3, 96, 96), 10, "classify")
     kept_as: ClassVar[str] = "stl10"
     pad: ClassVar[int] = 12
-    fold: int | None = option(None, "train on this fold's 1,000 images only; null: on all 5,000", low=0, high=9)
+    fold: int | None = option(
+        None, "train on this fold's 1,000 images only; null: on all 5,000", low=0, high=9
+    )
 
     def read(self, request: Request) -> Examples:
         found = find(self.kept_as, request.root, request.download)
         if self.fold is None:
             return as_examples(found)
         if found.folds is None:
-            raise BadInput(f"dataset.fold={self.fold}: {found.source} holds no fold indices; set dataset.fold=null, or keep STL-10 "
-                           f"in torchvision's layout (stl10_binary) under data_root={request.root}")
+            raise BadInput(
+                f"dataset.fold={self.fold}: {found.source} holds no fold indices; set"
+                " dataset.fold=null, or keep STL-10 in torchvision's layout (stl10_binary) under"
+                f" data_root={request.root}"
+            )
         own = found.folds[self.fold]
-        return as_examples(replace(found, train_images=found.train_images[own], train_labels=found.train_labels[own]))
+        return as_examples(
+            replace(
+                found, train_images=found.train_images[own], train_labels=found.train_labels[own]
+            )
+        )
 
 
 def as_examples(found: Arrays) -> Examples:
     """Channels first, labels long; the digests are those of the arrays as read."""
-    return Examples(channels_first(found.train_images), torch.from_numpy(found.train_labels.astype(np.int64)),
-                    channels_first(found.test_images), torch.from_numpy(found.test_labels.astype(np.int64)),
-                    found.source, found.digests())
+    return Examples(
+        channels_first(found.train_images),
+        torch.from_numpy(found.train_labels.astype(np.int64)),
+        channels_first(found.test_images),
+        torch.from_numpy(found.test_labels.astype(np.int64)),
+        found.source,
+        found.digests(),
+    )
 
 
 def channels_first(images: np.ndarray) -> Tensor:
     """(N, H, W) or (N, H, W, C) -> (N, C, H, W), contiguous uint8."""
     stacked = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
-    return torch.from_numpy(np.array(stacked, order="C"))  # a copy: what was read may be the bytes of a file, not writable
+    return torch.from_numpy(
+        np.array(stacked, order="C")
+    )  # a copy: what was read may be the bytes of a file, not writable

@@ -1,8 +1,10 @@
-"""The orders in which "permuted" sequences are read: at least five conventions are in use, so each has a name.
+"""The orders in which "permuted" sequences are read: at least five conventions are in use, so each
+has a name.
 
-Ceni 2025 sheet 5 lists who uses which; the digests there are tested. The named ones are fixed; "torch" and "numpy" follow
-the permutation seed, which moves with no other seed.
+Ceni 2025 sheet 5 lists who uses which; the digests there are tested. The named ones are fixed;
+"torch" and "numpy" follow the permutation seed, which moves with no other seed.
 """
+
 import hashlib
 from collections.abc import Callable
 
@@ -17,11 +19,15 @@ def torch_order(steps: int, seed: int) -> Tensor:
 
 
 def numpy_order(steps: int, seed: int) -> Tensor:
-    return torch.from_numpy(np.random.RandomState(seed).permutation(steps))  # the legacy stream is the convention
+    return torch.from_numpy(
+        np.random.RandomState(seed).permutation(steps)
+    )  # the legacy stream is the convention
 
 
 def bit_reversal(steps: int) -> Tensor:
-    """S4's "permuted" order: 0, 1, ... up to the next power of two with their bits reversed, those below `steps` kept."""
+    """S4's "permuted" order: 0, 1, ... up to the next power of two with their bits reversed, those
+    below `steps` kept.
+    """
     bits = (steps - 1).bit_length()
     mirrored = torch.tensor([int(f"{i:0{bits}b}"[::-1], 2) for i in range(1 << bits)])
     return mirrored[mirrored < steps]

@@ -1,4 +1,5 @@
 """A split whose examples all lie in memory, on the device: one gather a batch."""
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -13,7 +14,9 @@ from stablenets.data.scaling import Scaling
 
 @dataclass(frozen=True)
 class Resident:
-    """`inputs` (N, *shape) uint8 with a scaling, or float32 without one; `labels` long (N,); both on one device."""
+    """`inputs` (N, *shape) uint8 with a scaling, or float32 without one; `labels` long (N,); both
+    on one device.
+    """
 
     inputs: Tensor
     labels: Tensor
@@ -23,11 +26,18 @@ class Resident:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batches(self, size: int, seed: int, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        order = torch.randperm(len(self), generator=stream("order", seed, epoch)).to(self.inputs.device)
+    def batches(
+        self, size: int, seed: int, epoch: int, first: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        order = torch.randperm(len(self), generator=stream("order", seed, epoch)).to(
+            self.inputs.device
+        )
         for i, (chosen, labels) in islice(enumerate(self.pieces(order, size)), first, None):
             if self.augment is None:
-                yield self.scaled(self.inputs.index_select(0, chosen)), labels  # on uint8 twice as fast as inputs[chosen]
+                yield (
+                    self.scaled(self.inputs.index_select(0, chosen)),
+                    labels,
+                )  # on uint8 twice as fast as inputs[chosen]
             else:
                 yield self.scaled(self.augment(chosen, stream("augment", seed, epoch, i))), labels
 

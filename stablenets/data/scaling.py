@@ -1,4 +1,7 @@
-"""From resident uint8 pixels to the float32 batch the net sees; done per batch, so that a dataset stays four times smaller."""
+"""From resident uint8 pixels to the float32 batch the net sees; done per batch, so that a dataset
+stays four times smaller.
+"""
+
 from dataclasses import dataclass
 
 import torch
@@ -9,14 +12,17 @@ BLOCK = 4096  # images per block of the statistics: bounds their float64 tempora
 
 @dataclass(frozen=True)
 class Scaling:
-    """x -> x * scale + shift in float32; scale and shift broadcast against one example, shift None is no shift."""
+    """x -> x * scale + shift in float32; scale and shift broadcast against one example, shift None
+    is no shift.
+    """
 
     scale: float | Tensor
     shift: Tensor | None = None
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """(B, ...) uint8 -> (B, ...) float32, always fresh memory."""
-        # A conversion and two in-place passes: nearly twice as fast as letting torch promote uint8 * float32.
+        # A conversion and two in-place passes: nearly twice as fast as letting torch promote uint8
+        # * float32.
         batch = pixels.to(torch.float32).mul_(self.scale)
         return batch if self.shift is None else batch.add_(self.shift)
 
@@ -34,4 +40,6 @@ def standardising(images: Tensor) -> Scaling:
     # Never below one grey level: a constant channel becomes zeros, not infinities.
     deviation = (square / count - mean.square()).clamp(min=0).sqrt().clamp(min=1)
     column = (-1, 1, 1)
-    return Scaling(scale=(1 / deviation).float().view(column), shift=(-mean / deviation).float().view(column))
+    return Scaling(
+        scale=(1 / deviation).float().view(column), shift=(-mean / deviation).float().view(column)
+    )

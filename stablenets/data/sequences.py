@@ -1,7 +1,9 @@
-"""Images read pixel by pixel: (N, T, 1) uint8, T = H * W in row order, or permuted once and for all at load time.
+"""Images read pixel by pixel: (N, T, 1) uint8, T = H * W in row order, or permuted once and for all
+at load time.
 
 The batch is pixel / white in [0, 1], as in the public psMNIST implementations; not standardised.
 """
+
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -22,7 +24,11 @@ class Sequences:
 
     def read(self, request: Request) -> Examples:
         found = self.images().read(request)
-        return replace(found, train=found.train.flatten(1).unsqueeze(-1), test=found.test.flatten(1).unsqueeze(-1))
+        return replace(
+            found,
+            train=found.train.flatten(1).unsqueeze(-1),
+            test=found.test.flatten(1).unsqueeze(-1),
+        )
 
     def scaling(self, train: Tensor) -> Scaling:
         return Scaling(1 / self.white)
@@ -30,14 +36,21 @@ class Sequences:
 
 @dataclass(frozen=True)
 class Permuted(Sequences):
-    permutation: str = option("torch", "whose order of the pixels; torch and numpy follow the permutation seed",
-                              choices=tuple(PERMUTATIONS))
+    permutation: str = option(
+        "torch",
+        "whose order of the pixels; torch and numpy follow the permutation seed",
+        choices=tuple(PERMUTATIONS),
+    )
 
     def read(self, request: Request) -> Examples:
         found = super().read(request)
         order = PERMUTATIONS[self.permutation](self.facts.shape[0], request.permutation_seed)
-        return replace(found, train=found.train[:, order], test=found.test[:, order],
-                       digests={**found.digests, "permutation": digest_of_order(order)})
+        return replace(
+            found,
+            train=found.train[:, order],
+            test=found.test[:, order],
+            digests={**found.digests, "permutation": digest_of_order(order)},
+        )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Finds the arrays of an image dataset: the npz first, then torchvision's layout, then, if asked to, the network."""
+"""Finds the arrays of an image dataset: the npz first, then torchvision's layout, then, if asked
+to, the network.
+"""
+
 import os
 from pathlib import Path
 
@@ -24,6 +27,12 @@ def find(name: str, root: Path, download: bool) -> Arrays:
 
 
 def missing(name: str, root: Path, folder: Path, absent: list[str]) -> str:
-    what = f"{folder} is incomplete, without {', '.join(absent)}" if folder.exists() else f"not found under data_root={root}"
-    return (f"dataset {name}: {what}; run `make data DATASETS={name}`, or set download=true, "
-            f"or point data_root= at a folder that holds {name}.npz or {LAYOUTS[name].folder}")
+    what = (
+        f"{folder} is incomplete, without {', '.join(absent)}"
+        if folder.exists()
+        else f"not found under data_root={root}"
+    )
+    return (
+        f"dataset {name}: {what}; run `make data DATASETS={name}`, or set download=true, "
+        f"or point data_root= at a folder that holds {name}.npz or {LAYOUTS[name].folder}"
+    )

@@ -1,4 +1,5 @@
 """Which training examples are held out and which are used: seeded, and in every class alike."""
+
 import torch
 from torch import Tensor
 
@@ -7,21 +8,29 @@ from stablenets.errors import BadInput
 
 
 def share(labels: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Indices, ascending, of `count` of the examples, each class in its proportion (largest remainders get what is left over).
+    """Indices, ascending, of `count` of the examples, each class in its proportion (largest
+    remainders get what is left over).
 
-    Every class is shuffled whole and its head taken, so a larger share from the same stream contains a smaller one
-    (but for an example or so where the rounding differs).
+    Every class is shuffled whole and its head taken, so a larger share from the same stream
+    contains a smaller one (but for an example or so where the rounding differs).
     """
     sizes = torch.bincount(labels)
     quota, remainder = count * sizes // len(labels), count * sizes % len(labels)
     quota[torch.argsort(remainder, descending=True, stable=True)[: count - int(quota.sum())]] += 1
     members = [torch.nonzero(labels == label).squeeze(1) for label in range(len(sizes))]
-    heads = [own[torch.randperm(len(own), generator=generator)[:few]] for own, few in zip(members, quota.tolist(), strict=True)]
+    heads = [
+        own[torch.randperm(len(own), generator=generator)[:few]]
+        for own, few in zip(members, quota.tolist(), strict=True)
+    ]
     return torch.cat(heads).sort().values
 
 
-def divide(labels: Tensor, validation: float, fraction: float, limit: int | None, seed: int) -> tuple[Tensor, Tensor]:
-    """(training indices, validation indices) of a training set with these labels (N,); drawn from `seed` alone."""
+def divide(
+    labels: Tensor, validation: float, fraction: float, limit: int | None, seed: int
+) -> tuple[Tensor, Tensor]:
+    """(training indices, validation indices) of a training set with these labels (N,); drawn from
+    `seed` alone.
+    """
     held = share(labels, round(validation * len(labels)), stream("validation", seed))
     kept = torch.ones(len(labels), dtype=torch.bool)
     kept[held] = False
@@ -29,8 +38,10 @@ def divide(labels: Tensor, validation: float, fraction: float, limit: int | None
     if fraction < 1:
         count, classes = round(fraction * len(rest)), len(labels.unique())
         if count < classes:
-            raise BadInput(f"dataset.train_fraction={fraction}: leaves {count} of {len(rest)} training examples for {classes} classes; "
-                           f"take at least {classes / len(rest):.2g}")
+            raise BadInput(
+                f"dataset.train_fraction={fraction}: leaves {count} of {len(rest)} training"
+                f" examples for {classes} classes; take at least {classes / len(rest):.2g}"
+            )
         rest = rest[share(labels[rest], count, stream("fraction", seed))]
     return rest[capped(labels[rest], limit, seed)], held[capped(labels[held], limit, seed)]
 

@@ -1,8 +1,9 @@
 """Architecture families. A new one is a file with its equation and a line here.
 
-    from stablenets.nets import Antisymmetric, Flow
-    layer = Flow(Antisymmetric(gamma=0.1), width=64, depth=256, h=0.05)   # an nn.Module: (B, 64) -> (B, 64)
+from stablenets.nets import Antisymmetric, Flow layer = Flow(Antisymmetric(gamma=0.1), width=64,
+depth=256, h=0.05)   # an nn.Module: (B, 64) -> (B, 64)
 """
+
 from stablenets.dynamics import Dynamics
 from stablenets.flow import Flow
 from stablenets.nets.antisymmetric import Antisymmetric
@@ -51,6 +52,34 @@ RECURRENT: dict[str, type[Recurrent]] = {  # for sequences
     "gru": GRU,
 }
 
-__all__ = ["FAMILIES", "GRU", "HDNN", "LSTM", "MS1", "MS2", "MS3", "RECURRENT", "RNN", "Antisymmetric", "Distributed", "Dynamics", "Flow",
-           "Hamiltonian", "Leapfrog", "LeapfrogHaber", "Midpoint", "Network", "Plain", "Recurrence", "Recurrent", "ResNet", "ResNetBN",
-           "RevNet", "RoaMLP", "RoaRNN", "SemiImplicit", "SequenceNetwork", "Verlet"]
+__all__ = [
+    "FAMILIES",
+    "GRU",
+    "HDNN",
+    "LSTM",
+    "MS1",
+    "MS2",
+    "MS3",
+    "RECURRENT",
+    "RNN",
+    "Antisymmetric",
+    "Distributed",
+    "Dynamics",
+    "Flow",
+    "Hamiltonian",
+    "Leapfrog",
+    "LeapfrogHaber",
+    "Midpoint",
+    "Network",
+    "Plain",
+    "Recurrence",
+    "Recurrent",
+    "ResNet",
+    "ResNetBN",
+    "RevNet",
+    "RoaMLP",
+    "RoaRNN",
+    "SemiImplicit",
+    "SequenceNetwork",
+    "Verlet",
+]

@@ -1,4 +1,7 @@
-"""The antisymmetric ResNet: Haber & Ruthotto 2017, Eq. (4.12), by forward Euler or by a better integrator."""
+"""The antisymmetric ResNet: Haber & Ruthotto 2017, Eq. (4.12), by forward Euler or by a better
+integrator.
+"""
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,15 +15,21 @@ from stablenets.schema import option
 
 @dataclass(frozen=True)
 class Antisymmetric(Dynamics):
-    """Y_{j+1} = Y_j + h σ(½ Y_j (K_j - K_j.T - γ I) + b_j), rows as examples; as columns, A_j = ½ (K_j.T - K_j - γ I).
+    """Y_{j+1} = Y_j + h σ(½ Y_j (K_j - K_j.T - γ I) + b_j), rows as examples; as columns, A_j = ½
+    (K_j.T - K_j - γ I).
 
-    K.T - K has imaginary eigenvalues, so has the Jacobian diag(σ') A at γ = 0: the ODE neither grows nor decays. Forward Euler
-    adds a growth of sqrt(1 + h² ω²) a step, which γ >= h (ω² + γ²/4) takes away; Runge-Kutta of order 4 needs none. The paper's γ
-    is not known; 0 is our default.
+    K.T - K has imaginary eigenvalues, so has the Jacobian diag(σ') A at γ = 0: the ODE neither
+    grows nor decays. Forward Euler adds a growth of sqrt(1 + h² ω²) a step, which γ >= h (ω² +
+    γ²/4) takes away; Runge-Kutta of order 4 needs none. The paper's γ is not known; 0 is our
+    default.
     """
 
     gamma: float = option(0.0, "diffusion that makes up for the growth of forward Euler", low=0.0)
-    integrator: str = option("euler", "forward Euler as in the paper, or the classical Runge-Kutta", choices=("euler", "rk4"))
+    integrator: str = option(
+        "euler",
+        "forward Euler as in the paper, or the classical Runge-Kutta",
+        choices=("euler", "rk4"),
+    )
 
     paper = "haber2017"
 

@@ -1,4 +1,5 @@
 """What stands between two units: half the resolution, more channels."""
+
 from __future__ import annotations
 
 import math
@@ -12,35 +13,57 @@ from stablenets.norms import ModuleNorm
 
 
 def widened(y: Tensor, width: int) -> Tensor:
-    """Zero channels up to `width`, half before and half after; what is left over of an odd number goes after."""
+    """Zero channels up to `width`, half before and half after; what is left over of an odd number
+    goes after.
+    """
     extra = width - y.shape[1]
     return F.pad(y, (0, 0, 0, 0, extra // 2, extra - extra // 2))
 
 
 def halve(y: Tensor, width: int, parts: int = 1) -> Tensor:
-    """2x2 average pooling, then zero channels up to `width` on both sides of each of the `parts` of the features."""
-    return torch.cat([widened(part, width // parts) for part in F.avg_pool2d(y, 2).chunk(parts, 1)], 1)
+    """2x2 average pooling, then zero channels up to `width` on both sides of each of the `parts` of
+    the features.
+    """
+    return torch.cat(
+        [widened(part, width // parts) for part in F.avg_pool2d(y, 2).chunk(parts, 1)], 1
+    )
 
 
 class Halve(nn.Module):
-    """(B, c, H, W) -> (B, width, H/2, W/2) with nothing learned: mean of four pixels, or every second pixel; then zero channels."""
+    """(B, c, H, W) -> (B, width, H/2, W/2) with nothing learned: mean of four pixels, or every
+    second pixel; then zero channels.
+    """
 
     def __init__(self, width: int, parts: int = 1, pool: bool = True) -> None:
         super().__init__()
         self.width, self.parts, self.pool = width, parts, pool
 
     def forward(self, y: Tensor) -> Tensor:
-        return halve(y, self.width, self.parts) if self.pool else widened(y[:, :, ::2, ::2], self.width)
+        return (
+            halve(y, self.width, self.parts)
+            if self.pool
+            else widened(y[:, :, ::2, ::2], self.width)
+        )
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions without bias: N2 K2 σ(N1 K1 x), or with the norms first, K2 σ(N2 K1 σ(N1 x)).
+    """Two 3x3 convolutions without bias: N2 K2 σ(N1 K1 x), or with the norms first, K2 σ(N2 K1 σ(N1
+    x)).
 
-    Kernels are drawn as a flow's are: N(0, gain² / fan_in). σ is that of a dynamics: σ(x, N) is σ(N x).
+    Kernels are drawn as a flow's are: N(0, gain² / fan_in). σ is that of a dynamics: σ(x, N) is σ(N
+    x).
     """
 
-    def __init__(self, σ: Callable[..., Tensor], narrow: int, wide: int, gain: float, *, stride: int = 1,
-                 first_norm: bool = False) -> None:
+    def __init__(
+        self,
+        σ: Callable[..., Tensor],
+        narrow: int,
+        wide: int,
+        gain: float,
+        *,
+        stride: int = 1,
+        first_norm: bool = False,
+    ) -> None:
         super().__init__()
         self.σ, self.first_norm = σ, first_norm
         self.K1 = nn.Conv2d(narrow, wide, 3, stride, padding=1, bias=False)

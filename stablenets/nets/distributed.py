@@ -1,4 +1,7 @@
-"""Distributed Hamiltonian networks: Galimberti et al. 2023, H2 with block-sparse weights (sheet section 2, authors' H2_sparse)."""
+"""Distributed Hamiltonian networks: Galimberti et al. 2023, H2 with block-sparse weights (sheet
+section 2, authors' H2_sparse).
+"""
+
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,25 +32,33 @@ def blocks(R: Tensor, m: int) -> Tensor:
 
 
 def thinned(pattern: Tensor) -> Tensor:
-    """What random entries are multiplied by, so that each row keeps its variance with fewer of them."""
+    """What random entries are multiplied by, so that each row keeps its variance with fewer of
+    them.
+    """
     return pattern / pattern.mean(1, keepdim=True).sqrt()
 
 
 @dataclass(frozen=True)
 class Distributed(SemiImplicit):
-    """The semi-implicit network with Kp and Kq in blkSparse(R): node i holds (p_i, q_i), and K_ij = 0 where R has no edge.
+    """The semi-implicit network with Kp and Kq in blkSparse(R): node i holds (p_i, q_i), and K_ij =
+    0 where R has no edge.
 
-    A half step p+ = p - h X.T Kq.T σ(Kq q + bq) has the pattern R.T R: a node reads its neighbours' neighbours, on a ring up to two
-    away, and the backward the transposed pattern. A whole layer is two half steps, four away: on the paper's ring of 8 all nodes.
-    X couples a node with itself alone. The kernels start with zeros where there is no edge and stay so: they are multiplied by R,
-    so that no gradient arrives there and weight decay has nothing to decay.
+    A half step p+ = p - h X.T Kq.T σ(Kq q + bq) has the pattern R.T R: a node reads its neighbours'
+    neighbours, on a ring up to two away, and the backward the transposed pattern. A whole layer is
+    two half steps, four away: on the paper's ring of 8 all nodes. X couples a node with itself
+    alone. The kernels start with zeros where there is no edge and stay so: they are multiplied by
+    R, so that no gradient arrives there and weight decay has nothing to decay.
     """
 
     graph: str = option("ring", "R: who reads whom, every node itself", choices=tuple(GRAPHS))
     nodes: int = option(8, "each holds width / (2 nodes) features of p and as many of q", low=1)
 
     def refuses(self, width: int) -> str:
-        return f"has {self.nodes} nodes with a p and a q each; use a multiple of {2 * self.nodes}" if width % (2 * self.nodes) else ""
+        return (
+            f"has {self.nodes} nodes with a p and a q each; use a multiple of {2 * self.nodes}"
+            if width % (2 * self.nodes)
+            else ""
+        )
 
     def pattern(self, m: int) -> Tensor:
         """R for the m features of p, or of q."""

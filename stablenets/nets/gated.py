@@ -1,4 +1,7 @@
-"""LSTM and GRU, torch's own: its initialisation, its two biases, its kernels over a whole sequence."""
+"""LSTM and GRU, torch's own: its initialisation, its two biases, its kernels over a whole
+sequence.
+"""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -12,7 +15,12 @@ from stablenets.flow import Tap
 from stablenets.recurrence import Driven, Recurrent
 from stablenets.schema import option
 
-NAMES = {"U": "weight_ih_l0", "W": "weight_hh_l0", "b_U": "bias_ih_l0", "b_W": "bias_hh_l0"}  # ours and torch's, in torch's order
+NAMES = {
+    "U": "weight_ih_l0",
+    "W": "weight_hh_l0",
+    "b_U": "bias_ih_l0",
+    "b_W": "bias_hh_l0",
+}  # ours and torch's, in torch's order
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,10 @@ class Gated(Recurrent):
     def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
         """As torch draws them, from U(-1/sqrt(H), 1/sqrt(H)); the matrices times `gain`."""
         made = dict(self.module(inputs, width).named_parameters())
-        return {ours: made[theirs].detach() * (1.0 if ours.startswith("b") else gain) for ours, theirs in NAMES.items()}
+        return {
+            ours: made[theirs].detach() * (1.0 if ours.startswith("b") else gain)
+            for ours, theirs in NAMES.items()
+        }
 
     @staticmethod
     def tensors(w: Weights) -> list[Tensor]:
@@ -36,10 +47,16 @@ class Gated(Recurrent):
 
 @dataclass(frozen=True)
 class LSTM(Gated):
-    """c_t = f c_{t-1} + i g;  h_t = o tanh(c_t), with gates of U u_t + W h_{t-1} + b; the state is (h, c)."""
+    """c_t = f c_{t-1} + i g;  h_t = o tanh(c_t), with gates of U u_t + W h_{t-1} + b; the state is
+    (h, c).
+    """
 
-    chrono_lag: int = option(0, "longest lag T of the chrono initialisation, Tallec & Ollivier 2018: biases log U(1, T - 1) of the forget gate "
-                         "and minus these of the input gate; 0: as torch draws them", low=0)
+    chrono_lag: int = option(
+        0,
+        "longest lag T of the chrono initialisation, Tallec & Ollivier 2018: biases log U(1, T - 1)"
+        " of the forget gate and minus these of the input gate; 0: as torch draws them",
+        low=0,
+    )
 
     parts = 2
     module = nn.LSTM
@@ -47,28 +64,40 @@ class LSTM(Gated):
     def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
         made = super().learned(width, inputs, gain)
         if self.chrono_lag:
-            lasting = (1 + max(self.chrono_lag - 2, 0) * torch.rand(width)).log()  # a gate that stays open for U(1, T - 1) steps
-            made["b_U"][:2 * width] = torch.cat([-lasting, lasting])  # torch's order: input, forget, cell, output
-            made["b_W"][:2 * width] = 0.0
+            lasting = (
+                1 + max(self.chrono_lag - 2, 0) * torch.rand(width)
+            ).log()  # a gate that stays open for U(1, T - 1) steps
+            made["b_U"][: 2 * width] = torch.cat(
+                [-lasting, lasting]
+            )  # torch's order: input, forget, cell, output
+            made["b_W"][: 2 * width] = 0.0
         return made
 
     def step(self, state: State, u: Tensor, w: Weights) -> State:
         return tuple(torch.lstm_cell(u, state, *self.tensors(w)))
 
-    def fused(self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int) -> Driven:
-        outputs, h, c = torch.lstm(u, [part[None] for part in state], self.tensors(w), True, 1, 0.0, True, False, False)
+    def fused(
+        self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int
+    ) -> Driven:
+        outputs, h, c = torch.lstm(
+            u, [part[None] for part in state], self.tensors(w), True, 1, 0.0, True, False, False
+        )
         return outputs, (h[0], c[0])
 
 
 @dataclass(frozen=True)
 class GRU(Gated):
-    """h_t = (1 - z) n + z h_{t-1}, n = tanh(U u_t + r (W h_{t-1})), biases left out; the state is h."""
+    """h_t = (1 - z) n + z h_{t-1}, n = tanh(U u_t + r (W h_{t-1})), biases left out; the state is
+    h.
+    """
 
     module = nn.GRU
 
     def step(self, state: State, u: Tensor, w: Weights) -> State:
         return (torch.gru_cell(u, *state, *self.tensors(w)),)
 
-    def fused(self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int) -> Driven:
+    def fused(
+        self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int
+    ) -> Driven:
         outputs, h = torch.gru(u, state[0][None], self.tensors(w), True, 1, 0.0, True, False, False)
         return outputs, (h[0],)

@@ -1,4 +1,7 @@
-"""The two-layer Hamiltonian network: Chang et al. 2018, Verlet on Y' = K1.T σ(K1 Z + b1), Z' = -K2.T σ(K2 Y + b2)."""
+"""The two-layer Hamiltonian network: Chang et al. 2018, Verlet on Y' = K1.T σ(K1 Z + b1), Z' =
+-K2.T σ(K2 Y + b2).
+"""
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,15 +15,20 @@ from stablenets.schema import option
 
 @dataclass(frozen=True)
 class Hamiltonian(Kicked):
-    """Y_{j+1} = Y_j + h K1.T σ(K1 Z_j + b1);  Z_{j+1} = Z_j - h K2.T σ(K2 Y_{j+1} + b2); the features are halved in Y and Z.
+    """Y_{j+1} = Y_j + h K1.T σ(K1 Z_j + b1);  Z_{j+1} = Z_j - h K2.T σ(K2 Y_{j+1} + b2); the
+    features are halved in Y and Z.
 
-    The second line sees the new Y and has the other sign: with equal signs nothing is conserved and the inverse drifts off.
-    `block_norm` says what shifts the features of a kick: one bias, as the paper draws it; another before K too, K.T σ(K (x + a) + b), as in
-    the authors' code; or their later code's batch norms instead, K.T σ(N K M x).
+    The second line sees the new Y and has the other sign: with equal signs nothing is conserved and
+    the inverse drifts off. `block_norm` says what shifts the features of a kick: one bias, as the
+    paper draws it; another before K too, K.T σ(K (x + a) + b), as in the authors' code; or their
+    later code's batch norms instead, K.T σ(N K M x).
     """
 
-    block_norm: str = option("none", "of each kick: one bias, one more before K, or batch norms before and after K",
-                         choices=("none", "shift", "batch"))
+    block_norm: str = option(
+        "none",
+        "of each kick: one bias, one more before K, or batch norms before and after K",
+        choices=("none", "shift", "batch"),
+    )
 
     paper = "chang2018"
     operators = ("K1", "K2")
@@ -29,7 +37,9 @@ class Hamiltonian(Kicked):
 
     @property
     def biases(self) -> tuple[str, ...]:
-        return {"none": ("b1", "b2"), "shift": ("b1", "b2", "before1", "before2"), "batch": ()}[self.block_norm]
+        return {"none": ("b1", "b2"), "shift": ("b1", "b2", "before1", "before2"), "batch": ()}[
+            self.block_norm
+        ]
 
     @property
     def norms(self) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""Hamiltonian networks with a general interconnection matrix, by forward Euler: Galimberti et al. 2023 (sheet section 1)."""
+"""Hamiltonian networks with a general interconnection matrix, by forward Euler: Galimberti et al.
+2023 (sheet section 1).
+"""
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -28,14 +31,19 @@ INTERCONNECTIONS = {"canonical": canonical, "ones": ones}
 
 @dataclass(frozen=True)
 class HDNN(Dynamics):
-    """y_{j+1} = y_j + h J K_j.T σ(K_j y_j + b_j), forward Euler on y' = J ∂H/∂y with H = Σ_i σ~(K y + b)_i, σ~' = σ, J skew.
+    """y_{j+1} = y_j + h J K_j.T σ(K_j y_j + b_j), forward Euler on y' = J ∂H/∂y with H = Σ_i σ~(K y
+    + b)_i, σ~' = σ, J skew.
 
-    `canonical` is H1 of the TAC paper, `ones` what the L4DC 2021 paper calls H2 (H1_J2 in the authors' code); the H2 of the TAC
-    paper is `semi_implicit`. det(∂y_{j+1}/∂y_j) = Π(1 + h² ω²) >= 1: gradients do not vanish, but volume grows.
-    In convolutional layers J mixes channels.
+    `canonical` is H1 of the TAC paper, `ones` what the L4DC 2021 paper calls H2 (H1_J2 in the
+    authors' code); the H2 of the TAC paper is `semi_implicit`. det(∂y_{j+1}/∂y_j) = Π(1 + h² ω²) >=
+    1: gradients do not vanish, but volume grows. In convolutional layers J mixes channels.
     """
 
-    interconnection: str = option("canonical", "J: canonical, or ones above and -1 below the diagonal", choices=tuple(INTERCONNECTIONS))
+    interconnection: str = option(
+        "canonical",
+        "J: canonical, or ones above and -1 below the diagonal",
+        choices=tuple(INTERCONNECTIONS),
+    )
 
     paper = "galimberti2023"
     order = 1
@@ -43,13 +51,21 @@ class HDNN(Dynamics):
 
     def refuses(self, width: int) -> str:
         odd = self.interconnection == "canonical" and width % 2
-        return "pairs the features by a canonical J; use an even width or net.interconnection=ones" if odd else ""
+        return (
+            "pairs the features by a canonical J; use an even width or net.interconnection=ones"
+            if odd
+            else ""
+        )
 
     def fixed(self, width: int, depth: int) -> dict[str, Tensor]:
         return {"J": INTERCONNECTIONS[self.interconnection](width)[None]}
 
     def prepare(self, K, b, J) -> dict[str, Any]:
-        return {"K": K, "JKT": K.T.mixed(J[0]), "b": b}  # with one J for all layers J K.T is a single product
+        return {
+            "K": K,
+            "JKT": K.T.mixed(J[0]),
+            "b": b,
+        }  # with one J for all layers J K.T is a single product
 
     def moves(self, w: Weights, h: float) -> Iterable[Move]:
         y = 0

@@ -1,8 +1,11 @@
-"""Second-order networks by the leapfrog scheme: Haber & Ruthotto 2017, section 4.3, and Chang et al. 2018.
+"""Second-order networks by the leapfrog scheme: Haber & Ruthotto 2017, section 4.3, and Chang et
+al. 2018.
 
-y_{j+1} = 2 y_j - y_{j-1} + h² f(y_j) is kept as position and velocity, v = y_j - y_{j-1}: v += h² f(y), then y += v. These are the same
-numbers with less rounding, and each line is a kick with an exact inverse.
+y_{j+1} = 2 y_j - y_{j-1} + h² f(y_j) is kept as position and velocity, v = y_j - y_{j-1}: v += h²
+f(y), then y += v. These are the same numbers with less rounding, and each line is a kick with an
+exact inverse.
 """
+
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -21,12 +24,17 @@ Y, V = 0, 1  # the parts of the state
 class Leapfrog(Kicked):
     """y_{j+1} = 2 y_j - y_{j-1} - h² K_j.T σ(K_j y_j + b_j), Chang et al. 2018.
 
-    `rest` says where the motion starts: y_{-1} = y_0, no velocity (the authors' Meganet and their follow-up, our default), or
-    y_{-1} = 0, a velocity of y_0 / h (a third party's reading of the 2017 paper). The paper's own rule is not known, nor what shifts
-    the features: a bias is our default, `block_norm=batch` has a batch norm in its place.
+    `rest` says where the motion starts: y_{-1} = y_0, no velocity (the authors' Meganet and their
+    follow-up, our default), or y_{-1} = 0, a velocity of y_0 / h (a third party's reading of the
+    2017 paper). The paper's own rule is not known, nor what shifts the features: a bias is our
+    default, `block_norm=batch` has a batch norm in its place.
     """
 
-    initial_velocity: str = option("zero", "zero: y_{-1} = y_0; from_state: y_{-1} = 0, a velocity of y_0 / h", choices=("zero", "from_state"))
+    initial_velocity: str = option(
+        "zero",
+        "zero: y_{-1} = y_0; from_state: y_{-1} = 0, a velocity of y_0 / h",
+        choices=("zero", "from_state"),
+    )
     block_norm: str = option("none", "what shifts the features before σ", choices=("none", "batch"))
 
     paper = "chang2018"
@@ -35,7 +43,9 @@ class Leapfrog(Kicked):
 
     @property
     def order(self) -> int:
-        """Of the scheme 2; y_{-1} = y_0 shifts time by h / 2, and the velocity of y_0 / h has no limit at all."""
+        """Of the scheme 2; y_{-1} = y_0 shifts time by h / 2, and the velocity of y_0 / h has no
+        limit at all.
+        """
         return 1 if self.initial_velocity == "zero" else 0
 
     @property
@@ -59,13 +69,14 @@ class Leapfrog(Kicked):
 
     def moves(self, w: Weights, h: float) -> Iterable[Move]:
         K, b = self.shifted(w.K, w)
-        yield Move(V, -h**2, K, Y, b, w.K.T)
+        yield Move(V, -(h**2), K, Y, b, w.K.T)
         yield Move(Y, 1.0, None, V)
 
 
 @dataclass(frozen=True)
 class LeapfrogHaber(Leapfrog):
-    """y_{j+1} = 2 y_j - y_{j-1} + h² σ(-C_j.T C_j y_j + b_j), Haber & Ruthotto 2017: K = -C.T C is negative semidefinite.
+    """y_{j+1} = 2 y_j - y_{j-1} + h² σ(-C_j.T C_j y_j + b_j), Haber & Ruthotto 2017: K = -C.T C is
+    negative semidefinite.
 
     Learned is C, under the name K that all families share. Linear case: stable iff h s_max(C) <= 2.
     """

@@ -1,4 +1,5 @@
 """The midpoint network: Chang et al. 2018, the two-step midpoint rule on an antisymmetric field."""
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,10 @@ from stablenets.schema import option
 class Midpoint(Kicked):
     """Y_{j+1} = Y_{j-1} + 2h σ((K_j - K_j.T) Y_j + b_j).
 
-    The paper's first step is not known. Ours: Y_{-1} = Y_0 - h σ((K_0 - K_0.T) Y_0 + b_0), so that Y_1 is a forward Euler step, which
-    keeps the second order. The most fragile of the three under reversal: its drift grows with depth and h.
-    What shifts the features is not known either: a bias, our default, or σ(N (K_j - K_j.T) Y_j), a third party's batch norm.
+    The paper's first step is not known. Ours: Y_{-1} = Y_0 - h σ((K_0 - K_0.T) Y_0 + b_0), so that
+    Y_1 is a forward Euler step, which keeps the second order. The most fragile of the three under
+    reversal: its drift grows with depth and h. What shifts the features is not known either: a
+    bias, our default, or σ(N (K_j - K_j.T) Y_j), a third party's batch norm.
     """
 
     block_norm: str = option("none", "what shifts the features before σ", choices=("none", "batch"))

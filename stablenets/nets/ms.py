@@ -1,7 +1,10 @@
-"""The earlier networks as Galimberti et al. 2023 restate them, special cases of y' = J K.T σ(K y + b) (sheet section 1): MS1, MS2, MS3.
+"""The earlier networks as Galimberti et al. 2023 restate them, special cases of y' = J K.T σ(K y +
+b) (sheet section 1): MS1, MS2, MS3.
 
-In MS1 and MS2 J K.T = I, which makes J = K^-T skew as K is; that needs an invertible K, so an even width.
+In MS1 and MS2 J K.T = I, which makes J = K^-T skew as K is; that needs an invertible K, so an even
+width.
 """
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +18,11 @@ from stablenets.moves import Move
 
 @dataclass(frozen=True)
 class MS1(Kicked):
-    """z_{j+1} = z_j - h σ(K0.T y_j + b1);  y_{j+1} = y_j + h σ(K0 z_{j+1} + b2): Haber & Ruthotto's Verlet.
+    """z_{j+1} = z_j - h σ(K0.T y_j + b1);  y_{j+1} = y_j + h σ(K0 z_{j+1} + b2): Haber & Ruthotto's
+    Verlet.
 
-    K = [[0, K0], [-K0.T, 0]], b = (b2, -b1), σ odd. Unlike our `verlet` of the 2017 paper, y and z are halves of the features, each
-    line has its own bias, and the head sees both.
+    K = [[0, K0], [-K0.T, 0]], b = (b2, -b1), σ odd. Unlike our `verlet` of the 2017 paper, y and z
+    are halves of the features, each line has its own bias, and the head sees both.
     """
 
     paper = "galimberti2023"
@@ -44,7 +48,8 @@ class MS1(Kicked):
 class MS2(Dynamics):
     """y_{j+1} = y_j + h σ(A_j y_j + b_j), A = K - K.T skew: forward Euler.
 
-    As in the authors' code each entry of A is the difference of two parameters; the sheet counts the (n² - n) / 2 that are free.
+    As in the authors' code each entry of A is the difference of two parameters; the sheet counts
+    the (n² - n) / 2 that are free.
     """
 
     paper = "galimberti2023"
@@ -61,10 +66,11 @@ class MS2(Dynamics):
 
 @dataclass(frozen=True)
 class MS3(Kicked):
-    """y_{j+1} = y_j + h K1.T σ(K1 z_j + b1);  z_{j+1} = z_j - h K2.T σ(K2 y_{j+1} + b2): K = [[0, K1], [K2, 0]], J canonical.
+    """y_{j+1} = y_j + h K1.T σ(K1 z_j + b1);  z_{j+1} = z_j - h K2.T σ(K2 y_{j+1} + b2): K = [[0,
+    K1], [K2, 0]], J canonical.
 
-    The layer of Chang et al. 2018, our `hamiltonian`. This paper's networks differ in where the two inputs enter: net.opening=spread
-    puts one in y and the other in z.
+    The layer of Chang et al. 2018, our `hamiltonian`. This paper's networks differ in where the two
+    inputs enter: net.opening=spread puts one in y and the other in z.
     """
 
     paper = "galimberti2023"

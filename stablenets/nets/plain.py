@@ -1,4 +1,7 @@
-"""The plain network: no skip connection, no step size. The contrast that vanishes or explodes with depth."""
+"""The plain network: no skip connection, no step size. The contrast that vanishes or explodes with
+depth.
+"""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -26,5 +29,16 @@ class Plain(Dynamics):
         (y,) = state
         return (self.σ(w.K(y, w.b)),)
 
-    def fused(self, state: State, h: float, tap: Tap | None, first: int, K: Operator, b: Tensor) -> State:
-        return (fused.chain(*state, K.kernel, b.expand(-1, K.kernel.shape[-1]), activation=self.activation, tap=tap, first=first),)
+    def fused(
+        self, state: State, h: float, tap: Tap | None, first: int, K: Operator, b: Tensor
+    ) -> State:
+        return (
+            fused.chain(
+                *state,
+                K.kernel,
+                b.expand(-1, K.kernel.shape[-1]),
+                activation=self.activation,
+                tap=tap,
+                first=first,
+            ),
+        )

@@ -1,4 +1,7 @@
-"""The ResNet of He et al. 2016 for CIFAR: basic blocks with batch norm. Baseline of Chang et al. 2018."""
+"""The ResNet of He et al. 2016 for CIFAR: basic blocks with batch norm. Baseline of Chang et al.
+2018.
+"""
+
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -12,7 +15,9 @@ from stablenets.schema import option
 
 @dataclass(frozen=True)
 class ResNetBN(Dynamics):
-    """y_{j+1} = σ(y_j + N2 K2 σ(N1 K1 y_j)); no biases. The σ behind the sum cannot be undone, so neither can the step."""
+    """y_{j+1} = σ(y_j + N2 K2 σ(N1 K1 y_j)); no biases. The σ behind the sum cannot be undone, so
+    neither can the step.
+    """
 
     activation: str = option("relu", "σ", choices=tuple(ACTIVATIONS))
 
@@ -32,7 +37,9 @@ class ResNetBN(Dynamics):
 
 
 class StridedBasic(nn.Module):
-    """A basic block with stride 2, (B, narrow, H, W) -> (B, wide, H/2, W/2); the shortcut takes every second pixel (option A)."""
+    """A basic block with stride 2, (B, narrow, H, W) -> (B, wide, H/2, W/2); the shortcut takes
+    every second pixel (option A).
+    """
 
     def __init__(self, dynamics: ResNetBN, narrow: int, wide: int, gain: float) -> None:
         super().__init__()

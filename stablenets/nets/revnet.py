@@ -1,4 +1,7 @@
-"""The reversible residual network of Gomez et al. 2017: two halves that kick each other. Baseline of Chang et al. 2018."""
+"""The reversible residual network of Gomez et al. 2017: two halves that kick each other. Baseline
+of Chang et al. 2018.
+"""
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,10 +16,12 @@ from stablenets.schema import option
 
 @dataclass(frozen=True)
 class RevNet(Kicked):
-    """Y_{j+1} = Y_j + F_j(Z_j);  Z_{j+1} = Z_j + G_j(Y_{j+1}), with F(x) = F2 σ(N2 F1 σ(N1 x)) and G likewise; no biases.
+    """Y_{j+1} = Y_j + F_j(Z_j);  Z_{j+1} = Z_j + G_j(Y_{j+1}), with F(x) = F2 σ(N2 F1 σ(N1 x)) and
+    G likewise; no biases.
 
-    After plain zero-padding of channels N1 x is exactly 0 there, on the kink of a ReLU: `reverse`, which reconstructs 0 up to rounding,
-    may take the other slope than `store`. Strided blocks, as in the configured nets, leave no such channel.
+    After plain zero-padding of channels N1 x is exactly 0 there, on the kink of a ReLU: `reverse`,
+    which reconstructs 0 up to rounding, may take the other slope than `store`. Strided blocks, as
+    in the configured nets, leave no such channel.
     """
 
     activation: str = option("relu", "σ", choices=tuple(ACTIVATIONS))
@@ -43,9 +48,11 @@ class RevNet(Kicked):
 
 
 class StridedCoupling(nn.Module):
-    """A coupling that halves the resolution: F has stride 2, G works at the new width; what it forgets is stored.
+    """A coupling that halves the resolution: F has stride 2, G works at the new width; what it
+    forgets is stored.
 
-    The halves are pooled and padded with zero channels. This layout gives the parameter counts of the paper's table.
+    The halves are pooled and padded with zero channels. This layout gives the parameter counts of
+    the paper's table.
     """
 
     def __init__(self, dynamics: RevNet, narrow: int, wide: int, gain: float) -> None:

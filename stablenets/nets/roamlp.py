@@ -1,4 +1,5 @@
 """The deep network with random orthogonal additive filters: roaMLP, Ceni 2025."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 class RoaMLP(Filtered, Dynamics):
     """x_{l+1} = α O_l x_l + β σ(W_l x_l + b_l), W learned and O not."""
 
-    shared_filter: bool = option(True, "one O for all layers; for fresh random W the distribution is that of one O a layer, at 1/L of the memory")
+    shared_filter: bool = option(
+        True,
+        "one O for all layers; for fresh random W the distribution is that of one O a layer, at 1/L"
+        " of the memory",
+    )
 
     paper = "ceni2025"
     operators = ("W",)
@@ -36,7 +41,19 @@ class RoaMLP(Filtered, Dynamics):
         (x,) = state
         return (self.alpha * (x @ w.O.mT) + self.beta * self.σ(w.W(x, w.b)),)
 
-    def fused(self, state: State, h: float, tap: Tap | None, first: int, W: Operator, b: Tensor, O: Tensor) -> State:
+    def fused(
+        self, state: State, h: float, tap: Tap | None, first: int, W: Operator, b: Tensor, O: Tensor
+    ) -> State:
         biases = b.expand(-1, W.kernel.shape[-1])
-        x = fused.chain(*state, W.kernel, biases, O, alpha=self.alpha, beta=self.beta, activation=self.activation, tap=tap, first=first)
+        x = fused.chain(
+            *state,
+            W.kernel,
+            biases,
+            O,
+            alpha=self.alpha,
+            beta=self.beta,
+            activation=self.activation,
+            tap=tap,
+            first=first,
+        )
         return (x,)

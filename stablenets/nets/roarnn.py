@@ -1,4 +1,7 @@
-"""Recurrent nets of one nonlinear layer: the vanilla RNN, and with a random orthogonal additive filter roaRNN, Ceni 2025."""
+"""Recurrent nets of one nonlinear layer: the vanilla RNN, and with a random orthogonal additive
+filter roaRNN, Ceni 2025.
+"""
+
 from __future__ import annotations
 
 import math
@@ -23,27 +26,61 @@ class RNN(Recurrent):
 
     activation: str = option("tanh", "φ", choices=tuple(ACTIVATIONS))
     input_scale: float = option(1.0, "size of U at first, as `law` reads it", low=0.0)
-    input_init: str = option("normal", "of U at first: N(0, drive² / d), or U(-drive, drive)", choices=("normal", "uniform"))
-    bias_init: float = option(0.0, "b at first; below 0 a relu unit keeps still but for inputs that call it")
+    input_init: str = option(
+        "normal",
+        "of U at first: N(0, drive² / d), or U(-drive, drive)",
+        choices=("normal", "uniform"),
+    )
+    bias_init: float = option(
+        0.0, "b at first; below 0 a relu unit keeps still but for inputs that call it"
+    )
 
     paper = "baseline"
     fuses = True
 
     def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
-        """W ~ N(0, gain² / H), U ~ N(0, drive² / d), b = offset: our choice. U(-1, 1) for U is the author's in later code."""
+        """W ~ N(0, gain² / H), U ~ N(0, drive² / d), b = offset: our choice. U(-1, 1) for U is the
+        author's in later code.
+        """
         W = torch.randn(width, width) * (gain / math.sqrt(width))
-        U = torch.randn(width, inputs) / math.sqrt(inputs) if self.input_init == "normal" else 2 * torch.rand(width, inputs) - 1
+        U = (
+            torch.randn(width, inputs) / math.sqrt(inputs)
+            if self.input_init == "normal"
+            else 2 * torch.rand(width, inputs) - 1
+        )
         return {"W": W, "U": self.input_scale * U, "b": torch.full((width,), self.bias_init)}
 
     def φ(self, state: State, u: Tensor, w: Weights) -> Tensor:
-        return ACTIVATIONS[self.activation](torch.addmm(torch.addmm(w.b, u, w.U.mT), state[0], w.W.mT))
+        return ACTIVATIONS[self.activation](
+            torch.addmm(torch.addmm(w.b, u, w.U.mT), state[0], w.W.mT)
+        )
 
     def step(self, state: State, u: Tensor, w: Weights) -> State:
         return (self.φ(state, u, w),)
 
-    def fused(self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int, **skip: Any) -> Driven:
+    def fused(
+        self,
+        state: State,
+        u: Tensor,
+        w: Weights,
+        every: bool,
+        tap: Tap | None,
+        first: int,
+        **skip: Any,
+    ) -> Driven:
         """`skip`: the filter O with its α and β, where there is one."""
-        h = fused.chain(*state, w.W[None], w.b[None], u=u, U=w.U, activation=self.activation, every=every, tap=tap, first=first, **skip)
+        h = fused.chain(
+            *state,
+            w.W[None],
+            w.b[None],
+            u=u,
+            U=w.U,
+            activation=self.activation,
+            every=every,
+            tap=tap,
+            first=first,
+            **skip,
+        )
         return (h, (h[-1],)) if every else (None, (h,))
 
 
@@ -62,5 +99,16 @@ class RoaRNN(Filtered, RNN):
         (h,) = state
         return (self.alpha * (h @ w.O.mT) + self.beta * self.φ(state, u, w),)
 
-    def fused(self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int, **_: Any) -> Driven:
-        return super().fused(state, u, w, every, tap, first, O=w.O[None], alpha=self.alpha, beta=self.beta)
+    def fused(
+        self,
+        state: State,
+        u: Tensor,
+        w: Weights,
+        every: bool,
+        tap: Tap | None,
+        first: int,
+        **_: Any,
+    ) -> Driven:
+        return super().fused(
+            state, u, w, every, tap, first, O=w.O[None], alpha=self.alpha, beta=self.beta
+        )

@@ -1,4 +1,7 @@
-"""The symplectic Hamiltonian network, H2 of Galimberti et al. 2023: semi-implicit Euler (sheet section 1)."""
+"""The symplectic Hamiltonian network, H2 of Galimberti et al. 2023: semi-implicit Euler (sheet
+section 1).
+"""
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +18,16 @@ COUPLINGS = ("identity", "random")
 
 @dataclass(frozen=True)
 class SemiImplicit(Kicked):
-    """p_{j+1} = p_j - h X.T Kq.T σ(Kq q_j + bq);  q_{j+1} = q_j + h X Kp.T σ(Kp p_{j+1} + bp); the features are halved in p and q.
+    """p_{j+1} = p_j - h X.T Kq.T σ(Kq q_j + bq);  q_{j+1} = q_j + h X Kp.T σ(Kp p_{j+1} + bp); the
+    features are halved in p and q.
 
-    J = [[0, -X.T], [X, 0]] and K = blkdiag(Kp, Kq): y_{j+1} = y_j + h J K.T σ(K (p_{j+1}, q_j) + b), p first as in the README's
-    formula (the authors' code moves q first). With B the transpose of the Jacobian ∂y_{j+1}/∂y_j, B.T J B = J for any weights, any
-    X, also a singular one, and any product of layers; so ‖B‖ >= 1. The other transpose holds for orthogonal X only.
+    J = [[0, -X.T], [X, 0]] and K = blkdiag(Kp, Kq): y_{j+1} = y_j + h J K.T σ(K (p_{j+1}, q_j) +
+    b), p first as in the README's formula (the authors' code moves q first). With B the transpose
+    of the Jacobian ∂y_{j+1}/∂y_j, B.T J B = J for any weights, any X, also a singular one, and any
+    product of layers; so ‖B‖ >= 1. The other transpose holds for orthogonal X only.
 
-    X is never trained; a random one has N(0, 1/m) entries, m = width / 2, and any other may be copied into the buffer. At X = I this
-    is the network of Chang et al. 2018 with -h for h.
+    X is never trained; a random one has N(0, 1/m) entries, m = width / 2, and any other may be
+    copied into the buffer. At X = I this is the network of Chang et al. 2018 with -h for h.
     """
 
     coupling: str = option("identity", "X: how p and q drive each other", choices=COUPLINGS)

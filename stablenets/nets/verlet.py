@@ -1,4 +1,7 @@
-"""The Hamiltonian-inspired network by Verlet's scheme: Haber & Ruthotto 2017, sections 4.2 and 4.3."""
+"""The Hamiltonian-inspired network by Verlet's scheme: Haber & Ruthotto 2017, sections 4.2 and
+4.3.
+"""
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,9 +16,10 @@ from stablenets.moves import Move
 class Verlet(Kicked):
     """z_{j+1/2} = z_{j-1/2} - h σ(K_j.T y_j + b_j);  y_{j+1} = y_j + h σ(K_j z_{j+1/2} + b_j).
 
-    z starts at 0 and is as wide as y; the same K and b stand in both half steps, so that the block matrix [[0, K], [-K.T, 0]] is
-    antisymmetric whatever K is. With one bias for two halves the bias is a scalar or one a feature of the half. In the linear case
-    stable iff h s_max(K) <= 2. The classifier sees y.
+    z starts at 0 and is as wide as y; the same K and b stand in both half steps, so that the block
+    matrix [[0, K], [-K.T, 0]] is antisymmetric whatever K is. With one bias for two halves the bias
+    is a scalar or one a feature of the half. In the linear case stable iff h s_max(K) <= 2. The
+    classifier sees y.
     """
 
     paper = "haber2017"

@@ -1,4 +1,7 @@
-"""What becomes of a small change along the depth: its growth, Lyapunov exponents at finite time, and what a reversed flow loses."""
+"""What becomes of a small change along the depth: its growth, Lyapunov exponents at finite time,
+and what a reversed flow loses.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -17,8 +20,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def perturbation_growth(maps: Sequence[Map], x: Tensor, size: float = 1e-3, *, seed: int = 0) -> Tensor:
-    """(L + 1, B) ‖Y_l(x + δ) - Y_l(x)‖ / ‖δ‖ for one random δ an example of a batch x (B, *in), with ‖δ‖ = size ‖x‖.
+def perturbation_growth(
+    maps: Sequence[Map], x: Tensor, size: float = 1e-3, *, seed: int = 0
+) -> Tensor:
+    """(L + 1, B) ‖Y_l(x + δ) - Y_l(x)‖ / ‖δ‖ for one random δ an example of a batch x (B, *in),
+    with ‖δ‖ = size ‖x‖.
 
     Not a derivative: what saturation or a large `size` does is seen too.
     """
@@ -31,17 +37,21 @@ def perturbation_growth(maps: Sequence[Map], x: Tensor, size: float = 1e-3, *, s
 
 
 def lyapunov(maps: Sequence[Map], x: Tensor, time: float) -> Tensor:
-    """(B, n) finite-time Lyapunov exponents, largest first, of layers that keep the size of the state and span `time` = h L together.
+    """(B, n) finite-time Lyapunov exponents, largest first, of layers that keep the size of the
+    state and span `time` = h L together.
 
-    By a QR factorisation a layer: the product of all layers would lose to rounding what shrinks most. Their sum is log|det| / time
-    exactly; one by one they approach log σ_i / time as the time grows.
+    By a QR factorisation a layer: the product of all layers would lose to rounding what shrinks
+    most. Their sum is log|det| / time exactly; one by one they approach log σ_i / time as the time
+    grows.
     """
     jacobians = layer_jacobians(maps, x)
     for index, J in enumerate(jacobians):
         check_finite(J)
         if J.shape[-1] != J.shape[-2]:
-            raise BadInput(f"maps[{index}]: from {J.shape[-1]} to {J.shape[-2]} dimensions; exponents need layers that keep the size, "
-                           "so give those between two changes of it")
+            raise BadInput(
+                f"maps[{index}]: from {J.shape[-1]} to {J.shape[-2]} dimensions; exponents need"
+                " layers that keep the size, so give those between two changes of it"
+            )
     Q = torch.eye(jacobians[0].shape[-1], dtype=x.dtype, device=x.device)
     logs = torch.zeros(len(x), len(Q), dtype=x.dtype, device=x.device)
     for J in jacobians:
@@ -51,10 +61,17 @@ def lyapunov(maps: Sequence[Map], x: Tensor, time: float) -> Tensor:
 
 
 def reconstruction_error(flow: Flow, x: Tensor) -> Tensor:
-    """(L + 1,) the largest difference between the states that inversion from the last one finds and the true ones, relative to the
-    largest entry of those, for l = 0 ... L: what `backward='reverse'` lives with. x (B, width, ...)."""
+    """(L + 1,) the largest difference between the states that inversion from the last one finds and
+    the true ones, relative to the largest entry of those, for l = 0 ... L: what
+    `backward='reverse'` lives with. x (B, width, ...).
+    """
     found, true = states(*inverse_maps(flow, x))[::-1], states(*flow_maps(flow, x))
-    return torch.stack([(state - exact).abs().max() / exact.abs().max() for state, exact in zip(found, true, strict=True)])
+    return torch.stack(
+        [
+            (state - exact).abs().max() / exact.abs().max()
+            for state, exact in zip(found, true, strict=True)
+        ]
+    )
 
 
 def by_depth_figure(values: Tensor, label: str) -> Figure:

@@ -1,1 +1,3 @@
-"""A run is a folder: its config, status, provenance, metrics, probe arrays, weights, checkpoints and log."""
+"""A run is a folder: its config, status, provenance, metrics, probe arrays, weights, checkpoints
+and log.
+"""

@@ -1,4 +1,7 @@
-"""Files that are whole or not there: a temporary file in the same folder, flushed to the disk, then renamed over the old one."""
+"""Files that are whole or not there: a temporary file in the same folder, flushed to the disk, then
+renamed over the old one.
+"""
+
 from __future__ import annotations
 
 import json
@@ -44,7 +47,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def strict(value: Any) -> Any:
-    """The value with what JSON has no number for ("nan", "inf", "-inf") as text, so that any reader can read it; `float` takes it back."""
+    """The value with what JSON has no number for ("nan", "inf", "-inf") as text, so that any reader
+    can read it; `float` takes it back.
+    """
     if isinstance(value, dict):
         return {key: strict(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

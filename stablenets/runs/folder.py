@@ -1,13 +1,15 @@
 """The run folder: what lies in it, what its status means, and how an old one is put aside.
 
     config.yaml      what was asked, as resolved          metrics.jsonl    a row an epoch
-    status.json      one of STATUSES, and the summary     probes.npz       gradient norms and spectra over training
-    provenance.json  an entry a session                   weights.pt       the trained weights, a plain state dict
-    checkpoint*.pt   the two newest states                log.txt, lock
+    status.json      one of STATUSES, and the summary     probes.npz       gradient norms and
+    spectra over training provenance.json  an entry a session                   weights.pt       the
+    trained weights, a plain state dict checkpoint*.pt   the two newest states
+    log.txt, lock
 
-Finished is `done` or `diverged`. A folder whose status says `running` while no process holds its lock was killed: it counts as
-interrupted. Interrupted runs go on, failed ones are tried again.
+Finished is `done` or `diverged`. A folder whose status says `running` while no process holds its
+lock was killed: it counts as interrupted. Interrupted runs go on, failed ones are tried again.
 """
+
 from __future__ import annotations
 
 import json
@@ -38,15 +40,19 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             (path / "log.txt").open("a").close()
         except OSError as error:
-            raise BadInput(f"runs={runs}: cannot write {name} there ({error.strerror or error}); "
-                           "choose another with runs=DIR") from None
+            raise BadInput(
+                f"runs={runs}: cannot write {name} there ({error.strerror or error}); "
+                "choose another with runs=DIR"
+            ) from None
         return cls(path)
 
     def put_aside(self) -> Path | None:
         """Rename a folder that has content, so that a run can start afresh and nothing is lost."""
         if not any(path.name not in ("log.txt", "lock") for path in self.path.iterdir()):
             return None
-        old = self.path.with_name(f"{self.path.name}.old-{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 10**6:06d}")
+        old = self.path.with_name(
+            f"{self.path.name}.old-{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 10**6:06d}"
+        )
         self.path.rename(old)
         self.path.mkdir()
         return old
@@ -56,7 +62,9 @@ class RunFolder:
         files.write_json(self.path / "status.json", {"status": status, **details})
 
     def status(self) -> dict[str, Any] | None:
-        """What status.json says, corrected for a process that was killed; None where the run has not begun."""
+        """What status.json says, corrected for a process that was killed; None where the run has
+        not begun.
+        """
         try:
             content = json.loads((self.path / "status.json").read_text())
             if content["status"] not in STATUSES:
@@ -66,17 +74,24 @@ class RunFolder:
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
-            raise BadInput(f"{self.path / 'status.json'}: not readable as a status; force=true starts the run afresh and keeps this "
-                           "folder under another name") from None
+            raise BadInput(
+                f"{self.path / 'status.json'}: not readable as a status; force=true starts the run"
+                " afresh and keeps this folder under another name"
+            ) from None
         if content["status"] == "running" and not held(self.path):
             content["status"] = "interrupted"
         return content
 
     def write_config(self, options: dict[str, Any], execution: dict[str, Any]) -> None:
         """config.yaml: all resolved options, and where and how the run is executed."""
-        text = "# All options that decide the numbers; those that are not at their defaults are in the folder's hash.\n"
+        text = (
+            "# All options that decide the numbers; those that are not at their defaults are in the"
+            " folder's hash.\n"
+        )
         text += yaml.safe_dump(options, sort_keys=False)
-        text += "\n# Where and how the run was executed.\n" + yaml.safe_dump({"execution": execution}, sort_keys=False)
+        text += "\n# Where and how the run was executed.\n" + yaml.safe_dump(
+            {"execution": execution}, sort_keys=False
+        )
         files.write(self.path / "config.yaml", text.encode())
 
     def write_metrics(self, rows: list[str]) -> None:

@@ -1,4 +1,5 @@
 """Pictures of one run from its probe arrays; colours that survive colour blindness and print."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ def new_figure(panels: int, width: float = 5.0, height: float = 3.6) -> tuple[Fi
     """A figure outside pyplot's global state, so that drawing never needs a display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width * panels, height), layout="constrained", dpi=150)
     FigureCanvasAgg(figure)
     return figure, np.atleast_1d(figure.subplots(1, panels))
@@ -25,7 +27,9 @@ def gradient_heatmap(probes: dict[str, np.ndarray]) -> Figure:
     with np.errstate(divide="ignore", invalid="ignore"):
         shades = np.log10(norms).T
     shades[~np.isfinite(shades)] = np.nan  # a gradient of exactly 0, or an overflow, is left blank
-    mesh = axes.pcolormesh(edges(probes["steps"]), edges(probes["depths"]), shades, cmap="viridis", shading="flat")
+    mesh = axes.pcolormesh(
+        edges(probes["steps"]), edges(probes["depths"]), shades, cmap="viridis", shading="flat"
+    )
     axes.set(xlabel="training step", ylabel="layer $l$")
     figure.colorbar(mesh, ax=axes, label=r"$\log_{10}\,\|\partial\mathrm{Loss}/\partial Y_l\|$")
     return figure

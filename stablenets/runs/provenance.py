@@ -1,4 +1,7 @@
-"""Where a result comes from: commit, versions, device, threads, seeds, data digests, command. One entry a session of the run."""
+"""Where a result comes from: commit, versions, device, threads, seeds, data digests, command. One
+entry a session of the run.
+"""
+
 from __future__ import annotations
 
 import importlib.metadata
@@ -17,8 +20,20 @@ import torch
 
 from stablenets.errors import BadInput
 
-SOURCES = (":/stablenets", ":/configs", ":/experiments", ":/pyproject.toml", ":/requirements.lock")  # what a result can come from
-PROCESSOR = ("model name", "cpu family", "model", "CPU implementer", "CPU part")  # the last two on arm
+SOURCES = (
+    ":/stablenets",
+    ":/configs",
+    ":/experiments",
+    ":/pyproject.toml",
+    ":/requirements.lock",
+)  # what a result can come from
+PROCESSOR = (
+    "model name",
+    "cpu family",
+    "model",
+    "CPU implementer",
+    "CPU part",
+)  # the last two on arm
 PACKAGES = ("stablenets", "torch", "torchvision", "numpy", "hydra-core")
 
 
@@ -29,7 +44,10 @@ def session(device: torch.device, threads: int) -> dict[str, Any]:
         "command": shlex.join(["stablenets", *sys.argv[1:]]),
         "commit": commit,
         "dirty": dirty,
-        "versions": {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES},
+        "versions": (
+            {"python": platform.python_version()}
+            | {name: importlib.metadata.version(name) for name in PACKAGES}
+        ),
         "device": device_name(device),
         "threads": threads,
         "host": socket.gethostname(),
@@ -45,9 +63,19 @@ def made_at(commit: str | None, dirty: bool | None) -> str:
 
 
 def revision() -> tuple[str | None, bool | None]:
-    """The commit that the package's own checkout is at, and whether it has changes; None for an installed package."""
+    """The commit that the package's own checkout is at, and whether it has changes; None for an
+    installed package.
+    """
+
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", *arguments],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+
     try:
         if Path(git("rev-parse", "--show-toplevel")) != Path(__file__).resolve().parents[2]:
             return None, None  # installed inside somebody else's repository
@@ -63,12 +91,16 @@ def device_name(device: torch.device) -> str:
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Name and model as far as the system tells: kernels, and with them the last bits of a result, are chosen by the processor."""
+    """Name and model as far as the system tells: kernels, and with them the last bits of a result,
+    are chosen by the processor.
+    """
     try:
         lines = cpuinfo.read_text().split("\n\n")[0].splitlines()  # of the first core
     except OSError:
         lines = []
-    told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    told = {
+        name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)
+    }
     return " ".join(told[name] for name in PROCESSOR if name in told) or platform.machine()
 
 
@@ -81,5 +113,7 @@ def load(folder: Path) -> list[dict[str, Any]]:
     except FileNotFoundError:
         return []
     except (ValueError, TypeError, KeyError):
-        raise BadInput(f"{folder / 'provenance.json'}: damaged; force=true starts the run afresh and keeps this folder "
-                       "under another name") from None
+        raise BadInput(
+            f"{folder / 'provenance.json'}: damaged; force=true starts the run afresh and keeps"
+            " this folder under another name"
+        ) from None

@@ -1,14 +1,17 @@
-"""The optimiser of Haber & Ruthotto 2017: block coordinate descent, the classifier and the weights in turn (sheet section 2).
+"""The optimiser of Haber & Ruthotto 2017: block coordinate descent, the classifier and the weights
+in turn (sheet section 2).
 
 An iteration draws a random batch of examples, always as many, and takes
 
     (i)  a few Newton-PCG steps in W, mu with the last states Y_N fixed: a convex problem,
     (ii) a Gauss-Newton-PCG step in all other weights (K, b, a learned opening) with W, mu fixed,
 
-each with the products of its Hessian over a part of the batch. The objective is the mean loss + α/(2h) Σ‖θ_{j+1} - θ_j‖² +
-½ α_W (‖W‖² + ‖mu‖²). Steps that do not lower it on their batch are not made. What numbers the paper used is not known: all defaults
-are our choice, where `Limits` says nothing else; so is the preconditioner. The authors' later Meganet eliminates W instead.
+each with the products of its Hessian over a part of the batch. The objective is the mean loss +
+α/(2h) Σ‖θ_{j+1} - θ_j‖² + ½ α_W (‖W‖² + ‖mu‖²). Steps that do not lower it on their batch are not
+made. What numbers the paper used is not known: all defaults are our choice, where `Limits` says
+nothing else; so is the preconditioner. The authors' later Meganet eliminates W instead.
 """
+
 from __future__ import annotations
 
 import math
@@ -45,18 +48,33 @@ class Objective:
 
     def __init__(self, net: Network, loss: Loss, alpha: float, alpha_head: float) -> None:
         if not isinstance(net, Network):
-            raise ValueError("block descent: its classifier block needs a network with a head of its own; use one that is not recurrent")
-        if any(isinstance(module, nn.BatchNorm2d) for module in net.modules()) or any(unit.dynamics.norms for unit in net.units):
-            raise ValueError("block descent: the loss of a net with batch norms is no function of its weights alone; use a net without")
+            raise ValueError(
+                "block descent: its classifier block needs a network with a head of its own; use"
+                " one that is not recurrent"
+            )
+        if any(isinstance(module, nn.BatchNorm2d) for module in net.modules()) or any(
+            unit.dynamics.norms for unit in net.units
+        ):
+            raise ValueError(
+                "block descent: the loss of a net with batch norms is no function of its weights"
+                " alone; use a net without"
+            )
         if not net.depth:
-            raise ValueError("block descent: depth=0, and its second block is the weights of the layers; use a net of depth>=1")
+            raise ValueError(
+                "block descent: depth=0, and its second block is the weights of the layers; use a"
+                " net of depth>=1"
+            )
         *before, self.linear = net.head
         if not isinstance(self.linear, nn.Linear):
-            raise ValueError("block descent: its classifier block is one affine map; use net.head_hidden=0")
+            raise ValueError(
+                "block descent: its classifier block is one affine map; use net.head_hidden=0"
+            )
         self.reduce = nn.Sequential(*before)  # flatten, or the mean over pixels: nothing learned
         self.net, self.loss, self.alpha, self.alpha_head = net, loss, alpha, alpha_head
         self.head = list(self.linear.parameters())
-        self.weights = [parameter for name, parameter in net.named_parameters() if not name.startswith("head.")]
+        self.weights = [
+            parameter for name, parameter in net.named_parameters() if not name.startswith("head.")
+        ]
 
     def features(self, x: Tensor) -> Tensor:
         """What the linear map reads: the last states."""
@@ -72,14 +90,21 @@ class Objective:
         return self.loss(self.net(x), y) + self.smoothness() + self.tikhonov()
 
 
-def block_descent(objective: Objective, split: Split, options: BlockDescent, seed: int) -> Iterator[tuple[list[Step], Step]]:
-    """Moves the net's weights; yields after each iteration the steps in W, mu and the step in the weights."""
+def block_descent(
+    objective: Objective, split: Split, options: BlockDescent, seed: int
+) -> Iterator[tuple[list[Step], Step]]:
+    """Moves the net's weights; yields after each iteration the steps in W, mu and the step in the
+    weights.
+    """
     dtype = objective.weights[0].dtype
     for iteration in range(options.iterations):
         x, y = next(iter(split.batches(options.batch, seed, iteration)))
         x = x.to(dtype)
         with plain_flows(objective.net):
-            yield head_steps(objective, x, y, options), weights_step(objective, x, y, options, stream("probe", seed, iteration))
+            yield (
+                head_steps(objective, x, y, options),
+                weights_step(objective, x, y, options, stream("probe", seed, iteration)),
+            )
 
 
 def head_steps(objective: Objective, x: Tensor, y: Tensor, options: BlockDescent) -> list[Step]:
@@ -87,17 +112,36 @@ def head_steps(objective: Objective, x: Tensor, y: Tensor, options: BlockDescent
         Y = objective.features(x)
     steps: list[Step] = []
     while len(steps) < options.head_steps and (not steps or steps[-1].length):
-        steps.append(newton_step(objective.head, objective.linear, (Y, y), (Y[:options.sample], y[:options.sample]),
-                                 loss=objective.loss, term=objective.tikhonov, limits=options.head))
+        steps.append(
+            newton_step(
+                objective.head,
+                objective.linear,
+                (Y, y),
+                (Y[: options.sample], y[: options.sample]),
+                loss=objective.loss,
+                term=objective.tikhonov,
+                limits=options.head,
+            )
+        )
     return steps
 
 
-def weights_step(objective: Objective, x: Tensor, y: Tensor, options: BlockDescent, generator: torch.Generator) -> Step:
+def weights_step(
+    objective: Objective, x: Tensor, y: Tensor, options: BlockDescent, generator: torch.Generator
+) -> Step:
     def preconditioner(JTHJ: Map) -> Map:
         return smooth(objective, mean_curvature(JTHJ, objective.weights, generator))
-    return newton_step(objective.weights, objective.net, (x, y), (x[:options.sample], y[:options.sample]), loss=objective.loss,
-                       term=objective.smoothness, limits=options.weights,
-                       preconditioner=preconditioner if options.preconditioner == "smooth" else None)
+
+    return newton_step(
+        objective.weights,
+        objective.net,
+        (x, y),
+        (x[: options.sample], y[: options.sample]),
+        loss=objective.loss,
+        term=objective.smoothness,
+        limits=options.weights,
+        preconditioner=preconditioner if options.preconditioner == "smooth" else None,
+    )
 
 
 def mean_curvature(A: Map, weights: list[Tensor], generator: torch.Generator) -> float:
@@ -110,15 +154,19 @@ def mean_curvature(A: Map, weights: list[Tensor], generator: torch.Generator) ->
 def smooth(objective: Objective, shift: float) -> Map:
     """r -> (R'' + shift I)^-1 r: exact for the smoothness term, the data's part by its mean alone.
 
-    R'' = α/h D.T D along depth, D the differences, is diagonal in the cosine basis (DCT-II), with eigenvalues α/h (2 - 2 cos(πk/L)).
+    R'' = α/h D.T D along depth, D the differences, is diagonal in the cosine basis (DCT-II), with
+    eigenvalues α/h (2 - 2 cos(πk/L)).
     """
     units = {parameter: unit for unit in objective.net.units for parameter in unit.parameters()}
     shift = max(shift, torch.finfo(objective.weights[0].dtype).tiny)
-    solvers = [solver(units.get(weight), objective.alpha, shift, weight) for weight in objective.weights]
+    solvers = [
+        solver(units.get(weight), objective.alpha, shift, weight) for weight in objective.weights
+    ]
     sizes = [weight.numel() for weight in objective.weights]
 
     def inverse(r: Tensor) -> Tensor:
         return torch.cat([solve(part) for solve, part in zip(solvers, r.split(sizes), strict=True)])
+
     return inverse
 
 
@@ -129,7 +177,12 @@ def solver(unit: Flow | None, alpha: float, shift: float, weight: Tensor) -> Map
     k = torch.arange(unit.depth, dtype=torch.float64)
     basis = torch.cos(math.pi / unit.depth * k[:, None] * (k + 0.5)) * math.sqrt(2 / unit.depth)
     basis[0] /= math.sqrt(2)
-    basis, scale = basis.to(weight), (alpha / unit.h * (2 - 2 * torch.cos(math.pi / unit.depth * k)) + shift).to(weight)[:, None]
+    basis, scale = (
+        basis.to(weight),
+        (alpha / unit.h * (2 - 2 * torch.cos(math.pi / unit.depth * k)) + shift).to(weight)[
+            :, None
+        ],
+    )
     return lambda r: (basis.mT @ ((basis @ r.view(unit.depth, -1)) / scale)).flatten()
 
 

@@ -1,4 +1,5 @@
 """The loss and the score of each task; the score is what tables show."""
+
 from collections.abc import Callable
 
 import torch
@@ -12,7 +13,9 @@ def widened(outputs: Tensor) -> Tensor:
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """outputs (B, classes) with targets (B,), or (B, T, classes) with (B, T); the mean over all labels."""
+    """outputs (B, classes) with targets (B,), or (B, T, classes) with (B, T); the mean over all
+    labels.
+    """
     return F.cross_entropy(widened(outputs.flatten(0, -2)), targets.flatten())
 
 
@@ -32,7 +35,11 @@ def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
     return F.mse_loss(outputs, targets.to(outputs.dtype))
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"classify": cross_entropy, "label": cross_entropy, "regress": squared_error}
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "classify": cross_entropy,
+    "label": cross_entropy,
+    "regress": squared_error,
+}
 SCORES: dict[str, tuple[str, Callable[[Tensor, Tensor], Tensor]]] = {
     "classify": ("accuracy", correct),
     "label": ("accuracy", correct),

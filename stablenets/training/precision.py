@@ -1,4 +1,5 @@
 """What a run's precision asks of its device."""
+
 from __future__ import annotations
 
 import contextlib
@@ -36,14 +37,20 @@ def warning(precision: str, device: torch.device) -> str:
     """A line for people where the processor has no bfloat16, which is then emulated, or where there
     is no compiler for our passes; '' where all is well."""
     if precision in MIXED and device.type == "cpu" and not has_bfloat16():
-        return (f"precision={precision}: this processor has no bfloat16 and emulates it, which "
-                "takes several times as long as precision=float32")
+        return (
+            f"precision={precision}: this processor has no bfloat16 and emulates it, which "
+            "takes several times as long as precision=float32"
+        )
     if precision == "bfloat16_fused" and device.type == "cpu" and not native.available():
-        return (f"precision={precision}: no C++ compiler that makes our passes (g++, or $CXX); norms "
-                "and activations are torch's, as with precision=bfloat16")
+        return (
+            f"precision={precision}: no C++ compiler that makes our passes (g++, or $CXX); norms "
+            "and activations are torch's, as with precision=bfloat16"
+        )
     return ""
 
 
 def has_bfloat16() -> bool:
-    """Whether oneDNN runs products of bfloat16 on this processor; without oneDNN it is not known, and nothing is held against it."""
+    """Whether oneDNN runs products of bfloat16 on this processor; without oneDNN it is not known,
+    and nothing is held against it.
+    """
     return not torch.backends.mkldnn.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()

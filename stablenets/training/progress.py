@@ -1,4 +1,7 @@
-"""What a person sees of a run: a bar on a terminal, plain lines elsewhere, and everything that is said also in the run's log."""
+"""What a person sees of a run: a bar on a terminal, plain lines elsewhere, and everything that is
+said also in the run's log.
+"""
+
 from __future__ import annotations
 
 import sys
@@ -25,7 +28,9 @@ class Progress:
         self.first = step
         self.begun = self.last_line = time.monotonic()
         if self.mode == "bar":
-            self.bar = tqdm(total=self.total, initial=step, unit="step", dynamic_ncols=True, leave=False)
+            self.bar = tqdm(
+                total=self.total, initial=step, unit="step", dynamic_ncols=True, leave=False
+            )
 
     def update(self, step: int, facts: Callable[[], dict[str, str]]) -> None:
         """`facts` is called when something is about to be shown: most steps are not."""

@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM: the first asks the loop to save and end, the second ends the process at once."""
+"""Ctrl-C and SIGTERM: the first asks the loop to save and end, the second ends the process at
+once.
+"""
+
 from __future__ import annotations
 
 import os
@@ -10,7 +13,9 @@ CAUGHT = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
-    """`with Stop() as stop:`; the loop looks at `stop.signal` between two steps. Outside the main thread signals stay as they are."""
+    """`with Stop() as stop:`; the loop looks at `stop.signal` between two steps. Outside the main
+    thread signals stay as they are.
+    """
 
     def __init__(self) -> None:
         self.signal: int | None = None

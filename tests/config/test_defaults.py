@@ -11,7 +11,10 @@ from stablenets.nets import FAMILIES, RECURRENT
 
 ALL = FAMILIES | RECURRENT
 DATA = {family: "psdigits" if family in RECURRENT else "digits" for family in ALL}
-DEPTH = {family: {} if family in RECURRENT or family in ("resnet_bn", "revnet") else {"depth": 4} for family in ALL}
+DEPTH = {
+    family: {} if family in RECURRENT or family in ("resnet_bn", "revnet") else {"depth": 4}
+    for family in ALL
+}
 
 
 def test_defaults_are_frozen():
@@ -31,9 +34,15 @@ def test_a_family_is_the_same_by_its_class_and_on_the_command_line(family):
 
 @pytest.mark.parametrize("family", ALL)
 def test_a_run_is_the_same_from_python_and_from_the_command_line(family):
-    words = [f"dataset={DATA[family]}", f"net={family}", *(f"{key}={value}" for key, value in DEPTH[family].items())]
+    words = [
+        f"dataset={DATA[family]}",
+        f"net={family}",
+        *(f"{key}={value}" for key, value in DEPTH[family].items()),
+    ]
     typed = resolve(compose(*words))
-    written = resolve({"dataset": {"name": DATA[family]}, "net": {"family": family}, **DEPTH[family]})
+    written = resolve(
+        {"dataset": {"name": DATA[family]}, "net": {"family": family}, **DEPTH[family]}
+    )
     assert typed.options == written.options
 
 
@@ -46,4 +55,7 @@ def test_a_data_set_is_the_same_by_its_class_and_on_the_command_line(dataset):
 @pytest.mark.parametrize("optim", OPTIM_DEFAULTS)
 def test_an_optimiser_is_the_same_from_python_and_on_the_command_line(optim):
     base = {"dataset": {"name": "digits"}, "net": {"family": "plain"}}
-    assert resolve(compose("net=plain", f"optim={optim}")).options == resolve(base | {"optim": {"name": optim}}).options
+    assert (
+        resolve(compose("net=plain", f"optim={optim}")).options
+        == resolve(base | {"optim": {"name": optim}}).options
+    )

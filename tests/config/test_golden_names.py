@@ -1,4 +1,6 @@
-"""The name of every committed row is recomputed from its stored options, whatever the plans are now."""
+"""The name of every committed row is recomputed from its stored options, whatever the plans are
+now.
+"""
 
 import json
 from pathlib import Path
@@ -15,15 +17,21 @@ FILES = sorted(RESULTS.glob("*/*/options.json"))
 
 
 def test_every_ledger_has_its_options():
-    assert [path.parent for path in sorted(RESULTS.glob("*/*/ledger.csv"))] == [path.parent for path in FILES]
+    assert [path.parent for path in sorted(RESULTS.glob("*/*/ledger.csv"))] == [
+        path.parent for path in FILES
+    ]
     assert len(FILES) >= 8
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.relative_to(RESULTS).as_posix())
+@pytest.mark.parametrize(
+    "path", FILES, ids=lambda path: path.parent.relative_to(RESULTS).as_posix()
+)
 def test_names_follow_from_stored_options(path):
     studies = study_classes()
     rows = decode_options(path.read_bytes())
-    names = {line.split(",", 1)[0] for line in (path.parent / "ledger.csv").read_text().splitlines()[1:]}
+    names = {
+        line.split(",", 1)[0] for line in (path.parent / "ledger.csv").read_text().splitlines()[1:]
+    }
     assert rows.keys() == names
     for name, options in rows.items():
         if "study" in options:
@@ -35,7 +43,9 @@ def test_names_follow_from_stored_options(path):
 @pytest.mark.parametrize("path", FILES[:1], ids=["first"])
 def test_a_name_depends_on_each_stored_option(path):
     rows = decode_options(path.read_bytes())
-    name, options = next((name, options) for name, options in rows.items() if "study" not in options)
+    name, options = next(
+        (name, options) for name, options in rows.items() if "study" not in options
+    )
     for key, value in options.items():
         if isinstance(value, float) and key != "T":
             assert training_name({**options, key: value + 1.0}) != name, key
@@ -44,7 +54,10 @@ def test_a_name_depends_on_each_stored_option(path):
 
 
 def test_options_survive_the_file():
-    rows = {"a": {"study": "p/s", "version": 1, "x": [1, 2], "y": None}, "b": {"study": "p/s", "version": 1, "x": [], "y": 0.1},
-            "c": {"study": "p/s", "version": 1, "x": [], "y": 0.1, "added_later": True}}
+    rows = {
+        "a": {"study": "p/s", "version": 1, "x": [1, 2], "y": None},
+        "b": {"study": "p/s", "version": 1, "x": [], "y": 0.1},
+        "c": {"study": "p/s", "version": 1, "x": [], "y": 0.1, "added_later": True},
+    }
     assert decode_options(encode_options(rows)) == rows
     assert json.loads(encode_options(rows))["runs"].keys() == rows.keys()

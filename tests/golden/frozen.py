@@ -2,7 +2,8 @@
 
     python tests/golden/frozen.py      adds options, families, data sets and studies that are new
 
-A default that is there already is never changed: a changed behaviour is a new option or a new value.
+A default that is there already is never changed: a changed behaviour is a new option or a new
+value.
 """
 
 import json
@@ -28,8 +29,10 @@ def current_defaults() -> dict[str, Any]:
     return {
         "run": run,
         "dataset": {name: defaults.dataset_options(name) for name in DATASETS},
-        "net": {family: defaults.field_defaults(Net) | defaults.field_defaults(families[family])
-                for family in families},
+        "net": {
+            family: defaults.field_defaults(Net) | defaults.field_defaults(families[family])
+            for family in families
+        },
         "family": defaults.FAMILY_DEFAULTS,
         "optim": defaults.field_defaults(Optim),
         "optimiser": defaults.OPTIM_DEFAULTS,
@@ -73,8 +76,10 @@ def merged(frozen: Any, current: Any, at: str = "") -> Any:
         return frozen
     if gone := frozen.keys() - current.keys():
         sys.exit(f"{at}: {', '.join(sorted(gone))} has gone; committed results need it")
-    return {key: merged(frozen[key], value, f"{at}.{key}") if key in frozen else value
-            for key, value in current.items()}
+    return {
+        key: merged(frozen[key], value, f"{at}.{key}") if key in frozen else value
+        for key, value in current.items()
+    }
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""What the theorems are tried on: families, sizes, depths and steps drawn by Hypothesis, weights by a drawn seed, all in float64."""
+"""What the theorems are tried on: families, sizes, depths and steps drawn by Hypothesis, weights by
+a drawn seed, all in float64.
+"""
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,9 +13,17 @@ from torch import Tensor
 from stablenets.dynamics import ACTIVATIONS, Dynamics
 from stablenets.nets import Flow
 
-# Drawn from fixed seeds: what fails fails again. A draw is a seed and a few sizes, so that there is nothing to shrink.
-settings.register_profile("theorems", derandomize=True, database=None, deadline=None, max_examples=25,
-                          phases=[Phase.explicit, Phase.generate], report_multiple_bugs=False)
+# Drawn from fixed seeds: what fails fails again. A draw is a seed and a few sizes, so that there is
+# nothing to shrink.
+settings.register_profile(
+    "theorems",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=25,
+    phases=[Phase.explicit, Phase.generate],
+    report_multiple_bugs=False,
+)
 settings.load_profile("theorems")
 
 SPACE = {"dense": (), "conv": (2, 3)}
@@ -25,7 +36,9 @@ SCALE = st.sampled_from((0.1, 1.0, 3.0))  # of the weights: nearly no layer, as 
 
 @contextmanager
 def float64() -> Iterator[None]:
-    """What is made here is made in float64: a filter or an X that was float32 once would be orthogonal to seven digits only."""
+    """What is made here is made in float64: a filter or an X that was float32 once would be
+    orthogonal to seven digits only.
+    """
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
@@ -35,9 +48,18 @@ def float64() -> Iterator[None]:
 
 
 @st.composite
-def flows(draw, dynamics: st.SearchStrategy[Dynamics], depth: st.SearchStrategy[int] = DEPTH, h: st.SearchStrategy[float] = STEP,
-          scale: st.SearchStrategy[float] = SCALE, operators: tuple[str, ...] = ("dense",), widths: tuple[int, int] = (2, 8)) -> Flow:
-    """A flow with random weights and biases. torch's generator stands where the weights left it, so that `inputs` is drawn too."""
+def flows(
+    draw,
+    dynamics: st.SearchStrategy[Dynamics],
+    depth: st.SearchStrategy[int] = DEPTH,
+    h: st.SearchStrategy[float] = STEP,
+    scale: st.SearchStrategy[float] = SCALE,
+    operators: tuple[str, ...] = ("dense",),
+    widths: tuple[int, int] = (2, 8),
+) -> Flow:
+    """A flow with random weights and biases. torch's generator stands where the weights left it, so
+    that `inputs` is drawn too.
+    """
     family, operator = draw(dynamics), draw(st.sampled_from(operators))
     fitting = [width for width in range(widths[0], widths[1] + 1) if not family.refuses(width)]
     width = draw(st.sampled_from(fitting if operator == "dense" else fitting[:2]))

@@ -1,4 +1,7 @@
-"""Jacobians of single layers, of the vector field behind them, and of what lies between a layer and the end; by autograd, in float64."""
+"""Jacobians of single layers, of the vector field behind them, and of what lies between a layer and
+the end; by autograd, in float64.
+"""
+
 from collections.abc import Callable
 
 import torch
@@ -9,12 +12,18 @@ from stablenets.nets import Flow
 
 
 def jacobian(f: Callable[[State], State], state: State) -> Tensor:
-    """(N, N) for one example's state, its parts side by side: N copies of it, each of which takes one row back."""
+    """(N, N) for one example's state, its parts side by side: N copies of it, each of which takes
+    one row back.
+    """
     N = sum(part.numel() for part in state)
-    leaves = tuple(part.detach().expand(N, *part.shape[1:]).clone().requires_grad_() for part in state)
+    leaves = tuple(
+        part.detach().expand(N, *part.shape[1:]).clone().requires_grad_() for part in state
+    )
     with torch.enable_grad():
         values = torch.cat([part.flatten(1) for part in f(leaves)], 1)
-    rows = torch.autograd.grad(values, leaves, torch.eye(N, dtype=values.dtype), materialize_grads=True)
+    rows = torch.autograd.grad(
+        values, leaves, torch.eye(N, dtype=values.dtype), materialize_grads=True
+    )
     return torch.cat([part.flatten(1) for part in rows], 1)
 
 
@@ -27,14 +36,25 @@ def trajectory(net: Flow, x: Tensor) -> list[State]:
 
 
 def layer_jacobians(net: Flow, x: Tensor) -> Tensor:
-    """(depth, N, N): ∂state_{j+1}/∂state_j of each layer at the state that enters it, for one example x (1, n, ...)."""
+    """(depth, N, N): ∂state_{j+1}/∂state_j of each layer at the state that enters it, for one
+    example x (1, n, ...).
+    """
+
     def one(w, state: State) -> Tensor:
         return jacobian(lambda state: net.dynamics.step(state, w, net.h), state)
-    return torch.stack([one(w, state) for w, state in zip(net.layers(net.weights()), trajectory(net, x)[:-1], strict=True)])
+
+    return torch.stack(
+        [
+            one(w, state)
+            for w, state in zip(net.layers(net.weights()), trajectory(net, x)[:-1], strict=True)
+        ]
+    )
 
 
 def to_the_end(jacobians: Tensor) -> Tensor:
-    """(depth, N, N): ∂state_N/∂state_j for j = 0 ... N-1. The papers' backward sensitivity matrix B is its transpose."""
+    """(depth, N, N): ∂state_N/∂state_j for j = 0 ... N-1. The papers' backward sensitivity matrix B
+    is its transpose.
+    """
     products = [jacobians[-1]]
     for J in jacobians[:-1].flip(0):
         products.append(products[-1] @ J)
@@ -42,12 +62,16 @@ def to_the_end(jacobians: Tensor) -> Tensor:
 
 
 def kick_jacobian(net: Flow, state: State) -> Tensor:
-    """(N, N): of what the first layer's kicks add to each part, all seen from the same state, over h: the field of the frozen weights."""
+    """(N, N): of what the first layer's kicks add to each part, all seen from the same state, over
+    h: the field of the frozen weights.
+    """
+
     def rates(state: State) -> State:
         found = [torch.zeros_like(part) for part in state]
         for part, kick in net.dynamics.kicks(net.layers(net.weights())[0], net.h):
             found[part] = kick(*state) / net.h
         return tuple(found)
+
     return jacobian(rates, state)
 
 

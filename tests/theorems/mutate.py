@@ -1,7 +1,10 @@
-"""Break each formula in a copy of the package, run the tests that must notice, and print what noticed.
+"""Break each formula in a copy of the package, run the tests that must notice, and print what
+noticed.
 
-    python tests/theorems/mutate.py [TEXT]        # every mutation, or those whose description holds the text; about five seconds each
+python tests/theorems/mutate.py [TEXT]        # every mutation, or those whose description holds the
+text; about five seconds each
 """
+
 import os
 import shutil
 import subprocess
@@ -19,7 +22,9 @@ ASSERTION = ("AssertionError", "assert ")  # how the message of a failed asserti
 
 
 class Outcome(NamedTuple):
-    """Of the tests that a mutation names: the cases that failed by assertion, and the tests in which none did."""
+    """Of the tests that a mutation names: the cases that failed by assertion, and the tests in
+    which none did.
+    """
 
     failed: list[str]
     survived: list[str]
@@ -29,7 +34,10 @@ def broken(mutation: Mutation) -> str:
     """The mutated file's text."""
     text = (ROOT / "stablenets" / mutation.file).read_text()
     if text.count(mutation.old) != 1:
-        raise ValueError(f"{mutation.file}: holds {mutation.old!r} {text.count(mutation.old)} times, not once; correct mutations.py")
+        raise ValueError(
+            f"{mutation.file}: holds {mutation.old!r} {text.count(mutation.old)} times, not once;"
+            " correct mutations.py"
+        )
     return text.replace(mutation.old, mutation.new)
 
 
@@ -37,19 +45,59 @@ def outcome(mutation: Mutation) -> Outcome:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for path in ("stablenets", "tests/theorems"):
-            shutil.copytree(ROOT / path, folder / path, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                ROOT / path, folder / path, ignore=shutil.ignore_patterns("__pycache__")
+            )
         shutil.copy(ROOT / "pyproject.toml", folder)
         (folder / "stablenets" / mutation.file).write_text(broken(mutation))
         tests = [f"tests/theorems/{test}" for test in mutation.tests]
-        environment = os.environ | {"PYTHONPATH": name, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", "--junitxml=report.xml", *tests]
-        run = subprocess.run(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        environment = os.environ | {
+            "PYTHONPATH": name,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "OMP_NUM_THREADS": "1",
+        }
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-m",
+            "not slow",
+            "--junitxml=report.xml",
+            *tests,
+        ]
+        run = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         if run.returncode not in (0, 1):  # pytest's codes for passed and failed
-            raise RuntimeError(f"{mutation.broken}: pytest ended with {run.returncode}\n{run.stdout}")
+            raise RuntimeError(
+                f"{mutation.broken}: pytest ended with {run.returncode}\n{run.stdout}"
+            )
         cases = list(ElementTree.parse(folder / "report.xml").iter("testcase"))
-    messages = {f"{case.get('classname').split('.')[-1]}.py::{case.get('name')}": case.find("failure") for case in cases}
-    failed = [case for case, failure in messages.items() if failure is not None and failure.get("message").startswith(ASSERTION)]
-    return Outcome(failed, [test for test in mutation.tests if not any(case == test or case.startswith(f"{test}[") for case in failed)])
+    messages = {
+        f"{case.get('classname').split('.')[-1]}.py::{case.get('name')}": case.find("failure")
+        for case in cases
+    }
+    failed = [
+        case
+        for case, failure in messages.items()
+        if failure is not None and failure.get("message").startswith(ASSERTION)
+    ]
+    return Outcome(
+        failed,
+        [
+            test
+            for test in mutation.tests
+            if not any(case == test or case.startswith(f"{test}[") for case in failed)
+        ],
+    )
 
 
 def summed_up(cases: list[str]) -> str:
@@ -57,21 +105,39 @@ def summed_up(cases: list[str]) -> str:
     by_test: dict[str, list[str]] = {}
     for case in cases:
         test, _, parameters = case.partition("[")
-        by_test.setdefault(test.removeprefix("test_").replace(".py::test_", ": "), []).append(parameters.rstrip("]"))
-    return "; ".join(f"{test} ({len(of)} cases)" if len(of) > 6 else test + (f" [{', '.join(of)}]" if any(of) else "")
-                     for test, of in by_test.items())
+        by_test.setdefault(test.removeprefix("test_").replace(".py::test_", ": "), []).append(
+            parameters.rstrip("]")
+        )
+    return "; ".join(
+        (
+            f"{test} ({len(of)} cases)"
+            if len(of) > 6
+            else test + (f" [{', '.join(of)}]" if any(of) else "")
+        )
+        for test, of in by_test.items()
+    )
 
 
 def main(text: str = "") -> int:
     """A markdown table; the number of tests that noticed nothing."""
-    print("| what was broken | file | instead of | stood | tests that failed | survived |\n|---|---|---|---|---|---|")
+    print(
+        "| what was broken | file | instead of | stood | tests that failed | survived"
+        " |\n|---|---|---|---|---|---|"
+    )
     survivors = 0
     for mutation in MUTATIONS:
         if text in mutation.broken:
             failed, survived = outcome(mutation)
             survivors += len(survived)
-            old, new = (" ".join(line.strip() for line in code.splitlines()) for code in (mutation.old, mutation.new))
-            print(f"| {mutation.broken} | {mutation.file} | `{old}` | `{new}` | {summed_up(failed)} | {'; '.join(survived)} |", flush=True)
+            old, new = (
+                " ".join(line.strip() for line in code.splitlines())
+                for code in (mutation.old, mutation.new)
+            )
+            print(
+                f"| {mutation.broken} | {mutation.file} | `{old}` | `{new}` | {summed_up(failed)} |"
+                f" {'; '.join(survived)} |",
+                flush=True,
+            )
     return survivors
 
 

@@ -1,7 +1,9 @@
-"""Chang et al. 2018: all three architectures have an inverse, two have imaginary eigenvalues, and rounding drifts as the sheet measured.
+"""Chang et al. 2018: all three architectures have an inverse, two have imaginary eigenvalues, and
+rounding drifts as the sheet measured.
 
 Sections and claims (C1, C5) are numbered as in papers/chang2018.md.
 """
+
 import math
 
 import pytest
@@ -16,9 +18,13 @@ from stablenets.dynamics import State
 from stablenets.nets import FAMILIES, Flow, Hamiltonian, Leapfrog, Midpoint
 
 ARCHITECTURES = {
-    "hamiltonian": st.builds(Hamiltonian, activation=ACTIVATION, block_norm=st.sampled_from(("none", "shift"))),
+    "hamiltonian": st.builds(
+        Hamiltonian, activation=ACTIVATION, block_norm=st.sampled_from(("none", "shift"))
+    ),
     "midpoint": st.builds(Midpoint, activation=ACTIVATION),
-    "leapfrog": st.builds(Leapfrog, activation=ACTIVATION, initial_velocity=st.sampled_from(("zero", "from_state"))),
+    "leapfrog": st.builds(
+        Leapfrog, activation=ACTIVATION, initial_velocity=st.sampled_from(("zero", "from_state"))
+    ),
 }
 ONE = st.just(1)
 SMALL = st.sampled_from((0.1, 1.0))
@@ -36,7 +42,9 @@ def size(*states: State) -> float:
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @given(st.data())
 def test_c1_a_layer_has_an_inverse_on_both_sides(name, data):
-    """Sections 1.1 to 1.3: for any weights, any step and any state, one that no network comes through too."""
+    """Sections 1.1 to 1.3: for any weights, any step and any state, one that no network comes
+    through too.
+    """
     net = data.draw(flows(ARCHITECTURES[name], depth=ONE, operators=("dense", "conv")))
     (w,) = net.layers(net.weights())
     state = tuple(torch.randn_like(part) for part in net.dynamics.start(inputs(net, 3), w, net.h))
@@ -48,8 +56,18 @@ def test_c1_a_layer_has_an_inverse_on_both_sides(name, data):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @given(st.data())
 def test_c1_the_whole_net_is_undone(name, data):
-    """Back through all layers from the last state: each state that the forward went through, and so the input."""
-    net = data.draw(flows(ARCHITECTURES[name], depth=st.integers(1, 30), h=st.floats(0.01, 0.1), scale=SMALL, operators=("dense", "conv")))
+    """Back through all layers from the last state: each state that the forward went through, and so
+    the input.
+    """
+    net = data.draw(
+        flows(
+            ARCHITECTURES[name],
+            depth=st.integers(1, 30),
+            h=st.floats(0.01, 0.1),
+            scale=SMALL,
+            operators=("dense", "conv"),
+        )
+    )
     x = inputs(net, 3)
     *passed, state = trajectory(net, x)
     for w, true in zip(reversed(net.layers(net.weights())), reversed(passed), strict=True):
@@ -60,7 +78,9 @@ def test_c1_the_whole_net_is_undone(name, data):
 
 @given(flows(st.builds(Hamiltonian, activation=ACTIVATION), depth=ONE, operators=("dense", "conv")))
 def test_c5_hamiltonian_field_has_imaginary_eigenvalues(net):
-    """[[0, P], [-Q, 0]], P = K1.T D1 K1 and Q = K2.T D2 K2 positive semidefinite: ±i sqrt(eig(P Q))."""
+    """[[0, P], [-Q, 0]], P = K1.T D1 K1 and Q = K2.T D2 K2 positive semidefinite: ±i sqrt(eig(P
+    Q)).
+    """
     (w,) = net.layers(net.weights())
     y, z = state = net.dynamics.start(inputs(net), w, net.h)
     found = torch.linalg.eigvals(kick_jacobian(net, state))
@@ -69,16 +89,21 @@ def test_c5_hamiltonian_field_has_imaginary_eigenvalues(net):
         """K.T diag(σ') K as a matrix, from the Jacobian A of K alone."""
         A = jacobian(lambda state: (K(state[0]),), (x,))
         return A.T @ (slopes(net, K(x, b)).flatten()[:, None] * A)
+
     P, Q = second_derivative(w.K1, z, w.b1), second_derivative(w.K2, y, w.b2)
     tolerance = ROUNDING * max(1.0, norm(P), norm(Q))
     assert found.real.abs().max() <= tolerance
     ω = torch.linalg.eigvals(P @ Q).real.clamp_min(0).sqrt()
-    assert torch.allclose(found.imag.sort().values, torch.cat([ω, -ω]).sort().values, rtol=0, atol=tolerance)
+    assert torch.allclose(
+        found.imag.sort().values, torch.cat([ω, -ω]).sort().values, rtol=0, atol=tolerance
+    )
 
 
 @given(flows(st.builds(Midpoint, activation=ACTIVATION), depth=ONE, operators=("dense", "conv")))
 def test_c5_midpoint_field_has_imaginary_eigenvalues(net):
-    """diag(σ') (K - K.T), which is similar to an antisymmetric matrix; the kick adds 2h times the field to the state before."""
+    """diag(σ') (K - K.T), which is similar to an antisymmetric matrix; the kick adds 2h times the
+    field to the state before.
+    """
     y = inputs(net)
     J = kick_jacobian(net, (y, y)) / 2
     N = y.numel()
@@ -89,15 +114,22 @@ def test_c5_midpoint_field_has_imaginary_eigenvalues(net):
 
 @given(flows(st.builds(Leapfrog, activation=ACTIVATION), depth=ONE, operators=("dense", "conv")))
 def test_leapfrog_force_only_pulls_back(net):
-    """y'' = -K.T σ(K y + b), section 1.3: the Jacobian -K.T diag(σ') K is symmetric, negative semidefinite, so that y only oscillates."""
+    """y'' = -K.T σ(K y + b), section 1.3: the Jacobian -K.T diag(σ') K is symmetric, negative
+    semidefinite, so that y only oscillates.
+    """
     y = inputs(net)
-    J = kick_jacobian(net, (y, torch.zeros_like(y)))[y.numel():, :y.numel()]  # of what the position does to the velocity, times h
+    J = kick_jacobian(net, (y, torch.zeros_like(y)))[
+        y.numel() :, : y.numel()
+    ]  # of what the position does to the velocity, times h
     assert torch.allclose(J, J.T, rtol=0, atol=1e-12 * max(1.0, norm(J)))
     assert torch.linalg.eigvalsh(J).max() <= 1e-12 * max(1.0, norm(J))
 
 
-# Section 5.3 of the sheet: the largest error of the reconstructed input; 64 features, ReLU, He-scaled kernels of each layer, no bias.
-DRIFT = [  # blocks, h, then float32 and float64 of Hamiltonian, midpoint and leapfrog; inf where the sheet says unusable or diverges
+# Section 5.3 of the sheet: the largest error of the reconstructed input; 64 features, ReLU,
+# He-scaled kernels of each layer, no bias.
+# blocks, h, then float32 and float64 of Hamiltonian, midpoint and leapfrog; inf where the sheet
+# says unusable or diverges
+DRIFT = [
     (18, 0.1, (8e-7, 2e-15), (2e-6, 3e-15), (5e-6, 8e-15)),
     (54, 0.1, (3e-6, 7e-15), (7e-5, 1e-13), (1e-5, 2e-14)),
     (300, 0.05, (8e-6, 2e-14), (7e1, 2e-7), (4e-5, 6e-14)),
@@ -106,8 +138,14 @@ DRIFT = [  # blocks, h, then float32 and float64 of Hamiltonian, midpoint and le
     (1000, 0.1, (2e3, 6e-6), (math.inf, math.inf), (2e-1, 3e-10)),
     (18, 0.5, (5e-3, 2e-11), (4.0, 6e-9), (4e-5, 1e-13)),
 ]
-UNUSABLE = [(54, 0.5, "hamiltonian"), (54, 0.5, "midpoint"), (300, 0.5, "leapfrog"),
-            (18, 1.0, "hamiltonian"), (18, 1.0, "midpoint"), (18, 1.0, "leapfrog")]
+UNUSABLE = [
+    (54, 0.5, "hamiltonian"),
+    (54, 0.5, "midpoint"),
+    (300, 0.5, "leapfrog"),
+    (18, 1.0, "hamiltonian"),
+    (18, 1.0, "midpoint"),
+    (18, 1.0, "leapfrog"),
+]
 
 
 @torch.no_grad()
@@ -123,11 +161,21 @@ def drift(name: str, depth: int, h: float, dtype: torch.dtype) -> float:
     return apart(state, first)
 
 
-@pytest.mark.parametrize(("precision", "dtype"), [(0, torch.float32), (1, torch.float64)], ids=["float32", "float64"])
-@pytest.mark.parametrize(("depth", "h", "name", "sheet"), [
-    (depth, h, name, sheet) for depth, h, *row in DRIFT for name, sheet in zip(ARCHITECTURES, row, strict=True)])
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [(0, torch.float32), (1, torch.float64)], ids=["float32", "float64"]
+)
+@pytest.mark.parametrize(
+    ("depth", "h", "name", "sheet"),
+    [
+        (depth, h, name, sheet)
+        for depth, h, *row in DRIFT
+        for name, sheet in zip(ARCHITECTURES, row, strict=True)
+    ],
+)
 def test_drift_of_the_inverse_by_depth_and_step(depth, h, name, sheet, precision, dtype):
-    """Within a factor of ten of the sheet's. Leapfrog is up to 40 times better: the sheet measured 2 y_j - y_{j-1}, we keep a velocity."""
+    """Within a factor of ten of the sheet's. Leapfrog is up to 40 times better: the sheet measured
+    2 y_j - y_{j-1}, we keep a velocity.
+    """
     found, expected = drift(name, depth, h, dtype), sheet[precision]
     if expected == math.inf:
         assert not found < 1e3

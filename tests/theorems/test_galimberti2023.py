@@ -1,7 +1,10 @@
-"""Galimberti et al. 2023: symplectic layers, gradients that do not vanish, volume, product bounds, and the counterexample of Appendix III.
+"""Galimberti et al. 2023: symplectic layers, gradients that do not vanish, volume, product bounds,
+and the counterexample of Appendix III.
 
-B = ∂y_N/∂y_j as the paper writes it is the transpose of the Jacobian. Numbers: papers/galimberti2023.md, section 2.
+B = ∂y_N/∂y_j as the paper writes it is the transpose of the Jacobian. Numbers:
+papers/galimberti2023.md, section 2.
 """
+
 import math
 
 import numpy as np
@@ -26,7 +29,9 @@ NETS: dict[str, st.SearchStrategy[Dynamics]] = {  # by the paper's name
     "MS2": st.builds(MS2, activation=ACTIVATION),
     "MS3": st.builds(MS3, activation=ACTIVATION),
     "Chang": st.builds(Hamiltonian, activation=ACTIVATION),
-    "ring": st.builds(Distributed, activation=ACTIVATION),  # of eight nodes, as the authors'; of less than four it has no zeros
+    "ring": st.builds(
+        Distributed, activation=ACTIVATION
+    ),  # of eight nodes, as the authors'; of less than four it has no zeros
     "ring, other X": st.builds(Distributed, activation=ACTIVATION, coupling=st.just("random")),
 }
 EULER = ["H1", "H1-J2", "MS2"]
@@ -70,7 +75,9 @@ def defect(B: Tensor, J: Tensor) -> float:
 @given(st.data())
 def test_theorem_1_layers_and_their_products_are_symplectic(name, data):
     """B.T J B = J for any weights, any step and any X, a singular one too."""
-    net = drawn_net(data, "H2, other X" if name == "singular X" else name, operators=("dense", "conv"))
+    net = drawn_net(
+        data, "H2, other X" if name == "singular X" else name, operators=("dense", "conv")
+    )
     if name == "singular X":
         made_singular(net)
         assert float(torch.linalg.svdvals(net.X[0])[-1]) < 1e-12
@@ -84,7 +91,9 @@ def test_theorem_1_layers_and_their_products_are_symplectic(name, data):
 @pytest.mark.parametrize("name", ["H2, other X", "ring, other X"])
 @given(st.data())
 def test_theorem_1_with_the_wrong_transpose_fails_for_a_random_x(name, data):
-    """F.T J F = J for the Jacobian F itself needs an orthogonal X: whoever tests that at X = I has tested nothing."""
+    """F.T J F = J for the Jacobian F itself needs an orthogonal X: whoever tests that at X = I has
+    tested nothing.
+    """
     net = drawn_net(data, name, (4, 8), scale=st.just(1.0), h=st.floats(0.1, 0.5))
     jacobians = layer_jacobians(net, inputs(net))
     assert max(defect(J, structure(net)) for J in jacobians) > 1e-5
@@ -107,7 +116,9 @@ def test_theorem_1_no_sensitivity_of_a_single_example_is_below_one(name, data):
 @settings(max_examples=2)
 @given(st.data())
 def test_theorem_1_at_a_thousand_layers(name, data):
-    net = drawn_net(data, name, (4, 4), depth=st.just(1000), h=st.just(1.2 / 1000), scale=st.just(1.0))
+    net = drawn_net(
+        data, name, (4, 4), depth=st.just(1000), h=st.just(1.2 / 1000), scale=st.just(1.0)
+    )
     assert min(norm(B) for B in to_the_end(layer_jacobians(net, inputs(net)))) >= 1 - 1e-10
 
 
@@ -118,21 +129,30 @@ def test_canonical_j_pairs_the_singular_values_and_keeps_volume(name, data):
     net = drawn_net(data, name, h=SHORT, scale=SMALL)
     for B in to_the_end(layer_jacobians(net, inputs(net))):
         s = torch.linalg.svdvals(B)
-        assert torch.allclose(s * s.flip(0), torch.ones_like(s), rtol=0, atol=1e-13 * float(s[0]) ** 2)
+        assert torch.allclose(
+            s * s.flip(0), torch.ones_like(s), rtol=0, atol=1e-13 * float(s[0]) ** 2
+        )
         assert float(torch.linalg.det(B)) == pytest.approx(1, abs=1e-12 * float(s[0]) ** 2)
 
 
 @given(flows(NETS["MS1"], h=SHORT, scale=SMALL))
 def test_ms1_keeps_volume(net):
-    assert torch.allclose(torch.linalg.det(layer_jacobians(net, inputs(net))), torch.ones(1, dtype=torch.float64), rtol=0, atol=1e-11)
+    assert torch.allclose(
+        torch.linalg.det(layer_jacobians(net, inputs(net))),
+        torch.ones(1, dtype=torch.float64),
+        rtol=0,
+        atol=1e-11,
+    )
 
 
 @pytest.mark.parametrize("name", EULER)
 @given(st.data())
 def test_forward_euler_inflates_volume_layer_by_layer(name, data):
-    """det(I + h J K.T D K) = Π(1 + h² ω²) >= 1, ±iω the eigenvalues of J K.T D K, by the skew matrix S J S with S² = K.T D K.
+    """det(I + h J K.T D K) = Π(1 + h² ω²) >= 1, ±iω the eigenvalues of J K.T D K, by the skew
+    matrix S J S with S² = K.T D K.
 
-    For MS2, J K.T = I: the same with S A S, S² = D and A skew. So the product over depth only grows.
+    For MS2, J K.T = I: the same with S A S, S² = D and A skew. So the product over depth only
+    grows.
     """
     net = data.draw(flows(NETS[name], h=SHORT))
     x = inputs(net)
@@ -147,7 +167,9 @@ def test_forward_euler_inflates_volume_layer_by_layer(name, data):
     S = vectors * np.sqrt(values.clip(0)) @ vectors.T
     turns = np.linalg.svd(S @ J.numpy() @ S)[1]  # each ω twice
     determinants = torch.linalg.det(layer_jacobians(net, x))
-    assert float(determinants[0]) == pytest.approx(math.sqrt(np.prod(1 + net.h**2 * turns**2)), rel=1e-9)
+    assert float(determinants[0]) == pytest.approx(
+        math.sqrt(np.prod(1 + net.h**2 * turns**2)), rel=1e-9
+    )
     assert (determinants >= 1 - 1e-9 * determinants).all()
 
 
@@ -159,14 +181,25 @@ def growth(net: Flow, layer: int) -> float:
     if isinstance(net.dynamics, MS1):
         return (1 + net.h * norms["K0"]) ** 2
     if isinstance(net.dynamics, HDNN) and net.dynamics.interconnection == "ones":
-        return 1 + net.h * norm(torch.ones(net.width, net.width).triu(1) - torch.ones(net.width, net.width).tril(-1)) * norms["K"] ** 2
-    return math.prod(1 + net.h * norm(structure(net)) * each**2 for each in norms.values())  # ‖J‖ = ‖X‖ for the nets in halves
+        return (
+            1
+            + net.h
+            * norm(
+                torch.ones(net.width, net.width).triu(1) - torch.ones(net.width, net.width).tril(-1)
+            )
+            * norms["K"] ** 2
+        )
+    return math.prod(
+        1 + net.h * norm(structure(net)) * each**2 for each in norms.values()
+    )  # ‖J‖ = ‖X‖ for the nets in halves
 
 
 @pytest.mark.parametrize("name", NETS)
 @given(st.data())
 def test_sensitivities_stay_below_the_product_of_the_layers_bounds(name, data):
-    """Forward Euler Π(1 + h ‖J‖ ‖K‖²), H2 Π(1 + h ‖X‖ ‖Kp‖²)(1 + h ‖X‖ ‖Kq‖²): what limits ‖K‖ and T limits the explosion."""
+    """Forward Euler Π(1 + h ‖J‖ ‖K‖²), H2 Π(1 + h ‖X‖ ‖Kp‖²)(1 + h ‖X‖ ‖Kq‖²): what limits ‖K‖ and
+    T limits the explosion.
+    """
     net = drawn_net(data, name, h=st.floats(0.02, 1.0))
     bound = 1.0
     for layer, B in reversed(list(enumerate(to_the_end(layer_jacobians(net, inputs(net)))))):
@@ -174,15 +207,24 @@ def test_sensitivities_stay_below_the_product_of_the_layers_bounds(name, data):
         assert norm(B) <= bound * (1 + 1e-10)
 
 
-# Appendix III: y' = ε J tanh(y), J = [[0, -1], [1, 0]]. That is J of the semi-implicit family at X = 1, with K = I and b = 0 in every
-# layer; ε is taken into the step. Slow weights (here they do not move at all) do not keep the sensitivity from growing.
+# Appendix III: y' = ε J tanh(y), J = [[0, -1], [1, 0]]. That is J of the semi-implicit family at X
+# = 1, with K = I and b = 0 in every layer; ε is taken into the step. Slow weights (here they do not
+# move at all) do not keep the sensitivity from growing.
 
-Y0 = {20: (0.33627683, -0.48627683), 200: (0.4862768297, 0.3733916069)}  # by T; the second is RandomState(2020).rand(2) - 1/2
+Y0 = {
+    20: (0.33627683, -0.48627683),
+    200: (0.4862768297, 0.3733916069),
+}  # by T; the second is RandomState(2020).rand(2) - 1/2
 
 
-def sensitivities(dynamics: Dynamics, T: float, y0: tuple[float, float], ε: float = 1.0, h: float = 0.05) -> tuple[Tensor, Tensor]:
+def sensitivities(
+    dynamics: Dynamics, T: float, y0: tuple[float, float], ε: float = 1.0, h: float = 0.05
+) -> tuple[Tensor, Tensor]:
     """∂y(T)/∂y(T-t) for t = T ... h, and y(T)."""
-    net, one = (Flow(dynamics, 2, depth, h=ε * h).double().requires_grad_(False) for depth in (round(T / h), 1))
+    net, one = (
+        Flow(dynamics, 2, depth, h=ε * h).double().requires_grad_(False)
+        for depth in (round(T / h), 1)
+    )
     for flow in (net, one):
         for name in dynamics.operators:
             getattr(flow, name).copy_(torch.eye(2 // (1 + dynamics.split)))
@@ -190,7 +232,9 @@ def sensitivities(dynamics: Dynamics, T: float, y0: tuple[float, float], ε: flo
             flow.J.neg_()  # the canonical J turns the other way
     y = torch.tensor([y0], dtype=torch.float64)
     *entered, end = (torch.cat(state, 1) for state in trajectory(net, y / y.norm()))
-    inside = torch.cat(entered).requires_grad_()  # every layer is the same: one goes over all states as a batch
+    inside = torch.cat(
+        entered
+    ).requires_grad_()  # every layer is the same: one goes over all states as a batch
     left = one(inside)
     rows = [torch.autograd.grad(left[:, i].sum(), inside, retain_graph=True)[0] for i in range(2)]
     return to_the_end(torch.stack(rows, 1)), end[0]
@@ -201,7 +245,10 @@ def norms_at(found: Tensor, count: int) -> list[float]:
     return [norm(found[-len(found) * (i + 1) // count]) for i in range(count)]
 
 
-@pytest.mark.parametrize(("T", "norms", "digit"), [(20, (1.911, 3.491, 4.696, 6.598), 0.001), (200, (15.9, 29.4, 43.1, 61.9), 0.1)])
+@pytest.mark.parametrize(
+    ("T", "norms", "digit"),
+    [(20, (1.911, 3.491, 4.696, 6.598), 0.001), (200, (15.9, 29.4, 43.1, 61.9), 0.1)],
+)
 def test_counterexample_of_appendix_iii_grows_linearly(T, norms, digit):
     found, end = sensitivities(SemiImplicit(), T, Y0[T])
     assert norms_at(found, 4) == pytest.approx(norms, abs=0.51 * digit)
@@ -209,13 +256,17 @@ def test_counterexample_of_appendix_iii_grows_linearly(T, norms, digit):
     assert abs(end.norm() - 1) < 0.05
 
 
-@pytest.mark.parametrize(("ε", "norm"), [(0.1, 6.389), pytest.param(0.01, 6.368, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("ε", "norm"), [(0.1, 6.389), pytest.param(0.01, 6.368, marks=pytest.mark.slow)]
+)
 def test_counterexample_does_not_depend_on_how_slowly_it_turns(ε, norm):
     found, _ = sensitivities(SemiImplicit(), 20 / ε, Y0[20], ε)
     assert norms_at(found, 1) == pytest.approx([norm], abs=0.00051)
 
 
-@pytest.mark.parametrize(("T", "norm", "length"), [(20, (7.69, 0.01), (1.387, 0.001)), (200, (108.7, 0.1), (3.66, 0.01))])
+@pytest.mark.parametrize(
+    ("T", "norm", "length"), [(20, (7.69, 0.01), (1.387, 0.001)), (200, (108.7, 0.1), (3.66, 0.01))]
+)
 def test_counterexample_by_forward_euler_grows_faster_and_inflates(T, norm, length):
     found, end = sensitivities(HDNN(), T, Y0[T])
     assert norms_at(found, 1) == pytest.approx(norm[:1], abs=0.51 * norm[1])

@@ -1,7 +1,10 @@
-"""Galimberti et al. 2023, distributed networks: which node's numbers a layer, its half steps and its backward read.
+"""Galimberti et al. 2023, distributed networks: which node's numbers a layer, its half steps and
+its backward read.
 
-J and K in blkSparse(T), blkSparse(R): the update has the pattern T R.T R, the backward its transpose (papers/galimberti2023.md, section 2).
+J and K in blkSparse(T), blkSparse(R): the update has the pattern T R.T R, the backward its
+transpose (papers/galimberti2023.md, section 2).
 """
+
 import pytest
 import torch
 from drawn import flows, inputs
@@ -15,9 +18,18 @@ from stablenets.nets import Distributed, Flow
 
 @st.composite
 def networks(draw, nodes: int, width: int, depth: int, coupling: str) -> Flow:
-    """On a ring; the kernels are dense, also where there is no edge: the pattern is made by construction."""
-    net = draw(flows(st.just(Distributed(nodes=nodes, coupling=coupling)), depth=st.just(depth), h=st.just(0.5), scale=st.just(1.0),
-                     widths=(width, width)))
+    """On a ring; the kernels are dense, also where there is no edge: the pattern is made by
+    construction.
+    """
+    net = draw(
+        flows(
+            st.just(Distributed(nodes=nodes, coupling=coupling)),
+            depth=st.just(depth),
+            h=st.just(0.5),
+            scale=st.just(1.0),
+            widths=(width, width),
+        )
+    )
     for name in net.dynamics.operators:
         getattr(net, name).normal_()
     return net
@@ -25,11 +37,16 @@ def networks(draw, nodes: int, width: int, depth: int, coupling: str) -> Flow:
 
 @st.composite
 def graphs(draw) -> tuple[Flow, Tensor, Tensor]:
-    """One layer on any directed graph R, every node itself, with any pattern T of X; and both patterns, on the features of a half."""
+    """One layer on any directed graph R, every node itself, with any pattern T of X; and both
+    patterns, on the features of a half.
+    """
     nodes, features = draw(st.integers(2, 5)), draw(st.integers(1, 2))
     net = draw(networks(nodes, 2 * nodes * features, 1, "random"))
     R, T = ((torch.rand(nodes, nodes) < 0.3) | torch.eye(nodes, dtype=torch.bool) for _ in range(2))
-    R, T = (torch.kron(pattern.double(), torch.ones(features, features, dtype=torch.float64)) for pattern in (R, T))
+    R, T = (
+        torch.kron(pattern.double(), torch.ones(features, features, dtype=torch.float64))
+        for pattern in (R, T)
+    )
     net.R.copy_(R)
     net.X.copy_(torch.randn_like(T) * T)
     return net, R, T
@@ -54,18 +71,24 @@ def test_half_steps_and_layer_have_the_pattern_t_rt_r(drawn):
     assert torch.equal(p_p, one)
     assert torch.equal(p_q, into_p)
     assert torch.equal(q_p, into_q)
-    assert torch.equal(q_q, one | (into_q.double() @ into_p.double() != 0))  # p first: q+ sees what the new p has seen
+    assert torch.equal(
+        q_q, one | (into_q.double() @ into_p.double() != 0)
+    )  # p first: q+ sees what the new p has seen
 
 
 @pytest.mark.parametrize("mode", ["store", "reverse"])
 @given(graphs(), st.data())
 def test_backward_has_the_transposed_pattern(mode, drawn, data):
-    """What feature i of the new p asks of the others: its column of R.T R T in q, no other p, and the kernels of nodes in reach alone."""
+    """What feature i of the new p asks of the others: its column of R.T R T in q, no other p, and
+    the kernels of nodes in reach alone.
+    """
     net, R, T = drawn
     net.backward = mode
     i = data.draw(st.integers(0, len(R) - 1))
     leaves = [inputs(net).requires_grad_(), net.Kp.requires_grad_(), net.Kq.requires_grad_()]
-    x, Kp, Kq = torch.autograd.grad(net(leaves[0])[0, i], leaves, allow_unused=True, materialize_grads=True)
+    x, Kp, Kq = torch.autograd.grad(
+        net(leaves[0])[0, i], leaves, allow_unused=True, materialize_grads=True
+    )
     p, q = x[0].chunk(2)
     assert torch.equal(p != 0, torch.arange(len(R)) == i)
     assert torch.equal(q != 0, (R.T @ R @ T)[:, i] != 0)
@@ -73,7 +96,8 @@ def test_backward_has_the_transposed_pattern(mode, drawn, data):
     assert torch.equal(Kq[0] != 0, (R != 0) & ((R @ T)[:, i, None] != 0))
 
 
-NODES = 8  # on a ring, node i = (p_i, q_i), as in the authors' example; also with two features a node and half
+# on a ring, node i = (p_i, q_i), as in the authors' example; also with two features a node and half
+NODES = 8
 
 
 def hops(limit: int, size: int) -> Tensor:

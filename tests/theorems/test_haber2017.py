@@ -1,4 +1,7 @@
-"""Haber & Ruthotto 2017: eigenvalues of the antisymmetric field, which steps are stable, Example 1, and where (3.8) does not give (3.6)."""
+"""Haber & Ruthotto 2017: eigenvalues of the antisymmetric field, which steps are stable, Example 1,
+and where (3.8) does not give (3.6).
+"""
+
 import math
 
 import numpy as np
@@ -12,22 +15,38 @@ from jacobians import kick_jacobian, layer_jacobians, norm, slopes, trajectory
 from stablenets.nets import Antisymmetric, Dynamics, Flow, Leapfrog, LeapfrogHaber, ResNet, Verlet
 
 GAMMA = st.one_of(st.just(0.0), st.floats(0.01, 3.0))
-ROUNDING = 1e-7  # of eigenvalues that meet, relative to the matrix: about the square root of a float64's
+ROUNDING = (
+    1e-7  # of eigenvalues that meet, relative to the matrix: about the square root of a float64's
+)
 
 
-@given(flows(st.builds(Antisymmetric, gamma=GAMMA, activation=ACTIVATION), depth=st.just(1), operators=("dense", "conv")))
+@given(
+    flows(
+        st.builds(Antisymmetric, gamma=GAMMA, activation=ACTIVATION),
+        depth=st.just(1),
+        operators=("dense", "conv"),
+    )
+)
 def test_eq_4_12_and_3_6_antisymmetric_field_has_no_growing_direction(net):
-    """diag(σ') ½(K - K.T - γ I): -½γ max σ' <= Re λ <= -½γ min σ' <= 0 for any K and γ >= 0, which at γ = 0 says Re λ = 0."""
+    """diag(σ') ½(K - K.T - γ I): -½γ max σ' <= Re λ <= -½γ min σ' <= 0 for any K and γ >= 0, which
+    at γ = 0 says Re λ = 0.
+    """
     x = inputs(net)
     (step,) = layer_jacobians(net, x)
     J = (step - torch.eye(len(step))) / net.h
     (w,) = net.layers(net.weights())
-    slope, real, tolerance = slopes(net, w.A(x, w.b)), torch.linalg.eigvals(J).real, ROUNDING * max(1.0, norm(J))
+    slope, real, tolerance = (
+        slopes(net, w.A(x, w.b)),
+        torch.linalg.eigvals(J).real,
+        ROUNDING * max(1.0, norm(J)),
+    )
     assert real.max() <= -net.dynamics.gamma / 2 * slope.min() + tolerance
     assert real.min() >= -net.dynamics.gamma / 2 * slope.max() - tolerance
 
 
-@given(flows(st.builds(Verlet, activation=ACTIVATION), depth=st.just(1), operators=("dense", "conv")))
+@given(
+    flows(st.builds(Verlet, activation=ACTIVATION), depth=st.just(1), operators=("dense", "conv"))
+)
 def test_section_4_2_hamiltonian_inspired_field_has_imaginary_eigenvalues(net):
     """[y; z]' = σ([[0, K], [-K.T, 0]] [y; z] + b) is antisymmetric for any K."""
     J = kick_jacobian(net, (inputs(net), inputs(net)))
@@ -43,8 +62,12 @@ def mapped(net: Flow) -> torch.Tensor:
 
 
 @given(SEED, st.integers(2, 7), st.integers(1, 60), STEP, st.floats(0.05, 1.5), st.floats(0.0, 2.0))
-def test_eq_3_9_forward_euler_is_stable_iff_gamma_makes_up_for_the_rotation(seed, width, depth, h, hω, half_hγ):
-    """|1 + h(-γ/2 + iω)| <= 1 for all eigenvalues iω of ½(K - K.T) <=> γ >= h(ω² + γ²/4) for the largest."""
+def test_eq_3_9_forward_euler_is_stable_iff_gamma_makes_up_for_the_rotation(
+    seed, width, depth, h, hω, half_hγ
+):
+    """|1 + h(-γ/2 + iω)| <= 1 for all eigenvalues iω of ½(K - K.T) <=> γ >= h(ω² + γ²/4) for the
+    largest.
+    """
     torch.manual_seed(seed)
     K = normal(width, width)
     K *= hω / h / norm((K - K.T) / 2)
@@ -59,10 +82,14 @@ def test_eq_3_9_forward_euler_is_stable_iff_gamma_makes_up_for_the_rotation(seed
 def rotation(ω: float, gamma: float, h: float, depth: int) -> float:
     """Growth a layer of the linear antisymmetric net whose ½(K.T - K) turns with frequency ω."""
     K = torch.tensor([[0.0, 2 * ω], [0.0, 0.0]], dtype=torch.float64)
-    return norm(mapped(repeated(Antisymmetric(gamma=gamma, activation="identity"), K, depth, h))) ** (1 / depth)
+    return norm(
+        mapped(repeated(Antisymmetric(gamma=gamma, activation="identity"), K, depth, h))
+    ) ** (1 / depth)
 
 
-@pytest.mark.parametrize(("h", "ω", "smallest"), [(0.1, 1.0, 0.1003), (0.1, 2.0, 0.4041), (20 / 1024, 1.0, 0.01953)])
+@pytest.mark.parametrize(
+    ("h", "ω", "smallest"), [(0.1, 1.0, 0.1003), (0.1, 2.0, 0.4041), (20 / 1024, 1.0, 0.01953)]
+)
 def test_smallest_gamma_of_the_sheet(h, ω, smallest):
     boundary = 2 * (1 - math.sqrt(1 - h**2 * ω**2)) / h
     assert boundary == pytest.approx(smallest, rel=5e-4)
@@ -75,14 +102,20 @@ def test_no_gamma_helps_where_the_step_is_too_long():
     assert all(rotation(1.0, gamma, 1.25, 1) > 1 for gamma in np.linspace(0, 4, 41))
 
 
-@pytest.mark.parametrize(("depth", "growth"), [(16, 1.9e3), (32, 196), (64, 19.7), (128, 4.7), (256, 2.2), (512, 1.48), (1024, 1.22)])
+@pytest.mark.parametrize(
+    ("depth", "growth"),
+    [(16, 1.9e3), (32, 196), (64, 19.7), (128, 4.7), (256, 2.2), (512, 1.48), (1024, 1.22)],
+)
 def test_forward_euler_without_gamma_grows_less_the_more_layers_share_the_time(depth, growth):
     """T = 20, ω = 1, claim 7 of the sheet: (1 + h²)^(L/2)."""
     assert rotation(1.0, 0.0, 20 / depth, depth) ** depth == pytest.approx(growth, rel=0.03)
 
 
-STAGGERED = {"verlet": Verlet(activation="identity"), "leapfrog_haber": LeapfrogHaber(activation="identity"),
-             "leapfrog": Leapfrog(activation="identity")}
+STAGGERED = {
+    "verlet": Verlet(activation="identity"),
+    "leapfrog_haber": LeapfrogHaber(activation="identity"),
+    "leapfrog": Leapfrog(activation="identity"),
+}
 
 
 def oscillator(hs: float, depth: int) -> float:
@@ -91,9 +124,19 @@ def oscillator(hs: float, depth: int) -> float:
 
 
 @pytest.mark.parametrize("name", STAGGERED)
-@given(SEED, st.integers(1, 6), st.integers(1, 200), STEP, st.one_of(st.floats(0.05, 1.99), st.floats(2.01, 3.0)))
-def test_sections_4_2_and_4_3_verlet_and_leapfrog_are_stable_iff_h_times_s_max_is_at_most_2(name, seed, width, depth, h, hs):
-    """Below 2 every eigenvalue of a step has modulus 1, and what starts from rest stays below |y_0| / sqrt(1 - (hs/2)²) at any depth."""
+@given(
+    SEED,
+    st.integers(1, 6),
+    st.integers(1, 200),
+    STEP,
+    st.one_of(st.floats(0.05, 1.99), st.floats(2.01, 3.0)),
+)
+def test_sections_4_2_and_4_3_verlet_and_leapfrog_are_stable_iff_h_times_s_max_is_at_most_2(
+    name, seed, width, depth, h, hs
+):
+    """Below 2 every eigenvalue of a step has modulus 1, and what starts from rest stays below |y_0|
+    / sqrt(1 - (hs/2)²) at any depth.
+    """
     torch.manual_seed(seed)
     K = normal(width, width)
     K *= hs / h / norm(K)
@@ -104,7 +147,9 @@ def test_sections_4_2_and_4_3_verlet_and_leapfrog_are_stable_iff_h_times_s_max_i
     assert float(torch.linalg.eigvals(step).abs().max()) == pytest.approx(largest, rel=1e-6)
     found = norm(mapped(net))
     s = np.linalg.svd(K.numpy())[1]
-    assert found == pytest.approx(max(abs(oscillator(h * each, net.depth)) for each in s), rel=1e-7, abs=1e-9)
+    assert found == pytest.approx(
+        max(abs(oscillator(h * each, net.depth)) for each in s), rel=1e-7, abs=1e-9
+    )
     if hs < 2:
         assert found <= (1 + 1e-9) / math.sqrt(1 - hs**2 / 4)
     else:
@@ -114,17 +159,29 @@ def test_sections_4_2_and_4_3_verlet_and_leapfrog_are_stable_iff_h_times_s_max_i
 @pytest.mark.parametrize("name", STAGGERED)
 def test_step_of_1_9_is_bounded_and_of_2_1_blows_up(name):
     y0, one = torch.tensor([[1.0]], dtype=torch.float64), torch.eye(1)
-    assert max(abs(float(state[0])) for state in trajectory(repeated(STAGGERED[name], one, 1000, 1.9), y0)) < 3.21  # 1 / sqrt(1 - .95²)
+    assert (
+        max(
+            abs(float(state[0]))
+            for state in trajectory(repeated(STAGGERED[name], one, 1000, 1.9), y0)
+        )
+        < 3.21
+    )  # 1 / sqrt(1 - .95²)
     assert abs(float(repeated(STAGGERED[name], one, 1000, 2.1)(y0))) > 1e200
 
 
 # Example 1 and Fig. 1; the numbers were computed for papers/haber2017.md, section 3.0.
 POINTS = torch.tensor([[0.1, 0.1], [-0.1, -0.1], [0.0, 0.5]], dtype=torch.float64)
-EXAMPLE = {"K_+": [[2.0, -2.0], [0.0, 2.0]], "K_-": [[-2.0, 0.0], [2.0, -2.0]], "K_0": [[0.0, -1.0], [1.0, 0.0]]}
+EXAMPLE = {
+    "K_+": [[2.0, -2.0], [0.0, 2.0]],
+    "K_-": [[-2.0, 0.0], [2.0, -2.0]],
+    "K_0": [[0.0, -1.0], [1.0, 0.0]],
+}
 
 
 def example(name: str, depth: int, h: float) -> torch.Tensor:
-    """The three points after `depth` identical layers without bias; K is stored as the paper prints it."""
+    """The three points after `depth` identical layers without bias; K is stored as the paper prints
+    it.
+    """
     return repeated(ResNet(bias="scalar"), torch.tensor(EXAMPLE[name]), depth, h)(POINTS)
 
 
@@ -132,11 +189,14 @@ def distances(y: torch.Tensor) -> tuple[float, float]:
     return (y[0] - y[1]).norm().item(), (y[0] - y[2]).norm().item()
 
 
-@pytest.mark.parametrize(("name", "y1", "y3", "apart"), [
-    ("K_+", (0.538263, -0.273080), (0.0, 1.415219), (1.20715, 1.77203)),
-    ("K_-", (0.037812, 0.010836), (0.150397, 0.066324), (0.07867, 0.12552)),
-    ("K_0", (0.145531, -0.030390), (0.417906, 0.305213), (0.29734, 0.43222)),
-])
+@pytest.mark.parametrize(
+    ("name", "y1", "y3", "apart"),
+    [
+        ("K_+", (0.538263, -0.273080), (0.0, 1.415219), (1.20715, 1.77203)),
+        ("K_-", (0.037812, 0.010836), (0.150397, 0.066324), (0.07867, 0.12552)),
+        ("K_0", (0.145531, -0.030390), (0.417906, 0.305213), (0.29734, 0.43222)),
+    ],
+)
 def test_example_1(name, y1, y3, apart):
     y = example(name, 10, 0.1)
     assert y[0].tolist() == pytest.approx(y1, abs=5.1e-7)
@@ -147,12 +207,19 @@ def test_example_1(name, y1, y3, apart):
 
 @pytest.mark.parametrize(("name", "growth"), [("K_+", 1.2), ("K_-", 0.8), ("K_0", 1.004988)])
 def test_example_1_against_lemma_1(name, growth):
-    """max |1 + h λ(J)| of a layer at the origin, where σ' = 1: K_0, the net that is called stable, fails by half a percent."""
-    (step,) = layer_jacobians(repeated(ResNet(bias="scalar"), torch.tensor(EXAMPLE[name]), 1, 0.1), torch.zeros(1, 2, dtype=torch.float64))
+    """max |1 + h λ(J)| of a layer at the origin, where σ' = 1: K_0, the net that is called stable,
+    fails by half a percent.
+    """
+    (step,) = layer_jacobians(
+        repeated(ResNet(bias="scalar"), torch.tensor(EXAMPLE[name]), 1, 0.1),
+        torch.zeros(1, 2, dtype=torch.float64),
+    )
     assert torch.linalg.eigvals(step).abs().max().item() == pytest.approx(growth, abs=5.1e-7)
 
 
-@pytest.mark.parametrize(("name", "apart", "digit"), [("K_+", 281.04, 0.01), ("K_-", 0.0, 1e-12), ("K_0", 5.634, 0.001)])
+@pytest.mark.parametrize(
+    ("name", "apart", "digit"), [("K_+", 281.04, 0.01), ("K_-", 0.0, 1e-12), ("K_0", 5.634, 0.001)]
+)
 def test_example_1_at_a_thousand_layers(name, apart, digit):
     assert distances(example(name, 1000, 0.1))[0] == pytest.approx(apart, abs=0.51 * digit)
 
@@ -162,26 +229,43 @@ def test_example_1_with_a_tenth_of_the_step():
 
 
 def farthest(dynamics: Dynamics, K: list[list[float]]) -> torch.Tensor:
-    """(2, 2): over the first 1,000 and over all 10,000 layers, the largest ‖(all parts of the state)‖ and the largest entry of y."""
+    """(2, 2): over the first 1,000 and over all 10,000 layers, the largest ‖(all parts of the
+    state)‖ and the largest entry of y.
+    """
     states = trajectory(repeated(dynamics, torch.tensor(K), 10_000, 0.1), POINTS)
-    both = torch.stack([torch.stack([torch.cat(state, 1).norm(dim=1).max(), state[0].abs().max()]) for state in states])
+    both = torch.stack(
+        [
+            torch.stack([torch.cat(state, 1).norm(dim=1).max(), state[0].abs().max()])
+            for state in states
+        ]
+    )
     return torch.stack([both[:1001].amax(0), both.amax(0)])
 
 
 def test_example_1_verlet_and_leapfrog_stay_where_forward_euler_drifts():
     """From the three points, K = I, h = 0.1."""
     one = [[1.0, 0.0], [0.0, 1.0]]
-    assert farthest(Verlet(bias="scalar"), one)[:, 0].tolist() == pytest.approx([0.5074, 0.5074], abs=5.1e-5)
-    assert farthest(LeapfrogHaber(bias="scalar"), one)[:, 1].tolist() == pytest.approx([0.5006, 0.5006], abs=5.1e-5)
-    assert farthest(ResNet(bias="scalar"), EXAMPLE["K_0"])[:, 1].tolist() == pytest.approx([3.43, 13.33], abs=0.0051)
+    assert farthest(Verlet(bias="scalar"), one)[:, 0].tolist() == pytest.approx(
+        [0.5074, 0.5074], abs=5.1e-5
+    )
+    assert farthest(LeapfrogHaber(bias="scalar"), one)[:, 1].tolist() == pytest.approx(
+        [0.5006, 0.5006], abs=5.1e-5
+    )
+    assert farthest(ResNet(bias="scalar"), EXAMPLE["K_0"])[:, 1].tolist() == pytest.approx(
+        [3.43, 13.33], abs=0.0051
+    )
 
 
 def test_eq_3_8_does_not_give_3_6_for_a_general_k():
-    """Re λ(K) = -½, and yet with σ' = (1, 0.2) Re λ(diag(σ') K) = +0.3: the ResNet leaves a point that (3.8) calls stable."""
+    """Re λ(K) = -½, and yet with σ' = (1, 0.2) Re λ(diag(σ') K) = +0.3: the ResNet leaves a point
+    that (3.8) calls stable.
+    """
     K = torch.tensor([[1.0, -3.0], [3.0, -2.0]], dtype=torch.float64)
     origin, h = torch.zeros(1, 2, dtype=torch.float64), 0.01
     for activation, real in (("identity", -0.5), ("tanh", 0.3)):
-        net = repeated(ResNet(activation=activation), K.T, 1, h)  # J = diag(σ'(K.T y + b)) K.T of the K that is stored, Eq. (3.7)
+        net = repeated(
+            ResNet(activation=activation), K.T, 1, h
+        )  # J = diag(σ'(K.T y + b)) K.T of the K that is stored, Eq. (3.7)
         net.b[0, 1] = math.atanh(math.sqrt(0.8))
         (step,) = layer_jacobians(net, origin)
         field = torch.linalg.eigvals((step - torch.eye(2)) / h).real

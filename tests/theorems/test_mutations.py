@@ -1,11 +1,14 @@
 """Every theorem's test notices when its formula is broken."""
+
 from pathlib import Path
 
 import pytest
 from mutate import broken, outcome
 from mutations import MUTATIONS, Mutation
 
-named = pytest.mark.parametrize("mutation", MUTATIONS, ids=[mutation.broken for mutation in MUTATIONS])
+named = pytest.mark.parametrize(
+    "mutation", MUTATIONS, ids=[mutation.broken for mutation in MUTATIONS]
+)
 
 
 @named
@@ -15,9 +18,15 @@ def test_what_a_mutation_replaces_stands_once_in_the_package(mutation: Mutation)
 
 def test_every_theorem_has_a_mutation():
     here = Path(__file__).parent
-    tests = {f"{path.name}::{line.split('(')[0].removeprefix('def ')}" for path in here.glob("test_*20*.py")
-             for line in path.read_text().splitlines() if line.startswith("def test_")}
-    assert tests - {test.split("[")[0] for mutation in MUTATIONS for test in mutation.tests} == set()
+    tests = {
+        f"{path.name}::{line.split('(')[0].removeprefix('def ')}"
+        for path in here.glob("test_*20*.py")
+        for line in path.read_text().splitlines()
+        if line.startswith("def test_")
+    }
+    assert (
+        tests - {test.split("[")[0] for mutation in MUTATIONS for test in mutation.tests} == set()
+    )
 
 
 @pytest.mark.slow
