@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from stablenets.errors import BadInput
-from stablenets.runs import report
+from stablenets.report import run_store
 
 
 def main() -> int:
@@ -19,7 +19,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("results/report"))
     given = parser.parse_args()
     try:
-        rows = report.write(given.runs, given.out, f"make report RUNS={given.runs} OUT={given.out}")
+        rows = run_store.write(
+            given.runs, given.out, f"make report RUNS={given.runs} OUT={given.out}"
+        )
     except BadInput as error:
         print(f"report: {error}", file=sys.stderr)
         return error.exit_code

@@ -28,9 +28,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from stablenets import sweep
 from stablenets.config.composition import CONFIGS, group_choices, register_nodes
 from stablenets.errors import EXIT_BAD_INPUT
+from stablenets.execution import sweep
 from stablenets.schema import suggest
 
 

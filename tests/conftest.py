@@ -131,10 +131,10 @@ def torch_globals():
 @pytest.fixture
 def place(tmp_path, torch_globals) -> Any:
     """Where work of a paper's plan is made."""
-    from stablenets.claims.work import Place
+    from stablenets.claims.work import RunContext
 
     (tmp_path / "runs").mkdir()
-    return Place(tmp_path / "runs", "make", "cpu")
+    return RunContext(tmp_path / "runs", "make", "cpu")
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ states, and the tests' parameters.
 
 import torch
 
-from stablenets.flow import BACKWARD_MODES, Flow
+from stablenets.engine.flow import BACKWARD_MODES, Flow
+from stablenets.engine.operators import OPERATORS
 from stablenets.nets import FAMILIES
-from stablenets.operators import OPERATORS
 
 WIDTH = 4
 SPACE = {"dense": (), "conv": (5, 6)}

@@ -5,7 +5,7 @@ gradients, buffers.
 import torch
 from torch import nn
 
-from stablenets.flow import Flow
+from stablenets.engine.flow import Flow
 from stablenets.nets import FAMILIES, Network
 
 MODES = ("store", "checkpoint", "reverse")

@@ -4,8 +4,8 @@ tried.
 
 import torch
 
+from experiments.haber2017.optimisers.block_descent import Objective
 from stablenets.nets import FAMILIES, Network
-from stablenets.training.block_descent import Objective
 from stablenets.training.losses import cross_entropy
 
 OPTIONS = {"distributed": {"nodes": 2}}

@@ -11,10 +11,10 @@ from matplotlib.ticker import NullLocator
 from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, counted, rows_of
 from experiments.ceni2025.pace import key, minutes_an_epoch
 from experiments.ceni2025.pixels import REAL
-from stablenets.claims import statistics
+from stablenets import statistics
 from stablenets.claims.claim import NOT_RUN, Finding, compared
 from stablenets.claims.results import Results
-from stablenets.runs.pictures import new_figure
+from stablenets.plotting.figures import new_figure
 
 
 def beats_lstm(results: Results) -> Finding:

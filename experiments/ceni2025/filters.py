@@ -13,20 +13,20 @@ from matplotlib.figure import Figure
 from experiments.ceni2025.recall import SUM, outcomes
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
-from stablenets.claims.work import Measured, OfTraining, Place
-from stablenets.runs.pictures import new_figure
-from stablenets.runs.report import COLOURS
+from stablenets.claims.work import Measured, RunContext, TrainedNetStudy
+from stablenets.plotting.figures import new_figure
+from stablenets.report.run_store import COLOURS
 
 
 @dataclass(frozen=True)
-class Steady(OfTraining):
+class Steady(TrainedNetStudy):
     """How far the filter of a roaRNN is from leaving a direction where it is: the smallest angle of
     its eigenvalues, in radians.
     """
 
     key = "ceni2025/filter_angle"
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         angles = torch.linalg.eigvals(self.training.trained(place).units[0].O).angle().abs()
         return {"angle": float(angles.min())}, {}
 

@@ -13,7 +13,7 @@ from experiments.ceni2025.settings import ADDING
 from stablenets.claims.claim import NOT_RUN, Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training
-from stablenets.runs.pictures import new_figure
+from stablenets.plotting.figures import new_figure
 
 LONGEST = 10_000
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from stablenets.claims import statistics
+from stablenets import statistics
 from stablenets.claims.results import Results
 from stablenets.claims.work import Work
-from stablenets.runs.report import COLOURS
+from stablenets.report.run_store import COLOURS
 
 RECURRENT = {
     "roarnn": ("roaRNN", COLOURS[0], "s"),

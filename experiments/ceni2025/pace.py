@@ -13,11 +13,11 @@ import torch
 from experiments.ceni2025.nets import RECURRENT, matched, parameters
 from experiments.ceni2025.settings import pixels, read
 from stablenets.claims.results import Results
-from stablenets.claims.work import Measured, Place, Study, Training
+from stablenets.claims.work import Measured, RunContext, Study, Training
 from stablenets.schema import option
-from stablenets.train import network
 from stablenets.training.losses import cross_entropy
 from stablenets.training.optim import optimiser
+from stablenets.training.run import network
 
 BAR = 256  # the width of roaRNN at which the time of an epoch is asked for
 
@@ -41,7 +41,7 @@ class Pace(Study):
     width: int = option(128, low=1)
     rounds: int = option(9, low=1)
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         wanted = parameters("roarnn", self.width, 1, 10)
         works = [
             pixels(self.data, family, matched(family, wanted, 1, 10), 0, 1) for family in RECURRENT

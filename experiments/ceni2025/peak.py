@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from stablenets.claims.work import Measured, Place, Study
+from stablenets.claims.work import Measured, RunContext, Study
 from stablenets.nets import Network, RoaMLP
 from stablenets.probes import peak_resident
 from stablenets.schema import option
@@ -59,10 +59,10 @@ class Peak(Study):
     version = 3  # 1 could count the peak of the process that started it, 2 had tanh
 
     @property
-    def size(self) -> float:
+    def cost(self) -> float:
         return self.layers
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         command = [
             sys.executable,
             "-c",

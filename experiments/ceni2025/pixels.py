@@ -20,7 +20,7 @@ from experiments.ceni2025.nets import (
     works_of,
 )
 from experiments.ceni2025.pace import BAR, key, minutes_an_epoch
-from stablenets.claims import statistics
+from stablenets import statistics
 from stablenets.claims.claim import (
     NOT_REPRODUCED,
     NOT_RUN,
@@ -31,7 +31,7 @@ from stablenets.claims.claim import (
     attained,
 )
 from stablenets.claims.results import Results
-from stablenets.runs.pictures import new_figure
+from stablenets.plotting.figures import new_figure
 
 STATED = {
     "first": 94.0,

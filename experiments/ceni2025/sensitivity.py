@@ -25,8 +25,8 @@ from stablenets.claims.claim import (
     verdict,
 )
 from stablenets.claims.results import Results
-from stablenets.runs.pictures import new_figure
-from stablenets.runs.report import COLOURS
+from stablenets.plotting.figures import new_figure
+from stablenets.report.run_store import COLOURS
 
 NEAR = 2.0  # points of accuracy within which one setting is as good as another
 NAMES = {

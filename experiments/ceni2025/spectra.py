@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stablenets.claims.work import Measured, Place, Study
-from stablenets.flow import Flow
+from stablenets.claims.work import Measured, RunContext, Study
+from stablenets.engine.flow import Flow
 from stablenets.nets import Recurrence, RoaMLP
 from stablenets.schema import option
 
@@ -142,11 +142,11 @@ class Spectrum(Study):
     version = 2  # 1 had the largest ‖W_l‖ in the limits, which grows with L
 
     @property
-    def size(self) -> float:
+    def cost(self) -> float:
         return self.layers
 
     @torch.no_grad()
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         torch.manual_seed(self.seed)
         flow = Flow(
             RoaMLP(**CASES[self.case]), self.width, 1 if tied(self.case) else self.layers

@@ -16,8 +16,8 @@ from experiments.ceni2025.spectra import CASES, TIED
 from experiments.ceni2025.trained import label, shown
 from stablenets.claims.claim import NOT_RUN, Finding, verdict
 from stablenets.claims.results import Results
-from stablenets.runs.pictures import new_figure
-from stablenets.runs.report import COLOURS
+from stablenets.plotting.figures import new_figure
+from stablenets.report.run_store import COLOURS
 
 ROUNDING = 1e-9
 SCALED = [

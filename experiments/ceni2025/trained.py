@@ -15,15 +15,15 @@ from torch import Tensor
 from experiments.ceni2025.nets import DATA_NAMES, DEEP, RECURRENT
 from experiments.ceni2025.spectra import layers, spectrum, time_steps
 from stablenets.claims.results import Results
-from stablenets.claims.work import Measured, OfTraining, Place
+from stablenets.claims.work import Measured, RunContext, TrainedNetStudy
 from stablenets.data import load
 from stablenets.nets import Network, SequenceNetwork
+from stablenets.plotting.figures import new_figure
 from stablenets.probes import StateGradients, log_spaced
-from stablenets.runs.pictures import new_figure
-from stablenets.runs.report import COLOURS
+from stablenets.report.run_store import COLOURS
 from stablenets.schema import option
-from stablenets.train import data_root, network
 from stablenets.training.losses import LOSSES
+from stablenets.training.run import data_root, network
 
 WHEN = {"_before": "before", "": "after"}
 DEPTHS = 64  # at which gradients are kept
@@ -39,7 +39,7 @@ WORST = {
 
 
 @dataclass(frozen=True)
-class Trained(OfTraining):
+class Trained(TrainedNetStudy):
     """A trained roaMLP or roaRNN and, with `_before`, what it was drawn as.
 
     Metrics: those of `spectrum`, the farthest of the first test examples or their median, as WORST
@@ -56,7 +56,7 @@ class Trained(OfTraining):
     # 1 measured deep nets alone, and neither gradients nor weights; 2 had medians over examples
     version = 3
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         run = self.training.resolved
         data = load(
             run.dataset,

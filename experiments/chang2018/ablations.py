@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 
 from experiments.chang2018.look import DATA, accuracies, contrary, diverged, mean, relation, source
 from experiments.chang2018.plan import SMOOTH, VARIANTS
-from stablenets.claims import statistics
+from stablenets import statistics
 from stablenets.claims.claim import Finding
 from stablenets.claims.results import Results
-from stablenets.claims.statistics import Estimate
-from stablenets.runs.pictures import new_figure
-from stablenets.runs.report import COLOURS
+from stablenets.plotting.figures import new_figure
+from stablenets.report.run_store import COLOURS
+from stablenets.statistics import Estimate
 
 AS_IT_IS = "as it is"
 SHOWN = 5.0  # points: what is more stands in the figure as a number

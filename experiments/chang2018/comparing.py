@@ -24,11 +24,11 @@ from experiments.chang2018.look import (
 )
 from experiments.chang2018.published import REPLICATIONS, STL10, STL10_REPLICATIONS, TABLE
 from experiments.chang2018.settings import HELD_OUT
-from stablenets.claims import statistics
+from stablenets import statistics
 from stablenets.claims.claim import NOT_RUN, Finding, attained
 from stablenets.claims.results import Results
-from stablenets.claims.statistics import Estimate
-from stablenets.runs.pictures import new_figure
+from stablenets.plotting.figures import new_figure
+from stablenets.statistics import Estimate
 
 SIZED = (
     "hamiltonian_74",

@@ -13,11 +13,11 @@ from experiments.chang2018.look import DATA, FAMILIES, accuracies, diverged, mea
 from experiments.chang2018.plan import FEW_STEPS, LONGER_STEPS, TUNING_STEPS
 from experiments.chang2018.published import FEW, FEW_PEAK, FEW_REPLICATION, few_gap
 from experiments.chang2018.settings import HELD_OUT, SHORT_RATES
-from stablenets.claims import statistics
+from stablenets import statistics
 from stablenets.claims.claim import NOT_REPRODUCED, Finding
 from stablenets.claims.results import Results
-from stablenets.claims.statistics import Estimate
-from stablenets.runs.pictures import new_figure
+from stablenets.plotting.figures import new_figure
+from stablenets.statistics import Estimate
 
 FAMILY = ("hamiltonian", "resnet_bn")
 FIRST = 5  # per cent: on CIFAR-10 the share of group `few`

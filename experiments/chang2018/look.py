@@ -14,8 +14,8 @@ from experiments.chang2018.published import TABLE
 from experiments.chang2018.settings import configured
 from stablenets.claims.claim import NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, compared
 from stablenets.claims.results import Results
-from stablenets.claims.statistics import Estimate, paired, percent
-from stablenets.runs.report import COLOURS
+from stablenets.report.run_store import COLOURS
+from stablenets.statistics import Estimate, paired, percent
 
 FAMILIES = {  # name, colour, marker
     "hamiltonian": ("Hamiltonian", COLOURS[0], "o"),

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from experiments.chang2018.settings import SGD
 from stablenets.config import resolve
 from stablenets.probes import peak_resident
-from stablenets.train import network
+from stablenets.training.run import network
 
 
 def main(batch: int, values: dict) -> dict[str, int]:

@@ -11,11 +11,11 @@ from experiments.chang2018.counting import BLOCKS
 from experiments.chang2018.look import FAMILIES, accuracies, block_axis
 from experiments.chang2018.settings import TABLE_BLOCKS
 from experiments.chang2018.studies import LENGTH
-from stablenets.claims import statistics
+from stablenets import statistics
 from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, REPRODUCED, UNDECIDED, Finding, verdict
 from stablenets.claims.results import Results
-from stablenets.runs.pictures import new_figure
-from stablenets.runs.report import COLOURS
+from stablenets.plotting.figures import new_figure
+from stablenets.report.run_store import COLOURS
 
 MODES = {"store": COLOURS[1], "checkpoint": COLOURS[4], "reverse": COLOURS[0]}
 EQUAL = 1e-10  # in float64

@@ -19,15 +19,15 @@ from torch import Tensor, nn
 
 from experiments.chang2018.published import TABLE
 from experiments.chang2018.settings import COMPARED_MODES, SMALL, chosen, configured
-from stablenets.claims.work import Measured, OfTraining, Place, Study
+from stablenets.claims.work import Measured, RunContext, Study, TrainedNetStudy
 from stablenets.config import Resolved, resolve
 from stablenets.data.dataset import Request
-from stablenets.flow import Flow
+from stablenets.engine.flow import Flow
 from stablenets.nets import FAMILIES, Network
-from stablenets.nets.assemble import TRANSITIONS
+from stablenets.nets.assembling import TRANSITIONS
 from stablenets.probes import kept_bytes, reconstruction_error
 from stablenets.schema import option
-from stablenets.train import data_root, network
+from stablenets.training.run import data_root, network
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REVERSIBLE = ("hamiltonian", "midpoint", "leapfrog")
@@ -60,7 +60,7 @@ class Count(Study):
     )  # '': the family has no choice
     widths: tuple = ()  # other channels than the configured ones
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         values = (
             configured(self.net)
             | {"transition": self.transition}
@@ -112,10 +112,10 @@ class Inverse(Study):
     seed: int = option(0, low=0)
 
     @property
-    def size(self) -> float:
+    def cost(self) -> float:
         return self.blocks
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         flow = unit(self.net, 16, self.blocks, self.h, self.dtype, self.seed)
         x = torch.randn(2, 16, 8, 8, dtype=torch.float64).to(next(flow.parameters()).dtype)
         errors = reconstruction_error(flow, x)
@@ -131,14 +131,14 @@ def bounded(value: Tensor) -> float:
 
 
 @dataclass(frozen=True)
-class TrainedInverse(OfTraining):
+class TrainedInverse(TrainedNetStudy):
     """As `Inverse`, on the trained weights and on test images: the largest error over units, in
     float32 and in float64; and in float32 for the weights that training began with.
     """
 
     key = "chang2018/trained_inverse_error"
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         x, start = (
             first_images(self.training.resolved, place, IMAGES),
             network(self.training.resolved, self.training.resolved.dataset.facts),
@@ -152,7 +152,7 @@ class TrainedInverse(OfTraining):
         return found, {}
 
 
-def first_images(run: Resolved, place: Place, count: int) -> Tensor:
+def first_images(run: Resolved, place: RunContext, count: int) -> Tensor:
     """The first test images, scaled as a net sees them."""
     root = place.data_root or data_root(run.config)
     examples = run.dataset.read(
@@ -188,10 +188,10 @@ class Gradients(Study):
     seed: int = option(0, low=0)
 
     @property
-    def size(self) -> float:
+    def cost(self) -> float:
         return self.blocks
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         values = (
             SMALL[self.net]
             | {"blocks": [self.blocks] * 3}
@@ -249,10 +249,10 @@ class Kept(Study):
     batch: int = option(100, low=1)
 
     @property
-    def size(self) -> float:
+    def cost(self) -> float:
         return self.blocks * self.batch
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         torch.manual_seed(0)
         kept = kept_bytes(
             built(deep(self.blocks, self.backward)), torch.randn(self.batch, 3, 32, 32)
@@ -282,10 +282,10 @@ class Peak(Study):
     batch: int = option(100, low=1)
 
     @property
-    def size(self) -> float:
+    def cost(self) -> float:
         return self.blocks * self.batch
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         command = [
             sys.executable,
             str(REPOSITORY / "experiments" / "chang2018" / "peak.py"),
@@ -318,7 +318,7 @@ class Overhead(Study):
     batch: int = option(100, low=1)
     rounds: int = option(5, low=1)
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         torch.manual_seed(0)
         return in_turn(
             {mode: built(deep(6, mode)) for mode in COMPARED_MODES},
@@ -340,7 +340,7 @@ class Cost(Study):
     batch: int = option(100, low=1)
     rounds: int = option(7, low=1)
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         torch.manual_seed(0)
         nets = {"hamiltonian": chosen("hamiltonian_74"), "resnet_bn": chosen("resnet_32")}
         if self.data == "digits":

@@ -20,10 +20,10 @@ from torch import Tensor
 
 from experiments.galimberti2023.networks import ALL
 from experiments.galimberti2023.studies import jacobians
-from stablenets.claims.work import Measured, Place, Study
+from stablenets.claims.work import Measured, RunContext, Study
 from stablenets.data import DATASETS, Common, load
 from stablenets.data.dataset import Split
-from stablenets.flow import Flow
+from stablenets.engine.flow import Flow
 from stablenets.nets import Network, Plain
 from stablenets.probes import suffixes
 from stablenets.schema import option
@@ -164,10 +164,10 @@ class Alternating(Study):
     dataset = DATASET
 
     @property
-    def size(self) -> float:
+    def cost(self) -> float:
         return self.layers * self.epochs
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         data = load(
             DATASETS[DATASET](),
             Common(validation_fraction=0.0),

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from experiments.galimberti2023.networks import ALL, RANDOM_X, SINGULAR_X, make_singular
 from experiments.galimberti2023.settings import BATCH, POINTS, TIMES
 from experiments.galimberti2023.studies import TRAINED_EVERY, WIDTH, symplecticity
-from stablenets.claims.work import Measured, Place, Study
+from stablenets.claims.work import Measured, RunContext, Study
 from stablenets.data import DATASETS, Common, load
 from stablenets.data.dataset import Split
 from stablenets.nets import Network
@@ -56,10 +56,10 @@ class Coupled(Study):
     dataset = DATASET
 
     @property
-    def size(self) -> float:
+    def cost(self) -> float:
         return self.layers * self.epochs
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         data = load(
             DATASETS[DATASET](points=POINTS[DATASET]),
             Common(validation_fraction=0.0),

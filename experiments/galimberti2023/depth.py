@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stablenets.claims import statistics
+from stablenets import statistics
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
-from stablenets.runs.pictures import new_figure
-from stablenets.runs.report import COLOURS
+from stablenets.plotting.figures import new_figure
+from stablenets.report.run_store import COLOURS
 
 VANISHED = 0.1  # of the last layer's gradient
 FLAT = 1.1  # memory of the deepest net over that of the shallowest

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from experiments.galimberti2023.networks import NETWORKS, RANDOM_X, drawn, structure
-from stablenets.claims.work import Measured, Place, Study
-from stablenets.flow import Flow
+from stablenets.claims.work import Measured, RunContext, Study
+from stablenets.engine.flow import Flow
 from stablenets.nets.hdnn import canonical
 from stablenets.schema import option
 
@@ -87,7 +87,7 @@ class General(Study):
     layers: int = option(8, low=1)
     seed: int = option(0, low=0)
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         flow = drawn(self.net, 4, self.layers, 0.1, self.seed).requires_grad_(True)
         x = torch.randn(16, 4, dtype=torch.float64).requires_grad_()
         ours, theirs = flow(x), general(self.net, flow, x)

@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stablenets.dynamics import Dynamics
-from stablenets.flow import Flow
+from stablenets.engine.dynamics import Dynamics
+from stablenets.engine.flow import Flow
 from stablenets.nets import FAMILIES
 from stablenets.nets.hdnn import canonical
-from stablenets.runs.report import COLOURS
+from stablenets.report.run_store import COLOURS
 
 
 @dataclass(frozen=True)

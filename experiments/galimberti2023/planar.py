@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from experiments.galimberti2023.networks import NETWORKS
 from experiments.galimberti2023.studies import test_points
 from experiments.galimberti2023.trained import EXTENTS, SHOWN
-from stablenets.claims import statistics
+from stablenets import statistics
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
-from stablenets.runs.pictures import new_figure
-from stablenets.runs.report import COLOURS
+from stablenets.plotting.figures import new_figure
+from stablenets.report.run_store import COLOURS
 
 DATA_NAMES = {
     "swiss_roll": "swiss roll",

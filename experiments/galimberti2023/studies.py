@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from experiments.galimberti2023.networks import ALL, NETWORKS, PLAIN, drawn, structure
-from stablenets.claims.work import Measured, OfTraining, Place, Study, Training
+from stablenets.claims.work import Measured, RunContext, Study, TrainedNetStudy, Training
 from stablenets.data.dataset import Request
-from stablenets.flow import Flow
+from stablenets.engine.flow import Flow
 from stablenets.nets import HDNN, SemiImplicit
 from stablenets.probes import layer_jacobians, suffixes, symplectic_defect
 from stablenets.probes.maps import flow_maps
@@ -73,22 +73,22 @@ class Symplectic(Study):
     seed: int = option(0, low=0)
 
     @property
-    def size(self) -> float:
+    def cost(self) -> float:
         return self.layers
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         width = ALL[self.net].width
         flow = drawn(self.net, width, self.layers, self.h, self.seed)
         return symplecticity(flow, torch.randn(POINTS, width, dtype=torch.float64)), {}
 
 
 @dataclass(frozen=True)
-class TrainedSymplectic(OfTraining):
+class TrainedSymplectic(TrainedNetStudy):
     """The same on a trained net, at test points."""
 
     key = "galimberti2023/trained_symplectic_defect"
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         net = self.training.trained(place)
         (unit,) = net.units
         return (
@@ -120,10 +120,10 @@ class Spread(Study):
     seed: int = option(0, low=0)
 
     @property
-    def size(self) -> float:
+    def cost(self) -> float:
         return self.layers
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         flow = drawn(self.net, WIDTH, self.layers, self.h, self.seed)
         layers = jacobians(flow, torch.randn(POINTS, WIDTH, dtype=torch.float64))
         norms = torch.linalg.matrix_norm(torch.stack(suffixes(list(layers))), 2)
@@ -173,10 +173,10 @@ class Counterexample(Study):
     h: float = option(0.05, above=0.0)
 
     @property
-    def size(self) -> float:
+    def cost(self) -> float:
         return self.T / self.epsilon
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         layers = round(self.T / self.epsilon / self.h)
         flow = (
             Flow(SCHEMES[self.scheme](), 2, layers, h=self.epsilon * self.h)

@@ -10,8 +10,8 @@ from experiments.galimberti2023.networks import RANDOM_X, SINGULAR_X
 from experiments.galimberti2023.studies import TrainedSymplectic
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
-from stablenets.runs.pictures import new_figure
-from stablenets.runs.report import COLOURS
+from stablenets.plotting.figures import new_figure
+from stablenets.report.run_store import COLOURS
 
 ROUNDING = 1e-12
 CANONICAL = ("H2", "MS3")  # conserve the form of the canonical J

@@ -12,8 +12,8 @@ from experiments.galimberti2023.control import STATED
 from experiments.galimberti2023.networks import PLAIN
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
-from stablenets.runs.pictures import new_figure
-from stablenets.runs.report import COLOURS
+from stablenets.plotting.figures import new_figure
+from stablenets.report.run_store import COLOURS
 
 ROUNDING = 1e-9
 FLOOR = 1e-18  # of what is drawn

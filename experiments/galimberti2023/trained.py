@@ -15,8 +15,8 @@ from torch import Tensor
 
 from experiments.galimberti2023.networks import NETWORKS
 from experiments.galimberti2023.studies import test_points
-from stablenets.claims.work import Measured, OfTraining, Place, Study
-from stablenets.flow import Flow
+from stablenets.claims.work import Measured, RunContext, Study, TrainedNetStudy
+from stablenets.engine.flow import Flow
 from stablenets.probes import kept_bytes, layer_jacobians
 from stablenets.probes.maps import Map, composed, layers_and_start, states
 from stablenets.schema import option
@@ -30,7 +30,7 @@ PIXELS, STAGES, SHOWN = 120, 33, 20  # of a map; states that are kept; every so 
 
 
 @dataclass(frozen=True)
-class Way(OfTraining):
+class Way(TrainedNetStudy):
     """Arrays: classes (PIXELS, PIXELS) uint8 that a trained net gives to a grid, rows from below;
     states (STAGES, points, 2), where test points are between the layers, in two directions that are
     the same for all stages: the one that the head reads, in which it decides by the sign, and
@@ -42,7 +42,7 @@ class Way(OfTraining):
     version = 2  # 1 had other directions
 
     @torch.no_grad()
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         net = self.training.trained(place)
         left, right, low, high = EXTENTS[self.dataset]
         x, y = torch.meshgrid(
@@ -92,7 +92,7 @@ def half_steps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
 
     layers, start = layers_and_start(flow, x)
     return [
-        partial(half, *kick) for w in layers for kick in flow.dynamics.kicks(w, flow.h)
+        partial(half, *kick) for w in layers for kick in flow.dynamics.coupling_updates(w, flow.h)
     ], torch.cat(start, 1)
 
 
@@ -132,7 +132,7 @@ def ring_hops(nodes: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Reach(OfTraining):
+class Reach(TrainedNetStudy):
     """How far a node of a trained ring is read: one node is moved alone, at every layer, at test
     points.
 
@@ -149,7 +149,7 @@ class Reach(OfTraining):
 
     version = 2  # 1 had Jacobians of the first layer alone
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         net = self.training.trained(place)
         (flow,) = net.units
         nodes = flow.dynamics.nodes
@@ -203,10 +203,10 @@ class Memory(Study):
     layers: int = option(64, low=1)
 
     @property
-    def size(self) -> float:
+    def cost(self) -> float:
         return self.layers
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         torch.manual_seed(0)
         flow = Flow(
             NETWORKS["H2"].dynamics, 4, self.layers, h=1 / self.layers, backward=self.backward

@@ -13,7 +13,7 @@ from experiments.galimberti2023.networks import ALL, EULER, NETWORKS, PLAIN, VOL
 from experiments.galimberti2023.theory import CANONICAL, ROUNDING
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
-from stablenets.runs.pictures import new_figure
+from stablenets.plotting.figures import new_figure
 
 GROUPS = ("steps", "depths", "longer")
 QUANTITIES = {  # of the figure

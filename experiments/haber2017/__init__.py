@@ -2,7 +2,7 @@
 it is known.
 """
 
-from experiments.haber2017 import deepest, images, levels, optimisers, planar, toys, tuning
+from experiments.haber2017 import deepest, images, levels, optimiser_race, planar, toys, tuning
 from experiments.haber2017.plan import plan
 from stablenets.claims.claim import Claim, Drawing, Paper
 
@@ -68,7 +68,7 @@ CLAIMS = (
         " worse than Adam at equal time",
         "Section 2",
         ("race",),
-        optimisers.compared,
+        optimiser_race.compared,
         "race",
         "states the method, no comparison",
     ),
@@ -140,7 +140,7 @@ TABLES = {
     ),
     "race": Drawing(
         ("race",),
-        optimisers.race_table,
+        optimiser_race.race_table,
         "Block coordinate descent and Adam at equal processor time.",
     ),
     "images": Drawing(
@@ -207,7 +207,7 @@ FIGURES = {
     ),
     "race": Drawing(
         ("race",),
-        optimisers.race_curves,
+        optimiser_race.race_curves,
         "The objective over the time that block descent takes: medians over seeds and their range.",
     ),
     "images": Drawing(

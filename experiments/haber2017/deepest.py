@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from experiments.haber2017.look import FAMILY_STYLES
 from experiments.haber2017.settings import RATES
-from stablenets.claims import statistics
+from stablenets import statistics
 from stablenets.claims.results import Results
-from stablenets.runs.pictures import new_figure
-from stablenets.runs.report import COLOURS
+from stablenets.plotting.figures import new_figure
+from stablenets.report.run_store import COLOURS
 
 BAR = 98.0  # per cent of the test points
 UNUSED = (COLOURS[4], COLOURS[5], "0.2", "0.6")  # by the families

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from experiments.haber2017.look import FAMILY_STYLES, depth_axis
-from stablenets.claims import statistics
+from stablenets import statistics
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
 from stablenets.claims.results import Results
-from stablenets.runs.pictures import new_figure
+from stablenets.plotting.figures import new_figure
 
 TARGET = 0.95  # test accuracy on the swiss roll
 LOST = 5.0  # points of accuracy that a prolongation may cost

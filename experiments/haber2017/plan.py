@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from experiments.haber2017.optimisers import Race
+from experiments.haber2017.optimiser_race import Race
 from experiments.haber2017.regions import OverTime, Regions
 from experiments.haber2017.settings import (
     FAMILIES,

@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from experiments.haber2017.deepest import reached
 from experiments.haber2017.look import DATA_NAMES, FAMILY_STYLES, depth_axis
 from experiments.haber2017.regions import EXTENTS
-from stablenets.claims import statistics
+from stablenets import statistics
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
 from stablenets.claims.results import Results
 from stablenets.data.dataset import Request
-from stablenets.runs.pictures import new_figure
-from stablenets.runs.report import COLOURS
+from stablenets.plotting.figures import new_figure
+from stablenets.report.run_store import COLOURS
 
 MARGIN = 2.0  # points of accuracy that count as competitive
 SHOWN = 120  # test points in a map

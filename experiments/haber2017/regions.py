@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from stablenets.claims.work import Measured, OfTraining, Place
+from stablenets.claims.work import Measured, RunContext, TrainedNetStudy
 
 EXTENTS = {
     "ellipses": (2.2, 1.0),
@@ -20,14 +20,14 @@ PIXELS = 120
 
 
 @dataclass(frozen=True)
-class Regions(OfTraining):
+class Regions(TrainedNetStudy):
     """The class that a trained net gives to each point of a grid. Array: classes (PIXELS, PIXELS)
     uint8, rows from below.
     """
 
     key = "haber2017/decision_regions"
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         wide, high = EXTENTS[self.dataset]
         x, y = torch.meshgrid(
             torch.linspace(-wide, wide, PIXELS), torch.linspace(-high, high, PIXELS), indexing="xy"
@@ -37,7 +37,7 @@ class Regions(OfTraining):
 
 
 @dataclass(frozen=True)
-class OverTime(OfTraining):
+class OverTime(TrainedNetStudy):
     """How the learned weights of a trained net move from layer to layer.
 
     Metrics: variation, 1/(2h) Σ ‖θ_{j+1} - θ_j‖², and roughness, Σ ‖K_{j+1} - K_j‖² / Σ ‖K_j‖²,
@@ -47,7 +47,7 @@ class OverTime(OfTraining):
 
     key = "haber2017/weights_over_depth"
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         net = self.training.trained(place)
         (unit,) = net.units
         K = unit.K.flatten(1)

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stablenets.claims.work import Measured, Place, Study
-from stablenets.dynamics import Dynamics, State
-from stablenets.flow import Flow
+from stablenets.claims.work import Measured, RunContext, Study
+from stablenets.engine.dynamics import Dynamics, State
+from stablenets.engine.flow import Flow
 from stablenets.nets import Antisymmetric, LeapfrogHaber, ResNet, Verlet
 from stablenets.probes import NotFinite, log_spaced, singular_values
 from stablenets.schema import option
@@ -43,7 +43,7 @@ class Example1(Study):
     layers: int = option(10, low=1)
     h: float = option(0.1, above=0.0)
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         K = torch.tensor(EXAMPLE_1[self.net], dtype=torch.float64)
         flow = constant(ResNet(), K, self.layers, self.h)
         states, kept = (
@@ -103,10 +103,10 @@ class Drift(Study):
     seed: int = option(0, low=0)
 
     @property
-    def size(self) -> float:
+    def cost(self) -> float:
         return self.layers
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         generator = torch.Generator().manual_seed(self.seed)
         K = torch.randn(self.width, self.width, generator=generator, dtype=torch.float64)
         start = torch.randn(1, self.width, generator=generator, dtype=torch.float64)

@@ -13,7 +13,7 @@ from bench_rows.planar import BATCH, DEPTH, WIDTH, H, modules
 from bench_rows.row import Row
 from experiments.galimberti2023.alternating import ALPHA, HEAD_SIZE, HEAD_STEPS, RATE, iterate
 from stablenets.nets import HDNN, Network, SemiImplicit
-from stablenets.nets.assemble import opening
+from stablenets.nets.assembling import opening
 
 TIMES = 20  # iterations in one call
 

@@ -9,11 +9,11 @@ from torch import Tensor
 from bench_rows.row import Row
 from experiments.chang2018.settings import BATCH, STEPS, table
 from stablenets.config import resolve
+from stablenets.engine.operators import Conv
 from stablenets.nets import Network
-from stablenets.operators import Conv
-from stablenets.train import keep_freed_memory, network
 from stablenets.training import precision
 from stablenets.training.optim import optimiser
+from stablenets.training.run import keep_freed_memory, network
 
 SHAPE = (3, 32, 32)
 

@@ -16,9 +16,9 @@ from stablenets.config import Resolved, resolve
 from stablenets.nets import Antisymmetric, Flow
 from stablenets.probes import Spectrum, golub_kahan
 from stablenets.probes.lanczos import Products
-from stablenets.train import network
 from stablenets.training.loop import Loop
 from stablenets.training.progress import Progress
+from stablenets.training.run import network
 from stablenets.training.signals import Stop
 
 CHANNELS, SIZE, DEPTH = 16, 8, 16

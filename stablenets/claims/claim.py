@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from stablenets.claims.results import Plan, Results
-from stablenets.claims.statistics import Estimate
+from stablenets.statistics import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.animation import Animation

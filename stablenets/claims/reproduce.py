@@ -17,22 +17,22 @@ from typing import Any
 from tqdm import tqdm
 
 from stablenets import data
-from stablenets.claims import ledger, report, tables
+from stablenets.claims import ledger, pages, tables
 from stablenets.claims.claim import PROFILES, Paper
-from stablenets.claims.pool import make_all
 from stablenets.claims.results import Results
-from stablenets.claims.work import Place, Training, Work, unique
+from stablenets.claims.work import RunContext, Training, Work, unique
 from stablenets.errors import EXIT_FAILED, EXIT_TIME, BadInput
+from stablenets.execution.pool import make_all
 from stablenets.runs.folder import FINISHED, RunFolder
 from stablenets.schema import suggest
-from stablenets.train import Outcome, data_root, pick_device
 from stablenets.training import precision
 from stablenets.training.progress import LINE_EVERY
+from stablenets.training.run import Outcome, data_root, pick_device
 
 
 def reproduce(
     paper: Paper,
-    place: Place,
+    place: RunContext,
     *,
     results: Path,
     jobs: int,
@@ -71,11 +71,11 @@ def reproduce(
     if not collect:
         pick_device(place.device)
         wanted = unique([plan[group] for group in only]) if only else works
-        lacking = [
+        unfinished = [
             work for work in wanted if work.name not in lent and not finished(work, place.runs)
         ]
         missing = [
-            work for work in unique([lacking]) if not finished(work, place.runs)
+            work for work in unique([unfinished]) if not finished(work, place.runs)
         ]  # and what they need, once more
         check_data(missing, place)
         code = make(paper, place, wanted, missing, jobs, Times(paper, results), deadline)
@@ -83,7 +83,7 @@ def reproduce(
     found = Results(
         plan, ledger.read(folder)
     )  # and not what it was written from: another machine has the ledger alone
-    rows = report.write(paper, found, place.profile, folder, place.command)
+    rows = pages.write(paper, found, place.profile, folder, place.command)
     print("\n".join(shown(paper, place.profile, rows, folder)))
     return code
 
@@ -93,7 +93,7 @@ def finished(work: Work, runs: Path) -> bool:
     return status is not None and status["status"] in FINISHED
 
 
-def check_data(works: Sequence[Work], place: Place) -> None:
+def check_data(works: Sequence[Work], place: RunContext) -> None:
     """Read each data set once: what is missing or damaged is one line now, not a failed run in an
     hour.
     """
@@ -113,7 +113,7 @@ def check_data(works: Sequence[Work], place: Place) -> None:
 
 def make(
     paper: Paper,
-    place: Place,
+    place: RunContext,
     works: list[Work],
     missing: list[Work],
     jobs: int,
@@ -146,7 +146,7 @@ def make(
         disable=not sys.stderr.isatty(),
     ) as bar:
 
-        def told(work: Work, outcome: Outcome) -> None:
+        def on_finished(work: Work, outcome: Outcome) -> None:
             nonlocal said
             remaining.pop(work.name)
             times.learn(work, place.runs)
@@ -166,7 +166,11 @@ def make(
                 )
 
         stopped = make_all(
-            missing if deadline < math.inf else urgent(missing, times), place, jobs, told, deadline
+            missing if deadline < math.inf else urgent(missing, times),
+            place,
+            jobs,
+            on_finished,
+            deadline,
         )
     if failed:
         print(
@@ -219,7 +223,7 @@ class Times:
 
     def add(self, work: Work, wall: float) -> None:
         self.known[work.name] = wall
-        self.rates.setdefault(work.like, []).append(wall / work.size)
+        self.rates.setdefault(work.cost_class, []).append(wall / work.cost)
 
     def learn(self, work: Work, runs: Path) -> None:
         if finished(work, runs):
@@ -230,14 +234,18 @@ class Times:
         if work.name in self.known:
             return self.known[work.name]
         return (
-            statistics.median(self.rates[work.like]) * work.size if work.like in self.rates else 0.0
+            statistics.median(self.rates[work.cost_class]) * work.cost
+            if work.cost_class in self.rates
+            else 0.0
         )
 
     def left(self, works: Sequence[Work], jobs: int) -> str:
         """For people: the time that this work takes, or as much of it as is known."""
         if not works:
             return ""
-        unknown = sum(work.name not in self.known and work.like not in self.rates for work in works)
+        unknown = sum(
+            work.name not in self.known and work.cost_class not in self.rates for work in works
+        )
         seconds = round(max(sum(map(self.of, works)) / jobs, max(map(self.of, works))))
         about = f"; about {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
         if unknown == len(works):

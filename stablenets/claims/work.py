@@ -29,14 +29,14 @@ from stablenets.runs import files, provenance
 from stablenets.runs.folder import RunFolder
 from stablenets.runs.lock import Lock
 from stablenets.schema import flat, option, typed, valid
-from stablenets.train import Outcome, broken, finished_run, pick_device, train, trained
+from stablenets.training.run import Outcome, broken, finished_run, pick_device, train, trained
 
 ENDS = 20  # layers that take about as long as what a run has besides: opening, head, evaluation
 Measured = tuple[dict[str, float], dict[str, np.ndarray]]  # metrics and small arrays, by name
 
 
 @dataclass(frozen=True)
-class Place:
+class RunContext:
     """Where and how work is made; nothing of it enters a hash."""
 
     runs: Path
@@ -79,7 +79,7 @@ class Training:
         return flat(self.resolved.options)
 
     @property
-    def like(self) -> tuple[str, ...]:
+    def cost_class(self) -> tuple[str, ...]:
         """Work of one kind takes a time in proportion to its size. How many examples a limit or a
         share leaves is known when they are read, so that work is of one kind where it has the
         same.
@@ -94,7 +94,7 @@ class Training:
         )
 
     @property
-    def size(self) -> float:
+    def cost(self) -> float:
         run = self.resolved
         drawn = getattr(run.dataset, "examples", 1)  # in an epoch, of a task without end
         return ((run.config.depth or 0) + ENDS) * run.config.epochs * drawn
@@ -105,7 +105,7 @@ class Training:
         chosen = {"dataset.name": "dataset", "net.family": "net", "optim.name": "optim"}
         return [f"{chosen.get(key, key)}={word(value)}" for key, value in flat(self.values).items()]
 
-    def trained(self, place: Place) -> Network | SequenceNetwork:
+    def trained(self, place: RunContext) -> Network | SequenceNetwork:
         """The network of the finished run, on the CPU in float64."""
         return (
             trained(self.resolved, self.resolved.dataset.facts, place.runs / self.name)
@@ -114,7 +114,7 @@ class Training:
             .requires_grad_(False)
         )
 
-    def make(self, place: Place) -> Outcome:
+    def make(self, place: RunContext) -> Outcome:
         sys.argv[1:] = self.words  # provenance names the command that makes this run alone
         manner = {
             "runs": str(place.runs),
@@ -144,7 +144,7 @@ class Study:
     version = 1
     dataset = ""
     seed = None
-    size = 1.0
+    cost = 1.0
 
     def __post_init__(self) -> None:
         valid(self)
@@ -154,7 +154,7 @@ class Study:
         """Defaults of options that are not fields."""
         return {}
 
-    def measure(self, place: Place) -> Measured:
+    def measure(self, place: RunContext) -> Measured:
         raise TypeError(f"{type(self).__name__} measures nothing")
 
     @property
@@ -178,10 +178,10 @@ class Study:
         return study_name(self.options, study_defaults(type(self)))
 
     @property
-    def like(self) -> tuple[str, ...]:
+    def cost_class(self) -> tuple[str, ...]:
         return (type(self).__name__,)
 
-    def make(self, place: Place) -> Outcome:
+    def make(self, place: RunContext) -> Outcome:
         if finished := finished_run(RunFolder(place.runs / self.name)):
             return finished
         device = pick_device(place.device)
@@ -216,7 +216,7 @@ class Study:
 
 
 @dataclass(frozen=True)
-class OfTraining(Study):
+class TrainedNetStudy(Study):
     """Base of what is measured on one trained net: it has that training's data set and seed."""
 
     training: Training = option()
@@ -233,7 +233,7 @@ class OfTraining(Study):
 Work = Training | Study
 
 
-def attempt(work: Work, place: Place) -> Outcome:
+def attempt(work: Work, place: RunContext) -> Outcome:
     """Make one piece of work; whatever is wrong with its input is an outcome too, and stops no
     other.
     """

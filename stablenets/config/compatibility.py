@@ -13,31 +13,31 @@ import torch
 from stablenets import data
 from stablenets.config.options import BETA2
 from stablenets.config.resolved import Resolved
-from stablenets.dynamics import Dynamics
+from stablenets.engine.dynamics import Dynamics
+from stablenets.engine.norms import PARTS
+from stablenets.engine.recurrence import Recurrent
 from stablenets.errors import BadInput
-from stablenets.nets.assemble import HEADS, OPENINGS, PLACES, layers_at_widths
-from stablenets.norms import PARTS
-from stablenets.recurrence import Recurrent
+from stablenets.nets.assembling import HEADS, OPENINGS, PLACES, layers_at_widths
 from stablenets.schema import suggest
 
 
-def check_pairs(run: Resolved) -> None:
+def check_compatibility(run: Resolved) -> None:
     for rule in (
-        net_parts,
-        net_on_data,
-        net_sizes,
-        transition,
-        flow_on_family,
-        optimiser,
-        frozen,
-        seeds_and_probes,
-        levels,
+        check_net_parts,
+        check_net_on_data,
+        check_net_sizes,
+        check_transition,
+        check_backward,
+        check_optimiser,
+        check_frozen,
+        check_probe_and_device,
+        check_levels,
     ):
         rule(run)
     data.check(run.dataset, run.common)
 
 
-def net_parts(run: Resolved) -> None:
+def check_net_parts(run: Resolved) -> None:
     if run.net.operator != "dense" and run.dynamics.dense_only:
         raise BadInput(
             f"net.operator={run.net.operator}: net.family={run.net.family} has no convolutional"
@@ -57,7 +57,7 @@ def net_parts(run: Resolved) -> None:
         )
 
 
-def net_on_data(run: Resolved) -> None:
+def check_net_on_data(run: Resolved) -> None:
     facts, net = run.dataset.facts, run.net
     recurrent = isinstance(run.dynamics, Recurrent)
     if recurrent and facts.kind != "sequence":
@@ -83,7 +83,7 @@ def net_on_data(run: Resolved) -> None:
         )
 
 
-def net_sizes(run: Resolved) -> None:
+def check_net_sizes(run: Resolved) -> None:
     net, depth, shape = run.net, run.config.depth, run.dataset.facts.shape
     run.dynamics.at_depth(depth)  # says itself what cannot be
     for width in net.widths:
@@ -118,7 +118,7 @@ def net_sizes(run: Resolved) -> None:
         )
 
 
-def transition(run: Resolved) -> None:
+def check_transition(run: Resolved) -> None:
     net = run.net
     if net.transition == "strided_first_block" and not run.dynamics.has_strided:
         raise BadInput(
@@ -138,7 +138,7 @@ def transition(run: Resolved) -> None:
         )
 
 
-def flow_on_family(run: Resolved) -> None:
+def check_backward(run: Resolved) -> None:
     if run.config.backward == "reverse" and not run.dynamics.reversible:
         raise BadInput(
             f"backward=reverse: net.family={run.net.family} has no inverse; use backward=store or"
@@ -146,7 +146,7 @@ def flow_on_family(run: Resolved) -> None:
         )
 
 
-def optimiser(run: Resolved) -> None:
+def check_optimiser(run: Resolved) -> None:
     optim = run.config.optim
     if optim.momentum and optim.name != "sgd":
         raise BadInput(
@@ -172,7 +172,7 @@ def optimiser(run: Resolved) -> None:
         )
 
 
-def frozen(run: Resolved) -> None:
+def check_frozen(run: Resolved) -> None:
     learned = learned_names(run.dynamics)
     for name in run.config.optim.frozen:
         if name not in learned:
@@ -194,7 +194,7 @@ def learned_names(dynamics: Dynamics | Recurrent) -> list[str]:
     ]
 
 
-def seeds_and_probes(run: Resolved) -> None:
+def check_probe_and_device(run: Resolved) -> None:
     config = run.config
     if beyond := [epoch for epoch in config.probe.spectrum_epochs if epoch > config.epochs]:
         raise BadInput(
@@ -207,7 +207,7 @@ def seeds_and_probes(run: Resolved) -> None:
         raise BadInput(f"device={config.device}: one of: auto, cpu, cuda, cuda:N")
 
 
-def levels(run: Resolved) -> None:
+def check_levels(run: Resolved) -> None:
     count, parts = run.config.levels, 2**run.config.levels
     if count and run.dynamics.order is None:
         raise BadInput(
@@ -226,6 +226,6 @@ def levels(run: Resolved) -> None:
         )
     if run.coarser is not None:
         try:
-            check_pairs(run.coarser)
+            check_compatibility(run.coarser)
         except BadInput as error:
             raise BadInput(f"levels={count}: at half the depth {error}") from None

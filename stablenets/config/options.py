@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stablenets.flow import BACKWARD_MODES
-from stablenets.nets.assemble import HEADS, OPENINGS, TRANSITIONS
-from stablenets.operators import OPERATORS
+from stablenets.engine.flow import BACKWARD_MODES
+from stablenets.engine.operators import OPERATORS
+from stablenets.nets.assembling import HEADS, OPENINGS, TRANSITIONS
 from stablenets.schema import option
 
 PRECISIONS = ("float32", "float64", "bfloat16", "bfloat16_fused")

@@ -10,14 +10,14 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from stablenets.config.compatibility import check_pairs
+from stablenets.config.compatibility import check_compatibility
 from stablenets.config.defaults import FAMILY_DEFAULTS, OPTIM_DEFAULTS
 from stablenets.config.options import Config, Net
 from stablenets.config.resolved import Resolved, round_to_12_digits
 from stablenets.data import DATASETS, Common, Facts
 from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, RECURRENT, Dynamics, Recurrent
-from stablenets.nets.assemble import share
+from stablenets.nets.assembling import share
 from stablenets.schema import build, join, suggest
 
 DEPTH = 64  # where neither depth nor net.blocks is given
@@ -48,7 +48,7 @@ def resolve(values: Mapping[str, Any]) -> Resolved:
     )
     config = dataclasses.replace(config, h=h, T=T, seeds=seeds)
     resolved = Resolved(config, dataset_name, common, dataset, net, dynamics)
-    check_pairs(resolved)
+    check_compatibility(resolved)
     return resolved
 
 

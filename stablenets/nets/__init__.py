@@ -4,10 +4,11 @@ from stablenets.nets import Antisymmetric, Flow layer = Flow(Antisymmetric(gamma
 depth=256, h=0.05)   # an nn.Module: (B, 64) -> (B, 64)
 """
 
-from stablenets.dynamics import Dynamics
-from stablenets.flow import Flow
+from stablenets.engine.dynamics import Dynamics
+from stablenets.engine.flow import Flow
+from stablenets.engine.recurrence import Recurrence, Recurrent
 from stablenets.nets.antisymmetric import Antisymmetric
-from stablenets.nets.assemble import Network
+from stablenets.nets.assembling import Network
 from stablenets.nets.distributed import Distributed
 from stablenets.nets.gated import GRU, LSTM
 from stablenets.nets.hamiltonian import Hamiltonian
@@ -24,7 +25,6 @@ from stablenets.nets.roarnn import RNN, RoaRNN
 from stablenets.nets.semi_implicit import SemiImplicit
 from stablenets.nets.sequence import SequenceNetwork
 from stablenets.nets.verlet import Verlet
-from stablenets.recurrence import Recurrence, Recurrent
 
 FAMILIES: dict[str, type[Dynamics]] = {
     "plain": Plain,

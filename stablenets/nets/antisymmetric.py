@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from stablenets.dynamics import Dynamics, State, Weights
-from stablenets.moves import Move
+from stablenets.engine.dynamics import Dynamics, State, Weights
+from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
 
 
@@ -38,19 +38,19 @@ class Antisymmetric(Dynamics):
         return {"euler": 1, "rk4": 4}[self.integrator]
 
     @property
-    def fuses(self) -> bool:
+    def supports_fusing(self) -> bool:
         return self.integrator == "euler"
 
     @property
-    def drops(self) -> bool:
+    def supports_dropout(self) -> bool:
         return self.integrator == "euler"
 
     def prepare(self, K, b) -> dict[str, Any]:
         return {"A": (K.T - K - K.identity() * self.gamma) / 2, "b": b}
 
-    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+    def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         y = 0
-        yield Move(y, h, w.A, y, w.b)
+        yield ResidualUpdate(y, h, w.A, y, w.b)
 
     def field(self, y: Tensor, w: Weights) -> Tensor:
         return self.σ(w.A(y, w.b))

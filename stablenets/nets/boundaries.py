@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stablenets.norms import ModuleNorm
+from stablenets.engine.norms import ModuleNorm
 
 
 def widened(y: Tensor, width: int) -> Tensor:

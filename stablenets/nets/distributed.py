@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stablenets.engine.operators import Operator
 from stablenets.nets.semi_implicit import SemiImplicit
-from stablenets.operators import Operator
 from stablenets.schema import option
 
 

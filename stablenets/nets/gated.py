@@ -10,9 +10,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from stablenets.dynamics import State, Weights
-from stablenets.flow import Tap
-from stablenets.recurrence import Driven, Recurrent
+from stablenets.engine.dynamics import State, Weights
+from stablenets.engine.flow import Tap
+from stablenets.engine.recurrence import Driven, Recurrent
 from stablenets.schema import option
 
 NAMES = {
@@ -28,8 +28,8 @@ class Gated(Recurrent):
     """One layer of a torch module. U (gates·H, d), W (gates·H, H), b_U, b_W (gates·H,)."""
 
     paper = "baseline"
-    fuses = True
-    shows = False  # torch gives no state between the first and the last
+    supports_fusing = True
+    exposes_states = False  # torch gives no state between the first and the last
     module: ClassVar[type[nn.RNNBase]]
 
     def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stablenets.dynamics import Kick, Kicked, State, Weights
-from stablenets.moves import Move
+from stablenets.engine.dynamics import CouplingUpdate, ReversibleDynamics, State, Weights
+from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
 
 
 @dataclass(frozen=True)
-class Hamiltonian(Kicked):
+class Hamiltonian(ReversibleDynamics):
     """Y_{j+1} = Y_j + h K1.T σ(K1 Z_j + b1);  Z_{j+1} = Z_j - h K2.T σ(K2 Y_{j+1} + b2); the
     features are halved in Y and Z.
 
@@ -46,7 +46,7 @@ class Hamiltonian(Kicked):
         return ("M1", "N1", "M2", "N2") if self.block_norm == "batch" else ()
 
     @property
-    def fuses(self) -> bool:
+    def supports_fusing(self) -> bool:
         return self.block_norm == "none"
 
     @property
@@ -57,12 +57,12 @@ class Hamiltonian(Kicked):
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x.chunk(2, 1)
 
-    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+    def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         y, z = 0, 1
-        yield Move(y, h, w.K1, z, w.b1, A=w.K1.T)
-        yield Move(z, -h, w.K2, y, w.b2, A=w.K2.T)
+        yield ResidualUpdate(y, h, w.K1, z, w.b1, A=w.K1.T)
+        yield ResidualUpdate(z, -h, w.K2, y, w.b2, A=w.K2.T)
 
-    def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
+    def coupling_updates(self, w: Weights, h: float) -> Iterable[CouplingUpdate]:
         if self.block_norm == "batch":
             yield 0, lambda y, z: h * w.K1.T(self.σ(w.K1(w.M1(z)), w.N1))
             yield 1, lambda y, z: -h * w.K2.T(self.σ(w.K2(w.M2(y)), w.N2))
@@ -70,7 +70,7 @@ class Hamiltonian(Kicked):
             yield 0, lambda y, z: h * w.K1.T(self.σ(w.K1(z + w.before1, w.b1)))
             yield 1, lambda y, z: -h * w.K2.T(self.σ(w.K2(y + w.before2, w.b2)))
         else:
-            yield from super().kicks(w, h)
+            yield from super().coupling_updates(w, h)
 
     def output(self, state: State) -> Tensor:
         return torch.cat(state, 1)

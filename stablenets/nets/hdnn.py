@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stablenets.dynamics import Dynamics, Weights
-from stablenets.moves import Move
+from stablenets.engine.dynamics import Dynamics, Weights
+from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
 
 
@@ -47,7 +47,7 @@ class HDNN(Dynamics):
 
     paper = "galimberti2023"
     order = 1
-    fuses = True
+    supports_fusing = True
 
     def refuses(self, width: int) -> str:
         odd = self.interconnection == "canonical" and width % 2
@@ -67,6 +67,6 @@ class HDNN(Dynamics):
             "b": b,
         }  # with one J for all layers J K.T is a single product
 
-    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+    def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         y = 0
-        yield Move(y, h, w.K, y, w.b, A=w.JKT)
+        yield ResidualUpdate(y, h, w.K, y, w.b, A=w.JKT)

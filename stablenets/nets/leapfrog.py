@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stablenets.dynamics import Kicked, State, Weights
-from stablenets.moves import Move
-from stablenets.operators import Operator
+from stablenets.engine.dynamics import ReversibleDynamics, State, Weights
+from stablenets.engine.operators import Operator
+from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
 
 Y, V = 0, 1  # the parts of the state
 
 
 @dataclass(frozen=True)
-class Leapfrog(Kicked):
+class Leapfrog(ReversibleDynamics):
     """y_{j+1} = 2 y_j - y_{j-1} - h² K_j.T σ(K_j y_j + b_j), Chang et al. 2018.
 
     `rest` says where the motion starts: y_{-1} = y_0, no velocity (the authors' Meganet and their
@@ -39,7 +39,7 @@ class Leapfrog(Kicked):
 
     paper = "chang2018"
     conserves = ("volume", "form")
-    drops = False  # would drop of the velocity too
+    supports_dropout = False  # would drop of the velocity too
 
     @property
     def order(self) -> int:
@@ -57,7 +57,7 @@ class Leapfrog(Kicked):
         return ("N",) if self.block_norm == "batch" else ()
 
     @property
-    def fuses(self) -> bool:
+    def supports_fusing(self) -> bool:
         return self.block_norm == "none"
 
     def start(self, x: Tensor, w: Weights, h: float) -> State:
@@ -67,10 +67,10 @@ class Leapfrog(Kicked):
         """K and the bias of a move, or N K without one."""
         return (K, w.b) if self.block_norm == "none" else (lambda y, _: w.N(K(y)), None)
 
-    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+    def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         K, b = self.shifted(w.K, w)
-        yield Move(V, -(h**2), K, Y, b, w.K.T)
-        yield Move(Y, 1.0, None, V)
+        yield ResidualUpdate(V, -(h**2), K, Y, b, w.K.T)
+        yield ResidualUpdate(Y, 1.0, None, V)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class LeapfrogHaber(Leapfrog):
     paper = "haber2017"
     conserves = ("volume",)  # no longer the form: the force has no potential
 
-    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+    def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         A, b = self.shifted((w.K.T * -1.0) @ w.K, w)
-        yield Move(V, h**2, A, Y, b)
-        yield Move(Y, 1.0, None, V)
+        yield ResidualUpdate(V, h**2, A, Y, b)
+        yield ResidualUpdate(Y, 1.0, None, V)

@@ -6,13 +6,13 @@ from typing import Any
 
 from torch import Tensor
 
-from stablenets.dynamics import Kick, Kicked, State, Weights
-from stablenets.moves import Move
+from stablenets.engine.dynamics import CouplingUpdate, ReversibleDynamics, State, Weights
+from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
 
 
 @dataclass(frozen=True)
-class Midpoint(Kicked):
+class Midpoint(ReversibleDynamics):
     """Y_{j+1} = Y_{j-1} + 2h σ((K_j - K_j.T) Y_j + b_j).
 
     The paper's first step is not known. Ours: Y_{-1} = Y_0 - h σ((K_0 - K_0.T) Y_0 + b_0), so that
@@ -36,7 +36,7 @@ class Midpoint(Kicked):
         return ("N",) if self.block_norm == "batch" else ()
 
     @property
-    def fuses(self) -> bool:
+    def supports_fusing(self) -> bool:
         return self.block_norm == "none"
 
     def prepare(self, K, **biases) -> dict[str, Any]:
@@ -48,15 +48,15 @@ class Midpoint(Kicked):
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x - h * self.field(x, w), x
 
-    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+    def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         before, y = 0, 1
-        yield Move(before, 2 * h, w.A, y, w.b)
+        yield ResidualUpdate(before, 2 * h, w.A, y, w.b)
 
-    def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
+    def coupling_updates(self, w: Weights, h: float) -> Iterable[CouplingUpdate]:
         if self.block_norm == "batch":
             yield 0, lambda before, y: 2 * h * self.field(y, w)
         else:
-            yield from super().kicks(w, h)
+            yield from super().coupling_updates(w, h)
 
     def output(self, state: State) -> Tensor:
         return state[1]

@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stablenets.dynamics import Dynamics, Kicked, State, Weights
-from stablenets.moves import Move
+from stablenets.engine.dynamics import Dynamics, ReversibleDynamics, State, Weights
+from stablenets.engine.updates import ResidualUpdate
 
 
 @dataclass(frozen=True)
-class MS1(Kicked):
+class MS1(ReversibleDynamics):
     """z_{j+1} = z_j - h σ(K0.T y_j + b1);  y_{j+1} = y_j + h σ(K0 z_{j+1} + b2): Haber & Ruthotto's
     Verlet.
 
@@ -29,16 +29,16 @@ class MS1(Kicked):
     operators = ("K0",)
     biases = ("b1", "b2")
     order = 1
-    fuses = True
+    supports_fusing = True
     split = True
 
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x.chunk(2, 1)
 
-    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+    def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         y, z = 0, 1
-        yield Move(z, -h, w.K0.T, y, w.b1)
-        yield Move(y, h, w.K0, z, w.b2)
+        yield ResidualUpdate(z, -h, w.K0.T, y, w.b1)
+        yield ResidualUpdate(y, h, w.K0, z, w.b2)
 
     def output(self, state: State) -> Tensor:
         return torch.cat(state, 1)
@@ -54,18 +54,18 @@ class MS2(Dynamics):
 
     paper = "galimberti2023"
     order = 1
-    fuses = True
+    supports_fusing = True
 
     def prepare(self, K, b) -> dict[str, Any]:
         return {"A": K - K.T, "b": b}
 
-    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+    def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         y = 0
-        yield Move(y, h, w.A, y, w.b)
+        yield ResidualUpdate(y, h, w.A, y, w.b)
 
 
 @dataclass(frozen=True)
-class MS3(Kicked):
+class MS3(ReversibleDynamics):
     """y_{j+1} = y_j + h K1.T σ(K1 z_j + b1);  z_{j+1} = z_j - h K2.T σ(K2 y_{j+1} + b2): K = [[0,
     K1], [K2, 0]], J canonical.
 
@@ -78,16 +78,16 @@ class MS3(Kicked):
     biases = ("b1", "b2")
     conserves = ("volume", "form")
     order = 1
-    fuses = True
+    supports_fusing = True
     split = True
 
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x.chunk(2, 1)
 
-    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+    def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         y, z = 0, 1
-        yield Move(y, h, w.K1, z, w.b1, A=w.K1.T)
-        yield Move(z, -h, w.K2, y, w.b2, A=w.K2.T)
+        yield ResidualUpdate(y, h, w.K1, z, w.b1, A=w.K1.T)
+        yield ResidualUpdate(z, -h, w.K2, y, w.b2, A=w.K2.T)
 
     def output(self, state: State) -> Tensor:
         return torch.cat(state, 1)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from stablenets import fused
-from stablenets.dynamics import Dynamics, State, Weights
-from stablenets.operators import Operator
+from stablenets.engine import fused
+from stablenets.engine.dynamics import Dynamics, State, Weights
+from stablenets.engine.operators import Operator
 
 if TYPE_CHECKING:
-    from stablenets.flow import Tap
+    from stablenets.engine.flow import Tap
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Plain(Dynamics):
     """y_{j+1} = σ(K_j y_j + b_j)."""
 
     paper = "baseline"
-    drops = False
-    fuses = True
+    supports_dropout = False
+    supports_fusing = True
 
     def step(self, state: State, w: Weights, h: float) -> State:
         (y,) = state

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stablenets.dynamics import Dynamics, Weights
-from stablenets.moves import Move
+from stablenets.engine.dynamics import Dynamics, Weights
+from stablenets.engine.updates import ResidualUpdate
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class ResNet(Dynamics):
 
     paper = "haber2017"
     order = 1
-    fuses = True
+    supports_fusing = True
 
-    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+    def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         y = 0
-        yield Move(y, h, w.K.T, y, w.b)
+        yield ResidualUpdate(y, h, w.K.T, y, w.b)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from stablenets.activations import ACTIVATIONS
-from stablenets.dynamics import Dynamics, State, Weights
-from stablenets.native import added
+from stablenets.engine.activations import ACTIVATIONS
+from stablenets.engine.dynamics import Dynamics, State, Weights
+from stablenets.engine.native import added
 from stablenets.nets.boundaries import Halve, Residual
 from stablenets.schema import option
 
@@ -25,7 +25,7 @@ class ResNetBN(Dynamics):
     operators = ("K1", "K2")
     biases = ()
     norms = ("N1", "N2")
-    drops = False
+    supports_dropout = False
     has_strided = True
 
     def step(self, state: State, w: Weights, h: float) -> State:

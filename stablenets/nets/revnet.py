@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from stablenets.activations import ACTIVATIONS
-from stablenets.dynamics import Kick, Kicked, State, Weights
+from stablenets.engine.activations import ACTIVATIONS
+from stablenets.engine.dynamics import CouplingUpdate, ReversibleDynamics, State, Weights
 from stablenets.nets.boundaries import Halve, Residual
 from stablenets.schema import option
 
 
 @dataclass(frozen=True)
-class RevNet(Kicked):
+class RevNet(ReversibleDynamics):
     """Y_{j+1} = Y_j + F_j(Z_j);  Z_{j+1} = Z_j + G_j(Y_{j+1}), with F(x) = F2 σ(N2 F1 σ(N1 x)) and
     G likewise; no biases.
 
@@ -36,7 +36,7 @@ class RevNet(Kicked):
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x.chunk(2, 1)
 
-    def kicks(self, w: Weights, h: float) -> Iterable[Kick]:
+    def coupling_updates(self, w: Weights, h: float) -> Iterable[CouplingUpdate]:
         yield 0, lambda y, z: w.F2(self.σ(w.F1(self.σ(z, w.NF1)), w.NF2))
         yield 1, lambda y, z: w.G2(self.σ(w.G1(self.σ(y, w.NG1)), w.NG2))
 

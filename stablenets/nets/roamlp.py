@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from stablenets import fused
-from stablenets.dynamics import Dynamics, State, Weights
+from stablenets.engine import fused
+from stablenets.engine.dynamics import Dynamics, State, Weights
+from stablenets.engine.operators import Operator
 from stablenets.nets.filters import Filtered
-from stablenets.operators import Operator
 from stablenets.schema import option
 
 if TYPE_CHECKING:
-    from stablenets.flow import Tap
+    from stablenets.engine.flow import Tap
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class RoaMLP(Filtered, Dynamics):
     paper = "ceni2025"
     operators = ("W",)
     dense_only = True
-    exact = True
-    drops = False
-    fuses = True
+    keeps_weight_dtype = True
+    supports_dropout = False
+    supports_fusing = True
 
     def fixed(self, width: int, depth: int) -> dict[str, Tensor]:
         return {"O": self.orthogonal(1 if self.shared_filter else depth, width)}

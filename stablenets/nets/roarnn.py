@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stablenets import fused
-from stablenets.activations import ACTIVATIONS
-from stablenets.dynamics import State, Weights
-from stablenets.flow import Tap
+from stablenets.engine import fused
+from stablenets.engine.activations import ACTIVATIONS
+from stablenets.engine.dynamics import State, Weights
+from stablenets.engine.flow import Tap
+from stablenets.engine.recurrence import Driven, Recurrent
 from stablenets.nets.filters import Filtered
-from stablenets.recurrence import Driven, Recurrent
 from stablenets.schema import option
 
 
@@ -36,7 +36,7 @@ class RNN(Recurrent):
     )
 
     paper = "baseline"
-    fuses = True
+    supports_fusing = True
 
     def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
         """W ~ N(0, gain² / H), U ~ N(0, drive² / d), b = offset: our choice. U(-1, 1) for U is the

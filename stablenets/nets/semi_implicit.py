@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stablenets.dynamics import Kicked, State, Weights
-from stablenets.moves import Move
+from stablenets.engine.dynamics import ReversibleDynamics, State, Weights
+from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
 
 COUPLINGS = ("identity", "random")
 
 
 @dataclass(frozen=True)
-class SemiImplicit(Kicked):
+class SemiImplicit(ReversibleDynamics):
     """p_{j+1} = p_j - h X.T Kq.T σ(Kq q_j + bq);  q_{j+1} = q_j + h X Kp.T σ(Kp p_{j+1} + bp); the
     features are halved in p and q.
 
@@ -36,7 +36,7 @@ class SemiImplicit(Kicked):
     operators = ("Kp", "Kq")
     biases = ("bp", "bq")
     order = 1
-    fuses = True
+    supports_fusing = True
     split = True
 
     @property
@@ -57,10 +57,10 @@ class SemiImplicit(Kicked):
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x.chunk(2, 1)
 
-    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+    def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         p, q = 0, 1
-        yield Move(p, -h, w.Kq, q, w.bq, A=w.into_p)
-        yield Move(q, h, w.Kp, p, w.bp, A=w.into_q)
+        yield ResidualUpdate(p, -h, w.Kq, q, w.bq, A=w.into_p)
+        yield ResidualUpdate(q, h, w.Kp, p, w.bp, A=w.into_q)
 
     def output(self, state: State) -> Tensor:
         return torch.cat(state, 1)

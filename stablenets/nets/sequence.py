@@ -9,9 +9,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from stablenets.flow import Tap
-from stablenets.nets.assemble import Passage, readout
-from stablenets.recurrence import Recurrence, Recurrent
+from stablenets.engine.flow import Tap
+from stablenets.engine.recurrence import Recurrence, Recurrent
+from stablenets.nets.assembling import Passage, readout
 
 
 class SequenceNetwork(nn.Module):

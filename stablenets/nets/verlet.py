@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stablenets.dynamics import Kicked, State, Weights
-from stablenets.moves import Move
+from stablenets.engine.dynamics import ReversibleDynamics, State, Weights
+from stablenets.engine.updates import ResidualUpdate
 
 
 @dataclass(frozen=True)
-class Verlet(Kicked):
+class Verlet(ReversibleDynamics):
     """z_{j+1/2} = z_{j-1/2} - h σ(K_j.T y_j + b_j);  y_{j+1} = y_j + h σ(K_j z_{j+1/2} + b_j).
 
     z starts at 0 and is as wide as y; the same K and b stand in both half steps, so that the block
@@ -24,12 +24,12 @@ class Verlet(Kicked):
 
     paper = "haber2017"
     order = 1
-    fuses = True
+    supports_fusing = True
 
     def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x, torch.zeros_like(x)
 
-    def moves(self, w: Weights, h: float) -> Iterable[Move]:
+    def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         y, z = 0, 1
-        yield Move(z, -h, w.K.T, y, w.b)
-        yield Move(y, h, w.K, z, w.b)
+        yield ResidualUpdate(z, -h, w.K.T, y, w.b)
+        yield ResidualUpdate(y, h, w.K, z, w.b)

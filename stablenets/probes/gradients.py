@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from stablenets.engine.flow import Flow
+from stablenets.engine.recurrence import Recurrence
 from stablenets.errors import BadInput
-from stablenets.flow import Flow
+from stablenets.plotting.figures import new_figure
 from stablenets.probes.hooks import ModuleGradients
 from stablenets.probes.maps import differentiating
 from stablenets.probes.norms import gathered, norm
-from stablenets.recurrence import Recurrence
-from stablenets.runs.pictures import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

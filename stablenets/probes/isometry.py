@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from stablenets.errors import BadInput
+from stablenets.plotting.figures import new_figure
 from stablenets.probes.jacobian import singular_values
 from stablenets.probes.maps import Map
-from stablenets.runs.pictures import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

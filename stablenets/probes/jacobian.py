@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from stablenets.errors import BadInput
+from stablenets.plotting.figures import new_figure
 from stablenets.probes.lanczos import STEPS, Stages, golub_kahan, stages
 from stablenets.probes.maps import (
     SMALL,
@@ -26,7 +27,6 @@ from stablenets.probes.maps import (
     room,
     states,
 )
-from stablenets.runs.pictures import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

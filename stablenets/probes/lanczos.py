@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from stablenets.errors import BadInput
+from stablenets.plotting.figures import new_figure
 from stablenets.probes.maps import (
     SMALL,
     TWICE,
@@ -29,7 +30,6 @@ from stablenets.probes.maps import (
     output_sizes,
 )
 from stablenets.probes.norms import lengths
-from stablenets.runs.pictures import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

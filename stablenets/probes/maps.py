@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from stablenets.dynamics import Kicked, State, Weights
+from stablenets.engine.dynamics import ReversibleDynamics, State, Weights
+from stablenets.engine.flow import Flow
+from stablenets.engine.norms import ForwardContext
 from stablenets.errors import BadInput
-from stablenets.flow import Flow
-from stablenets.norms import Tally
 
 SMALL = (
     2**20
@@ -201,7 +201,7 @@ def inverse_maps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
     The largest singular value of the way back is one over the smallest of the way there, and
     Golub-Kahan finds it within few steps however wide the spectrum is.
     """
-    if not isinstance(flow.dynamics, Kicked):
+    if not isinstance(flow.dynamics, ReversibleDynamics):
         raise BadInput(
             f"flow: {type(flow.dynamics).__name__} has no inverse; take a reversible family, as"
             " Hamiltonian"
@@ -221,7 +221,7 @@ def layers_and_start(flow: Flow, x: Tensor) -> tuple[list[Weights], State]:
         )
     layers = flow.layers(
         [tensor.detach() for tensor in flow.weights()],
-        Tally(counting=False, training=flow.training),
+        ForwardContext(counting=False, training=flow.training),
     )
     with torch.no_grad():
         return layers, flow.dynamics.start(x.detach(), layers[0], flow.h)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from stablenets.engine.flow import Flow
 from stablenets.errors import BadInput
-from stablenets.flow import Flow
+from stablenets.plotting.figures import new_figure
 from stablenets.probes.jacobian import layer_jacobians
 from stablenets.probes.maps import Map, check_finite, flow_maps, inverse_maps, states
-from stablenets.runs.pictures import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from stablenets.errors import BadInput
 from stablenets.nets.hdnn import canonical
+from stablenets.plotting.figures import new_figure
 from stablenets.probes.jacobian import layer_jacobians, suffixes
 from stablenets.probes.maps import Map, check_finite
-from stablenets.runs.pictures import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from stablenets.errors import BadInput
+from stablenets.plotting.figures import new_figure
 from stablenets.probes.maps import check_finite
-from stablenets.runs.pictures import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

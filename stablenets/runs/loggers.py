@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stablenets.config import Resolved
-from stablenets.runs.pictures import gradient_heatmap, pixels
+from stablenets.plotting.figures import gradient_heatmap, pixels
 from stablenets.runs.provenance import made_at
 
 if TYPE_CHECKING:

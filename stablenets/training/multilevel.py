@@ -19,8 +19,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from stablenets.flow import Flow
-from stablenets.norms import STATISTICS
+from stablenets.engine.flow import Flow
+from stablenets.engine.norms import STATISTICS
 
 
 @torch.no_grad()

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from stablenets import native
-from stablenets.norms import native_passes
+from stablenets.engine import native
+from stablenets.engine.norms import native_passes
 
 MIXED = ("bfloat16", "bfloat16_fused")
 

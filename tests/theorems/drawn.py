@@ -10,7 +10,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from stablenets.dynamics import ACTIVATIONS, Dynamics
+from stablenets.engine.dynamics import ACTIVATIONS, Dynamics
 from stablenets.nets import Flow
 
 # Drawn from fixed seeds: what fails fails again. A draw is a seed and a few sizes, so that there is

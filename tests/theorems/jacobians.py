@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from stablenets.dynamics import State
+from stablenets.engine.dynamics import State
 from stablenets.nets import Flow
 
 
@@ -68,7 +68,7 @@ def kick_jacobian(net: Flow, state: State) -> Tensor:
 
     def rates(state: State) -> State:
         found = [torch.zeros_like(part) for part in state]
-        for part, kick in net.dynamics.kicks(net.layers(net.weights())[0], net.h):
+        for part, kick in net.dynamics.coupling_updates(net.layers(net.weights())[0], net.h):
             found[part] = kick(*state) / net.h
         return tuple(found)
 

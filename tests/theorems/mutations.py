@@ -43,8 +43,8 @@ COUNTEREXAMPLE = GALIMBERTI + "counterexample_of_appendix_iii_grows_linearly"
 PATTERN = SPARSE + "half_steps_and_layer_have_the_pattern_t_rt_r"
 BACKWARD = SPARSE + "backward_has_the_transposed_pattern"
 ON_THE_RING = SPARSE + "on_the_ring_a_half_step_reads_two_hops_and_a_layer_all_nodes"
-P_FIRST = "yield Move(p, -h, w.Kq, q, w.bq, A=w.into_p)"
-Q_SECOND = "yield Move(q, h, w.Kp, p, w.bp, A=w.into_q)"
+P_FIRST = "yield ResidualUpdate(p, -h, w.Kq, q, w.bq, A=w.into_p)"
+Q_SECOND = "yield ResidualUpdate(q, h, w.Kp, p, w.bp, A=w.into_q)"
 
 MUTATIONS = (
     # Haber & Ruthotto 2017
@@ -90,20 +90,20 @@ MUTATIONS = (
     Mutation(
         "antisymmetric: 2h for h",
         "nets/antisymmetric.py",
-        "Move(y, h, w.A",
-        "Move(y, 2 * h, w.A",
+        "ResidualUpdate(y, h, w.A",
+        "ResidualUpdate(y, 2 * h, w.A",
         (EULER, HABER + "smallest_gamma_of_the_sheet"),
     ),
     Mutation(
         "antisymmetric: h/2 for h",
         "nets/antisymmetric.py",
-        "Move(y, h, w.A",
-        "Move(y, h / 2, w.A",
+        "ResidualUpdate(y, h, w.A",
+        "ResidualUpdate(y, h / 2, w.A",
         (EULER, HABER + "no_gamma_helps_where_the_step_is_too_long"),
     ),
     Mutation(
         "σ that is not monotone",
-        "activations.py",
+        "engine/activations.py",
         "(torch.tanh, torch.tanh_,",
         "(torch.sin, torch.sin_,",
         (EQ_4_12, INFLATES + "[H1]"),
@@ -111,8 +111,8 @@ MUTATIONS = (
     Mutation(
         "verlet: sign of the first half step",
         "nets/verlet.py",
-        "Move(z, -h, w.K.T",
-        "Move(z, h, w.K.T",
+        "ResidualUpdate(z, -h, w.K.T",
+        "ResidualUpdate(z, h, w.K.T",
         (
             VERLET_FIELD,
             STABLE + "[verlet]",
@@ -123,15 +123,15 @@ MUTATIONS = (
     Mutation(
         "verlet: K for K.T",
         "nets/verlet.py",
-        "Move(z, -h, w.K.T",
-        "Move(z, -h, w.K",
+        "ResidualUpdate(z, -h, w.K.T",
+        "ResidualUpdate(z, -h, w.K",
         (VERLET_FIELD, STABLE + "[verlet]"),
     ),
     Mutation(
         "verlet: 1.1h in one half step",
         "nets/verlet.py",
-        "Move(y, h, w.K",
-        "Move(y, 1.1 * h, w.K",
+        "ResidualUpdate(y, h, w.K",
+        "ResidualUpdate(y, 1.1 * h, w.K",
         (STABLE + "[verlet]", FARTHEST),
     ),
     Mutation(
@@ -162,15 +162,15 @@ MUTATIONS = (
     Mutation(
         "leapfrog_haber: h for h²",
         "nets/leapfrog.py",
-        "Move(V, h**2,",
-        "Move(V, h,",
+        "ResidualUpdate(V, h**2,",
+        "ResidualUpdate(V, h,",
         (STABLE + "[leapfrog_haber]", FARTHEST),
     ),
     Mutation(
         "leapfrog: h for h²",
         "nets/leapfrog.py",
-        "Move(V, -h**2,",
-        "Move(V, -h,",
+        "ResidualUpdate(V, -h**2,",
+        "ResidualUpdate(V, -h,",
         (STABLE + "[leapfrog]", DRIFT),
     ),
     Mutation(
@@ -184,8 +184,8 @@ MUTATIONS = (
     Mutation(
         "resnet: h/2 for h",
         "nets/resnet.py",
-        "Move(y, h,",
-        "Move(y, h / 2,",
+        "ResidualUpdate(y, h,",
+        "ResidualUpdate(y, h / 2,",
         (
             HABER + "example_1",
             HABER + "example_1_against_lemma_1",
@@ -198,16 +198,16 @@ MUTATIONS = (
     # Chang et al. 2018
     Mutation(
         "a kick undone with its own sign",
-        "dynamics.py",
+        "engine/dynamics.py",
         "parts[part] = parts[part] - kick(*parts)",
         "parts[part] = parts[part] + kick(*parts)",
         (INVERSE, UNDONE, DRIFT),
     ),
     Mutation(
         "kicks undone in their own order",
-        "dynamics.py",
-        "reversed(self.made(w, h))",
-        "self.made(w, h)",
+        "engine/dynamics.py",
+        "reversed(self.active_updates(w, h))",
+        "self.active_updates(w, h)",
         (
             INVERSE + "[hamiltonian]",
             INVERSE + "[leapfrog]",
@@ -217,16 +217,16 @@ MUTATIONS = (
     ),
     Mutation(
         "parts of a two-step scheme not turned back",
-        "dynamics.py",
-        "parts = list(self.turn(state))",
+        "engine/dynamics.py",
+        "parts = list(self.swap_parts(state))",
         "parts = list(state)",
         (INVERSE + "[midpoint]", UNDONE + "[midpoint]"),
     ),
     Mutation(
         "hamiltonian: equal signs",
         "nets/hamiltonian.py",
-        "Move(z, -h, w.K2",
-        "Move(z, h, w.K2",
+        "ResidualUpdate(z, -h, w.K2",
+        "ResidualUpdate(z, h, w.K2",
         (CHANG + "c5_hamiltonian_field_has_imaginary_eigenvalues",),
     ),
     Mutation(
@@ -242,7 +242,7 @@ MUTATIONS = (
     ),
     Mutation(
         "convolution: adjoint without the flip",
-        "operators.py",
+        "engine/operators.py",
         ".transpose(-4, -3).flip(-2, -1)",
         ".transpose(-4, -3)",
         (
@@ -262,20 +262,24 @@ MUTATIONS = (
         (CHANG + "c5_midpoint_field_has_imaginary_eigenvalues",),
     ),
     Mutation(
-        "midpoint: h for 2h", "nets/midpoint.py", "Move(before, 2 * h,", "Move(before, h,", (DRIFT,)
+        "midpoint: h for 2h",
+        "nets/midpoint.py",
+        "ResidualUpdate(before, 2 * h,",
+        "ResidualUpdate(before, h,",
+        (DRIFT,),
     ),
     Mutation(
         "hamiltonian: 4h for h",
         "nets/hamiltonian.py",
-        "Move(y, h, w.K1",
-        "Move(y, 4 * h, w.K1",
+        "ResidualUpdate(y, h, w.K1",
+        "ResidualUpdate(y, 4 * h, w.K1",
         (DRIFT,),
     ),
     Mutation(
         "leapfrog: a step of 0.1 whatever h is",
         "nets/leapfrog.py",
-        "Move(V, -h**2,",
-        "Move(V, -0.01,",
+        "ResidualUpdate(V, -h**2,",
+        "ResidualUpdate(V, -0.01,",
         (
             DRIFT,
             CHANG + "drift_in_float32_beyond_use",
@@ -285,14 +289,14 @@ MUTATIONS = (
     Mutation(
         "leapfrog: sign of the force",
         "nets/leapfrog.py",
-        "Move(V, -h**2,",
-        "Move(V, h**2,",
+        "ResidualUpdate(V, -h**2,",
+        "ResidualUpdate(V, h**2,",
         (CHANG + "leapfrog_force_only_pulls_back", STABLE + "[leapfrog]"),
     ),
     # Galimberti et al. 2023
     Mutation(
         "a kick that reads the state before the layer",
-        "dynamics.py",
+        "engine/dynamics.py",
         "parts[part] = parts[part] + kick(*parts)",
         "parts[part] = parts[part] + kick(*state)",
         (
@@ -323,8 +327,8 @@ MUTATIONS = (
     Mutation(
         "semi_implicit: sign of p",
         "nets/semi_implicit.py",
-        "Move(p, -h,",
-        "Move(p, h,",
+        "ResidualUpdate(p, -h,",
+        "ResidualUpdate(p, h,",
         (
             COUNTEREXAMPLE,
             GALIMBERTI + "counterexample_does_not_depend_on_how_slowly_it_turns[0.1-6.389]",
@@ -340,8 +344,8 @@ MUTATIONS = (
     Mutation(
         "semi_implicit: 4h for h",
         "nets/semi_implicit.py",
-        "Move(p, -h,",
-        "Move(p, -4 * h,",
+        "ResidualUpdate(p, -h,",
+        "ResidualUpdate(p, -4 * h,",
         (PRODUCT + "[H2]", PRODUCT + "[ring]", COUNTEREXAMPLE),
     ),
     Mutation(
@@ -361,8 +365,8 @@ MUTATIONS = (
     Mutation(
         "ms1: 4h for h",
         "nets/ms.py",
-        "Move(z, -h, w.K0.T",
-        "Move(z, -4 * h, w.K0.T",
+        "ResidualUpdate(z, -h, w.K0.T",
+        "ResidualUpdate(z, -4 * h, w.K0.T",
         (PRODUCT + "[MS1]",),
     ),
     Mutation(
@@ -374,14 +378,14 @@ MUTATIONS = (
     ),
     Mutation(
         "every step leaks a tenth of the state",
-        "dynamics.py",
+        "engine/dynamics.py",
         "parts[part] = parts[part] + kick(*parts)",
         "parts[part] = 0.9 * parts[part] + kick(*parts)",
         (BELOW_ONE, THOUSAND, PAIRS, GALIMBERTI + "ms1_keeps_volume"),
     ),
     Mutation(
         "every move leaks a tenth of the state",
-        "moves.py",
+        "engine/updates.py",
         "torch.add(parts[move.part],",
         "torch.add(0.9 * parts[move.part],",
         (BELOW_ONE + "[H1]", BELOW_ONE + "[H1-J2]", THOUSAND + "[H1]", INFLATES + "[H1]"),
@@ -410,8 +414,8 @@ MUTATIONS = (
     Mutation(
         "hdnn: 4h for h",
         "nets/hdnn.py",
-        "Move(y, h,",
-        "Move(y, 4 * h,",
+        "ResidualUpdate(y, h,",
+        "ResidualUpdate(y, 4 * h,",
         (
             PRODUCT + "[H1]",
             INFLATES,
@@ -506,21 +510,21 @@ MUTATIONS = (
     ),
     Mutation(
         "fused backward: no α",
-        "fused.py",
+        "engine/fused.py",
         "before.addmm_(g, o, alpha=alpha)",
         "before.addmm_(g, o)",
         (CENI + "b3_b4_gradients_of_states_and_weights",),
     ),
     Mutation(
         "fused backward: O for O.T",
-        "fused.py",
+        "engine/fused.py",
         "before.addmm_(g, o, alpha=alpha)",
         "before.addmm_(g, o.mT, alpha=alpha)",
         (CENI + "b3_b4_gradients_of_states_and_weights",),
     ),
     Mutation(
         "fused backward: no β in dLoss/dW",
-        "fused.py",
+        "engine/fused.py",
         'torch.baddbmm(found["W"][chunk], δ.mT, x, beta=0, alpha=beta,',
         'torch.baddbmm(found["W"][chunk], δ.mT, x, beta=0, alpha=1,',
         (CENI + "b3_b4_gradients_of_states_and_weights",),

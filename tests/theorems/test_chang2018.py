@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jacobians import jacobian, kick_jacobian, norm, slopes, trajectory
 from torch import Tensor
 
-from stablenets.dynamics import State
+from stablenets.engine.dynamics import State
 from stablenets.nets import FAMILIES, Flow, Hamiltonian, Leapfrog, Midpoint
 
 ARCHITECTURES = {

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jacobians import layer_jacobians, norm, slopes, to_the_end, trajectory
 from torch import Tensor
 
-from stablenets.dynamics import Dynamics
+from stablenets.engine.dynamics import Dynamics
 from stablenets.nets import HDNN, MS1, MS2, MS3, Distributed, Flow, Hamiltonian, SemiImplicit
 
 NETS: dict[str, st.SearchStrategy[Dynamics]] = {  # by the paper's name

@@ -1,0 +1,1 @@
+"""The optimisers of Haber & Ruthotto 2017: block coordinate descent with Newton steps."""

@@ -1,0 +1,157 @@
+"""Writes what came out: results/<paper>/<profile>/ from results, and has the page above it brought
+up to date.
+
+A table or a figure is made once all its runs have a result; one that cannot be made is taken away,
+so that nothing old stays beside new.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import pandas as pd
+
+from stablenets.claims import summary, tables
+from stablenets.claims.claim import COLUMNS, Drawing, Paper, judge
+from stablenets.claims.results import Results
+from stablenets.plotting.gif import Gif
+from stablenets.runs import files, provenance
+
+if TYPE_CHECKING:
+    from matplotlib.animation import Animation
+    from matplotlib.figure import Figure
+
+KINDS = {"tables": (".md", ".csv", ".tex"), "figures": (".png", ".svg"), "animations": (".gif",)}
+INTERVALS = (
+    "95 % intervals by Student's t over seeds, where nothing else is said; those of percentages end"
+    " at 0 and 100"
+)
+IN_A_PAPER = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "legend.fontsize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "stablenets",
+}  # a fixed salt: the same figure is the same file
+
+
+def write(
+    paper: Paper, results: Results, profile: str, folder: Path, command: str
+) -> list[dict[str, Any]]:
+    """All that stands beside the ledger in `folder`; the rows of the claims."""
+    drawn_at = provenance.made_at(*provenance.revision()) or "no repository"
+    writers = {"tables": tables.write, "figures": write_figure, "animations": write_animation}
+    for kind, written in writers.items():
+        for name, drawing in getattr(paper, kind).items():
+            if complete(drawing, results):
+                own = results.unread()
+                with matplotlib.rc_context(IN_A_PAPER):
+                    made = drawing.make(own)
+                    written(
+                        made,
+                        folder / name,
+                        drawing.caption,
+                        f"`{command}`: runs {own.commits()}, drawn at {drawn_at}, {INTERVALS}.",
+                    )
+            else:
+                for ending in KINDS[kind]:
+                    (folder / name).with_suffix(ending).unlink(missing_ok=True)
+    judged = [judge(claim, results, profile, command) for claim in paper.claims]
+    rows = [row for row, _ in judged]
+    files.write(
+        folder / "claims.csv",
+        pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(index=False, float_format="%.6g").encode(),
+    )
+    notes = [note for _, note in judged]
+    files.write(
+        folder / "claims.md", page(paper, results, profile, rows, notes, command, drawn_at).encode()
+    )
+    files.write(folder.parent / "README.md", summary.page(paper, folder.parent).encode())
+    return rows
+
+
+def complete(drawing: Drawing, results: Results) -> bool:
+    return all(results.plan.get(group) for group in drawing.needs) and not results.missing(
+        drawing.needs
+    )
+
+
+def write_figure(figure: Figure, stem: Path, caption: str, origin: str) -> None:
+    figure.savefig(
+        stem.with_suffix(".png"), dpi=200, metadata={"Description": caption, "Source": origin}
+    )
+    figure.savefig(
+        stem.with_suffix(".svg"), metadata={"Date": None, "Description": caption, "Source": origin}
+    )
+
+
+def write_animation(animation: Animation, stem: Path, caption: str, origin: str) -> None:
+    animation.save(stem.with_suffix(".gif"), writer=Gif(f"{caption} {origin}"))
+
+
+def page(
+    paper: Paper,
+    results: Results,
+    profile: str,
+    rows: list[dict[str, Any]],
+    notes: list[str],
+    command: str,
+    drawn_at: str,
+) -> str:
+    """claims.md: the table of claims, then each with its figure and why it came out so, then the
+    tables.
+    """
+    shown = pd.DataFrame(
+        [{**row, "95 % interval": tables.interval(row["low"], row["high"])} for row in rows]
+    )
+    columns = [
+        "id",
+        "claim",
+        "place",
+        "paper",
+        "ours",
+        "95 % interval",
+        "seeds",
+        "dataset",
+        "verdict",
+    ]
+    lines = [
+        f"# {paper.title}: claims at profile `{profile}`",
+        "",
+        (
+            f"`{command}`, drawn at {drawn_at}, {INTERVALS}. Runs: [ledger.csv](ledger.csv), "
+            f"[what we ran](../../../experiments/{paper.handle}/README.md)."
+        ),
+        "",
+        tables.markdown(shown[columns]),
+    ]
+    for row, note in zip(rows, notes, strict=True):
+        lines += [
+            f"## {row['id']}. {row['claim']}",
+            "",
+            f"**{row['verdict']}**. {note}".rstrip(),
+            "",
+        ]
+        if row["figure"] in paper.figures and complete(
+            drawing := paper.figures[row["figure"]], results
+        ):
+            lines += [
+                f"![{drawing.caption}]({row['figure']}.png)",
+                "",
+                drawing.caption,
+                "",
+                f"Runs made at {row['commit']}.",
+                "",
+            ]
+    for name, animation in paper.animations.items():
+        if complete(animation, results):
+            lines += [f"![{animation.caption}]({name}.gif)", "", animation.caption, ""]
+    made = [
+        f"- [{name}]({name}.md): {table.caption}"
+        for name, table in paper.tables.items()
+        if complete(table, results)
+    ]
+    return "\n".join([*lines, *(["## Tables", "", *made, ""] if made else [])])

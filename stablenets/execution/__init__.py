@@ -1,0 +1,1 @@
+"""Runs in processes of their own: the jobs of a sweep, the workers of a reproduction."""

@@ -1,0 +1,1 @@
+"""One style of figures, and the plots that recur."""

@@ -1,0 +1,179 @@
+"""The flow engine: every mode and every way to run a flow give the same outputs, states and
+gradients.
+"""
+
+import pytest
+import torch
+from every_family import (  # noqa: F401 - pytest reads the hook here
+    FITTING,
+    OPTIONS,
+    SPACE,
+    flow,
+    pytest_generate_tests,
+    states,
+)
+
+from stablenets.engine import updates
+from stablenets.engine.flow import Flow
+from stablenets.engine.norms import ForwardContext
+from stablenets.nets import FAMILIES
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+def outcome(net: Flow, x: torch.Tensor) -> list[torch.Tensor]:
+    """The output and all gradients of a scalar that weighs every entry differently."""
+    y = net(x)
+    return [y, *torch.autograd.grad(weighed(y), (x, *net.parameters()))]
+
+
+def weighed(y: torch.Tensor) -> torch.Tensor:
+    return (y * torch.linspace(-1, 2, y.numel(), dtype=y.dtype, device=y.device).view_as(y)).sum()
+
+
+@pytest.mark.parametrize("depth", [1, 2, 7, 16, 17])
+def test_modes_give_the_same_outputs_and_gradients(name, operator, depth):
+    net, x = flow(name, operator, depth), states(operator, requires_grad=True)
+    wanted = outcome(net, x)
+    for net.backward in (mode for *pair, mode in FITTING if pair == [name, operator]):
+        tolerance = 1e-10 if net.backward == "reverse" else 1e-12
+        for a, b in zip(outcome(net, x), wanted, strict=True):
+            assert torch.allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+def test_a_single_example_goes_as_one_of_several_and_changes_no_weight(name, operator, mode):
+    net, x = flow(name, operator, 7, mode).eval(), states(operator)
+    before = [parameter.clone() for parameter in net.parameters()]
+    for index in range(2):
+        assert torch.allclose(net(x[index : index + 1])[0], net(x)[index], rtol=1e-12, atol=1e-12)
+    assert all(torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
+
+
+def test_gradients_are_those_of_finite_differences(name, operator, mode):
+    width = 4 if name == "distributed" else 2
+    net = Flow(
+        FAMILIES[name](**OPTIONS.get(name, {})), width, 3, h=0.3, operator=operator, backward=mode
+    ).double()
+    x = torch.randn(
+        2, width, *(3 for _ in SPACE[operator]), dtype=torch.float64, requires_grad=True
+    )
+    names, values = zip(*net.named_parameters(), strict=True)
+
+    def run(x: torch.Tensor, *values: torch.Tensor) -> torch.Tensor:
+        return torch.func.functional_call(net, dict(zip(names, values, strict=True)), (x,))
+
+    assert torch.autograd.gradcheck(run, (x, *values))
+
+
+def test_tap_sees_every_state_in_order(name, operator, mode):
+    depth, x, seen = 7, states(operator), []
+    net = flow(name, operator, depth, mode)
+    y = net(x, lambda index, state: seen.append((index, state)))
+    assert [index for index, _ in seen] == list(range(depth + 1))
+    layers = net.layers(net.weights(), ForwardContext(counting=False, training=net.training))
+    state = net.dynamics.start(x, layers[0], net.h)
+    for (_, found), layer in zip(seen, [*layers, None], strict=True):
+        assert all(
+            torch.allclose(a, b, rtol=0, atol=1e-13) for a, b in zip(found, state, strict=True)
+        )
+        state = state if layer is None else net.dynamics.step(state, layer, net.h)
+    assert torch.equal(y, net.dynamics.output(seen[-1][1]))
+
+
+def test_bfloat16_autocast_comes_near_float32(name, operator, mode):
+    net, x = flow(name, operator, 4, mode).float(), states(operator).float()
+    exact = net(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = net(x)
+    y.float().square().sum().backward()
+    assert torch.allclose(y.float(), exact, rtol=0.05, atol=0.05)
+    assert all(
+        parameter.grad.dtype == torch.float32 and parameter.grad.isfinite().all()
+        for parameter in net.parameters()
+    )
+
+
+def test_layers_at_once_are_plain_autograd_over_several_chunks(name, monkeypatch):
+    """70 layers: more than two chunks, the last of them short; every activation; a frozen tensor;
+    and none that asks for a gradient.
+    """
+    monkeypatch.setattr(updates, "CACHED", 0)
+    for activation in ("tanh", "relu", "identity"):
+        net, x = flow(name, "dense", 70, activation=activation), states("dense", requires_grad=True)
+        first, *_ = parameters = list(net.parameters())
+        net.h /= 10
+        for asked in (parameters, parameters[1:]):
+            first.requires_grad_(asked is parameters)
+            found = {}
+            for net.backward in ("plain", "store"):
+                y = net(x)
+                found[net.backward] = [y, *torch.autograd.grad(weighed(y), (x, *asked))]
+            for a, b in zip(found["store"], found["plain"], strict=True):
+                assert torch.allclose(a, b, rtol=1e-10, atol=1e-11 * float(b.detach().abs().max()))
+        net.requires_grad_(False)
+        with torch.no_grad():
+            assert torch.allclose(net(x), y, rtol=1e-12, atol=1e-12 * float(y.detach().abs().max()))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`:FutureWarning")  # torch.func.jvp's own
+def test_gradients_can_be_differentiated_again(name, operator):
+    """And by forward derivatives, and by torch.func: what is run at once steps aside."""
+    net, x = flow(name, operator, 3).eval(), states(operator, 2, requires_grad=True)
+    direction = torch.randn_like(x)
+    found = {}
+    for net.backward in ("plain", "store"):
+        (gradient,) = torch.autograd.grad(weighed(net(x)), x, create_graph=True)
+        again = torch.autograd.grad(
+            (gradient * direction).sum(), (x, *net.parameters()), allow_unused=True
+        )
+        _, forward = torch.func.jvp(net, (x.detach(),), (direction,))
+        each = torch.func.vmap(torch.func.jacrev(lambda one, net=net: net(one[None])[0]))(
+            x.detach()
+        )
+        found[net.backward] = [
+            gradient,
+            forward,
+            each,
+            *(value for value in again if value is not None),
+        ]
+    for a, b in zip(found["store"], found["plain"], strict=True):
+        assert torch.allclose(a, b, rtol=1e-10, atol=1e-12)
+    pushed = torch.einsum(
+        "boi,bi->bo", found["store"][2].flatten(1 + x.ndim - 1).flatten(1, -2), direction.flatten(1)
+    )
+    assert torch.allclose(pushed, found["store"][1].flatten(1), rtol=1e-10, atol=1e-12)
+
+
+def test_no_example_at_all(name, operator, mode):
+    net, x = flow(name, operator, 3, mode).eval(), states(operator, 0, requires_grad=True)
+    assert net(x).shape == x.shape
+    net(x).sum().backward()
+    assert not any(
+        parameter.grad.any() for parameter in net.parameters() if parameter.grad is not None
+    )
+
+
+def test_inverse_over_a_hundred_layers(name, operator):
+    if not FAMILIES[name].reversible:
+        return
+    net, x = flow(name, operator, 100).eval(), states(operator)
+    net.h = 0.05
+    layers = net.layers(net.weights(), ForwardContext(counting=False, training=net.training))
+    begun = state = net.dynamics.start(x, layers[0], net.h)
+    for w in layers:
+        state = net.dynamics.step(state, w, net.h)
+    for w in reversed(layers):
+        state = net.dynamics.unstep(state, w, net.h)
+    for found, wanted in zip(state, begun, strict=True):
+        assert (found - wanted).abs().max() <= 1e-12 * max(1.0, float(x.abs().max()))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_cuda_it_is_what_it_is_on_the_cpu(name, operator, mode):
+    net, x = flow(name, operator, 5, mode), states(operator, requires_grad=True)
+    wanted = outcome(net, x)
+    for a, b in zip(outcome(net.cuda(), x.detach().cuda().requires_grad_()), wanted, strict=True):
+        assert torch.allclose(a.cpu(), b, rtol=1e-10, atol=1e-10)

@@ -1,0 +1,133 @@
+"""Batch norms and dropout of layers that the backward runs again: each batch counts once, and the
+same is dropped, whatever the mode.
+"""
+
+import pytest
+import torch
+from every_mode import MODES, SPACE, flow, outcome, same, weighed
+from torch import nn
+
+from stablenets.engine.dropout import Dropout
+from stablenets.engine.flow import Flow
+from stablenets.nets import FAMILIES
+
+NORMED = {
+    "hamiltonian": {"block_norm": "batch"},
+    "midpoint": {"block_norm": "batch"},
+    "leapfrog": {"block_norm": "batch"},
+    "revnet": {},
+    "resnet_bn": {},
+}
+DROPPING = [name for name, family in FAMILIES.items() if family().supports_dropout]
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("operator", SPACE)
+@pytest.mark.parametrize("family", NORMED)
+def test_batch_norm_counts_once_and_has_the_same_gradients_in_every_mode(family, operator):
+    x = torch.randn(6, 8, *SPACE[operator], dtype=torch.float64)
+    wanted = outcome(flow(family, "store", operator=operator, **NORMED[family]).double(), x)
+    assert any(name.startswith("mean_") for name in wanted)
+    for mode in MODES:
+        if mode != "reverse" or FAMILIES[family].reversible:
+            same(
+                outcome(flow(family, mode, operator=operator, **NORMED[family]).double(), x),
+                wanted,
+                rtol=1e-10,
+                atol=1e-10,
+            )
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_statistics_are_those_of_one_forward_of_torchs_batch_norm(mode):
+    """Of the first norm of a layer: that of F, which reads the second half of the input."""
+    net, x = flow("revnet", mode).double(), torch.randn(6, 8, 4, 4, dtype=torch.float64)
+    twin = nn.BatchNorm2d(4).double()
+    twin(x[:, 4:])
+    weighed(net(x)).backward()
+    assert torch.allclose(net.mean_NF1[0], twin.running_mean, rtol=0, atol=1e-15)
+    assert torch.allclose(net.variance_NF1[0], twin.running_var, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_evaluation_reads_the_statistics_and_leaves_them(mode):
+    net, x = flow("revnet", mode).double(), torch.randn(6, 8, 4, 4, dtype=torch.float64)
+    net(x)
+    net.eval()
+    before = {name: value.clone() for name, value in net.named_buffers()}
+    alone = net(x[:1])
+    weighed(net(x)).backward()
+    assert torch.allclose(net(x)[:1], alone, rtol=0, atol=1e-12)  # examples do not see one another
+    same(dict(net.named_buffers()), before, rtol=0, atol=0)
+
+
+def test_two_forwards_count_twice_and_backward_each_gives_their_gradients():
+    x, z = torch.randn(2, 6, 8, 4, 4, dtype=torch.float64).unbind()
+    found, wanted = {}, {}
+    for mode, gradients in (("reverse", found), ("store", wanted)):
+        net = flow("revnet", mode).double()
+        first, second = net(x), net(z)
+        weighed(first).backward()
+        weighed(second).backward()
+        gradients.update(
+            {name: value.grad for name, value in net.named_parameters()} | dict(net.named_buffers())
+        )
+    same(found, wanted, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_net_that_evaluates_before_its_backward_has_the_gradients_of_its_forward(mode):
+    x, found = torch.randn(6, 8, 4, 4, dtype=torch.float64), []
+    for evaluates in (False, True):
+        net = flow("revnet", mode).double()
+        net.dropout = 0.3
+        torch.manual_seed(3)
+        y = net(x)
+        net.train(not evaluates)
+        weighed(y).backward()
+        found.append({name: value.grad for name, value in net.named_parameters()})
+    same(*found, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("operator", SPACE)
+@pytest.mark.parametrize("family", DROPPING)
+def test_dropout_drops_the_same_when_a_layer_is_run_again(family, operator):
+    width, fitting = (16, {"nodes": 4}) if family == "distributed" else (8, {})
+    dynamics = FAMILIES[family](**fitting)
+    if dynamics.dense_only and operator != "dense":
+        return
+    x = torch.randn(6, width, *SPACE[operator], dtype=torch.float64, requires_grad=True)
+    wanted = None
+    for mode in (mode for mode in ("plain", *MODES) if mode != "reverse" or dynamics.reversible):
+        torch.manual_seed(1)
+        net = Flow(
+            dynamics, width, 9, h=0.1, operator=operator, backward=mode, dropout=0.5
+        ).double()
+        torch.manual_seed(2)
+        found = outcome(net, x)
+        wanted = wanted or found
+        same(found, wanted, rtol=1e-10, atol=1e-10)
+        assert not torch.allclose(net(x), found["y"])  # the next forward drops others
+        net.eval()
+        still = net(x)
+        assert torch.equal(net(x), still)
+
+
+def test_dropout_leaves_the_mean_and_takes_its_share():
+    change = torch.ones(100_000)
+    kept = Dropout(0.25, seed=3, layer=5)(change, 0)
+    assert sorted(kept.unique().tolist()) == pytest.approx([0, 1 / 0.75])
+    assert abs(float(kept.mean()) - 1) < 0.01
+    assert not torch.equal(kept, Dropout(0.25, seed=3, layer=5)(change, 1))
+    assert not torch.equal(kept, Dropout(0.25, seed=3, layer=6)(change, 0))
+
+
+def test_dropout_that_cannot_be():
+    with pytest.raises(ValueError, match=r"dropout=1.0: .* from 0 up to and without 1"):
+        Flow(FAMILIES["resnet"](), 4, 2, dropout=1.0)
+    with pytest.raises(ValueError, match=r"dropout=0.1: Plain does not add .*; use dropout=0"):
+        Flow(FAMILIES["plain"](), 4, 2, dropout=0.1)

@@ -1,0 +1,86 @@
+"""The error of the states that a reversed flow reconstructs: measured, recorded by a run, and the
+end of a run where it is too large.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from every_mode import REVERSIBLE, flow
+
+from stablenets.config import resolve
+from stablenets.training.run import train
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("family", REVERSIBLE)
+def test_reconstruction_error_of_examples_that_begin_at_nought(family):
+    net, x = flow(family, "reverse").double().eval(), torch.randn(3, 8, 4, 4, dtype=torch.float64)
+    for value in net.parameters():
+        if value.ndim == 2:
+            torch.nn.init.normal_(value)
+    x[0] = 0
+    net(x).sum().backward()
+    assert net.reconstruction_error < 1e-9
+
+
+def test_reconstruction_error_is_measured_and_grows_with_the_step():
+    errors = []
+    for h in (0.1, 0.5, 1.0):
+        net = flow("hamiltonian", "reverse", 18, "dense", h, width=64)
+        net(torch.randn(4, 64)).sum().backward()
+        errors.append(net.reconstruction_error.item())
+    assert 0 < errors[0] < 1e-5
+    assert errors[0] < errors[1] < errors[2]
+
+
+def small_run(folder: Path, **more):
+    net = {"family": "midpoint", "widths": [8], "gain": 1.4, "activation": "relu"}
+    return resolve(
+        {
+            "dataset": {"name": "ellipses", "limit": 32},
+            "net": net,
+            "optim": {},
+            "seeds": {},
+            "probe": {"every": 2, "spectrum_examples": 0},
+            "wandb": {"mode": "disabled"},
+            "runs": str(folder),
+            "progress": "none",
+            "device": "cpu",
+            "epochs": 1,
+            "batch": 16,
+            "depth": 8,
+            "h": 0.05,
+            "backward": "reverse",
+            "deterministic": False,
+        }
+        | more
+    )
+
+
+def test_a_run_records_its_reconstruction_error(tmp_path):
+    outcome = train(small_run(tmp_path))
+    assert outcome.status == "done"
+    rows = [
+        json.loads(line) for line in (outcome.folder / "metrics.jsonl").read_text().splitlines()
+    ]
+    assert 0 < rows[-1]["reconstruction_error"] < 1e-4
+
+
+def test_a_run_whose_states_cannot_be_reconstructed_fails_in_one_line(tmp_path):
+    outcome = train(small_run(tmp_path, depth=128, h=0.1))
+    assert (outcome.status, outcome.exit_code) == ("failed", 1)
+    assert "lower h or use backward=checkpoint" in outcome.message
+    assert "\n" not in outcome.message
+    assert json.loads((outcome.folder / "status.json").read_text())["status"] == "failed"
+
+
+def test_tolerance_is_no_part_of_what_a_run_is(tmp_path):
+    assert small_run(tmp_path, tolerance=1e-12).hash == small_run(tmp_path).hash
+    assert train(small_run(tmp_path, tolerance=1e-12)).status == "failed"
+    assert train(small_run(tmp_path)).status == "done"

@@ -1,0 +1,337 @@
+"""Recurrent nets: their equations, the engine's modes, probes by time step, and runs from
+configuration to tables.
+"""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stablenets.nets import RECURRENT, Recurrence, SequenceNetwork
+from stablenets.probes import StateGradients, full_jacobian
+from stablenets.training.run import train
+
+BATCH, STEPS, INPUTS, WIDTH = 3, 40, 2, 6
+
+
+@pytest.fixture
+def float64():
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def made(name: str, mode: str = "store", steps: int = STEPS) -> Recurrence:
+    net = Recurrence(RECURRENT[name](), INPUTS, WIDTH, steps, backward=mode)
+    for parameter_name, parameter in net.named_parameters():
+        if parameter_name.startswith("b"):
+            nn.init.normal_(parameter, std=0.3)
+    return net
+
+
+def rnn(net, x):
+    h, hs = torch.zeros(len(x), WIDTH), []
+    for t in range(x.shape[1]):
+        h = torch.tanh(h @ net.W.T + x[:, t] @ net.U.T + net.b)
+        hs.append(h)
+    return torch.stack(hs, 1)
+
+
+def roarnn(net, x):
+    h, hs, beta = torch.zeros(len(x), WIDTH), [], 5 / x.shape[1]
+    for t in range(x.shape[1]):
+        h = (1 - beta) * h @ net.O.T + beta * torch.tanh(h @ net.W.T + x[:, t] @ net.U.T + net.b)
+        hs.append(h)
+    return torch.stack(hs, 1)
+
+
+def lstm(net, x):
+    (h, c), hs = torch.zeros(2, len(x), WIDTH), []
+    for t in range(x.shape[1]):
+        i, f, g, o = (x[:, t] @ net.U.T + net.b_U + h @ net.W.T + net.b_W).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        hs.append(h)
+    return torch.stack(hs, 1)
+
+
+def gru(net, x):
+    h, hs = torch.zeros(len(x), WIDTH), []
+    for t in range(x.shape[1]):
+        (ru, zu, nu), (rh, zh, nh) = (
+            (x[:, t] @ net.U.T + net.b_U).chunk(3, 1),
+            (h @ net.W.T + net.b_W).chunk(3, 1),
+        )
+        z = (zu + zh).sigmoid()
+        h = (1 - z) * torch.tanh(nu + (ru + rh).sigmoid() * nh) + z * h
+        hs.append(h)
+    return torch.stack(hs, 1)
+
+
+EQUATIONS = {"rnn": rnn, "roarnn": roarnn, "lstm": lstm, "gru": gru}
+
+
+def test_every_family_has_its_equation_here():
+    assert EQUATIONS.keys() == RECURRENT.keys()
+
+
+@pytest.mark.parametrize("mode", ["store", "checkpoint", "plain"])
+@pytest.mark.parametrize("every", [False, True])
+@pytest.mark.parametrize("name", EQUATIONS)
+def test_recurrence_is_its_equation(name, every, mode, float64):
+    net, x = made(name, mode), torch.randn(BATCH, STEPS, INPUTS, requires_grad=True)
+    expected = EQUATIONS[name](net, x)
+    expected = expected if every else expected[:, -1]
+    direction, y = torch.randn_like(expected), net(x, every=every)
+    assert torch.allclose(y, expected, rtol=0, atol=1e-12)
+    wanted = torch.autograd.grad(expected, (x, *net.parameters()), direction)
+    for found, true in zip(
+        torch.autograd.grad(y, (x, *net.parameters()), direction), wanted, strict=True
+    ):
+        assert torch.allclose(found, true, rtol=1e-10, atol=1e-12)
+    with torch.no_grad():
+        assert torch.allclose(net(x, every=every), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["rnn", "roarnn"])
+def test_the_drive_and_the_offset_are_what_a_net_begins_with(name):
+    first, scaled = (
+        Recurrence(RECURRENT[name](**options), INPUTS, WIDTH, STEPS, gain=0.0)
+        for options in ({}, {"input_scale": 3.0, "bias_init": -1.0})
+        if torch.manual_seed(0)
+    )
+    assert torch.allclose(scaled.U, first.U * 3)
+    assert (first.b.abs().max(), scaled.b.unique().tolist(), scaled.W.abs().max()) == (0, [-1], 0)
+    within = Recurrence(
+        RECURRENT[name](input_scale=3.0, input_init="uniform"), 20, 50, STEPS
+    ).U.abs()
+    assert 2.9 < within.max() <= 3
+
+
+@pytest.mark.parametrize("mode", ["store", "checkpoint", "plain"])
+@pytest.mark.parametrize("every", [False, True])
+@pytest.mark.parametrize("name", EQUATIONS)
+def test_state_gradients_by_time_step(name, every, mode, float64):
+    """Against adding a variable of nought to the state at each step; where every output is read,
+    its own part included.
+    """
+    net, x = made(name, mode, steps=11), torch.randn(BATCH, 11, INPUTS)
+    probe = StateGradients(range(12))
+    net(x, probe, every).square().sum().backward()
+    parts = net.dynamics.parts
+    bumps = [torch.zeros(parts, BATCH, WIDTH, requires_grad=True) for _ in range(12)]
+    state, outputs = tuple(bumps[0]), []
+    for t in range(11):
+        state = net.dynamics.step(state, x[:, t], net)
+        state = tuple(part + bump for part, bump in zip(state, bumps[t + 1], strict=True))
+        outputs.append(state[0])
+    (torch.stack(outputs) if every else outputs[-1]).square().sum().backward()
+    expected = torch.stack([bump.grad.norm() for bump in bumps])
+    assert torch.allclose(probe.norms(), expected, rtol=1e-10, atol=1e-15)
+
+
+@pytest.mark.parametrize("mode", ["store", "checkpoint"])
+@pytest.mark.parametrize("name", EQUATIONS)
+def test_a_tap_sees_each_state_once_in_order(name, mode, float64):
+    seen, net, x = [], made(name, mode, steps=7), torch.randn(BATCH, 7, INPUTS)
+    with torch.no_grad():
+        y = net(x, lambda index, state: seen.append((index, state[0].clone())))
+    assert [index for index, _ in seen] == list(range(8))
+    assert not seen[0][1].any()
+    assert torch.allclose(
+        torch.stack([h for _, h in seen[1:]], 1), EQUATIONS[name](net, x), atol=1e-12
+    )
+    assert torch.equal(seen[-1][1], y)
+
+
+@pytest.mark.parametrize(("name", "module"), [("lstm", nn.LSTM), ("gru", nn.GRU)])
+def test_baselines_are_torchs_own(name, module):
+    torch.manual_seed(0)
+    net, theirs = (
+        Recurrence(RECURRENT[name](), INPUTS, WIDTH, STEPS),
+        module(INPUTS, WIDTH, batch_first=True),
+    )
+    torch.manual_seed(0)
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(module(INPUTS, WIDTH).parameters(), net.parameters(), strict=True)
+    )
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), net.state_dict().values(), strict=True)))
+    x = torch.randn(BATCH, STEPS, INPUTS)
+    assert torch.equal(net(x, every=True), theirs(x)[0])
+
+
+def test_chrono_biases_forget_over_times_up_to_the_longest_lag():
+    """Tallec & Ollivier 2018, eq. 16: b_f = log U(1, T - 1), b_i = -b_f; all else as torch draws
+    it.
+    """
+
+    def drawn(**options):
+        torch.manual_seed(0)
+        return RECURRENT["lstm"](**options).learned(2000, INPUTS, 1.0)
+
+    plain, made = drawn(), drawn(chrono_lag=100)
+    enters, forgets, *others = (made["b_U"] + made["b_W"]).chunk(4)
+    assert torch.equal(enters, -forgets)
+    times = forgets.exp()
+    assert 1 <= times.min() < 2
+    assert 98 < times.max() <= 99
+    assert times.mean() == pytest.approx(50, abs=2)
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(others, (plain["b_U"] + plain["b_W"]).chunk(4)[2:], strict=True)
+    )
+    assert all(torch.equal(plain[name], made[name]) for name in ("U", "W"))
+
+
+def test_an_lstm_of_torch_keeps_its_hash(resolved):
+    runs = [
+        resolved("net=lstm", "dataset=adding", "depth=null", *more)
+        for more in ((), ("net.chrono_lag=0",), ("net.chrono_lag=9",))
+    ]
+    assert runs[0].hash == runs[1].hash != runs[2].hash
+    assert "net.chrono_lag" not in runs[0].identity
+
+
+@pytest.mark.parametrize("name", EQUATIONS)
+def test_jacobian_of_the_last_state_by_the_first(name, float64):
+    net = SequenceNetwork(RECURRENT[name](), shape=(9, INPUTS), outputs=2, width=WIDTH)
+    example = torch.randn(9, INPUTS)
+    ((h_T, start),) = net.passages(example[None])
+    assert net.rank == len(start) == net.units[0].dynamics.parts * WIDTH
+    assert not start.any()
+    (unit,), parts = net.units, net.units[0].dynamics.parts
+    J, state, step = torch.eye(net.rank), start, 1e-6
+    for u in example:
+
+        def one(flat, u=u):
+            return torch.cat(
+                unit.dynamics.step(flat.chunk(parts, 1), u.expand(len(flat), -1), unit), 1
+            )
+
+        J, state = full_jacobian(one, state) @ J, one(state[None])[0].detach()
+    assert torch.allclose(full_jacobian(h_T, start), J, rtol=1e-9, atol=1e-12)
+    bumped = (h_T(start[None] + step * torch.eye(net.rank)) - h_T(start[None])) / step
+    assert torch.allclose(bumped.mT, J, atol=1e-5)
+
+
+def test_a_batch_of_other_length_runs_too(float64):
+    """α and β are those of the declared depth; the engine itself takes any length."""
+    assert made("gru", "checkpoint")(torch.randn(BATCH, 13, INPUTS)).shape == (BATCH, WIDTH)
+
+
+@pytest.mark.parametrize("name", ["rnn", "roarnn"])
+def test_runs_in_the_precision_of_its_weights_under_autocast(name):
+    net, x = made(name), torch.randn(BATCH, STEPS, INPUTS).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = net(x)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, net(x.float()))
+
+
+# From configuration to tables.
+
+SEQUENCE = ("depth=null", "width=8", "epochs=1", "batch=16", "dataset.limit=32", "probe.every=1")
+TASKS = {
+    "classify": ("dataset=psdigits",),
+    "regress": ("dataset=adding", "dataset.length=20"),
+    "label": ("dataset=copy", "dataset.length=10", "dataset.symbols=3"),
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", RECURRENT)
+def test_run_of_each_task(name, task, resolved):
+    run = resolved(
+        f"net={name}", *TASKS[task], *SEQUENCE, *(("net.beta=1",) if name == "roarnn" else ())
+    )
+    outcome = train(run)
+    assert outcome.status == "done", outcome.message
+    with np.load(outcome.folder / "probes.npz") as arrays:
+        steps = run.dataset.facts.shape[0]
+        assert run.config.depth == steps
+        assert arrays["depths"][-1] == steps
+        assert np.isfinite(arrays["state_gradients"]).all()
+        assert np.isnan(arrays["weight_gradients"]).all()  # no step has weights of its own
+        assert arrays["singular_values"].shape[-1] == (16 if name == "lstm" else 8)
+    score = {"classify": "accuracy", "label": "accuracy", "regress": "mse"}[task]
+    assert math.isfinite(
+        json.loads((outcome.folder / "metrics.jsonl").read_text())[f"test_{score}"]
+    )
+
+
+def test_depth_is_the_length_of_the_sequence(resolved):
+    runs = [
+        resolved("net=roarnn", "dataset=psdigits", depth) for depth in ("depth=null", "depth=64")
+    ]
+    assert runs[0].hash == runs[1].hash
+    assert runs[0].name.startswith("roarnn-dense-psdigits-L64-s0-")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (
+            ["net=roarnn", "dataset=psdigits", "depth=4"],
+            ["depth=4: the depth of net.family=roarnn is the 64 steps of dataset.name=psdigits"],
+        ),
+        (
+            ["net=lstm"],
+            ["net.family=lstm: reads sequences, and dataset.name=ellipses is planar data"],
+        ),
+        (
+            ["net=gru", "dataset=psdigits", "depth=null", "net.opening=pad"],
+            ["net.opening=pad", "use net.opening=linear"],
+        ),
+        (
+            ["net=rnn", "dataset=psdigits", "depth=null", "backward=reverse"],
+            ["backward=reverse: net.family=rnn has no inverse"],
+        ),
+        (
+            ["net=rnn", "dataset=psdigits", "depth=null", "h=0.1"],
+            ["h=0.1: net.family=rnn has no step size"],
+        ),
+        (
+            ["net=rnn", "dataset=psdigits", "depth=null", "optim.smoothness=1"],
+            ["optim.smoothness=1.0: net.family=rnn"],
+        ),
+        (
+            ["net=roamlp", "net.operator=conv", "dataset=digits"],
+            ["net.operator=conv: net.family=roamlp has no convolutional form"],
+        ),
+        (["net=roamlp", "net.beta=9"], ["net.beta=9.0: no convex combination at depth=4"]),
+        (["net=resnet", "dataset=psdigits"], ["a sequence needs a recurrent family"]),
+    ],
+)
+def test_what_cannot_go_together(refused, overrides, says):
+    refused(*overrides, says=says)
+
+
+@pytest.mark.parametrize("backward", ["store", "checkpoint"])
+def test_run_cut_short_goes_on_to_the_same_end(resolved, monkeypatch, tmp_path, backward):
+    """In process: stopped after three of six steps, taken up again by a net of other weights."""
+    from stablenets.training.loop import Loop
+
+    update = Loop.update
+    base = ("net=roarnn", "dataset=psdigits", *SEQUENCE, "epochs=2", f"backward={backward}")
+    whole = train(resolved(*base, f"runs={tmp_path / 'whole'}"))
+    run = resolved(*base, f"runs={tmp_path / 'cut'}")
+
+    def signalled(self, *batch):
+        if self.step == 2:
+            import signal
+
+            signal.raise_signal(signal.SIGTERM)
+        return update(self, *batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "update", signalled)
+        assert train(run).status == "interrupted"
+    end = train(run)
+    assert end.status == "done"
+    for name in ("weights.pt", "metrics.jsonl", "probes.npz"):
+        assert (end.folder / name).read_bytes() == (whole.folder / name).read_bytes()

@@ -1,0 +1,284 @@
+"""Families against their papers: the equation, order of accuracy, facts. What the papers prove of
+them is in theorems/.
+"""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from stablenets.engine.dynamics import CONSERVED, Dynamics
+from stablenets.engine.flow import Flow
+from stablenets.engine.norms import ForwardContext
+from stablenets.nets import FAMILIES, Antisymmetric, ResNet
+
+WIDTH = 4
+SPACE = {"dense": (), "conv": (5, 6)}
+
+# The papers' equations once more, written by hand over explicit layers and plain torch calls. K(y)
+# and KT(y) are one layer's products.
+Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+# `layers` holds a layer's tensors by name.
+def plain(dynamics, y, layers, h, K: Product, KT: Product, σ):
+    for w in layers:
+        y = σ(K(w["K"], y) + w["b"])
+    return y
+
+
+def resnet(dynamics, y, layers, h, K: Product, KT: Product, σ):
+    for w in layers:
+        y = y + h * σ(KT(w["K"], y) + w["b"])
+    return y
+
+
+def antisymmetric(dynamics, y, layers, h, K: Product, KT: Product, σ):
+    for w in layers:
+        y = y + h * σ(0.5 * (KT(w["K"], y) - K(w["K"], y) - dynamics.gamma * y) + w["b"])
+    return y
+
+
+def verlet(dynamics, y, layers, h, K: Product, KT: Product, σ):
+    z = torch.zeros_like(y)
+    for w in layers:
+        z = z - h * σ(KT(w["K"], y) + w["b"])
+        y = y + h * σ(K(w["K"], z) + w["b"])
+    return y
+
+
+def leapfrog_haber(dynamics, y, layers, h, K: Product, KT: Product, σ):
+    before = y
+    for w in layers:
+        before, y = y, 2 * y - before + h**2 * σ(-KT(w["K"], K(w["K"], y)) + w["b"])
+    return y
+
+
+def hamiltonian(dynamics, x, layers, h, K: Product, KT: Product, σ):
+    y, z = x.chunk(2, 1)
+    for w in layers:
+        y = y + h * KT(w["K1"], σ(K(w["K1"], z) + w["b1"]))
+        z = z - h * KT(w["K2"], σ(K(w["K2"], y) + w["b2"]))
+    return torch.cat((y, z), 1)
+
+
+def midpoint(dynamics, y, layers, h, K: Product, KT: Product, σ):
+    def field(y, w):
+        return σ(K(w["K"], y) - KT(w["K"], y) + w["b"])
+
+    before, y, first = y, y + h * field(y, layers[0]), layers[1:]
+    for w in first:
+        before, y = y, before + 2 * h * field(y, w)
+    return y
+
+
+def leapfrog(dynamics, y, layers, h, K: Product, KT: Product, σ):
+    before = y
+    for w in layers:
+        before, y = y, 2 * y - before - h**2 * KT(w["K"], σ(K(w["K"], y) + w["b"]))
+    return y
+
+
+EQUATIONS = {
+    "plain": plain,
+    "resnet": resnet,
+    "antisymmetric": antisymmetric,
+    "verlet": verlet,
+    "leapfrog_haber": leapfrog_haber,
+    "hamiltonian": hamiltonian,
+    "midpoint": midpoint,
+    "leapfrog": leapfrog,
+}
+# Families whose equations stand in tests of their own, with what else their papers say of them.
+ELSEWHERE = {
+    "test_galimberti": {"hdnn", "semi_implicit", "ms1", "ms2", "ms3", "distributed"},
+    "test_chang": {"resnet_bn", "revnet"},
+    "test_roa": {"roamlp"},
+}
+PRODUCTS = {
+    "dense": (
+        lambda k, y: torch.einsum("ij,bj->bi", k, y),
+        lambda k, y: torch.einsum("ji,bj->bi", k, y),
+    ),
+    "conv": (
+        lambda k, y: F.conv2d(y, k, padding=1),
+        lambda k, y: F.conv_transpose2d(y, k, padding=1),
+    ),
+}
+ACTIVATIONS = {"tanh": torch.tanh, "relu": lambda x: x.clamp(min=0), "identity": lambda x: x}
+OPTIONS = {
+    "antisymmetric": {"gamma": 0.3},
+    "distributed": {"nodes": 2},
+}  # where a default would hide a term, or needs another width
+
+
+def flow(name: str, operator: str, depth: int, h: float = 0.2, **options) -> Flow:
+    net = Flow(
+        FAMILIES[name](**OPTIONS.get(name, {}) | options), WIDTH, depth, h=h, operator=operator
+    ).double()
+    for parameter_name, parameter in net.named_parameters():
+        if parameter_name in net.dynamics.biases:
+            torch.nn.init.normal_(parameter)
+    return net
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+def test_every_family_has_its_equation_here():
+    assert EQUATIONS.keys() | set().union(*ELSEWHERE.values()) == FAMILIES.keys(), (
+        "write a new family's equation into EQUATIONS"
+    )
+
+
+@pytest.mark.parametrize("bias", ["feature", "scalar"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("operator", PRODUCTS)
+@pytest.mark.parametrize("name", EQUATIONS)
+def test_flow_is_the_papers_equation(name, operator, activation, bias):
+    net = flow(name, operator, depth=5, activation=activation, bias=bias)
+    x = torch.randn(3, WIDTH, *SPACE[operator], dtype=torch.float64, requires_grad=True)
+    over_space = (1,) * len(SPACE[operator])
+    layers = [
+        {
+            key: (
+                getattr(net, key)[j].view(-1, *over_space)
+                if key in net.dynamics.biases
+                else getattr(net, key)[j]
+            )
+            for key in net.names
+        }
+        for j in range(net.depth)
+    ]
+    expected = EQUATIONS[name](
+        net.dynamics, x, layers, net.h, *PRODUCTS[operator], ACTIVATIONS[activation]
+    )
+    direction = torch.randn_like(expected)
+    wanted = torch.autograd.grad(expected, (x, *net.parameters()), direction)
+    y = net(x)
+    found = torch.autograd.grad(y, (x, *net.parameters()), direction)
+    assert torch.allclose(y, expected, rtol=1e-12, atol=1e-12)
+    for a, b in zip(found, wanted, strict=True):
+        assert torch.allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+# Every family as it is by default, and with the options on which its facts depend.
+CASES = [(name, {"nodes": 2} if name == "distributed" else {}) for name in FAMILIES] + [
+    ("antisymmetric", {"integrator": "rk4"}),
+    ("antisymmetric", {"gamma": 0.3}),
+    ("hdnn", {"interconnection": "ones"}),
+    ("leapfrog", {"initial_velocity": "from_state"}),
+    ("semi_implicit", {"coupling": "random"}),
+    ("hamiltonian", {"block_norm": "shift"}),
+    *(
+        (name, {"block_norm": "batch"})
+        for name in ("hamiltonian", "midpoint", "leapfrog", "leapfrog_haber")
+    ),
+]
+
+
+def made(name: str, options: dict) -> Dynamics:
+    return FAMILIES[name](**options)
+
+
+def named(value: str | dict) -> str:
+    return value if isinstance(value, str) else "-".join(map(str, value.values()))
+
+
+@pytest.mark.parametrize("operator", PRODUCTS)
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [case for case in CASES if made(*case).order is not None and not made(*case).norms],
+    ids=named,
+)
+def test_observed_order_of_accuracy_is_the_declared_one(name, options, operator):
+    """Error at T = 1 for weights that do not move in time, over h = 1/8 ... 1/64, against a
+    reference at h = 1/2048.
+    """
+    start = Flow(made(name, options), WIDTH, 1, h=1.0, operator=operator).double()
+    x = torch.randn(2, WIDTH, *SPACE[operator], dtype=torch.float64)
+
+    @torch.no_grad()
+    def end(depth: int) -> torch.Tensor:
+        net = Flow(start.dynamics, WIDTH, depth, h=1 / depth, operator=operator).double()
+        for name, tensor in net.state_dict().items():
+            tensor.copy_(start.state_dict()[name].expand_as(tensor))
+        return net(x)
+
+    reference, depths = end(2048), [8, 16, 32, 64]
+    errors = torch.stack([(end(depth) - reference).norm() for depth in depths]).log2()
+    slope = (
+        -((errors - errors.mean()) @ torch.arange(4.0).double().sub(1.5)) / 5
+    )  # least squares on log2(h); 5 = Σ (i - 1.5)²
+    assert slope.item() == pytest.approx(start.dynamics.order, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    "dynamics", [ResNet(activation="identity"), Antisymmetric(gamma=0.3, activation="identity")]
+)
+def test_papers_rows_are_our_adjoint(dynamics):
+    """The papers write Y K with examples as rows; for the column of one example that is K.T y, and
+    never K y.
+    """
+    net = Flow(dynamics, WIDTH, 1, h=1.0).double()
+    Y, K = torch.randn(3, WIDTH, dtype=torch.float64), net.K.detach()[0]
+    A = K if isinstance(dynamics, ResNet) else (K - K.T - 0.3 * torch.eye(WIDTH, dtype=K.dtype)) / 2
+    assert torch.allclose(net(Y), Y + Y @ A, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_a_family_states_its_facts(family):
+    assert family.paper
+    assert family.__doc__
+    assert family.operators
+    order = family().order  # of an instance: an option may decide it
+    assert order is None or order >= 1
+    assert set(family().conserves) <= set(CONSERVED)
+
+
+def jacobian_of_the_state(dynamics: Dynamics, operator: str, depth: int) -> torch.Tensor:
+    """(n, n) of all parts of the state together, over `depth` layers with random weights and
+    biases.
+    """
+    net = Flow(dynamics, WIDTH, depth, h=0.3, operator=operator).double().eval()
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter)
+    layers = net.layers(net.weights(), ForwardContext(counting=False, training=net.training))
+    size = () if operator == "dense" else (2, 3)
+    start = net.dynamics.start(torch.randn(1, WIDTH, *size, dtype=torch.float64), layers[0], net.h)
+
+    def through(state: torch.Tensor) -> torch.Tensor:
+        parts = tuple(
+            part.view_as(like)
+            for part, like in zip(state.split([part.numel() for part in start]), start, strict=True)
+        )
+        for w in layers:
+            parts = net.dynamics.step(parts, w, net.h)
+        return torch.cat([part.flatten() for part in parts])
+
+    return torch.autograd.functional.jacobian(
+        through, torch.cat([part.flatten() for part in start]).detach()
+    )
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("operator", PRODUCTS)
+@pytest.mark.parametrize(("name", "options"), CASES, ids=named)
+def test_a_family_conserves_what_it_declares_and_nothing_else(name, options, operator, depth):
+    dynamics = made(name, options)
+    if operator == "conv" and dynamics.dense_only:
+        return
+    torch.manual_seed(depth)
+    M = jacobian_of_the_state(dynamics, operator, depth)
+    half = len(M) // 2
+    J = torch.zeros_like(M)
+    J[:half, half:], J[half:, :half] = torch.eye(half), -torch.eye(half)
+    defects = {
+        "volume": abs(float(torch.linalg.slogdet(M).logabsdet)),
+        "form": float((M.T @ J @ M - J).norm() / M.norm() ** 2),
+    }
+    for what, defect in defects.items():
+        assert (defect < 1e-9) == (what in dynamics.conserves), (what, defect)

@@ -1,0 +1,265 @@
+"""What a run leaves behind, and what the same command does when it finds it."""
+
+import json
+import math
+import platform
+import re
+import socket
+import sys
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from conftest import snapshot
+
+from stablenets.config import EXECUTION_KEYS
+from stablenets.errors import BadInput
+from stablenets.nets import Network
+from stablenets.runs import checkpoint, provenance
+from stablenets.runs.folder import FINISHED, STATUSES, RunFolder
+from stablenets.runs.lock import Lock
+from stablenets.training.run import train
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder.create(tmp_path, "run")
+
+
+def test_statuses_are_a_closed_set(folder):
+    assert set(STATUSES) == {"running", "done", "diverged", "interrupted", "failed"}
+    assert set(FINISHED) == {"done", "diverged"}
+    with pytest.raises(AssertionError):
+        folder.set_status("finished")
+    assert folder.status() is None
+    (folder.path / "status.json").write_text('{"status": "finished"}')
+    with pytest.raises(BadInput, match=r"status\.json: not readable as a status"):
+        folder.status()
+
+
+def test_running_without_a_process_is_interrupted(folder):
+    folder.set_status("running")
+    assert folder.status()["status"] == "interrupted"
+    with Lock(folder.path):
+        assert folder.status()["status"] == "running"
+    assert (
+        json.loads((folder.path / "status.json").read_text())["status"] == "running"
+    )  # a look changes nothing
+
+
+def test_put_aside_keeps_everything_under_another_name(folder):
+    assert folder.put_aside() is None  # nothing there yet
+    folder.set_status("failed", reason="x")
+    (folder.path / "checkpoint.pt").write_bytes(b"weights")
+    before = snapshot(folder.path)
+    old = folder.put_aside()
+    assert old.parent == folder.path.parent
+    assert re.fullmatch(r"run\.old-\d{8}-\d{6}-\d{6}", old.name)
+    assert snapshot(old) == before
+    assert snapshot(folder.path) == {}
+
+
+def test_a_checkpoint_alone_is_worth_keeping(folder):
+    (folder.path / "checkpoint.pt").write_bytes(b"weights")
+    assert (folder.put_aside() / "checkpoint.pt").read_bytes() == b"weights"
+
+
+def test_a_run_describes_itself(run_cli, resolved, only_run):
+    result = run_cli()
+    run, folder = resolved(), only_run()
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith(f"{folder}: done\n")
+    assert folder.name == run.name
+    assert sorted(snapshot(folder)) == [
+        "checkpoint.pt",
+        "config.yaml",
+        "lock",
+        "log.txt",
+        "metrics.jsonl",
+        "probes.npz",
+        "provenance.json",
+        "status.json",
+        "weights.pt",
+    ]
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert set(config.pop("execution")) == set(EXECUTION_KEYS)
+    assert config == run.options
+    status = RunFolder(folder).status()
+    assert (
+        status["status"],
+        status["rows"],
+        status["summary"]["steps"],
+        status["summary"]["epochs"],
+    ) == ("done", 2, 16, 2)
+    rows = RunFolder(folder).metrics()
+    assert [(row["epoch"], row["step"], row["lr"]) for row in rows] == [
+        (1, 8, 0.003),
+        (2, 16, 0.003),
+    ]
+    for name in (
+        "train_loss",
+        "train_accuracy",
+        "validation_loss",
+        "validation_accuracy",
+        "test_loss",
+        "test_accuracy",
+    ):
+        assert all(math.isfinite(row[name]) for row in rows)
+    assert status["summary"]["test_accuracy"] == rows[-1]["test_accuracy"]
+    probes = np.load(folder / "probes.npz")
+    assert probes["steps"].tolist() == [0, 15]  # of every 50 steps the first; and the last of all
+    assert probes["state_gradients"].shape == (2, len(probes["depths"]))
+    assert probes["spectrum_epochs"].tolist() == [0, 2]
+    assert (folder / "lock").read_text() == ""
+
+
+def test_weights_are_a_plain_state_dict_of_the_net(run_cli, resolved, only_run):
+    run_cli()
+    run = resolved()
+    weights = torch.load(only_run() / "weights.pt", weights_only=True)
+    facts = run.dataset.facts
+    net = Network(
+        run.dynamics,
+        shape=facts.shape,
+        outputs=facts.outputs,
+        widths=run.net.widths,
+        depth=run.config.depth,
+        h=run.config.h,
+        operator=run.net.operator,
+        opening_kind=run.net.opening,
+        head_kind=run.net.head,
+    )
+    net.load_state_dict(weights)
+    last = checkpoint.load(only_run())[0]["net"]
+    assert all(torch.equal(weights[name], last[name]) for name in last)
+
+
+def test_provenance_has_an_entry_a_session(run_cli, interrupted):
+    folder = interrupted("seeds.split=5", "threads=1")
+    run_cli("seeds.split=5")
+    first, second = json.loads((folder / "provenance.json").read_text())
+    assert "checkpoint_seconds=0" in first["command"]
+    assert "checkpoint_seconds=0" not in second["command"]
+    commit, dirty = provenance.revision()
+    for entry in (first, second):
+        assert entry["command"].startswith("stablenets ")
+        assert (entry["commit"], entry["dirty"]) == (commit, dirty)
+        assert set(entry["versions"]) == {"python", *provenance.PACKAGES}
+        assert entry["versions"]["torch"] == torch.__version__.partition("+")[0]
+        assert (
+            entry["device"]
+            == f"cpu {provenance.processor()} {torch.backends.cpu.get_cpu_capability()}"
+        )
+        assert (entry["threads"], entry["host"]) == (1, socket.gethostname())
+        assert entry["seeds"] == {"split": 5, "permutation": 0, "init": 0, "order": 0}
+        assert entry["data"]["source"]
+        assert entry["data"]["digests"]
+        assert all(
+            re.fullmatch("[0-9a-f]{64}", digest) for digest in entry["data"]["digests"].values()
+        )
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", entry["started"])
+        assert entry["wall_s"] > 0
+    assert RunFolder(folder).status()["wall_s"] == pytest.approx(first["wall_s"] + second["wall_s"])
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        (
+            (
+                "processor\t: 0\nmodel\t\t: 17\nmodel name\t: A chip\ncpu family\t: 25\n\nmodel"
+                " name\t: the second core\n"
+            ),
+            "A chip 25 17",
+        ),
+        ("CPU implementer\t: 0x41\nCPU part\t: 0xd0c\n", "0x41 0xd0c"),
+        ("", platform.machine()),
+        (None, platform.machine()),
+    ],
+)
+def test_a_processor_is_named_as_far_as_the_system_tells(tmp_path, told, name):
+    if told is not None:
+        (tmp_path / "cpuinfo").write_text(told)
+    assert provenance.processor(tmp_path / "cpuinfo") == name
+
+
+def test_a_finished_run_is_not_made_again(run_cli, only_run):
+    first = run_cli()
+    folder = only_run()
+    before = snapshot(folder)
+    again = run_cli()
+    assert (again.code, again.err) == (0, "")
+    assert again.out.startswith(f"{folder}: done already; force=true makes it again\n")
+    assert again.out.splitlines()[1:] == first.out.splitlines()[1:]  # the same numbers are shown
+    assert snapshot(folder) == before
+
+
+def test_force_makes_it_again_and_keeps_the_old_one(run_cli, only_run):
+    """In one process after another run: whatever a run sets globally it sets itself."""
+    run_cli()
+    folder = only_run()
+    before = snapshot(folder)
+    run_cli("net=resnet", "seed=5", "runs=others")
+    result = run_cli("force=true")
+    assert result.code == 0
+    (old,) = folder.parent.glob(f"{folder.name}.old-*")
+    assert result.out.startswith(f"{folder}: the old run is kept as {old.name}\n")
+    assert snapshot(old) == before
+    after = snapshot(folder)
+    for name in ("weights.pt", "metrics.jsonl", "probes.npz"):
+        assert after[name] == before[name]
+    assert not any(
+        name.startswith("checkpoint.previous") for name in after
+    )  # it did not go on from the old one
+
+
+def test_divergence_is_a_result(run_cli, only_run):
+    result = run_cli("net=resnet", "optim=sgd", "optim.lr=1e9")
+    folder = only_run()
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith(f"{folder}: diverged\n")
+    status = RunFolder(folder).status()
+    assert status["status"] == "diverged"
+    at = status["summary"]["divergence"]
+    assert f"diverged at step {at['step']} (epoch {at['epoch'] + 1})" in result.out
+    assert at["step"] == status["summary"]["steps"]  # the step that would have been next
+    assert not (math.isfinite(float(at["loss"])) and math.isfinite(float(at["gradient_norm"])))
+    weights = torch.load(folder / "weights.pt", weights_only=True)
+    assert all(
+        weight.isfinite().all() for weight in weights.values()
+    )  # the last step's, not the broken one's
+    again = run_cli("net=resnet", "optim=sgd", "optim.lr=1e9")
+    assert again.code == 0
+    assert "diverged already; force=true" in again.out
+
+
+def test_train_is_an_ordinary_function(resolved, tmp_path):
+    run = resolved()
+    outcome = train(run)
+    assert (outcome.status, outcome.exit_code, outcome.folder) == (
+        "done",
+        0,
+        tmp_path / "runs" / run.name,
+    )
+    assert outcome.summary == RunFolder(outcome.folder).status()["summary"] == train(run).summary
+
+
+def test_wandb_without_a_key_is_offline_and_asks_nothing(
+    run_cli, resolved, only_run, monkeypatch, tmp_path
+):
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    for name, place in (
+        ("HOME", tmp_path),
+        ("WANDB_CONFIG_DIR", tmp_path / "config"),
+        ("WANDB_CACHE_DIR", tmp_path / "cache"),
+    ):
+        monkeypatch.setenv(name, str(place))
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("a question"))
+    monkeypatch.setattr(sys, "stdin", None)
+    result = run_cli("wandb.mode=auto")
+    assert (result.code, result.err) == (0, "")
+    (kept,) = (only_run() / "wandb").glob("offline-run-*")
+    assert kept.name.endswith(f"-{resolved().hash}")
+    assert (kept / f"run-{resolved().hash}.wandb").stat().st_size > 0
