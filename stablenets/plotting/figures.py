@@ -69,7 +69,7 @@ def gradient_heatmap(probes: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def pixels(figure: Figure) -> np.ndarray:
+def render_pixels(figure: Figure) -> np.ndarray:
     """Return the drawn figure as RGBA pixels, (height, width, 4) uint8."""
     figure.canvas.draw()
     return np.asarray(figure.canvas.buffer_rgba())

@@ -121,7 +121,7 @@ def fit_log_slope(norms: Tensor, depths: Sequence[int] | None = None) -> float:
         depths: The depth of each norm; 0 ... k-1 by default.
 
     Returns:
-        The slope; 0 if the norms do not change with depth.
+        The slope; NaN if fewer than two norms can be used.
 
     Example:
         >>> import torch

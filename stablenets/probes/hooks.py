@@ -1,7 +1,8 @@
 """Gradient norms between the modules of any net, in a training loop of your own.
 
-The hooks are on tensors, not on modules. Module hooks of torch hand on views, which an in-place
-ReLU may not change. A tensor hook belongs to the value before it is changed in place.
+The gradient hooks are on tensors, not on modules. The backward hooks of modules would pass views to
+the forward, which an in-place ReLU may not change. A tensor hook stays with the value that it was
+registered for, also if the tensor is changed in place later.
 """
 
 from __future__ import annotations
