@@ -60,8 +60,8 @@ class Estimate:
 def mean(values: Sequence[float]) -> Estimate:
     """Return the mean and its interval by Student's t: mean ± t(n - 1) s / sqrt(n).
 
-    s is the standard deviation of the sample with n - 1 in the denominator, and t(n - 1) the
-    97.5 % quantile of Student's t with n - 1 degrees of freedom.
+    s is the standard deviation of the sample, with n - 1 in the denominator. t(n - 1) is the
+    97.5 % quantile of Student's t distribution with n - 1 degrees of freedom.
 
     Args:
         values: Independent observations (n,), for example one per seed; n >= 1.

@@ -83,8 +83,8 @@ def sensitivity_norms(maps: Sequence[Map], x: Tensor) -> Tensor:
 def symplectic_defect(M: Tensor, J: Tensor | None = None) -> Tensor:
     """Return ‖M.T J M - J‖ in the spectral norm: 0 if and only if M is symplectic.
 
-    Give M = B_l, the transpose of a Jacobian. For semi-implicit layers and J = [[0, -X.T], [X, 0]]
-    the defect of B_l is 0 for every X, that of the Jacobian only if X is orthogonal.
+    Give M = B_l, the transpose of a Jacobian. For semi-implicit layers, J = [[0, -X.T], [X, 0]] and
+    the defect of B_l is 0. The defect of the Jacobian itself is 0 only if X is orthogonal.
 
     Args:
         M: Matrices (..., n, n).

@@ -1,7 +1,9 @@
 """Layers against the stability region of their integrator (Lemma 1 of Haber & Ruthotto 2017).
 
-An eigenvalue ρ of a layer's Jacobian gives the z = h λ of the differential equation that the layer
-discretises, with its weights held fixed. Lemma 1 and Eq. (3.9): docs/papers/haber2017.md#stability.
+A layer is one step for a differential equation, whose weights are held fixed here. An eigenvalue ρ
+of the layer's Jacobian gives the z = h λ of that equation.
+
+Lemma 1 and Eq. (3.9): docs/papers/haber2017.md#stability.
 """
 
 from __future__ import annotations
