@@ -158,8 +158,8 @@ class Drawing:
 class Paper:
     """All that is re-run, judged and drawn of one paper.
 
-    `plan` takes a profile and a number of seeds (None for the profile's own) and returns the runs by
-    group.
+    `plan` takes a profile and a number of seeds (None for the profile's own) and returns the runs
+    by group.
     """
 
     handle: str
