@@ -16,7 +16,7 @@ from typing import Any
 from stablenets.config.options import EXECUTION_KEYS, Config, Net, Optim
 from stablenets.data import DATASETS, Common
 from stablenets.nets import FAMILIES, RECURRENT
-from stablenets.schema import flat
+from stablenets.schema import flatten_keys
 
 CIFAR_BLOCKS = {
     "operator": "conv",
@@ -83,7 +83,7 @@ def identity_defaults(dataset: str, family: str) -> dict[str, Any]:
     run = {key: value for key, value in run_options().items() if key not in EXECUTION_KEYS}
     net = field_defaults(Net) | field_defaults((FAMILIES | RECURRENT)[family])
     groups = {"dataset": dataset_options(dataset), "net": net, "optim": field_defaults(Optim)}
-    return flat(run | groups)
+    return flatten_keys(run | groups)
 
 
 def field_defaults(cls: type) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from stablenets.config.identity import hash_identity, training_identity, trainin
 from stablenets.config.options import EXECUTION_KEYS, Config, Net
 from stablenets.data import Common
 from stablenets.nets import Dynamics, Recurrent
-from stablenets.schema import flat
+from stablenets.schema import flatten_keys
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Resolved:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """The options that enter the run's name: see `config.identity`."""
-        return training_identity(flat(self.options))
+        return training_identity(flatten_keys(self.options))
 
     @property
     def hash(self) -> str:
@@ -55,7 +55,7 @@ class Resolved:
     @cached_property
     def name(self) -> str:
         """The run folder's name: readable first, unique last."""
-        return training_name(flat(self.options))
+        return training_name(flatten_keys(self.options))
 
     @property
     def execution(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from stablenets.data import DATASETS, Common, Facts
 from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, RECURRENT, Dynamics, Recurrent
 from stablenets.nets.assembling import share
-from stablenets.schema import build, join, suggest
+from stablenets.schema import build, join_key, suggest
 
 DEPTH = 64  # where neither depth nor net.blocks is given
 
@@ -57,8 +57,8 @@ def choose(
 ) -> tuple[str, dict[str, Any]]:
     """The entry of a registry that a group names, and the group's other keys."""
     name = values.get(key)
-    if name not in registry:
-        raise BadInput(f"{join(group, key)}={name}: {suggest(str(name), registry, 'one of')}")
+    if not isinstance(name, str) or name not in registry:
+        raise BadInput(f"{join_key(group, key)}={name}: {suggest(str(name), registry, 'one of')}")
     return name, {other: value for other, value in values.items() if other != key}
 
 
@@ -69,7 +69,7 @@ def build_flat(parts: tuple[type, ...], values: Mapping[str, Any], at: str) -> l
     for key in values:
         if key not in known:
             raise BadInput(
-                f"{join(at, key)}: unknown key; {suggest(str(key), known, 'known here')}"
+                f"{join_key(at, key)}: unknown key; {suggest(str(key), known, 'known here')}"
             )
     return [
         build(part, {key: value for key, value in values.items() if key in fields[part]}, at)
