@@ -10,7 +10,7 @@ from typing import Any
 from stablenets.config.defaults import as_plain_values
 from stablenets.config.identity import hash_identity, training_identity, training_name
 from stablenets.config.options import EXECUTION_KEYS, Config, Net
-from stablenets.data import Common
+from stablenets.data import CommonDataOptions
 from stablenets.nets import Dynamics, Recurrent
 from stablenets.schema import flatten_keys
 
@@ -21,7 +21,7 @@ class Resolved:
 
     config: Config  # h, T, width and seeds are numbers
     dataset_name: str
-    common: Common  # what every data set has
+    common: CommonDataOptions  # what every data set has
     dataset: Any  # the data set's own options: an instance of DATASETS[dataset_name]
     net: Net
     dynamics: Dynamics | Recurrent
