@@ -77,7 +77,7 @@ def check_net_on_data(run: Resolved) -> None:
         )
     if net.operator == "conv" and facts.kind != "image":
         raise BadInput(
-            f"net.operator=conv: dataset.name={run.dataset_name} is {facts.kind} data, not an image;"
+            f"net.operator=conv: dataset.name={run.dataset_name} is {facts.kind} data, not images;"
             " set net.operator=dense with net.opening=linear net.head=linear, or choose an image"
             " dataset"
         )

@@ -13,19 +13,18 @@ docs/how-to/add-a-dataset.md shows how to add one.
 
 from pathlib import Path
 
-import torch
-
 from stablenets.data.dataset import (
     CommonDataOptions,
     Dataset,
     DatasetFacts,
-    DatasetOptions,
+    Device,
     ReadSettings,
     Split,
 )
-from stablenets.data.generated import Adding, Copy
+from stablenets.data.generated import Adding, Copy, GeneratedData
 from stablenets.data.images import CIFAR10, CIFAR100, MNIST, STL10, Digits
 from stablenets.data.planar import DoubleCircles, DoubleMoons, Ellipses, Peaks, SwissRoll
+from stablenets.data.resident import ResidentData
 from stablenets.data.sequences import (
     PermutedDigits,
     PermutedMNIST,
@@ -44,6 +43,9 @@ __all__ = [
     "check_data_options",
     "load",
 ]
+
+# A data set with its own options: an instance of one of `DATASETS`.
+DatasetOptions = ResidentData | GeneratedData
 
 # The class of each data set by the name that dataset=NAME takes on the command line.
 DATASETS: dict[str, type] = {
@@ -94,7 +96,7 @@ def load(
     root: Path | str,
     split_seed: int = 0,
     permutation_seed: int = 0,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     download: bool = False,
 ) -> Dataset:
     """Return a data set on a device, divided into training, validation and test examples.

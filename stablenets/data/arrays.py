@@ -55,8 +55,5 @@ def find_fault(images: np.ndarray, labels: np.ndarray, expected: ImageFormat) ->
     if len(images) != len(labels) or not len(labels):
         return f"{len(images)} images but {len(labels)} labels, expected as many, at least one"
     if labels.min() < 0 or labels.max() >= expected.classes:
-        return (
-            f"labels run from {labels.min()} to {labels.max()}, expected 0 to"
-            f" {expected.classes - 1}"
-        )
+        return f"labels are {labels.min()} to {labels.max()}, expected 0 to {expected.classes - 1}"
     return None

@@ -1,19 +1,21 @@
 """The interface between data sets and the rest of the package. This module reads no file.
 
-A data set is declared by a frozen dataclass of its own options (`DatasetOptions`). Its `load` makes
-a `Dataset`: facts, three splits, and where the examples come from.
+A data set is declared by a frozen dataclass of its own options, derived from `ResidentData` or
+`GeneratedData`. Its `load` makes a `Dataset`: facts, three splits, and their source.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from stablenets.data.randomness import digest_array
 from stablenets.schema import option
+
+Device = torch.device | str
 
 
 @dataclass(frozen=True)
@@ -123,25 +125,6 @@ class ReadSettings:
     download: bool
     split_seed: int
     permutation_seed: int
-
-
-class DatasetOptions(Protocol):
-    """An instance of a class in `DATASETS`: a frozen dataclass of the data set's own options."""
-
-    is_generated: ClassVar[bool]  # whether every epoch draws new training examples
-
-    @property
-    def facts(self) -> DatasetFacts: ...
-
-    def load(
-        self,
-        name: str,
-        common: CommonDataOptions,
-        settings: ReadSettings,
-        device: torch.device | str,
-    ) -> Dataset:
-        """Return the data set on the device; `name` is its key in `DATASETS`."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stablenets.data.dataset import CommonDataOptions, Dataset, DatasetFacts, ReadSettings
+from stablenets.data.dataset import CommonDataOptions, Dataset, DatasetFacts, Device, ReadSettings
 from stablenets.data.randomness import digest_array, make_generator
 from stablenets.schema import option
 
@@ -29,7 +29,7 @@ class GeneratedData:
     It defines `facts`, `draw` and `make_examples`.
     """
 
-    is_generated: ClassVar[bool] = True
+    is_generated: ClassVar[bool] = True  # whether every epoch draws new training examples
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Return the random part of `count` sequences: small tensors (count, ...) on the CPU."""
@@ -40,11 +40,7 @@ class GeneratedData:
         raise NotImplementedError
 
     def load(
-        self,
-        name: str,
-        common: CommonDataOptions,
-        settings: ReadSettings,
-        device: torch.device | str,
+        self, name: str, common: CommonDataOptions, settings: ReadSettings, device: Device
     ) -> Dataset:
         """Return the data set; its sequences are made on the device."""
         counts = {
@@ -78,7 +74,7 @@ class GeneratedSplit:
     count: int
     part: str
     seed: int
-    device: torch.device | str
+    device: Device
 
     def __len__(self) -> int:
         return self.count

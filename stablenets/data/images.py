@@ -65,25 +65,34 @@ class ImageFiles(ImageData):
 
 @dataclass(frozen=True)
 class MNIST(ImageFiles):
+    """Handwritten digits: 60,000 training and 10,000 test images, 28 x 28, grey."""
+
     facts: ClassVar[DatasetFacts] = DatasetFacts("image", (1, 28, 28), 10, "classify")
     files: ClassVar[str] = "mnist"
 
 
 @dataclass(frozen=True)
 class CIFAR10(ImageFiles):
+    """Photographs of ten classes: 50,000 training and 10,000 test images, 32 x 32, colour."""
+
     facts: ClassVar[DatasetFacts] = DatasetFacts("image", (3, 32, 32), 10, "classify")
     files: ClassVar[str] = "cifar10"
 
 
 @dataclass(frozen=True)
 class CIFAR100(ImageFiles):
+    """Photographs of 100 classes: 50,000 training and 10,000 test images, 32 x 32, colour."""
+
     facts: ClassVar[DatasetFacts] = DatasetFacts("image", (3, 32, 32), 100, "classify")
     files: ClassVar[str] = "cifar100"
 
 
 @dataclass(frozen=True)
 class STL10(ImageFiles):
-    """The 5,000 labelled training images, or the 1,000 images of one of STL-10's ten folds."""
+    """Photographs of ten classes, 96 x 96, colour; 8,000 test images.
+
+    Training uses the 5,000 labelled images, or the 1,000 images of one of STL-10's ten folds.
+    """
 
     facts: ClassVar[DatasetFacts] = DatasetFacts("image", (3, 96, 96), 10, "classify")
     files: ClassVar[str] = "stl10"

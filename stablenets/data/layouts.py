@@ -200,8 +200,7 @@ class StlFiles:
         return [Archive(STL10.filename, STL10.tgz_md5, (STL10.url,))]
 
 
-# How the files of each data set are kept, by the name of the data set.
-LAYOUTS: dict[str, Layout] = {
+LAYOUTS: dict[str, Layout] = {  # by the name of the data set
     "mnist": MnistFiles(),
     "cifar10": CifarFiles("cifar10", "CIFAR10", "labels", "cifar-10-batches-py"),
     "cifar100": CifarFiles("cifar100", "CIFAR100", "fine_labels", "cifar-100-python"),

@@ -69,9 +69,7 @@ class SwissRoll(PlanarData):
     """
 
     facts: ClassVar[DatasetFacts] = TWO_CLASSES
-    points: int = option(
-        513, "points on each spiral, training and test together", low=4, high=MAX_POINTS
-    )
+    points: int = option(513, "points of each spiral; half are for testing", low=4, high=MAX_POINTS)
 
     def read(self, settings: ReadSettings) -> Examples:
         angle, radius = (
@@ -133,10 +131,7 @@ class DoubleMoons(PlanarData):
 
     facts: ClassVar[DatasetFacts] = TWO_CLASSES
     points: int = option(
-        2000,
-        "points on each of the four half circles, training and test together",
-        low=4,
-        high=MAX_POINTS,
+        2000, "points of each half circle; half are for testing", low=4, high=MAX_POINTS
     )
 
     def read(self, settings: ReadSettings) -> Examples:
@@ -160,12 +155,7 @@ class DoubleCircles(PlanarData):
     """
 
     facts: ClassVar[DatasetFacts] = TWO_CLASSES
-    points: int = option(
-        2000,
-        "points on each of the four rings, training and test together",
-        low=4,
-        high=MAX_POINTS,
-    )
+    points: int = option(2000, "points of each ring; half are for testing", low=4, high=MAX_POINTS)
 
     def read(self, settings: ReadSettings) -> Examples:
         angle = torch.arange(self.points, dtype=torch.float64) / self.points * 2 * TURN

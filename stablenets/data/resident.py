@@ -13,6 +13,7 @@ from stablenets.data.dataset import (
     CommonDataOptions,
     Dataset,
     DatasetFacts,
+    Device,
     Examples,
     ReadSettings,
 )
@@ -92,21 +93,11 @@ class ResidentData:
         raise NotImplementedError
 
     def load(
-        self,
-        name: str,
-        common: CommonDataOptions,
-        settings: ReadSettings,
-        device: torch.device | str,
+        self, name: str, common: CommonDataOptions, settings: ReadSettings, device: Device
     ) -> Dataset:
         """Return the data set on the device, with its validation examples held out."""
         found = self.read(settings)
-        used, held_out = split_validation(
-            found.train_labels,
-            common.validation_fraction,
-            common.train_fraction,
-            common.limit,
-            settings.split_seed,
-        )
+        used, held_out = split_validation(found.train_labels, common, settings.split_seed)
         tested = limit_examples(found.test_labels, common.limit, settings.split_seed)
         inputs, labels = (tensor.to(device) for tensor in found.select_training(used))
         # Fitted on the examples that are used only: a run on a tenth of the data must not depend on

@@ -60,6 +60,8 @@ class PermutedSequences(PixelSequences):
 
 @dataclass(frozen=True)
 class SequentialDigits(PixelSequences):
+    """The digits of scikit-learn, read row by row: 64 steps."""
+
     facts: ClassVar[DatasetFacts] = DatasetFacts("sequence", (64, 1), 10, "classify")
     images: ClassVar[type[ImageData]] = Digits
     white: ClassVar[int] = 16
@@ -67,11 +69,13 @@ class SequentialDigits(PixelSequences):
 
 @dataclass(frozen=True)
 class PermutedDigits(PermutedSequences, SequentialDigits):
-    pass
+    """The digits of scikit-learn, read in a permuted order: 64 steps."""
 
 
 @dataclass(frozen=True)
 class SequentialMNIST(PixelSequences):
+    """MNIST, read row by row: 784 steps (sMNIST)."""
+
     facts: ClassVar[DatasetFacts] = DatasetFacts("sequence", (784, 1), 10, "classify")
     images: ClassVar[type[ImageData]] = MNIST
     white: ClassVar[int] = 255
@@ -79,4 +83,4 @@ class SequentialMNIST(PixelSequences):
 
 @dataclass(frozen=True)
 class PermutedMNIST(PermutedSequences, SequentialMNIST):
-    pass
+    """MNIST, read in a permuted order: 784 steps (psMNIST)."""

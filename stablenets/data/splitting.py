@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from stablenets.data.dataset import CommonDataOptions
 from stablenets.data.randomness import make_generator
 from stablenets.errors import BadInput
 
@@ -39,24 +40,20 @@ def draw_test_set(labels: Tensor, purpose: str, seed: int) -> Tensor:
     return is_test
 
 
-def split_validation(
-    labels: Tensor, validation: float, fraction: float, limit: int | None, seed: int
-) -> tuple[Tensor, Tensor]:
+def split_validation(labels: Tensor, common: CommonDataOptions, seed: int) -> tuple[Tensor, Tensor]:
     """Return the indices of the training and of the validation examples.
 
     Args:
         labels: Labels of the training set, long (N,).
-        validation: Fraction that is held out for validation.
-        fraction: Fraction of the rest that is used for training.
-        limit: Largest number of examples of each of the two; None: no limit.
+        common: The fractions that are held out and used, and the largest number of examples.
         seed: The split seed.
 
     Raises:
-        BadInput: If `fraction` leaves fewer examples than classes.
+        BadInput: If `train_fraction` leaves fewer examples than classes.
     """
-    held_out = sample_stratified(
-        labels, round(validation * len(labels)), make_generator("validation", seed)
-    )
+    fraction, limit = common.train_fraction, common.limit
+    count = round(common.validation_fraction * len(labels))
+    held_out = sample_stratified(labels, count, make_generator("validation", seed))
     is_kept = torch.ones(len(labels), dtype=torch.bool)
     is_kept[held_out] = False
     rest = torch.nonzero(is_kept).squeeze(1)

@@ -59,7 +59,7 @@ def test_data_root_that_is_a_file_is_refused(refused, tmp_path):
             "train images are float64 (40, 28, 28), expected uint8 (N, 28, 28)",
         ),
         ({"train_labels": np.arange(39) % 10}, "40 images but 39 labels"),
-        ({"test_labels": np.full(20, 10)}, "labels run from 10 to 10, expected 0 to 9"),
+        ({"test_labels": np.full(20, 10)}, "labels are 10 to 10, expected 0 to 9"),
     ],
     ids=["no labels", "no source", "wrong type", "too few labels", "wrong label"],
 )

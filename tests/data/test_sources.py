@@ -115,10 +115,10 @@ def test_npz_of_grey_images_may_have_a_channel_dimension(tmp_path, shape):
             "test images are float64 (5, 32, 32, 3), expected uint8",
         ),
         ({"train_labels": np.arange(19) % 10}, "train 20 images but 19 labels"),
-        ({"train_labels": np.arange(20)}, "train labels run from 0 to 19, expected 0 to 9"),
+        ({"train_labels": np.arange(20)}, "train labels are 0 to 19, expected 0 to 9"),
         (
             {"train_labels": np.arange(20) % 10 - 1},
-            "train labels run from -1 to 8, expected 0 to 9",
+            "train labels are -1 to 8, expected 0 to 9",
         ),
         (
             {"train_labels": np.arange(20) % 10 * 1.0},
