@@ -29,8 +29,8 @@ TYPE_NAMES = {
 # The sign of each bound, and whether a value satisfies it.
 BOUNDS = {
     "low": (">=", operator.ge),
-    "high": ("<=", operator.le),
     "above": (">", operator.gt),
+    "high": ("<=", operator.le),
     "below": ("<", operator.lt),
 }
 LARGEST_INT = 2**63 - 1  # what torch and numpy can hold

@@ -158,7 +158,7 @@ def test_fraction_with_fewer_examples_than_classes_is_refused():
         (
             CommonDataOptions,
             {"train_fraction": 0},
-            "dataset.train_fraction=0.0: must be <= 1 and > 0",
+            "dataset.train_fraction=0.0: must be > 0 and <= 1",
         ),
         (CommonDataOptions, {"augment": "flip"}, "dataset.augment=flip: "),
         (DATASETS["adding"], {"length": 10**8}, "dataset.length=100000000: must be >= 2 and <= "),
