@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import compose
-from dataset_contract import CONTRACT
+from dataset_contract import CONTRACT, load_small, stack_batches
 
 from stablenets.config import resolve
 from stablenets.config.defaults import dataset_options
-from stablenets.data import DATASETS
+from stablenets.data import DATASETS, CommonDataOptions
 from stablenets.errors import BadInput
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "add-a-dataset.md"
@@ -81,6 +82,18 @@ def test_data_sets_of_the_page_are_known_to_the_command_line(registered):
         "length": 8,
     }
     assert resolve(compose("dataset=wine")).dataset_name == "wine"
+
+
+def test_vectors_are_scaled_by_the_training_examples_in_use(registered):
+    half = load_small("wine", CommonDataOptions(train_fraction=0.5))
+    x, _ = stack_batches(half.train.sweep(50))
+    assert len(x) < len(load_small("wine").train)
+    assert x.mean(0).abs().max() < 1e-3
+    assert (x.std(0, correction=0) - 1).abs().max() < 1e-3
+    raw = half.train.inputs.double()
+    x, _ = stack_batches(half.test.sweep(50))
+    expected = (half.test.inputs.double() - raw.mean(0)) / raw.std(0, correction=0)
+    assert torch.allclose(x.double(), expected, atol=1e-4)
 
 
 def test_vectors_are_refused_by_nets_that_cannot_take_them(registered):
