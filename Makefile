@@ -87,7 +87,7 @@ test-all: setup ## all tests
 
 lock: ## bring requirements.lock in line with pyproject.toml, keeping what still fits (needs uv)
 	@command -v uv >/dev/null || { echo "make lock: needs uv, which resolves for every platform at once" >&2; exit 2; }
-	uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-annotate --custom-compile-command "make lock" \
+	uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra docs --no-annotate --custom-compile-command "make lock" \
 		--output-file requirements.lock pyproject.toml
 
 clean: ## remove caches and build litter; runs and data stay

@@ -20,7 +20,7 @@ from stablenets.plotting.figures import new_figure
 from stablenets.plotting.style import COLOURS
 from stablenets.runs import provenance
 from stablenets.runs.folder import FINISHED, RunFolder
-from stablenets.schema import flat
+from stablenets.schema import flatten_keys
 
 
 def collect(runs: Path) -> list[dict[str, Any]]:
@@ -88,7 +88,7 @@ def facts(folder: RunFolder) -> dict[str, Any]:
         "command": last["command"],
         **{
             f"config.{key}": str(value) if isinstance(value, list) else value
-            for key, value in flat(config).items()
+            for key, value in flatten_keys(config).items()
         },
     }
 
