@@ -22,6 +22,13 @@ class SpectralDensity(NamedTuple):
     Attributes:
         values: Points (starts, k).
         weights: Weights (starts, k); all together sum to 1.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> points, weights = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.25, 0.75]])
+        >>> probes.SpectralDensity(points, weights).fraction_below(torch.tensor([1.5])).item()
+        0.25
     """
 
     values: Tensor

@@ -29,6 +29,13 @@ class GradientNorms(NamedTuple):
     Attributes:
         states: ‖dLoss/dY_l‖ for l = 0 ... L, (L + 1,) float64.
         weights: ‖dLoss/dθ_l‖ over all weights of layer l, for l = 0 ... L-1, (L,) float64.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> norms = probes.GradientNorms(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([3.0, 3.0]))
+        >>> norms.ratio, round(norms.log_slope, 4)  # it shrinks by a factor 2 per layer
+        (4.0, 0.6931)
     """
 
     states: Tensor

@@ -26,6 +26,12 @@ class Isometry(NamedTuple):
         high: The largest singular value.
         spread: The root mean square of log σ. It is 0 for an isometry, about r if the values lie
             around exp(r) and exp(-r), and infinite if a value is 0.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> round(probes.measure_isometry(torch.tensor([0.5, 2.0])).spread, 4)  # log 2
+        0.6931
     """
 
     low: float

@@ -36,6 +36,13 @@ class Spectrum(NamedTuple):
     Attributes:
         values: (..., k) float64, largest first.
         bounds: (..., k) float64.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> values, bounds = probes.estimate_singular_values(torch.tanh, torch.zeros(3))
+        >>> [round(value, 4) for value in values.tolist()], bool(bounds.max() < 1e-3)
+        ([1.0, 1.0, 1.0], True)
     """
 
     values: Tensor

@@ -36,6 +36,13 @@ class Stability(NamedTuple):
         margin: 1 - max |ρ|. Lemma 1 holds if it is at least 0. In the linear case, a state grows
             by a factor of at most 1 - margin per layer.
         step_ratio: The largest stable step divided by the present step; NaN if a z is NaN.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> found = probes.measure_stability("euler", 0.5 * torch.eye(2))
+        >>> found.margin, found.step_ratio  # z = -0.5; the region ends at -2
+        (0.5, 4.0)
     """
 
     z: Tensor
