@@ -10,7 +10,7 @@ EXIT_BUSY = 3  # another process is at this run
 EXIT_TIME = 124  # the time given for it was over first, as timeout(1) has it
 
 
-class BadInput(Exception):
+class BadInput(ValueError):
     """A config value, data file or run folder that cannot be used; the message is one line."""
 
     exit_code = EXIT_BAD_INPUT

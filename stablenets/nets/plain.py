@@ -1,29 +1,28 @@
-"""The plain network: no skip connection, no step size. The contrast that vanishes or explodes with
-depth.
-"""
+"""The plain network, without skip connections: the baseline whose gradients vanish or explode."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from stablenets.engine import fused
-from stablenets.engine.dynamics import Dynamics, State, Weights
+from stablenets.engine.dynamics import Dynamics
+from stablenets.engine.family import Capabilities
 from stablenets.engine.operators import Operator
-
-if TYPE_CHECKING:
-    from stablenets.engine.flow import Tap
+from stablenets.engine.types import State, Tap, Weights
 
 
 @dataclass(frozen=True)
 class Plain(Dynamics):
-    """y_{j+1} = σ(K_j y_j + b_j)."""
+    """y_{j+1} = σ(K_j y_j + b_j). It has no step size.
+
+    Example:
+        >>> Flow(Plain(activation="relu"), width=64, depth=32)
+    """
 
     paper = "baseline"
-    supports_dropout = False
-    supports_fusing = True
+    capabilities = Capabilities(supports_dropout=False, supports_fusing=True)
 
     def step(self, state: State, w: Weights, h: float) -> State:
         (y,) = state

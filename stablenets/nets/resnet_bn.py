@@ -1,22 +1,26 @@
-"""The ResNet of He et al. 2016 for CIFAR: basic blocks with batch norm. Baseline of Chang et al.
-2018.
-"""
+"""The ResNet of He et al. 2016 for CIFAR, with batch norm: a baseline of Chang et al. 2018."""
 
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from stablenets.engine.activations import ACTIVATIONS
-from stablenets.engine.dynamics import Dynamics, State, Weights
+from stablenets.engine.dynamics import Dynamics
+from stablenets.engine.family import Capabilities
 from stablenets.engine.native import added
+from stablenets.engine.types import State, Weights
 from stablenets.nets.boundaries import Halve, Residual
 from stablenets.schema import option
 
 
 @dataclass(frozen=True)
 class ResNetBN(Dynamics):
-    """y_{j+1} = σ(y_j + N2 K2 σ(N1 K1 y_j)); no biases. The σ behind the sum cannot be undone, so
-    neither can the step.
+    """y_{j+1} = σ(y_j + N2 K2 σ(N1 K1 y_j)), without biases: the basic block.
+
+    The σ around the sum has no inverse, so the step has none. It has no step size.
+
+    Example:
+        >>> Flow(ResNetBN(), width=16, depth=5, operator="conv")
     """
 
     activation: str = option("relu", "σ", choices=tuple(ACTIVATIONS))
@@ -25,8 +29,7 @@ class ResNetBN(Dynamics):
     operators = ("K1", "K2")
     biases = ()
     norms = ("N1", "N2")
-    supports_dropout = False
-    has_strided = True
+    capabilities = Capabilities(has_strided_block=True, supports_dropout=False)
 
     def step(self, state: State, w: Weights, h: float) -> State:
         (y,) = state
@@ -37,8 +40,9 @@ class ResNetBN(Dynamics):
 
 
 class StridedBasic(nn.Module):
-    """A basic block with stride 2, (B, narrow, H, W) -> (B, wide, H/2, W/2); the shortcut takes
-    every second pixel (option A).
+    """A basic block with stride 2: (B, narrow, H, W) -> (B, wide, H/2, W/2).
+
+    The shortcut takes every second pixel (option A of the paper).
     """
 
     def __init__(self, dynamics: ResNetBN, narrow: int, wide: int, gain: float) -> None:

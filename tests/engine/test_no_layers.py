@@ -15,7 +15,7 @@ from stablenets import probes
 from stablenets.engine.flow import BACKWARD_MODES, Flow
 from stablenets.engine.operators import OPERATORS
 from stablenets.errors import BadInput
-from stablenets.nets import FAMILIES, Network, ResNet
+from stablenets.nets import DEPTH_FAMILIES, Network, ResNet
 from stablenets.plotting.figures import gradient_heatmap
 from stablenets.report import run_store
 from stablenets.training.multilevel import prolong
@@ -29,14 +29,13 @@ FIXED = {
 
 @pytest.mark.parametrize("mode", BACKWARD_MODES)
 @pytest.mark.parametrize("operator", OPERATORS)
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", DEPTH_FAMILIES)
 def test_a_flow_over_no_layers_is_the_identity(name, operator, mode):
-    family = FAMILIES[name]
-    if (mode == "reverse" and not family.reversible) or (operator == "conv" and family.dense_only):
+    family = DEPTH_FAMILIES[name](**NARROW.get(name, {}) | FIXED.get(name, {}))
+    can = family.capabilities
+    if (mode == "reverse" and not can.reversible) or (operator == "conv" and can.dense_only):
         return
-    net = Flow(
-        family(**NARROW.get(name, {}) | FIXED.get(name, {})), 4, 0, operator=operator, backward=mode
-    )
+    net = Flow(family, 4, 0, h=can.step_size(0.1), operator=operator, backward=mode)
     x, seen = torch.randn(3, 4, *SPACE[operator], requires_grad=True), []
     y = net(x, lambda layer, state: seen.append(layer))
     assert torch.equal(y, x)
@@ -78,7 +77,7 @@ def test_a_run_without_layers_trains_and_is_measured(resolved, tmp_path, backwar
 
 
 def test_what_looks_at_layers_one_by_one_says_that_there_are_none():
-    net, x = Flow(ResNet(), 4, 0), torch.randn(2, 4)
+    net, x = Flow(ResNet(), 4, 0, h=0.1), torch.randn(2, 4)
     assert torch.equal(probes.full_jacobian(net, x[0]), torch.eye(4))
     assert probes.gradient_norms(net, x, lambda y: y.square().mean()).weights.shape == (0,)
     with pytest.raises(BadInput, match=r"^flow: depth=0, so it has no layers"):
@@ -87,7 +86,7 @@ def test_what_looks_at_layers_one_by_one_says_that_there_are_none():
 
 def test_neither_levels_nor_block_descent_start_from_no_layers():
     with pytest.raises(ValueError, match="depth=0: no weights between which"):
-        prolong(Flow(ResNet(), 4, 0), Flow(ResNet(), 4, 2))
+        prolong(Flow(ResNet(), 4, 0, h=0.1), Flow(ResNet(), 4, 2, h=0.1))
     net = Network(
         ResNet(),
         shape=(2,),

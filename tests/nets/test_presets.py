@@ -9,8 +9,9 @@ from conftest import compose
 from stablenets.config import Resolved, resolve
 from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, Network
-from stablenets.nets.assembling import TRANSITIONS, layers_at_widths, opening
-from stablenets.nets.boundaries import halve
+from stablenets.nets.assembling import TRANSITIONS, layers_at_widths
+from stablenets.nets.boundaries import Halve
+from stablenets.nets.ends import make_opening
 
 # The paper's table (papers/chang2018.md, section 3.1), in millions as printed: CIFAR-10 and
 # CIFAR-100; and how many digits are printed.
@@ -160,7 +161,7 @@ def test_name_counts_the_convolutions_and_the_last_layer(name):
 @pytest.mark.parametrize("name", PAPER)
 def test_step_is_the_one_that_the_file_states(name):
     run = configured(name)
-    assert run.config.h == (0.1 if run.dynamics.order else 1.0)
+    assert run.config.h == (0.1 if run.dynamics.capabilities.order else 1.0)
 
 
 @pytest.mark.parametrize("backward", ["store", "checkpoint", "reverse"])
@@ -215,7 +216,7 @@ def test_new_channels_are_zero_on_both_sides_of_each_half_of_a_split_state(famil
     )
     y = torch.rand(2, 8, 8, 8) + 1
     out = net.boundaries[0](y)
-    assert torch.equal(out, halve(y, 16, parts))
+    assert torch.equal(out, Halve(16, parts)(y))
     zero = ~out.flatten(2).any(2).any(0)
     expected = (
         [True] * 2 + [False] * 4 + [True] * 2
@@ -231,11 +232,11 @@ def test_two_step_unit_starts_anew_from_the_state_that_it_is_passed():
     left, entered = seen[3]
     assert left[1].any()
     assert not entered[1].any()  # no velocity
-    assert torch.equal(entered[0], halve(left[0], 64))
+    assert torch.equal(entered[0], Halve(64)(left[0]))
 
 
 def test_opening_with_norm_has_no_bias_and_ends_in_relu():
-    layer = opening("conv_bn_relu", (3, 8, 8), 6)
+    layer = make_opening("conv_bn_relu", (3, 8, 8), 6)
     assert [name for name, _ in layer.named_parameters()] == ["0.weight", "1.weight", "1.bias"]
     assert layer(torch.randn(2, 3, 8, 8)).min() == 0
 

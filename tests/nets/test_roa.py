@@ -107,7 +107,7 @@ def test_alpha_and_beta(options, alpha, beta):
 
 
 def test_no_convex_combination_beyond_one():
-    with pytest.raises(BadInput, match=r"^net\.beta=5\.0: no convex combination at depth=4 "):
+    with pytest.raises(BadInput, match=r"^beta=5\.0: no convex combination at depth=4 "):
         Flow(RoaMLP(beta=5.0), 2, 4)
     Flow(RoaMLP(beta=5.0, alpha=1.0), 2, 4)
 

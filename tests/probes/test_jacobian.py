@@ -31,9 +31,9 @@ def seeded():
 
 
 def flow(name: str, operator: str, depth: int = 5) -> Flow:
-    return Flow(
-        FAMILIES[name](**NARROW.get(name, {})), SHAPES[operator][0], depth, h=0.3, operator=operator
-    ).double()
+    dynamics = FAMILIES[name](**NARROW.get(name, {}))
+    h = dynamics.capabilities.step_size(0.3)
+    return Flow(dynamics, SHAPES[operator][0], depth, h=h, operator=operator).double()
 
 
 @pytest.mark.parametrize("chunk", [7, 128])
@@ -146,7 +146,7 @@ def test_what_pooling_makes_zero_is_no_singular_value(monkeypatch):
         opening_kind="conv",
         head_kind="mean",
     ).double()
-    ((through, start),) = net.passages(torch.randn(1, 1, 8, 8, dtype=torch.float64))
+    ((through, start),) = net.jacobian_maps(torch.randn(1, 1, 8, 8, dtype=torch.float64))
     start = start.detach()
     exact = torch.linalg.svdvals(full_jacobian(net.features, start))
     assert net.rank == 64
@@ -182,7 +182,7 @@ def test_a_convolutional_net_of_218_layers():
         .requires_grad_(False)
         .eval()
     )
-    ((through, start),) = net.passages(torch.randn(1, 3, 32, 32, dtype=torch.float64))
+    ((through, start),) = net.jacobian_maps(torch.randn(1, 3, 32, 32, dtype=torch.float64))
     values, bounds = golub_kahan(through, start)
     assert (net.rank, start.numel()) == (4096, 32768)
     assert bounds[0] < 1e-6 * values[0]

@@ -7,7 +7,7 @@ import torch
 from conftest import NARROW
 from known_maps import linear, with_spectrum
 
-from stablenets.nets import FAMILIES, Flow, ResNet
+from stablenets.nets import DEPTH_FAMILIES, Flow, ResNet
 from stablenets.probes import (
     composed,
     density,
@@ -43,18 +43,18 @@ def within(found, exact: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize("operator", ["dense", "conv"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", DEPTH_FAMILIES)
 def test_golub_kahan_finds_both_ends_of_every_family(name, operator):
-    family = FAMILIES[name]
-    if operator == "conv" and family.dense_only:
+    family = DEPTH_FAMILIES[name](**NARROW.get(name, {}))
+    if operator == "conv" and family.capabilities.dense_only:
         return
     shape = {"dense": (256,), "conv": CONV}[operator]
     net = (
         Flow(
-            family(**NARROW.get(name, {})),
+            family,
             shape[0],
             8,
-            h=0.1 if family.order else 1.0,
+            h=family.capabilities.step_size(0.1),
             operator=operator,
             backward="plain",
         )
@@ -80,18 +80,18 @@ def test_golub_kahan_finds_both_ends_of_every_family(name, operator):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("operator", ["dense", "conv"])
-@pytest.mark.parametrize("name", [name for name in FAMILIES if name not in WIDE])
+@pytest.mark.parametrize("name", [name for name in DEPTH_FAMILIES if name not in WIDE])
 def test_two_starts_find_both_ends_at_1024_dimensions(name, operator):
-    family = FAMILIES[name]
-    if operator == "conv" and family.dense_only:
+    family = DEPTH_FAMILIES[name]()
+    if operator == "conv" and family.capabilities.dense_only:
         return
     shape = {"dense": (1024,), "conv": (16, 8, 8)}[operator]
     net = (
         Flow(
-            family(),
+            family,
             shape[0],
             8,
-            h=0.1 if family.order else 1.0,
+            h=family.capabilities.step_size(0.1),
             operator=operator,
             backward="plain",
         )

@@ -11,7 +11,7 @@ from conftest import NARROW
 
 from stablenets.config.options import Probe
 from stablenets.engine.norms import ForwardContext
-from stablenets.nets import FAMILIES, Flow, Network, ResNet
+from stablenets.nets import DEPTH_FAMILIES, Flow, Network, ResNet
 from stablenets.probes import (
     StateGradients,
     kept_bytes,
@@ -32,11 +32,12 @@ def seeded():
 
 
 def flow(name: str, operator: str, depth: int = 5, mode: str = "store") -> Flow:
+    dynamics = DEPTH_FAMILIES[name](**NARROW.get(name, {}))
     return Flow(
-        FAMILIES[name](**NARROW.get(name, {})),
+        dynamics,
         SHAPES[operator][0],
         depth,
-        h=0.3,
+        h=dynamics.capabilities.step_size(0.3),
         operator=operator,
         backward=mode,
     ).double()
@@ -44,14 +45,13 @@ def flow(name: str, operator: str, depth: int = 5, mode: str = "store") -> Flow:
 
 @pytest.mark.parametrize("mode", ["store", "checkpoint", "reverse"])
 @pytest.mark.parametrize("operator", SHAPES)
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", DEPTH_FAMILIES)
 def test_state_gradients_are_those_of_the_states(name, operator, mode):
     """Of each state as a whole: what comes after it as a function of its parts, whatever tensors an
     earlier layer shares with it.
     """
-    if (mode == "reverse" and not FAMILIES[name].reversible) or (
-        operator == "conv" and FAMILIES[name].dense_only
-    ):
+    can = DEPTH_FAMILIES[name]().capabilities
+    if (mode == "reverse" and not can.reversible) or (operator == "conv" and can.dense_only):
         return
     net, x = flow(name, operator), torch.randn(3, *SHAPES[operator], dtype=torch.float64)
     layers = net.layers(net.weights(), ForwardContext(counting=False, training=net.training))

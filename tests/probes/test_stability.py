@@ -57,7 +57,8 @@ def seeded():
 
 
 def flow(family, width: int = 6, depth: int = 5, h: float = 0.3, **options) -> Flow:
-    return Flow(family(**options), width, depth, h=h).double()
+    dynamics = family(**options)
+    return Flow(dynamics, width, depth, h=dynamics.capabilities.step_size(h)).double()
 
 
 def batch(*shape: int) -> torch.Tensor:
@@ -337,7 +338,9 @@ def test_lyapunov_exponents_sum_to_the_volume():
         lyapunov([maps[0], lambda x: x[:, :2]], start, 1.0)
 
 
-@pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family.reversible])
+@pytest.mark.parametrize(
+    "name", [name for name, family in FAMILIES.items() if family().capabilities.reversible]
+)
 def test_states_are_reconstructed(name):
     net, x = (
         flow(FAMILIES[name], 8, 6, 0.1, **({"nodes": 2} if name == "distributed" else {})).eval(),

@@ -169,7 +169,7 @@ MUTATIONS = (
     Mutation(
         "leapfrog: h for h²",
         "nets/leapfrog.py",
-        "ResidualUpdate(V, -h**2,",
+        "ResidualUpdate(V, -(h**2),",
         "ResidualUpdate(V, -h,",
         (STABLE + "[leapfrog]", DRIFT),
     ),
@@ -199,8 +199,8 @@ MUTATIONS = (
     Mutation(
         "a kick undone with its own sign",
         "engine/dynamics.py",
-        "parts[part] = parts[part] - kick(*parts)",
-        "parts[part] = parts[part] + kick(*parts)",
+        "parts[part] = parts[part] - change(*parts)",
+        "parts[part] = parts[part] + change(*parts)",
         (INVERSE, UNDONE, DRIFT),
     ),
     Mutation(
@@ -278,7 +278,7 @@ MUTATIONS = (
     Mutation(
         "leapfrog: a step of 0.1 whatever h is",
         "nets/leapfrog.py",
-        "ResidualUpdate(V, -h**2,",
+        "ResidualUpdate(V, -(h**2),",
         "ResidualUpdate(V, -0.01,",
         (
             DRIFT,
@@ -289,7 +289,7 @@ MUTATIONS = (
     Mutation(
         "leapfrog: sign of the force",
         "nets/leapfrog.py",
-        "ResidualUpdate(V, -h**2,",
+        "ResidualUpdate(V, -(h**2),",
         "ResidualUpdate(V, h**2,",
         (CHANG + "leapfrog_force_only_pulls_back", STABLE + "[leapfrog]"),
     ),
@@ -297,8 +297,8 @@ MUTATIONS = (
     Mutation(
         "a kick that reads the state before the layer",
         "engine/dynamics.py",
-        "parts[part] = parts[part] + kick(*parts)",
-        "parts[part] = parts[part] + kick(*state)",
+        "parts[part] = added(parts[part], change(*parts))",
+        "parts[part] = added(parts[part], change(*state))",
         (
             SYMPLECTIC + "[H2]",
             SYMPLECTIC + "[MS3]",
@@ -379,8 +379,8 @@ MUTATIONS = (
     Mutation(
         "every step leaks a tenth of the state",
         "engine/dynamics.py",
-        "parts[part] = parts[part] + kick(*parts)",
-        "parts[part] = 0.9 * parts[part] + kick(*parts)",
+        "parts[part] = added(parts[part], change(*parts))",
+        "parts[part] = added(0.9 * parts[part], change(*parts))",
         (BELOW_ONE, THOUSAND, PAIRS, GALIMBERTI + "ms1_keeps_volume"),
     ),
     Mutation(
@@ -439,8 +439,8 @@ MUTATIONS = (
     Mutation(
         "a ring with its neighbours two away",
         "nets/distributed.py",
-        "apart <= 1",
-        "apart <= 2",
+        "distance <= 1",
+        "distance <= 2",
         (ON_THE_RING,),
     ),
     # Ceni 2025
