@@ -135,7 +135,7 @@ class ReversibleDynamics(Dynamics):
     one evaluation of that function for both the inverse and the gradient.
     """
 
-    capabilities = Capabilities(reversible=True, conserves=("volume",))
+    capabilities = Capabilities(reversible=True)
 
     def coupling_updates(self, w: Weights, h: float) -> Iterable[CouplingUpdate]:
         """Return the coupling updates of one layer in order."""

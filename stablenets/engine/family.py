@@ -16,10 +16,9 @@ class Capabilities:
 
     Attributes:
         order: Order of accuracy in the step size h; None for a family without a step size.
-        conserves: What the state conserves over any layers with any weights. "volume": the Jacobian
-            M of the state has |det M| = 1. "form": M is symplectic, M.T J M = J for the state's two
-            halves and J = [[0, I], [-I, 0]].
-        reversible: Has an exact inverse step; true for every `ReversibleDynamics`.
+        reversible: Has an exact inverse step, as every `ReversibleDynamics`. The Jacobian M of the
+            state over any layers with any weights has |det M| = 1: volume is conserved.
+        symplectic: M conserves the canonical form: M.T J M = J, J = [[0, I], [-I, 0]].
         split: The state is two halves of the features, and each operator acts on one half.
         two_step: The two parts are successive states. They swap places after every layer, and the
             second one is computed from the first layer's weights.
@@ -32,8 +31,8 @@ class Capabilities:
     """
 
     order: int | None = None
-    conserves: tuple[str, ...] = ()
     reversible: bool = False
+    symplectic: bool = False
     split: bool = False
     two_step: bool = False
     has_strided_block: bool = False

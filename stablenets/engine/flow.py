@@ -96,9 +96,8 @@ class Flow(LayerStack):
 
         Args:
             x: (..., width) for dense layers, (B, width, H, W) for convolutional ones.
-            tap: Called as tap(l, state) with the state that enters layer l, for l = 0 ... depth -
-            1,
-                and with (depth, last state). Leading dimensions are flattened: its parts are
+            tap: Called as tap(l, state) with the state that enters layer l < depth, and at last
+                with (depth, last state). Leading dimensions are flattened: the parts of a state are
                 (B, features) or (B, features, H, W).
         """
         y = self.output(self.final_state(x, tap))
@@ -166,21 +165,20 @@ class Flow(LayerStack):
             raise BadInput(f"inverse: {name} has no inverse step; use a reversible family")
         if self.is_dropping:
             raise BadInput(f"inverse: dropout={self.dropout} is random; call eval() first")
-        if isinstance(y, Tensor) and self.depth and not dynamics.capabilities.split:
-            raise BadInput(
-                f"inverse: the output of {name} is one of the two parts of its state; give both,"
-                " inverse(final_state(x))"
-            )
-        if isinstance(y, Tensor):
-            state = dynamics.start(self.flattened(y), None, self.h) if self.depth else (y,)
-        else:
-            state = tuple(y)
+        if isinstance(y, Tensor) and self.depth:
+            if not dynamics.capabilities.split:
+                raise BadInput(
+                    f"inverse: the output of {name} is one of the two parts of its state; give"
+                    " both, inverse(final_state(x))"
+                )
+            state = self.flattened(y).chunk(2, 1)
+            return self.inverse(state).reshape(y.shape)
+        state = (y,) if isinstance(y, Tensor) else y
         context = ForwardContext(counting=False, training=self.training)
         layers = self.layers(self.weights(), context) if self.depth else []
         for w in reversed(layers):
             state = dynamics.unstep(state, w, self.h)
-        x = self.output(state)
-        return x.reshape(y.shape) if isinstance(y, Tensor) else x
+        return self.output(state)
 
     def flattened(self, x: Tensor) -> Tensor:
         """Return x as (B, width) or (B, width, H, W), once its shape is checked."""

@@ -6,9 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from stablenets.engine.dynamics import Dynamics
-from stablenets.engine.family import Capabilities
-from stablenets.engine.types import State, Weights
+from stablenets.engine.dynamics import Capabilities, Dynamics, State, Weights
 from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
 

@@ -58,8 +58,7 @@ def make_opening(kind: str, shape: tuple[int, ...], width: int) -> nn.Module:
 
     Args:
         kind: "linear", "conv" and "conv_bn_relu" are learned; "pad" and "pad_channels" append
-        zeros;
-            "spread" and "opposite" place two inputs among zeros.
+            zeros; "spread" and "opposite" place two inputs among zeros.
         shape: Shape of one example.
         width: Features or channels of the first state.
     """

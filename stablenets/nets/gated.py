@@ -8,8 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from stablenets.engine.recurrence import Driven, Recurrent
-from stablenets.engine.types import State, Tap, Weights
+from stablenets.engine.recurrence import Driven, Recurrent, State, Tap, Weights
 from stablenets.schema import option
 
 # our names and torch's, in torch's order

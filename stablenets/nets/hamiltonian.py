@@ -6,9 +6,7 @@ The Verlet scheme for Y' = K1.T σ(K1 Z + b1), Z' = -K2.T σ(K2 Y + b2).
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stablenets.engine.dynamics import CouplingUpdate, ReversibleDynamics
-from stablenets.engine.family import Capabilities
-from stablenets.engine.types import Weights
+from stablenets.engine.dynamics import Capabilities, CouplingUpdate, ReversibleDynamics, Weights
 from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
 
@@ -54,7 +52,7 @@ class Hamiltonian(ReversibleDynamics):
         return Capabilities(
             order=1,
             reversible=True,
-            conserves=("volume",) if self.block_norm == "batch" else ("volume", "form"),
+            symplectic=self.block_norm != "batch",
             split=True,
             supports_fusing=self.block_norm == "none",
         )

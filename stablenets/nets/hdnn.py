@@ -7,9 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stablenets.engine.dynamics import Dynamics
-from stablenets.engine.family import Capabilities
-from stablenets.engine.types import Weights
+from stablenets.engine.dynamics import Capabilities, Dynamics, Weights
 from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
 

@@ -6,15 +6,13 @@ inverse.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from stablenets.engine.dynamics import ReversibleDynamics
-from stablenets.engine.family import Capabilities
+from stablenets.engine.dynamics import Capabilities, ReversibleDynamics, State, Weights
 from stablenets.engine.operators import Operator
-from stablenets.engine.types import State, Weights
 from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
 
@@ -45,7 +43,6 @@ class Leapfrog(ReversibleDynamics):
     block_norm: str = option("none", "what shifts the features before σ", choices=("none", "batch"))
 
     paper = "chang2018"
-    conserves = ("volume", "form")
 
     @property
     def biases(self) -> tuple[str, ...]:
@@ -62,7 +59,7 @@ class Leapfrog(ReversibleDynamics):
         return Capabilities(
             order=1 if self.initial_velocity == "zero" else 0,
             reversible=True,
-            conserves=self.conserves,
+            symplectic=True,
             supports_dropout=False,
             supports_fusing=self.block_norm == "none",
         )
@@ -90,7 +87,10 @@ class LeapfrogHaber(Leapfrog):
     """
 
     paper = "haber2017"
-    conserves = ("volume",)  # the force has no potential
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities, symplectic=False)  # the force has no potential
 
     def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         A, b = self.shifted((w.K.T * -1.0) @ w.K, w)

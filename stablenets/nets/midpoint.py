@@ -6,9 +6,13 @@ from typing import Any
 
 from torch import Tensor
 
-from stablenets.engine.dynamics import CouplingUpdate, ReversibleDynamics
-from stablenets.engine.family import Capabilities
-from stablenets.engine.types import State, Weights
+from stablenets.engine.dynamics import (
+    Capabilities,
+    CouplingUpdate,
+    ReversibleDynamics,
+    State,
+    Weights,
+)
 from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
 
@@ -44,13 +48,8 @@ class Midpoint(ReversibleDynamics):
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(
-            order=2,
-            reversible=True,
-            conserves=("volume",),
-            two_step=True,
-            supports_fusing=self.block_norm == "none",
-        )
+        fuses = self.block_norm == "none"
+        return Capabilities(order=2, reversible=True, two_step=True, supports_fusing=fuses)
 
     def prepare(self, K, **biases) -> dict[str, Any]:
         return {"A": K - K.T, **biases}

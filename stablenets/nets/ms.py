@@ -9,9 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from stablenets.engine.dynamics import Dynamics, ReversibleDynamics
-from stablenets.engine.family import Capabilities
-from stablenets.engine.types import Weights
+from stablenets.engine.dynamics import Capabilities, Dynamics, ReversibleDynamics, Weights
 from stablenets.engine.updates import ResidualUpdate
 
 
@@ -30,9 +28,7 @@ class MS1(ReversibleDynamics):
     paper = "galimberti2023"
     operators = ("K0",)
     biases = ("b1", "b2")
-    capabilities = Capabilities(
-        order=1, reversible=True, conserves=("volume",), split=True, supports_fusing=True
-    )
+    capabilities = Capabilities(order=1, reversible=True, split=True, supports_fusing=True)
 
     def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         y, z = 0, 1
@@ -77,7 +73,7 @@ class MS3(ReversibleDynamics):
     operators = ("K1", "K2")
     biases = ("b1", "b2")
     capabilities = Capabilities(
-        order=1, reversible=True, conserves=("volume", "form"), split=True, supports_fusing=True
+        order=1, reversible=True, symplectic=True, split=True, supports_fusing=True
     )
 
     def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:

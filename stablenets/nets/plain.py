@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from stablenets.engine import fused
-from stablenets.engine.dynamics import Dynamics
-from stablenets.engine.family import Capabilities
+from stablenets.engine.dynamics import Capabilities, Dynamics, State, Tap, Weights
 from stablenets.engine.operators import Operator
-from stablenets.engine.types import State, Tap, Weights
 
 
 @dataclass(frozen=True)

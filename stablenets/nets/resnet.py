@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stablenets.engine.dynamics import Dynamics
-from stablenets.engine.family import Capabilities
-from stablenets.engine.types import Weights
+from stablenets.engine.dynamics import Capabilities, Dynamics, Weights
 from stablenets.engine.updates import ResidualUpdate
 
 

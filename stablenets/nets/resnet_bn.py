@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from stablenets.engine.activations import ACTIVATIONS
-from stablenets.engine.dynamics import Dynamics
-from stablenets.engine.family import Capabilities
+from stablenets.engine.dynamics import Capabilities, Dynamics, State, Weights
 from stablenets.engine.native import added
-from stablenets.engine.types import State, Weights
 from stablenets.nets.boundaries import Halve, Residual
 from stablenets.schema import option
 

@@ -7,9 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from stablenets.engine.activations import ACTIVATIONS
-from stablenets.engine.dynamics import CouplingUpdate, ReversibleDynamics
-from stablenets.engine.family import Capabilities
-from stablenets.engine.types import Weights
+from stablenets.engine.dynamics import Capabilities, CouplingUpdate, ReversibleDynamics, Weights
 from stablenets.nets.boundaries import Halve, Residual
 from stablenets.schema import option
 
@@ -34,9 +32,7 @@ class RevNet(ReversibleDynamics):
     operators = ("F1", "F2", "G1", "G2")
     biases = ()
     norms = ("NF1", "NF2", "NG1", "NG2")
-    capabilities = Capabilities(
-        reversible=True, conserves=("volume",), split=True, has_strided_block=True
-    )
+    capabilities = Capabilities(reversible=True, split=True, has_strided_block=True)
 
     def coupling_updates(self, w: Weights, h: float) -> Iterable[CouplingUpdate]:
         yield 0, lambda y, z: w.F2(self.σ(w.F1(self.σ(z, w.NF1)), w.NF2))

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from stablenets.engine import fused
 from stablenets.engine.activations import ACTIVATIONS
-from stablenets.engine.recurrence import Driven, Recurrent
-from stablenets.engine.types import State, Tap, Weights
+from stablenets.engine.recurrence import Driven, Recurrent, State, Tap, Weights
 from stablenets.nets.filters import Filtered
 from stablenets.schema import option
 

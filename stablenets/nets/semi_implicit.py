@@ -7,9 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stablenets.engine.dynamics import ReversibleDynamics
-from stablenets.engine.family import Capabilities
-from stablenets.engine.types import Weights
+from stablenets.engine.dynamics import Capabilities, ReversibleDynamics, Weights
 from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
 
@@ -31,9 +29,8 @@ class SemiImplicit(ReversibleDynamics):
     At X = I this is the network of Chang et al. 2018 with -h in place of h.
 
     Args:
-        coupling: X, which is never trained. "identity", or "random": entries N(0, 1/m), m =
-        width/2.
-            Any other X may be copied into the buffer `X`.
+        coupling: X, which is never trained: "identity", or "random" with entries N(0, 1/m) for
+            m = width / 2. Any other X may be copied into the buffer `X`.
 
     Example:
         >>> Flow(SemiImplicit(), width=64, depth=64, h=0.05, backward="reverse")
@@ -48,12 +45,9 @@ class SemiImplicit(ReversibleDynamics):
     @property
     def capabilities(self) -> Capabilities:
         # a random X conserves another form, [[0, -X.T], [X, 0]]
+        canonical = self.coupling == "identity"
         return Capabilities(
-            order=1,
-            reversible=True,
-            conserves=("volume", "form") if self.coupling == "identity" else ("volume",),
-            split=True,
-            supports_fusing=True,
+            order=1, reversible=True, symplectic=canonical, split=True, supports_fusing=True
         )
 
     def X(self, m: int) -> Tensor:  # noqa: N802

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stablenets.engine.dynamics import ReversibleDynamics
-from stablenets.engine.family import Capabilities
-from stablenets.engine.types import State, Weights
+from stablenets.engine.dynamics import Capabilities, ReversibleDynamics, State, Weights
 from stablenets.engine.updates import ResidualUpdate
 
 
@@ -25,9 +23,7 @@ class Verlet(ReversibleDynamics):
     """
 
     paper = "haber2017"
-    capabilities = Capabilities(
-        order=1, reversible=True, conserves=("volume",), supports_fusing=True
-    )
+    capabilities = Capabilities(order=1, reversible=True, supports_fusing=True)
 
     def start(self, x: Tensor, w: Weights | None, h: float) -> State:
         return x, torch.zeros_like(x)

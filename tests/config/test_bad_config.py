@@ -115,7 +115,7 @@ KINDS = {
     ),
     "no layers to share β": (
         ["net=roamlp", "depth=0"],
-        ["depth=0: net.beta_scaling=depth shares net.beta out", "net.beta_scaling=fixed"],
+        ["net.beta_scaling=depth: ", "depth=0", "give depth>=1", "beta_scaling=fixed"],
     ),
     "h and T": (["h=1", "T=1"], ["h=1.0 T=1.0: give one of the two", "T = h * depth"]),
     "h without a step": (
