@@ -92,7 +92,7 @@ class Family:
             backward: How gradients are computed; see `Flow`.
             widths: Numbers of features.
             name: What messages call the family; its class name by default.
-            prefix: What stands before the keys `family options` in messages, such as "net.".
+            prefix: Prefix of the option's key in messages, such as "net.".
 
         Raises:
             BadInput: If it cannot; the message names the option, its value and the remedy.

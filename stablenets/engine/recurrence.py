@@ -175,9 +175,9 @@ class Recurrence(nn.Module):
     ) -> Driven:
         """Run the inputs u (T, B, d), by fused steps where that is possible.
 
-        The tap sees the first state and all that follow but the last, which the caller shows. With
-        `every` it sees the last one here, and no first one, which was the last of the segment
-        before.
+        The tap sees every state except the last one, which the caller shows to it. With `every` it
+        sees the last one here, but not the first state of a later segment: that is the last one of
+        the segment before.
         """
         if first == 0 or not every:
             state = show_to_tap(state, tap, first)

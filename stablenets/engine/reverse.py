@@ -28,7 +28,7 @@ from stablenets.engine.stack import LayerStack
 from stablenets.engine.types import State, Tap
 
 
-# the compiler cannot trace an inner backward; it compiles what stands around the layers
+# the compiler cannot trace an inner backward; the code around the layers is compiled
 @disable_compile
 def reverse(stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None) -> State:
     """Keep the last state only: memory for the backward does not grow with depth.

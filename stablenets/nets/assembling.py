@@ -4,7 +4,7 @@ Dense networks take planar points or flattened images; convolutional ones take i
 unit has half the resolution and may have more channels. The new channels are zero: half before and
 half after the old ones, in each half of a split state on its own (the layout of the authors' code,
 docs/papers/chang2018.md#layout). Between units only the output of a two-step scheme is passed on,
-and each unit starts anew. The authors' Meganet does so; the paper does not say.
+and each unit computes its own second state. The authors' Meganet does so; the paper does not say.
 """
 
 from __future__ import annotations

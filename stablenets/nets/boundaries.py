@@ -1,4 +1,4 @@
-"""What stands between two units of a network: half the resolution, more channels."""
+"""The maps between two units of a network: half the resolution, more channels."""
 
 from __future__ import annotations
 

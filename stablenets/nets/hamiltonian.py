@@ -29,7 +29,7 @@ class Hamiltonian(ReversibleDynamics):
 
     block_norm: str = option(
         "none",
-        "of each kick: one bias, one more before K, or batch norms before and after K",
+        "of each update: one bias, one more before K, or batch norms before and after K",
         choices=("none", "shift", "batch"),
     )
 

@@ -245,9 +245,9 @@ def test_a_device_that_is_not_here(refused, monkeypatch):
 
 def test_a_family_of_two_halves_needs_an_even_width(resolved, monkeypatch):
     from stablenets.errors import BadInput
-    from stablenets.nets import ResNet
+    from stablenets.nets import Capabilities, ResNet
 
-    monkeypatch.setattr(ResNet, "split", True)
+    monkeypatch.setattr(ResNet, "capabilities", Capabilities(order=1, split=True))
     with pytest.raises(
         BadInput, match=r"^width=7: net\.family=resnet splits .*; use an even width$"
     ):

@@ -102,10 +102,8 @@ def test_bfloat16_autocast_comes_near_float32(name, operator, mode):
     )
 
 
-def test_layers_at_once_are_plain_autograd_over_several_chunks(name, monkeypatch):
-    """70 layers: more than two chunks, the last of them short; every activation; a frozen tensor;
-    and none that asks for a gradient.
-    """
+def test_fused_layers_have_the_gradients_of_single_layers_over_several_chunks(name, monkeypatch):
+    """70 layers are more than two chunks, the last one short; also with frozen tensors."""
     monkeypatch.setattr(updates, "CACHED", 0)
     for activation in ("tanh", "relu", "identity"):
         net, x = flow(name, "dense", 70, activation=activation), states("dense", requires_grad=True)
@@ -126,7 +124,7 @@ def test_layers_at_once_are_plain_autograd_over_several_chunks(name, monkeypatch
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script`:FutureWarning")  # torch.func.jvp's own
 def test_gradients_can_be_differentiated_again(name, operator):
-    """And by forward derivatives, and by torch.func: what is run at once steps aside."""
+    """Also by forward derivatives and torch.func, under which no fused layers are used."""
     net, x = flow(name, operator, 3).eval(), states(operator, 2, requires_grad=True)
     direction = torch.randn_like(x)
     found = {}

@@ -107,7 +107,7 @@ def test_variation_does_not_change_when_time_is_refined(name, operator):
     assert fine.variation().item() == pytest.approx(coarse.variation().item(), rel=1e-12)
 
 
-def test_variation_of_a_single_layer_is_nought(name):
+def test_variation_of_a_single_layer_is_zero(name):
     assert flow(name, "dense", 1).variation().item() == 0
 
 

@@ -1,6 +1,4 @@
-"""A net of no layers, the opening and the head alone: what the layers of the others add is measured
-against it.
-"""
+"""A network without layers: the opening and the head only, the baseline for what layers add."""
 
 import json
 
@@ -22,9 +20,8 @@ from stablenets.training.multilevel import prolong
 from stablenets.training.run import train
 
 SPACE = {"dense": (), "conv": (5, 6)}
-FIXED = {
-    "roamlp": {"beta_scaling": "fixed", "beta": 0.5}
-}  # else its β is shared out over the layers
+# by default β is divided by the number of layers
+FIXED = {"roamlp": {"beta_scaling": "fixed", "beta": 0.5}}
 
 
 @pytest.mark.parametrize("mode", BACKWARD_MODES)
@@ -76,7 +73,7 @@ def test_a_run_without_layers_trains_and_is_measured(resolved, tmp_path, backwar
     run_store.write(outcome.folder.parent, tmp_path / "report", "make report")
 
 
-def test_what_looks_at_layers_one_by_one_says_that_there_are_none():
+def test_probes_of_single_layers_raise_where_there_are_none():
     net, x = Flow(ResNet(), 4, 0, h=0.1), torch.randn(2, 4)
     assert torch.equal(probes.full_jacobian(net, x[0]), torch.eye(4))
     assert probes.gradient_norms(net, x, lambda y: y.square().mean()).weights.shape == (0,)
@@ -84,7 +81,7 @@ def test_what_looks_at_layers_one_by_one_says_that_there_are_none():
         probes.flow_maps(net, x)
 
 
-def test_neither_levels_nor_block_descent_start_from_no_layers():
+def test_levels_and_block_descent_raise_where_there_are_no_layers():
     with pytest.raises(ValueError, match="depth=0: no weights between which"):
         prolong(Flow(ResNet(), 4, 0, h=0.1), Flow(ResNet(), 4, 2, h=0.1))
     net = Network(

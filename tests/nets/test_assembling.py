@@ -1,6 +1,4 @@
-"""From a flow to a network: openings, units with pooling and padding, heads, the tap across units,
-initial weights.
-"""
+"""`Network`: openings, units with pooling and padding, heads, taps, initial weights."""
 
 import math
 
@@ -144,7 +142,7 @@ def test_every_opening_and_head_kind_makes_a_network():
     ("depth", "units", "layers"),
     [(6, 3, [2, 2, 2]), (7, 3, [3, 2, 2]), (8, 3, [3, 3, 2]), (1, 1, [1])],
 )
-def test_depth_is_shared_out_and_the_first_units_take_the_rest(depth, units, layers):
+def test_depth_is_divided_and_the_first_units_take_the_rest(depth, units, layers):
     assert divide_layers(depth, units) == layers
 
 
@@ -201,7 +199,7 @@ def test_features_are_what_the_head_sees():
     ],
 )
 def test_rank_is_that_of_the_jacobian_of_the_features(net):
-    """What pooling makes zero is no property of the layers, and is left out of the spectrum."""
+    """Singular values that pooling makes zero are left out of the spectrum."""
     x = torch.randn(
         net.units[0].width,
         *(() if len(net.units[0].K.shape) == 3 else DIGITS[1:]),
@@ -220,7 +218,7 @@ def test_variation_sums_over_units():
 
 
 def test_state_dict_keys_are_pinned():
-    """Weights on disk are read back by these names."""
+    """Saved weights are read by these names."""
     assert list(conv().state_dict()) == [
         "opening.weight",
         "opening.bias",
@@ -257,9 +255,7 @@ def test_initial_kernels_have_deviation_gain_over_root_fan_in(operator, gain):
 
 
 def test_bfloat16_keeps_the_state_in_float32():
-    """A thousand small steps added up in bfloat16 lose half of the motion; the products may be in
-    bfloat16, the state may not.
-    """
+    """Products may be in bfloat16, the state may not: a thousand small steps would be lost."""
     torch.manual_seed(0)
     net = Network(
         Antisymmetric(),

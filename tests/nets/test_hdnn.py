@@ -1,5 +1,6 @@
-"""Hamiltonian networks against papers/galimberti2023.md: one general form, sparse weights,
-precision. What it proves is in theorems/.
+"""Hamiltonian networks of Galimberti et al. 2023: general form, sparse weights, precision.
+
+See docs/papers/galimberti2023.md#equations. What the paper proves is tested in theorems/.
 """
 
 import math
@@ -87,9 +88,7 @@ def states(net: Flow, batch: int = 5) -> Tensor:
 
 
 def matrix(kernel: Tensor) -> Tensor:
-    """One layer's product as a matrix: the kernel itself, or a convolution applied to every unit
-    image.
-    """
+    """One layer's operator as a matrix: the kernel, or a convolution applied to unit images."""
     if kernel.dim() == 2:
         return kernel
     unit = torch.eye(len(kernel) * math.prod(SPACE["conv"]), dtype=kernel.dtype).unflatten(
@@ -124,7 +123,7 @@ def structure(name: str, net: Flow, size: int) -> Tensor:
 
 
 def masked(net: Flow, kernel: Tensor) -> Tensor:
-    """On a ring what has no edge is 0, whatever the parameters hold there."""
+    """The kernel with zeros where the ring has no edge."""
     return torch.einsum("ij,ij...->ij...", net.R[0], kernel) if "R" in net.fixed else kernel
 
 

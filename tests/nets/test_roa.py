@@ -1,6 +1,4 @@
-"""roaMLP and its filters against the sheet of Ceni 2025: the update in float64, and the fused
-chain. Its bounds are in theorems/.
-"""
+"""roaMLP and its filters: the equation in float64, and the fused scan. Bounds are in theorems/."""
 
 import math
 
@@ -26,7 +24,7 @@ def float64():
 
 
 def deep(depth: int, width: int = WIDTH, **options) -> Flow:
-    """A roaMLP with random biases of a tenth, as in section 2d of the sheet."""
+    """A roaMLP with random biases of standard deviation 0.1."""
     net = Flow(RoaMLP(**options), width, depth)
     torch.nn.init.normal_(net.b, std=0.1)
     return net

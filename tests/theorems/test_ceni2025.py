@@ -30,7 +30,7 @@ NETS = WEIGHTS.flatmap(
         RoaMLP,
         activation=BOUNDED,
         filter=ORTHOGONAL,
-        shared=st.booleans(),
+        shared_filter=st.booleans(),
         **{name: st.just(value) for name, value in weights.items()},
     )
 )
