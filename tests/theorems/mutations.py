@@ -104,8 +104,8 @@ MUTATIONS = (
     Mutation(
         "σ that is not monotone",
         "engine/activations.py",
-        "(torch.tanh, torch.tanh_,",
-        "(torch.sin, torch.sin_,",
+        "torch.tanh, torch.tanh_, lambda",
+        "torch.sin, torch.sin_, lambda",
         (EQ_4_12, INFLATES + "[H1]"),
     ),
     Mutation(
@@ -532,8 +532,8 @@ MUTATIONS = (
     Mutation(
         "roarnn: α and β swapped",
         "nets/roarnn.py",
-        "alpha=self.alpha, beta=self.beta)",
-        "alpha=self.beta, beta=self.alpha)",
+        "alpha=self.alpha, beta=self.beta",
+        "alpha=self.beta, beta=self.alpha",
         (
             CENI + "b1_b2_b5_over_time",
             CENI + "random_filter_beats_identity_where_weights_are_shared",
