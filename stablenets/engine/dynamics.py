@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from torch import Tensor, nn
 
 from stablenets.engine.activations import ACTIVATIONS
-from stablenets.engine.native import added
+from stablenets.engine.fused import fused_layers
+from stablenets.engine.native import add_change
 from stablenets.engine.operators import Operator
-from stablenets.engine.updates import ResidualUpdate, apply_updates, fused_layers
+from stablenets.engine.updates import ResidualUpdate, apply_updates
 from stablenets.schema import option, valid
 
 if TYPE_CHECKING:
@@ -190,7 +191,12 @@ class ReversibleDynamics(Dynamics):
     def coupling_updates(self, w: Weights, h: float) -> Iterable[CouplingUpdate]:
         """In the order in which they are made."""
         for move in self.updates(w, h):
-            yield move.part, lambda *parts, move=move: move.by * move.change(self.σ, parts[move.of])
+            yield (
+                move.part,
+                lambda *parts, move=move: (
+                    move.scale * move.compute_change(self.σ, parts[move.source])
+                ),
+            )
 
     def active_updates(self, w: Weights, h: float) -> list[CouplingUpdate]:
         """The kicks as they are made, with what is dropped left out."""
@@ -205,7 +211,7 @@ class ReversibleDynamics(Dynamics):
     def step(self, state: State, w: Weights, h: float) -> State:
         parts = list(state)
         for part, kick in self.active_updates(w, h):
-            parts[part] = added(parts[part], kick(*parts))
+            parts[part] = add_change(parts[part], kick(*parts))
         return self.swap_parts(parts)
 
     def unstep(self, state: State, w: Weights, h: float) -> State:

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from stablenets.engine.compiling import disable_compile
 from stablenets.engine.dynamics import State
-from stablenets.engine.fused import casting
+from stablenets.engine.fused import is_autocast_on
 from stablenets.engine.norms import ForwardContext
 from stablenets.engine.operators import Operator
 
@@ -50,7 +50,7 @@ class Reverse(torch.autograd.Function):
         ctx.autocast = (
             {
                 "device_type": device,
-                "enabled": casting(state[0]),
+                "enabled": is_autocast_on(state[0]),
                 "dtype": torch.get_autocast_dtype(device),
             }
             if torch.amp.is_autocast_available(device)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from stablenets.engine import fused
 from stablenets.engine.dynamics import Dynamics, State, Weights
+from stablenets.engine.fused import fused_scan
 from stablenets.engine.operators import Operator
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Plain(Dynamics):
         self, state: State, h: float, tap: Tap | None, first: int, K: Operator, b: Tensor
     ) -> State:
         return (
-            fused.chain(
+            fused_scan(
                 *state,
                 K.kernel,
                 b.expand(-1, K.kernel.shape[-1]),

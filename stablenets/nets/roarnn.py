@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stablenets.engine import fused
 from stablenets.engine.activations import ACTIVATIONS
 from stablenets.engine.dynamics import State, Weights
 from stablenets.engine.flow import Tap
+from stablenets.engine.fused import fused_scan
 from stablenets.engine.recurrence import Driven, Recurrent
 from stablenets.nets.filters import Filtered
 from stablenets.schema import option
@@ -69,12 +69,11 @@ class RNN(Recurrent):
         **skip: Any,
     ) -> Driven:
         """`skip`: the filter O with its α and β, where there is one."""
-        h = fused.chain(
+        h = fused_scan(
             *state,
             w.W[None],
             w.b[None],
-            u=u,
-            U=w.U,
+            drive=(u, w.U),
             activation=self.activation,
             every=every,
             tap=tap,
@@ -110,5 +109,5 @@ class RoaRNN(Filtered, RNN):
         **_: Any,
     ) -> Driven:
         return super().fused(
-            state, u, w, every, tap, first, O=w.O[None], alpha=self.alpha, beta=self.beta
+            state, u, w, every, tap, first, filter=w.O, alpha=self.alpha, beta=self.beta
         )

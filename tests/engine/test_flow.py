@@ -13,7 +13,7 @@ from every_family import (  # noqa: F401 - pytest reads the hook here
     states,
 )
 
-from stablenets.engine import updates
+from stablenets.engine import scan_autograd
 from stablenets.engine.flow import Flow
 from stablenets.engine.norms import ForwardContext
 from stablenets.nets import FAMILIES
@@ -100,7 +100,7 @@ def test_layers_at_once_are_plain_autograd_over_several_chunks(name, monkeypatch
     """70 layers: more than two chunks, the last of them short; every activation; a frozen tensor;
     and none that asks for a gradient.
     """
-    monkeypatch.setattr(updates, "CACHED", 0)
+    monkeypatch.setattr(scan_autograd, "CACHED", 0)
     for activation in ("tanh", "relu", "identity"):
         net, x = flow(name, "dense", 70, activation=activation), states("dense", requires_grad=True)
         first, *_ = parameters = list(net.parameters())
