@@ -30,7 +30,7 @@ NETS = WEIGHTS.flatmap(
         RoaMLP,
         activation=BOUNDED,
         filter=ORTHOGONAL,
-        shared=st.booleans(),
+        shared_filter=st.booleans(),
         **{name: st.just(value) for name, value in weights.items()},
     )
 )
@@ -119,7 +119,9 @@ def test_b3_b4_gradients_of_states_and_weights(net):
 
 @given(
     flows(
-        st.builds(RoaMLP, filter=ORTHOGONAL, scaling=st.just("fixed"), beta=st.floats(0.01, 1.0)),
+        st.builds(
+            RoaMLP, filter=ORTHOGONAL, beta_scaling=st.just("fixed"), beta=st.floats(0.01, 1.0)
+        ),
         depth=st.integers(1, 60),
     ),
     st.floats(0.0, 30.0),
@@ -218,7 +220,7 @@ def test_fixed_beta_in_the_convex_form_vanishes(β, data):
                 RoaMLP,
                 activation=BOUNDED,
                 filter=ORTHOGONAL,
-                scaling=st.just("fixed"),
+                beta_scaling=st.just("fixed"),
                 beta=st.just(β),
             ),
             depth=st.just(100),
