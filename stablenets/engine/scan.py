@@ -65,10 +65,17 @@ class BackwardTensors(NamedTuple):
 
 
 class ScanSpec(NamedTuple):
-    """What is fixed about a scan. States are counted from `first`, the state before the first step.
+    """What is fixed about a scan: everything but tensors.
 
-    A tap sees the states from `first` + 1 up to `stop` - 1; `stop` is 0 without a tap. With
-    `swaps_parts` the parts change places after every step. With `every` all states are returned.
+    Attributes:
+        updates: Updates of one step, in order.
+        activation: σ, a key of `ACTIVATIONS`.
+        batch_first: Order of states in memory, (batch, n) or (n, batch).
+        swaps_parts: Whether the parts change places after every step.
+        every: Whether all states are returned, not only the last one.
+        tap: Called with the states of index `first` + 1 to `stop` - 1, or None.
+        first: Index of the state before the first step.
+        stop: Index after the last state that the tap sees; 0 without a tap.
     """
 
     updates: tuple[UpdateSpec, ...]
@@ -81,6 +88,7 @@ class ScanSpec(NamedTuple):
     stop: int = 0
 
     def starting_at(self, step: int) -> ScanSpec:
+        """Return the same scan from a later step on; only a tap makes a difference."""
         return self if self.tap is None else self._replace(first=self.first + step)
 
     def allocate(self, like: Tensor, *shape: int) -> Tensor:
@@ -194,15 +202,15 @@ def iterate_layers(steps: int, *stacks: Tensor | None) -> Iterable[tuple[Tensor 
             columns.append(repeat(None if stack is None else stack[0], steps))
         else:
             columns.append(stack.unbind())
-    return zip(*columns, strict=False)  # `repeat` of no steps, too, ends the rows
+    return zip(*columns, strict=True)
 
 
 def find_writers(spec: ScanSpec, weights: Sequence[UpdateTensors]) -> list[tuple[int | None, int]]:
-    """Return for each update which update wrote what its K reads, and where this is in its X.
+    """Return for each update the position of the update that wrote what its K reads, and an offset.
 
-    At 1 + step if it was written in the same step, at step if in the one before. The writer is None
-    without a K, or if nobody writes this part. With `swaps_parts` there is one update, which reads
-    what it wrote in the step before.
+    In step l, K reads X[l + offset] of the writer: offset 1 if it was written in the same step, 0
+    if in the step before. The writer is None without a K, or if no update writes this part. With
+    `swaps_parts` there is one update, which reads what it wrote in the step before.
     """
     found = []
     for index, (update, w) in enumerate(zip(spec.updates, weights, strict=True)):
@@ -220,15 +228,17 @@ def find_writers(spec: ScanSpec, weights: Sequence[UpdateTensors]) -> list[tuple
 
 
 def count_steps(weights: Sequence[UpdateTensors]) -> int:
+    """Return the length of the longest stack; shared tensors have length 1."""
     return max(len(stack) for stack in flatten(weights) if stack is not None)
 
 
 def flatten(rows: Iterable[Iterable[Any]]) -> list[Any]:
+    """Return all entries in one list: autograd Functions and CUDA graphs take flat arguments."""
     return [value for row in rows for value in row]
 
 
 def split(tensors: Sequence[Any], count: int, kind: type[NamedTuple]) -> tuple[list, list]:
-    """Separate what stands first from `count` rows of a kind: the inverse of `flatten`."""
+    """Return the first tensors, and the last ones as `count` rows of a kind: undoes `flatten`."""
     size = len(kind._fields)
     first = len(tensors) - size * count
     rows = [kind(*tensors[i : i + size]) for i in range(first, len(tensors), size)]

@@ -29,8 +29,8 @@ from stablenets.engine.scan import (
 )
 from stablenets.engine.types import State
 
-# Weight gradients are computed for CHUNK steps at a time: enough for products at full speed, and the
-# operands stay in the cache. For narrow layers it is as many as CACHED bytes of states hold.
+# Weight gradients are computed for CHUNK steps at a time: enough for products at full speed, while
+# the operands stay in the cache. Of narrow layers it takes as many as CACHED bytes of states hold.
 CHUNK = 32
 CACHED = 2**18
 
@@ -118,6 +118,7 @@ def plan_chunks(spec: ScanSpec, x: Tensor, steps: int) -> tuple[Callable, list[s
 
 
 def call_directly(function: Callable, *arguments: Any) -> Any:
+    """Call a function, as `run_with_graph` does with a graph."""
     return function(*arguments)
 
 
@@ -185,7 +186,7 @@ def read_values(
 
 
 def allocate_gradients(tensors: UpdateTensors, needed: UpdateTensors) -> UpdateTensors:
-    """Return zeros for tensors that all steps share, whose gradients are sums; else memory."""
+    """Return zeros for tensors that all steps share, whose gradients are sums, else free memory."""
     return UpdateTensors(
         *(
             None if not need else t.new_zeros(t.shape) if len(t) == 1 else t.new_empty(t.shape)

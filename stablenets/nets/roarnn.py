@@ -66,9 +66,9 @@ class RNN(Recurrent):
         every: bool,
         tap: Tap | None,
         first: int,
-        **skip: Any,
+        **options: Any,
     ) -> Driven:
-        """`skip`: the filter O with its α and β, where there is one."""
+        """Run all inputs u (T, batch, d) by `fused_scan`; `options`: the filter, alpha and beta."""
         h = fused_scan(
             *state,
             w.W[None],
@@ -78,7 +78,7 @@ class RNN(Recurrent):
             every=every,
             tap=tap,
             first=first,
-            **skip,
+            **options,
         )
         return (h, (h[-1],)) if every else (None, (h,))
 

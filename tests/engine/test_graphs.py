@@ -115,8 +115,8 @@ def test_a_replay_gives_the_numbers_of_plain_steps(kind, every, device, monkeypa
 
 
 def test_networks_of_one_shape_can_share_a_graph(device, monkeypatch):
-    """Two forwards, then three backwards of each, one with `create_graph`. Neither network overwrites
-    what the other one needs.
+    """Two forwards, then three backwards of each, one with `create_graph`. Neither network
+    overwrites what the other one needs.
     """
 
     def rounds(device):

@@ -1,5 +1,5 @@
-"""roaMLP, roaRNN and their filters: the update of docs/papers/ceni2025.md#equations in float64, and the
-fused scan against plain steps. The bounds are tested in theorems/.
+"""roaMLP, roaRNN and their filters: the update of docs/papers/ceni2025.md#equations in float64, and
+the fused scan against plain steps. The bounds are tested in theorems/.
 """
 
 import math
