@@ -18,11 +18,12 @@ from torch import Tensor, nn
 
 from stablenets.engine.activations import ACTIVATIONS
 from stablenets.engine.family import Capabilities, Family
-from stablenets.engine.native import added
+from stablenets.engine.fused import fused_layers
+from stablenets.engine.native import add_change
 from stablenets.engine.norms import BatchNorm, norm_parameters
 from stablenets.engine.operators import Operator
 from stablenets.engine.types import State, Tap, Weights
-from stablenets.engine.updates import ResidualUpdate, apply_updates, fused_layers
+from stablenets.engine.updates import ResidualUpdate, apply_updates
 from stablenets.schema import option
 
 BIASES = ("feature", "scalar")
@@ -142,7 +143,9 @@ class ReversibleDynamics(Dynamics):
         for update in self.updates(w, h):
             yield (
                 update.part,
-                lambda *parts, update=update: update.by * update.change(self.σ, parts[update.of]),
+                lambda *parts, update=update: (
+                    update.scale * update.compute_change(self.σ, parts[update.source])
+                ),
             )
 
     def active_updates(self, w: Weights, h: float) -> list[CouplingUpdate]:
@@ -158,7 +161,7 @@ class ReversibleDynamics(Dynamics):
     def step(self, state: State, w: Weights, h: float) -> State:
         parts = list(state)
         for part, change in self.active_updates(w, h):
-            parts[part] = added(parts[part], change(*parts))
+            parts[part] = add_change(parts[part], change(*parts))
         return self.swap_parts(parts)
 
     def unstep(self, state: State, w: Weights, h: float) -> State:

@@ -56,8 +56,8 @@ def normed(
     by_native: bool,
 ) -> Tensor:
     """Return σ(N x). Training updates the running statistics, evaluation reads them."""
-    if training and by_native and native.suits(x, (gamma, beta, *running), activation):
-        return native.Norm.apply(x, gamma, beta, running, activation, momentum, epsilon)
+    if training and by_native and native.can_normalise(x, (gamma, beta, *running), activation):
+        return native.NativeNorm.apply(x, gamma, beta, running, activation, momentum, epsilon)
     return ACTIVATIONS[activation](
         F.batch_norm(x, *running, gamma, beta, training, momentum, epsilon)
     )

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from stablenets.engine.compiling import disable_compile
-from stablenets.engine.fused import casting, transformed
+from stablenets.engine.fused import is_autocast_on, is_transformed
 from stablenets.engine.norms import ForwardContext
 from stablenets.engine.operators import Operator
 from stablenets.engine.stack import LayerStack
@@ -36,7 +36,7 @@ def reverse(stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap
     A tap sees the states in the forward. If it has a method `gradient(layer, gradients)`, the
     backward calls it with the gradients of the state that enters each layer.
     """
-    if any(transformed(tensor) for tensor in (*state, *weights)):
+    if any(is_transformed(tensor) for tensor in (*state, *weights)):
         raise RuntimeError(
             "backward=reverse: has no torch.func transforms and no forward-mode derivatives; use"
             " backward=store or backward=plain"
@@ -49,7 +49,7 @@ def current_autocast(tensor: Tensor) -> AbstractContextManager:
     device = tensor.device.type
     if not torch.amp.is_autocast_available(device):
         return nullcontext()
-    return torch.autocast(device, torch.get_autocast_dtype(device), enabled=casting(tensor))
+    return torch.autocast(device, torch.get_autocast_dtype(device), enabled=is_autocast_on(tensor))
 
 
 class Reverse(torch.autograd.Function):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from stablenets.engine import fused
 from stablenets.engine.dynamics import Capabilities, Dynamics, State, Tap, Weights
+from stablenets.engine.fused import fused_scan
 from stablenets.engine.operators import Operator
 
 
@@ -30,7 +30,7 @@ class Plain(Dynamics):
         self, state: State, h: float, tap: Tap | None, first: int, K: Operator, b: Tensor
     ) -> State:
         return (
-            fused.chain(
+            fused_scan(
                 *state,
                 K.kernel,
                 b.expand(-1, K.kernel.shape[-1]),

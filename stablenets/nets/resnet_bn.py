@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from stablenets.engine.activations import ACTIVATIONS
 from stablenets.engine.dynamics import Capabilities, Dynamics, State, Weights
-from stablenets.engine.native import added
+from stablenets.engine.native import add_change
 from stablenets.nets.boundaries import Halve, Residual
 from stablenets.schema import option
 
@@ -31,7 +31,7 @@ class ResNetBN(Dynamics):
 
     def step(self, state: State, w: Weights, h: float) -> State:
         (y,) = state
-        return (self.σ(added(y, w.N2(w.K2(self.σ(w.K1(y), w.N1))))),)
+        return (self.σ(add_change(y, w.N2(w.K2(self.σ(w.K1(y), w.N1))))),)
 
     def strided(self, narrow: int, wide: int, gain: float) -> nn.Module:
         return StridedBasic(self, narrow, wide, gain)
@@ -50,4 +50,4 @@ class StridedBasic(nn.Module):
         self.shortcut = Halve(wide, pool=False)
 
     def forward(self, y: Tensor) -> Tensor:
-        return self.σ(added(self.shortcut(y), self.residual(y)))
+        return self.σ(add_change(self.shortcut(y), self.residual(y)))

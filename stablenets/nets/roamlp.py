@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from stablenets.engine import fused
 from stablenets.engine.dynamics import Capabilities, Dynamics, State, Tap, Weights
+from stablenets.engine.fused import fused_scan
 from stablenets.engine.operators import Operator
 from stablenets.nets.filters import Filtered
 from stablenets.schema import option
@@ -51,11 +51,11 @@ class RoaMLP(Filtered, Dynamics):
         self, state: State, h: float, tap: Tap | None, first: int, W: Operator, b: Tensor, O: Tensor
     ) -> State:
         biases = b.expand(-1, W.kernel.shape[-1])
-        x = fused.chain(
+        x = fused_scan(
             *state,
             W.kernel,
             biases,
-            O,
+            filter=O,
             alpha=self.alpha,
             beta=self.beta,
             activation=self.activation,

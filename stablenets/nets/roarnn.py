@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stablenets.engine import fused
 from stablenets.engine.activations import ACTIVATIONS
+from stablenets.engine.fused import fused_scan
 from stablenets.engine.recurrence import Driven, Recurrent, State, Tap, Weights
 from stablenets.nets.filters import Filtered
 from stablenets.schema import option
@@ -75,20 +75,19 @@ class RNN(Recurrent):
         every: bool,
         tap: Tap | None,
         first: int,
-        **skip: Any,
+        **options: Any,
     ) -> Driven:
-        """`skip`: the filter O with its α and β, where there is one."""
-        h = fused.chain(
+        """Run all inputs u (T, batch, d) by `fused_scan`; `options`: the filter, alpha and beta."""
+        h = fused_scan(
             *state,
             w.W[None],
             w.b[None],
-            u=u,
-            U=w.U,
+            drive=(u, w.U),
             activation=self.activation,
             every=every,
             tap=tap,
             first=first,
-            **skip,
+            **options,
         )
         return (h, (h[-1],)) if every else (None, (h,))
 
@@ -125,5 +124,5 @@ class RoaRNN(Filtered, RNN):
         **_: Any,
     ) -> Driven:
         return super().fused(
-            state, u, w, every, tap, first, O=w.O[None], alpha=self.alpha, beta=self.beta
+            state, u, w, every, tap, first, filter=w.O, alpha=self.alpha, beta=self.beta
         )

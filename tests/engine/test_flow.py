@@ -20,7 +20,7 @@ from every_family import (  # noqa: F401 - pytest reads the hook here
     states,
 )
 
-from stablenets.engine import updates
+from stablenets.engine import scan_autograd
 from stablenets.engine.flow import Flow
 from stablenets.engine.norms import ForwardContext
 from stablenets.nets import DEPTH_FAMILIES
@@ -104,7 +104,7 @@ def test_bfloat16_autocast_comes_near_float32(name, operator, mode):
 
 def test_fused_layers_have_the_gradients_of_single_layers_over_several_chunks(name, monkeypatch):
     """70 layers are more than two chunks, the last one short; also with frozen tensors."""
-    monkeypatch.setattr(updates, "CACHED", 0)
+    monkeypatch.setattr(scan_autograd, "CACHED", 0)
     for activation in ("tanh", "relu", "identity"):
         net, x = flow(name, "dense", 70, activation=activation), states("dense", requires_grad=True)
         first, *_ = parameters = list(net.parameters())

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from stablenets.engine import fused
 from stablenets.engine.flow import Flow
+from stablenets.engine.fused import fused_scan
 from stablenets.errors import BadInput
 from stablenets.nets import Recurrence, RoaMLP, RoaRNN
 from stablenets.nets.filters import FILTERS
@@ -121,7 +121,7 @@ def test_the_filter_is_no_parameter_and_stays_as_it_is():
     assert "O" in net.state_dict()  # the net cannot be had again without it
 
 
-# The fused chain against plain autograd.
+# The fused scan against plain autograd.
 
 OPTIONS = [
     {},
@@ -159,31 +159,31 @@ def test_gradcheck(activation, every):
 
     deep_ones = leaves((2, 3), (4, 3, 3), (4, 3))
     assert torch.autograd.gradcheck(
-        lambda x, W, b: fused.chain(
-            x, W, b, O, alpha=0.9, beta=0.2, activation=activation, every=every
+        lambda x, W, b: fused_scan(
+            x, W, b, filter=O, alpha=0.9, beta=0.2, activation=activation, every=every
         ),
         deep_ones,
     )
     driven = leaves((2, 3), (1, 3, 3), (1, 3), (4, 2, 5), (3, 5))
     assert torch.autograd.gradcheck(
-        lambda x, W, b, u, U: fused.chain(
-            x, W, b, O, u, U, alpha=0.9, beta=0.2, activation=activation, every=every
+        lambda x, W, b, u, U: fused_scan(
+            x, W, b, filter=O, drive=(u, U), alpha=0.9, beta=0.2, activation=activation, every=every
         ),
         driven,
     )
     assert torch.autograd.gradcheck(
-        lambda x, W, b, u, U: fused.chain(x, W, b, None, u, U, activation=activation, every=every),
+        lambda x, W, b, u, U: fused_scan(x, W, b, drive=(u, U), activation=activation, every=every),
         driven,
     )
     assert torch.autograd.gradgradcheck(
-        lambda x, W, b: fused.chain(
-            x, W, b, O, alpha=0.9, beta=0.2, activation=activation, every=every
+        lambda x, W, b: fused_scan(
+            x, W, b, filter=O, alpha=0.9, beta=0.2, activation=activation, every=every
         ),
         deep_ones,
     )
     assert torch.autograd.gradgradcheck(
-        lambda x, W, b, u, U: fused.chain(
-            x, W, b, O, u, U, alpha=0.9, beta=0.2, activation=activation, every=every
+        lambda x, W, b, u, U: fused_scan(
+            x, W, b, filter=O, drive=(u, U), alpha=0.9, beta=0.2, activation=activation, every=every
         ),
         driven,
     )
@@ -210,12 +210,12 @@ def test_gradients_can_be_had_twice_from_one_graph():
     assert torch.equal(torch.autograd.grad(y, x, retain_graph=True)[0], first)
 
 
-def test_what_a_chain_refuses():
+def test_what_a_fused_scan_refuses():
     x, W, b = torch.randn(2, 3), torch.randn(4, 3, 3), torch.randn(4, 3)
     with pytest.raises(TypeError, match="fixed and has no gradient"):
-        fused.chain(x, W, b, torch.randn(4, 3, 3, requires_grad=True), alpha=1.0, beta=1.0)
+        fused_scan(x, W, b, filter=torch.randn(4, 3, 3, requires_grad=True), alpha=1.0, beta=1.0)
     with pytest.raises(TypeError, match="without a filter"):
-        fused.chain(x, W, b, alpha=0.5, beta=0.5)
+        fused_scan(x, W, b, alpha=0.5, beta=0.5)
 
 
 def test_under_autocast_it_runs_in_the_precision_of_its_weights():
