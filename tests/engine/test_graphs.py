@@ -13,6 +13,7 @@ import torch
 
 from stablenets.engine import graphs
 from stablenets.engine.fused import fused_scan
+from stablenets.nets import HDNN, Flow, Leapfrog, Midpoint, SemiImplicit
 from stablenets.nets.filters import haar
 
 CALLS = 5  # the third one records
@@ -112,6 +113,26 @@ def test_a_replay_gives_the_numbers_of_plain_steps(kind, every, device, monkeypa
     monkeypatch.setattr(graphs, "can_record", lambda tensor: False)
     for call, got in enumerate(found):
         agree(got, outcome(kind, call, "cpu", every))
+
+
+@pytest.mark.parametrize("family", [HDNN, SemiImplicit, Leapfrog, Midpoint])
+def test_a_replay_of_residual_layers_gives_the_numbers_of_plain_steps(family, device, monkeypatch):
+    def run(call, device):
+        torch.manual_seed(call)
+        net = Flow(family(), 4, STEPS, h=0.1).double().to(device)
+        x = torch.randn(3, 4, dtype=torch.float64).to(device).requires_grad_()
+        y = net(x)
+        with torch.no_grad():
+            evaluated = net(x)
+        gradients = torch.autograd.grad(y.square().sum(), [x, *net.parameters()])
+        return [tensor.detach().cpu() for tensor in (y, evaluated, *gradients)]
+
+    found = [run(call, device) for call in range(CALLS)]
+    assert len(graphs.graph_cache.graphs) == 4
+    assert None not in graphs.graph_cache.graphs.values()
+    monkeypatch.setattr(graphs, "can_record", lambda tensor: False)
+    for call, got in enumerate(found):
+        agree(got, run(call, "cpu"))
 
 
 def test_networks_of_one_shape_can_share_a_graph(device, monkeypatch):
