@@ -128,12 +128,12 @@ def known_keys(key: str) -> list[str]:
     """Full keys of the level at which an unknown one stands."""
     from stablenets.config import options
     from stablenets.data import DATASETS, CommonDataOptions
-    from stablenets.nets import FAMILIES, RECURRENT
+    from stablenets.nets import FAMILIES
 
     group = key.partition(".")[0] if "." in key else ""
     parts = {
         "": (options.Config,),
-        "net": (options.Net, *FAMILIES.values(), *RECURRENT.values()),
+        "net": (options.Net, *FAMILIES.values()),
         "dataset": (CommonDataOptions, *DATASETS.values()),
     }
     fields = {field.name: field.type for field in dataclasses.fields(options.Config)}

@@ -10,7 +10,7 @@ EXIT_BUSY = 3  # another process works on this run
 EXIT_TIME = 124  # the time limit was reached, the same code as that of timeout(1)
 
 
-class BadInput(Exception):
+class BadInput(ValueError):
     """A config value, data file or run folder that cannot be used; the message is one line."""
 
     exit_code = EXIT_BAD_INPUT

@@ -1,6 +1,4 @@
-"""Flows and networks whose weights are the same in every mode, and what comes of them: outputs,
-gradients, buffers.
-"""
+"""Flows and networks with the same weights in every mode; their outputs, gradients and buffers."""
 
 import torch
 from torch import nn
@@ -9,7 +7,7 @@ from stablenets.engine.flow import Flow
 from stablenets.nets import FAMILIES, Network
 
 MODES = ("store", "checkpoint", "reverse")
-REVERSIBLE = [name for name, family in FAMILIES.items() if family.reversible]
+REVERSIBLE = [name for name, family in FAMILIES.items() if family().capabilities.reversible]
 SPACE = {"dense": (), "conv": (4, 4)}
 
 
@@ -25,11 +23,12 @@ def flow(
     """The same weights whatever the mode."""
     torch.manual_seed(1)
     options |= {"nodes": 2} if family == "distributed" else {}
+    dynamics = FAMILIES[family](activation="relu", **options)
     return Flow(
-        FAMILIES[family](activation="relu", **options),
+        dynamics,
         width,
         depth,
-        h=h,
+        h=dynamics.capabilities.step_size(h),
         operator=operator,
         backward=mode,
         gain=2**0.5,
@@ -37,8 +36,9 @@ def flow(
 
 
 def network(family: str, mode: str, depth: int = 5, **options) -> Network:
-    """Two units; a RevNet's second one begins with a strided block, which leaves no channel at
-    exactly 0 (see RevNet's docstring).
+    """A network of two units.
+
+    The second unit of a RevNet begins with a strided block: see the docstring of RevNet.
     """
     torch.manual_seed(1)
     return Network(
@@ -57,12 +57,12 @@ def network(family: str, mode: str, depth: int = 5, **options) -> Network:
 
 
 def weighed(y: torch.Tensor) -> torch.Tensor:
-    """A scalar in which every entry counts differently."""
+    """Return a scalar in which every entry has another weight."""
     return (y * torch.linspace(-1, 2, y.numel(), dtype=y.dtype).view_as(y)).sum()
 
 
 def outcome(net: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Output, gradients and buffers after one forward and backward."""
+    """Return output, gradients and buffers after one forward and backward."""
     net.zero_grad()
     y = net(x)
     weighed(y).backward()

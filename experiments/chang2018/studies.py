@@ -85,11 +85,12 @@ def unit(family: str, width: int, blocks: int, h: float, dtype: str, seed: int, 
     initial ones.
     """
     torch.manual_seed(seed)
+    dynamics = FAMILIES[family](activation="relu", **options)
     flow = Flow(
-        FAMILIES[family](activation="relu", **options),
+        dynamics,
         width,
         blocks,
-        h=h,
+        h=dynamics.capabilities.step_size(h),
         operator="conv",
         gain=GAIN,
     )

@@ -264,7 +264,8 @@ def sensitivities(net: Network, batch: Tensor, points: Tensor) -> tuple[np.ndarr
     of the mean of B_l over `batch` (L,).
     """
     (flow,) = net.units
-    exact = Flow(flow.dynamics, flow.width, flow.depth, h=flow.h).double()
+    h = flow.dynamics.capabilities.step_size(flow.h)
+    exact = Flow(flow.dynamics, flow.width, flow.depth, h=h).double()
     exact.load_state_dict(flow.state_dict())
     products = torch.stack(
         suffix_jacobians(list(jacobians(exact, net.opening(torch.cat([batch, points])).double())))

@@ -41,7 +41,7 @@ class Named:
 
     def gain(self, width: int) -> float:
         """Of N(0, 1) entries, as the authors draw them: they do not scale with the width."""
-        return math.sqrt(width // 2 if self.dynamics.split else width)
+        return math.sqrt(width // 2 if self.dynamics.capabilities.split else width)
 
 
 NETWORKS = {
@@ -78,7 +78,9 @@ def drawn(name: str, width: int, layers: int, h: float, seed: int) -> Flow:
     without one direction.
     """
     torch.manual_seed(seed)
-    flow = Flow(ALL[name].dynamics, width, layers, h=h).double().requires_grad_(False)
+    dynamics = ALL[name].dynamics
+    h = dynamics.capabilities.step_size(h)
+    flow = Flow(dynamics, width, layers, h=h).double().requires_grad_(False)
     for parameter in flow.parameters():
         parameter.normal_()
     if name == SINGULAR_X:

@@ -13,7 +13,7 @@ from bench_rows.planar import BATCH, DEPTH, WIDTH, H, modules
 from bench_rows.row import Row
 from experiments.galimberti2023.alternating import ALPHA, HEAD_SIZE, HEAD_STEPS, RATE, iterate
 from stablenets.nets import HDNN, Network, SemiImplicit
-from stablenets.nets.assembling import opening
+from stablenets.nets.ends import make_opening
 
 TIMES = 20  # iterations in one call
 
@@ -38,7 +38,7 @@ def by_modules(
     """As one writes it: a module a layer, a loop over layers for the penalty, an output layer and
     its optimiser made anew.
     """
-    net = nn.Sequential(opening("spread", (2,), WIDTH), *layers)
+    net = nn.Sequential(make_opening("spread", (2,), WIDTH), *layers)
     adam = torch.optim.Adam(net.parameters(), lr=RATE)
 
     def iteration() -> None:

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import math
 
-import torch
-
 from stablenets import data
 from stablenets.config.options import BETA2
 from stablenets.config.resolved import Resolved
-from stablenets.engine.dynamics import Dynamics
-from stablenets.engine.norms import PARTS
 from stablenets.engine.recurrence import Recurrent
 from stablenets.errors import BadInput
-from stablenets.nets.assembling import HEADS, OPENINGS, PLACES, layers_at_widths
+from stablenets.nets.assembling import layers_at_widths
+from stablenets.nets.ends import HEADS, OPENINGS, PLACES
 from stablenets.schema import suggest
 
 
@@ -27,7 +24,6 @@ def check_compatibility(run: Resolved) -> None:
         check_net_on_data,
         check_net_sizes,
         check_transition,
-        check_backward,
         check_optimiser,
         check_frozen,
         check_probe_and_device,
@@ -38,11 +34,13 @@ def check_compatibility(run: Resolved) -> None:
 
 
 def check_net_parts(run: Resolved) -> None:
-    if run.net.operator != "dense" and run.dynamics.dense_only:
-        raise BadInput(
-            f"net.operator={run.net.operator}: net.family={run.net.family} has no convolutional"
-            " form; use net.operator=dense with net.opening=linear net.head=linear"
-        )
+    run.dynamics.check_supported(
+        operator=run.net.operator,
+        backward=run.config.backward,
+        widths=run.net.widths,
+        name=f"net.family={run.net.family}",
+        prefix="net.",
+    )
     for key, kinds in (("opening", OPENINGS), ("head", HEADS)):
         value = getattr(run.net, key)
         if value not in kinds[run.net.operator]:
@@ -85,10 +83,10 @@ def check_net_on_data(run: Resolved) -> None:
 
 def check_net_sizes(run: Resolved) -> None:
     net, depth, shape = run.net, run.config.depth, run.dataset.facts.shape
-    run.dynamics.at_depth(depth)  # says itself what cannot be
-    for width in net.widths:
-        if why := run.dynamics.refuses(width):
-            raise BadInput(f"width={width}: net.family={net.family} {why}")
+    try:
+        run.dynamics.at_depth(depth)
+    except BadInput as error:
+        raise BadInput(f"net.{error}") from None
     if depth < len(net.widths) > 1:
         raise BadInput(
             f"depth={depth}: fewer layers than the {len(net.widths)} units of"
@@ -120,7 +118,7 @@ def check_net_sizes(run: Resolved) -> None:
 
 def check_transition(run: Resolved) -> None:
     net = run.net
-    if net.transition == "strided_first_block" and not run.dynamics.has_strided:
+    if net.transition == "strided_first_block" and not run.dynamics.capabilities.has_strided_block:
         raise BadInput(
             f"net.transition=strided_first_block: net.family={net.family} has no strided block; "
             "use net.transition=before_first_block or net.transition=after_first_block"
@@ -135,14 +133,6 @@ def check_transition(run: Resolved) -> None:
             f"net.blocks={net.blocks}: with net.transition={net.transition} the first block of unit"
             f" {short[0]} comes before its width is reached, and there is no other; give it 2, or"
             f" use depth>={2 * len(net.blocks)}"
-        )
-
-
-def check_backward(run: Resolved) -> None:
-    if run.config.backward == "reverse" and not run.dynamics.reversible:
-        raise BadInput(
-            f"backward=reverse: net.family={run.net.family} has no inverse; use backward=store or"
-            " backward=checkpoint"
         )
 
 
@@ -165,7 +155,7 @@ def check_optimiser(run: Resolved) -> None:
             f"optim.label_smoothing={optim.label_smoothing}: dataset.name={run.dataset_name} has no"
             " classes; set optim.label_smoothing=0"
         )
-    if optim.smoothness and run.dynamics.order is None:
+    if optim.smoothness and run.dynamics.capabilities.order is None:
         raise BadInput(
             f"optim.smoothness={optim.smoothness}: net.family={run.net.family} has no time to be"
             " smooth in; set optim.smoothness=0"
@@ -173,25 +163,13 @@ def check_optimiser(run: Resolved) -> None:
 
 
 def check_frozen(run: Resolved) -> None:
-    learned = learned_names(run.dynamics)
+    learned = run.dynamics.learned_names
     for name in run.config.optim.frozen:
         if name not in learned:
             raise BadInput(
                 f"optim.frozen=[{name}]: no learned tensor of the layers of"
                 f" net.family={run.net.family}; {suggest(name, learned, 'one of')}"
             )
-
-
-def learned_names(dynamics: Dynamics | Recurrent) -> list[str]:
-    """Of the learned tensors of a layer."""
-    if isinstance(dynamics, Recurrent):
-        with torch.random.fork_rng(devices=()):
-            return list(dynamics.learned(1, 1, 1.0))
-    return [
-        *dynamics.operators,
-        *dynamics.biases,
-        *(f"{part}_{norm}" for norm in dynamics.norms for part in PARTS),
-    ]
 
 
 def check_probe_and_device(run: Resolved) -> None:
@@ -209,7 +187,7 @@ def check_probe_and_device(run: Resolved) -> None:
 
 def check_levels(run: Resolved) -> None:
     count, parts = run.config.levels, 2**run.config.levels
-    if count and run.dynamics.order is None:
+    if count and run.dynamics.capabilities.order is None:
         raise BadInput(
             f"levels={count}: net.family={run.net.family} has no time in which its weights could be"
             " interpolated; set levels=0"

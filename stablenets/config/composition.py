@@ -21,7 +21,7 @@ from stablenets.config.defaults import (
     run_options,
 )
 from stablenets.data import DATASETS
-from stablenets.nets import FAMILIES, RECURRENT
+from stablenets.nets import FAMILIES
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # beside the package in a checkout, inside it in a wheel
@@ -41,7 +41,7 @@ def register_nodes() -> None:
     store.store("run_options", run_options())
     for name in DATASETS:
         store.store(name, dataset_options(name), group="dataset")
-    for family in FAMILIES | RECURRENT:
+    for family in FAMILIES:
         store.store(family, net_options(family), group="net")
     for name in OPTIM_DEFAULTS:
         store.store(name, optim_options(name), group="optim")
@@ -49,7 +49,7 @@ def register_nodes() -> None:
 
 def group_choices(group: str) -> list[str]:
     """The names that a group of the configuration can be set to."""
-    known = {"dataset": DATASETS, "net": FAMILIES | RECURRENT, "optim": OPTIM_DEFAULTS}
+    known = {"dataset": DATASETS, "net": FAMILIES, "optim": OPTIM_DEFAULTS}
     files = (
         path.relative_to(CONFIGS / group).with_suffix("")
         for path in CONFIGS.glob(f"{group}/**/*.yaml")

@@ -15,7 +15,7 @@ from typing import Any
 
 from stablenets.config.options import EXECUTION_KEYS, Config, Net, Optim
 from stablenets.data import DATASETS, CommonDataOptions
-from stablenets.nets import FAMILIES, RECURRENT
+from stablenets.nets import FAMILIES
 from stablenets.schema import flatten_keys
 
 CIFAR_BLOCKS = {
@@ -55,7 +55,7 @@ OPTIM_DEFAULTS: dict[str, dict[str, Any]] = {
 def net_options(family: str) -> dict[str, Any]:
     """All options of `net=FAMILY` with their defaults."""
     shared = field_defaults(Net) | FAMILY_DEFAULTS.get(family, {})
-    return {"family": family} | shared | field_defaults((FAMILIES | RECURRENT)[family])
+    return {"family": family} | shared | field_defaults(FAMILIES[family])
 
 
 def dataset_options(name: str) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def identity_defaults(dataset: str, family: str) -> dict[str, Any]:
     values enter the name of a run.
     """
     run = {key: value for key, value in run_options().items() if key not in EXECUTION_KEYS}
-    net = field_defaults(Net) | field_defaults((FAMILIES | RECURRENT)[family])
+    net = field_defaults(Net) | field_defaults(FAMILIES[family])
     groups = {"dataset": dataset_options(dataset), "net": net, "optim": field_defaults(Optim)}
     return flatten_keys(run | groups)
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from stablenets.engine.flow import BACKWARD_MODES
 from stablenets.engine.operators import OPERATORS
-from stablenets.nets.assembling import HEADS, OPENINGS, TRANSITIONS
+from stablenets.nets.assembling import TRANSITIONS
+from stablenets.nets.ends import HEADS, OPENINGS
 from stablenets.schema import option
 
 PRECISIONS = ("float32", "float64", "bfloat16", "bfloat16_fused")

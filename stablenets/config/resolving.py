@@ -16,8 +16,8 @@ from stablenets.config.options import Config, Net
 from stablenets.config.resolved import Resolved, round_to_12_digits
 from stablenets.data import DATASETS, CommonDataOptions, DatasetFacts
 from stablenets.errors import BadInput
-from stablenets.nets import FAMILIES, RECURRENT, Dynamics, Recurrent
-from stablenets.nets.assembling import share
+from stablenets.nets import FAMILIES, Family, Recurrent
+from stablenets.nets.assembling import divide_layers
 from stablenets.schema import build, join_key, suggest
 
 DEPTH = 64  # where neither depth nor net.blocks is given
@@ -32,11 +32,11 @@ def resolve(values: Mapping[str, Any]) -> Resolved:
     common, dataset = build_flat(
         (CommonDataOptions, DATASETS[dataset_name]), dataset_values, "dataset"
     )
-    family, net_values = choose("net", "family", config.net, FAMILIES | RECURRENT)
+    family, net_values = choose("net", "family", config.net, FAMILIES)
     net_values = FAMILY_DEFAULTS.get(family, {}) | net_values | {"family": family}
-    net, dynamics = build_flat((Net, (FAMILIES | RECURRENT)[family]), net_values, "net")
+    net, dynamics = build_flat((Net, FAMILIES[family]), net_values, "net")
     net = dataclasses.replace(net, widths=widths(net, config.width))
-    if family in RECURRENT and dataset.facts.kind == "sequence":
+    if isinstance(dynamics, Recurrent) and dataset.facts.kind == "sequence":
         config = dataclasses.replace(
             config, depth=steps(config.depth, family, dataset_name, dataset.facts)
         )
@@ -93,7 +93,7 @@ def widths(net: Net, width: int | None) -> list[int]:
 def blocks(net: Net, depth: int | None) -> list[int]:
     """The layers of each unit, from depth or net.blocks, whichever was given."""
     if net.blocks is None:
-        return share(DEPTH if depth is None else depth, len(net.widths))
+        return divide_layers(DEPTH if depth is None else depth, len(net.widths))
     if len(net.blocks) != len(net.widths):
         raise BadInput(
             f"net.blocks={net.blocks}: {len(net.widths)} units in net.widths={net.widths}; give one"
@@ -117,14 +117,14 @@ def steps(depth: int | None, family: str, dataset: str, facts: DatasetFacts) -> 
     return facts.shape[0]
 
 
-def step_and_time(config: Config, net: Net, dynamics: Dynamics | Recurrent) -> tuple[float, float]:
+def step_and_time(config: Config, net: Net, dynamics: Family) -> tuple[float, float]:
     """h and T = h * depth, from whichever was given."""
     given = {key: value for key, value in (("h", config.h), ("T", config.T)) if value is not None}
     if len(given) == 2:
         raise BadInput(
             f"h={config.h} T={config.T}: give one of the two; the other follows from T = h * depth"
         )
-    if dynamics.order is None:
+    if dynamics.capabilities.order is None:
         if given:
             key, value = given.popitem()
             raise BadInput(

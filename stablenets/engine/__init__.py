@@ -1,1 +1,1 @@
-"""Runs any dynamics over depth or time: steps, fused layers, reversal, operators, norms."""
+"""The engine: runs any family over depth (`flow`) or over time (`recurrence`)."""

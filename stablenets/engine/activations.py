@@ -1,6 +1,4 @@
-"""The nonlinearities σ that every family can have, each in three forms: as a function, in place,
-and its derivative from its value.
-"""
+"""The activations σ that every family can use: as a function, in place, and their derivatives."""
 
 from __future__ import annotations
 
@@ -12,17 +10,24 @@ from torch import Tensor
 
 
 class Activation(NamedTuple):
-    """y = σ(z), smooth or piecewise smooth and non-decreasing."""
+    """An activation y = σ(z), smooth or piecewise smooth and non-decreasing. Call it as σ(z).
+
+    Attributes:
+        of: Returns σ(z).
+        in_place: Overwrites z with σ(z).
+        pull: pull(g, y, out) writes σ'(z) g to out, from the value y = σ(z); out may be g.
+    """
 
     of: Callable[[Tensor], Tensor]
     in_place: Callable[[Tensor], object]
-    pull: Callable[[Tensor, Tensor, Tensor], object]  # g, y, out: out = σ'(z) g; out may be g
+    pull: Callable[[Tensor, Tensor, Tensor], object]
 
     def __call__(self, z: Tensor) -> Tensor:
         return self.of(z)
 
 
-tanh_backward = torch.ops.aten.tanh_backward.grad_input  # looked up once
+# Looked up once: a look-up takes longer than a small tensor.
+tanh_backward = torch.ops.aten.tanh_backward.grad_input
 threshold_backward = torch.ops.aten.threshold_backward.grad_input
 
 ACTIVATIONS = {

@@ -1,7 +1,4 @@
-"""Functions that torch.compile calls as they are.
-
-Room: below `fused`, `moves` and `reverse`, whose loops over depth or time a compiler would unroll.
-"""
+"""Functions that torch.compile calls as they are; imported by `fused` and `reverse`."""
 
 from __future__ import annotations
 
@@ -13,9 +10,16 @@ import torch
 
 
 def disable_compile(function: Callable) -> Callable:
-    """As torch.compiler.disable, which imports the compiler; here the first call does, so that
-    importing stablenets, and hence an error message or a --help, does not wait three seconds for
-    it.
+    """Return the function with compilation disabled, for loops that a compiler would unroll.
+
+    `torch.compiler.disable` imports the compiler, which takes three seconds. Here the first call
+    imports it, so that importing stablenets stays fast.
+
+    Args:
+        function: Any function; a decorator.
+
+    Returns:
+        The function, which torch.compile calls as it is.
     """
     disabled = None
 

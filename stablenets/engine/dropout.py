@@ -1,9 +1,8 @@
-"""Dropout that a layer can be run again with: what falls out is a function of the forward's seed,
-the layer and the kick, and of no state.
+"""Dropout that gives the same mask when a layer is run again.
 
-So that `checkpoint` and `reverse`, which evaluate a layer a second time, drop what was dropped the
-first time, and no generator's state has to be kept for each layer. The seed of a forward is drawn
-from torch's own generator.
+The mask is a function of the forward's seed, the layer and the index of the update. The modes
+`checkpoint` and `reverse`, which evaluate a layer twice, so drop the same entries both times
+without saving the state of a random generator for each layer.
 """
 
 from __future__ import annotations
@@ -16,16 +15,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Dropout:
-    """One layer's: (B, ...) -> (B, ...), each entry 0 with probability p and else multiplied by 1 /
-    (1 - p).
-    """
+    """Dropout of one layer: each entry is 0 with probability p, else divided by 1 - p."""
 
     p: float
-    seed: int
+    seed: int  # of the forward, drawn from torch's global generator
     layer: int
 
     def __call__(self, change: Tensor, index: int) -> Tensor:
-        """`index` counts the changes that one layer makes."""
+        """Return update number `index` of the layer with entries dropped, (B, ...) -> (B, ...)."""
         generator = torch.Generator(change.device).manual_seed(
             (self.seed + 1000 * self.layer + index) % 2**63
         )

@@ -1,10 +1,9 @@
-"""The seam that every family comes through: a dynamics is a step from one state to the next with
-one layer's weights.
+"""The interface of a family: a dynamics is one step from a state to the next with one layer's
+weights.
 
-A family is a frozen dataclass. Its fields are its options; its class attributes are its facts; its
-methods are its equations. It knows neither depth, nor storage, nor whether its operator is dense or
-convolutional. `flow.Flow` owns the weights of all layers, stacked with depth in front, and runs the
-dynamics over them.
+A family is a frozen dataclass. Its fields are its options, its class attributes name its tensors
+and what it can do, its methods are its equations. It knows neither depth nor storage, nor whether
+its operators are dense or convolutional: `flow.Flow` owns the stacked weights and runs the steps.
 """
 
 from __future__ import annotations
@@ -12,41 +11,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from stablenets.engine.activations import ACTIVATIONS
-from stablenets.engine.native import added
+from stablenets.engine.family import Capabilities, Family
+from stablenets.engine.fused import fused_layers
+from stablenets.engine.native import add_change
+from stablenets.engine.norms import BatchNorm, norm_parameters
 from stablenets.engine.operators import Operator
-from stablenets.engine.updates import ResidualUpdate, apply_updates, fused_layers
-from stablenets.schema import check_ranges, option
-
-if TYPE_CHECKING:
-    from stablenets.engine.flow import Tap
-    from stablenets.engine.norms import BatchNorm
-
-State = tuple[
-    Tensor, ...
-]  # one tensor for a first-order ODE, two for a split or two-step scheme; each (B, ...)
-Weights = SimpleNamespace  # one layer's operators and biases, by name
+from stablenets.engine.types import State, Tap, Weights
+from stablenets.engine.updates import ResidualUpdate, apply_updates
+from stablenets.schema import option
 
 BIASES = ("feature", "scalar")
-CONSERVED = {
-    "volume": "|det| of the Jacobian of the state is 1",
-    "form": (
-        "the Jacobian M of the state, two halves, is symplectic: M.T J M = J with J = [[0, I],"
-        " [-I, 0]]"
-    ),
-}
 
 
 @dataclass(frozen=True)
-class Dynamics:
-    """Base of the families. Learned tensors of one layer: operators, biases and batch norms, each
-    kind by name.
+class Dynamics(Family):
+    """Base of the families with weights of their own in each layer.
 
-    Facts are read of an instance: an option may decide them.
+    A family defines `updates`, or `step` where a layer is more than sums of σ(K y + b).
+    `operators`, `biases` and `norms` name the learned tensors of one layer.
     """
 
     activation: str = option(
@@ -58,92 +46,60 @@ class Dynamics:
         choices=BIASES,
     )
 
-    paper: ClassVar[str] = ""  # handle of the paper that the family comes from
     operators: ClassVar[tuple[str, ...]] = ("K",)
     biases: ClassVar[tuple[str, ...]] = ("b",)
     norms: ClassVar[tuple[str, ...]] = ()
-    order: ClassVar[int | None] = (
-        None  # order of accuracy in h; None: not an integrator, has no step size
-    )
-    conserves: ClassVar[
-        tuple[str, ...]
-    ] = ()  # of the state, over any number of layers with any weights: keys of CONSERVED
-    reversible: ClassVar[bool] = False  # has an exact inverse step: is a `ReversibleDynamics`
-    has_strided: ClassVar[bool] = False  # overrides `strided`
-    dense_only: ClassVar[bool] = False  # has no convolutional form
-    keeps_weight_dtype: ClassVar[bool] = (
-        False  # runs in the precision of its weights, under autocast too
-    )
-    split: ClassVar[bool] = (
-        False  # the state is two halves of the features; operators act on a half
-    )
-    two_step: ClassVar[bool] = (
-        False  # the parts are successive states, which change places after a layer
-    )
-    supports_dropout: ClassVar[bool] = (
-        # `step` is the one below, or that of `ReversibleDynamics`, which can drop parts of a change
-        True
-    )
-    supports_fusing: ClassVar[bool] = (
-        False  # has a faster way than one dense layer after the other: `fused`
-    )
 
-    def __post_init__(self) -> None:
-        check_ranges(self)
+    @property
+    def learned_names(self) -> list[str]:
+        """Names of the learned tensors: operators, biases, then scales and shifts of norms."""
+        norms = [name for norm in self.norms for name in norm_parameters(norm)]
+        return [*self.operators, *self.biases, *norms]
 
     def σ(self, x: Tensor, N: BatchNorm | None = None) -> Tensor:
-        """σ(x), or σ(N x) in the one pass that does both."""
+        """Return σ(x), or σ(N x) in one pass."""
         return ACTIVATIONS[self.activation](x) if N is None else N(x, self.activation)
 
     def start(self, x: Tensor, w: Weights | None, h: float) -> State:
-        """The state before the first layer, whose weights a two-step scheme is given to find its
-        second state.
+        """Return the state before the first layer: x, or its two halves for a split state.
+
+        `w` holds the first layer's weights for a two-step family, else None.
         """
-        return (x,)
+        return x.chunk(2, 1) if self.capabilities.split else (x,)
+
+    def output(self, state: State) -> Tensor:
+        """Return what the next part of the network reads, as wide as x; `output(start(x)) = x`."""
+        return torch.cat(state, 1) if self.capabilities.split else state[0]
 
     def fixed(self, width: int, depth: int) -> dict[str, Tensor]:
-        """Tensors that belong to the family and are never trained, by name: (depth, ...), or (1,
-        ...) where all layers share one.
+        """Return the tensors that are never trained, by name.
+
+        Each is (depth, ...), or (1, ...) where all layers share it.
         """
         return {}
 
-    def at_depth(self, depth: int) -> Self:
-        """The family as it is over `depth` layers, where its constants depend on them."""
-        return self
-
-    def refuses(self, width: int) -> str:
-        """Why the family cannot have this width, to be read after its name, with the remedy; ''
-        where it can.
-        """
-        return (
-            "splits the state in two halves; use an even width" if self.split and width % 2 else ""
-        )
-
     def initial(self, name: str, K: Operator) -> Operator:
-        """The operator `name` of all layers as training starts, from K whose kernels are drawn
-        independently.
-        """
+        """Return the initial operator `name` of all layers, from independent random kernels K."""
         return K
 
-    def prepare(self, **learned: Any) -> dict[str, Any]:
-        """From the learned tensors of all layers to what `step` uses, made once a forward and not
-        once a layer.
+    def prepare(self, **tensors: Any) -> dict[str, Any]:
+        """Return what `step` reads, from the learned and fixed tensors of all layers.
+
+        Called once a forward, so that K - K.T is not computed again in every layer.
         """
-        return learned
+        return tensors
 
     def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
-        """What a layer consists of, in order, where it is made of moves; of all layers, where `w`
-        are stacks.
-        """
-        raise TypeError(f"{type(self).__name__} has no moves")
+        """Return the residual updates of one layer in order, or of all layers if `w` is stacked."""
+        raise TypeError(f"{type(self).__name__} is not defined by residual updates")
 
     def step(self, state: State, w: Weights, h: float) -> State:
-        """The state after one layer."""
+        """Return the state after one layer."""
         return self.swap_parts(apply_updates(self.updates(w, h), state, self.σ, w.drop))
 
     def swap_parts(self, parts: Sequence[Tensor]) -> State:
-        """The two parts of a two-step scheme change places; its own inverse."""
-        return tuple(reversed(parts)) if self.two_step else tuple(parts)
+        """Swap the two parts of a two-step scheme; the swap is its own inverse."""
+        return tuple(reversed(parts)) if self.capabilities.two_step else tuple(parts)
 
     def fused(self, state: State, h: float, tap: Tap | None, first: int, **prepared: Any) -> State:
         """All layers of a stack at once; the tap is shown what stands between the first and the
@@ -154,63 +110,63 @@ class Dynamics:
             made_of,
             state,
             activation=self.activation,
-            swaps_parts=self.two_step,
+            swaps_parts=self.capabilities.two_step,
             tap=tap,
             first=first,
         )
 
     def strided(self, narrow: int, wide: int, gain: float) -> nn.Module:
-        """A block of its own kind that halves the resolution and widens the features, for the
-        layout `strided_first_block`.
+        """Return a block that halves the resolution, from `narrow` to `wide` features.
+
+        The layout `strided_first_block` uses it.
         """
         raise TypeError(f"{type(self).__name__} has no strided block")
 
-    def output(self, state: State) -> Tensor:
-        """What the next part of the network sees of the last state."""
-        return state[0]
 
-
-CouplingUpdate = tuple[
-    int, Callable[..., Tensor]
-]  # add to this part of the state a function of the state that does not read that part
+# Adds to this part of the state a function of all parts that does not read that part.
+CouplingUpdate = tuple[int, Callable[..., Tensor]]
 
 
 @dataclass(frozen=True)
 class ReversibleDynamics(Dynamics):
-    """A step made of kicks: each adds to one part of the state a function of the other parts.
+    """Base of the families whose step can be inverted exactly.
 
-    A kick is undone by subtracting the same function, so that the step has an exact inverse, volume
-    is kept, and one evaluation serves both the inverse and the gradient: this is what
-    `flow.reverse` lives on.
+    A step is a sequence of coupling updates: each adds to one part of the state a function of the
+    other parts. Subtracting the same function inverts it, so volume is conserved. Reverse mode uses
+    one evaluation of that function for both the inverse and the gradient.
     """
 
-    reversible = True
-    conserves = ("volume",)
+    capabilities = Capabilities(reversible=True)
 
     def coupling_updates(self, w: Weights, h: float) -> Iterable[CouplingUpdate]:
-        """In the order in which they are made."""
-        for move in self.updates(w, h):
-            yield move.part, lambda *parts, move=move: move.by * move.change(self.σ, parts[move.of])
+        """Return the coupling updates of one layer in order."""
+        for update in self.updates(w, h):
+            yield (
+                update.part,
+                lambda *parts, update=update: (
+                    update.scale * update.compute_change(self.σ, parts[update.source])
+                ),
+            )
 
     def active_updates(self, w: Weights, h: float) -> list[CouplingUpdate]:
-        """The kicks as they are made, with what is dropped left out."""
-        kicks = list(self.coupling_updates(w, h))
+        """Return the coupling updates with this forward's dropout applied."""
+        updates = list(self.coupling_updates(w, h))
         if w.drop is None:
-            return kicks
+            return updates
         return [
-            (part, lambda *parts, index=index, kick=kick: w.drop(kick(*parts), index))
-            for index, (part, kick) in enumerate(kicks)
+            (part, lambda *parts, index=index, change=change: w.drop(change(*parts), index))
+            for index, (part, change) in enumerate(updates)
         ]
 
     def step(self, state: State, w: Weights, h: float) -> State:
         parts = list(state)
-        for part, kick in self.active_updates(w, h):
-            parts[part] = added(parts[part], kick(*parts))
+        for part, change in self.active_updates(w, h):
+            parts[part] = add_change(parts[part], change(*parts))
         return self.swap_parts(parts)
 
     def unstep(self, state: State, w: Weights, h: float) -> State:
-        """The state before the layer, from the state after it."""
+        """Return the state before a layer from the state after it."""
         parts = list(self.swap_parts(state))
-        for part, kick in reversed(self.active_updates(w, h)):
-            parts[part] = parts[part] - kick(*parts)
+        for part, change in reversed(self.active_updates(w, h)):
+            parts[part] = parts[part] - change(*parts)
         return tuple(parts)

@@ -1,13 +1,11 @@
 """CUDA graphs of functions of tensors: one launch for the many small kernels of a chunk of steps.
-Elsewhere the function is called.
 
-A step of a recurrence is a few microseconds of arithmetic on a GPU, no more than it takes to launch
-its kernels one by one. A graph holds the launches for tensors of given shapes. It is recorded at
-the third call with them, so that a shape that comes up once, as a last small batch, costs nothing;
-where a recording fails all functions are called from then on.
+On a GPU a step of a recurrence takes a few microseconds, no more than launching its kernels one by
+one. A graph holds the launches for tensors of given shapes. It is recorded at the third call with
+these shapes, so that a shape that comes once, such as a last small batch, costs nothing. If a
+recording fails, all functions are called directly from then on.
 
-Room: below `fused`, which calls `run_with_graph`, and `train`, which calls `graph_cache.clear`
-before a run. It knows torch alone.
+`scan_autograd` calls `run_with_graph`; training clears the cache before a run.
 """
 
 from __future__ import annotations
@@ -20,17 +18,19 @@ from collections.abc import Callable, Hashable
 import torch
 from torch import Tensor
 
-STEPS = 112  # of a chunk that is recorded: 784 pixels are seven of them
-# calls with the same shapes before one is recorded, and runs before that on the stream where it is
+STEPS = 112  # in a recorded chunk; the 784 pixels of an MNIST image are seven chunks
+# A graph is recorded at this call with the same shapes, after as many runs on its own stream.
 TRIALS = 3
-MOST = 2**30  # bytes of what graphs keep for themselves, their inputs and outputs
+MOST = 2**30  # bytes that all graphs may keep for their inputs and outputs
 
-Function = Callable[..., tuple[Tensor, ...]]
+Function = Callable[..., tuple[Tensor | None, ...]]
 
 
 class Graph:
-    """`function(constants, *tensors)`, recorded on the stream `aside`. A call copies the tensors
-    in, launches, and returns the graph's own outputs.
+    """A recorded call `function(constants, *tensors)`.
+
+    A call copies the tensors in, launches the graph, and returns the graph's own outputs, which the
+    next call overwrites.
     """
 
     def __init__(
@@ -38,25 +38,24 @@ class Graph:
         function: Function,
         constants: Hashable,
         tensors: tuple[Tensor | None, ...],
-        aside: torch.cuda.Stream,
+        stream: torch.cuda.Stream,
     ) -> None:
         self.inputs = [None if tensor is None else tensor.clone() for tensor in tensors]
         self.graph = torch.cuda.CUDAGraph()
         now = torch.cuda.current_stream()
-        aside.wait_stream(now)
-        with torch.cuda.stream(
-            aside
-        ):  # libraries set up their workspaces, which may not be recorded
+        stream.wait_stream(now)
+        # The first runs set up the workspaces of libraries, which cannot be recorded.
+        with torch.cuda.stream(stream):
             for _ in range(TRIALS):
                 function(constants, *self.inputs)
-        now.wait_stream(aside)
+        now.wait_stream(stream)
         with (
             torch.cuda.stream(now),
-            torch.cuda.graph(self.graph, stream=aside, capture_error_mode="thread_local"),
+            torch.cuda.graph(self.graph, stream=stream, capture_error_mode="thread_local"),
         ):
             self.outputs = function(constants, *self.inputs)
 
-    def __call__(self, tensors: tuple[Tensor | None, ...]) -> tuple[Tensor, ...]:
+    def __call__(self, tensors: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
         for kept, given in zip(self.inputs, tensors, strict=True):
             if kept is not None:
                 kept.copy_(given)
@@ -65,19 +64,25 @@ class Graph:
 
     @property
     def size(self) -> int:
+        """Bytes of the inputs and outputs."""
         return sum(tensor.nbytes for tensor in (*self.inputs, *self.outputs) if tensor is not None)
 
 
 class GraphCache:
-    """The graphs of this process, the least recently used first. None stands for one that had to
-    go: it is not recorded again.
+    """The graphs of this process, in order of their last use. It is emptied by `clear`.
+
+    Attributes:
+        graphs: Graph for each key; None for one that was removed and is not recorded again.
+        calls: Number of calls for each key that has no graph yet.
+        streams: Stream for recordings, for each device, thread and current stream.
+        has_failed: Whether a recording failed; then nothing is recorded.
     """
 
     def __init__(self) -> None:
         self.graphs: OrderedDict[Hashable, Graph | None] = OrderedDict()
-        self.counts: Counter[Hashable] = Counter()
-        self.asides: dict[Hashable, torch.cuda.Stream] = {}
-        self.broken = False
+        self.calls: Counter[Hashable] = Counter()
+        self.streams: dict[Hashable, torch.cuda.Stream] = {}
+        self.has_failed = False
 
     def find(
         self,
@@ -87,39 +92,40 @@ class GraphCache:
         constants: Hashable,
         tensors: tuple[Tensor | None, ...],
     ) -> Graph | None:
-        """The graph of a key, recorded if it is time; `place` is the thread and the stream that it
-        belongs to.
+        """Return the graph of a key, or None if the function is to be called directly.
+
+        Records the graph at call number TRIALS. `place` is the device, thread and stream of the
+        call.
         """
-        if self.broken:
+        if self.has_failed:
             return None
         if key in self.graphs:
             self.graphs.move_to_end(key)
-        else:
-            self.counts[key] += 1
-            if self.counts[key] == TRIALS:
-                self.graphs[key] = self.recorded(place, function, constants, tensors)
-                self.make_room()
-        return self.graphs.get(key)
+            return self.graphs[key]
+        self.calls[key] += 1
+        if self.calls[key] < TRIALS:
+            return None
+        self.graphs[key] = graph = self.record(place, function, constants, tensors)
+        self.limit_size()
+        return graph
 
-    def recorded(
+    def record(
         self,
         place: Hashable,
         function: Function,
         constants: Hashable,
         tensors: tuple[Tensor | None, ...],
     ) -> Graph | None:
+        """Return a new graph; None, with a warning, if recording fails."""
         try:
-            with (
-                torch.inference_mode(False),
-                torch.no_grad(),
-            ):  # inputs that later calls may write to
-                if place not in self.asides:
-                    self.asides[place] = torch.cuda.Stream()
-                return Graph(function, constants, tensors, self.asides[place])
-        # out of memory, or an operation that cannot be recorded; what state CUDA is in then is not
-        # known
+            # Outside of inference mode, so that later calls may write to the inputs.
+            with torch.inference_mode(False), torch.no_grad():
+                if place not in self.streams:
+                    self.streams[place] = torch.cuda.Stream()
+                return Graph(function, constants, tensors, self.streams[place])
+        # Out of memory, or an operation that cannot be recorded. The state of CUDA is then unknown.
         except RuntimeError as error:
-            self.broken = True
+            self.has_failed = True
             torch.cuda.synchronize()
             warnings.warn(
                 f"no CUDA graph of {function.__name__} ({error}): from now on kernels are launched"
@@ -128,7 +134,8 @@ class GraphCache:
             )
             return None
 
-    def make_room(self) -> None:
+    def limit_size(self) -> None:
+        """Remove the graphs used longest ago until the rest, or one, fits in MOST bytes."""
         sizes = {key: graph.size for key, graph in self.graphs.items() if graph is not None}
         for key, size in list(sizes.items())[:-1]:
             if sum(sizes.values()) <= MOST:
@@ -137,15 +144,18 @@ class GraphCache:
             sizes[key] -= size
 
     def clear(self) -> None:
-        """Let all graphs go, with their memory."""
-        self.__init__()
+        """Forget all graphs, which frees their memory, all counts, and a failed recording."""
+        self.graphs.clear()
+        self.calls.clear()
+        self.streams.clear()
+        self.has_failed = False
 
 
-graph_cache = GraphCache()
+graph_cache = GraphCache()  # one for the process: graphs hold GPU memory and are worth sharing
 
 
-def suits(tensor: Tensor) -> bool:
-    """Whether a graph could be of use: on CUDA, where no other graph is being recorded."""
+def can_record(tensor: Tensor) -> bool:
+    """Return whether a graph may be recorded: on CUDA, while no other graph is being recorded."""
     if not tensor.is_cuda:
         return False
     with torch.cuda.device(tensor.device):
@@ -154,10 +164,19 @@ def suits(tensor: Tensor) -> bool:
 
 def run_with_graph(
     function: Function, constants: Hashable, *tensors: Tensor | None
-) -> tuple[Tensor, ...]:
-    """`function(constants, *tensors)`, a function without side effects; the first of the tensors is
-    there. Read what it returns before the next call: it may be written anew. Work of two threads or
-    streams never meets in one graph, nor that of two ways of computing.
+) -> tuple[Tensor | None, ...]:
+    """Return `function(constants, *tensors)`, from a graph if there is one.
+
+    Calls share a graph only if their shapes, strides, dtypes, thread, stream and settings of
+    arithmetic are the same.
+
+    Args:
+        function: A function without side effects.
+        constants: All its arguments that are no tensors, hashable.
+        tensors: CUDA tensors or None; the first one is a tensor.
+
+    Returns:
+        The results. The next call may overwrite them.
     """
     with torch.cuda.device(tensors[0].device):
         place = (tensors[0].device, threading.get_ident(), torch.cuda.current_stream().cuda_stream)

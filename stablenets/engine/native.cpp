@@ -1,9 +1,9 @@
-// Batch norm with an activation behind it, on channels last: each pass reads its tensors once and
+// Batch norm with an activation after it, for channels last. Each pass reads its tensors once and
 // keeps no float32 copy.
 //
-// A tensor is `periods` runs of `width` numbers, width a multiple of the channels and of
-// LANES * UNROLL, so that a place in a run always has the same channel and no pass has a remainder.
-// Sums are of float32 over BLOCK runs, and of double over all.
+// A tensor consists of `periods` runs of `width` numbers. `width` is a multiple of the channels and
+// of LANES * UNROLL, so that a position in a run always has the same channel, and no pass has a
+// remainder. Sums over BLOCK runs are in float32, and sums over all runs are in double.
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -27,7 +27,7 @@ Floats load(const BFloat16* from) {
 
 void store(float* to, Floats x) { std::memcpy(to, &x, sizeof x); }
 
-void store(BFloat16* to, Floats x) {  // to the nearest, ties to even
+void store(BFloat16* to, Floats x) {  // round to nearest, ties to even
     Words bits = (Words)x;
     Halves rounded = __builtin_convertvector((bits + 0x7fff + ((bits >> 16) & 1)) >> 16, Halves);
     std::memcpy(to, &rounded, sizeof rounded);
@@ -35,8 +35,8 @@ void store(BFloat16* to, Floats x) {  // to the nearest, ties to even
 
 struct Sums { std::vector<double> first, second; };
 
-// The sums of two numbers over all places of a channel; `pair(place, lane, a, b)` gives those of
-// LANES places.
+// Sums of two numbers over all positions of a channel. `pair(place, lane, a, b)` computes them for
+// LANES positions.
 template <class Pair>
 Sums reduce(long periods, long width, long channels, Pair pair) {
     Sums sums{std::vector<double>(channels), std::vector<double>(channels)};
@@ -84,7 +84,7 @@ template <class In>
 void forward(const In* x, BFloat16* y, long periods, long width, long channels, const float* gamma,
              const float* beta, float* running_mean, float* running_variance, float momentum,
              float epsilon, bool relu, float* mean, float* invstd) {
-    std::vector<float> start(channels);  // subtracted first: a large mean costs no digits
+    std::vector<float> start(channels);  // subtracted first, so that a large mean loses no digits
     for (long c = 0; c < channels; ++c) start[c] = value(x[c]);
     std::vector<float> origin = tiled(start, width);
     Sums sums = reduce(periods, width, channels, [&](long place, long lane, Floats& a, Floats& b) {
@@ -116,8 +116,8 @@ void forward(const In* x, BFloat16* y, long periods, long width, long channels, 
         });
 }
 
-// With n = (x - mean) invstd and d the gradient before the activation:
-// gamma invstd (d - mean(d) - n mean(d n)), in one pass after the sums.
+// Gradient of x: gamma invstd (d - mean(d) - n mean(d n)), in one pass after the sums, with
+// n = (x - mean) invstd and d the gradient before the activation.
 template <class In, bool RELU>
 void backward(const BFloat16* g, const In* x, In* dx, long periods, long width, long channels,
               const float* gamma, const float* beta, const float* mean, const float* invstd,
@@ -185,7 +185,7 @@ void norm_backward(const void* g, const void* x, int single, void* dx, long peri
         g, x, dx, periods, width, channels, gamma, beta, mean, invstd, relu, dgamma, dbeta);
 }
 
-// The sum of a float32 tensor and a bfloat16 one, `count` numbers each, a multiple of LANES.
+// Sum of a float32 tensor and a bfloat16 tensor of `count` numbers, a multiple of LANES.
 void add(const float* x, const void* change, float* sum, long count) {
     for (long place = 0; place < count; place += LANES)
         store(sum + place, load(x + place) + load((const BFloat16*)change + place));

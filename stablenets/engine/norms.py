@@ -1,12 +1,11 @@
-"""Batch normalisation of stacked layers: scale, shift and running statistics of one layer are a row
-of (L, c) tensors.
+"""Batch normalisation of stacked layers: the scale, shift and running statistics of one layer are a
+row of (L, c) tensors.
 
-Flows that run a layer again for the backward (`checkpoint`, `reverse`) must not count its
-statistics again. A `ForwardContext`, one for each forward, says when counting is over, and has the
-seed of what that forward drops.
+The modes `checkpoint` and `reverse` run a layer again in the backward, where its running statistics
+must not be updated again. A `ForwardContext`, one for each forward, holds this state.
 
-A norm can be asked for the activation behind it, `N(x, "relu")` for σ(N x). Inside `native_passes`
-the two are one pass where they can be.
+A norm can apply the activation that follows it: `N(x, "relu")` is σ(N x). Inside `native_passes`
+the two are computed in one pass where that is possible.
 """
 
 from __future__ import annotations
@@ -23,25 +22,25 @@ from stablenets.engine import native
 from stablenets.engine.activations import ACTIVATIONS
 
 MOMENTUM, EPSILON = 0.1, 1e-5  # torch's
-PARTS = {
-    "gamma": 1.0,
-    "beta": 0.0,
-}  # learned tensors of a norm N, named gamma_N and beta_N, and where they start
-STATISTICS = {"mean": 0.0, "variance": 1.0}  # its buffers, mean_N and variance_N
+PARTS = {"gamma": 1.0, "beta": 0.0}  # initial values of a norm's parameters gamma_N and beta_N
+STATISTICS = {"mean": 0.0, "variance": 1.0}  # and of its buffers mean_N and variance_N
 
-asked = ContextVar("native passes", default=False)
+uses_native = ContextVar("uses_native", default=False)
+
+
+def norm_parameters(norm: str) -> list[str]:
+    """Return the names of a norm's parameters: gamma_N and beta_N for the norm N."""
+    return [f"{part}_{norm}" for part in PARTS]
 
 
 @contextmanager
 def native_passes() -> Iterator[None]:
-    """Norms whose forward begins inside are computed in the passes of `native`, where those
-    suit.
-    """
-    before = asked.set(True)
+    """Compute norms by `native` in every forward that begins inside, where `native` supports it."""
+    before = uses_native.set(True)
     try:
         yield
     finally:
-        asked.reset(before)
+        uses_native.reset(before)
 
 
 def normed(
@@ -56,9 +55,9 @@ def normed(
     training: bool,
     by_native: bool,
 ) -> Tensor:
-    """σ(N x), which moves the running statistics on in training and reads them else."""
-    if training and by_native and native.suits(x, (gamma, beta, *running), activation):
-        return native.Norm.apply(x, gamma, beta, running, activation, momentum, epsilon)
+    """Return σ(N x). Training updates the running statistics, evaluation reads them."""
+    if training and by_native and native.can_normalise(x, (gamma, beta, *running), activation):
+        return native.NativeNorm.apply(x, gamma, beta, running, activation, momentum, epsilon)
     return ACTIVATIONS[activation](
         F.batch_norm(x, *running, gamma, beta, training, momentum, epsilon)
     )
@@ -66,9 +65,13 @@ def normed(
 
 @dataclass
 class ForwardContext:
-    """Whether batch norms count what they see; whether the forward trains, which a net may no
-    longer do when it is run again; from what dropout draws, None where nothing is dropped; whether
-    norms are computed by `native`, also when a backward runs them again.
+    """State of one forward, also read when the backward runs its layers again.
+
+    Attributes:
+        counting: Norms update their running statistics.
+        training: The forward runs in training mode; the module's own flag may change later.
+        seed: Seed of dropout, or None where nothing is dropped.
+        by_native: Norms are computed by `native` where it supports them.
     """
 
     counting: bool = True
@@ -79,20 +82,19 @@ class ForwardContext:
 
 @dataclass(frozen=True, eq=False)
 class BatchNorm:
-    """One layer's norm: (B, c, ...) -> (B, c, ...); every part is a row (c,)."""
+    """The norm of one layer: (B, c, ...) -> (B, c, ...); each of its tensors is a row (c,)."""
 
     gamma: Tensor
     beta: Tensor
     mean: Tensor
     variance: Tensor
-    tally: ForwardContext
+    context: ForwardContext
 
     def __call__(self, x: Tensor, activation: str = "identity") -> Tensor:
-        """N x, or σ(N x) in the one pass that does both."""
+        """Return N x, or σ(N x) in one pass."""
         statistics = self.mean, self.variance
-        if (
-            self.tally.training and not self.tally.counting
-        ):  # counts into a copy: autograd keeps the same tensors either time
+        if self.context.training and not self.context.counting:
+            # update a copy: autograd must save the same tensors in both runs of the layer
             statistics = self.mean.clone(), self.variance.clone()
         return normed(
             x,
@@ -102,20 +104,25 @@ class BatchNorm:
             activation,
             MOMENTUM,
             EPSILON,
-            training=self.tally.training,
-            by_native=self.tally.by_native,
+            training=self.context.training,
+            by_native=self.context.by_native,
         )
 
 
 class ModuleNorm(nn.BatchNorm2d):
-    """torch's batch norm of images with tensors of its own, which does the activation as well."""
+    """torch's batch norm of images that can also apply the activation that follows it.
+
+    Args:
+        channels: Number of channels.
+        activation: Applied where a call names none.
+    """
 
     def __init__(self, channels: int, activation: str = "identity") -> None:
         super().__init__(channels)
         self.activation = activation
 
     def forward(self, x: Tensor, activation: str | None = None) -> Tensor:
-        """N x, or σ(N x) with the activation asked for here, or else when it was made."""
+        """Return σ(N x), with σ = `activation` or the one given on creation."""
         if self.training:
             self.num_batches_tracked.add_(1)
         return normed(
@@ -127,5 +134,5 @@ class ModuleNorm(nn.BatchNorm2d):
             self.momentum,
             self.eps,
             training=self.training,
-            by_native=asked.get(),
+            by_native=uses_native.get(),
         )

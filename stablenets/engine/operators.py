@@ -1,11 +1,10 @@
 """Linear operators with exact adjoints: the only place where dense and convolutional layers differ.
 
-An operator holds the kernels of one layer, or of all layers with depth in front, and offers what
-the papers write: `K(x)`, `K(x, b)` for K x + b, the adjoint `K.T`, sums, differences and multiples,
-so that `(K.T - K) / 2` is an operator again, made once for all layers and applied by one matrix
-product or one convolution a layer. Products are operators too: of matrices one matrix, of
-convolutions one after the other, since the zeros around the image stand between them. A dynamics
-never asks which kind it has.
+An operator holds the kernel of one layer, or the kernels of all layers with depth in front. It
+offers what the papers write: `K(x)`, `K(x, b)` for K x + b, the adjoint `K.T`, sums, differences,
+multiples and products. `(K.T - K) / 2` is an operator again: it is computed once for all layers,
+and each layer applies it by one matrix product or one convolution. A dynamics never asks which kind
+of operator it has.
 """
 
 from __future__ import annotations
@@ -20,16 +19,14 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Operator:
-    """A linear map, or a stack of them along dimension 0; subclasses say how it acts and what its
-    adjoint is.
-    """
+    """A linear map, or a stack of them along dimension 0."""
 
     kernel: Tensor
     feature_dims: ClassVar[int]  # dimensions of one example's state: 1 for (n,), 3 for (c, H, W)
 
     def __call__(self, x: Tensor, b: Tensor | None = None) -> Tensor:
-        """K x, or K x + b in the one kernel that does both."""
-        raise TypeError(f"{type(self).__name__} does not say how it acts")
+        """Return K x, or K x + b in one call."""
+        raise TypeError(f"{type(self).__name__} does not define K(x)")
 
     @property
     def T(self) -> Operator:  # noqa: N802 - the papers' name
@@ -48,33 +45,32 @@ class Operator:
         return type(self)(self.kernel / divisor)
 
     def __matmul__(self, other: Operator) -> Operator | Product:
-        """First the other, then this one."""
+        """Return the operator that applies `other` first, then this one."""
         return Product(self, other)
 
     def mixed(self, M: Tensor) -> Operator:
-        """M K: the features that come out, mixed by a matrix M (..., m, n)."""
-        raise TypeError(f"{type(self).__name__} does not say how its features mix")
+        """Return M K for a matrix M, (..., m, n), that acts on the output features."""
+        raise TypeError(f"{type(self).__name__} does not define M K")
 
     def masked(self, M: Tensor) -> Operator:
-        """K with what passes from feature j to feature i multiplied by M_ij, M (..., n, n): 0 cuts
-        the connection.
-        """
-        raise TypeError(f"{type(self).__name__} does not say which features it connects")
+        """Return K with the weight from feature j to i multiplied by M_ij, M (..., n, n)."""
+        raise TypeError(f"{type(self).__name__} does not define a mask")
 
     @staticmethod
     def laid_out(x: Tensor) -> Tensor:
-        """The same states as they should lie in memory, before all layers."""
+        """Return the same states in the memory layout that is fastest for the layers."""
         return x
 
     def unbind(self) -> list[Operator]:
-        """One operator a layer. Unbinding once keeps the backward linear in depth; indexing in a
-        loop makes it quadratic.
+        """Return one operator for each layer.
+
+        Unbinding once keeps the backward linear in depth; indexing in a loop makes it quadratic.
         """
         return [type(self)(kernel) for kernel in self.kernel.unbind(0)]
 
 
 class Dense(Operator):
-    """K(x) = K x for rows x of shape (B, n); kernel (..., n, n)."""
+    """K x for examples as rows, x (B, n); kernel (..., n, n)."""
 
     feature_dims = 1
 
@@ -103,18 +99,18 @@ class Dense(Operator):
         return width
 
     def identity(self) -> Dense:
-        """The identity map on the same space."""
+        """Return the identity map on the same space."""
         return Dense(
             torch.eye(self.kernel.shape[-1], dtype=self.kernel.dtype, device=self.kernel.device)
         )
 
 
 class Conv(Operator):
-    """K(x) = K * x for states (B, c, H, W): 3x3 kernels (..., c, c, 3, 3), stride 1, zero padding.
+    """K * x for states (B, c, H, W): 3x3 kernels (..., c, c, 3, 3), stride 1, zero padding.
 
-    With an odd kernel and zero padding the adjoint is the convolution whose channels are swapped
-    and whose kernel is flipped; it equals `conv_transpose2d` with the same kernel, and makes K -
-    K.T a single convolution.
+    With an odd kernel and zero padding the adjoint is a convolution too: its channels are swapped
+    and its kernel is flipped. It equals `conv_transpose2d` with the same kernel, and K - K.T is a
+    single convolution.
     """
 
     feature_dims = 3
@@ -126,9 +122,10 @@ class Conv(Operator):
 
     @staticmethod
     def laid_out(x: Tensor) -> Tensor:
-        """Channels last, as (B, H, W, c), with which float32 convolutions of few channels are
-        faster (row `layout` of scripts/bench.py); by permuting, since vmap knows no memory
-        format.
+        """Return x with channels last in memory.
+
+        Float32 convolutions of few channels are faster so (row `layout` of scripts/bench.py). It is
+        done by permuting, since vmap supports no memory format.
         """
         return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
 
@@ -151,7 +148,7 @@ class Conv(Operator):
         return width * Conv.SIZE**2
 
     def identity(self) -> Conv:
-        """The identity map on the same space: a centred delta for each channel."""
+        """Return the identity map on the same space: a centred delta for each channel."""
         kernel = torch.zeros(
             self.kernel.shape[-4:], dtype=self.kernel.dtype, device=self.kernel.device
         )
@@ -161,7 +158,10 @@ class Conv(Operator):
 
 @dataclass(frozen=True, eq=False)
 class Product:
-    """Two operators one after the other, where they do not make one of their kind."""
+    """Two convolutions applied one after the other.
+
+    They are not one convolution, since the image is padded by zeros between them.
+    """
 
     last: Operator
     first: Operator

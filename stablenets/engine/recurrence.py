@@ -1,71 +1,57 @@
-"""The recurrence engine: runs any recurrent dynamics over time, as `flow.Flow` runs any dynamics
-over depth.
+"""`Recurrence`: any recurrent family over time, as `Flow` runs a family over depth.
 
-A recurrent family is a frozen dataclass that knows one step and its tensors; here they are the same
-at every step, so that there is no stack of them, and each step reads an input. The steps of the
-sequence are the depth of the net.
+The weights are the same at every time step and each step reads an input. The time steps of the
+sequence are the depth of the network.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
-import torch.utils.checkpoint
 from torch import Tensor, nn
 
-from stablenets.engine.dynamics import State, Weights
-from stablenets.engine.flow import Tap, shown
+from stablenets.engine.family import Capabilities, Family, check_choice, check_instance
 from stablenets.engine.fused import can_fuse
-from stablenets.schema import check_ranges, suggest
+from stablenets.engine.modes import checkpointed, show_to_tap
+from stablenets.engine.types import State, Tap, Weights
+from stablenets.errors import BadInput
 
 RECURRENT_MODES = ("store", "checkpoint", "plain")
-Driven = tuple[
-    Tensor | None, State
-]  # the outputs of every step (T, B, H) where they were asked for, and the last state
+# The outputs of every step, (T, B, H), or None where they were not asked for; and the last state.
+Driven = tuple[Tensor | None, State]
 
 
 @dataclass(frozen=True)
-class Recurrent:
-    """Base of the recurrent families. The first part of the state is what the head reads."""
+class Recurrent(Family):
+    """Base of the recurrent families. The output is the first part of the state.
 
-    paper: ClassVar[str] = ""
+    A family defines `learned` and `step`. `prepare` and `fused` make it faster.
+    """
+
+    capabilities = Capabilities(dense_only=True, keeps_weight_dtype=True, supports_dropout=False)
     parts: ClassVar[int] = 1  # of the state, each (B, H)
-    order: ClassVar[int | None] = None  # no step size, as in `Dynamics`
-    reversible: ClassVar[bool] = False
-    split: ClassVar[bool] = False
-    dense_only: ClassVar[bool] = True
-    has_strided: ClassVar[bool] = False
-    supports_fusing: ClassVar[bool] = (
-        False  # has a faster way than one step after the other: `fused`
-    )
-    exposes_states: ClassVar[bool] = True  # and there a tap can follow the states
-
-    def __post_init__(self) -> None:
-        check_ranges(self)
-
-    def refuses(self, width: int) -> str:
-        """Why the family cannot have this width; '' where it can."""
-        return ""
-
-    def at_depth(self, depth: int) -> Self:
-        """The family as it is over `depth` steps, where its constants depend on them."""
-        return self
 
     def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
-        """The learned tensors by name, as they are drawn."""
-        raise TypeError(f"{type(self).__name__} has no weights")
+        """Return the initial values of the learned tensors by name."""
+        raise TypeError(f"{type(self).__name__} does not define its learned tensors")
 
     def fixed(self, width: int) -> dict[str, Tensor]:
-        """Tensors that belong to the family and are never trained, by name."""
+        """Return the tensors that are never trained, by name."""
         return {}
 
+    def prepare(self, **tensors: Any) -> dict[str, Any]:
+        """Return what `step` reads, from the learned and fixed tensors.
+
+        Called once a forward, so that W - W.T is not computed again at every time step.
+        """
+        return tensors
+
     def step(self, state: State, u: Tensor, w: Weights) -> State:
-        """The state after an input u (B, d)."""
-        raise TypeError(f"{type(self).__name__} has no step")
+        """Return the state after one input u, (B, d)."""
+        raise TypeError(f"{type(self).__name__} does not define a step")
 
     def fused(
         self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int
@@ -73,19 +59,41 @@ class Recurrent:
         """All inputs u (T, B, d) at once."""
         raise TypeError(f"{type(self).__name__} has no fused steps")
 
+    @property
+    def learned_names(self) -> list[str]:
+        """Names of the learned tensors."""
+        with torch.random.fork_rng(devices=()):
+            return list(self.learned(1, 1, 1.0))
+
 
 class Recurrence(nn.Module):
-    """A recurrent dynamics over `depth` time steps: (B, depth, inputs) -> (B, width), or (B, depth,
-    width) for `every` step.
+    """A recurrent family over `depth` time steps: (B, depth, inputs) -> (B, width).
 
-    `backward`: `store` keeps every activation; `checkpoint` keeps about sqrt(T) states and runs
-    each segment again in the backward; `plain` stores as well, by single steps whose gradient can
-    be differentiated again. It runs in the precision of its weights, under autocast too: what is
-    lost in a step of bfloat16 is lost thousands of times over.
+    It runs in the precision of its weights, also under autocast: the rounding error of a bfloat16
+    step would add up over thousands of steps.
+
+    Args:
+        dynamics: A recurrent family with its options, such as `RoaRNN(beta=5.0)`.
+        inputs: Features of the input at each time step.
+        width: Features H of the state.
+        depth: Declared number of time steps T, on which the constants of some families depend.
+            Sequences of another length run too.
+        backward: "store" keeps every activation; "checkpoint" keeps about sqrt(T) states and runs
+            the steps again; "plain" keeps every activation, by single steps.
+        gain: Scale of the initial recurrent weights.
+
+    Raises:
+        TypeError: If `dynamics` is a class or no recurrent family.
+        BadInput: A ValueError, if a value is not supported.
+
+    Example:
+        >>> net = Recurrence(RoaRNN(), inputs=1, width=128, depth=784)
+        >>> net(torch.randn(8, 784, 1)).shape
+        torch.Size([8, 128])
     """
 
     tied = True  # the same weights at every step
-    reconstruction_error: Tensor | None = None  # as a flow that is never reversed
+    reconstruction_error: Tensor | None = None  # a recurrence has no mode `reverse`
 
     def __init__(
         self,
@@ -98,16 +106,13 @@ class Recurrence(nn.Module):
         gain: float = 1.0,
     ) -> None:
         super().__init__()
-        if backward not in RECURRENT_MODES:
-            raise ValueError(f"backward={backward}: {suggest(backward, RECURRENT_MODES, 'one of')}")
+        check_instance(dynamics, Recurrent, "Recurrence")
+        check_choice("backward", backward, RECURRENT_MODES)
         if depth < 1:
-            raise ValueError(f"depth={depth}: the number of time steps; give 1 or more")
-        self.dynamics, self.width, self.depth, self.backward = (
-            dynamics.at_depth(depth),
-            width,
-            depth,
-            backward,
-        )
+            raise BadInput(f"depth={depth}: the number of time steps; give 1 or more")
+        dynamics.check_supported(widths=[width])
+        self.dynamics = dynamics.at_depth(depth)
+        self.inputs, self.width, self.depth, self.backward = inputs, width, depth, backward
         learned, fixed = dynamics.learned(width, inputs, gain), dynamics.fixed(width)
         self.names = (*learned, *fixed)
         for name, tensor in learned.items():
@@ -119,53 +124,34 @@ class Recurrence(nn.Module):
         return f"{self.dynamics}, width={self.width}, depth={self.depth}, backward={self.backward}"
 
     def start(self, x: Tensor) -> State:
-        """h_0 = 0 for a batch of sequences."""
+        """Return the zero state for a batch of sequences x."""
         return tuple(x.new_zeros(len(x), self.width) for _ in range(self.dynamics.parts))
 
-    def run(self, u: Tensor, state: State, every: bool, tap: Tap | None, first: int = 0) -> Driven:
-        """Through the inputs u (T, B, d): at once where the family knows how, else one after the
-        other.
+    def weights(self) -> Weights:
+        """Return what `step` reads."""
+        tensors = {name: getattr(self, name) for name in self.names}
+        return Weights(**self.dynamics.prepare(**tensors))
 
-        The tap sees the first state and all that follow but the last, which is for the caller to
-        show; of outputs that are read at every step the last as well, and no first one, which is
-        the last of the segment before.
+    def forward(self, x: Tensor, tap: Tap | None = None, every: bool = False) -> Tensor:
+        """Return the last output, (B, width), or the outputs of every step, (B, T, width).
+
+        Args:
+            x: Sequences, (B, T, inputs).
+            tap: Called as tap(t, state) with the state before time step t, and with (T, last
+                state). Each part of a state is (B, width).
+            every: Return the outputs of every step.
         """
-        w = SimpleNamespace(**{name: getattr(self, name) for name in self.names})
-        if first == 0 or not every:
-            state = shown(state, tap, first)
-        hidden = tap is not None and not self.dynamics.exposes_states
-        if (
-            self.backward != "plain"
-            and self.dynamics.supports_fusing
-            and not hidden
-            and can_fuse((u, *state, *vars(w).values()), tap)
-        ):
-            return self.dynamics.fused(state, u, w, every, tap, first)
-        outputs = []
-        for index, now in enumerate(u.unbind(0), first + 1):
-            state = self.dynamics.step(state, now, w)
-            if every or index < first + len(u):
-                state = shown(state, tap, index)
-            if every:
-                outputs.append(state[0])
-        return torch.stack(outputs) if every else None, state
+        if x.ndim != 3 or x.shape[2] != self.inputs:
+            raise BadInput(f"x {tuple(x.shape)}: takes sequences (B, T, {self.inputs})")
+        outputs, state = self.run_sequences(x, self.start(x), tap, every)
+        return outputs.transpose(0, 1) if every else state[0]
 
-    def segments(self, u: Tensor, state: State, every: bool, tap: Tap | None) -> Driven:
-        """`run` with about sqrt(T) states kept."""
-        length = math.isqrt(len(u) - 1) + 1
-        outputs = []
-        for first, part in zip(range(0, len(u), length), u.split(length), strict=True):
-            driven, state = torch.utils.checkpoint.checkpoint(
-                self.run, part, state, every, tap, first, use_reentrant=False
-            )
-            outputs.append(driven)
-        return torch.cat(outputs) if every else None, state
-
-    def through(
+    def run_sequences(
         self, x: Tensor, state: State, tap: Tap | None = None, every: bool = False
     ) -> Driven:
-        """From the state before the sequences x (B, T, d) to the one after them, and on request all
-        outputs (T, B, H).
+        """Return the state after the sequences x (B, T, d), from the state before them.
+
+        The outputs of every step, (T, B, H), come with it if `every`.
         """
         with torch.autocast(x.device.type, enabled=False):
             u = x.to(getattr(self, self.names[0]).dtype).transpose(0, 1)
@@ -174,15 +160,59 @@ class Recurrence(nn.Module):
                 state = tuple(
                     part if part.requires_grad else part.requires_grad_() for part in state
                 )
-            driven, state = (self.segments if self.backward == "checkpoint" else self.run)(
-                u, state, every, tap
-            )
-        return driven, state if every else shown(state, tap, len(u))
+            run = self.run_checkpointed if self.backward == "checkpoint" else self.run
+            outputs, state = run(u, state, self.weights(), every, tap)
+        return outputs, state if every else show_to_tap(state, tap, len(u))
 
-    def forward(self, x: Tensor, tap: Tap | None = None, every: bool = False) -> Tensor:
-        outputs, state = self.through(x, self.start(x), tap, every)
-        return outputs.transpose(0, 1) if every else state[0]
+    def run(
+        self,
+        u: Tensor,
+        state: State,
+        w: Weights,
+        every: bool,
+        tap: Tap | None,
+        first: int = 0,
+    ) -> Driven:
+        """Run the inputs u (T, B, d), by fused steps where that is possible.
+
+        The tap sees every state except the last one, which the caller shows to it. With `every` it
+        sees the last one here, but not the first state of a later segment: that is the last one of
+        the segment before.
+        """
+        if first == 0 or not every:
+            state = show_to_tap(state, tap, first)
+        if self.can_run_fused(u, state, w, tap):
+            return self.dynamics.fused(state, u, w, every, tap, first)
+        outputs = []
+        for index, now in enumerate(u.unbind(0), first + 1):
+            state = self.dynamics.step(state, now, w)
+            if every or index < first + len(u):
+                state = show_to_tap(state, tap, index)
+            if every:
+                outputs.append(state[0])
+        return torch.stack(outputs) if every else None, state
+
+    def can_run_fused(self, u: Tensor, state: State, w: Weights, tap: Tap | None) -> bool:
+        """Return whether the family has fused steps and this forward can use them."""
+        can = self.dynamics.capabilities
+        return (
+            self.backward != "plain"
+            and can.supports_fusing
+            and (tap is None or can.exposes_states)
+            and can_fuse((u, *state, *vars(w).values()), tap)
+        )
+
+    def run_checkpointed(
+        self, u: Tensor, state: State, w: Weights, every: bool, tap: Tap | None
+    ) -> Driven:
+        """`run` that keeps about sqrt(T) states; the backward runs each segment again."""
+        length = math.isqrt(len(u) - 1) + 1
+        outputs = []
+        for first, part in zip(range(0, len(u), length), u.split(length), strict=True):
+            driven, state = checkpointed(self.run, part, state, w, every, tap, first)
+            outputs.append(driven)
+        return torch.cat(outputs) if every else None, state
 
     def variation(self) -> Tensor:
-        """Smoothness in time of the weights, which do not move in it."""
+        """Return 0, the smoothness in time of weights that are the same at every step."""
         return getattr(self, self.names[0]).new_zeros(())

@@ -1,176 +1,199 @@
-"""Backpropagation that keeps the last state only and computes the ones before it again, last layer
-first.
+"""Backpropagation that keeps the last state only and recomputes the others, from the last layer to
+the first.
 
-One autograd Function spans the whole chain. Its inputs are the first state and the weights of all
-layers; it returns their gradients and calls no `.backward()` inside, so that it works under
-`torch.autograd.grad`, DDP and frozen parameters. Each kick is evaluated once in the backward: its
-value undoes the kick, its graph gives the gradient (four evaluations' worth in all, where storing
-takes three).
+One autograd Function spans all layers. Its inputs are the first state and the stacked weights. It
+returns their gradients and calls no `.backward()` inside, so it works under `torch.autograd.grad`,
+DDP and with frozen parameters. The backward evaluates each coupling update once: its value inverts
+the update, its graph gives the gradient.
 
-What inversion loses to rounding is measured on the first example of the batch, whose first state is
-kept: a fixed amount of memory.
+The rounding error of the inversion is measured on the first example of the batch, whose first state
+is kept: a fixed amount of memory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from stablenets.engine.compiling import disable_compile
-from stablenets.engine.dynamics import State
-from stablenets.engine.fused import casting
+from stablenets.engine.fused import is_autocast_on, is_transformed
 from stablenets.engine.norms import ForwardContext
 from stablenets.engine.operators import Operator
+from stablenets.engine.stack import LayerStack
+from stablenets.engine.types import State, Tap
 
-if TYPE_CHECKING:
-    from stablenets.engine.flow import Flow, Tap
 
-
-# an inner backward cannot be traced; what stands around the chain still is compiled
+# the compiler cannot trace an inner backward; the code around the layers is compiled
 @disable_compile
-def reverse(flow: Flow, state: State, weights: Sequence[Tensor], tap: Tap | None = None) -> State:
-    """Memory for the backward does not grow with depth. A tap sees the states on the way forward;
-    where it has a method `gradient(layer, gradients)`, it is given those of the state that enters
-    each layer on the way back.
+def reverse(stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None) -> State:
+    """Keep the last state only: memory for the backward does not grow with depth.
+
+    A tap sees the states in the forward. If it has a method `gradient(layer, gradients)`, the
+    backward calls it with the gradients of the state that enters each layer.
     """
-    return Reverse.apply(flow, tap, len(state), *state, *weights)
+    if any(is_transformed(tensor) for tensor in (*state, *weights)):
+        raise RuntimeError(
+            "backward=reverse: has no torch.func transforms and no forward-mode derivatives; use"
+            " backward=store or backward=plain"
+        )
+    return Reverse.apply(stack, tap, len(state), *state, *weights)
+
+
+def current_autocast(tensor: Tensor) -> AbstractContextManager:
+    """Return a context manager that restores the current autocast of a tensor's device."""
+    device = tensor.device.type
+    if not torch.amp.is_autocast_available(device):
+        return nullcontext()
+    return torch.autocast(device, torch.get_autocast_dtype(device), enabled=is_autocast_on(tensor))
 
 
 class Reverse(torch.autograd.Function):
+    """All layers of a stack as one operation: (first state, weights) -> last state."""
+
     @staticmethod
-    def forward(ctx: Any, flow: Flow, tap: Tap | None, parts: int, *tensors: Tensor) -> State:
+    def forward(
+        ctx: Any, stack: LayerStack, tap: Tap | None, parts: int, *tensors: Tensor
+    ) -> State:
         state, weights = tensors[:parts], tensors[parts:]
-        ctx.flow, ctx.tap, ctx.parts = flow, tap, parts
-        device = state[0].device.type
-        ctx.autocast = (
-            {
-                "device_type": device,
-                "enabled": casting(state[0]),
-                "dtype": torch.get_autocast_dtype(device),
-            }
-            if torch.amp.is_autocast_available(device)
-            else None
-        )
-        ctx.witness = [part[:1].clone() for part in state]
+        ctx.stack, ctx.tap, ctx.parts = stack, tap, parts
+        ctx.autocast = current_autocast(state[0])
+        ctx.true_start = [part[:1].clone() for part in state]
         ctx.scale = max(part.abs().max() for part in state) if len(state[0]) else None
-        tally = flow.tally()
-        ctx.again = replace(tally, counting=False)
-        for index, w in enumerate(flow.layers(weights, tally)):
+        context = stack.new_context()
+        ctx.context = replace(context, counting=False)
+        for index, w in enumerate(stack.layers(weights, context)):
             if tap is not None:
                 tap(index, state)
-            state = flow.dynamics.step(state, w, flow.h)
+            state = stack.dynamics.step(state, w, stack.h)
         ctx.save_for_backward(*state, *weights)
         return tuple(state)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        if (
-            torch.is_grad_enabled()
-        ):  # torch's once_differentiable would give some gradients of second order without the rest
+        # torch's once_differentiable would return some second derivatives without the others
+        if torch.is_grad_enabled():
             raise RuntimeError(
                 "backward='reverse' has no second derivative (create_graph=True); use"
                 " backward='checkpoint'"
             )
-        flow, parts, saved = ctx.flow, ctx.parts, ctx.saved_tensors
+        stack, parts, saved = ctx.stack, ctx.parts, ctx.saved_tensors
         state, weights = saved[:parts], saved[parts:]
-        with torch.enable_grad(), torch.autocast(**ctx.autocast) if ctx.autocast else nullcontext():
-            needed = ctx.needs_input_grad[3 + parts :]
+        needed = ctx.needs_input_grad[3 + parts :]
+        with torch.enable_grad(), ctx.autocast:
             leaves = [
-                tensor.detach().requires_grad_(need)
-                for tensor, need in zip(weights, needed, strict=True)
+                weight.detach().requires_grad_(need)
+                for weight, need in zip(weights, needed, strict=True)
             ]
-            prepared = flow.prepared(leaves)
-            stacks = {
-                name: value.kernel if isinstance(value, Operator) else value
-                for name, value in prepared.items()
-            }
-            kinds = {
-                name: type(value) if isinstance(value, Operator) else None
-                for name, value in prepared.items()
-            }
-            sums = {
-                name: torch.zeros_like(stack)
-                for name, stack in stacks.items()
-                if stack.requires_grad
-            }
-            rows = zip(*(stack.detach().unbind() for stack in stacks.values()), strict=True)
-            watched = getattr(ctx.tap, "gradient", None)
-            for layer, row in reversed(list(enumerate(rows))):
-                values = dict(zip(stacks, row, strict=True))
-                state, gradients = unkick(
-                    flow, state, gradients, layer, values, kinds, sums, ctx.again
+            prepared = PreparedWeights.of(stack.prepare_weights(leaves))
+            gradient_tap = getattr(ctx.tap, "gradient", None)
+            for layer, row in reversed(list(enumerate(prepared.rows()))):
+                state, gradients = reverse_layer(
+                    stack, state, gradients, layer, row, prepared, ctx.context
                 )
-                if watched is not None:
-                    watched(layer, gradients)
-        flow.reconstruction_error = (
-            None if ctx.scale is None else error(state, ctx.witness, ctx.scale)
+                if gradient_tap is not None:
+                    gradient_tap(layer, gradients)
+        stack.reconstruction_error = (
+            None if ctx.scale is None else relative_error(state, ctx.true_start, ctx.scale)
         )
+        return None, None, None, *gradients, *prepared.gradients(leaves)
+
+
+@dataclass(frozen=True)
+class PreparedWeights:
+    """The prepared weights of all layers and the sums of their gradients.
+
+    Attributes:
+        stacks: Tensors (L, ...) by name, connected to the learned tensors by autograd.
+        kinds: The operator class of each, None for a tensor that is no operator.
+        sums: Gradients of those stacks that require one.
+    """
+
+    stacks: dict[str, Tensor]
+    kinds: dict[str, type[Operator] | None]
+    sums: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, prepared: dict[str, Any]) -> PreparedWeights:
+        stacks, kinds = {}, {}
+        for name, value in prepared.items():
+            is_operator = isinstance(value, Operator)
+            stacks[name] = value.kernel if is_operator else value
+            kinds[name] = type(value) if is_operator else None
+        sums = {
+            name: torch.zeros_like(stack) for name, stack in stacks.items() if stack.requires_grad
+        }
+        return cls(stacks, kinds, sums)
+
+    def rows(self) -> list[dict[str, Tensor]]:
+        """Return the detached tensors of each layer by name."""
+        columns = [stack.detach().unbind() for stack in self.stacks.values()]
+        return [dict(zip(self.stacks, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def as_operators(self, row: dict[str, Tensor]) -> dict[str, Any]:
+        """Return a layer's tensors as the operators that they are the kernels of."""
+        return {
+            name: value if self.kinds[name] is None else self.kinds[name](value)
+            for name, value in row.items()
+        }
+
+    def gradients(self, leaves: Sequence[Tensor]) -> list[Tensor | None]:
+        """Return the gradients of the learned tensors from the sums; None where none is needed."""
         wanted = [leaf for leaf in leaves if leaf.requires_grad]
-        through = (
-            torch.autograd.grad(
-                [stacks[name] for name in sums], wanted, list(sums.values()), allow_unused=True
-            )
-            if wanted
-            else ()
+        if not wanted:
+            return [None] * len(leaves)
+        outputs = [self.stacks[name] for name in self.sums]
+        found = iter(
+            torch.autograd.grad(outputs, wanted, list(self.sums.values()), allow_unused=True)
         )
-        found = iter(through)
-        return (
-            None,
-            None,
-            None,
-            *gradients,
-            *(next(found) if leaf.requires_grad else None for leaf in leaves),
-        )
+        return [next(found) if leaf.requires_grad else None for leaf in leaves]
 
 
-def unkick(
-    flow: Flow,
+def reverse_layer(
+    stack: LayerStack,
     state: State,
     gradients: Sequence[Tensor],
     layer: int,
-    values: dict[str, Tensor],
-    kinds: dict[str, type[Operator] | None],
-    sums: dict[str, Tensor],
-    again: ForwardContext,
+    row: dict[str, Tensor],
+    prepared: PreparedWeights,
+    context: ForwardContext,
 ) -> tuple[State, State]:
-    """State and gradient before a layer from those after it; the weights' gradients are added into
-    `sums` at that layer.
+    """Return the state before a layer and its gradient, from those after the layer.
+
+    The gradients of the layer's weights are added to `prepared.sums`.
     """
-    dynamics, names = flow.dynamics, list(sums)
-    leaves = [values[name].requires_grad_() for name in names]
-    row = {
-        name: value if kinds[name] is None else kinds[name](value) for name, value in values.items()
-    }
-    w = flow.layer(layer, row, again)
+    dynamics, sums = stack.dynamics, prepared.sums
+    leaves = [row[name].requires_grad_() for name in sums]
+    w = stack.layer(layer, prepared.as_operators(row), context)
     parts, gradients = list(dynamics.swap_parts(state)), list(dynamics.swap_parts(gradients))
-    for part, kick in reversed(dynamics.active_updates(w, flow.h)):
-        others = [value.detach().requires_grad_(index != part) for index, value in enumerate(parts)]
-        change = kick(*others)
-        readers = [index for index in range(len(parts)) if index != part]
+    for part, change_of in reversed(dynamics.active_updates(w, stack.h)):
+        inputs = [value.detach().requires_grad_(index != part) for index, value in enumerate(parts)]
+        change = change_of(*inputs)
+        others = [index for index in range(len(parts)) if index != part]
         found = torch.autograd.grad(
             change,
-            [others[index] for index in readers] + leaves,
+            [inputs[index] for index in others] + leaves,
             gradients[part].to(change.dtype),
             allow_unused=True,
         )
-        for index, gradient in zip(readers, found, strict=False):
+        for index, gradient in zip(others, found, strict=False):
             if gradient is not None:
                 gradients[index] = gradients[index] + gradient
-        for name, gradient in zip(names, found[len(readers) :], strict=True):
+        for name, gradient in zip(sums, found[len(others) :], strict=True):
             if gradient is not None:
                 sums[name][layer] += gradient
         parts[part] = parts[part] - change.detach()
     return tuple(parts), tuple(gradients)
 
 
-def error(state: State, witness: Sequence[Tensor], scale: Tensor) -> Tensor:
-    """Largest difference between the reconstructed and the true first state of the first example,
-    relative to `scale`, the largest entry of all examples.
+def relative_error(state: State, true: Sequence[Tensor], scale: Tensor) -> Tensor:
+    """Return the largest error of the reconstructed first state of the first example.
+
+    It is relative to `scale`, the largest entry of the first states of all examples.
     """
-    pairs = [(part[:1], true) for part, true in zip(state, witness, strict=True)]
-    return max((found - true).abs().max() for found, true in pairs) / scale.clamp_min(1e-30)
+    errors = [(part[:1] - exact).abs().max() for part, exact in zip(state, true, strict=True)]
+    return max(errors) / scale.clamp_min(1e-30)

@@ -1,10 +1,13 @@
-"""Architecture families. A new one is a file with its equation and a line here.
+"""Families of networks and the modules that run them.
 
-from stablenets.nets import Antisymmetric, Flow layer = Flow(Antisymmetric(gamma=0.1), width=64,
-depth=256, h=0.05)   # an nn.Module: (B, 64) -> (B, 64)
+A new family is one file with its equation, and a line in `FAMILIES`.
+
+>>> from stablenets.nets import Antisymmetric, Flow
+>>> layer = Flow(Antisymmetric(gamma=0.1), width=64, depth=256, h=0.05)  # (..., 64) -> (..., 64)
 """
 
 from stablenets.engine.dynamics import Dynamics
+from stablenets.engine.family import Capabilities, Family
 from stablenets.engine.flow import Flow
 from stablenets.engine.recurrence import Recurrence, Recurrent
 from stablenets.nets.antisymmetric import Antisymmetric
@@ -26,7 +29,8 @@ from stablenets.nets.semi_implicit import SemiImplicit
 from stablenets.nets.sequence import SequenceNetwork
 from stablenets.nets.verlet import Verlet
 
-FAMILIES: dict[str, type[Dynamics]] = {
+FAMILIES: dict[str, type[Family]] = {
+    # over depth, run by `Flow`
     "plain": Plain,
     "resnet": ResNet,
     "antisymmetric": Antisymmetric,
@@ -44,15 +48,17 @@ FAMILIES: dict[str, type[Dynamics]] = {
     "resnet_bn": ResNetBN,
     "revnet": RevNet,
     "roamlp": RoaMLP,
-}
-RECURRENT: dict[str, type[Recurrent]] = {  # for sequences
+    # over the time steps of sequences, run by `Recurrence`
     "rnn": RNN,
     "roarnn": RoaRNN,
     "lstm": LSTM,
     "gru": GRU,
 }
+DEPTH_FAMILIES = {name: cls for name, cls in FAMILIES.items() if issubclass(cls, Dynamics)}
+RECURRENT_FAMILIES = {name: cls for name, cls in FAMILIES.items() if issubclass(cls, Recurrent)}
 
 __all__ = [
+    "DEPTH_FAMILIES",
     "FAMILIES",
     "GRU",
     "HDNN",
@@ -60,11 +66,13 @@ __all__ = [
     "MS1",
     "MS2",
     "MS3",
-    "RECURRENT",
+    "RECURRENT_FAMILIES",
     "RNN",
     "Antisymmetric",
+    "Capabilities",
     "Distributed",
     "Dynamics",
+    "Family",
     "Flow",
     "Hamiltonian",
     "Leapfrog",

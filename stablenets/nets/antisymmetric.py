@@ -1,6 +1,4 @@
-"""The antisymmetric ResNet: Haber & Ruthotto 2017, Eq. (4.12), by forward Euler or by a better
-integrator.
-"""
+"""The antisymmetric ResNet of Haber & Ruthotto 2017, Eq. (4.12), by Euler or Runge-Kutta."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,20 +6,26 @@ from typing import Any
 
 from torch import Tensor
 
-from stablenets.engine.dynamics import Dynamics, State, Weights
+from stablenets.engine.dynamics import Capabilities, Dynamics, State, Weights
 from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
 
 
 @dataclass(frozen=True)
 class Antisymmetric(Dynamics):
-    """Y_{j+1} = Y_j + h σ(½ Y_j (K_j - K_j.T - γ I) + b_j), rows as examples; as columns, A_j = ½
-    (K_j.T - K_j - γ I).
+    """y_{j+1} = y_j + h σ(A_j y_j + b_j), with A = ½ (K.T - K - γ I).
 
-    K.T - K has imaginary eigenvalues, so has the Jacobian diag(σ') A at γ = 0: the ODE neither
-    grows nor decays. Forward Euler adds a growth of sqrt(1 + h² ω²) a step, which γ >= h (ω² +
-    γ²/4) takes away; Runge-Kutta of order 4 needs none. The paper's γ is not known; 0 is our
-    default.
+    The paper writes examples as rows, Y K with ½ (K - K.T - γ I). For γ = 0 the Jacobian diag(σ') A
+    has imaginary eigenvalues iω, so the ODE neither grows nor decays. Forward Euler grows by
+    sqrt(1 + h² ω²) a step, which γ >= h (ω² + γ²/4) removes; Runge-Kutta of order 4 needs no γ. The
+    paper's γ is not known (docs/papers/haber2017.md#not-known); 0 is our default.
+
+    Args:
+        gamma: Diffusion γ >= 0.
+        integrator: "euler" as in the paper, or "rk4", the classical Runge-Kutta method.
+
+    Example:
+        >>> Flow(Antisymmetric(gamma=0.1), width=64, depth=256, h=0.05)
     """
 
     gamma: float = option(0.0, "diffusion that makes up for the growth of forward Euler", low=0.0)
@@ -34,16 +38,10 @@ class Antisymmetric(Dynamics):
     paper = "haber2017"
 
     @property
-    def order(self) -> int:
-        return {"euler": 1, "rk4": 4}[self.integrator]
-
-    @property
-    def supports_fusing(self) -> bool:
-        return self.integrator == "euler"
-
-    @property
-    def supports_dropout(self) -> bool:
-        return self.integrator == "euler"
+    def capabilities(self) -> Capabilities:
+        if self.integrator == "euler":
+            return Capabilities(order=1, supports_fusing=True)
+        return Capabilities(order=4, supports_dropout=False)
 
     def prepare(self, K, b) -> dict[str, Any]:
         return {"A": (K.T - K - K.identity() * self.gamma) / 2, "b": b}

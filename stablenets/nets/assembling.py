@@ -1,12 +1,10 @@
-"""From a flow to a network: opening, units with pooling and zero-padding of channels between them,
-head.
+"""`Network`: opening, units of layers with boundaries between them, head.
 
-Dense networks take planar points or flattened images; convolutional ones take images. The opening
-brings an example to the width of the first unit; each further unit sees half the resolution and may
-have more channels, the new ones zero, half before and half after, in each half of a split state on
-its own (Chang et al. 2018, the layout of the authors' code); the head reads the last state. A
-two-step scheme passes on its last state alone, and each unit starts anew: the authors' Meganet does
-so, the paper is silent.
+Dense networks take planar points or flattened images; convolutional ones take images. Each further
+unit has half the resolution and may have more channels. The new channels are zero: half before and
+half after the old ones, in each half of a split state on its own (the layout of the authors' code,
+docs/papers/chang2018.md#layout). Between units only the output of a two-step scheme is passed on,
+and each unit computes its own second state. The authors' Meganet does so; the paper does not say.
 """
 
 from __future__ import annotations
@@ -15,146 +13,73 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
-from stablenets.engine.dynamics import Dynamics, State
-from stablenets.engine.flow import Flow, Tap
-from stablenets.engine.norms import ModuleNorm
-from stablenets.nets.boundaries import (
-    Halve,
-)
+from stablenets.engine.dynamics import Dynamics
+from stablenets.engine.family import check_instance
+from stablenets.engine.flow import Flow
+from stablenets.engine.types import State, Tap
+from stablenets.nets.boundaries import Halve
+from stablenets.nets.ends import make_head, make_opening
 
-Map = Callable[[Tensor], Tensor]  # from states to states, (B, ...) -> (B, ...)
-Passage = tuple[
-    Map | tuple[Map, Map], Tensor
-]  # from the first states to the last, in one map or two, and where one example starts
+Map = Callable[[Tensor], Tensor]  # (B, ...) -> (B, ...)
+# A map whose Jacobian is measured, or two that it is composed of; and where one example starts.
+MapAndStart = tuple[Map | tuple[Map, Map], Tensor]
 
-# Where the second of two inputs enters; the first enters at feature 0. Galimberti et al. 2023,
-# authors' code: one input to each half, in their distributed example to nodes on opposite sides of
-# the ring, p of node 1 and q of node 5 of 8.
-PLACES = {"spread": lambda width: width - 1, "opposite": lambda width: 3 * width // 4}
-OPENINGS = {
-    "dense": ("linear", "pad", *PLACES),
-    "conv": ("conv", "conv_bn_relu", "pad_channels"),
-}  # by operator
-HEADS = {"dense": ("linear",), "conv": ("mean", "bn_relu_mean", "flatten")}
-# How blocks are laid out over the units. Of n blocks in each of three units: n each; or the first
-# block of a unit still at the width and resolution of the unit before, which gives n + 1, n, n - 1
-# (Chang et al. 2018, the authors' code); or that first block a strided one.
+# Which layers of a unit stand before the boundary. "after_first_block": the first block of a unit
+# still has the width and resolution of the unit before. So n blocks in each of three units give
+# n + 1, n and n - 1 layers at the three widths (Chang et al. 2018, the authors' code).
+# "strided_first_block": the first block of a unit is the boundary.
 TRANSITIONS = ("before_first_block", "after_first_block", "strided_first_block")
 
 
-class Pad(nn.Module):
-    """Zeros appended to the features (dimension 1): extra dimensions to move in, and nothing
-    learned.
-    """
-
-    def __init__(self, extra: int) -> None:
-        super().__init__()
-        self.extra = extra
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([x, x.new_zeros(x.shape[0], self.extra, *x.shape[2:])], 1)
-
-
-class PlaceInputs(nn.Module):
-    """Two inputs as feature 0 and feature `second` of `width`, zeros elsewhere."""
-
-    def __init__(self, second: int, width: int) -> None:
-        super().__init__()
-        self.second, self.width = second, width
-
-    def forward(self, x: Tensor) -> Tensor:
-        first, second = x.split(1, 1)
-        return torch.cat(
-            [
-                first,
-                x.new_zeros(len(x), self.second - 1),
-                second,
-                x.new_zeros(len(x), self.width - 1 - self.second),
-            ],
-            1,
-        )
-
-
-class SpatialMean(nn.Module):
-    """(B, c, H, W) -> (B, c). A mean has a deterministic backward on CUDA; adaptive pooling has
-    not.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.mean((2, 3))
-
-
-def opening(kind: str, shape: tuple[int, ...], width: int) -> nn.Module:
-    """From an example of `shape` to `width` features: (B, *shape) -> (B, width) or (B, width, H,
-    W).
-    """
-    if kind == "conv":
-        return nn.Conv2d(shape[0], width, 3, padding=1)
-    if kind == "conv_bn_relu":
-        return nn.Sequential(
-            nn.Conv2d(shape[0], width, 3, padding=1, bias=False), ModuleNorm(width, "relu")
-        )
-    if kind == "pad_channels":
-        return Pad(width - shape[0])
-    if kind in PLACES:
-        return nn.Sequential(nn.Flatten(), PlaceInputs(PLACES[kind](width), width))
-    size = math.prod(shape)
-    return nn.Sequential(
-        nn.Flatten(), nn.Linear(size, width) if kind == "linear" else Pad(width - size)
-    )
-
-
-def head(kind: str, size: tuple[int, ...], outputs: int, head_hidden: int = 0) -> nn.Module:
-    """From the last state of `size` (without the batch) to the outputs."""
-    if kind == "mean":
-        return nn.Sequential(SpatialMean(), readout(size[0], outputs, head_hidden))
-    if kind == "bn_relu_mean":
-        return nn.Sequential(
-            nn.BatchNorm2d(size[0]),
-            nn.ReLU(),
-            SpatialMean(),
-            readout(size[0], outputs, head_hidden),
-        )
-    return nn.Sequential(nn.Flatten(), readout(math.prod(size), outputs, head_hidden))
-
-
-def readout(features: int, outputs: int, hidden: int) -> nn.Module:
-    """The papers' affine map W, mu; on request of a layer of relu units that read the features."""
-    if not hidden:
-        return nn.Linear(features, outputs)
-    return nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
-
-
-def share(depth: int, units: int) -> list[int]:
-    """The layers of each unit: as equal as can be, the first units take what is left over."""
+def divide_layers(depth: int, units: int) -> list[int]:
+    """Return the layers of each unit: as equal as possible, the first units have one more."""
     return [depth // units + (unit < depth % units) for unit in range(units)]
 
 
 def layers_at_widths(blocks: list[int], transition: str) -> list[int]:
-    """The layers that a flow has at each width, from the blocks of each unit."""
-    later = len(blocks) - 1
-    if transition == "after_first_block":
-        return [count + (unit < later) - (unit > 0) for unit, count in enumerate(blocks)]
-    return [
-        count - (transition == "strided_first_block" and unit > 0)
-        for unit, count in enumerate(blocks)
-    ]
-
-
-def pixels(shape: tuple[int, ...], unit: int) -> tuple[int, ...]:
-    """Height and width in a unit, each unit seeing half of the one before."""
-    return tuple(size // 2**unit for size in shape[1:])
+    """Return the number of layers at each width, from the blocks of each unit."""
+    layers = list(blocks)
+    for unit in range(1, len(blocks)):
+        if transition != "before_first_block":
+            layers[unit] -= 1
+        if transition == "after_first_block":
+            layers[unit - 1] += 1
+    return layers
 
 
 class Network(nn.Module):
-    """opening -> unit, pool, pad, unit, ... -> head.
+    """opening -> unit -> boundary -> unit ... -> head; each unit is a `Flow`.
 
-    `shape` is one example's shape, `widths` the features of each unit, `depth` the layers of all
-    units together, shared out unless `blocks` says how many each unit has. A strided block is a
-    boundary, as pooling is: no probe counts it as a layer.
+    (B, *shape) -> (B, outputs).
+
+    Args:
+        dynamics: The family of all units.
+        shape: Shape of one example.
+        outputs: Number of outputs.
+        widths: Features or channels of each unit.
+        depth: Layers of all units together, divided equally unless `blocks` is given.
+        h: Step size of every layer; a family without one ignores it.
+        operator: "dense" or "conv".
+        opening_kind: See `make_opening`.
+        head_kind: See `make_head`.
+        head_hidden: Width of a hidden layer in the head; 0 for none.
+        backward: See `Flow`.
+        gain: See `Flow`.
+        transition: How blocks are laid out around a boundary, one of `TRANSITIONS`.
+        blocks: Blocks of each unit. A strided block is a boundary: no probe counts it as a layer.
+
+    Raises:
+        TypeError, BadInput: As `Flow`.
+
+    Example:
+        >>> net = Network(
+        ...     Hamiltonian(activation="relu"), shape=(3, 32, 32), outputs=10, widths=[32, 64],
+        ...     depth=12, h=0.1, operator="conv", opening_kind="conv_bn_relu", head_kind="mean",
+        ... )
+        >>> net(torch.randn(8, 3, 32, 32)).shape
+        torch.Size([8, 10])
     """
 
     def __init__(
@@ -165,7 +90,7 @@ class Network(nn.Module):
         outputs: int,
         widths: list[int],
         depth: int,
-        h: float,
+        h: float | None,
         operator: str,
         opening_kind: str,
         head_kind: str,
@@ -176,73 +101,83 @@ class Network(nn.Module):
         blocks: list[int] | None = None,
     ) -> None:
         super().__init__()
-        layers = layers_at_widths(blocks or share(depth, len(widths)), transition)
-        self.opening = opening(opening_kind, shape, widths[0])
+        check_instance(dynamics, Dynamics, "Network")
+        h = dynamics.capabilities.step_size(h)
+        layers = layers_at_widths(blocks or divide_layers(depth, len(widths)), transition)
+        is_strided = transition == "strided_first_block"
+        self.opening = make_opening(opening_kind, shape, widths[0])
         self.units = nn.ModuleList(
             Flow(dynamics, width, count, h=h, operator=operator, backward=backward, gain=gain)
             for width, count in zip(widths, layers, strict=True)
         )
-        strided = transition == "strided_first_block"
         self.boundaries = nn.ModuleList(
-            (
-                dynamics.strided(narrow, wide, gain)
-                if strided
-                else Halve(wide, parts=1 + dynamics.split)
-            )
+            dynamics.strided(narrow, wide, gain)
+            if is_strided
+            else Halve(wide, parts=1 + dynamics.capabilities.split)
             for narrow, wide in pairwise(widths)
         )
-        sizes = [pixels(shape, unit) if operator == "conv" else () for unit in range(len(widths))]
-        self.head = head(head_kind, (widths[-1], *sizes[-1]), outputs, head_hidden)
+        sizes = [
+            image_size(shape, unit) if operator == "conv" else () for unit in range(len(widths))
+        ]
+        self.head = make_head(head_kind, (widths[-1], *sizes[-1]), outputs, head_hidden)
         self.depth = sum(layers)
-        # pooling forgets: what passes into a unit has the channels of the unit before, at half the
-        # resolution
-        entering = widths if strided else [widths[0], *widths[:-1]]
-        passed = [width * math.prod(size) for width, size in zip(entering, sizes, strict=True)]
+        # Before the zero channels are added, the state has the channels of the unit before at half
+        # the resolution. The Jacobian of `features` has no higher rank than the smallest such
+        # state.
+        entering = widths if is_strided else [widths[0], *widths[:-1]]
         self.rank = min(
-            passed
-        )  # the Jacobian of `features` has no more singular values than this that are not 0
+            width * math.prod(size) for width, size in zip(entering, sizes, strict=True)
+        )
+
+    def forward(self, x: Tensor, tap: Tap | None = None) -> Tensor:
+        """Return the outputs for examples (B, *shape); the tap is that of `features`."""
+        return self.head(self.features(self.opening(x), tap))
 
     def features(self, y: Tensor, tap: Tap | None = None) -> Tensor:
-        """All units: from the state behind the opening to the state before the head.
+        """Return the last state for the state after the opening.
 
-        The tap counts layers across units; at a boundary it sees the same index twice, before and
-        after the pooling.
+        The tap counts layers across units. At a boundary it sees the same index twice, before and
+        after the boundary.
         """
-        y = y.to(
-            next(self.units.parameters()).dtype
-        )  # an autocast opening gives bfloat16, in which small steps of the state are lost
+        # under autocast the opening returns bfloat16, in which small steps of the state are lost
+        y = y.to(next(self.units.parameters()).dtype)
         before = 0
         for index, unit in enumerate(self.units):
             if index:
                 y = self.boundaries[index - 1](y)
-            y = unit(y, tap and Shifted(tap, before))
+            y = unit(y, tap and OffsetTap(tap, before))
             before += unit.depth
         return y
 
-    def forward(self, x: Tensor, tap: Tap | None = None) -> Tensor:
-        return self.head(self.features(self.opening(x), tap))
+    def jacobian_maps(self, examples: Tensor) -> list[MapAndStart]:
+        """Return for each example the map whose Jacobian is measured, and the state it starts from.
 
-    def passages(self, examples: Tensor) -> list[Passage]:
-        """For each example the map whose Jacobian is measured, and the state behind the opening.
-        Where units pool it comes in two maps that meet behind the last boundary: the Jacobian of
-        the first has the rank of the whole.
+        The map leads from the state after the opening to the last state. Where there are boundaries
+        it is given as two maps that meet after the last boundary: the Jacobian of the first has the
+        rank of the whole.
         """
-        through = self.features if len(self.units) == 1 else (self.before_last, self.units[-1])
+        whole = len(self.units) == 1
+        through = self.features if whole else (self.features_before_last_unit, self.units[-1])
         return [(through, start) for start in self.opening(examples)]
 
-    def before_last(self, y: Tensor) -> Tensor:
-        """All units and boundaries before the last unit."""
+    def features_before_last_unit(self, y: Tensor) -> Tensor:
+        """Return the state that enters the last unit."""
         for unit, boundary in zip(self.units[:-1], self.boundaries, strict=True):
             y = boundary(unit(y))
         return y
 
     def variation(self) -> Tensor:
-        """Smoothness in time, summed over the units; differences are taken within a unit only."""
+        """Return the smoothness in time, summed over the units; see `Flow.variation`."""
         return sum(unit.variation() for unit in self.units)
 
 
-class Shifted:
-    """A unit's tap: counts its layers on from those of the units before."""
+def image_size(shape: tuple[int, ...], unit: int) -> tuple[int, ...]:
+    """Return height and width in a unit."""
+    return tuple(size // 2**unit for size in shape[1:])
+
+
+class OffsetTap:
+    """The tap of one unit: counts its layers after those of the units before."""
 
     def __init__(self, tap: Tap, before: int) -> None:
         self.tap, self.before = tap, before
@@ -251,5 +186,5 @@ class Shifted:
         self.tap(self.before + layer, state)
 
     def gradient(self, layer: int, gradients: State) -> None:
-        if (watched := getattr(self.tap, "gradient", None)) is not None:
-            watched(self.before + layer, gradients)
+        if (gradient := getattr(self.tap, "gradient", None)) is not None:
+            gradient(self.before + layer, gradients)

@@ -1,4 +1,4 @@
-"""What stands between two units: half the resolution, more channels."""
+"""The maps between two units of a network: half the resolution, more channels."""
 
 from __future__ import annotations
 
@@ -12,26 +12,19 @@ from torch import Tensor, nn
 from stablenets.engine.norms import ModuleNorm
 
 
-def widened(y: Tensor, width: int) -> Tensor:
-    """Zero channels up to `width`, half before and half after; what is left over of an odd number
-    goes after.
-    """
+def pad_channels(y: Tensor, width: int) -> Tensor:
+    """Return y with zero channels up to `width`: half before and half after, an odd one after."""
     extra = width - y.shape[1]
     return F.pad(y, (0, 0, 0, 0, extra // 2, extra - extra // 2))
 
 
-def halve(y: Tensor, width: int, parts: int = 1) -> Tensor:
-    """2x2 average pooling, then zero channels up to `width` on both sides of each of the `parts` of
-    the features.
-    """
-    return torch.cat(
-        [widened(part, width // parts) for part in F.avg_pool2d(y, 2).chunk(parts, 1)], 1
-    )
-
-
 class Halve(nn.Module):
-    """(B, c, H, W) -> (B, width, H/2, W/2) with nothing learned: mean of four pixels, or every
-    second pixel; then zero channels.
+    """Half the resolution and zero channels, nothing learned: (B, c, H, W) -> (B, width, H/2, W/2).
+
+    Args:
+        width: Channels of the output.
+        parts: The features consist of so many parts; each part is padded on its own.
+        pool: Take the mean of 2x2 pixels; else every second pixel.
     """
 
     def __init__(self, width: int, parts: int = 1, pool: bool = True) -> None:
@@ -39,19 +32,23 @@ class Halve(nn.Module):
         self.width, self.parts, self.pool = width, parts, pool
 
     def forward(self, y: Tensor) -> Tensor:
-        return (
-            halve(y, self.width, self.parts)
-            if self.pool
-            else widened(y[:, :, ::2, ::2], self.width)
-        )
+        y = F.avg_pool2d(y, 2) if self.pool else y[:, :, ::2, ::2]
+        width = self.width // self.parts
+        return torch.cat([pad_channels(part, width) for part in y.chunk(self.parts, 1)], 1)
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions without bias: N2 K2 σ(N1 K1 x), or with the norms first, K2 σ(N2 K1 σ(N1
-    x)).
+    """Two 3x3 convolutions without bias: N2 K2 σ(N1 K1 x), or norms first, K2 σ(N2 K1 σ(N1 x)).
 
-    Kernels are drawn as a flow's are: N(0, gain² / fan_in). σ is that of a dynamics: σ(x, N) is σ(N
-    x).
+    Kernels are drawn from N(0, gain² / fan_in), as those of a flow.
+
+    Args:
+        σ: The method of a dynamics; σ(x, N) is σ(N x).
+        narrow: Channels of the input.
+        wide: Channels of the output.
+        gain: Scale of the initial kernels.
+        stride: Stride of the first convolution.
+        first_norm: Put the norms before the convolutions.
     """
 
     def __init__(

@@ -1,8 +1,7 @@
-"""The filter of Ceni 2025: a fixed orthogonal matrix on the skip path, and how it is weighed
-against the new activation.
+"""The filter of Ceni 2025: a fixed orthogonal matrix O on the skip path, with weights α and β.
 
-The body of the paper was not at hand: whether O is one for all layers, and what α and β are, is not
-known. Both are options here, and their defaults are our choice.
+Only the abstract of the paper is known to us. Whether all layers share one O, and what α and β are,
+is not known (docs/papers/ceni2025.md#not-known); both are options here with defaults of our choice.
 """
 
 from __future__ import annotations
@@ -20,54 +19,56 @@ from stablenets.schema import option
 
 
 def haar(count: int, width: int) -> Tensor:
-    """QR of a Gaussian matrix with the signs of diag(R) taken into Q: uniform on the orthogonal
-    group.
+    """Return matrices that are uniform on the orthogonal group.
+
+    They are Q of the QR of a Gaussian matrix, with the signs of diag(R) moved into Q.
     """
     Q, R = torch.linalg.qr(torch.randn(count, width, width, dtype=torch.float64))
     return Q * R.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)
 
 
-def of_determinant(sign: int, Q: Tensor) -> Tensor:
-    """Haar's measure on the half of the orthogonal group where det Q is `sign`, from Haar's measure
-    on all of it.
-    """
+def with_determinant(sign: int, Q: Tensor) -> Tensor:
+    """Return Haar-distributed matrices of determinant `sign` from Haar-distributed Q."""
     Q[..., 0] *= sign * torch.linalg.det(Q).sign().unsqueeze(-1)
     return Q
 
 
 def haar_fixed_axis(count: int, width: int) -> Tensor:
-    """The half of Haar's matrices that leave one direction where it is, at eigenvalue 1: det O =
-    (-1)^(n+1).
+    """Return Haar matrices with det O = (-1)^(n+1), which have an eigenvalue 1.
 
-    What is added up along that direction over time does not depend on when it came in.
+    O leaves one direction unchanged. Inputs along it add up, at whatever time they arrive.
     """
-    return of_determinant((-1) ** (width + 1), haar(count, width))
+    return with_determinant((-1) ** (width + 1), haar(count, width))
 
 
 def haar_no_fixed_axis(count: int, width: int) -> Tensor:
-    """The other half, without the eigenvalue 1: no direction adds up a constant input over time."""
-    return of_determinant((-1) ** width, haar(count, width))
+    """Return Haar matrices with det O = (-1)^n, without an eigenvalue 1.
+
+    No direction adds up a constant input over time.
+    """
+    return with_determinant((-1) ** width, haar(count, width))
 
 
 def uniform_qr(count: int, width: int) -> Tensor:
-    """Q of the QR of a matrix from U(-1, 1), signs as LAPACK leaves them: the author's later code.
-    Not quite uniform.
+    """Return Q of the QR of a matrix from U(-1, 1), with LAPACK's signs.
+
+    This is the author's later code. The distribution is not quite uniform.
     """
     return torch.linalg.qr(2 * torch.rand(count, width, width, dtype=torch.float64) - 1).Q
 
 
 def cyclic(count: int, width: int) -> Tensor:
-    """Each feature moves on by one."""
+    """Return the matrix that moves each feature by one place."""
     return identity(count, width).roll(1, -2)
 
 
 def identity(count: int, width: int) -> Tensor:
-    """A residual or leaky net."""
+    """Return the identity, as in a residual or leaky network."""
     return torch.eye(width, dtype=torch.float64).repeat(count, 1, 1)
 
 
 def none(count: int, width: int) -> Tensor:
-    """No skip path at all."""
+    """Return zeros: no skip path."""
     return torch.zeros(count, width, width, dtype=torch.float64)
 
 
@@ -85,9 +86,18 @@ SCALINGS = ("depth", "fixed")
 
 @dataclass(frozen=True)
 class Filtered:
-    """Options of a step α O x + β φ(...). The infinite-depth limits exp(-c (1 + w)) <= σ_i <= exp(c
-    (w - 1)) hold for beta_scaling=depth, beta=c, alpha=null, with w the largest norm of W; at a
-    fixed β < 1 the convex combination vanishes like (1 - β)^L.
+    """Options of a step α O x + β φ(...).
+
+    The bounds exp(-c (1 + w)) <= σ_i <= exp(c (w - 1)) in the limit of infinite depth hold for
+    beta_scaling="depth", beta=c, alpha=None, with w the largest norm of W
+    (docs/papers/ceni2025.md#bounds). With a fixed β < 1 the convex combination vanishes like
+    (1 - β)^L.
+
+    Args:
+        filter: O, a key of `FILTERS`.
+        alpha: α; None for 1 - β, a convex combination.
+        beta: β times L for beta_scaling="depth", and β for "fixed".
+        beta_scaling: "depth": β = beta / L for L layers or time steps. "fixed": β = beta.
     """
 
     filter: str = option("haar", "the fixed orthogonal matrix O", choices=tuple(FILTERS))
@@ -100,18 +110,18 @@ class Filtered:
     )
 
     def at_depth(self, depth: int) -> Self:
-        """The same family with α and β as the numbers that they are over `depth` steps."""
+        """Return the family with the values of α and β for `depth` steps."""
         if not depth and self.beta_scaling == "depth":
             raise BadInput(
-                "depth=0: net.beta_scaling=depth shares net.beta out over the layers; give depth>=1"
-                " or net.beta_scaling=fixed"
+                "beta_scaling=depth: divides beta by the number of layers, and depth=0; give"
+                " depth>=1 or beta_scaling=fixed"
             )
         beta = self.beta / depth if self.beta_scaling == "depth" else self.beta
         if self.alpha is None and beta > 1:
             raise BadInput(
-                f"net.beta={self.beta}: no convex combination at depth={depth} with"
-                f" net.beta_scaling={self.beta_scaling}, where β is {beta:g} > 1; use a smaller"
-                " net.beta or give net.alpha"
+                f"beta={self.beta}: no convex combination at depth={depth} with"
+                f" beta_scaling={self.beta_scaling}, where β is {beta:g} > 1; use a smaller beta or"
+                " give alpha"
             )
         return dataclasses.replace(
             self,
@@ -121,5 +131,5 @@ class Filtered:
         )
 
     def orthogonal(self, count: int, width: int) -> Tensor:
-        """`count` filters (count, n, n), made in float64, in the default dtype."""
+        """Return `count` filters, (count, n, n), computed in float64, in the default dtype."""
         return FILTERS[self.filter](count, width).to(torch.get_default_dtype())

@@ -1,39 +1,31 @@
-"""LSTM and GRU, torch's own: its initialisation, its two biases, its kernels over a whole
-sequence.
-"""
+"""torch's LSTM and GRU: its initialisation, its two biases, its kernels over a whole sequence."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from stablenets.engine.dynamics import State, Weights
-from stablenets.engine.flow import Tap
-from stablenets.engine.recurrence import Driven, Recurrent
+from stablenets.engine.recurrence import Driven, Recurrent, State, Tap, Weights
 from stablenets.schema import option
 
-NAMES = {
-    "U": "weight_ih_l0",
-    "W": "weight_hh_l0",
-    "b_U": "bias_ih_l0",
-    "b_W": "bias_hh_l0",
-}  # ours and torch's, in torch's order
+# our names and torch's, in torch's order
+NAMES = {"U": "weight_ih_l0", "W": "weight_hh_l0", "b_U": "bias_ih_l0", "b_W": "bias_hh_l0"}
 
 
 @dataclass(frozen=True)
 class Gated(Recurrent):
-    """One layer of a torch module. U (gates·H, d), W (gates·H, H), b_U, b_W (gates·H,)."""
+    """Base of the one-layer torch modules. U (gates·H, d), W (gates·H, H), b_U, b_W (gates·H,)."""
 
     paper = "baseline"
-    supports_fusing = True
-    exposes_states = False  # torch gives no state between the first and the last
+    # torch's kernels return no state between the first and the last
+    capabilities = replace(Recurrent.capabilities, supports_fusing=True, exposes_states=False)
     module: ClassVar[type[nn.RNNBase]]
 
     def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
-        """As torch draws them, from U(-1/sqrt(H), 1/sqrt(H)); the matrices times `gain`."""
+        """Return torch's draws from U(-1/sqrt(H), 1/sqrt(H)), the matrices times `gain`."""
         made = dict(self.module(inputs, width).named_parameters())
         return {
             ours: made[theirs].detach() * (1.0 if ours.startswith("b") else gain)
@@ -47,8 +39,17 @@ class Gated(Recurrent):
 
 @dataclass(frozen=True)
 class LSTM(Gated):
-    """c_t = f c_{t-1} + i g;  h_t = o tanh(c_t), with gates of U u_t + W h_{t-1} + b; the state is
-    (h, c).
+    """c_t = f c_{t-1} + i g;  h_t = o tanh(c_t), with gates of U u_t + W h_{t-1} + b.
+
+    The state is (h, c).
+
+    Args:
+        chrono_lag: Longest lag T of the chrono initialisation of Tallec & Ollivier 2018. Biases of
+            the forget gate are log U(1, T - 1), those of the input gate the negative of these. 0:
+            torch's initialisation.
+
+    Example:
+        >>> Recurrence(LSTM(), inputs=1, width=128, depth=784)
     """
 
     chrono_lag: int = option(
@@ -64,12 +65,10 @@ class LSTM(Gated):
     def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
         made = super().learned(width, inputs, gain)
         if self.chrono_lag:
-            lasting = (
-                1 + max(self.chrono_lag - 2, 0) * torch.rand(width)
-            ).log()  # a gate that stays open for U(1, T - 1) steps
-            made["b_U"][: 2 * width] = torch.cat(
-                [-lasting, lasting]
-            )  # torch's order: input, forget, cell, output
+            # a forget gate with bias log t keeps its content for about t steps
+            log_times = (1 + max(self.chrono_lag - 2, 0) * torch.rand(width)).log()
+            # torch's order of the gates is input, forget, cell, output
+            made["b_U"][: 2 * width] = torch.cat([-log_times, log_times])
             made["b_W"][: 2 * width] = 0.0
         return made
 
@@ -87,8 +86,10 @@ class LSTM(Gated):
 
 @dataclass(frozen=True)
 class GRU(Gated):
-    """h_t = (1 - z) n + z h_{t-1}, n = tanh(U u_t + r (W h_{t-1})), biases left out; the state is
-    h.
+    """h_t = (1 - z) n + z h_{t-1}, n = tanh(U u_t + r (W h_{t-1})), written without biases.
+
+    Example:
+        >>> Recurrence(GRU(), inputs=1, width=128, depth=784)
     """
 
     module = nn.GRU

@@ -1,39 +1,40 @@
-"""The two-layer Hamiltonian network: Chang et al. 2018, Verlet on Y' = K1.T σ(K1 Z + b1), Z' =
--K2.T σ(K2 Y + b2).
+"""The two-layer Hamiltonian network of Chang et al. 2018.
+
+The Verlet scheme for Y' = K1.T σ(K1 Z + b1), Z' = -K2.T σ(K2 Y + b2).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-from stablenets.engine.dynamics import CouplingUpdate, ReversibleDynamics, State, Weights
+from stablenets.engine.dynamics import Capabilities, CouplingUpdate, ReversibleDynamics, Weights
 from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
 
 
 @dataclass(frozen=True)
 class Hamiltonian(ReversibleDynamics):
-    """Y_{j+1} = Y_j + h K1.T σ(K1 Z_j + b1);  Z_{j+1} = Z_j - h K2.T σ(K2 Y_{j+1} + b2); the
-    features are halved in Y and Z.
+    """Y_{j+1} = Y_j + h K1.T σ(K1 Z_j + b1);  Z_{j+1} = Z_j - h K2.T σ(K2 Y_{j+1} + b2).
 
-    The second line sees the new Y and has the other sign: with equal signs nothing is conserved and
-    the inverse drifts off. `block_norm` says what shifts the features of a kick: one bias, as the
-    paper draws it; another before K too, K.T σ(K (x + a) + b), as in the authors' code; or their
-    later code's batch norms instead, K.T σ(N K M x).
+    Y and Z are the halves of the features. The second line reads the new Y and has the opposite
+    sign (docs/papers/chang2018.md#hamiltonian).
+
+    Args:
+        block_norm: What shifts the features. "none": one bias, as the paper draws it. "shift": one
+            more before K, K.T σ(K (x + a) + b), as in the authors' code. "batch": batch norms
+            instead of biases, K.T σ(N K M x), as in their later code.
+
+    Example:
+        >>> Flow(Hamiltonian(), 32, 500, h=0.05, operator="conv", backward="reverse")
     """
 
     block_norm: str = option(
         "none",
-        "of each kick: one bias, one more before K, or batch norms before and after K",
+        "of each update: one bias, one more before K, or batch norms before and after K",
         choices=("none", "shift", "batch"),
     )
 
     paper = "chang2018"
     operators = ("K1", "K2")
-    order = 1
-    split = True
 
     @property
     def biases(self) -> tuple[str, ...]:
@@ -46,16 +47,15 @@ class Hamiltonian(ReversibleDynamics):
         return ("M1", "N1", "M2", "N2") if self.block_norm == "batch" else ()
 
     @property
-    def supports_fusing(self) -> bool:
-        return self.block_norm == "none"
-
-    @property
-    def conserves(self) -> tuple[str, ...]:
-        """With norms before and after K a kick has no potential, also while they evaluate."""
-        return ("volume",) if self.block_norm == "batch" else ("volume", "form")
-
-    def start(self, x: Tensor, w: Weights, h: float) -> State:
-        return x.chunk(2, 1)
+    def capabilities(self) -> Capabilities:
+        # with norms before and after K an update is no gradient of a potential
+        return Capabilities(
+            order=1,
+            reversible=True,
+            symplectic=self.block_norm != "batch",
+            split=True,
+            supports_fusing=self.block_norm == "none",
+        )
 
     def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         y, z = 0, 1
@@ -71,6 +71,3 @@ class Hamiltonian(ReversibleDynamics):
             yield 1, lambda y, z: -h * w.K2.T(self.σ(w.K2(y + w.before2, w.b2)))
         else:
             yield from super().coupling_updates(w, h)
-
-    def output(self, state: State) -> Tensor:
-        return torch.cat(state, 1)

@@ -1,6 +1,4 @@
-"""Hamiltonian networks with a general interconnection matrix, by forward Euler: Galimberti et al.
-2023 (sheet section 1).
-"""
+"""Hamiltonian networks with any interconnection matrix, by Euler, Galimberti et al. 2023."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,19 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stablenets.engine.dynamics import Dynamics, Weights
+from stablenets.engine.dynamics import Capabilities, Dynamics, Weights
 from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
 
 
 def canonical(n: int) -> Tensor:
-    """[[0, I], [-I, 0]], the J of classical mechanics; n even."""
+    """Return [[0, I], [-I, 0]], the J of classical mechanics; n even."""
     zero, one = torch.zeros(n // 2, n // 2), torch.eye(n // 2)
     return torch.cat([torch.cat([zero, one], 1), torch.cat([-one, zero], 1)])
 
 
 def ones(n: int) -> Tensor:
-    """1 above the diagonal and -1 below: every feature drives every other."""
+    """Return 1 above the diagonal and -1 below: every feature drives every other."""
     upper = torch.ones(n, n).triu(1)
     return upper - upper.T
 
@@ -31,12 +29,18 @@ INTERCONNECTIONS = {"canonical": canonical, "ones": ones}
 
 @dataclass(frozen=True)
 class HDNN(Dynamics):
-    """y_{j+1} = y_j + h J K_j.T σ(K_j y_j + b_j), forward Euler on y' = J ∂H/∂y with H = Σ_i σ~(K y
-    + b)_i, σ~' = σ, J skew.
+    """y_{j+1} = y_j + h J K_j.T σ(K_j y_j + b_j): forward Euler on y' = J ∂H/∂y, J skew.
 
-    `canonical` is H1 of the TAC paper, `ones` what the L4DC 2021 paper calls H2 (H1_J2 in the
-    authors' code); the H2 of the TAC paper is `semi_implicit`. det(∂y_{j+1}/∂y_j) = Π(1 + h² ω²) >=
-    1: gradients do not vanish, but volume grows. In convolutional layers J mixes channels.
+    H = Σ_i σ~(K y + b)_i with σ~' = σ. det(∂y_{j+1}/∂y_j) = Π(1 + h² ω²) >= 1: gradients do not
+    vanish, but volume grows. In convolutional layers J mixes channels. See
+    docs/papers/galimberti2023.md#architectures.
+
+    Args:
+        interconnection: J. "canonical" gives H1 of the TAC paper; "ones" gives H2 of the L4DC 2021
+            paper (H1_J2 in the authors' code). H2 of the TAC paper is `SemiImplicit`.
+
+    Example:
+        >>> Flow(HDNN(), width=64, depth=64, h=0.05)
     """
 
     interconnection: str = option(
@@ -46,26 +50,19 @@ class HDNN(Dynamics):
     )
 
     paper = "galimberti2023"
-    order = 1
-    supports_fusing = True
+    capabilities = Capabilities(order=1, supports_fusing=True)
 
-    def refuses(self, width: int) -> str:
-        odd = self.interconnection == "canonical" and width % 2
-        return (
-            "pairs the features by a canonical J; use an even width or net.interconnection=ones"
-            if odd
-            else ""
-        )
+    def width_problem(self, width: int) -> str:
+        if self.interconnection == "canonical" and width % 2:
+            return "pairs the features by a canonical J; use an even width or interconnection=ones"
+        return ""
 
     def fixed(self, width: int, depth: int) -> dict[str, Tensor]:
         return {"J": INTERCONNECTIONS[self.interconnection](width)[None]}
 
     def prepare(self, K, b, J) -> dict[str, Any]:
-        return {
-            "K": K,
-            "JKT": K.T.mixed(J[0]),
-            "b": b,
-        }  # with one J for all layers J K.T is a single product
+        # J is the same for all layers, so J K.T is one product
+        return {"K": K, "JKT": K.T.mixed(J[0]), "b": b}
 
     def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         y = 0

@@ -1,18 +1,17 @@
-"""Second-order networks by the leapfrog scheme: Haber & Ruthotto 2017, section 4.3, and Chang et
-al. 2018.
+"""Second-order networks by the leapfrog scheme: Haber & Ruthotto 2017 and Chang et al. 2018.
 
-y_{j+1} = 2 y_j - y_{j-1} + h² f(y_j) is kept as position and velocity, v = y_j - y_{j-1}: v += h²
-f(y), then y += v. These are the same numbers with less rounding, and each line is a kick with an
-exact inverse.
+y_{j+1} = 2 y_j - y_{j-1} + h² f(y_j) is computed by position and velocity, v = y_j - y_{j-1}: first
+v += h² f(y), then y += v. The numbers are the same with less rounding, and each line has an exact
+inverse.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from stablenets.engine.dynamics import ReversibleDynamics, State, Weights
+from stablenets.engine.dynamics import Capabilities, ReversibleDynamics, State, Weights
 from stablenets.engine.operators import Operator
 from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
@@ -24,10 +23,16 @@ Y, V = 0, 1  # the parts of the state
 class Leapfrog(ReversibleDynamics):
     """y_{j+1} = 2 y_j - y_{j-1} - h² K_j.T σ(K_j y_j + b_j), Chang et al. 2018.
 
-    `rest` says where the motion starts: y_{-1} = y_0, no velocity (the authors' Meganet and their
-    follow-up, our default), or y_{-1} = 0, a velocity of y_0 / h (a third party's reading of the
-    2017 paper). The paper's own rule is not known, nor what shifts the features: a bias is our
-    default, `block_norm=batch` has a batch norm in its place.
+    The paper does not say where the motion starts, nor what shifts the features
+    (docs/papers/chang2018.md#leapfrog).
+
+    Args:
+        initial_velocity: "zero": y_{-1} = y_0, as in the authors' Meganet. "from_state":
+            y_{-1} = 0, a velocity of y_0 / h, as a third party reads the 2017 paper.
+        block_norm: "none": a bias. "batch": a batch norm in its place.
+
+    Example:
+        >>> Flow(Leapfrog(), width=64, depth=256, h=0.05, backward="reverse")
     """
 
     initial_velocity: str = option(
@@ -38,15 +43,6 @@ class Leapfrog(ReversibleDynamics):
     block_norm: str = option("none", "what shifts the features before σ", choices=("none", "batch"))
 
     paper = "chang2018"
-    conserves = ("volume", "form")
-    supports_dropout = False  # would drop of the velocity too
-
-    @property
-    def order(self) -> int:
-        """Of the scheme 2; y_{-1} = y_0 shifts time by h / 2, and the velocity of y_0 / h has no
-        limit at all.
-        """
-        return 1 if self.initial_velocity == "zero" else 0
 
     @property
     def biases(self) -> tuple[str, ...]:
@@ -57,14 +53,22 @@ class Leapfrog(ReversibleDynamics):
         return ("N",) if self.block_norm == "batch" else ()
 
     @property
-    def supports_fusing(self) -> bool:
-        return self.block_norm == "none"
+    def capabilities(self) -> Capabilities:
+        # The scheme has order 2. With y_{-1} = y_0 time is shifted by h / 2, which leaves order 1;
+        # a velocity of y_0 / h has no limit for h -> 0. Dropout would drop parts of the velocity.
+        return Capabilities(
+            order=1 if self.initial_velocity == "zero" else 0,
+            reversible=True,
+            symplectic=True,
+            supports_dropout=False,
+            supports_fusing=self.block_norm == "none",
+        )
 
-    def start(self, x: Tensor, w: Weights, h: float) -> State:
+    def start(self, x: Tensor, w: Weights | None, h: float) -> State:
         return x, torch.zeros_like(x) if self.initial_velocity == "zero" else x
 
     def shifted(self, K: Operator, w: Weights) -> tuple[Callable[..., Tensor], Tensor | None]:
-        """K and the bias of a move, or N K without one."""
+        """Return K and its bias, or N K and no bias."""
         return (K, w.b) if self.block_norm == "none" else (lambda y, _: w.N(K(y)), None)
 
     def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
@@ -75,14 +79,18 @@ class Leapfrog(ReversibleDynamics):
 
 @dataclass(frozen=True)
 class LeapfrogHaber(Leapfrog):
-    """y_{j+1} = 2 y_j - y_{j-1} + h² σ(-C_j.T C_j y_j + b_j), Haber & Ruthotto 2017: K = -C.T C is
-    negative semidefinite.
+    """y_{j+1} = 2 y_j - y_{j-1} + h² σ(-C_j.T C_j y_j + b_j), Haber & Ruthotto 2017.
 
-    Learned is C, under the name K that all families share. Linear case: stable iff h s_max(C) <= 2.
+    -C.T C is negative semidefinite. The learned C has the name `K` that all families share. A
+    linear layer is stable iff h s_max(C) <= 2 (docs/papers/haber2017.md#leapfrog). Options as of
+    `Leapfrog`.
     """
 
     paper = "haber2017"
-    conserves = ("volume",)  # no longer the form: the force has no potential
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities, symplectic=False)  # the force has no potential
 
     def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         A, b = self.shifted((w.K.T * -1.0) @ w.K, w)

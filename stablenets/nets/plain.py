@@ -1,29 +1,26 @@
-"""The plain network: no skip connection, no step size. The contrast that vanishes or explodes with
-depth.
-"""
+"""The plain network, without skip connections: the baseline whose gradients vanish or explode."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from stablenets.engine import fused
-from stablenets.engine.dynamics import Dynamics, State, Weights
+from stablenets.engine.dynamics import Capabilities, Dynamics, State, Tap, Weights
+from stablenets.engine.fused import fused_scan
 from stablenets.engine.operators import Operator
-
-if TYPE_CHECKING:
-    from stablenets.engine.flow import Tap
 
 
 @dataclass(frozen=True)
 class Plain(Dynamics):
-    """y_{j+1} = σ(K_j y_j + b_j)."""
+    """y_{j+1} = σ(K_j y_j + b_j). It has no step size.
+
+    Example:
+        >>> Flow(Plain(activation="relu"), width=64, depth=32)
+    """
 
     paper = "baseline"
-    supports_dropout = False
-    supports_fusing = True
+    capabilities = Capabilities(supports_dropout=False, supports_fusing=True)
 
     def step(self, state: State, w: Weights, h: float) -> State:
         (y,) = state
@@ -33,7 +30,7 @@ class Plain(Dynamics):
         self, state: State, h: float, tap: Tap | None, first: int, K: Operator, b: Tensor
     ) -> State:
         return (
-            fused.chain(
+            fused_scan(
                 *state,
                 K.kernel,
                 b.expand(-1, K.kernel.shape[-1]),

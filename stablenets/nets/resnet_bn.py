@@ -1,22 +1,24 @@
-"""The ResNet of He et al. 2016 for CIFAR: basic blocks with batch norm. Baseline of Chang et al.
-2018.
-"""
+"""The ResNet of He et al. 2016 for CIFAR, with batch norm: a baseline of Chang et al. 2018."""
 
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from stablenets.engine.activations import ACTIVATIONS
-from stablenets.engine.dynamics import Dynamics, State, Weights
-from stablenets.engine.native import added
+from stablenets.engine.dynamics import Capabilities, Dynamics, State, Weights
+from stablenets.engine.native import add_change
 from stablenets.nets.boundaries import Halve, Residual
 from stablenets.schema import option
 
 
 @dataclass(frozen=True)
 class ResNetBN(Dynamics):
-    """y_{j+1} = σ(y_j + N2 K2 σ(N1 K1 y_j)); no biases. The σ behind the sum cannot be undone, so
-    neither can the step.
+    """y_{j+1} = σ(y_j + N2 K2 σ(N1 K1 y_j)), without biases: the basic block.
+
+    The σ around the sum has no inverse, so the step has none. It has no step size.
+
+    Example:
+        >>> Flow(ResNetBN(), width=16, depth=5, operator="conv")
     """
 
     activation: str = option("relu", "σ", choices=tuple(ACTIVATIONS))
@@ -25,20 +27,20 @@ class ResNetBN(Dynamics):
     operators = ("K1", "K2")
     biases = ()
     norms = ("N1", "N2")
-    supports_dropout = False
-    has_strided = True
+    capabilities = Capabilities(has_strided_block=True, supports_dropout=False)
 
     def step(self, state: State, w: Weights, h: float) -> State:
         (y,) = state
-        return (self.σ(added(y, w.N2(w.K2(self.σ(w.K1(y), w.N1))))),)
+        return (self.σ(add_change(y, w.N2(w.K2(self.σ(w.K1(y), w.N1))))),)
 
     def strided(self, narrow: int, wide: int, gain: float) -> nn.Module:
         return StridedBasic(self, narrow, wide, gain)
 
 
 class StridedBasic(nn.Module):
-    """A basic block with stride 2, (B, narrow, H, W) -> (B, wide, H/2, W/2); the shortcut takes
-    every second pixel (option A).
+    """A basic block with stride 2: (B, narrow, H, W) -> (B, wide, H/2, W/2).
+
+    The shortcut takes every second pixel (option A of the paper).
     """
 
     def __init__(self, dynamics: ResNetBN, narrow: int, wide: int, gain: float) -> None:
@@ -48,4 +50,4 @@ class StridedBasic(nn.Module):
         self.shortcut = Halve(wide, pool=False)
 
     def forward(self, y: Tensor) -> Tensor:
-        return self.σ(added(self.shortcut(y), self.residual(y)))
+        return self.σ(add_change(self.shortcut(y), self.residual(y)))

@@ -1,25 +1,32 @@
-"""The deep network with random orthogonal additive filters: roaMLP, Ceni 2025."""
+"""roaMLP, the deep network with random orthogonal additive filters of Ceni 2025."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from stablenets.engine import fused
-from stablenets.engine.dynamics import Dynamics, State, Weights
+from stablenets.engine.dynamics import Capabilities, Dynamics, State, Tap, Weights
+from stablenets.engine.fused import fused_scan
 from stablenets.engine.operators import Operator
 from stablenets.nets.filters import Filtered
 from stablenets.schema import option
 
-if TYPE_CHECKING:
-    from stablenets.engine.flow import Tap
-
 
 @dataclass(frozen=True)
 class RoaMLP(Filtered, Dynamics):
-    """x_{l+1} = α O_l x_l + β σ(W_l x_l + b_l), W learned and O not."""
+    """x_{l+1} = α O_l x_l + β σ(W_l x_l + b_l), with O orthogonal and never trained.
+
+    It has no step size. See docs/papers/ceni2025.md#equations.
+
+    Args:
+        shared_filter: One O for all layers. For independent random W the outputs have the same
+            distribution as with one O a layer, which takes L times the memory.
+        filter, alpha, beta, beta_scaling: As of `Filtered`.
+
+    Example:
+        >>> Flow(RoaMLP(beta=1.0), width=64, depth=1000)
+    """
 
     shared_filter: bool = option(
         True,
@@ -29,10 +36,9 @@ class RoaMLP(Filtered, Dynamics):
 
     paper = "ceni2025"
     operators = ("W",)
-    dense_only = True
-    keeps_weight_dtype = True
-    supports_dropout = False
-    supports_fusing = True
+    capabilities = Capabilities(
+        dense_only=True, keeps_weight_dtype=True, supports_dropout=False, supports_fusing=True
+    )
 
     def fixed(self, width: int, depth: int) -> dict[str, Tensor]:
         return {"O": self.orthogonal(1 if self.shared_filter else depth, width)}
@@ -45,11 +51,11 @@ class RoaMLP(Filtered, Dynamics):
         self, state: State, h: float, tap: Tap | None, first: int, W: Operator, b: Tensor, O: Tensor
     ) -> State:
         biases = b.expand(-1, W.kernel.shape[-1])
-        x = fused.chain(
+        x = fused_scan(
             *state,
             W.kernel,
             biases,
-            O,
+            filter=O,
             alpha=self.alpha,
             beta=self.beta,
             activation=self.activation,

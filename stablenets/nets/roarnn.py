@@ -1,46 +1,55 @@
-"""Recurrent nets of one nonlinear layer: the vanilla RNN, and with a random orthogonal additive
-filter roaRNN, Ceni 2025.
-"""
+"""Recurrent networks of one layer: Elman's RNN, and roaRNN of Ceni 2025."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from stablenets.engine import fused
 from stablenets.engine.activations import ACTIVATIONS
-from stablenets.engine.dynamics import State, Weights
-from stablenets.engine.flow import Tap
-from stablenets.engine.recurrence import Driven, Recurrent
+from stablenets.engine.fused import fused_scan
+from stablenets.engine.recurrence import Driven, Recurrent, State, Tap, Weights
 from stablenets.nets.filters import Filtered
 from stablenets.schema import option
 
 
 @dataclass(frozen=True)
 class RNN(Recurrent):
-    """h_t = φ(W h_{t-1} + U u_t + b), h_0 = 0: Elman's net, which vanishes or explodes in time."""
+    """h_t = φ(W h_{t-1} + U u_t + b), h_0 = 0: Elman's network.
+
+    Its gradients vanish or explode over time.
+
+    Args:
+        activation: φ.
+        input_scale: Scale s of the initial U.
+        input_init: Initial U: "normal", N(0, s² / d) for d inputs, or "uniform", U(-s, s).
+        bias_init: Initial b. If b < 0, a ReLU unit is inactive until an input activates it.
+
+    Example:
+        >>> Recurrence(RNN(), inputs=1, width=128, depth=784)
+    """
 
     activation: str = option("tanh", "φ", choices=tuple(ACTIVATIONS))
-    input_scale: float = option(1.0, "size of U at first, as `law` reads it", low=0.0)
+    input_scale: float = option(1.0, "scale s of the initial U; see input_init", low=0.0)
     input_init: str = option(
         "normal",
-        "of U at first: N(0, drive² / d), or U(-drive, drive)",
+        "initial U: N(0, s² / d) for d inputs, or U(-s, s)",
         choices=("normal", "uniform"),
     )
     bias_init: float = option(
-        0.0, "b at first; below 0 a relu unit keeps still but for inputs that call it"
+        0.0, "initial b; below 0 a ReLU unit is inactive until an input activates it"
     )
 
     paper = "baseline"
-    supports_fusing = True
+    capabilities = replace(Recurrent.capabilities, supports_fusing=True)
 
     def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
-        """W ~ N(0, gain² / H), U ~ N(0, drive² / d), b = offset: our choice. U(-1, 1) for U is the
-        author's in later code.
+        """Return W ~ N(0, gain² / H), U by `input_init` and b = `bias_init`, our choice.
+
+        U ~ U(-1, 1) is the author's in later code.
         """
         W = torch.randn(width, width) * (gain / math.sqrt(width))
         U = (
@@ -66,27 +75,32 @@ class RNN(Recurrent):
         every: bool,
         tap: Tap | None,
         first: int,
-        **skip: Any,
+        **options: Any,
     ) -> Driven:
-        """`skip`: the filter O with its α and β, where there is one."""
-        h = fused.chain(
+        """Run all inputs u (T, batch, d) by `fused_scan`; `options`: the filter, alpha and beta."""
+        h = fused_scan(
             *state,
             w.W[None],
             w.b[None],
-            u=u,
-            U=w.U,
+            drive=(u, w.U),
             activation=self.activation,
             every=every,
             tap=tap,
             first=first,
-            **skip,
+            **options,
         )
         return (h, (h[-1],)) if every else (None, (h,))
 
 
 @dataclass(frozen=True)
 class RoaRNN(Filtered, RNN):
-    """h_t = α O h_{t-1} + β φ(W h_{t-1} + U u_t + b), h_0 = 0, W, U and b learned and O not."""
+    """h_t = α O h_{t-1} + β φ(W h_{t-1} + U u_t + b), h_0 = 0, with O orthogonal, never trained.
+
+    See docs/papers/ceni2025.md#equations. Options as of `RNN` and `Filtered`; `beta` is 5 here.
+
+    Example:
+        >>> Recurrence(RoaRNN(), inputs=1, width=128, depth=784)
+    """
 
     beta: float = option(5.0, "weight of the new activation, as `beta_scaling` reads it", above=0.0)
 
@@ -110,5 +124,5 @@ class RoaRNN(Filtered, RNN):
         **_: Any,
     ) -> Driven:
         return super().fused(
-            state, u, w, every, tap, first, O=w.O[None], alpha=self.alpha, beta=self.beta
+            state, u, w, every, tap, first, filter=w.O, alpha=self.alpha, beta=self.beta
         )

@@ -1,6 +1,4 @@
-"""The symplectic Hamiltonian network, H2 of Galimberti et al. 2023: semi-implicit Euler (sheet
-section 1).
-"""
+"""The symplectic Hamiltonian network, H2 of Galimberti et al. 2023: semi-implicit Euler."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stablenets.engine.dynamics import ReversibleDynamics, State, Weights
+from stablenets.engine.dynamics import Capabilities, ReversibleDynamics, Weights
 from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
 
@@ -18,16 +16,24 @@ COUPLINGS = ("identity", "random")
 
 @dataclass(frozen=True)
 class SemiImplicit(ReversibleDynamics):
-    """p_{j+1} = p_j - h X.T Kq.T σ(Kq q_j + bq);  q_{j+1} = q_j + h X Kp.T σ(Kp p_{j+1} + bp); the
-    features are halved in p and q.
+    """p_{j+1} = p_j - h X.T Kq.T σ(Kq q_j + bq);  q_{j+1} = q_j + h X Kp.T σ(Kp p_{j+1} + bp).
 
-    J = [[0, -X.T], [X, 0]] and K = blkdiag(Kp, Kq): y_{j+1} = y_j + h J K.T σ(K (p_{j+1}, q_j) +
-    b), p first as in the README's formula (the authors' code moves q first). With B the transpose
-    of the Jacobian ∂y_{j+1}/∂y_j, B.T J B = J for any weights, any X, also a singular one, and any
-    product of layers; so ‖B‖ >= 1. The other transpose holds for orthogonal X only.
+    p and q are the halves of the features. With J = [[0, -X.T], [X, 0]] and K = blkdiag(Kp, Kq)
+    this is y_{j+1} = y_j + h J K.T σ(K (p_{j+1}, q_j) + b). p moves first, as in the README's
+    formula; the authors' code moves q first (docs/papers/galimberti2023.md#conventions).
 
-    X is never trained; a random one has N(0, 1/m) entries, m = width / 2, and any other may be
-    copied into the buffer. At X = I this is the network of Chang et al. 2018 with -h for h.
+    Let B be the transpose of the Jacobian ∂y_{j+1}/∂y_j. Then B.T J B = J for any weights, any X,
+    also a singular one, and any product of layers; so ‖B‖ >= 1. The same with the Jacobian itself
+    in place of B holds for orthogonal X only.
+
+    At X = I this is the network of Chang et al. 2018 with -h in place of h.
+
+    Args:
+        coupling: X, which is never trained: "identity", or "random" with entries N(0, 1/m) for
+            m = width / 2. Any other X may be copied into the buffer `X`.
+
+    Example:
+        >>> Flow(SemiImplicit(), width=64, depth=64, h=0.05, backward="reverse")
     """
 
     coupling: str = option("identity", "X: how p and q drive each other", choices=COUPLINGS)
@@ -35,14 +41,14 @@ class SemiImplicit(ReversibleDynamics):
     paper = "galimberti2023"
     operators = ("Kp", "Kq")
     biases = ("bp", "bq")
-    order = 1
-    supports_fusing = True
-    split = True
 
     @property
-    def conserves(self) -> tuple[str, ...]:
-        """With a random X another form, [[0, -X.T], [X, 0]], is conserved."""
-        return ("volume", "form") if self.coupling == "identity" else ("volume",)
+    def capabilities(self) -> Capabilities:
+        # a random X conserves another form, [[0, -X.T], [X, 0]]
+        canonical = self.coupling == "identity"
+        return Capabilities(
+            order=1, reversible=True, symplectic=canonical, split=True, supports_fusing=True
+        )
 
     def X(self, m: int) -> Tensor:  # noqa: N802
         return torch.randn(m, m) / m**0.5
@@ -54,13 +60,7 @@ class SemiImplicit(ReversibleDynamics):
         into_q, into_p = (Kp.T, Kq.T) if X is None else (Kp.T.mixed(X[0]), Kq.T.mixed(X[0].mT))
         return {"Kp": Kp, "Kq": Kq, "bp": bp, "bq": bq, "into_p": into_p, "into_q": into_q}
 
-    def start(self, x: Tensor, w: Weights, h: float) -> State:
-        return x.chunk(2, 1)
-
     def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         p, q = 0, 1
         yield ResidualUpdate(p, -h, w.Kq, q, w.bq, A=w.into_p)
         yield ResidualUpdate(q, h, w.Kp, p, w.bp, A=w.into_q)
-
-    def output(self, state: State) -> Tensor:
-        return torch.cat(state, 1)

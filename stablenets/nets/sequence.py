@@ -1,6 +1,4 @@
-"""From a recurrence to a network for sequences: the input map stands in the recurrence, the head
-reads its last state or every one.
-"""
+"""`SequenceNetwork`: a recurrence and a head that reads its last output or every output."""
 
 from __future__ import annotations
 
@@ -9,14 +7,31 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from stablenets.engine.flow import Tap
 from stablenets.engine.recurrence import Recurrence, Recurrent
-from stablenets.nets.assembling import Passage, readout
+from stablenets.engine.types import Tap
+from stablenets.nets.assembling import MapAndStart
+from stablenets.nets.ends import make_readout
 
 
 class SequenceNetwork(nn.Module):
-    """Sequences (B, T, d) -> (B, outputs), or (B, T, outputs) where every step is to be labelled.
-    Its depth is T.
+    """Sequences (B, T, d) -> (B, outputs), or (B, T, outputs) with an output at every step.
+
+    Its depth is the number of time steps T.
+
+    Args:
+        dynamics: A recurrent family.
+        shape: (T, d).
+        outputs: Number of outputs.
+        width: Features of the state.
+        every: Return outputs at every step.
+        head_hidden: Width of a hidden layer in the head; 0 for none.
+        backward: See `Recurrence`.
+        gain: See `Recurrence`.
+
+    Example:
+        >>> net = SequenceNetwork(RoaRNN(), shape=(784, 1), outputs=10, width=128)
+        >>> net(torch.randn(8, 784, 1)).shape
+        torch.Size([8, 10])
     """
 
     def __init__(
@@ -37,29 +52,33 @@ class SequenceNetwork(nn.Module):
         self.units = nn.ModuleList(
             [Recurrence(dynamics, inputs, width, self.depth, backward=backward, gain=gain)]
         )
-        self.head = readout(width, outputs, head_hidden)
-        self.rank = dynamics.parts * width
+        self.head = make_readout(width, outputs, head_hidden)
+        self.rank = dynamics.parts * width  # of the Jacobian of the last state
 
     def forward(self, x: Tensor, tap: Tap | None = None) -> Tensor:
+        """Return the outputs; the tap is that of `Recurrence`."""
         return self.head(self.units[0](x, tap, self.every))
 
-    def passages(self, examples: Tensor) -> list[Passage]:
-        """For each example the map from the state before it to the state after it, all parts side
-        by side, and h_0 = 0.
-        """
-        return [(self.after(example), example.new_zeros(self.rank)) for example in examples]
+    def jacobian_maps(self, examples: Tensor) -> list[MapAndStart]:
+        """Return for each example the map from h_0 to the last state, and h_0 = 0.
 
-    def after(self, example: Tensor) -> Callable[[Tensor], Tensor]:
-        """(B, parts·H) -> (B, parts·H): the same sequence from different first states."""
+        All parts of a state stand side by side.
+        """
+        return [
+            (self.map_of_first_state(example), example.new_zeros(self.rank)) for example in examples
+        ]
+
+    def map_of_first_state(self, example: Tensor) -> Callable[[Tensor], Tensor]:
+        """Return the map from h_0 to the last state for one sequence, on (B, parts·H)."""
         (unit,) = self.units
 
-        def last(h_0: Tensor) -> Tensor:
-            _, state = unit.through(
-                example.expand(len(h_0), -1, -1), h_0.chunk(unit.dynamics.parts, 1)
-            )
+        def last_state(h_0: Tensor) -> Tensor:
+            sequences = example.expand(len(h_0), -1, -1)
+            _, state = unit.run_sequences(sequences, h_0.chunk(unit.dynamics.parts, 1))
             return torch.cat(state, 1)
 
-        return last
+        return last_state
 
     def variation(self) -> Tensor:
+        """Return 0: the weights are the same at every step."""
         return self.units[0].variation()

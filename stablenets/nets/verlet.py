@@ -1,6 +1,4 @@
-"""The Hamiltonian-inspired network by Verlet's scheme: Haber & Ruthotto 2017, sections 4.2 and
-4.3.
-"""
+"""The Verlet network of Haber & Ruthotto 2017, sections 4.2 and 4.3: Hamiltonian-inspired."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stablenets.engine.dynamics import ReversibleDynamics, State, Weights
+from stablenets.engine.dynamics import Capabilities, ReversibleDynamics, State, Weights
 from stablenets.engine.updates import ResidualUpdate
 
 
@@ -16,17 +14,18 @@ from stablenets.engine.updates import ResidualUpdate
 class Verlet(ReversibleDynamics):
     """z_{j+1/2} = z_{j-1/2} - h σ(K_j.T y_j + b_j);  y_{j+1} = y_j + h σ(K_j z_{j+1/2} + b_j).
 
-    z starts at 0 and is as wide as y; the same K and b stand in both half steps, so that the block
-    matrix [[0, K], [-K.T, 0]] is antisymmetric whatever K is. With one bias for two halves the bias
-    is a scalar or one a feature of the half. In the linear case stable iff h s_max(K) <= 2. The
-    classifier sees y.
+    z is as wide as y and starts at 0; the output is y. Both half steps have the same K and b, so
+    the block matrix [[0, K], [-K.T, 0]] is antisymmetric for any K. A linear layer is stable iff h
+    s_max(K) <= 2 (docs/papers/haber2017.md#verlet).
+
+    Example:
+        >>> Flow(Verlet(), width=64, depth=256, h=0.05, backward="reverse")
     """
 
     paper = "haber2017"
-    order = 1
-    supports_fusing = True
+    capabilities = Capabilities(order=1, reversible=True, supports_fusing=True)
 
-    def start(self, x: Tensor, w: Weights, h: float) -> State:
+    def start(self, x: Tensor, w: Weights | None, h: float) -> State:
         return x, torch.zeros_like(x)
 
     def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:

@@ -41,7 +41,7 @@ def warning(precision: str, device: torch.device) -> str:
             f"precision={precision}: this processor has no bfloat16 and emulates it, which "
             "takes several times as long as precision=float32"
         )
-    if precision == "bfloat16_fused" and device.type == "cpu" and not native.available():
+    if precision == "bfloat16_fused" and device.type == "cpu" and not native.is_available():
         return (
             f"precision={precision}: no C++ compiler that makes our passes (g++, or $CXX); norms "
             "and activations are torch's, as with precision=bfloat16"

@@ -69,7 +69,7 @@ class Recorder:
             return
         net = copy.deepcopy(self.net).double().requires_grad_(False).eval()
         with torch.no_grad():
-            passages = net.passages(examples[: self.config.spectrum_examples].double())
+            passages = net.jacobian_maps(examples[: self.config.spectrum_examples].double())
         for unit in net.units:
             unit.backward = (
                 "store" if passages[0][1].numel() <= FULL_JACOBIAN_LIMIT else "plain"

@@ -123,7 +123,7 @@ KINDS = {
     ),
     "no layers to share β": (
         ["net=roamlp", "depth=0"],
-        ["depth=0: net.beta_scaling=depth shares net.beta out", "net.beta_scaling=fixed"],
+        ["net.beta_scaling=depth: ", "depth=0", "give depth>=1", "beta_scaling=fixed"],
     ),
     "h and T": (["h=1", "T=1"], ["h=1.0 T=1.0: give one of the two", "T = h * depth"]),
     "h without a step": (
@@ -253,9 +253,9 @@ def test_a_device_that_is_not_here(refused, monkeypatch):
 
 def test_a_family_of_two_halves_needs_an_even_width(resolved, monkeypatch):
     from stablenets.errors import BadInput
-    from stablenets.nets import ResNet
+    from stablenets.nets import Capabilities, ResNet
 
-    monkeypatch.setattr(ResNet, "split", True)
+    monkeypatch.setattr(ResNet, "capabilities", Capabilities(order=1, split=True))
     with pytest.raises(
         BadInput, match=r"^width=7: net\.family=resnet splits .*; use an even width$"
     ):

@@ -7,12 +7,12 @@ from golden.frozen import current_defaults, frozen_defaults
 from stablenets.config import resolve
 from stablenets.config.defaults import OPTIM_DEFAULTS, field_defaults
 from stablenets.data import DATASETS
-from stablenets.nets import FAMILIES, RECURRENT
+from stablenets.nets import FAMILIES, RECURRENT_FAMILIES
 
-ALL = FAMILIES | RECURRENT
-DATA = {family: "psdigits" if family in RECURRENT else "digits" for family in ALL}
+ALL = FAMILIES
+DATA = {family: "psdigits" if family in RECURRENT_FAMILIES else "digits" for family in ALL}
 DEPTH = {
-    family: {} if family in RECURRENT or family in ("resnet_bn", "revnet") else {"depth": 4}
+    family: {} if family in (*RECURRENT_FAMILIES, "resnet_bn", "revnet") else {"depth": 4}
     for family in ALL
 }
 

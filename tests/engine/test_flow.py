@@ -1,22 +1,29 @@
-"""The flow engine: every mode and every way to run a flow give the same outputs, states and
-gradients.
+"""The contract of every family over depth: all modes give the same outputs, states and gradients.
+
+Each test runs for every family in `FAMILIES`. The contract tests of one family, also a new one, are
+
+    pytest tests/engine tests/nets -k NAME
+
+with NAME the key in `FAMILIES`.
 """
 
 import pytest
 import torch
 from every_family import (  # noqa: F401 - pytest reads the hook here
+    CAPABILITIES,
     FITTING,
     OPTIONS,
     SPACE,
+    WIDTH,
     flow,
     pytest_generate_tests,
     states,
 )
 
-from stablenets.engine import updates
+from stablenets.engine import scan_autograd
 from stablenets.engine.flow import Flow
 from stablenets.engine.norms import ForwardContext
-from stablenets.nets import FAMILIES
+from stablenets.nets import DEPTH_FAMILIES
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +32,7 @@ def seeded():
 
 
 def outcome(net: Flow, x: torch.Tensor) -> list[torch.Tensor]:
-    """The output and all gradients of a scalar that weighs every entry differently."""
+    """Return the output and all gradients of a scalar in which every entry has another weight."""
     y = net(x)
     return [y, *torch.autograd.grad(weighed(y), (x, *net.parameters()))]
 
@@ -54,9 +61,8 @@ def test_a_single_example_goes_as_one_of_several_and_changes_no_weight(name, ope
 
 def test_gradients_are_those_of_finite_differences(name, operator, mode):
     width = 4 if name == "distributed" else 2
-    net = Flow(
-        FAMILIES[name](**OPTIONS.get(name, {})), width, 3, h=0.3, operator=operator, backward=mode
-    ).double()
+    dynamics, h = DEPTH_FAMILIES[name](**OPTIONS.get(name, {})), CAPABILITIES[name].step_size(0.3)
+    net = Flow(dynamics, width, 3, h=h, operator=operator, backward=mode).double()
     x = torch.randn(
         2, width, *(3 for _ in SPACE[operator]), dtype=torch.float64, requires_grad=True
     )
@@ -96,11 +102,9 @@ def test_bfloat16_autocast_comes_near_float32(name, operator, mode):
     )
 
 
-def test_layers_at_once_are_plain_autograd_over_several_chunks(name, monkeypatch):
-    """70 layers: more than two chunks, the last of them short; every activation; a frozen tensor;
-    and none that asks for a gradient.
-    """
-    monkeypatch.setattr(updates, "CACHED", 0)
+def test_fused_layers_have_the_gradients_of_single_layers_over_several_chunks(name, monkeypatch):
+    """70 layers are more than two chunks, the last one short; also with frozen tensors."""
+    monkeypatch.setattr(scan_autograd, "CACHED", 0)
     for activation in ("tanh", "relu", "identity"):
         net, x = flow(name, "dense", 70, activation=activation), states("dense", requires_grad=True)
         first, *_ = parameters = list(net.parameters())
@@ -120,7 +124,7 @@ def test_layers_at_once_are_plain_autograd_over_several_chunks(name, monkeypatch
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script`:FutureWarning")  # torch.func.jvp's own
 def test_gradients_can_be_differentiated_again(name, operator):
-    """And by forward derivatives, and by torch.func: what is run at once steps aside."""
+    """Also by forward derivatives and torch.func, under which no fused layers are used."""
     net, x = flow(name, operator, 3).eval(), states(operator, 2, requires_grad=True)
     direction = torch.randn_like(x)
     found = {}
@@ -157,18 +161,72 @@ def test_no_example_at_all(name, operator, mode):
 
 
 def test_inverse_over_a_hundred_layers(name, operator):
-    if not FAMILIES[name].reversible:
+    if not CAPABILITIES[name].reversible:
         return
     net, x = flow(name, operator, 100).eval(), states(operator)
     net.h = 0.05
-    layers = net.layers(net.weights(), ForwardContext(counting=False, training=net.training))
-    begun = state = net.dynamics.start(x, layers[0], net.h)
-    for w in layers:
-        state = net.dynamics.step(state, w, net.h)
-    for w in reversed(layers):
-        state = net.dynamics.unstep(state, w, net.h)
-    for found, wanted in zip(state, begun, strict=True):
-        assert (found - wanted).abs().max() <= 1e-12 * max(1.0, float(x.abs().max()))
+    y = net(x) if CAPABILITIES[name].split else net.final_state(x)
+    assert (net.inverse(y) - x).abs().max() <= 1e-12 * max(1.0, float(x.abs().max()))
+
+
+def test_inverse_of_a_part_of_the_state_or_of_a_family_without_one_says_what_is_needed(name):
+    can, x = CAPABILITIES[name], states("dense")
+    if can.reversible and can.split:
+        return
+    net = flow(name, "dense", 3)
+    with pytest.raises(ValueError, match="give both" if can.reversible else "no inverse step"):
+        net.inverse(net(x))
+
+
+def test_inverse_in_training_uses_the_statistics_of_the_batch():
+    for name in ("revnet", "hamiltonian", "midpoint"):
+        options = {} if name == "revnet" else {"block_norm": "batch"}
+        net, x = flow(name, "conv", 8, **options), states("conv", 6)
+        before = {key: value.clone() for key, value in net.named_buffers()}
+        y = net.final_state(x)
+        updated = {key: value.clone() for key, value in net.named_buffers()}
+        assert torch.allclose(net.inverse(y), x, rtol=0, atol=1e-11)
+        assert all(torch.equal(value, updated[key]) for key, value in net.named_buffers())
+        assert not all(torch.equal(value, before[key]) for key, value in net.named_buffers())
+
+
+def test_inverse_refuses_dropout_and_works_over_no_layers():
+    net, x = flow("hamiltonian", "dense", 3), states("dense")
+    net.dropout = 0.5
+    with pytest.raises(ValueError, match=r"dropout=0.5 is random; call eval\(\) first"):
+        net.inverse(x)
+    net.eval().inverse(x)
+    identity = flow("midpoint", "dense", 0)
+    assert torch.equal(identity.inverse(identity(x)), x)
+    assert torch.equal(identity.inverse(identity.final_state(x)), x)
+
+
+def test_dense_layers_take_any_leading_dimensions(name, mode):
+    can = CAPABILITIES[name]
+    if mode == "reverse" and not can.reversible:
+        return
+    net, x, seen = flow(name, "dense", 3, mode), states("dense", 6), []
+    wanted = net.eval()(x)
+    for shape in ((2, 3, WIDTH), (1, 2, 3, 1, WIDTH)):
+        y = net(x.view(shape), lambda layer, state: seen.append(state[0].shape[0]))
+        assert torch.allclose(y, wanted.view(shape), rtol=0, atol=1e-14)
+    assert set(seen) == {6}
+    assert torch.allclose(net(x[0]), wanted[0], rtol=0, atol=1e-14)
+    if can.split and can.reversible:
+        assert torch.allclose(
+            net.inverse(net(x.view(2, 3, WIDTH))), x.view(2, 3, WIDTH), atol=1e-12
+        )
+
+
+def test_checkpoint_and_reverse_under_torch_func_are_one_line_with_the_remedy(name, operator):
+    x, modes = states(operator), ["checkpoint"]
+    if CAPABILITIES[name].reversible:
+        modes.append("reverse")
+    for mode in modes:
+        net = flow(name, operator, 3, mode)
+        with pytest.raises(RuntimeError, match=f"^backward={mode}: .*use backward=store") as error:
+            torch.func.grad(lambda x, net=net: net(x).sum())(x)
+        assert "\n" not in str(error.value)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -1,4 +1,4 @@
-"""Memory and work of a flow over its depth: linear, of the order of the square root, or flat."""
+"""Memory and work of a flow as functions of depth: linear, of order sqrt(L), or constant."""
 
 import math
 import weakref
@@ -12,7 +12,7 @@ from every_family import (  # noqa: F401 - pytest reads the hook here
 )
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from stablenets.engine import updates
+from stablenets.engine import scan_autograd
 from stablenets.engine.recurrence import Recurrence
 from stablenets.nets import RoaRNN
 from stablenets.probes import kept_bytes
@@ -24,7 +24,7 @@ def seeded():
 
 
 class BytesWritten(TorchDispatchMode):
-    """Counts the bytes of all tensors that operations return, views apart: work as memory
+    """Counts the bytes of all tensors that operations return, without views: work as memory
     traffic.
     """
 
@@ -44,7 +44,7 @@ class BytesWritten(TorchDispatchMode):
 
 
 class BytesAlive(TorchDispatchMode):
-    """The most bytes that stood in storages made by operations at one time."""
+    """The largest number of bytes in the storages that operations made and that exist together."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ def test_store_keeps_memory_linear_in_depth(name, operator):
 
 
 def test_checkpoint_keeps_about_sqrt_l_states(name, operator):
-    """Four times as much at sixteen times the depth, and not sixteen times."""
+    """Four times as much at sixteen times the depth."""
     x = states(operator, batch=256)
     few, many = (kept_bytes(flow(name, operator, depth, "checkpoint"), x) for depth in (16, 256))
     assert many <= 6 * few
@@ -88,8 +88,8 @@ def test_checkpoint_keeps_about_sqrt_l_states(name, operator):
 @pytest.mark.parametrize("family", ["plain", "resnet", "antisymmetric"])
 @pytest.mark.parametrize("depth", [1, 2, 16, 17, 64, 256])
 def test_checkpoint_keeps_a_state_for_each_of_sqrt_l_segments(family, operator, depth):
-    """Exactly one state enters each segment of ceil(sqrt(L)) layers; of the first, what is the
-    input itself costs nothing.
+    """Exactly one state enters each segment of ceil(sqrt(L)) layers. The first one is the input,
+    which is not counted.
     """
     net = flow(family, operator, depth, "checkpoint")
     x = net.operator.laid_out(states(operator))
@@ -98,8 +98,8 @@ def test_checkpoint_keeps_a_state_for_each_of_sqrt_l_segments(family, operator, 
 
 
 def test_evaluation_keeps_no_more_at_greater_depth(name, monkeypatch):
-    """What lives at once of what operations return."""
-    monkeypatch.setattr(updates, "CACHED", 0)
+    """Counts the bytes that operations made and that exist together."""
+    monkeypatch.setattr(scan_autograd, "CACHED", 0)
     peaks = []
     for depth in (64, 512):
         net, x = flow(name, "dense", depth).requires_grad_(False), states("dense", 64)
@@ -114,7 +114,7 @@ def test_evaluation_keeps_no_more_at_greater_depth(name, monkeypatch):
 
 @pytest.mark.parametrize("every", [False, True])
 def test_evaluation_of_a_recurrence_keeps_what_it_returns(every):
-    """Beside the inputs, time first, and what belongs to a chunk of steps."""
+    """Beside that, the inputs with time first, and the states of one chunk of steps."""
     net, x = Recurrence(RoaRNN(activation="relu"), 3, 32, 4096), torch.randn(16, 4096, 3)
     with torch.no_grad(), BytesAlive() as alive:
         returned = net(x, every=every)

@@ -1,5 +1,6 @@
-"""Batch norms and dropout of layers that the backward runs again: each batch counts once, and the
-same is dropped, whatever the mode.
+"""Batch norms and dropout of layers that the backward runs again.
+
+In every mode each batch updates the statistics once, and both runs drop the same entries.
 """
 
 import pytest
@@ -9,7 +10,7 @@ from torch import nn
 
 from stablenets.engine.dropout import Dropout
 from stablenets.engine.flow import Flow
-from stablenets.nets import FAMILIES
+from stablenets.nets import DEPTH_FAMILIES, FAMILIES
 
 NORMED = {
     "hamiltonian": {"block_norm": "batch"},
@@ -18,7 +19,9 @@ NORMED = {
     "revnet": {},
     "resnet_bn": {},
 }
-DROPPING = [name for name, family in FAMILIES.items() if family().supports_dropout]
+DROPPING = [
+    name for name, family in DEPTH_FAMILIES.items() if family().capabilities.supports_dropout
+]
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +36,7 @@ def test_batch_norm_counts_once_and_has_the_same_gradients_in_every_mode(family,
     wanted = outcome(flow(family, "store", operator=operator, **NORMED[family]).double(), x)
     assert any(name.startswith("mean_") for name in wanted)
     for mode in MODES:
-        if mode != "reverse" or FAMILIES[family].reversible:
+        if mode != "reverse" or FAMILIES[family]().capabilities.reversible:
             same(
                 outcome(flow(family, mode, operator=operator, **NORMED[family]).double(), x),
                 wanted,
@@ -44,7 +47,7 @@ def test_batch_norm_counts_once_and_has_the_same_gradients_in_every_mode(family,
 
 @pytest.mark.parametrize("mode", MODES)
 def test_statistics_are_those_of_one_forward_of_torchs_batch_norm(mode):
-    """Of the first norm of a layer: that of F, which reads the second half of the input."""
+    """For the first norm of a layer, that of F, which reads the second half of the input."""
     net, x = flow("revnet", mode).double(), torch.randn(6, 8, 4, 4, dtype=torch.float64)
     twin = nn.BatchNorm2d(4).double()
     twin(x[:, 4:])
@@ -59,9 +62,9 @@ def test_evaluation_reads_the_statistics_and_leaves_them(mode):
     net(x)
     net.eval()
     before = {name: value.clone() for name, value in net.named_buffers()}
-    alone = net(x[:1])
+    single = net(x[:1])
     weighed(net(x)).backward()
-    assert torch.allclose(net(x)[:1], alone, rtol=0, atol=1e-12)  # examples do not see one another
+    assert torch.allclose(net(x)[:1], single, rtol=0, atol=1e-12)  # independent of the batch
     same(dict(net.named_buffers()), before, rtol=0, atol=0)
 
 
@@ -98,14 +101,19 @@ def test_a_net_that_evaluates_before_its_backward_has_the_gradients_of_its_forwa
 def test_dropout_drops_the_same_when_a_layer_is_run_again(family, operator):
     width, fitting = (16, {"nodes": 4}) if family == "distributed" else (8, {})
     dynamics = FAMILIES[family](**fitting)
-    if dynamics.dense_only and operator != "dense":
-        return
+    can = dynamics.capabilities
     x = torch.randn(6, width, *SPACE[operator], dtype=torch.float64, requires_grad=True)
     wanted = None
-    for mode in (mode for mode in ("plain", *MODES) if mode != "reverse" or dynamics.reversible):
+    for mode in (mode for mode in ("plain", *MODES) if mode != "reverse" or can.reversible):
         torch.manual_seed(1)
         net = Flow(
-            dynamics, width, 9, h=0.1, operator=operator, backward=mode, dropout=0.5
+            dynamics,
+            width,
+            9,
+            h=can.step_size(0.1),
+            operator=operator,
+            backward=mode,
+            dropout=0.5,
         ).double()
         torch.manual_seed(2)
         found = outcome(net, x)
@@ -117,7 +125,7 @@ def test_dropout_drops_the_same_when_a_layer_is_run_again(family, operator):
         assert torch.equal(net(x), still)
 
 
-def test_dropout_leaves_the_mean_and_takes_its_share():
+def test_dropout_keeps_the_mean_and_drops_the_given_fraction():
     change = torch.ones(100_000)
     kept = Dropout(0.25, seed=3, layer=5)(change, 0)
     assert sorted(kept.unique().tolist()) == pytest.approx([0, 1 / 0.75])
@@ -126,8 +134,8 @@ def test_dropout_leaves_the_mean_and_takes_its_share():
     assert not torch.equal(kept, Dropout(0.25, seed=3, layer=6)(change, 0))
 
 
-def test_dropout_that_cannot_be():
-    with pytest.raises(ValueError, match=r"dropout=1.0: .* from 0 up to and without 1"):
-        Flow(FAMILIES["resnet"](), 4, 2, dropout=1.0)
-    with pytest.raises(ValueError, match=r"dropout=0.1: Plain does not add .*; use dropout=0"):
+def test_a_wrong_dropout_is_one_line_with_the_remedy():
+    with pytest.raises(ValueError, match=r"dropout=1.0: .*0 <= dropout < 1"):
+        Flow(FAMILIES["resnet"](), 4, 2, h=0.1, dropout=1.0)
+    with pytest.raises(ValueError, match=r"dropout=0.1: Plain .*use dropout=0"):
         Flow(FAMILIES["plain"](), 4, 2, dropout=0.1)

@@ -1,5 +1,6 @@
-"""The passes of our own over bfloat16: torch's results to rounding, and torch's own way where they
-cannot serve."""
+"""The C++ passes for bfloat16: torch's results to rounding, and torch's operations where the passes
+cannot run.
+"""
 
 from contextlib import nullcontext
 
@@ -11,7 +12,7 @@ from torch.nn import functional as F
 from stablenets.engine import native
 from stablenets.engine.norms import EPSILON, MOMENTUM, ModuleNorm, native_passes, normed
 
-pytestmark = pytest.mark.skipif(not native.available(), reason="needs a C++ compiler")
+pytestmark = pytest.mark.skipif(not native.is_available(), reason="needs a C++ compiler")
 LAST = torch.channels_last
 
 
@@ -54,11 +55,11 @@ def norm(tensors, activation: str, *, by_native: bool):
 @pytest.mark.parametrize("activation", ["relu", "identity"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("channels", [2, 16, 56, 64])
-def test_norm_is_torchs_to_one_rounding(channels, dtype, activation):
+def test_norm_equals_that_of_torch_to_one_rounding(channels, dtype, activation):
     tensors = inputs(channels, dtype)
     y, running, found = norm(tensors, activation, by_native=True)
     true, statistics, wanted = norm(tensors, activation, by_native=False)
-    assert y.grad_fn.name().startswith("Norm")
+    assert y.grad_fn.name().startswith("NativeNorm")
     assert torch.allclose(y, true, rtol=2**-7, atol=1e-5)
     for a, b in zip(running, statistics, strict=True):
         assert torch.allclose(a, b, rtol=1e-5, atol=1e-6)
@@ -67,14 +68,14 @@ def test_norm_is_torchs_to_one_rounding(channels, dtype, activation):
         assert (a - b).norm() < (1e-4 if dtype is torch.float32 else 2**-8) * b.norm()
 
 
-def test_a_large_mean_costs_the_variance_no_digits():
+def test_variance_is_accurate_with_a_large_mean():
     tensors = inputs(16, torch.float32, offset=1000.0)
     _, running, _ = norm(tensors, "identity", by_native=True)
     true = tensors[0].detach().double().transpose(0, 1).flatten(1).var(1)
     assert torch.allclose(running[1].double(), 0.9 + 0.1 * true, rtol=1e-5)
 
 
-def test_not_a_number_stays_one():
+def test_nan_stays_nan():
     tensors = inputs(16, torch.float32)
     tensors[0].data[0, 3, 0, 0] = torch.nan
     y, _, _ = norm(tensors, "relu", by_native=True)
@@ -82,7 +83,7 @@ def test_not_a_number_stays_one():
     assert not y[:, 4:].isnan().any()
 
 
-def test_second_derivatives_are_torchs():
+def test_second_derivatives_equal_those_of_torch():
     tensors, found = inputs(16, torch.float32), []
     for by_native in (True, False):
         with cast():
@@ -102,20 +103,24 @@ def test_second_derivatives_are_torchs():
         assert (a - b).norm() <= 1e-2 * b.norm()
 
 
-def test_only_images_that_no_transform_watches_suit():
+def test_passes_support_only_images_outside_of_transforms():
     learned, x, seen = (torch.ones(16), torch.zeros(16)), torch.randn(5, 8, 16, 4, 4), []
     with cast():
-        torch.vmap(lambda batch: seen.append(native.suits(batch, learned, "relu")) or batch)(x)
+        torch.vmap(
+            lambda batch: seen.append(native.can_normalise(batch, learned, "relu")) or batch
+        )(x)
         assert seen == [False]
-        assert native.suits(x[0], learned, "relu")
-        assert not native.suits(x[0], learned, "tanh")
-        assert not native.suits(x[0, :, :, 0, 0], learned, "relu")
-        assert not native.suits(torch.randn(1, 16, 1, 3), learned, "relu")  # no whole strips
-    assert not native.suits(x[0], learned, "relu")
+        assert native.can_normalise(x[0], learned, "relu")
+        assert not native.can_normalise(x[0], learned, "tanh")
+        assert not native.can_normalise(x[0, :, :, 0, 0], learned, "relu")
+        assert not native.can_normalise(
+            torch.randn(1, 16, 1, 3), learned, "relu"
+        )  # no whole strips
+    assert not native.can_normalise(x[0], learned, "relu")
 
 
 @pytest.mark.parametrize("family", ["hamiltonian", "revnet", "midpoint", "resnet_bn"])
-def test_every_mode_has_the_gradients_of_storing(family):
+def test_every_backward_mode_has_the_gradients_of_store(family):
     options = {"block_norm": "batch"} if family in ("hamiltonian", "midpoint") else {}
     x, results = torch.randn(4, 8, 8, 8), {}
     for mode in ("store", "checkpoint", *(["reverse"] if family != "resnet_bn" else [])):
@@ -127,7 +132,7 @@ def test_every_mode_has_the_gradients_of_storing(family):
             assert (results["reverse"][name] - value).norm() < 0.02 * value.norm() + 1e-6, name
 
 
-def test_a_net_in_passes_is_near_the_one_without():
+def test_a_network_with_the_passes_is_close_to_one_without():
     x, found = torch.randn(8, 8, 8, 8), []
     for passes in (native_passes(), nullcontext()):
         with passes, cast():
@@ -136,7 +141,7 @@ def test_a_net_in_passes_is_near_the_one_without():
         assert (found[0][name] - value).norm() < 0.03 * value.norm() + 1e-6, name
 
 
-def test_module_is_torchs_batch_norm_with_the_activation():
+def test_module_norm_is_the_batch_norm_of_torch_with_the_activation():
     ours, theirs, x = ModuleNorm(16, "relu"), torch.nn.BatchNorm2d(16), torch.randn(8, 16, 4, 4)
     assert torch.equal(ours(x), F.relu(theirs(x)))
     found, wanted = ours.state_dict(), theirs.state_dict()
@@ -144,18 +149,18 @@ def test_module_is_torchs_batch_norm_with_the_activation():
     assert all(torch.equal(found[name], value) for name, value in wanted.items())
 
 
-def test_state_plus_kick_is_torchs_bit_for_bit():
+def test_sum_equals_that_of_torch_bit_for_bit():
     x = torch.randn(8, 16, 4, 4).contiguous(memory_format=LAST).requires_grad_()
-    kick = torch.randn(8, 16, 4, 4).bfloat16().contiguous(memory_format=LAST).requires_grad_()
+    change = torch.randn(8, 16, 4, 4).bfloat16().contiguous(memory_format=LAST).requires_grad_()
     with cast():
-        total = native.added(x, kick)
-    assert total.grad_fn.name().startswith("Sum")
-    assert torch.equal(total, x + kick)
-    found, wanted = (torch.autograd.grad(weighed(y), (x, kick)) for y in (total, x + kick))
+        total = native.add_change(x, change)
+    assert total.grad_fn.name().startswith("NativeSum")
+    assert torch.equal(total, x + change)
+    found, wanted = (torch.autograd.grad(weighed(y), (x, change)) for y in (total, x + change))
     assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
 
 
-def test_without_a_compiler_torchs_operations_serve(monkeypatch):
+def test_without_a_compiler_the_operations_of_torch_are_used(monkeypatch):
     monkeypatch.setattr(native, "library", lambda: None)
     y, _, _ = norm(inputs(16, torch.float32), "relu", by_native=True)
-    assert not y.grad_fn.name().startswith("Norm")
+    assert not y.grad_fn.name().startswith("NativeNorm")

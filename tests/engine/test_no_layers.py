@@ -1,6 +1,4 @@
-"""A net of no layers, the opening and the head alone: what the layers of the others add is measured
-against it.
-"""
+"""A network without layers: the opening and the head only, the baseline for what layers add."""
 
 import json
 
@@ -15,28 +13,26 @@ from stablenets import probes
 from stablenets.engine.flow import BACKWARD_MODES, Flow
 from stablenets.engine.operators import OPERATORS
 from stablenets.errors import BadInput
-from stablenets.nets import FAMILIES, Network, ResNet
+from stablenets.nets import DEPTH_FAMILIES, Network, ResNet
 from stablenets.plotting.figures import gradient_heatmap
 from stablenets.report import run_store
 from stablenets.training.multilevel import prolong
 from stablenets.training.run import train
 
 SPACE = {"dense": (), "conv": (5, 6)}
-FIXED = {
-    "roamlp": {"beta_scaling": "fixed", "beta": 0.5}
-}  # else its β is shared out over the layers
+# by default β is divided by the number of layers
+FIXED = {"roamlp": {"beta_scaling": "fixed", "beta": 0.5}}
 
 
 @pytest.mark.parametrize("mode", BACKWARD_MODES)
 @pytest.mark.parametrize("operator", OPERATORS)
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", DEPTH_FAMILIES)
 def test_a_flow_over_no_layers_is_the_identity(name, operator, mode):
-    family = FAMILIES[name]
-    if (mode == "reverse" and not family.reversible) or (operator == "conv" and family.dense_only):
+    family = DEPTH_FAMILIES[name](**NARROW.get(name, {}) | FIXED.get(name, {}))
+    can = family.capabilities
+    if (mode == "reverse" and not can.reversible) or (operator == "conv" and can.dense_only):
         return
-    net = Flow(
-        family(**NARROW.get(name, {}) | FIXED.get(name, {})), 4, 0, operator=operator, backward=mode
-    )
+    net = Flow(family, 4, 0, h=can.step_size(0.1), operator=operator, backward=mode)
     x, seen = torch.randn(3, 4, *SPACE[operator], requires_grad=True), []
     y = net(x, lambda layer, state: seen.append(layer))
     assert torch.equal(y, x)
@@ -77,17 +73,17 @@ def test_a_run_without_layers_trains_and_is_measured(resolved, tmp_path, backwar
     run_store.write(outcome.folder.parent, tmp_path / "report", "make report")
 
 
-def test_what_looks_at_layers_one_by_one_says_that_there_are_none():
-    net, x = Flow(ResNet(), 4, 0), torch.randn(2, 4)
+def test_probes_of_single_layers_raise_where_there_are_none():
+    net, x = Flow(ResNet(), 4, 0, h=0.1), torch.randn(2, 4)
     assert torch.equal(probes.full_jacobian(net, x[0]), torch.eye(4))
     assert probes.gradient_norms(net, x, lambda y: y.square().mean()).weights.shape == (0,)
     with pytest.raises(BadInput, match=r"^flow: depth=0, so it has no layers"):
         probes.flow_maps(net, x)
 
 
-def test_neither_levels_nor_block_descent_start_from_no_layers():
+def test_levels_and_block_descent_raise_where_there_are_no_layers():
     with pytest.raises(ValueError, match="depth=0: no weights between which"):
-        prolong(Flow(ResNet(), 4, 0), Flow(ResNet(), 4, 2))
+        prolong(Flow(ResNet(), 4, 0, h=0.1), Flow(ResNet(), 4, 2, h=0.1))
     net = Network(
         ResNet(),
         shape=(2,),

@@ -1,4 +1,4 @@
-"""Operators: exact adjoints, and the algebra that the papers write with them."""
+"""Operators: exact adjoints, and sums, products and multiples of operators."""
 
 import pytest
 import torch
@@ -34,7 +34,7 @@ def states(kind: str, seed: int, batch: int = 3) -> torch.Tensor:
 
 
 def matrix(K: Operator, kind: str) -> torch.Tensor:
-    """The operator as a matrix on flattened states: column i is K e_i."""
+    """Return the operator as a matrix on flattened states: column i is K e_i."""
     size = states(kind, 0)[0].numel()
     return K(torch.eye(size, dtype=torch.float64).view(size, WIDTH, *SPACE[kind])).flatten(1).T
 
@@ -59,7 +59,7 @@ def test_dense_acts_on_columns():
     assert close(K.T(x)[0], K.kernel.T @ x[0])
 
 
-def test_conv_and_its_adjoint_are_torchs_with_one_kernel():
+def test_conv_and_its_adjoint_equal_those_of_torch_with_the_same_kernel():
     K, x = operator("conv"), states("conv", 1)
     assert close(K(x), F.conv2d(x, K.kernel, padding=1))
     assert close(K.T(x), F.conv_transpose2d(x, K.kernel, padding=1))
@@ -71,14 +71,14 @@ def test_adjoint_of_the_adjoint_is_the_operator(kind):
     assert torch.equal(K.T.T.kernel, K.kernel)
 
 
-def test_algebra_is_that_of_linear_maps(kind):
+def test_sums_and_multiples_act_as_linear_maps(kind):
     K, M, x = operator(kind), operator(kind, seed=3), states(kind, 1)
     assert close(((K.T - K) / 2)(x), (K.T(x) - K(x)) / 2)
     assert close((K + M)(x), K(x) + M(x))
     assert close((K * 0.3)(x), 0.3 * K(x))
 
 
-def test_product_is_one_after_the_other(kind):
+def test_a_product_applies_one_operator_after_the_other(kind):
     K, M, x = operator(kind), operator(kind, seed=3), states(kind, 1)
     assert close((K @ M)(x), K(M(x)))
     b = torch.randn(WIDTH, *(1 for _ in SPACE[kind]), dtype=torch.float64)
@@ -90,7 +90,7 @@ def test_product_of_stacked_matrices_is_a_stack_of_matrices():
     assert close((K.T @ M).kernel, torch.einsum("lji,ljk->lik", K.kernel, M.kernel))
 
 
-def test_antisymmetric_part_has_no_work_to_do(kind):
+def test_the_antisymmetric_part_is_orthogonal_to_its_input(kind):
     A, x = operator(kind).T - operator(kind), states(kind, 1)
     assert (A(x) * x).sum().abs() < 1e-12 * x.square().sum()
 
@@ -122,18 +122,18 @@ def test_fan_in_is_the_number_of_weights_of_one_feature(kind):
     assert OPERATORS[kind].fan_in(WIDTH) == operator(kind).kernel[0].numel()
 
 
-def test_base_class_says_what_is_missing():
+def test_the_base_class_names_the_missing_method():
     base = Operator(torch.eye(2))
-    with pytest.raises(TypeError, match="how it acts"):
+    with pytest.raises(TypeError, match="does not define"):
         base(torch.zeros(1, 2))
     with pytest.raises(TypeError, match="no adjoint"):
         base.T  # noqa: B018
 
 
-def test_convolutional_states_lie_channels_last_in_a_flow():
+def test_convolutional_states_in_a_flow_are_channels_last():
     seen = []
     x = torch.randn(2, 4, 5, 6)
-    Flow(ResNet(), 4, 3, operator="conv")(x, lambda layer, state: seen.extend(state))
+    Flow(ResNet(), 4, 3, h=0.1, operator="conv")(x, lambda layer, state: seen.extend(state))
     assert len(seen) == 4
     assert all(state.is_contiguous(memory_format=torch.channels_last) for state in seen)
     assert torch.equal(OPERATORS["conv"].laid_out(x), x)

@@ -1,6 +1,4 @@
-"""The error of the states that a reversed flow reconstructs: measured, recorded by a run, and the
-end of a run where it is too large.
-"""
+"""The error of the states that mode `reverse` reconstructs: measured, recorded, and guarded."""
 
 import json
 from pathlib import Path
@@ -19,7 +17,7 @@ def seeded():
 
 
 @pytest.mark.parametrize("family", REVERSIBLE)
-def test_reconstruction_error_of_examples_that_begin_at_nought(family):
+def test_reconstruction_error_of_examples_that_begin_at_zero(family):
     net, x = flow(family, "reverse").double().eval(), torch.randn(3, 8, 4, 4, dtype=torch.float64)
     for value in net.parameters():
         if value.ndim == 2:

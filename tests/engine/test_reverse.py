@@ -1,6 +1,4 @@
-"""Reversed flows under what users complain of elsewhere: autocast, compile, DDP, frozen parameters,
-memory, probes, second backward.
-"""
+"""Mode `reverse` with autocast, torch.compile, DDP, frozen parameters, probes, second backward."""
 
 import os
 
@@ -83,8 +81,9 @@ def test_not_a_number_comes_through(family):
 
 @pytest.mark.parametrize("family", REVERSIBLE)
 def test_gradients_under_bfloat16_autocast_are_those_of_storing(family):
-    """The kicks are evaluated again in bfloat16 from float32 states: rounding of the states may
-    turn a digit of a kick, no more.
+    """The backward evaluates the updates again in bfloat16, from reconstructed float32 states.
+
+    Their rounding errors may change the last digit of an update.
     """
     x = torch.randn(4, 8, 4, 4)
     with torch.autocast("cpu", torch.bfloat16):
@@ -126,7 +125,7 @@ def test_memory_over_depth_is_flat_a_square_root_or_linear(family):
 
 
 class NoneInPlace(TorchDispatchMode):
-    """Fails where a ReLU writes over its argument."""
+    """Fails if a ReLU overwrites its argument."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         assert not func.__name__.startswith("relu_")
@@ -134,7 +133,7 @@ class NoneInPlace(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("family", REVERSIBLE)
-def test_no_relu_overwrites_what_a_kick_reads(family):
+def test_no_relu_overwrites_what_an_update_reads(family):
     with NoneInPlace():
         outcome(flow(family, "reverse"), torch.randn(2, 8, 4, 4))
 
@@ -151,7 +150,7 @@ def test_no_relu_overwrites_what_a_kick_reads(family):
     ],
 )
 def test_gradient_probe_reads_the_same_in_every_mode(family, options):
-    """At every layer of both units, the boundary among them."""
+    """At every layer of both units, also at the boundary."""
     x, norms = torch.randn(4, 3, 8, 8, dtype=torch.float64), {}
     for mode in MODES:
         net = network(family, mode, **options).double()
@@ -163,9 +162,7 @@ def test_gradient_probe_reads_the_same_in_every_mode(family, options):
 
 
 def test_probe_measures_the_gradient_of_the_state_as_a_whole():
-    """Against the chain rule by hand: dLoss/d(y_l, z_l) with the layers from l on as one function
-    of the two halves.
-    """
+    """Against dLoss/d(y_l, z_l) of the layers from l on as one function of the two halves."""
     net, x = (
         flow("hamiltonian", "store", 4, "dense").double(),
         torch.randn(3, 8, dtype=torch.float64),
@@ -182,7 +179,7 @@ def test_probe_measures_the_gradient_of_the_state_as_a_whole():
 
 
 def one_of_two(rank: int, folder: str, family: str) -> None:
-    """A process of the next test: half the batch through DDP, the gradients left in a file."""
+    """A process of the next test: runs half the batch through DDP and saves the gradients."""
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     torch.set_num_threads(1)
     torch.distributed.init_process_group(

@@ -21,9 +21,9 @@ def current_defaults() -> dict[str, Any]:
     from stablenets.config.composition import CONFIGS, net_preset
     from stablenets.config.options import Net, Optim
     from stablenets.data import DATASETS
-    from stablenets.nets import FAMILIES, RECURRENT
+    from stablenets.nets import FAMILIES
 
-    families = FAMILIES | RECURRENT
+    families = FAMILIES
     run = {key: value for key, value in defaults.run_options().items() if key not in EXECUTION_KEYS}
     presets = sorted(path.stem for path in (CONFIGS / "net").glob("*.yaml"))
     return {

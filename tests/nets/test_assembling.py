@@ -1,6 +1,4 @@
-"""From a flow to a network: openings, units with pooling and padding, heads, the tap across units,
-initial weights.
-"""
+"""`Network`: openings, units with pooling and padding, heads, taps, initial weights."""
 
 import math
 
@@ -9,9 +7,10 @@ import torch
 from conftest import NARROW
 
 from stablenets.engine.operators import OPERATORS
-from stablenets.nets import FAMILIES, Antisymmetric, Flow, Network, ResNet
-from stablenets.nets.assembling import HEADS, OPENINGS, Pad, head, opening, share
-from stablenets.nets.boundaries import halve
+from stablenets.nets import DEPTH_FAMILIES, FAMILIES, Antisymmetric, Flow, Network, ResNet
+from stablenets.nets.assembling import divide_layers
+from stablenets.nets.boundaries import Halve
+from stablenets.nets.ends import HEADS, OPENINGS, Pad, make_head, make_opening
 from stablenets.probes import singular_values
 from stablenets.training.run import network
 
@@ -51,13 +50,13 @@ def conv(family="resnet", widths=(4, 8), opening_kind="conv", head_kind="mean", 
     )
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", DEPTH_FAMILIES)
 @pytest.mark.parametrize("mode", ["store", "checkpoint"])
 def test_every_family_takes_points_flat_images_and_images(family, mode):
     points, flat, images = torch.randn(7, *POINT), torch.randn(7, *DIGITS), torch.randn(7, *DIGITS)
     assert dense(family=family, backward=mode)(points).shape == (7, 3)
     assert dense(DIGITS, family=family, backward=mode)(flat).shape == (7, 3)
-    if FAMILIES[family].dense_only:
+    if FAMILIES[family]().capabilities.dense_only:
         return
     net = conv(family=family, backward=mode)
     net(images).sum().backward()
@@ -84,22 +83,22 @@ def test_pad_appends_zeros_to_the_features():
     ],
 )
 def test_opening_brings_an_example_to_the_width(kind, shape, width, expected, learned):
-    layer = opening(kind, shape, width)
+    layer = make_opening(kind, shape, width)
     assert layer(torch.randn(2, *shape)).shape == (2, *expected)
     assert sum(parameter.numel() for parameter in layer.parameters()) == learned
 
 
 def test_padded_opening_keeps_the_example():
     x = torch.randn(2, *DIGITS)
-    assert torch.equal(opening("pad", DIGITS, 70)(x)[:, :64], x.flatten(1))
-    assert torch.equal(opening("pad_channels", DIGITS, 4)(x)[:, :1], x)
+    assert torch.equal(make_opening("pad", DIGITS, 70)(x)[:, :64], x.flatten(1))
+    assert torch.equal(make_opening("pad_channels", DIGITS, 4)(x)[:, :1], x)
 
 
 @pytest.mark.parametrize(
     ("kind", "size"), [("linear", (6,)), ("flatten", (6, 4, 4)), ("mean", (6, 4, 4))]
 )
 def test_head_is_affine_in_the_last_state(kind, size):
-    layer, x, y = head(kind, size, 5), torch.randn(2, *size), torch.randn(2, *size)
+    layer, x, y = make_head(kind, size, 5), torch.randn(2, *size), torch.randn(2, *size)
     assert layer(x).shape == (2, 5)
     assert torch.allclose(layer((x + y) / 2), (layer(x) + layer(y)) / 2, atol=1e-6)
 
@@ -127,7 +126,7 @@ def test_hidden_layer_stands_between_the_last_state_and_the_affine_map(
 
 
 def test_mean_head_reads_channel_means():
-    layer, x = head("mean", (6, 4, 4), 5), torch.randn(2, 6, 4, 4)
+    layer, x = make_head("mean", (6, 4, 4), 5), torch.randn(2, 6, 4, 4)
     assert torch.allclose(layer(x), layer[1](x.mean((2, 3))))
 
 
@@ -143,8 +142,8 @@ def test_every_opening_and_head_kind_makes_a_network():
     ("depth", "units", "layers"),
     [(6, 3, [2, 2, 2]), (7, 3, [3, 2, 2]), (8, 3, [3, 3, 2]), (1, 1, [1])],
 )
-def test_depth_is_shared_out_and_the_first_units_take_the_rest(depth, units, layers):
-    assert share(depth, units) == layers
+def test_depth_is_divided_and_the_first_units_take_the_rest(depth, units, layers):
+    assert divide_layers(depth, units) == layers
 
 
 @pytest.mark.parametrize(
@@ -152,7 +151,7 @@ def test_depth_is_shared_out_and_the_first_units_take_the_rest(depth, units, lay
 )
 def test_halving_pools_and_pads_half_before_and_half_after(channels, width, before):
     y = torch.randn(2, channels, 6, 6)
-    out = halve(y, width)
+    out = Halve(width)(y)
     assert out.shape == (2, width, 3, 3)
     pooled = (y[:, :, ::2, ::2] + y[:, :, 1::2, ::2] + y[:, :, ::2, 1::2] + y[:, :, 1::2, 1::2]) / 4
     assert torch.allclose(out[:, before : before + channels], pooled, atol=1e-6)
@@ -200,7 +199,7 @@ def test_features_are_what_the_head_sees():
     ],
 )
 def test_rank_is_that_of_the_jacobian_of_the_features(net):
-    """What pooling makes zero is no property of the layers, and is left out of the spectrum."""
+    """Singular values that pooling makes zero are left out of the spectrum."""
     x = torch.randn(
         net.units[0].width,
         *(() if len(net.units[0].K.shape) == 3 else DIGITS[1:]),
@@ -219,7 +218,7 @@ def test_variation_sums_over_units():
 
 
 def test_state_dict_keys_are_pinned():
-    """Weights on disk are read back by these names."""
+    """Saved weights are read by these names."""
     assert list(conv().state_dict()) == [
         "opening.weight",
         "opening.bias",
@@ -243,7 +242,7 @@ def test_state_dict_keys_are_pinned():
 @pytest.mark.parametrize("gain", [1.0, 0.5])
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_initial_kernels_have_deviation_gain_over_root_fan_in(operator, gain):
-    net = Flow(ResNet(), 12, 40, operator=operator, gain=gain)
+    net = Flow(ResNet(), 12, 40, h=0.1, operator=operator, gain=gain)
     expected, count = gain / math.sqrt(12 if operator == "dense" else 12 * 9), net.K.numel()
     assert net.K.std().item() == pytest.approx(
         expected, rel=5 / math.sqrt(2 * count)
@@ -256,9 +255,7 @@ def test_initial_kernels_have_deviation_gain_over_root_fan_in(operator, gain):
 
 
 def test_bfloat16_keeps_the_state_in_float32():
-    """A thousand small steps added up in bfloat16 lose half of the motion; the products may be in
-    bfloat16, the state may not.
-    """
+    """Products may be in bfloat16, the state may not: a thousand small steps would be lost."""
     torch.manual_seed(0)
     net = Network(
         Antisymmetric(),

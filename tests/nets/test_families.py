@@ -1,5 +1,8 @@
-"""Families against their papers: the equation, order of accuracy, facts. What the papers prove of
-them is in theorems/.
+"""Families against their papers: equation, order of accuracy, capabilities.
+
+The reference equations are for our own families; a new family needs none here. The other tests run
+for every family in `FAMILIES`; those of one family are `pytest tests -k NAME`. What the papers
+prove is tested in theorems/.
 """
 
 from collections.abc import Callable
@@ -8,20 +11,20 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from stablenets.engine.dynamics import CONSERVED, Dynamics
+from stablenets.engine.dynamics import Dynamics, ReversibleDynamics
+from stablenets.engine.family import Capabilities
 from stablenets.engine.flow import Flow
 from stablenets.engine.norms import ForwardContext
-from stablenets.nets import FAMILIES, Antisymmetric, ResNet
+from stablenets.nets import DEPTH_FAMILIES, FAMILIES, Antisymmetric, ResNet
 
 WIDTH = 4
 SPACE = {"dense": (), "conv": (5, 6)}
 
-# The papers' equations once more, written by hand over explicit layers and plain torch calls. K(y)
-# and KT(y) are one layer's products.
+# The papers' equations over explicit layers and plain torch calls. K(w, y) and KT(w, y) are the
+# products of one layer; `layers` holds each layer's tensors by name.
 Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-# `layers` holds a layer's tensors by name.
 def plain(dynamics, y, layers, h, K: Product, KT: Product, σ):
     for w in layers:
         y = σ(K(w["K"], y) + w["b"])
@@ -90,12 +93,7 @@ EQUATIONS = {
     "midpoint": midpoint,
     "leapfrog": leapfrog,
 }
-# Families whose equations stand in tests of their own, with what else their papers say of them.
-ELSEWHERE = {
-    "test_galimberti": {"hdnn", "semi_implicit", "ms1", "ms2", "ms3", "distributed"},
-    "test_chang": {"resnet_bn", "revnet"},
-    "test_roa": {"roamlp"},
-}
+# The equations of the others are in test_hdnn.py, test_presets.py and test_roa.py.
 PRODUCTS = {
     "dense": (
         lambda k, y: torch.einsum("ij,bj->bi", k, y),
@@ -114,9 +112,9 @@ OPTIONS = {
 
 
 def flow(name: str, operator: str, depth: int, h: float = 0.2, **options) -> Flow:
-    net = Flow(
-        FAMILIES[name](**OPTIONS.get(name, {}) | options), WIDTH, depth, h=h, operator=operator
-    ).double()
+    dynamics = FAMILIES[name](**OPTIONS.get(name, {}) | options)
+    h = dynamics.capabilities.step_size(h)
+    net = Flow(dynamics, WIDTH, depth, h=h, operator=operator).double()
     for parameter_name, parameter in net.named_parameters():
         if parameter_name in net.dynamics.biases:
             torch.nn.init.normal_(parameter)
@@ -126,12 +124,6 @@ def flow(name: str, operator: str, depth: int, h: float = 0.2, **options) -> Flo
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
-
-
-def test_every_family_has_its_equation_here():
-    assert EQUATIONS.keys() | set().union(*ELSEWHERE.values()) == FAMILIES.keys(), (
-        "write a new family's equation into EQUATIONS"
-    )
 
 
 @pytest.mark.parametrize("bias", ["feature", "scalar"])
@@ -165,8 +157,8 @@ def test_flow_is_the_papers_equation(name, operator, activation, bias):
         assert torch.allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
-# Every family as it is by default, and with the options on which its facts depend.
-CASES = [(name, {"nodes": 2} if name == "distributed" else {}) for name in FAMILIES] + [
+# Every family with its default options, and with the options that decide its capabilities.
+CASES = [(name, {"nodes": 2} if name == "distributed" else {}) for name in DEPTH_FAMILIES] + [
     ("antisymmetric", {"integrator": "rk4"}),
     ("antisymmetric", {"gamma": 0.3}),
     ("hdnn", {"interconnection": "ones"}),
@@ -184,6 +176,10 @@ def made(name: str, options: dict) -> Dynamics:
     return FAMILIES[name](**options)
 
 
+def can(name: str, options: dict) -> Capabilities:
+    return made(name, options).capabilities
+
+
 def named(value: str | dict) -> str:
     return value if isinstance(value, str) else "-".join(map(str, value.values()))
 
@@ -191,13 +187,11 @@ def named(value: str | dict) -> str:
 @pytest.mark.parametrize("operator", PRODUCTS)
 @pytest.mark.parametrize(
     ("name", "options"),
-    [case for case in CASES if made(*case).order is not None and not made(*case).norms],
+    [case for case in CASES if can(*case).order is not None and not made(*case).norms],
     ids=named,
 )
 def test_observed_order_of_accuracy_is_the_declared_one(name, options, operator):
-    """Error at T = 1 for weights that do not move in time, over h = 1/8 ... 1/64, against a
-    reference at h = 1/2048.
-    """
+    """Error at T = 1 for weights constant in time, over h = 1/8 ... 1/64, against h = 1/2048."""
     start = Flow(made(name, options), WIDTH, 1, h=1.0, operator=operator).double()
     x = torch.randn(2, WIDTH, *SPACE[operator], dtype=torch.float64)
 
@@ -210,40 +204,43 @@ def test_observed_order_of_accuracy_is_the_declared_one(name, options, operator)
 
     reference, depths = end(2048), [8, 16, 32, 64]
     errors = torch.stack([(end(depth) - reference).norm() for depth in depths]).log2()
-    slope = (
-        -((errors - errors.mean()) @ torch.arange(4.0).double().sub(1.5)) / 5
-    )  # least squares on log2(h); 5 = Σ (i - 1.5)²
-    assert slope.item() == pytest.approx(start.dynamics.order, abs=0.15)
+    # least squares on log2(h); 5 = Σ (i - 1.5)²
+    slope = -((errors - errors.mean()) @ torch.arange(4.0).double().sub(1.5)) / 5
+    assert slope.item() == pytest.approx(start.dynamics.capabilities.order, abs=0.15)
 
 
 @pytest.mark.parametrize(
     "dynamics", [ResNet(activation="identity"), Antisymmetric(gamma=0.3, activation="identity")]
 )
 def test_papers_rows_are_our_adjoint(dynamics):
-    """The papers write Y K with examples as rows; for the column of one example that is K.T y, and
-    never K y.
-    """
+    """The papers write Y K with examples as rows; for one example as a column that is K.T y."""
     net = Flow(dynamics, WIDTH, 1, h=1.0).double()
     Y, K = torch.randn(3, WIDTH, dtype=torch.float64), net.K.detach()[0]
     A = K if isinstance(dynamics, ResNet) else (K - K.T - 0.3 * torch.eye(WIDTH, dtype=K.dtype)) / 2
     assert torch.allclose(net(Y), Y + Y @ A, rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
-def test_a_family_states_its_facts(family):
-    assert family.paper
+PAPERS = {"haber2017", "chang2018", "galimberti2023", "ceni2025", "baseline"}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_names_its_paper_and_its_capabilities(name):
+    family = FAMILIES[name]
+    made, can = family(), family().capabilities
+    assert family.paper in PAPERS, f"paper={family.paper!r}: one of {sorted(PAPERS)}"
     assert family.__doc__
-    assert family.operators
-    order = family().order  # of an instance: an option may decide it
-    assert order is None or order >= 1
-    assert set(family().conserves) <= set(CONSERVED)
+    assert made.learned_names
+    assert can.order is None or can.order >= 1
+    assert can.reversible == isinstance(made, ReversibleDynamics)
+    assert can.has_strided_block == (
+        isinstance(made, Dynamics) and family.strided is not Dynamics.strided
+    )
 
 
 def jacobian_of_the_state(dynamics: Dynamics, operator: str, depth: int) -> torch.Tensor:
-    """(n, n) of all parts of the state together, over `depth` layers with random weights and
-    biases.
-    """
-    net = Flow(dynamics, WIDTH, depth, h=0.3, operator=operator).double().eval()
+    """Return (n, n), for all parts of the state, over `depth` layers with random weights."""
+    h = dynamics.capabilities.step_size(0.3)
+    net = Flow(dynamics, WIDTH, depth, h=h, operator=operator).double().eval()
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter)
     layers = net.layers(net.weights(), ForwardContext(counting=False, training=net.training))
@@ -267,18 +264,18 @@ def jacobian_of_the_state(dynamics: Dynamics, operator: str, depth: int) -> torc
 @pytest.mark.parametrize("depth", [1, 3])
 @pytest.mark.parametrize("operator", PRODUCTS)
 @pytest.mark.parametrize(("name", "options"), CASES, ids=named)
-def test_a_family_conserves_what_it_declares_and_nothing_else(name, options, operator, depth):
+def test_volume_is_conserved_iff_reversible_and_the_form_iff_symplectic(
+    name, options, operator, depth
+):
     dynamics = made(name, options)
-    if operator == "conv" and dynamics.dense_only:
+    if operator == "conv" and dynamics.capabilities.dense_only:
         return
     torch.manual_seed(depth)
     M = jacobian_of_the_state(dynamics, operator, depth)
     half = len(M) // 2
     J = torch.zeros_like(M)
     J[:half, half:], J[half:, :half] = torch.eye(half), -torch.eye(half)
-    defects = {
-        "volume": abs(float(torch.linalg.slogdet(M).logabsdet)),
-        "form": float((M.T @ J @ M - J).norm() / M.norm() ** 2),
-    }
-    for what, defect in defects.items():
-        assert (defect < 1e-9) == (what in dynamics.conserves), (what, defect)
+    volume_defect = abs(float(torch.linalg.slogdet(M).logabsdet))
+    symplectic_defect = float((M.T @ J @ M - J).norm() / M.norm() ** 2)
+    assert (volume_defect < 1e-9) == dynamics.capabilities.reversible, volume_defect
+    assert (symplectic_defect < 1e-9) == dynamics.capabilities.symplectic, symplectic_defect

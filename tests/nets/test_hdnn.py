@@ -1,5 +1,6 @@
-"""Hamiltonian networks against papers/galimberti2023.md: one general form, sparse weights,
-precision. What it proves is in theorems/.
+"""Hamiltonian networks of Galimberti et al. 2023: general form, sparse weights, precision.
+
+See docs/papers/galimberti2023.md#equations. What the paper proves is tested in theorems/.
 """
 
 import math
@@ -13,7 +14,8 @@ from stablenets.config import resolve
 from stablenets.engine.flow import Flow
 from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES
-from stablenets.nets.assembling import Network, opening
+from stablenets.nets.assembling import Network
+from stablenets.nets.ends import make_opening
 
 NETS = {  # by the paper's name: family and options
     "H1": ("hdnn", {}),
@@ -86,9 +88,7 @@ def states(net: Flow, batch: int = 5) -> Tensor:
 
 
 def matrix(kernel: Tensor) -> Tensor:
-    """One layer's product as a matrix: the kernel itself, or a convolution applied to every unit
-    image.
-    """
+    """One layer's operator as a matrix: the kernel, or a convolution applied to unit images."""
     if kernel.dim() == 2:
         return kernel
     unit = torch.eye(len(kernel) * math.prod(SPACE["conv"]), dtype=kernel.dtype).unflatten(
@@ -123,7 +123,7 @@ def structure(name: str, net: Flow, size: int) -> Tensor:
 
 
 def masked(net: Flow, kernel: Tensor) -> Tensor:
-    """On a ring what has no edge is 0, whatever the parameters hold there."""
+    """The kernel with zeros where the ring has no edge."""
     return torch.einsum("ij,ij...->ij...", net.R[0], kernel) if "R" in net.fixed else kernel
 
 
@@ -207,7 +207,7 @@ def test_conditions_on_the_width(name):
         assert build(name, width=5)(torch.randn(2, 5, dtype=torch.float64)).shape == (2, 5)
         return
     with pytest.raises(ValueError, match="width=5"):
-        Flow(FAMILIES[family](**options), 5, 1)
+        Flow(FAMILIES[family](**options), 5, 1, h=0.1)
 
 
 # Distributed networks: 8 nodes on a ring, node i = (p_i, q_i), as in the authors' example.
@@ -239,7 +239,7 @@ def test_sparsity_is_kept_by_an_optimiser_with_weight_decay(operator):
 
 def test_initial_kernels_have_the_deviation_of_the_fan_in_that_is_left():
     for graph, entries in (("ring", 3), ("full", 8)):
-        net = Flow(FAMILIES["distributed"](graph=graph), 16, 400)
+        net = Flow(FAMILIES["distributed"](graph=graph), 16, 400, h=0.1)
         found = net.Kp[net.Kp != 0].detach()
         assert len(found) == 400 * 8 * entries
         assert float(found.std()) == pytest.approx(1 / math.sqrt(entries), rel=0.05)
@@ -312,7 +312,7 @@ def test_low_precision_follows_float64(name, operator, mode, precision):
 )
 def test_two_inputs_enter_apart(kind, width, second):
     x = torch.randn(3, 2)
-    y = opening(kind, (2,), width)(x)
+    y = make_opening(kind, (2,), width)(x)
     assert y.shape == (3, width)
     assert torch.equal(y[:, [0, second]], x)
     assert int((y != 0).sum()) == 6

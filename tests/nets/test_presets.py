@@ -1,6 +1,4 @@
-"""Chang et al. 2018: the networks of its table as configured nets. Parameter counts, layouts,
-padding of halves.
-"""
+"""The networks of the table of Chang et al. 2018: parameter counts, layouts, padding of halves."""
 
 import pytest
 import torch
@@ -9,11 +7,12 @@ from conftest import compose
 from stablenets.config import Resolved, resolve
 from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, Network
-from stablenets.nets.assembling import TRANSITIONS, layers_at_widths, opening
-from stablenets.nets.boundaries import halve
+from stablenets.nets.assembling import TRANSITIONS, layers_at_widths
+from stablenets.nets.boundaries import Halve
+from stablenets.nets.ends import make_opening
 
-# The paper's table (papers/chang2018.md, section 3.1), in millions as printed: CIFAR-10 and
-# CIFAR-100; and how many digits are printed.
+# The paper's table (docs/papers/chang2018.md#parameter-counts): millions of parameters as printed,
+# for CIFAR-10 and CIFAR-100.
 PAPER = {
     "resnet_32": ("0.46", "0.47"),
     "resnet_110": ("1.73", "1.73"),
@@ -51,13 +50,13 @@ UNMATCHED = {
 
 
 def configured(name: str, dataset: str = "cifar10", backward: str = "store", **net) -> Resolved:
-    """The run of a net file, some of its keys replaced."""
+    """The run of a net file with some of its keys replaced."""
     values = compose(f"net={name}")["net"]
     return resolve({"dataset": {"name": dataset}, "net": values | net, "backward": backward})
 
 
 def built(run: Resolved, shape: tuple[int, ...] | None = None) -> Network:
-    """As train.make builds it."""
+    """The network as a training run builds it."""
     return Network(
         run.dynamics,
         shape=shape or run.dataset.facts.shape,
@@ -128,9 +127,7 @@ def test_parameter_counts_are_those_of_the_papers_table_where_its_layout_is_know
     ],
 )
 def test_counts_of_all_layouts_and_blocks(name, each_width, old_width_first):
-    """The evidence for our choice: the authors' layout alone fits H-74 and H-218 as drawn; H-1202
-    fits two ways.
-    """
+    """Only the authors' layout fits H-74 and H-218; H-1202 fits both. This is why we use it."""
     for layout, expected in (
         ("before_first_block", each_width),
         ("after_first_block", old_width_first),
@@ -141,7 +138,7 @@ def test_counts_of_all_layouts_and_blocks(name, each_width, old_width_first):
         } == expected
 
 
-def test_resnet_1202_has_not_the_channels_that_the_paper_prints():
+def test_resnet_1202_does_not_have_the_channels_that_the_paper_prints():
     assert printed(count("resnet_1202", widths=[32, 64, 128]), "19.4") == "77.5"
 
 
@@ -160,7 +157,7 @@ def test_name_counts_the_convolutions_and_the_last_layer(name):
 @pytest.mark.parametrize("name", PAPER)
 def test_step_is_the_one_that_the_file_states(name):
     run = configured(name)
-    assert run.config.h == (0.1 if run.dynamics.order else 1.0)
+    assert run.config.h == (0.1 if run.dynamics.capabilities.order else 1.0)
 
 
 @pytest.mark.parametrize("backward", ["store", "checkpoint", "reverse"])
@@ -215,7 +212,7 @@ def test_new_channels_are_zero_on_both_sides_of_each_half_of_a_split_state(famil
     )
     y = torch.rand(2, 8, 8, 8) + 1
     out = net.boundaries[0](y)
-    assert torch.equal(out, halve(y, 16, parts))
+    assert torch.equal(out, Halve(16, parts)(y))
     zero = ~out.flatten(2).any(2).any(0)
     expected = (
         [True] * 2 + [False] * 4 + [True] * 2
@@ -225,17 +222,17 @@ def test_new_channels_are_zero_on_both_sides_of_each_half_of_a_split_state(famil
     assert zero.tolist() == expected * parts
 
 
-def test_two_step_unit_starts_anew_from_the_state_that_it_is_passed():
+def test_two_step_unit_starts_from_the_output_of_the_unit_before():
     net, seen = built(configured("leapfrog_26", blocks=[2, 2, 2]), (3, 8, 8)), {}
     net(torch.randn(2, 3, 8, 8), lambda index, state: seen.setdefault(index, []).append(state))
     left, entered = seen[3]
     assert left[1].any()
     assert not entered[1].any()  # no velocity
-    assert torch.equal(entered[0], halve(left[0], 64))
+    assert torch.equal(entered[0], Halve(64)(left[0]))
 
 
 def test_opening_with_norm_has_no_bias_and_ends_in_relu():
-    layer = opening("conv_bn_relu", (3, 8, 8), 6)
+    layer = make_opening("conv_bn_relu", (3, 8, 8), 6)
     assert [name for name, _ in layer.named_parameters()] == ["0.weight", "1.weight", "1.bias"]
     assert layer(torch.randn(2, 3, 8, 8)).min() == 0
 
@@ -268,14 +265,14 @@ def test_no_relu_works_in_place(name):
         ({"transition": "strided_first_block"}, "net.family=hamiltonian has no strided block"),
     ],
 )
-def test_bad_layouts_are_told_in_one_line(net, says):
+def test_a_bad_layout_is_one_line(net, says):
     with pytest.raises(BadInput) as error:
         configured("hamiltonian_74", **net)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_depth_is_that_of_the_blocks_or_is_shared_out():
+def test_depth_is_that_of_the_blocks_or_is_divided():
     values = compose("net=hamiltonian_74")["net"]
     parts = {"dataset": {"name": "cifar10"}, "optim": {}, "seeds": {}, "probe": {}, "wandb": {}}
     assert resolve(parts | {"net": values}).config.depth == 18

@@ -1,14 +1,12 @@
-"""roaMLP and its filters against the sheet of Ceni 2025: the update in float64, and the fused
-chain. Its bounds are in theorems/.
-"""
+"""roaMLP and its filters: the equation in float64, and the fused scan. Bounds are in theorems/."""
 
 import math
 
 import pytest
 import torch
 
-from stablenets.engine import fused
 from stablenets.engine.flow import Flow
+from stablenets.engine.fused import fused_scan
 from stablenets.errors import BadInput
 from stablenets.nets import Recurrence, RoaMLP, RoaRNN
 from stablenets.nets.filters import FILTERS
@@ -26,7 +24,7 @@ def float64():
 
 
 def deep(depth: int, width: int = WIDTH, **options) -> Flow:
-    """A roaMLP with random biases of a tenth, as in section 2d of the sheet."""
+    """A roaMLP with random biases of standard deviation 0.1."""
     net = Flow(RoaMLP(**options), width, depth)
     torch.nn.init.normal_(net.b, std=0.1)
     return net
@@ -48,9 +46,9 @@ def test_the_cyclic_filter_moves_each_feature_on_by_one():
     assert torch.equal(FILTERS["cyclic"](1, 5)[0] @ x, x.roll(1))
 
 
-def test_haar_has_the_sign_fix_that_the_authors_later_code_has_not():
-    """Under Haar's measure the trace has mean 0 and variance 1; without the fix the sign of R, and
-    so of Q's diagonal, is LAPACK's.
+def test_haar_has_the_sign_correction_that_uniform_qr_lacks():
+    """With Haar's measure the trace has mean 0 and variance 1. Without the correction the signs of
+    Q are those that LAPACK chose.
     """
     traces = {
         name: FILTERS[name](4000, 5).diagonal(dim1=-2, dim2=-1).sum(-1)
@@ -62,7 +60,7 @@ def test_haar_has_the_sign_fix_that_the_authors_later_code_has_not():
 
 
 @pytest.mark.parametrize("width", [6, 7])
-def test_filters_have_the_eigenvalue_one_by_kind(
+def test_only_some_filters_have_the_eigenvalue_one(
     width,
 ):
     def nearest(name: str) -> torch.Tensor:
@@ -74,7 +72,7 @@ def test_filters_have_the_eigenvalue_one_by_kind(
 
 
 @pytest.mark.parametrize("shared_filter", [True, False])
-def test_the_update(shared_filter):
+def test_the_update_is_that_of_the_paper(shared_filter):
     net, x = (
         deep(7, shared_filter=shared_filter, alpha=0.9, beta=0.3, beta_scaling="fixed"),
         torch.randn(BATCH, WIDTH),
@@ -107,12 +105,12 @@ def test_alpha_and_beta(options, alpha, beta):
 
 
 def test_no_convex_combination_beyond_one():
-    with pytest.raises(BadInput, match=r"^net\.beta=5\.0: no convex combination at depth=4 "):
+    with pytest.raises(BadInput, match=r"^beta=5\.0: no convex combination at depth=4 "):
         Flow(RoaMLP(beta=5.0), 2, 4)
     Flow(RoaMLP(beta=5.0, alpha=1.0), 2, 4)
 
 
-def test_the_filter_is_no_parameter_and_stays_as_it_is():
+def test_the_filter_is_not_trained():
     net = deep(5)
     before = net.O.clone()
     optimiser = torch.optim.SGD(net.parameters(), lr=0.1)
@@ -120,10 +118,10 @@ def test_the_filter_is_no_parameter_and_stays_as_it_is():
     optimiser.step()
     assert {name for name, _ in net.named_parameters()} == {"W", "b"}
     assert torch.equal(net.O, before)
-    assert "O" in net.state_dict()  # the net cannot be had again without it
+    assert "O" in net.state_dict()  # the network cannot be restored without it
 
 
-# The fused chain against plain autograd.
+# The fused scan against plain autograd.
 
 OPTIONS = [
     {},
@@ -135,7 +133,7 @@ OPTIONS = [
 
 @pytest.mark.parametrize("depth", [1, 2, 70])  # 70: more than two chunks, the last of them short
 @pytest.mark.parametrize("options", OPTIONS)
-def test_fused_is_plain_autograd(options, depth):
+def test_fused_steps_equal_plain_autograd(options, depth):
     net, x = deep(depth, **options), torch.randn(BATCH, WIDTH, requires_grad=True)
     direction, found = torch.randn(BATCH, WIDTH), {}
     for mode in ("plain", "store", "checkpoint"):
@@ -153,7 +151,7 @@ def test_fused_is_plain_autograd(options, depth):
 
 @pytest.mark.parametrize("every", [False, True])
 @pytest.mark.parametrize("activation", ["tanh", "identity"])
-def test_gradcheck(activation, every):
+def test_gradients_and_second_derivatives_equal_finite_differences(activation, every):
     O = FILTERS["haar"](1, 3).expand(4, 3, 3)
 
     def leaves(*shapes):
@@ -161,31 +159,31 @@ def test_gradcheck(activation, every):
 
     deep_ones = leaves((2, 3), (4, 3, 3), (4, 3))
     assert torch.autograd.gradcheck(
-        lambda x, W, b: fused.chain(
-            x, W, b, O, alpha=0.9, beta=0.2, activation=activation, every=every
+        lambda x, W, b: fused_scan(
+            x, W, b, filter=O, alpha=0.9, beta=0.2, activation=activation, every=every
         ),
         deep_ones,
     )
     driven = leaves((2, 3), (1, 3, 3), (1, 3), (4, 2, 5), (3, 5))
     assert torch.autograd.gradcheck(
-        lambda x, W, b, u, U: fused.chain(
-            x, W, b, O, u, U, alpha=0.9, beta=0.2, activation=activation, every=every
+        lambda x, W, b, u, U: fused_scan(
+            x, W, b, filter=O, drive=(u, U), alpha=0.9, beta=0.2, activation=activation, every=every
         ),
         driven,
     )
     assert torch.autograd.gradcheck(
-        lambda x, W, b, u, U: fused.chain(x, W, b, None, u, U, activation=activation, every=every),
+        lambda x, W, b, u, U: fused_scan(x, W, b, drive=(u, U), activation=activation, every=every),
         driven,
     )
     assert torch.autograd.gradgradcheck(
-        lambda x, W, b: fused.chain(
-            x, W, b, O, alpha=0.9, beta=0.2, activation=activation, every=every
+        lambda x, W, b: fused_scan(
+            x, W, b, filter=O, alpha=0.9, beta=0.2, activation=activation, every=every
         ),
         deep_ones,
     )
     assert torch.autograd.gradgradcheck(
-        lambda x, W, b, u, U: fused.chain(
-            x, W, b, O, u, U, alpha=0.9, beta=0.2, activation=activation, every=every
+        lambda x, W, b, u, U: fused_scan(
+            x, W, b, filter=O, drive=(u, U), alpha=0.9, beta=0.2, activation=activation, every=every
         ),
         driven,
     )
@@ -205,19 +203,19 @@ def test_frozen_parameters_and_plain_inputs():
     assert leaf.grad is not None
 
 
-def test_gradients_can_be_had_twice_from_one_graph():
+def test_gradients_can_be_computed_twice_from_one_graph():
     net, x = deep(10), torch.randn(BATCH, WIDTH, requires_grad=True)
     y = net(x).square().sum()
     first = torch.autograd.grad(y, x, retain_graph=True)[0]
     assert torch.equal(torch.autograd.grad(y, x, retain_graph=True)[0], first)
 
 
-def test_what_a_chain_refuses():
+def test_what_a_fused_scan_refuses():
     x, W, b = torch.randn(2, 3), torch.randn(4, 3, 3), torch.randn(4, 3)
     with pytest.raises(TypeError, match="fixed and has no gradient"):
-        fused.chain(x, W, b, torch.randn(4, 3, 3, requires_grad=True), alpha=1.0, beta=1.0)
+        fused_scan(x, W, b, filter=torch.randn(4, 3, 3, requires_grad=True), alpha=1.0, beta=1.0)
     with pytest.raises(TypeError, match="without a filter"):
-        fused.chain(x, W, b, alpha=0.5, beta=0.5)
+        fused_scan(x, W, b, alpha=0.5, beta=0.5)
 
 
 def test_under_autocast_it_runs_in_the_precision_of_its_weights():
@@ -233,7 +231,7 @@ def test_under_autocast_it_runs_in_the_precision_of_its_weights():
 
 
 @pytest.mark.parametrize("kind", ["depth", "time"])
-def test_bytes_kept(kind):
+def test_bytes_kept_for_the_backward(kind):
     """Store: states and activations, two tensors of L (or T) states. Checkpoint: about sqrt(L)
     states and no more.
     """

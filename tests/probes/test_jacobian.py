@@ -21,9 +21,9 @@ SHAPES = {"dense": (6,), "conv": (4, 5, 6)}
 
 
 def flow(name: str, operator: str, depth: int = 5) -> Flow:
-    return Flow(
-        FAMILIES[name](**NARROW.get(name, {})), SHAPES[operator][0], depth, h=0.3, operator=operator
-    ).double()
+    dynamics = FAMILIES[name](**NARROW.get(name, {}))
+    h = dynamics.capabilities.step_size(0.3)
+    return Flow(dynamics, SHAPES[operator][0], depth, h=h, operator=operator).double()
 
 
 @pytest.mark.parametrize("chunk", [7, 128])

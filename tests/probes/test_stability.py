@@ -25,7 +25,8 @@ from stablenets.probes import (
 
 
 def flow(family, width: int = 6, depth: int = 5, h: float = 0.3, **options) -> Flow:
-    return Flow(family(**options), width, depth, h=h).double()
+    dynamics = family(**options)
+    return Flow(dynamics, width, depth, h=dynamics.capabilities.step_size(h)).double()
 
 
 def batch(*shape: int) -> torch.Tensor:

@@ -61,12 +61,13 @@ def flows(
     that `inputs` is drawn too.
     """
     family, operator = draw(dynamics), draw(st.sampled_from(operators))
-    fitting = [width for width in range(widths[0], widths[1] + 1) if not family.refuses(width)]
+    fitting = [w for w in range(widths[0], widths[1] + 1) if not family.width_problem(w)]
     width = draw(st.sampled_from(fitting if operator == "dense" else fitting[:2]))
     torch.manual_seed(draw(SEED))
     gain = draw(scale)
     with float64():
-        net = Flow(family, width, draw(depth), h=draw(h), operator=operator, gain=gain)
+        depth, step = draw(depth), family.capabilities.step_size(draw(h))
+        net = Flow(family, width, depth, h=step, operator=operator, gain=gain)
     for name in family.biases:
         torch.nn.init.normal_(getattr(net, name), std=gain)
     return net.requires_grad_(False)

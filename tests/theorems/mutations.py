@@ -104,8 +104,8 @@ MUTATIONS = (
     Mutation(
         "σ that is not monotone",
         "engine/activations.py",
-        "(torch.tanh, torch.tanh_,",
-        "(torch.sin, torch.sin_,",
+        "torch.tanh, torch.tanh_, lambda",
+        "torch.sin, torch.sin_, lambda",
         (EQ_4_12, INFLATES + "[H1]"),
     ),
     Mutation(
@@ -169,7 +169,7 @@ MUTATIONS = (
     Mutation(
         "leapfrog: h for h²",
         "nets/leapfrog.py",
-        "ResidualUpdate(V, -h**2,",
+        "ResidualUpdate(V, -(h**2),",
         "ResidualUpdate(V, -h,",
         (STABLE + "[leapfrog]", DRIFT),
     ),
@@ -199,8 +199,8 @@ MUTATIONS = (
     Mutation(
         "a kick undone with its own sign",
         "engine/dynamics.py",
-        "parts[part] = parts[part] - kick(*parts)",
-        "parts[part] = parts[part] + kick(*parts)",
+        "parts[part] = parts[part] - change(*parts)",
+        "parts[part] = parts[part] + change(*parts)",
         (INVERSE, UNDONE, DRIFT),
     ),
     Mutation(
@@ -278,7 +278,7 @@ MUTATIONS = (
     Mutation(
         "leapfrog: a step of 0.1 whatever h is",
         "nets/leapfrog.py",
-        "ResidualUpdate(V, -h**2,",
+        "ResidualUpdate(V, -(h**2),",
         "ResidualUpdate(V, -0.01,",
         (
             DRIFT,
@@ -289,7 +289,7 @@ MUTATIONS = (
     Mutation(
         "leapfrog: sign of the force",
         "nets/leapfrog.py",
-        "ResidualUpdate(V, -h**2,",
+        "ResidualUpdate(V, -(h**2),",
         "ResidualUpdate(V, h**2,",
         (CHANG + "leapfrog_force_only_pulls_back", STABLE + "[leapfrog]"),
     ),
@@ -297,8 +297,8 @@ MUTATIONS = (
     Mutation(
         "a kick that reads the state before the layer",
         "engine/dynamics.py",
-        "parts[part] = parts[part] + kick(*parts)",
-        "parts[part] = parts[part] + kick(*state)",
+        "parts[part] = add_change(parts[part], change(*parts))",
+        "parts[part] = add_change(parts[part], change(*state))",
         (
             SYMPLECTIC + "[H2]",
             SYMPLECTIC + "[MS3]",
@@ -379,15 +379,15 @@ MUTATIONS = (
     Mutation(
         "every step leaks a tenth of the state",
         "engine/dynamics.py",
-        "parts[part] = parts[part] + kick(*parts)",
-        "parts[part] = 0.9 * parts[part] + kick(*parts)",
+        "parts[part] = add_change(parts[part], change(*parts))",
+        "parts[part] = add_change(0.9 * parts[part], change(*parts))",
         (BELOW_ONE, THOUSAND, PAIRS, GALIMBERTI + "ms1_keeps_volume"),
     ),
     Mutation(
-        "every move leaks a tenth of the state",
+        "every update leaks a tenth of the state",
         "engine/updates.py",
-        "torch.add(parts[move.part],",
-        "torch.add(0.9 * parts[move.part],",
+        "torch.add(parts[update.part],",
+        "torch.add(0.9 * parts[update.part],",
         (BELOW_ONE + "[H1]", BELOW_ONE + "[H1-J2]", THOUSAND + "[H1]", INFLATES + "[H1]"),
     ),
     Mutation(
@@ -439,8 +439,8 @@ MUTATIONS = (
     Mutation(
         "a ring with its neighbours two away",
         "nets/distributed.py",
-        "apart <= 1",
-        "apart <= 2",
+        "distance <= 1",
+        "distance <= 2",
         (ON_THE_RING,),
     ),
     # Ceni 2025
@@ -510,30 +510,30 @@ MUTATIONS = (
     ),
     Mutation(
         "fused backward: no α",
-        "engine/fused.py",
-        "before.addmm_(g, o, alpha=alpha)",
-        "before.addmm_(g, o)",
+        "engine/scan.py",
+        "g[source].addmm_(OT, after, alpha=carry)",
+        "g[source].addmm_(OT, after)",
         (CENI + "b3_b4_gradients_of_states_and_weights",),
     ),
     Mutation(
         "fused backward: O for O.T",
-        "engine/fused.py",
-        "before.addmm_(g, o, alpha=alpha)",
-        "before.addmm_(g, o.mT, alpha=alpha)",
+        "engine/scan.py",
+        "g[source].addmm_(OT, after, alpha=carry)",
+        "g[source].addmm_(OT.mT, after, alpha=carry)",
         (CENI + "b3_b4_gradients_of_states_and_weights",),
     ),
     Mutation(
         "fused backward: no β in dLoss/dW",
-        "engine/fused.py",
-        'torch.baddbmm(found["W"][chunk], δ.mT, x, beta=0, alpha=beta,',
-        'torch.baddbmm(found["W"][chunk], δ.mT, x, beta=0, alpha=1,',
+        "engine/scan_autograd.py",
+        "add_products(found.K, chunk, δ, x, scale)",
+        "add_products(found.K, chunk, δ, x, 1.0)",
         (CENI + "b3_b4_gradients_of_states_and_weights",),
     ),
     Mutation(
         "roarnn: α and β swapped",
         "nets/roarnn.py",
-        "alpha=self.alpha, beta=self.beta)",
-        "alpha=self.beta, beta=self.alpha)",
+        "alpha=self.alpha, beta=self.beta",
+        "alpha=self.beta, beta=self.alpha",
         (
             CENI + "b1_b2_b5_over_time",
             CENI + "random_filter_beats_identity_where_weights_are_shared",

@@ -30,7 +30,7 @@ NETS = WEIGHTS.flatmap(
         RoaMLP,
         activation=BOUNDED,
         filter=ORTHOGONAL,
-        shared=st.booleans(),
+        shared_filter=st.booleans(),
         **{name: st.just(value) for name, value in weights.items()},
     )
 )
@@ -119,7 +119,9 @@ def test_b3_b4_gradients_of_states_and_weights(net):
 
 @given(
     flows(
-        st.builds(RoaMLP, filter=ORTHOGONAL, scaling=st.just("fixed"), beta=st.floats(0.01, 1.0)),
+        st.builds(
+            RoaMLP, filter=ORTHOGONAL, beta_scaling=st.just("fixed"), beta=st.floats(0.01, 1.0)
+        ),
         depth=st.integers(1, 60),
     ),
     st.floats(0.0, 30.0),
@@ -163,7 +165,7 @@ def test_b1_b2_b5_over_time(seed, width, steps, β, drive):
         )  # 1 - tanh² of a saturated unit is known to 1e-16 and no better
         low, high = low * max(0.0, α - β * s), high * (α + β * s)
     σ = torch.linalg.svdvals(
-        jacobian(lambda h: net.through(x.expand(len(h[0]), -1, -1), h)[1], (states[0],))
+        jacobian(lambda h: net.run_sequences(x.expand(len(h[0]), -1, -1), h)[1], (states[0],))
     )
     assert σ[0] <= high * ROUNDING
     assert σ[-1] >= low / ROUNDING - 1e-13 * σ[0]
@@ -218,7 +220,7 @@ def test_fixed_beta_in_the_convex_form_vanishes(β, data):
                 RoaMLP,
                 activation=BOUNDED,
                 filter=ORTHOGONAL,
-                scaling=st.just("fixed"),
+                beta_scaling=st.just("fixed"),
                 beta=st.just(β),
             ),
             depth=st.just(100),
@@ -284,11 +286,13 @@ def test_random_filter_beats_identity_where_weights_are_shared(seed):
     """
     spread = {}
     for name in ("haar", "identity"):
-        net = recurrent(64, 2000, seed, filter=name)
+        net = recurrent(64, 2000, seed, filter=name, beta=1.0)
         net.b.normal_(std=0.1)
         still = torch.zeros(64, 2000, 1, dtype=torch.float64)
         σ = torch.linalg.svdvals(
-            jacobian(lambda h, net=net, still=still: net.through(still, h)[1], (normal(1, 64),))
+            jacobian(
+                lambda h, net=net, still=still: net.run_sequences(still, h)[1], (normal(1, 64),)
+            )
         )
         spread[name] = float(σ[0] / σ[-1])
     assert spread["haar"] < 1.8

@@ -227,7 +227,7 @@ def sensitivities(
     )
     for flow in (net, one):
         for name in dynamics.operators:
-            getattr(flow, name).copy_(torch.eye(2 // (1 + dynamics.split)))
+            getattr(flow, name).copy_(torch.eye(2 // (1 + dynamics.capabilities.split)))
         if isinstance(dynamics, HDNN):
             flow.J.neg_()  # the canonical J turns the other way
     y = torch.tensor([y0], dtype=torch.float64)

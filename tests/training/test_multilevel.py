@@ -20,7 +20,9 @@ from stablenets.training.run import train
 
 WIDTH, SPACE = 4, {"dense": (), "conv": (5, 6)}
 OPTIONS = {"distributed": {"nodes": 2}}
-IN_TIME = sorted(name for name, family in FAMILIES.items() if family.order is not None)
+IN_TIME = sorted(
+    name for name, family in FAMILIES.items() if family().capabilities.order is not None
+)
 LEVELS = ("depth=8", "T=1", "levels=2", "optim.smoothness=0.01", "probe.every=0")
 
 

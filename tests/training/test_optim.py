@@ -10,7 +10,7 @@ import torch
 from conftest import NARROW
 
 from stablenets.config.options import Optim
-from stablenets.nets import FAMILIES, Network
+from stablenets.nets import DEPTH_FAMILIES, Network
 from stablenets.training.optim import OPTIMISERS, SCHEDULES, optimiser, rate
 
 
@@ -27,7 +27,7 @@ def network(family: str = "resnet", operator: str = "dense") -> Network:
     torch.manual_seed(0)
     dense = operator == "dense"
     return Network(
-        FAMILIES[family](**NARROW.get(family, {})),
+        DEPTH_FAMILIES[family](**NARROW.get(family, {})),
         shape=(1, 8, 8),
         outputs=3,
         widths=[4] if dense else [4, 6],
@@ -78,9 +78,9 @@ def test_rate_depends_on_the_share_of_the_run_alone(schedule):
     ("family", "operator"),
     [
         (name, operator)
-        for name, family in FAMILIES.items()
+        for name, family in DEPTH_FAMILIES.items()
         for operator in ("dense", "conv")
-        if operator == "dense" or not family.dense_only
+        if operator == "dense" or not family().capabilities.dense_only
     ],
 )
 def test_every_parameter_stands_once_and_biases_do_not_decay(family, operator):

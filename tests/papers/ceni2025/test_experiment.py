@@ -22,8 +22,7 @@ from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, PROFILES, R
 from stablenets.claims.ledger import Entry
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training, unique
-from stablenets.nets import RECURRENT as FAMILIES
-from stablenets.nets import SequenceNetwork
+from stablenets.nets import FAMILIES, SequenceNetwork
 from stablenets.training.run import network
 
 

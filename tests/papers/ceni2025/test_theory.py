@@ -52,7 +52,7 @@ def test_the_spectrum_through_time_is_that_of_the_jacobian_by_autograd(options):
     )
 
     def last(h):
-        return unit.through(u.expand(len(h), -1, -1), (h,))[1][0]
+        return unit.run_sequences(u.expand(len(h), -1, -1), (h,))[1][0]
 
     found, values = spectrum(unit, time_steps(unit, u))
     told(

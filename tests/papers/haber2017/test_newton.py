@@ -25,7 +25,9 @@ from stablenets.nets import FAMILIES, Network
 from stablenets.training.losses import cross_entropy, squared_error
 
 EXACT = Limits(iterations=200, tolerance=1e-12)
-SMOOTH = sorted(name for name, family in FAMILIES.items() if family.order is not None)
+SMOOTH = sorted(
+    name for name, family in FAMILIES.items() if family().capabilities.order is not None
+)
 CONV = ("antisymmetric", "hamiltonian")
 
 

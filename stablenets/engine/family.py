@@ -1,0 +1,128 @@
+"""What all families of networks have in common: a record of what each can do, and its checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from stablenets.errors import BadInput
+from stablenets.schema import check_ranges, suggest
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a family can do and what holds for it. Engine, probes and training read nothing else.
+
+    Attributes:
+        order: Order of accuracy in the step size h; None for a family without a step size.
+        reversible: Has an exact inverse step, as every `ReversibleDynamics`. The Jacobian M of the
+            state over any layers with any weights has |det M| = 1: volume is conserved.
+        symplectic: M conserves the canonical form: M.T J M = J, J = [[0, I], [-I, 0]].
+        split: The state is two halves of the features, and each operator acts on one half.
+        two_step: The two parts are successive states. They swap places after every layer, and the
+            second one is computed from the first layer's weights.
+        has_strided_block: Has a block that halves the resolution: `Dynamics.strided`.
+        dense_only: Has no convolutional form.
+        keeps_weight_dtype: Runs in the precision of its weights, also under autocast.
+        supports_dropout: Adds updates to the state, so that dropout can act on them.
+        supports_fusing: Has a faster method for many dense layers or time steps: `fused`.
+        exposes_states: `fused` shows the states between the first and the last to a tap.
+    """
+
+    order: int | None = None
+    reversible: bool = False
+    symplectic: bool = False
+    split: bool = False
+    two_step: bool = False
+    has_strided_block: bool = False
+    dense_only: bool = False
+    keeps_weight_dtype: bool = False
+    supports_dropout: bool = True
+    supports_fusing: bool = False
+    exposes_states: bool = True
+
+    def step_size(self, h: float | None) -> float | None:
+        """Return h, or None for a family without a step size."""
+        return None if self.order is None else h
+
+
+@dataclass(frozen=True)
+class Family:
+    """Base of all families. The fields of a subclass are its options; each is checked on creation.
+
+    `capabilities` is a class attribute, or a property where an option decides.
+    """
+
+    paper: ClassVar[str] = ""  # handle of the paper that the family comes from, or "baseline"
+    capabilities: ClassVar[Capabilities] = Capabilities()
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+    def at_depth(self, depth: int) -> Self:
+        """Return the family for `depth` layers or time steps, where its constants depend on them.
+
+        Raises:
+            BadInput: If its options do not allow this depth.
+        """
+        return self
+
+    def width_problem(self, width: int) -> str:
+        """Return why the family cannot have this width, and what to do; '' if it can.
+
+        The text follows the family's name: "ResNet splits the state ...".
+        """
+        odd = self.capabilities.split and width % 2
+        return "splits the state in two halves; use an even width" if odd else ""
+
+    def check_supported(
+        self,
+        *,
+        operator: str = "dense",
+        backward: str = "store",
+        widths: Iterable[int] = (),
+        name: str = "",
+        prefix: str = "",
+    ) -> None:
+        """Check that the family can be built and trained in this way.
+
+        Args:
+            operator: "dense" or "conv".
+            backward: How gradients are computed; see `Flow`.
+            widths: Numbers of features.
+            name: What messages call the family; its class name by default.
+            prefix: Prefix of the option's key in messages, such as "net.".
+
+        Raises:
+            BadInput: If it cannot; the message names the option, its value and the remedy.
+        """
+        name, can = name or type(self).__name__, self.capabilities
+        if backward == "reverse" and not can.reversible:
+            raise BadInput(
+                f"backward=reverse: {name} has no inverse step; use backward=store or"
+                " backward=checkpoint"
+            )
+        if operator != "dense" and can.dense_only:
+            raise BadInput(
+                f"{prefix}operator={operator}: {name} has no convolutional form; use"
+                f" {prefix}operator=dense"
+            )
+        for width in widths:
+            if problem := self.width_problem(width):
+                raise BadInput(f"width={width}: {name} {problem}")
+
+
+def check_choice(key: str, value: str, choices: Iterable[str]) -> None:
+    """Raise `BadInput` with the nearest choice if `value` is none of them."""
+    if value not in choices:
+        raise BadInput(f"{key}={value}: {suggest(value, choices, 'one of')}")
+
+
+def check_instance(dynamics: object, base: type, user: str) -> None:
+    """Raise TypeError unless `dynamics` is an instance of `base`, as `user` needs it."""
+    if isinstance(dynamics, type):
+        name = dynamics.__name__
+        raise TypeError(f"dynamics={name}: a class; give an instance, {name}()")
+    if not isinstance(dynamics, base):
+        raise TypeError(f"dynamics={dynamics!r}: {user} takes a family that is a {base.__name__}")

@@ -1,0 +1,135 @@
+"""How gradients are computed: what each `backward` mode keeps in the forward.
+
+`store` keeps every activation, `checkpoint` about sqrt(L) states, `reverse` the last state only,
+and `plain` every activation, by single layers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+import torch.utils.checkpoint
+from torch import Tensor
+
+from stablenets.engine.dynamics import Dynamics
+from stablenets.engine.fused import can_fuse
+from stablenets.engine.operators import OPERATORS
+from stablenets.engine.reverse import reverse
+from stablenets.engine.stack import LayerStack
+from stablenets.engine.types import State, Tap, Weights
+
+
+def run_layers(
+    dynamics: Dynamics,
+    state: State,
+    layers: Sequence[Weights],
+    h: float,
+    tap: Tap | None,
+    first: int = 0,
+) -> State:
+    """Return the state after the layers; a tap counts them from `first`."""
+    for index, w in enumerate(layers, first):
+        state = dynamics.step(show_to_tap(state, tap, index), w, h)
+    return state
+
+
+def show_to_tap(state: State, tap: Tap | None, index: int) -> State:
+    """Call the tap and return the state that it saw.
+
+    The tap sees new views of the state. Their gradient is that of the later layers only: an earlier
+    layer may have used the same tensors. Data and zeros get a gradient too.
+    """
+    if tap is None:
+        return state
+    if torch.is_grad_enabled():
+        state = tuple(
+            part.view_as(part) if part.requires_grad else part.detach().requires_grad_()
+            for part in state
+        )
+    tap(index, state)
+    return state
+
+
+def store(stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None) -> State:
+    """Keep every activation: memory grows with depth."""
+    if can_run_fused(stack, (*state, *weights), tap):
+        return run_fused(stack, show_to_tap(state, tap, 0), weights, tap)
+    return plain(stack, state, weights, tap)
+
+
+def plain(stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None) -> State:
+    """Keep every activation and run single layers: slower, but torch sees each operation."""
+    return run_layers(stack.dynamics, state, stack.layers(weights), stack.h, tap)
+
+
+def checkpoint(
+    stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None
+) -> State:
+    """Keep about sqrt(L) states; the backward runs each segment of layers again."""
+    length = math.isqrt(stack.depth - 1) + 1  # ceil(sqrt(L)) for L >= 1
+    if can_run_fused(stack, (*state, *weights), tap):
+        return checkpoint_fused(stack, state, weights, tap, length)
+    context = stack.new_context()
+    layers = stack.layers(weights, context)
+    for first in range(0, len(layers), length):
+
+        def segment(*state: Tensor, first: int = first) -> State:
+            run = layers[first : first + length]
+            return run_layers(stack.dynamics, state, run, stack.h, tap, first)
+
+        state = checkpointed(segment, *state)
+    context.counting = False  # the backward runs these layers again
+    return state
+
+
+def checkpoint_fused(
+    stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None, length: int
+) -> State:
+    """As `checkpoint`, with the fused layers of a family in each segment."""
+    parts = len(state)
+
+    def segment(*tensors: Tensor, first: int) -> State:
+        return run_fused(stack, tensors[:parts], tensors[parts:], tap, first)
+
+    # split once: a slice for each segment would have a gradient of full depth
+    stacks = zip(*(tensor.split(length) for tensor in weights), strict=True)
+    for first, some in zip(range(0, stack.depth, length), stacks, strict=True):
+        state = checkpointed(partial(segment, first=first), *show_to_tap(state, tap, first), *some)
+    return state
+
+
+def checkpointed(function: Callable[..., Any], *inputs: Any) -> Any:
+    """Return torch's checkpoint of a function, with a clear error under torch.func.grad."""
+    try:
+        return torch.utils.checkpoint.checkpoint(function, *inputs, use_reentrant=False)
+    except RuntimeError as error:
+        if "saved tensor hooks" not in str(error):
+            raise
+        raise RuntimeError(
+            "backward=checkpoint: has no gradients under torch.func; use backward=store or"
+            " backward=plain"
+        ) from None
+
+
+def can_run_fused(stack: LayerStack, tensors: Iterable[Tensor], tap: Tap | None) -> bool:
+    """Return whether the family has fused layers and this forward can use them."""
+    return (
+        stack.dynamics.capabilities.supports_fusing
+        and stack.operator is OPERATORS["dense"]
+        and not stack.is_dropping
+        and can_fuse(tensors, tap)
+    )
+
+
+def run_fused(
+    stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None, first: int = 0
+) -> State:
+    """Return the state after all layers of a stack of weights, by the family's fused layers."""
+    return stack.dynamics.fused(state, stack.h, tap, first, **stack.prepare_weights(weights))
+
+
+BACKWARD_MODES = {"store": store, "checkpoint": checkpoint, "reverse": reverse, "plain": plain}
