@@ -111,25 +111,29 @@ def scan_forward(spec: ScanSpec, *tensors: Tensor | None) -> tuple[Tensor | None
     X, Y, columns = [], [], []
     for index, (update, w) in enumerate(zip(spec.updates, weights, strict=True)):
         old, x, y = state[update.source if spec.swaps_parts else update.part], None, None
+        b = None
         if index in read:
             x = spec.allocate(old, steps + 1, *old.shape)
             x[0] = old
         if w.K is not None:
             plain = update.carry is None
             y = x[1:] if plain else spec.allocate(old, steps, w.K.shape[1], old.shape[1])
-            if w.u is None:
-                y.copy_(w.b[..., None])
-            else:
+            if w.u is not None:
                 torch.addmm(w.b[0], w.u.flatten(0, 1), w.U[0].mT, out=y.mT.view(-1, y.shape[1]))
+            elif spec.batch_first:  # Wide layers: b is added step by step, while y is in the cache.
+                b = w.b[..., None]
+            else:
+                y.copy_(w.b[..., None])
         X.append(x)
         Y.append(None if update.carry is None else y)
-        columns.append(iterate_layers(steps, w.K, w.A, w.O, y, None if x is None else x[1:]))
-    activate = ACTIVATIONS[spec.activation].in_place
+        new = None if x is None else x[1:]
+        columns.append(iterate_layers(steps, w.K, b, w.A, w.O, y, new))
+    activate, updates = ACTIVATIONS[spec.activation].in_place, spec.updates
     for index, row in enumerate(zip(*columns, strict=True), spec.first + 1):
-        for (part, source, scale, carry), (K, A, O, y, new) in zip(spec.updates, row, strict=True):
+        for (part, source, scale, carry), (K, b, A, O, y, new) in zip(updates, row, strict=True):
             change = state[source]
             if K is not None:
-                change = y.addmm_(K, change)
+                change = torch.addmm(y if b is None else b, K, change, out=y)
                 activate(change)
             if O is not None:
                 change = torch.addmm(change, O, state[part], beta=scale, alpha=carry, out=new)
