@@ -22,8 +22,8 @@ def main() -> int:
     from stablenets.claims.claim import PROFILES
     from stablenets.claims.reproduce import reproduce
     from stablenets.claims.summary import write_overview
-    from stablenets.claims.work import Place
     from stablenets.errors import EXIT_TIME, BadInput
+    from stablenets.execution.job import RunContext
     from stablenets.schema import suggest
 
     parser = argparse.ArgumentParser(
@@ -81,7 +81,7 @@ def main() -> int:
             command = f"make reproduce-{handle} PROFILE={given.profile}" + (
                 f" SEEDS={given.seeds}" if given.seeds else ""
             )
-            place = Place(given.runs, command, given.device, given.data, given.profile)
+            place = RunContext(given.runs, command, given.device, given.data, given.profile)
             codes.append(
                 reproduce(
                     load(handle),

@@ -96,4 +96,4 @@ def overview(papers: Iterable[Paper], results: Path) -> str:
 
 
 def write_overview(papers: Iterable[Paper], results: Path) -> None:
-    files.write(results / "README.md", overview(papers, results).encode())
+    files.write_file(results / "README.md", overview(papers, results).encode())

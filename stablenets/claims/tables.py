@@ -15,10 +15,14 @@ from stablenets.runs import files
 
 def write(frame: pd.DataFrame, stem: Path, caption: str, origin: str) -> None:
     """`stem` with the three endings; `origin` says in a line what made it."""
-    files.write(stem.with_suffix(".md"), f"{caption}\n\n{markdown(frame)}\n{origin}\n".encode())
-    files.write(stem.with_suffix(".csv"), frame.to_csv(index=False, float_format="%.6g").encode())
+    files.write_file(
+        stem.with_suffix(".md"), f"{caption}\n\n{markdown(frame)}\n{origin}\n".encode()
+    )
+    files.write_file(
+        stem.with_suffix(".csv"), frame.to_csv(index=False, float_format="%.6g").encode()
+    )
     shown = frame.map(cell)
-    files.write(
+    files.write_file(
         stem.with_suffix(".tex"),
         f"% {caption}\n% {origin}\n{shown.to_latex(index=False, escape=True)}".encode(),
     )

@@ -132,7 +132,7 @@ def test_a_run_that_has_lost_its_data(refused, run_cli, interrupted, tmp_path):
     (tmp_path / "elsewhere.npz").rename(path)
     result = run_cli(*RUN, "progress=lines")
     assert result.code == 0
-    assert "going on at step 2" in result.out
+    assert "resuming at step 2" in result.out
 
 
 @pytest.mark.parametrize("begun", ["interrupted", "finished"])

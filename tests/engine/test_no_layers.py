@@ -74,7 +74,7 @@ def test_a_run_without_layers_trains_and_is_measured(resolved, tmp_path, backwar
     assert np.isfinite(arrays["state_gradients"]).all()
     assert np.allclose(arrays["singular_values"], 1)
     gradient_heatmap(arrays)
-    run_store.write(outcome.folder.parent, tmp_path / "report", "make report")
+    run_store.write_report(outcome.folder.parent, tmp_path / "report", "make report")
 
 
 def test_what_looks_at_layers_one_by_one_says_that_there_are_none():

@@ -13,7 +13,7 @@ from stablenets.nets import FAMILIES, Antisymmetric, Flow, Network, ResNet
 from stablenets.nets.assembling import HEADS, OPENINGS, Pad, head, opening, share
 from stablenets.nets.boundaries import halve
 from stablenets.probes import singular_values
-from stablenets.training.run import network
+from stablenets.training.network import build_network
 
 DIGITS, POINT = (1, 8, 8), (2,)
 
@@ -114,7 +114,7 @@ def test_hidden_layer_stands_between_the_last_state_and_the_affine_map(
     run = resolved(
         f"net={net}", f"dataset={dataset}", "depth=null", "net.widths=[4]", "net.head_hidden=7"
     )
-    made = network(run, run.dataset.facts)
+    made = build_network(run, run.dataset.facts)
     affine = [module for module in made.head.modules() if isinstance(module, torch.nn.Linear)]
     assert [(module.in_features, module.out_features) for module in affine] == [
         (features, 7),
