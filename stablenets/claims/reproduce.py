@@ -16,15 +16,8 @@ from typing import Any
 from tqdm import tqdm
 
 from stablenets import data
-from stablenets.claims import pages, tables
+from stablenets.claims import ledger, pages, tables
 from stablenets.claims.claim import Paper
-from stablenets.claims.ledger import (
-    TABLE,
-    collect_entries,
-    merge_ledgers,
-    read_ledger,
-    write_ledger,
-)
 from stablenets.claims.results import Results
 from stablenets.claims.run_times import RunTimes, longest_first
 from stablenets.claims.work import Training, Work, unique
@@ -75,15 +68,15 @@ def reproduce(
     plan = paper.plan(context.profile, seeds)
     check_groups(paper, plan, context.profile, only)
     for other in joined:
-        if not (other / TABLE).is_file():
+        if not (other / ledger.TABLE).is_file():
             raise BadInput(
-                f"JOIN={other}: no {TABLE} there; give folders such as"
+                f"JOIN={other}: no {ledger.TABLE} there; give folders such as"
                 f" results/{paper.handle}/{context.profile}"
             )
     works = unique(list(plan.values()))
     folder = results / paper.handle / context.profile
-    from_others = merge_ledgers(map(read_ledger, joined))
-    known = merge_ledgers([read_ledger(folder), from_others])
+    from_others = ledger.merge_ledgers(map(ledger.read_ledger, joined))
+    known = ledger.merge_ledgers([ledger.read_ledger(folder), from_others])
     code = 0
     if not collect:
         pick_device(context.device)
@@ -93,9 +86,9 @@ def reproduce(
         code = run_missing(
             paper, context, wanted, missing, jobs, RunTimes(paper, results), deadline
         )
-    write_ledger(folder, collect_entries(works, context.runs, known))
+    ledger.write_ledger(folder, ledger.collect_entries(works, context.runs, known))
     # read again, so that all that follows is what another machine gets from the ledger
-    found = Results(plan, read_ledger(folder))
+    found = Results(plan, ledger.read_ledger(folder))
     rows = pages.write(paper, found, context.profile, folder, context.command)
     print("\n".join(claim_lines(paper, context.profile, rows, folder)))
     return code

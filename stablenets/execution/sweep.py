@@ -55,7 +55,7 @@ def run_sweep_job(values: dict[str, Any], folder: Path, overrides: list[str]) ->
     Args:
         values: The composed configuration of the job, as plain values.
         folder: The folder of the job, in which job.json is written.
-        overrides: The arguments that a command for this run alone would have.
+        overrides: The arguments of a command that makes only this run.
     """
     if values.get("progress") == "auto":
         values["progress"] = "none"  # the bars of several jobs would overwrite each other
@@ -190,29 +190,20 @@ def sweep_table(records: list[dict[str, Any]]) -> str:
     """A table with one line for each job: the overrides in which jobs differ, status, score,
     gradient norms, and the run or the reason why there is none.
     """
-    common = (
-        set.intersection(*(set(record["overrides"]) for record in records))
-        if len(records) > 1
-        else set()
-    )
+    words = [set(record["overrides"]) for record in records]
+    common = set.intersection(*words) if len(records) > 1 else set()
     rows = [("job", "status", "test score", "gradient norm by depth", "run")]
     for record in records:
         summary = record.get("summary", {})
         score = summary.get("test_accuracy", summary.get("test_mse"))
         ends = summary.get("state_gradient_range")
         own = " ".join(word for word in record["overrides"] if word not in common)
-        rows.append(
-            (
-                own,
-                record["status"],
-                "" if score is None else f"{float(score):.4f}",
-                f"{float(ends[0]):.1e} to {float(ends[1]):.1e}" if ends else "",
-                record.get("run", record["message"]),
-            )
-        )
-    sizes = [max(len(row[column]) for row in rows) for column in range(4)]
-    padded = [
-        [*(cell.ljust(size) for cell, size in zip(row, sizes, strict=False)), row[4]]
-        for row in rows
-    ]
-    return "\n".join("  ".join(row).rstrip() for row in padded)
+        shown = "" if score is None else f"{float(score):.4f}"
+        norms = f"{float(ends[0]):.1e} to {float(ends[1]):.1e}" if ends else ""
+        rows.append((own, record["status"], shown, norms, record.get("run", record["message"])))
+    sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(size) for cell, size in zip(row, sizes, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)

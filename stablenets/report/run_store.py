@@ -22,21 +22,10 @@ from stablenets.schema import flat
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 
 
-# columns of every table; the keys below in which the runs differ are added
-SHOWN = (
-    "dataset",
-    "net",
-    "operator",
-    "depth",
-    "seed",
-    "status",
-    "test",
-    "gradient_min",
-    "gradient_max",
-    "singular_min",
-    "singular_max",
-)
-SHOWN_KEYS = ("name", "family", "operator", "depth", "h", "T")  # options that SHOWN contains
+# columns of every table; options in which the runs differ are added, apart from ALWAYS_SHOWN
+COLUMNS_OF_RUN = ("dataset", "net", "operator", "depth", "seed", "status", "test")
+MEASURED_COLUMNS = ("gradient_min", "gradient_max", "singular_min", "singular_max")
+ALWAYS_SHOWN = ("name", "family", "operator", "depth", "h", "T")
 
 
 def write_report(runs: Path, out: Path, command: str) -> list[dict[str, Any]]:
@@ -146,7 +135,7 @@ def differing_keys(rows: list[dict[str, Any]]) -> list[str]:
     values: dict[str, set[str]] = {}
     for row in rows:
         for key, value in row.items():
-            if key.startswith("config.") and key.split(".")[-1] not in SHOWN_KEYS:
+            if key.startswith("config.") and key.split(".")[-1] not in ALWAYS_SHOWN:
                 values.setdefault(key, set()).add(str(value))
     return sorted(key for key, found in values.items() if len(found) > 1)
 
@@ -159,7 +148,7 @@ def low_and_high(name: str, values: list[float] | None) -> dict[str, float | Non
 def runs_markdown(rows: list[dict[str, Any]], command: str) -> str:
     """report.md: the columns that people compare; report.csv has all of them."""
     readable = [row for row in rows if row["status"] != "unreadable"]
-    shown = [*SHOWN, *differing_keys(readable), "wall_s", "commit"]
+    shown = [*COLUMNS_OF_RUN, *MEASURED_COLUMNS, *differing_keys(readable), "wall_s", "commit"]
 
     def cell(value: Any) -> str:
         if value is None or value != value:

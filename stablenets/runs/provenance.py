@@ -23,13 +23,7 @@ import torch
 from stablenets.errors import BadInput
 
 # the files that can change a result: only their changes make a checkout "dirty"
-SOURCES = (
-    ":/stablenets",
-    ":/configs",
-    ":/experiments",
-    ":/pyproject.toml",
-    ":/requirements.lock",
-)
+SOURCES = (":/stablenets", ":/configs", ":/experiments", ":/pyproject.toml", ":/requirements.lock")
 # keys of /proc/cpuinfo that name a processor; the last two on ARM
 PROCESSOR_KEYS = ("model name", "cpu family", "model", "CPU implementer", "CPU part")
 PACKAGES = ("stablenets", "torch", "torchvision", "numpy", "hydra-core")

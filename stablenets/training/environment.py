@@ -15,12 +15,8 @@ from stablenets.config.options import Config
 from stablenets.engine import graphs
 from stablenets.errors import BadInput
 
-# parameters of mallopt in glibc, with the values that make it keep freed memory
-MALLOC_OPTIONS = {
-    -1: 2**31 - 1,  # M_TRIM_THRESHOLD
-    -2: 2**26,  # M_TOP_PAD
-    -3: 2**25,  # M_MMAP_THRESHOLD
-}
+# M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD of glibc, so that it keeps freed memory
+MALLOC_OPTIONS = {-1: 2**31 - 1, -2: 2**26, -3: 2**25}
 
 
 def pick_device(name: str) -> torch.device:

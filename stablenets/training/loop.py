@@ -31,7 +31,7 @@ from stablenets.training.progress import Progress
 from stablenets.training.reconstruction import check_reconstruction, reconstruction_errors
 from stablenets.training.recorder import Recorder
 from stablenets.training.signals import StopSignal
-from stablenets.training.summary import gradients, summarise_rows
+from stablenets.training.summary import describe_gradients, summarise_rows
 
 COUNTERS = ("step", "epoch", "within", "sums", "divergence", "reconstruction_error")
 
@@ -207,7 +207,7 @@ class Loop:
         }
         measured = self.recorder.summarise()
         if "state_gradient_range" in measured:
-            shown["gradient norm by depth:"] = gradients(measured)
+            shown["gradient norm by depth:"] = describe_gradients(measured)
         return shown
 
     def summary(self) -> dict[str, Any]:

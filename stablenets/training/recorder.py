@@ -26,14 +26,8 @@ from stablenets.probes import (
 )
 from stablenets.probes.lanczos import Stages
 
-RECORDED = (
-    "steps",
-    "loss",
-    "state_gradients",
-    "weight_gradients",
-    "spectrum_epochs",
-    "singular_values",
-)
+RECORDED = ("steps", "loss", "state_gradients", "weight_gradients")
+RECORDED += ("spectrum_epochs", "singular_values")
 
 
 class Recorder:

@@ -48,7 +48,9 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     if scores:
         lines.append("  " + ", ".join(scores))
     if "state_gradient_range" in summary:
-        lines.append(f"  gradient norm of the loss at the states, by depth: {gradients(summary)}")
+        lines.append(
+            f"  gradient norm of the loss at the states, by depth: {describe_gradients(summary)}"
+        )
     if "singular_value_range" in summary:
         low, high = map(float, summary["singular_value_range"])
         lines.append(
@@ -63,7 +65,7 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def gradients(summary: Mapping[str, Any]) -> str:
+def describe_gradients(summary: Mapping[str, Any]) -> str:
     """The gradient norms by depth in words.
 
     Their absolute size falls with the loss, so the ratio of the first to the last state is shown

@@ -75,7 +75,8 @@ WRITTEN = {
 
 def collected(place, folder, seeds=3):
     plan = PAPER.plan("quick", seeds)
-    ledger.write_ledger(folder, ledger.collect_entries(plan["squares"], place.runs, ledger.read_ledger(folder)))
+    known = ledger.read_ledger(folder)
+    ledger.write_ledger(folder, ledger.collect_entries(plan["squares"], place.runs, known))
     return pages.write(PAPER, Results(plan, ledger.read_ledger(folder)), "quick", folder, "make it")
 
 
@@ -168,7 +169,8 @@ def test_what_is_made_names_the_commits_of_all_that_it_read(place):
     plan = PAPER.plan("quick", 1) | {"cubes": [Square(3.0)]}
     for works in plan.values():
         works[0].run(place)
-    entries = ledger.collect_entries([work for works in plan.values() for work in works], place.runs, {})
+    planned = [work for works in plan.values() for work in works]
+    entries = ledger.collect_entries(planned, place.runs, {})
     for works, commit in zip(plan.values(), ("first", "second"), strict=True):
         entries[works[0].name].provenance["commit"] = commit
     results = Results(plan, entries)
