@@ -127,7 +127,6 @@ class Training:
             "runs": str(context.runs),
             "device": context.device,
             "data_root": context.data_root,
-            "profile": context.profile,
             "progress": "none",
             "wandb": {"mode": "disabled"},
         }

@@ -20,11 +20,10 @@ from stablenets.schema import flat
 
 # the colours of Okabe and Ito, which people with any colour vision can distinguish
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
-
-
 # columns of every table; options in which the runs differ are added, apart from ALWAYS_SHOWN
 COLUMNS_OF_RUN = ("dataset", "net", "operator", "depth", "seed", "status", "test")
-MEASURED_COLUMNS = ("gradient_min", "gradient_max", "singular_min", "singular_max")
+GRADIENT_COLUMNS = ("gradient_min", "gradient_max", "gradient_first_to_last")
+SPECTRUM_COLUMNS = ("singular_min", "singular_max")
 ALWAYS_SHOWN = ("name", "family", "operator", "depth", "h", "T")
 
 
@@ -111,6 +110,7 @@ def read_row(folder: RunFolder) -> dict[str, Any]:
             "test_accuracy_at_best_validation", summary.get("test_mse_at_best_validation")
         ),
         **low_and_high("gradient", summary.get("state_gradient_range")),
+        "gradient_first_to_last": summary.get("state_gradient_ratio"),
         **low_and_high("singular", summary.get("singular_value_range")),
         "diverged_at_step": summary.get("divergence", {}).get("step"),
         "wall_s": round(sum(entry["wall_s"] for entry in history), 1),
@@ -148,7 +148,8 @@ def low_and_high(name: str, values: list[float] | None) -> dict[str, float | Non
 def runs_markdown(rows: list[dict[str, Any]], command: str) -> str:
     """report.md: the columns that people compare; report.csv has all of them."""
     readable = [row for row in rows if row["status"] != "unreadable"]
-    shown = [*COLUMNS_OF_RUN, *MEASURED_COLUMNS, *differing_keys(readable), "wall_s", "commit"]
+    shown = [*COLUMNS_OF_RUN, *GRADIENT_COLUMNS, *SPECTRUM_COLUMNS, *differing_keys(readable)]
+    shown += ["wall_s", "commit"]
 
     def cell(value: Any) -> str:
         if value is None or value != value:
@@ -159,9 +160,9 @@ def runs_markdown(rows: list[dict[str, Any]], command: str) -> str:
         "# Runs",
         "",
         f"Made by `{command}` from {len(rows)} run folders. test: accuracy (or mean squared error)",
-        "after the last epoch. gradient: smallest and largest norm of dLoss/dY_l by depth, at the",
-        "last measurement. singular: smallest and largest singular value of dY_L/dY_0, after",
-        "training.",
+        "after the last epoch. gradient: smallest and largest norm of dLoss/dY_l by depth, and the",
+        "norm at the first state divided by that at the last, at the last measurement. singular:",
+        "smallest and largest singular value of dY_L/dY_0 after training.",
         "",
         "| " + " | ".join(name.removeprefix("config.") for name in shown) + " |",
         "|" + " --- |" * len(shown),
@@ -218,9 +219,7 @@ def draw_runs(runs: Path, rows: list[dict[str, Any]], out: Path) -> None:
         ncols=min(3, len(chosen)),
     )
     if left_out := len(groups) - len(chosen):
-        figure.suptitle(
-            f"{left_out} further configurations are in the table only", fontsize="small"
-        )
+        figure.suptitle(f"{left_out} more configurations: see the table", fontsize="small")
     for kind in ("png", "svg"):
         figure.savefig(out / f"report.{kind}", metadata={"Date": None} if kind == "svg" else None)
 
@@ -229,7 +228,7 @@ def configuration_label(row: dict[str, Any], differing: list[str]) -> str:
     """The label of a configuration in the figure."""
     own = [f"{key.removeprefix('config.')} {row.get(key)}" for key in differing]
     named = [f"{row['net']} {row['operator']}", f"{row['depth']} layers", row["dataset"]]
-    return ", ".join([*named, *own])
+    return ", ".join(named + own)
 
 
 def without_rounding(values: np.ndarray) -> np.ndarray:

@@ -57,7 +57,7 @@ class WandbLogger:
         import wandb
 
         settings = run.config.wandb
-        tags = [*settings.tags, run.config.profile, run.dataset_name, run.net.family]
+        tags = [*settings.tags, run.dataset_name, run.net.family]
         if entry["commit"]:
             tags.append(short_commit(entry["commit"], entry["dirty"]))
         # wandb needs another id for a run that force=true makes again

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import io
 import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -152,13 +152,10 @@ def train_in_session(
     if coarse is not None:
         prolong(load_trained_network(run.coarser, dataset.facts, coarse.folder), net)
 
-    with contextlib.ExitStack() as stack:
-        progress = stack.enter_context(
-            contextlib.closing(Progress(config.progress, folder / "log.txt"))
-        )
-        wandb = stack.enter_context(
-            contextlib.closing(WandbLogger(run, folder, session.entry, progress.say))
-        )
+    with (
+        closing(Progress(config.progress, folder / "log.txt")) as progress,
+        closing(WandbLogger(run, folder, session.entry, progress.say)) as wandb,
+    ):
         save, on_epoch = partial(save_state, session), partial(save_metrics, session, wandb)
         loop = Loop(run, dataset, net, device, progress, save, on_epoch)
         begin_or_resume(loop, state, note, session)
