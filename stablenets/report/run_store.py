@@ -175,8 +175,7 @@ def draw_runs(runs: Path, rows: list[dict[str, Any]], out: Path) -> None:
     """Draw gradient norm against depth, and singular values by rank.
 
     The first measurement of a run is dashed, the last one solid. Each configuration is one line:
-    the median over its seeds. The title states how many configurations have no colour of their own
-    and are left out.
+    the median over its seeds. There is one line for each colour; the title counts the others.
     """
     measured = [
         (row, probes)

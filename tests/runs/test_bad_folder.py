@@ -24,7 +24,7 @@ def damage(path):
     path.write_bytes(content)
 
 
-def set_aside(folder):
+def old_folder(folder):
     (old,) = folder.parent.glob(f"{folder.name}.old-*")
     return old
 
@@ -35,7 +35,7 @@ def assert_force_works(run_cli, folder):
     result = run_cli("force=true", "progress=lines")
     assert result.code == 0, result
     assert "starting: 16 steps of 16 examples" in result.out
-    old = set_aside(folder)
+    old = old_folder(folder)
     assert {name: content for name, content in snapshot(old).items() if name != "lock"} == before
     assert f"the old run is kept as {old.name}" in result.out
     assert RunFolder(folder).status()["status"] == "done"
