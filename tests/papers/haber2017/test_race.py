@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from experiments.haber2017.optimiser_race import race as race_module
+from experiments.haber2017.optimisers import race as race_module
 from experiments.haber2017.optimisers.block_descent import BlockDescent
 from experiments.haber2017.optimisers.race import Trace, race
 from stablenets.config import resolve
