@@ -19,7 +19,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("results/report"))
     given = parser.parse_args()
     try:
-        rows = run_store.write(
+        rows = run_store.write_report(
             given.runs, given.out, f"make report RUNS={given.runs} OUT={given.out}"
         )
     except BadInput as error:

@@ -22,8 +22,8 @@ def main() -> int:
     from stablenets.claims.claim import PROFILES
     from stablenets.claims.reproduce import reproduce
     from stablenets.claims.summary import write_overview
-    from stablenets.claims.work import RunContext
     from stablenets.errors import EXIT_TIME, BadInput
+    from stablenets.execution.job import RunContext
     from stablenets.schema import suggest
 
     parser = argparse.ArgumentParser(

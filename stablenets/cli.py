@@ -70,13 +70,13 @@ def composed(config: DictConfig) -> None:
     except OmegaConfBaseException as error:
         refuse(one_line(error))
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        sweep.job(
+        sweep.run_sweep_job(
             values,
             Path(HydraConfig.get().runtime.output_dir),
             list(HydraConfig.get().overrides.task),
         )
     else:
-        sys.exit(sweep.once(values))
+        sys.exit(sweep.run_once(values))
 
 
 def refuse(line: str) -> NoReturn:

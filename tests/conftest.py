@@ -131,7 +131,7 @@ def torch_globals():
 @pytest.fixture
 def place(tmp_path, torch_globals) -> Any:
     """Where work of a paper's plan is made."""
-    from stablenets.claims.work import RunContext
+    from stablenets.execution.job import RunContext
 
     (tmp_path / "runs").mkdir()
     return RunContext(tmp_path / "runs", "make", "cpu")

@@ -1,4 +1,4 @@
-"""A training loop that takes no time, and what tests read of it."""
+"""A small training loop, and what tests read of it."""
 
 import io
 from pathlib import Path
@@ -13,12 +13,16 @@ from stablenets.training.loop import Loop
 from stablenets.training.progress import Progress
 
 CPU = torch.device("cpu")
-GO_ON = SimpleNamespace(signal=None)
+NO_SIGNAL = SimpleNamespace(signal=None)  # replaces StopSignal
 
 
 def small_loop(folder: Path, seed: int = 0, **groups) -> Loop:
-    """Over 72 points in 5 steps an epoch, the last step with a batch of 8. groups: net={...},
-    optim={...}, ...
+    """A loop over 72 points: 5 steps in each epoch, the last one with a batch of 8.
+
+    Args:
+        folder: Where the log goes.
+        seed: The seed of the run.
+        **groups: Options that differ, such as net={...} or optim={...}.
     """
     plain = {
         "dataset": {"name": "ellipses", "train_points": 40, "test_points": 20},
@@ -65,19 +69,19 @@ def small_loop(folder: Path, seed: int = 0, **groups) -> Loop:
     net.to(torch.float64 if run.config.precision == "float64" else torch.float32)
     saved = []
 
-    def save(state) -> None:
+    def save(loop) -> None:
         buffer = io.BytesIO()
-        torch.save(state, buffer)  # a copy, and through the form in which it stands on disk
+        torch.save(loop.state_dict(), buffer)  # as on disk, and a copy
         saved.append(buffer)
 
-    progress = Progress("none", folder / "log.txt", 0)
-    progress.start(0)
-    loop = Loop(run, dataset, net, CPU, progress, save, lambda row: None)
+    progress = Progress("none", folder / "log.txt")
+    loop = Loop(run, dataset, net, CPU, progress, save, lambda loop: None)
+    progress.start(0, loop.steps)
     loop.saved_states = saved
     return loop
 
 
-def batch(loop: Loop) -> tuple[torch.Tensor, torch.Tensor]:
+def first_batch(loop: Loop) -> tuple[torch.Tensor, torch.Tensor]:
     return next(iter(loop.data.train.batches(loop.config.batch, 0, 0)))
 
 
@@ -85,5 +89,5 @@ def weights(loop: Loop) -> list[torch.Tensor]:
     return [parameter.detach().clone() for parameter in loop.net.parameters()]
 
 
-def same(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
+def all_equal(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
     return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))

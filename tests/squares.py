@@ -1,4 +1,4 @@
-"""A study that tests can count: the ledger and the pages are tested with it."""
+"""A study for the tests of ledger and pages; it writes a line each time it measures."""
 
 from dataclasses import dataclass
 
@@ -15,10 +15,10 @@ class Square(Study):
     value: float = option(1.0)
     seed: int = option(0)
 
-    def measure(self, place):
+    def measure(self, context):
         if self.value < 0:
             raise ArithmeticError("no root")
-        with (place.runs / "measured").open("a") as file:
+        with (context.runs / "measured").open("a") as file:
             file.write(f"{self.value}\n")
         return {"square": self.value**2}, {
             "curve": np.linspace(0, self.value, 5),

@@ -16,8 +16,8 @@ from stablenets.claims.results import Results
 from stablenets.claims.work import Measured, RunContext, Study, Training
 from stablenets.schema import option
 from stablenets.training.losses import cross_entropy
-from stablenets.training.optim import optimiser
-from stablenets.training.run import network
+from stablenets.training.network import build_network
+from stablenets.training.optim import build_optimiser
 
 BAR = 256  # the width of roaRNN at which the time of an epoch is asked for
 
@@ -63,10 +63,10 @@ class Pace(Study):
 def stepping(work: Training) -> Iterator[None]:
     """Training steps on random sequences, one for each `next`."""
     run = work.resolved
-    net = network(run, run.dataset.facts)
+    net = build_network(run, run.dataset.facts)
     x = torch.randn(run.config.batch, *run.dataset.facts.shape)
     y = torch.randint(run.dataset.facts.outputs, (run.config.batch,))
-    descent = optimiser(net, run.config.optim)
+    descent = build_optimiser(net, run.config.optim)
     while True:
         descent.zero_grad()
         cross_entropy(net(x), y).backward()

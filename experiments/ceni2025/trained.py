@@ -22,8 +22,9 @@ from stablenets.plotting.figures import new_figure
 from stablenets.plotting.style import COLOURS
 from stablenets.probes import StateGradients, log_spaced_depths
 from stablenets.schema import option
+from stablenets.training.environment import data_root
 from stablenets.training.losses import LOSSES
-from stablenets.training.run import data_root, network
+from stablenets.training.network import build_network
 
 WHEN = {"_before": "before", "": "after"}
 DEPTHS = 64  # at which gradients are kept
@@ -69,7 +70,7 @@ class Trained(TrainedNetStudy):
         )
         torch.manual_seed(run.config.seeds.init)
         nets = {
-            "_before": network(run, run.dataset.facts).double(),
+            "_before": build_network(run, run.dataset.facts).double(),
             "": self.training.trained(place).requires_grad_(True),
         }
         x, y = next(iter(data.test.sweep(self.examples)))

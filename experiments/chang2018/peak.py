@@ -20,14 +20,14 @@ import torch.nn.functional as F
 from experiments.chang2018.settings import SGD
 from stablenets.config import resolve
 from stablenets.probes import peak_resident_bytes
-from stablenets.training.run import network
+from stablenets.training.network import build_network
 
 
 def main(batch: int, values: dict) -> dict[str, int]:
     torch.manual_seed(0)
     torch.set_num_threads(1)
     run = resolve(values)
-    net = network(run, run.dataset.facts)
+    net = build_network(run, run.dataset.facts)
     for parameter in net.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimiser = torch.optim.SGD(

@@ -27,7 +27,8 @@ from stablenets.nets import FAMILIES, Network
 from stablenets.nets.assembling import TRANSITIONS
 from stablenets.probes import kept_bytes, reconstruction_error
 from stablenets.schema import option
-from stablenets.training.run import data_root, network
+from stablenets.training.environment import data_root
+from stablenets.training.network import build_network
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REVERSIBLE = ("hamiltonian", "midpoint", "leapfrog")
@@ -74,7 +75,7 @@ class Count(Study):
                 found[dataset] = float(
                     sum(
                         parameter.numel()
-                        for parameter in network(run, run.dataset.facts).parameters()
+                        for parameter in build_network(run, run.dataset.facts).parameters()
                     )
                 )
         return found, {}
@@ -142,7 +143,7 @@ class TrainedInverse(TrainedNetStudy):
     def measure(self, place: RunContext) -> Measured:
         x, start = (
             first_images(self.training.resolved, place, IMAGES),
-            network(self.training.resolved, self.training.resolved.dataset.facts),
+            build_network(self.training.resolved, self.training.resolved.dataset.facts),
         )
         trained = self.training.trained(place)
         found = {
@@ -213,7 +214,7 @@ class Gradients(Study):
     def gradients(self, run: Resolved) -> Sequence[Tensor]:
         torch.manual_seed(self.seed)
         dtype = getattr(torch, self.dtype)
-        net = network(run, run.dataset.facts).to(dtype)
+        net = build_network(run, run.dataset.facts).to(dtype)
         x = torch.randn(8, *run.dataset.facts.shape, dtype=dtype, requires_grad=True)
         loss = F.cross_entropy(net(x), torch.arange(8))
         return torch.autograd.grad(loss, [x, *net.parameters()])
@@ -233,7 +234,7 @@ def deep(blocks: int, mode: str) -> dict:
 
 def built(values: dict) -> nn.Module:
     run = resolve(values)
-    return network(run, run.dataset.facts)
+    return build_network(run, run.dataset.facts)
 
 
 @dataclass(frozen=True)
@@ -349,7 +350,7 @@ class Cost(Study):
         runs = {family: image_net(values, self.data) for family, values in nets.items()}
         shape = runs["resnet_bn"].dataset.facts.shape
         return in_turn(
-            {family: network(run, run.dataset.facts) for family, run in runs.items()},
+            {family: build_network(run, run.dataset.facts) for family, run in runs.items()},
             shape,
             self.batch,
             self.rounds,

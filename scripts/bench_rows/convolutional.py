@@ -11,9 +11,10 @@ from experiments.chang2018.settings import BATCH, STEPS, table
 from stablenets.config import resolve
 from stablenets.engine.operators import Conv
 from stablenets.nets import Network
-from stablenets.training import precision
-from stablenets.training.optim import optimiser
-from stablenets.training.run import keep_freed_memory, network
+from stablenets.training.environment import keep_freed_memory
+from stablenets.training.network import build_network
+from stablenets.training.optim import build_optimiser
+from stablenets.training.precision import precision_context, with_memory_format
 
 SHAPE = (3, 32, 32)
 
@@ -37,16 +38,16 @@ def hamiltonian_step() -> Row:
 def made(how: str) -> tuple[Network, torch.optim.Optimizer]:
     """The net of the table and its optimiser."""
     run = resolve(table("hamiltonian_74", "cifar10", 0).values | {"precision": how})
-    net = network(run, run.dataset.facts)
-    return net, optimiser(net, run.config.optim)
+    net = build_network(run, run.dataset.facts)
+    return net, build_optimiser(net, run.config.optim)
 
 
 def step(how: str) -> Callable[[], None]:
     net, sgd = made(how)
-    x, labels = precision.laid_out(torch.randn(BATCH, *SHAPE), how), torch.randint(10, (BATCH,))
+    x, labels = with_memory_format(torch.randn(BATCH, *SHAPE), how), torch.randint(10, (BATCH,))
 
     def work() -> None:
-        with precision.mixed(how, x.device):
+        with precision_context(how, x.device):
             outputs = net(x)
         sgd.zero_grad()
         F.cross_entropy(outputs.float(), labels).backward()

@@ -17,9 +17,9 @@ from stablenets.nets import Antisymmetric, Flow
 from stablenets.probes import Spectrum, estimate_singular_values
 from stablenets.probes.products import JacobianProducts
 from stablenets.training.loop import Loop
+from stablenets.training.network import build_network
 from stablenets.training.progress import Progress
-from stablenets.training.run import network
-from stablenets.training.signals import Stop
+from stablenets.training.signals import StopSignal
 
 CHANNELS, SIZE, DEPTH = 16, 8, 16
 ACCURACY = 1e-3
@@ -125,16 +125,16 @@ def trained(run: Resolved) -> str:
         download=False,
     )
     with tempfile.TemporaryDirectory() as folder:
-        progress = Progress("none", Path(folder) / "log.txt", 0)
-        progress.start(0)
+        progress = Progress("none", Path(folder) / "log.txt")
         loop = Loop(
             run,
             dataset,
-            network(run, dataset.facts),
+            build_network(run, dataset.facts),
             torch.device("cpu"),
             progress,
-            lambda state: None,
-            lambda row: None,
+            lambda loop: None,
+            lambda loop: None,
         )
-        with Stop() as stop:
+        progress.start(0, loop.steps)
+        with StopSignal() as stop:
             return loop.run(stop)

@@ -84,12 +84,12 @@ def gradient_probe() -> Row:
 
         def work() -> None:
             for step in range(every):
-                probe = recorder.tap(step)
+                probe = recorder.start_probe(step)
                 loss = net(x, probe).square().mean()
                 optimiser.zero_grad()
                 loss.backward()
                 if probe:
-                    recorder.gradients(step, loss.item(), probe)
+                    recorder.record_gradients(step, loss.item(), probe)
                 optimiser.step()
 
         return work

@@ -34,7 +34,7 @@ def write(
     paper: Paper, results: Results, profile: str, folder: Path, command: str
 ) -> list[dict[str, Any]]:
     """Write everything beside the ledger in `folder`, and return the rows of the claims."""
-    drawn_at = provenance.made_at(*provenance.revision()) or "no repository"
+    drawn_at = provenance.short_commit(*provenance.source_revision()) or "no repository"
     writers = {"tables": tables.write_table, "figures": write_figure, "animations": write_animation}
     for kind, written in writers.items():
         for name, drawing in getattr(paper, kind).items():
@@ -53,15 +53,15 @@ def write(
                     (folder / name).with_suffix(ending).unlink(missing_ok=True)
     judged = [judge(claim, results, profile, command) for claim in paper.claims]
     rows = [row for row, _ in judged]
-    files.write(
+    files.write_file(
         folder / "claims.csv",
         pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(index=False, float_format="%.6g").encode(),
     )
     notes = [note for _, note in judged]
-    files.write(
+    files.write_file(
         folder / "claims.md", page(paper, results, profile, rows, notes, command, drawn_at).encode()
     )
-    files.write(folder.parent / "README.md", summary.page(paper, folder.parent).encode())
+    files.write_file(folder.parent / "README.md", summary.page(paper, folder.parent).encode())
     return rows
 
 

@@ -1,11 +1,10 @@
-"""One command a paper: plan, make what is missing, write tables and figures, show the verdicts."""
+"""Reproduce a paper: plan, run what is missing, write tables and figures, show the verdicts."""
 
 from __future__ import annotations
 
 import math
 import shutil
 import signal
-import statistics
 import sys
 import textwrap
 import time
@@ -18,21 +17,24 @@ from tqdm import tqdm
 
 from stablenets import data
 from stablenets.claims import ledger, pages, tables
-from stablenets.claims.claim import PROFILES, Paper
+from stablenets.claims.claim import Paper
 from stablenets.claims.results import Results
-from stablenets.claims.work import RunContext, Training, Work, unique
+from stablenets.claims.run_times import RunTimes, longest_first
+from stablenets.claims.work import Training, Work, unique
 from stablenets.errors import EXIT_FAILED, EXIT_TIME, BadInput
-from stablenets.execution.pool import make_all
-from stablenets.runs.folder import FINISHED, RunFolder
+from stablenets.execution.job import RunContext
+from stablenets.execution.pool import run_jobs
+from stablenets.runs.folder import RunFolder
+from stablenets.runs.session import Outcome
 from stablenets.schema import suggest
-from stablenets.training import precision
-from stablenets.training.progress import LINE_EVERY
-from stablenets.training.run import Outcome, data_root, pick_device
+from stablenets.training.environment import data_root, pick_device
+from stablenets.training.precision import precision_warning
+from stablenets.training.progress import LINE_INTERVAL
 
 
 def reproduce(
     paper: Paper,
-    place: RunContext,
+    context: RunContext,
     *,
     results: Path,
     jobs: int,
@@ -42,68 +44,87 @@ def reproduce(
     only: Sequence[str],
     deadline: float = math.inf,
 ) -> int:
-    """The exit code: not 0 where work failed or was interrupted, whatever the verdicts are.
+    """Run what is missing of a paper, and write its ledger, tables, figures and verdicts.
 
-    `only`: make the runs of these groups of the plan alone. `deadline`: stop when time.monotonic()
-    has passed it, and until then make the groups in their order, the first to be asked for or
-    planned first; without a limit what takes longest comes first. What the ledgers in the folders
-    `joined` hold is not made again, unless its weights are needed for something else.
+    Args:
+        paper: The paper.
+        context: Where and how jobs run, with the profile.
+        results: The folder of all results.
+        jobs: The largest number of jobs at a time.
+        seeds: The number of seeds of each setting; None for that of the profile.
+        collect: Run nothing, and write what is known.
+        joined: Folders with ledgers of other machines. A run in them is not made again, unless
+            another job needs its weights.
+        only: Run only these groups of the plan; all groups if empty.
+        deadline: Stop when `time.monotonic()` has passed it. With a deadline the groups run in
+            order: that of `only`, else that of the plan. Without one, the longest jobs run first.
+
+    Returns:
+        The exit code: not 0 if a job failed or was interrupted, whatever the verdicts are.
+
+    Raises:
+        BadInput: If a group, ledger, device or data set does not exist.
     """
-    plan = paper.plan(place.profile, seeds)
+    plan = paper.plan(context.profile, seeds)
+    check_groups(paper, plan, context.profile, only)
+    for other in joined:
+        if not (other / ledger.TABLE).is_file():
+            raise BadInput(
+                f"JOIN={other}: no {ledger.TABLE} there; give folders such as"
+                f" results/{paper.handle}/{context.profile}"
+            )
+    works = unique(list(plan.values()))
+    folder = results / paper.handle / context.profile
+    from_others = ledger.merge_ledgers(map(ledger.read_ledger, joined))
+    known = ledger.merge_ledgers([ledger.read_ledger(folder), from_others])
+    code = 0
+    if not collect:
+        pick_device(context.device)
+        wanted = unique([plan[group] for group in only]) if only else works
+        missing = missing_works(wanted, from_others, context.runs)
+        check_data(missing, context)
+        code = run_missing(
+            paper, context, wanted, missing, jobs, RunTimes(paper, results), deadline
+        )
+    ledger.write_ledger(folder, ledger.collect_entries(works, context.runs, known))
+    # read again, so that all that follows is what another machine gets from the ledger
+    found = Results(plan, ledger.read_ledger(folder))
+    rows = pages.write(paper, found, context.profile, folder, context.command)
+    print("\n".join(claim_lines(paper, context.profile, rows, folder)))
+    return code
+
+
+def check_groups(
+    paper: Paper, plan: dict[str, Sequence[Work]], profile: str, only: Sequence[str]
+) -> None:
+    """Raise `BadInput` if a group is not in the plan, or has no runs at this profile."""
     for group in only:
         if group not in plan:
             raise BadInput(
                 f"ONLY={group}: no group of {paper.handle}; {suggest(group, plan, 'one of')}"
             )
         if not plan[group]:
-            raise BadInput(f"ONLY={group}: has no runs at PROFILE={place.profile}")
-    for other in joined:
-        if not (other / ledger.TABLE).is_file():
-            raise BadInput(
-                f"JOIN={other}: no {ledger.TABLE} there; give folders as"
-                f" results/{paper.handle}/{place.profile}"
-            )
-    works = unique(list(plan.values()))
-    folder = results / paper.handle / place.profile
-    lent = ledger.latest(map(ledger.read, joined))
-    noted = ledger.latest([ledger.read(folder), lent])
-    code = 0
-    if not collect:
-        pick_device(place.device)
-        wanted = unique([plan[group] for group in only]) if only else works
-        unfinished = [
-            work for work in wanted if work.name not in lent and not finished(work, place.runs)
-        ]
-        missing = [
-            work for work in unique([unfinished]) if not finished(work, place.runs)
-        ]  # and what they need, once more
-        check_data(missing, place)
-        code = make(paper, place, wanted, missing, jobs, Times(paper, results), deadline)
-    ledger.write(folder, ledger.join(works, place.runs, noted))
-    found = Results(
-        plan, ledger.read(folder)
-    )  # and not what it was written from: another machine has the ledger alone
-    rows = pages.write(paper, found, place.profile, folder, place.command)
-    print("\n".join(shown(paper, place.profile, rows, folder)))
-    return code
+            raise BadInput(f"ONLY={group}: has no runs at PROFILE={profile}")
 
 
-def finished(work: Work, runs: Path) -> bool:
-    status = RunFolder(runs / work.name).status()
-    return status is not None and status["status"] in FINISHED
+def missing_works(wanted: list[Work], from_others: dict[str, Any], runs: Path) -> list[Work]:
+    """The jobs without a result, and those whose weights they need."""
+
+    def is_finished(work: Work) -> bool:
+        return RunFolder(runs / work.name).is_finished()
+
+    unfinished = [work for work in wanted if work.name not in from_others and not is_finished(work)]
+    return [work for work in unique([unfinished]) if not is_finished(work)]
 
 
-def check_data(works: Sequence[Work], place: RunContext) -> None:
-    """Read each data set once: what is missing or damaged is one line now, not a failed run in an
-    hour.
-    """
+def check_data(works: Sequence[Work], context: RunContext) -> None:
+    """Read each data set once, so that missing or damaged data is found before the first run."""
     runs = {work.dataset: work.resolved for work in works if isinstance(work, Training)}
     for run in runs.values():
-        root = data_root(replace(run.config, data_root=place.data_root))
         data.load(
             run.dataset,
             run.common,
-            root=root,
+            root=data_root(replace(run.config, data_root=context.data_root)),
             split_seed=run.config.seeds.split,
             permutation_seed=run.config.seeds.permutation,
             device="cpu",
@@ -111,33 +132,33 @@ def check_data(works: Sequence[Work], place: RunContext) -> None:
         )
 
 
-def make(
+def run_missing(
     paper: Paper,
-    place: RunContext,
+    context: RunContext,
     works: list[Work],
     missing: list[Work],
     jobs: int,
-    times: Times,
+    times: RunTimes,
     deadline: float,
 ) -> int:
-    """Make what is missing and say how it goes."""
-    head = f"{paper.handle} {place.profile}: {len(works)} runs, {len(works) - len(missing)} done"
+    """Run the missing jobs, show progress, and return the exit code."""
+    done = f"{len(works) - len(missing)} of {len(works)} runs are done"
+    head = f"{paper.handle}, profile {context.profile}: {done}"
     if not missing:
-        print(f"{head}, nothing left to make", flush=True)
+        print(f"{head}; nothing left to run", flush=True)
         return 0
     print(
-        f"{head}, {len(missing)} to make with {jobs} at a time{times.left(missing, jobs)}",
+        f"{head}; running {len(missing)}, {jobs} at a time{times.time_left(missing, jobs)}",
         flush=True,
     )
+    device = pick_device(context.device)
     trainings = [work for work in missing if isinstance(work, Training)]
-    for line in {
-        precision.warning(work.resolved.config.precision, pick_device(place.device))
-        for work in trainings
-    } - {""}:
-        print(line, flush=True)
+    for line in {precision_warning(work.resolved.config.precision, device) for work in trainings}:
+        if line:
+            print(line, flush=True)
     remaining = {work.name: work for work in missing}
     failed: list[Outcome] = []
-    said = time.monotonic()
+    last_line = time.monotonic()
     with tqdm(
         total=len(missing),
         unit="run",
@@ -147,116 +168,46 @@ def make(
     ) as bar:
 
         def on_finished(work: Work, outcome: Outcome) -> None:
-            nonlocal said
+            nonlocal last_line
             remaining.pop(work.name)
-            times.learn(work, place.runs)
+            times.add_from_folder(work, context.runs)
             if outcome.exit_code and outcome.status != "interrupted":
                 failed.append(outcome)
                 tqdm.write(outcome.message, file=sys.stderr)
+            line = f"{work.name}: {outcome.status}{times.time_left(list(remaining.values()), jobs)}"
             bar.update()
-            bar.set_postfix_str(
-                f"{work.name} {outcome.status}{times.left(list(remaining.values()), jobs)}"
-            )
-            if bar.disable and time.monotonic() - said > LINE_EVERY:
-                said = time.monotonic()
-                print(
-                    f"[{len(missing) - len(remaining)}/{len(missing)}] {work.name}:"
-                    f" {outcome.status}{times.left(list(remaining.values()), jobs)}",
-                    flush=True,
-                )
+            bar.set_postfix_str(line)
+            if bar.disable and time.monotonic() - last_line > LINE_INTERVAL:
+                last_line = time.monotonic()
+                print(f"[{len(missing) - len(remaining)}/{len(missing)}] {line}", flush=True)
 
-        stopped = make_all(
-            missing if deadline < math.inf else urgent(missing, times),
-            place,
-            jobs,
-            on_finished,
-            deadline,
-        )
+        in_order = missing if deadline < math.inf else longest_first(missing, times)
+        stopped_by = run_jobs(in_order, context, jobs, on_finished, deadline)
     if failed:
         print(
-            f"{len(failed)} of {len(missing)} runs have no result; the same command tries them"
+            f"{len(failed)} of {len(missing)} runs have no result; run the same command to try them"
             " again",
             file=sys.stderr,
         )
-    if stopped == signal.SIGALRM:
+    if stopped_by == signal.SIGALRM:
+        left = sum(not RunFolder(context.runs / work.name).is_finished() for work in missing)
         print(
-            f"the time is over and {sum(not finished(work, place.runs) for work in missing)} runs"
-            " are still to make; what was under way is saved, and the same command goes on",
+            f"the time limit is reached and {left} runs are left; the running trainings were"
+            " saved, run the same command to resume",
             file=sys.stderr,
         )
         return EXIT_FAILED if failed else EXIT_TIME
-    if stopped is not None:
+    if stopped_by is not None:
         print(
-            "interrupted; what was under way is saved, and the same command goes on",
+            "interrupted; the running trainings were saved, run the same command to resume",
             file=sys.stderr,
         )
-        return 128 + stopped
+        return 128 + stopped_by
     return EXIT_FAILED if failed else 0
 
 
-def urgent(works: Sequence[Work], times: Times) -> list[Work]:
-    """First what takes longest, together with the longest chain of work that waits for it; `works`
-    has what is needed before its need.
-    """
-    rank, behind = {}, dict.fromkeys((work.name for work in works), 0.0)
-    for work in reversed(works):
-        rank[work.name] = times.of(work) + behind[work.name]
-        for needed in work.needs:
-            behind[needed.name] = max(behind.get(needed.name, 0.0), rank[work.name])
-    return sorted(works, key=lambda work: rank[work.name], reverse=True)
-
-
-class Times:
-    """How long work takes: as it took before, here or where the ledger was written, else as work
-    like it took for its size.
-    """
-
-    def __init__(self, paper: Paper, results: Path) -> None:
-        self.known: dict[str, float] = {}
-        self.rates: dict[tuple[str, ...], list[float]] = {}
-        for profile in PROFILES:
-            noted = ledger.read(results / paper.handle / profile)
-            if noted:
-                for work in unique(list(paper.plan(profile, None).values())):
-                    if entry := noted.get(work.name):
-                        self.add(work, float(entry.provenance["wall_s"]))
-
-    def add(self, work: Work, wall: float) -> None:
-        self.known[work.name] = wall
-        self.rates.setdefault(work.cost_class, []).append(wall / work.cost)
-
-    def learn(self, work: Work, runs: Path) -> None:
-        if finished(work, runs):
-            self.add(work, float(RunFolder(runs / work.name).status()["wall_s"]))
-
-    def of(self, work: Work) -> float:
-        """Seconds; 0 where nothing is known of work like it."""
-        if work.name in self.known:
-            return self.known[work.name]
-        return (
-            statistics.median(self.rates[work.cost_class]) * work.cost
-            if work.cost_class in self.rates
-            else 0.0
-        )
-
-    def left(self, works: Sequence[Work], jobs: int) -> str:
-        """For people: the time that this work takes, or as much of it as is known."""
-        if not works:
-            return ""
-        unknown = sum(
-            work.name not in self.known and work.cost_class not in self.rates for work in works
-        )
-        seconds = round(max(sum(map(self.of, works)) / jobs, max(map(self.of, works))))
-        about = f"; about {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-        if unknown == len(works):
-            return "; how long is not known yet"
-        return about + (
-            f", and {unknown} of which the time is not known yet" if unknown else " left"
-        )
-
-
-def shown(paper: Paper, profile: str, rows: list[dict[str, Any]], folder: Path) -> list[str]:
-    """The claims for a terminal."""
+def claim_lines(paper: Paper, profile: str, rows: list[dict[str, Any]], folder: Path) -> list[str]:
+    """Each claim with its verdict and our value, for a terminal."""
     width = min(shutil.get_terminal_size().columns, 140)
     lines = ["", f"{paper.title}, profile {profile}", ""]
     for row in rows:
@@ -267,4 +218,4 @@ def shown(paper: Paper, profile: str, rows: list[dict[str, Any]], folder: Path) 
                 lines += textwrap.wrap(
                     text, width, initial_indent=f"{lead:<27}", subsequent_indent=" " * 27
                 )
-    return [*lines, "", f"{folder / 'claims.md'} has them with figures and reasons"]
+    return [*lines, "", f"See {folder / 'claims.md'} for the figures and the reasons."]

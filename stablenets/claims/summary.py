@@ -103,4 +103,4 @@ def overview(papers: Iterable[Paper], results: Path) -> str:
 
 def write_overview(papers: Iterable[Paper], results: Path) -> None:
     """Write results/README.md."""
-    files.write(results / "README.md", overview(papers, results).encode())
+    files.write_file(results / "README.md", overview(papers, results).encode())

@@ -13,12 +13,14 @@ from stablenets.runs import files
 
 def write_table(frame: pd.DataFrame, stem: Path, caption: str, origin: str) -> None:
     """Write `frame` to `stem` with the three endings; `origin` names the command and commits."""
-    files.write(
+    files.write_file(
         stem.with_suffix(".md"), f"{caption}\n\n{format_markdown(frame)}\n{origin}\n".encode()
     )
-    files.write(stem.with_suffix(".csv"), frame.to_csv(index=False, float_format="%.6g").encode())
+    files.write_file(
+        stem.with_suffix(".csv"), frame.to_csv(index=False, float_format="%.6g").encode()
+    )
     shown = frame.map(format_cell)
-    files.write(
+    files.write_file(
         stem.with_suffix(".tex"),
         f"% {caption}\n% {origin}\n{shown.to_latex(index=False, escape=True)}".encode(),
     )

@@ -1,7 +1,7 @@
-"""What a plan is made of: trainings, and studies, which are measurements without training.
+"""What a plan consists of: trainings, and studies, which are measurements without training.
 
-Both are made once, in a run folder named by the hash of all that decides their numbers, and both
-end in the same vocabulary.
+Each is run once, in a run folder whose name ends in the hash of all options that decide its
+numbers. Both are jobs: see `execution.job`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,9 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
-import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,34 +20,37 @@ import torch
 from stablenets.config import Resolved, resolve
 from stablenets.config.defaults import as_plain_values, field_defaults
 from stablenets.config.identity import differing_options, hash_identity
-from stablenets.errors import BadInput, Busy
+from stablenets.errors import BadInput
+from stablenets.execution.job import RunContext
 from stablenets.nets import Network, SequenceNetwork
-from stablenets.runs import files, provenance
+from stablenets.runs.files import write_file
 from stablenets.runs.folder import RunFolder
-from stablenets.runs.lock import Lock
+from stablenets.runs.provenance import command_line, session_entry
+from stablenets.runs.session import Outcome, finished_run, open_session
 from stablenets.schema import check_ranges, flatten_keys, format_value, option
-from stablenets.training.run import Outcome, broken, finished_run, pick_device, train, trained
+from stablenets.training.environment import pick_device
+from stablenets.training.network import load_trained_network
+from stablenets.training.run import train
 
-ENDS = 20  # layers that take about as long as what a run has besides: opening, head, evaluation
+# Opening, head and evaluation of a run take about as long as this number of layers.
+FIXED_COST = 20
 Measured = tuple[dict[str, float], dict[str, np.ndarray]]  # metrics and small arrays, by name
 
 
 @dataclass(frozen=True)
-class RunContext:
-    """Where and how work is made; nothing of it enters a hash."""
-
-    runs: Path
-    command: str  # that a person typed
-    device: str = "auto"
-    data_root: str | None = None
-    profile: str = "quick"
-
-
-@dataclass(frozen=True)
 class Training:
-    """A run of `train`, from the mapping that `config.resolve` takes. `keep` names the arrays that
-    the ledger keeps of it, of its probes or its metrics; `needs` is the work that must be finished
-    before it.
+    """A run of `train` as a job.
+
+    Args:
+        values: The mapping that `config.resolve` takes.
+        keep: Names of the arrays that the ledger keeps of it, from its probes or its metrics.
+        needs: The jobs that must be finished before.
+
+    Example:
+        >>> values = {"dataset": {"name": "digits"}, "net": {"family": "resnet"}, "epochs": 5}
+        >>> training = Training(values, keep=("test_accuracy",))
+        >>> training.run(RunContext(Path("runs"), command="make")).status
+        'done'
     """
 
     values: Mapping[str, Any]
@@ -75,14 +75,15 @@ class Training:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What tables tell rows apart by: the resolved configuration with keys as `net.family`."""
+        """All resolved options by keys such as `net.family`: the columns of tables."""
         return flatten_keys(self.resolved.options)
 
     @property
     def cost_class(self) -> tuple[str, ...]:
-        """Work of one kind takes a time in proportion to its size. How many examples a limit or a
-        share leaves is known when they are read, so that work is of one kind where it has the
-        same.
+        """Jobs of one cost class take time proportional to `cost`.
+
+        The number of examples is known only when the data is read. So `limit` and `train_fraction`
+        are part of the class.
         """
         run = self.resolved
         return (
@@ -95,55 +96,67 @@ class Training:
 
     @property
     def cost(self) -> float:
+        """Layers times epochs, times the examples of an epoch if a task generates them."""
         run = self.resolved
-        drawn = getattr(run.dataset, "examples", 1)  # in an epoch, of a task without end
-        return ((run.config.depth or 0) + ENDS) * run.config.epochs * drawn
+        examples = getattr(run.dataset, "examples", 1)
+        return ((run.config.depth or 0) + FIXED_COST) * run.config.epochs * examples
 
     @property
     def words(self) -> list[str]:
-        """The same run on the command line of `stablenets`."""
-        chosen = {"dataset.name": "dataset", "net.family": "net", "optim.name": "optim"}
+        """The arguments of the command `stablenets` that makes the same run."""
+        groups = {"dataset.name": "dataset", "net.family": "net", "optim.name": "optim"}
         return [
-            f"{chosen.get(key, key)}={word(value)}"
+            f"{groups.get(key, key)}={hydra_value(value)}"
             for key, value in flatten_keys(self.values).items()
         ]
 
-    def trained(self, place: RunContext) -> Network | SequenceNetwork:
-        """The network of the finished run, on the CPU in float64."""
-        return (
-            trained(self.resolved, self.resolved.dataset.facts, place.runs / self.name)
-            .double()
-            .eval()
-            .requires_grad_(False)
-        )
+    @property
+    def command(self) -> str:
+        """The command line that makes the same run."""
+        return command_line(self.words)
 
-    def make(self, place: RunContext) -> Outcome:
-        sys.argv[1:] = self.words  # provenance names the command that makes this run alone
-        manner = {
-            "runs": str(place.runs),
-            "device": place.device,
-            "data_root": place.data_root,
-            "profile": place.profile,
+    def trained(self, context: RunContext) -> Network | SequenceNetwork:
+        """The network of the finished run, on the CPU in float64."""
+        folder = context.runs / self.name
+        net = load_trained_network(self.resolved, self.resolved.dataset.facts, folder)
+        return net.double().eval().requires_grad_(False)
+
+    def run(self, context: RunContext) -> Outcome:
+        """Make the run, unless it is finished."""
+        execution = {
+            "runs": str(context.runs),
+            "device": context.device,
+            "data_root": context.data_root,
             "progress": "none",
             "wandb": {"mode": "disabled"},
         }
-        return train(resolve({**self.values, **manner}))
+        return train(resolve({**self.values, **execution}), self.command)
 
 
 @dataclass(frozen=True)
 class Study:
-    """Base of the studies: fields are options, made with `schema.option`, and `measure` is a pure
-    function of them.
+    """Base class of studies: measurements that are a pure function of their options.
 
-    `key` names the study in the hash of its runs: it never changes, whatever the class is called. A
-    study counts its `version` up when what it measures changes. A field may be other work, which is
-    then finished before.
+    The fields are the options, made with `schema.option`. A field may be another job, which is then
+    finished before. `key` names the study in the hash of its runs: it never changes, even if the
+    class gets another name. `version` is raised when the study measures something else.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class Growth(Study):
+        ...     key = "mypaper/growth"
+        ...     depth: int = option(16, low=1)
+        ...
+        ...     def measure(self, context):
+        ...         return {"growth": 1.01**self.depth}, {}
+        >>> Growth(32).run(RunContext(Path("runs"), command="make")).summary
+        {'growth': 1.37...}
     """
 
     key: ClassVar[str] = ""  # paper/study
 
-    # facts of a study, which a subclass may state anew or have as fields; annotated they would come
-    # first among its fields
+    # A subclass may replace these, also by fields. They have no annotations, since annotated names
+    # would be the first fields of every study.
     version = 1
     dataset = ""
     seed = None
@@ -157,18 +170,18 @@ class Study:
         """Defaults of options that are not fields."""
         return {}
 
-    def measure(self, place: RunContext) -> Measured:
+    def measure(self, context: RunContext) -> Measured:
+        """Metrics and small arrays by name; each study defines it."""
         raise TypeError(f"{type(self).__name__} measures nothing")
 
     @property
     def needs(self) -> tuple[Work, ...]:
+        """The fields that are jobs."""
         return tuple(value for value in vars(self).values() if isinstance(value, Training | Study))
 
     @property
     def options(self) -> dict[str, Any]:
-        """All that decides the numbers, as plain values: key and version of the study, and its
-        fields.
-        """
+        """All that decides the numbers, as plain values: key, version and fields of the study."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         named = {
             name: value.name if isinstance(value, Training | Study) else value
@@ -182,45 +195,36 @@ class Study:
 
     @property
     def cost_class(self) -> tuple[str, ...]:
+        """Jobs of one cost class take time proportional to `cost`."""
         return (type(self).__name__,)
 
-    def make(self, place: RunContext) -> Outcome:
-        if finished := finished_run(RunFolder(place.runs / self.name)):
+    def run(self, context: RunContext) -> Outcome:
+        """Measure and write the results to the run folder, unless that is done."""
+        if finished := finished_run(RunFolder(context.runs / self.name)):
             return finished
-        device = pick_device(place.device)
-        folder = RunFolder.create(place.runs, self.name)
-        with Lock(folder.path):
-            history = provenance.load(folder.path)
-            session = provenance.session(device, 1) | {
-                "command": place.command,
-                "data": {"source": self.dataset, "digests": {}},
-                "seeds": {"init": self.seed},
-            }
-            begun = time.monotonic()
-            folder.write_config(self.options, dataclasses.asdict(place) | {"runs": str(place.runs)})
-            folder.set_status("running")
+        entry = session_entry(pick_device(context.device), 1, context.command) | {
+            "data": {"source": self.dataset, "digests": {}},
+            "seeds": {"init": self.seed},
+        }
+        execution = dataclasses.asdict(context) | {"runs": str(context.runs)}
+        with open_session(RunFolder.create(context.runs, self.name)) as session:
+            session.begin(self.options, execution, entry)
             torch.set_num_threads(1)
             try:
-                metrics, arrays = self.measure(place)
+                metrics, arrays = self.measure(context)
                 buffer = io.BytesIO()
                 np.savez_compressed(buffer, **arrays)
-                files.write(folder.path / "probes.npz", buffer.getbuffer())
-                session["wall_s"] = round(time.monotonic() - begun, 3)
-                files.write_json(folder.path / "provenance.json", [*history, session])
-                folder.set_status("done", summary=metrics, rows=0, wall_s=session["wall_s"])
+                write_file(session.folder.path / "probes.npz", buffer.getbuffer())
+                return session.finish("done", metrics)
             except BadInput:
                 raise
             except Exception as error:
-                reason = f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
-                return broken(
-                    folder, f"{reason}; the traceback is in {folder.path / 'log.txt'}", reason
-                )
-        return Outcome(folder.path, "done", f"{folder.path}: done", metrics)
+                return session.record_error(error)
 
 
 @dataclass(frozen=True)
 class TrainedNetStudy(Study):
-    """Base of what is measured on one trained net: it has that training's data set and seed."""
+    """Base class of studies of one trained network; data set and seed are those of its training."""
 
     training: Training = option()
 
@@ -236,28 +240,15 @@ class TrainedNetStudy(Study):
 Work = Training | Study
 
 
-def attempt(work: Work, place: RunContext) -> Outcome:
-    """Make one piece of work; whatever is wrong with its input is an outcome too, and stops no
-    other.
-    """
-    try:
-        return work.make(place)
-    except Busy as error:
-        return Outcome(place.runs / work.name, "busy", str(error), exit_code=error.exit_code)
-    except BadInput as error:
-        return Outcome(place.runs / work.name, "failed", str(error), exit_code=error.exit_code)
-
-
 def study_defaults(cls: type[Study]) -> dict[str, Any]:
-    """The defaults of a study's options; what a study measures beside its fields is stated by its
-    class.
-    """
+    """The defaults of all options of a study, those that are not fields included."""
     return field_defaults(cls) | cls.further_defaults()
 
 
 def study_name(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
-    """The name of a study's run folder: its key, the options that differ from their defaults, and
-    their hash. A seed always enters.
+    """The name of a study's run folder: key, options that differ from their defaults, and hash.
+
+    A seed is always part of it.
     """
     identity = differing_options(options, defaults, always=("seed",))
     shown = sorted(identity.keys() - {"study", "version"}, key=lambda name: (name == "seed", name))
@@ -269,7 +260,11 @@ def study_name(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
 
 
 def unique(groups: Sequence[Sequence[Work]]) -> list[Work]:
-    """Every piece of work of a plan once, what it needs before itself."""
+    """Every job of a plan once, after all jobs that it needs.
+
+    Args:
+        groups: The groups of the plan, in order.
+    """
     found: dict[str, Work] = {}
 
     def add(work: Work) -> None:
@@ -283,10 +278,8 @@ def unique(groups: Sequence[Sequence[Work]]) -> list[Work]:
     return list(found.values())
 
 
-def word(value: Any) -> str:
-    """A value as Hydra reads it."""
-    return (
-        f"[{','.join(map(word, value))}]"
-        if isinstance(value, list | tuple)
-        else str(format_value(value))
-    )
+def hydra_value(value: Any) -> str:
+    """A value as it is written on Hydra's command line."""
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(hydra_value, value))}]"
+    return str(format_value(value))

@@ -1,1 +1,1 @@
-"""Runs in processes of their own: the jobs of a sweep, the workers of a reproduction."""
+"""Execution: the protocol of a job, a pool of worker processes, and the jobs of a Hydra sweep."""

@@ -1,8 +1,7 @@
-"""Makes work in parallel: a few processes that stay, each making one piece after the other, so that
-torch is imported once.
+"""Runs jobs in parallel, in worker processes that each run one job after the other.
 
-Processes come from a fork server that has imported the package. One that dies takes nothing with it
-but the piece it was at, and is replaced. Ctrl-C or SIGTERM lets every process save and end.
+Workers come from a fork server that has imported the package once. If one dies, only its current
+job is lost, and a new worker takes its place. After Ctrl-C or SIGTERM, all workers save and end.
 """
 
 from __future__ import annotations
@@ -12,160 +11,170 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 
-from stablenets.claims.work import RunContext, Work, attempt
 from stablenets.errors import EXIT_FAILED
-from stablenets.execution.sweep import PRELOADED, follow
+from stablenets.execution.job import Job, RunContext, run_job
+from stablenets.execution.processes import PRELOADED, describe_exit, join_owner
 from stablenets.runs.folder import FINISHED
-from stablenets.training.run import Outcome
-from stablenets.training.signals import Stop
+from stablenets.runs.session import Outcome
+from stablenets.training.signals import StopSignal
 
-OnFinished = Callable[[Work, Outcome], None]
-PATIENCE = 30.0  # seconds for work that was on_finished to end; its last checkpoint is hardly older
+OnFinished = Callable[[Job, Outcome], None]
+PATIENCE = 30.0  # seconds for a job to save and end after SIGTERM, before SIGKILL
 
 
 class Worker:
-    """A process of the pool, and the work that it is at."""
+    """A process of the pool, and the job that it runs.
 
-    def __init__(self, place: RunContext) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([*PRELOADED, "stablenets.claims.work"])
-        self.place, self.work, self.alive, self.ending = place, None, True, False
-        self.connection, far = context.Pipe()
-        self.process = context.Process(target=serve, args=(far, os.getpid()), daemon=True)
+    Args:
+        context: Where and how its jobs run.
+    """
+
+    def __init__(self, context: RunContext) -> None:
+        forkserver = multiprocessing.get_context("forkserver")
+        forkserver.set_forkserver_preload(PRELOADED)
+        self.context = context
+        self.job: Job | None = None
+        self.is_alive, self.is_ending = True, False
+        self.connection, far_end = forkserver.Pipe()
+        self.process = forkserver.Process(
+            target=serve_jobs, args=(far_end, os.getpid()), daemon=True
+        )
         self.process.start()
-        far.close()
+        far_end.close()
 
-    def send(self, work: Work) -> None:
-        self.work = work
-        self.connection.send((work, self.place))
+    def send(self, job: Job) -> None:
+        """Start a job in the process."""
+        self.job = job
+        self.connection.send((job, self.context))
 
-    def receive(self) -> tuple[Work, Outcome]:
-        """The work and how it ended, or what became of the process."""
-        work, self.work = self.work, None
+    def receive(self) -> tuple[Job, Outcome]:
+        """The job and its outcome; if the process has ended, the outcome says how."""
+        job, self.job = self.job, None
         try:
-            return work, self.connection.recv()
+            return job, self.connection.recv()
         except (EOFError, OSError):
-            self.alive = False
+            self.is_alive = False
             self.process.join()
-            code = self.process.exitcode
-            if (
-                self.ending or code == 128 + signal.SIGTERM
-            ):  # on_finished to end; a study has nothing to save and begins anew
-                return work, Outcome(
-                    self.place.runs / work.name,
-                    "interrupted",
-                    f"{work.name}: interrupted",
-                    exit_code=code,
-                )
-            how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-            return work, Outcome(
-                self.place.runs / work.name,
-                "failed",
-                f"{work.name}: its process was ended by {how}",
-                exit_code=EXIT_FAILED,
-            )
+            return job, self._outcome_of_death(job, self.process.exitcode)
+
+    def _outcome_of_death(self, job: Job, code: int) -> Outcome:
+        folder = self.context.runs / job.name
+        if self.is_ending or code == 128 + signal.SIGTERM:
+            # a study has nothing to save: it starts again with the next command
+            return Outcome(folder, "interrupted", f"{job.name}: interrupted", exit_code=code)
+        message = f"{job.name}: its process was ended by {describe_exit(code)}"
+        return Outcome(folder, "failed", message, exit_code=EXIT_FAILED)
 
 
-def make_all(
-    works: Sequence[Work],
-    place: RunContext,
-    jobs: int,
+def run_jobs(
+    jobs: Sequence[Job],
+    context: RunContext,
+    processes: int,
     on_finished: OnFinished,
     deadline: float = math.inf,
 ) -> int | None:
-    """Make all of `works`, in this order as far as what they need allows; `on_finished` hears of
-    each as it ends.
+    """Run all jobs, in this order as far as their needs allow.
 
-    Returns the signal that ended it early, SIGALRM where time.monotonic() has passed `deadline`.
-    Then what was under way is saved, and what was waiting stays as it is.
+    Args:
+        jobs: The jobs. One that needs a job outside of this list finds it finished.
+        context: Where and how they run.
+        processes: The largest number of jobs at a time.
+        on_finished: Called with each job and its outcome when it ends.
+        deadline: Stop when `time.monotonic()` has passed it.
+
+    Returns:
+        None if all jobs have ended; else the signal that stopped the pool, SIGALRM for the
+        deadline. The running jobs have then been saved, and the waiting jobs are unchanged.
     """
-    os.environ["OMP_NUM_THREADS"] = (
-        "1"  # before the fork server starts: its processes share the machine
-    )
-    waiting, unfinished = list(works), {work.name for work in works}
+    # set before the fork server starts: its processes share the machine
+    os.environ["OMP_NUM_THREADS"] = "1"
+    waiting, unfinished = list(jobs), {job.name for job in jobs}
     workers: list[Worker] = []
-    over = False
+    is_over = False
     try:
-        with Stop() as stop:
-            while waiting or any(worker.work for worker in workers):
-                if stop.signal is not None or (over := time.monotonic() >= deadline):
+        with StopSignal() as stop:
+            while waiting or any(worker.job for worker in workers):
+                is_over = time.monotonic() >= deadline
+                if stop.signal is not None or is_over:
                     break
-                for work in [
-                    work
-                    for work in waiting
-                    if not {needed.name for needed in work.needs} & unfinished
-                ]:
-                    if (
-                        idle := next((worker for worker in workers if worker.work is None), None)
-                    ) is None:
-                        if len(workers) == jobs:
-                            break
-                        workers.append(idle := Worker(place))
-                    waiting.remove(work)
-                    idle.send(work)
-                collect(workers, waiting, unfinished, place, on_finished)
-            end(workers)
+                start_ready_jobs(workers, waiting, unfinished, context, processes)
+                receive_outcomes(workers, waiting, unfinished, context, on_finished)
+            signal_busy_workers(workers, signal.SIGTERM)
             asked = time.monotonic()
-            while any(worker.work for worker in workers):  # it saves what it is at
+            while any(worker.job for worker in workers):  # they save what they run
                 if time.monotonic() > asked + PATIENCE:
-                    end(workers, signal.SIGKILL)
-                collect(workers, waiting, unfinished, place, on_finished)
+                    signal_busy_workers(workers, signal.SIGKILL)
+                receive_outcomes(workers, waiting, unfinished, context, on_finished)
     finally:
-        end(workers)
+        signal_busy_workers(workers, signal.SIGTERM)
         for worker in workers:
             worker.connection.close()
             worker.process.join()
-    return signal.SIGALRM if over and stop.signal is None else stop.signal
+    return signal.SIGALRM if is_over and stop.signal is None else stop.signal
 
 
-def end(workers: list[Worker], how: int = signal.SIGTERM) -> None:
-    """Tell every process that is at work to save and end, or end it."""
-    for worker in workers:
-        if worker.work is not None and worker.process.is_alive():
-            worker.ending = True
-            os.kill(worker.process.pid, how)
-
-
-def collect(
+def start_ready_jobs(
     workers: list[Worker],
-    waiting: list[Work],
+    waiting: list[Job],
     unfinished: set[str],
-    place: RunContext,
+    context: RunContext,
+    processes: int,
+) -> None:
+    """Give idle workers the waiting jobs whose needs are finished; add workers up to the limit."""
+    ready = [job for job in waiting if not {needed.name for needed in job.needs} & unfinished]
+    for job in ready:
+        idle = next((worker for worker in workers if worker.job is None), None)
+        if idle is None:
+            if len(workers) == processes:
+                break
+            idle = Worker(context)
+            workers.append(idle)
+        waiting.remove(job)
+        idle.send(job)
+
+
+def signal_busy_workers(workers: list[Worker], number: int) -> None:
+    """Send a signal to every worker that runs a job."""
+    for worker in workers:
+        if worker.job is not None and worker.process.is_alive():
+            worker.is_ending = True
+            os.kill(worker.process.pid, number)
+
+
+def receive_outcomes(
+    workers: list[Worker],
+    waiting: list[Job],
+    unfinished: set[str],
+    context: RunContext,
     on_finished: OnFinished,
 ) -> None:
-    """Hear those that have ended within half a second; what can no longer be made without them is
-    on_finished as failed.
+    """Wait up to half a second for jobs to end.
+
+    If a job has no result, the waiting jobs that need it fail too.
     """
-    for connection in wait([worker.connection for worker in workers if worker.work], timeout=0.5):
+    for connection in wait([worker.connection for worker in workers if worker.job], timeout=0.5):
         worker = next(worker for worker in workers if worker.connection is connection)
-        work, outcome = worker.receive()
-        if not worker.alive:
+        job, outcome = worker.receive()
+        if not worker.is_alive:
             workers.remove(worker)
-        on_finished(work, outcome)
+        on_finished(job, outcome)
         if outcome.status in FINISHED:
-            unfinished.discard(work.name)
+            unfinished.discard(job.name)
             continue
-        for lost in dependants(work, waiting):
+        for lost in dependants(job, waiting):
             waiting.remove(lost)
-            on_finished(
-                lost,
-                Outcome(
-                    place.runs / lost.name,
-                    "failed",
-                    f"{lost.name}: {work.name}, which it needs, has no result",
-                    exit_code=EXIT_FAILED,
-                ),
-            )
+            message = f"{lost.name}: {job.name}, which it needs, has no result"
+            folder = context.runs / lost.name
+            on_finished(lost, Outcome(folder, "failed", message, exit_code=EXIT_FAILED))
 
 
-def dependants(work: Work, waiting: Sequence[Work]) -> list[Work]:
-    """What cannot be made without `work`, through any number of steps."""
-    lost: dict[str, Work] = {work.name: work}
+def dependants(job: Job, waiting: Sequence[Job]) -> list[Job]:
+    """The waiting jobs that need `job`, directly or through other jobs."""
+    lost: dict[str, Job] = {job.name: job}
     while more := {
         other.name: other
         for other in waiting
@@ -175,17 +184,15 @@ def dependants(work: Work, waiting: Sequence[Work]) -> list[Work]:
     return list(lost.values())[1:]
 
 
-def serve(connection: Connection, owner: int) -> None:
-    """A process of the pool: make what comes until the pool hangs up."""
-    os.setpgid(0, 0)  # the terminal's Ctrl-C reaches the pool, which workers it on
-    threading.Thread(target=follow, args=(owner,), daemon=True).start()
+def serve_jobs(connection: Connection, owner: int) -> None:
+    """The main function of a worker process: run what arrives until the pool closes the pipe."""
+    join_owner(owner)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(
-        signal.SIGTERM, lambda number, _: sys.exit(128 + number)
-    )  # a training has its own way, which saves
+    # a study has nothing to save; a training catches the signal itself
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     while True:
         try:
-            work, place = connection.recv()
+            job, context = connection.recv()
         except (EOFError, ConnectionResetError):
             return
-        connection.send(attempt(work, place))
+        connection.send(run_job(job, context))

@@ -1,1 +1,1 @@
-"""Tables and figures of any folder of runs."""
+"""Reports on any folder of runs."""

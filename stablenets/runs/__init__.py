@@ -1,3 +1,1 @@
-"""A run is a folder: its config, status, provenance, metrics, probe arrays, weights, checkpoints
-and log.
-"""
+"""Run folders: status, configuration, provenance, metrics, checkpoints and weights of a run."""

@@ -1,8 +1,8 @@
-"""Checkpoints: the two newest states of a run, each with its own digest.
+"""Checkpoints: the two newest states of a run, each with its own SHA-256 digest.
 
-`torch.load` does not notice a flipped bit, so each file starts with a line that holds the SHA-256
-of the rest. A save rotates: the new file is complete on disk before the last one becomes
-`checkpoint.previous.pt` and the new one takes its place.
+`torch.load` does not notice a flipped bit. So the first line of each file holds the digest of the
+rest. The new file is complete on the disk before the last one is renamed to
+`checkpoint.previous.pt`.
 """
 
 from __future__ import annotations
@@ -17,55 +17,83 @@ from typing import Any
 import torch
 
 from stablenets.errors import BadInput
-from stablenets.runs.files import sync, write_part
+from stablenets.runs.files import sync_folder, write_temporary
 
 NEWEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 MAGIC = b"stablenets checkpoint "
 
 
-def save(folder: Path, state: dict[str, Any]) -> None:
-    """Write `state` (tensors, numbers, strings, lists and dicts of these) as the newest
-    checkpoint.
+def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+    """Write `state` as the newest checkpoint, and keep the one before it.
+
+    Args:
+        folder: The run folder.
+        state: Tensors, numbers, strings, None, and lists and dicts of these.
+
+    Raises:
+        OSError: If the state cannot be written; both old checkpoints are then unchanged.
     """
     buffer = io.BytesIO()
     torch.save(state, buffer)
     payload = buffer.getbuffer()
-    part = write_part(
-        folder / NEWEST, MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n", payload
-    )
+    temporary = write_temporary(folder / NEWEST, header(payload), payload)
     if (folder / NEWEST).exists():
         os.replace(folder / NEWEST, folder / PREVIOUS)
-    os.replace(part, folder / NEWEST)
-    sync(folder)
+    os.replace(temporary, folder / NEWEST)
+    sync_folder(folder)
 
 
-def load(folder: Path) -> tuple[dict[str, Any] | None, str]:
-    """The newest sound state, or None where there is none, and a line that says so if a damaged one
-    was passed over.
+def load_checkpoint(folder: Path) -> tuple[dict[str, Any] | None, str]:
+    """Load the newest undamaged state of a run.
+
+    Args:
+        folder: The run folder.
+
+    Returns:
+        The state, or None if the run has no checkpoint yet; and a message if a damaged checkpoint
+        was skipped, else ''.
+
+    Raises:
+        BadInput: If there are checkpoints and all of them are damaged.
     """
     damaged = []
     for name in (NEWEST, PREVIOUS):
-        path = folder / name
-        if not path.exists():
+        if not (folder / name).exists():
             continue
         try:
-            return read(path), (
-                f"{', '.join(damaged)} is damaged: going on from {name}" if damaged else ""
-            )
+            state = read_checkpoint(folder / name)
         except (ValueError, RuntimeError, EOFError, pickle.UnpicklingError):
             damaged.append(name)
+            continue
+        return state, f"{damaged[0]} is damaged: resuming from {name}" if damaged else ""
     if damaged:
         raise BadInput(
-            f"{folder}: {' and '.join(damaged)} damaged and no sound checkpoint beside; force=true"
-            " starts the run afresh and keeps this folder under another name"
+            f"{folder}: {' and '.join(damaged)} damaged, and there is no other checkpoint;"
+            " force=true starts the run again and keeps this folder under another name"
         )
     return None, ""
 
 
-def read(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read one checkpoint file and check its digest.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The state that was saved, with all tensors on the CPU.
+
+    Raises:
+        ValueError: If the digest does not match.
+    """
     with path.open("rb") as file:
         head = file.readline(200)
         payload = file.read()
-    if head != MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n":
-        raise ValueError(f"{path}: its digest does not match")
+    if head != header(payload):
+        raise ValueError(f"{path}: its digest does not match its content")
     return torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+
+
+def header(payload: bytes | memoryview) -> bytes:
+    """The first line of a checkpoint file."""
+    return MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n"

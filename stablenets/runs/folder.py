@@ -1,13 +1,20 @@
-"""The run folder: what lies in it, what its status means, and how an old one is put aside.
+"""The run folder: its files, its status, and how an old folder is set aside.
 
-    config.yaml      what was asked, as resolved          metrics.jsonl    a row an epoch
-    status.json      one of STATUSES, and the summary     probes.npz       gradient norms and
-    spectra over training provenance.json  an entry a session                   weights.pt       the
-    trained weights, a plain state dict checkpoint*.pt   the two newest states
-    log.txt, lock
+| file            | content                                               |
+|-----------------|-------------------------------------------------------|
+| config.yaml     | all options as resolved                               |
+| status.json     | one of STATUSES, and the summary of a finished run    |
+| metrics.jsonl   | one row for each epoch                                |
+| probes.npz      | gradient norms and singular values during training    |
+| provenance.json | one entry for each session                            |
+| weights.pt      | the trained weights, a plain state dict               |
+| checkpoint*.pt  | the two newest states                                 |
+| log.txt         | every message of the run                              |
+| lock            | process id and host of the process that works on it   |
 
-Finished is `done` or `diverged`. A folder whose status says `running` while no process holds its
-lock was killed: it counts as interrupted. Interrupted runs go on, failed ones are tried again.
+`done` and `diverged` are finished. If the status says `running` and no process holds the lock, the
+process was killed: the run counts as interrupted. The same command resumes interrupted runs, and
+tries failed runs again.
 """
 
 from __future__ import annotations
@@ -21,8 +28,8 @@ from typing import Any
 import yaml
 
 from stablenets.errors import BadInput
-from stablenets.runs import files
-from stablenets.runs.lock import held
+from stablenets.runs.files import json_line, write_file, write_json
+from stablenets.runs.lock import is_locked
 
 STATUSES = ("running", "done", "diverged", "interrupted", "failed")
 FINISHED = ("done", "diverged")
@@ -30,11 +37,32 @@ FINISHED = ("done", "diverged")
 
 @dataclass(frozen=True)
 class RunFolder:
+    """The files of one run.
+
+    Args:
+        path: The folder. `RunFolder.create` makes one that does not exist yet.
+
+    Example:
+        >>> folder = RunFolder(Path("runs/resnet-dense-digits-L16-s0-0123456789ab"))
+        >>> folder.status()["status"]
+        'done'
+        >>> folder.metrics()[-1]["test_accuracy"]
+        0.97
+    """
+
     path: Path
 
     @classmethod
     def create(cls, runs: Path, name: str) -> RunFolder:
-        """The folder of a run, made where it is not there yet."""
+        """The folder of a run, which is created if it does not exist.
+
+        Args:
+            runs: The folder of all runs.
+            name: The name of the run.
+
+        Raises:
+            BadInput: If the folder cannot be written.
+        """
         path = runs / name
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -42,12 +70,16 @@ class RunFolder:
         except OSError as error:
             raise BadInput(
                 f"runs={runs}: cannot write {name} there ({error.strerror or error}); "
-                "choose another with runs=DIR"
+                "choose another folder with runs=DIR"
             ) from None
         return cls(path)
 
-    def put_aside(self) -> Path | None:
-        """Rename a folder that has content, so that a run can start afresh and nothing is lost."""
+    def set_aside(self) -> Path | None:
+        """Rename a folder that has content and create an empty one, so that nothing is lost.
+
+        Returns:
+            The new path of the old content; None if the folder had none.
+        """
         if not any(path.name not in ("log.txt", "lock") for path in self.path.iterdir()):
             return None
         old = self.path.with_name(
@@ -58,12 +90,19 @@ class RunFolder:
         return old
 
     def set_status(self, status: str, **details: Any) -> None:
+        """Write status.json: one of STATUSES, with details such as summary, rows or reason."""
         assert status in STATUSES, status
-        files.write_json(self.path / "status.json", {"status": status, **details})
+        write_json(self.path / "status.json", {"status": status, **details})
 
     def status(self) -> dict[str, Any] | None:
-        """What status.json says, corrected for a process that was killed; None where the run has
-        not begun.
+        """The content of status.json; `running` reads as `interrupted` if the process was killed.
+
+        Returns:
+            A dict with at least `status`, and `summary` and `rows` if the run is finished; None if
+            the run has not begun.
+
+        Raises:
+            BadInput: If the file is damaged.
         """
         try:
             content = json.loads((self.path / "status.json").read_text())
@@ -76,14 +115,19 @@ class RunFolder:
         except (ValueError, KeyError, TypeError):
             raise BadInput(
                 f"{self.path / 'status.json'}: not readable as a status; force=true starts the run"
-                " afresh and keeps this folder under another name"
+                " again and keeps this folder under another name"
             ) from None
-        if content["status"] == "running" and not held(self.path):
+        if content["status"] == "running" and not is_locked(self.path):
             content["status"] = "interrupted"
         return content
 
+    def is_finished(self) -> bool:
+        """Whether the run is done or diverged."""
+        status = self.status()
+        return status is not None and status["status"] in FINISHED
+
     def write_config(self, options: dict[str, Any], execution: dict[str, Any]) -> None:
-        """config.yaml: all resolved options, and where and how the run is executed."""
+        """Write config.yaml: all options that decide the numbers, and how the run is executed."""
         text = (
             "# All options that decide the numbers; those that are not at their defaults are in the"
             " folder's hash.\n"
@@ -92,24 +136,29 @@ class RunFolder:
         text += "\n# Where and how the run was executed.\n" + yaml.safe_dump(
             {"execution": execution}, sort_keys=False
         )
-        files.write(self.path / "config.yaml", text.encode())
+        write_file(self.path / "config.yaml", text.encode())
 
-    def write_metrics(self, rows: list[str]) -> None:
-        files.write(self.path / "metrics.jsonl", "".join(row + "\n" for row in rows).encode())
+    def write_metrics(self, rows: list[dict[str, Any]]) -> None:
+        """Write metrics.jsonl, one line of JSON for each row."""
+        content = "".join(json_line(row) + "\n" for row in rows)
+        write_file(self.path / "metrics.jsonl", content.encode())
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The rows, checked against the number that the status of a finished run states."""
+        """The rows of metrics.jsonl.
+
+        Raises:
+            BadInput: If a row is damaged, or if a finished run has another number of rows than its
+                status states.
+        """
         path = self.path / "metrics.jsonl"
+        remedy = "run its command again with force=true (this folder is kept under another name)"
         try:
             rows = [json.loads(line) for line in path.read_text().splitlines()]
         except FileNotFoundError:
             rows = []
         except ValueError:
-            raise BadInput(f"{path}: a row is cut off or damaged; {self.remedy()}") from None
+            raise BadInput(f"{path}: a row is incomplete or damaged; {remedy}") from None
         stated = (self.status() or {}).get("rows")
         if stated is not None and stated != len(rows):
-            raise BadInput(f"{path}: {len(rows)} rows of {stated}; {self.remedy()}")
+            raise BadInput(f"{path}: {len(rows)} rows of {stated}; {remedy}")
         return rows
-
-    def remedy(self) -> str:
-        return "run its command again with force=true (this folder is kept under another name)"

@@ -1,9 +1,9 @@
-"""One process at a run: an advisory lock on `<run>/lock`, with pid and host in the file for people
-to read.
+"""An advisory lock on `<run>/lock`, so that only one process works on a run.
 
-The kernel drops the lock when its process dies, however it dies, so a stale file of this host is
-simply taken over. Where a file system does not carry locks between hosts the file's age decides:
-the holder touches it at each checkpoint.
+The file holds process id and host of the holder. The kernel releases the lock when the process
+ends for any reason, so a file that a process of this host left behind does not block the run. Some
+file systems do not share locks between hosts. There the age of the file decides: the holder
+touches it at each checkpoint.
 """
 
 from __future__ import annotations
@@ -18,11 +18,26 @@ from typing import IO
 
 from stablenets.errors import BadInput, Busy
 
-STALE_AFTER = 900.0  # seconds without a touch, for a holder on another host
+STALE_AFTER = 900.0  # seconds without a touch after which a holder on another host counts as dead
 
 
 class Lock:
-    """`with Lock(folder) as lock:`; raises `Busy` at once where another process holds the run."""
+    """The lock of a run folder, held inside a `with` block.
+
+    `previous_holder` describes the process that held the lock and ended without releasing it; ''
+    if there is none.
+
+    Args:
+        folder: The run folder; it must exist.
+
+    Raises:
+        Busy: On entry, at once, if another process holds the run.
+        BadInput: On entry, if the lock file cannot be written.
+
+    Example:
+        >>> with Lock(folder.path) as lock:
+        ...     lock.touch()
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "lock"
@@ -33,13 +48,17 @@ class Lock:
         except OSError as error:
             raise self._unwritable(error) from None
         holder = read_holder(self.path)
-        if not locked(self._file) or not self._in_place() or away(self.path, holder):
+        if (
+            not acquire_kernel_lock(self._file)
+            or not self._is_in_place()
+            or is_held_on_another_host(self.path, holder)
+        ):
             self._file.close()
             raise Busy(
-                f"{self.path.parent}: already running{described(holder)}; wait for it or stop it, "
-                f"or remove {self.path} if it is gone"
+                f"{self.path.parent}: already running{describe_holder(holder)}; wait for it or stop"
+                f" it; if that process no longer exists, remove {self.path}"
             )
-        self.reclaimed = described(holder)  # left by a process that did not end by itself
+        self.previous_holder = describe_holder(holder)
         try:
             self._write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
         except OSError as error:
@@ -52,39 +71,43 @@ class Lock:
         self._file.close()
 
     def touch(self) -> None:
+        """Show processes on other hosts that this process still runs."""
         os.utime(self._file.fileno())
 
     def _write(self, content: str) -> None:
         self._file.truncate(0)
         self._file.write(content.encode())
 
-    def _in_place(self) -> bool:
-        """False where the folder was put aside between opening the file and locking it."""
+    def _is_in_place(self) -> bool:
+        """False if the folder was renamed after this process opened the file and before it locked
+        the file.
+        """
         return self.path.exists() and os.path.samestat(
             self.path.stat(), os.fstat(self._file.fileno())
         )
 
     def _unwritable(self, error: OSError) -> BadInput:
         return BadInput(
-            f"{self.path.parent}: cannot be written ({error.strerror or error}); free space there"
-            " or mend its permissions, or choose another place with runs=DIR"
+            f"{self.path.parent}: cannot be written ({error.strerror or error}); free disk space or"
+            " correct its permissions, or choose another place with runs=DIR"
         )
 
 
-def held(folder: Path) -> bool:
-    """Whether a living process is at the run."""
+def is_locked(folder: Path) -> bool:
+    """Whether a living process works on the run in `folder`."""
     path = folder / "lock"
     if not path.is_file():
         return False
-    with path.open(
-        "ab+" if os.access(path, os.W_OK) else "rb", buffering=0
-    ) as file:  # somebody else's runs can be looked at
-        return not locked(file) or away(path, read_holder(path))
+    # the runs of another user can be read, not written
+    mode = "ab+" if os.access(path, os.W_OK) else "rb"
+    with path.open(mode, buffering=0) as file:
+        return not acquire_kernel_lock(file) or is_held_on_another_host(path, read_holder(path))
 
 
-def locked(file: IO[bytes]) -> bool:
-    """Take the kernel's lock on an open file; closing the file gives it back. A look by `held`
-    elsewhere lasts microseconds: try again.
+def acquire_kernel_lock(file: IO[bytes]) -> bool:
+    """Lock an open file, and return whether that worked; closing the file releases the lock.
+
+    A call of `is_locked` in another process holds the lock for microseconds, so this tries again.
     """
     for attempt in range(5):
         try:
@@ -96,8 +119,8 @@ def locked(file: IO[bytes]) -> bool:
     return False
 
 
-def away(path: Path, holder: dict | None) -> bool:
-    """Whether the file names a process on another host that touched it lately."""
+def is_held_on_another_host(path: Path, holder: dict | None) -> bool:
+    """Whether the file names a process on another host that has touched it recently."""
     return (
         holder is not None
         and holder["host"] != socket.gethostname()
@@ -106,11 +129,13 @@ def away(path: Path, holder: dict | None) -> bool:
 
 
 def read_holder(path: Path) -> dict | None:
+    """Process id and host in a lock file; None if the lock was released."""
     try:
         return json.loads(path.read_text())
     except ValueError:
-        return None  # empty: released; or cut off while it was written: its writer is gone
+        return None  # empty, or its writer was killed while it wrote
 
 
-def described(holder: dict | None) -> str:
-    return f" as pid {holder['pid']} on {holder['host']}" if holder else ""
+def describe_holder(holder: dict | None) -> str:
+    """A phrase such as ' as process 7 on myhost'; '' if there is no holder."""
+    return f" as process {holder['pid']} on {holder['host']}" if holder else ""

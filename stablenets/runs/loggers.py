@@ -1,7 +1,8 @@
-"""wandb: the same run under the same id wherever it is resumed, with pictures of depth instead of a
-chart a layer.
+"""Logging to Weights & Biases (wandb).
 
-Without a key it works offline (`wandb sync` sends the folder later) and never asks for a login.
+A resumed run keeps its id. Gradient norms by depth are one heat map instead of one chart for each
+layer. Without an API key wandb works offline, and `wandb sync` sends the folder later; it never
+asks for a login.
 """
 
 from __future__ import annotations
@@ -10,57 +11,57 @@ import netrc
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from stablenets.config import Resolved
 from stablenets.plotting.figures import gradient_heatmap, render_pixels
-from stablenets.runs.provenance import made_at
-
-if TYPE_CHECKING:
-    from stablenets.training.recorder import Recorder
+from stablenets.runs.provenance import short_commit
 
 HOST = "api.wandb.ai"
-TIMEOUT = 20.0  # seconds for the server to answer
+TIMEOUT = 20.0  # seconds to wait for the server
 
 
-def has_key() -> bool:
-    """Whether a wandb key is set up, in the environment or in ~/.netrc."""
+def has_wandb_key() -> bool:
+    """Whether the environment or ~/.netrc holds an API key for wandb."""
     if os.environ.get("WANDB_API_KEY"):
         return True
+    url = os.environ.get("WANDB_BASE_URL", HOST)
     try:
-        return (
-            netrc.netrc().authenticators(
-                os.environ.get("WANDB_BASE_URL", HOST).removeprefix("https://").rstrip("/")
-            )
-            is not None
-        )
+        host = url.removeprefix("https://").rstrip("/")
+        return netrc.netrc().authenticators(host) is not None
     except (OSError, netrc.NetrcParseError):
         return False
 
 
-class Wandb:
-    """One run's logger; every call does nothing where wandb is disabled. `say` tells a person of a
-    server that does not answer.
+class WandbLogger:
+    """Logs one run to wandb. Every method does nothing if wandb.mode=disabled.
+
+    Args:
+        run: The resolved configuration.
+        folder: The run folder, in which wandb keeps its files.
+        entry: The provenance entry of this session.
+        say: Shows a message to the user, if the server does not answer.
     """
 
     def __init__(
-        self, run: Resolved, folder: Path, session: dict[str, Any], say: Callable[[str], None]
+        self, run: Resolved, folder: Path, entry: dict[str, Any], say: Callable[[str], None]
     ) -> None:
         mode = run.config.wandb.mode
         if mode == "auto":
-            mode = "online" if has_key() else "offline"
+            mode = "online" if has_wandb_key() else "offline"
         self.run = None
         if mode == "disabled":
             return
         import wandb
 
         settings = run.config.wandb
-        tags = [*settings.tags, run.config.profile, run.dataset_name, run.net.family]
-        if session["commit"]:
-            tags.append(made_at(session["commit"], session["dirty"]))
-        redone = len(
-            list(folder.parent.glob(f"{folder.name}.old-*"))
-        )  # a run made again by force is another run to wandb
+        tags = [*settings.tags, run.dataset_name, run.net.family]
+        if entry["commit"]:
+            tags.append(short_commit(entry["commit"], entry["dirty"]))
+        # wandb needs another id for a run that force=true makes again
+        redone = len(list(folder.parent.glob(f"{folder.name}.old-*")))
 
         def start(mode: str) -> Any:
             return wandb.init(
@@ -86,41 +87,44 @@ class Wandb:
 
         try:
             self.run = start(mode)
-        except wandb.errors.Error as error:  # a logger never stops a run
+        except wandb.errors.Error as error:  # a logger must not stop a run
             say(
-                f"wandb: {' '.join(str(error).split())}; going on offline, `wandb sync` sends"
-                f" {folder / 'wandb'} later"
+                f"wandb: {' '.join(str(error).split())}; logging offline instead,"
+                f" `wandb sync` sends {folder / 'wandb'} later"
             )
             wandb.teardown()
             self.run = start("offline")
 
-    def row(self, row: dict[str, Any]) -> None:
+    def log_row(self, row: dict[str, Any]) -> None:
+        """Log the metrics of one epoch."""
         if self.run is not None:
             self.run.log(
                 {name: value for name, value in row.items() if name != "step"}, step=row["step"]
             )
 
-    def end(self, recorder: Recorder, summary: dict[str, Any]) -> None:
-        """The gradient norms as a heat map over depth and time, the last spectrum as a histogram,
-        the summary.
+    def log_results(self, arrays: dict[str, np.ndarray], summary: dict[str, Any]) -> None:
+        """Log the summary of a finished run, with figures.
+
+        Args:
+            arrays: What `training.recorder.Recorder.arrays` returns.
+            summary: The summary of the run.
         """
         if self.run is None:
             return
         import wandb
 
-        pictures = {}
-        if recorder.state_gradients:
-            pictures["gradient norm by depth"] = wandb.Image(
-                render_pixels(gradient_heatmap(recorder.arrays()))
+        figures = {}
+        if "state_gradients" in arrays:
+            figures["gradient norm by depth"] = wandb.Image(render_pixels(gradient_heatmap(arrays)))
+        if "singular_values" in arrays and np.isfinite(arrays["singular_values"][-1]).all():
+            figures["singular values"] = wandb.Histogram(
+                arrays["singular_values"][-1].flatten().tolist()
             )
-        if recorder.singular_values and recorder.singular_values[-1].isfinite().all():
-            pictures["singular values"] = wandb.Histogram(
-                recorder.singular_values[-1].flatten().tolist()
-            )
-        self.run.log(pictures)
+        self.run.log(figures)
         self.run.summary.update(summary)
 
     def close(self) -> None:
+        """End the logging of this session."""
         if self.run is not None:
             self.run.finish()
             self.run = None

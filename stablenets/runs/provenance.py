@@ -1,5 +1,6 @@
-"""Where a result comes from: commit, versions, device, threads, seeds, data digests, command. One
-entry a session of the run.
+"""Provenance: commit, versions, device, threads, seeds, data digests and command of each session.
+
+A session is one process that works on a run. A run that was interrupted twice has three.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,35 +22,34 @@ import torch
 
 from stablenets.errors import BadInput
 
-SOURCES = (
-    ":/stablenets",
-    ":/configs",
-    ":/experiments",
-    ":/pyproject.toml",
-    ":/requirements.lock",
-)  # what a result can come from
-PROCESSOR = (
-    "model name",
-    "cpu family",
-    "model",
-    "CPU implementer",
-    "CPU part",
-)  # the last two on arm
+# the files that can change a result: only their changes make a checkout "dirty"
+SOURCES = (":/stablenets", ":/configs", ":/experiments", ":/pyproject.toml", ":/requirements.lock")
+# keys of /proc/cpuinfo that name a processor; the last two on ARM
+PROCESSOR_KEYS = ("model name", "cpu family", "model", "CPU implementer", "CPU part")
 PACKAGES = ("stablenets", "torch", "torchvision", "numpy", "hydra-core")
 
 
-def session(device: torch.device, threads: int) -> dict[str, Any]:
-    """What is known when a session of a run begins."""
-    commit, dirty = revision()
+def session_entry(device: torch.device, threads: int, command: str) -> dict[str, Any]:
+    """What is known when a session begins.
+
+    Args:
+        device: The device of the run.
+        threads: The number of CPU threads.
+        command: The command line that makes the run.
+
+    Returns:
+        A dict for provenance.json; its `wall_s`, the wall time in seconds, is still 0.
+    """
+    commit, is_dirty = source_revision()
     return {
-        "command": shlex.join(["stablenets", *sys.argv[1:]]),
+        "command": command,
         "commit": commit,
-        "dirty": dirty,
+        "dirty": is_dirty,
         "versions": (
             {"python": platform.python_version()}
             | {name: importlib.metadata.version(name) for name in PACKAGES}
         ),
-        "device": device_name(device),
+        "device": describe_device(device),
         "threads": threads,
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -57,14 +58,24 @@ def session(device: torch.device, threads: int) -> dict[str, Any]:
     }
 
 
-def made_at(commit: str | None, dirty: bool | None) -> str:
+def command_line(words: Iterable[str] | None = None) -> str:
+    """A `stablenets` command with these arguments, quoted for a shell.
+
+    Args:
+        words: The arguments; None for those of this process, which a person typed.
+    """
+    return shlex.join(["stablenets", *(sys.argv[1:] if words is None else words)])
+
+
+def short_commit(commit: str | None, is_dirty: bool | None) -> str:
     """A commit as tables and tags show it; '' for an installed package."""
-    return (commit or "")[:9] + ("-dirty" if dirty else "")
+    return (commit or "")[:9] + ("-dirty" if is_dirty else "")
 
 
-def revision() -> tuple[str | None, bool | None]:
-    """The commit that the package's own checkout is at, and whether it has changes; None for an
-    installed package.
+def source_revision() -> tuple[str | None, bool | None]:
+    """The commit of the package's own checkout, and whether SOURCES have changes.
+
+    Both are None for an installed package.
     """
 
     def git(*arguments: str) -> str:
@@ -78,42 +89,53 @@ def revision() -> tuple[str | None, bool | None]:
 
     try:
         if Path(git("rev-parse", "--show-toplevel")) != Path(__file__).resolve().parents[2]:
-            return None, None  # installed inside somebody else's repository
+            return None, None  # installed inside another project's repository
         return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", *SOURCES))
     except (OSError, subprocess.CalledProcessError):
         return None, None
 
 
-def device_name(device: torch.device) -> str:
+def describe_device(device: torch.device) -> str:
+    """The name of a GPU; for a CPU its processor and instruction set."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{device.type} {processor()} {torch.backends.cpu.get_cpu_capability()}"
+    return f"{device.type} {describe_processor()} {torch.backends.cpu.get_cpu_capability()}"
 
 
-def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Name and model as far as the system tells: kernels, and with them the last bits of a result,
-    are chosen by the processor.
+def describe_processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Name and model of the processor, as far as the system states them.
+
+    torch chooses its kernels by the processor, and the last bits of a result depend on them.
     """
     try:
         lines = cpuinfo.read_text().split("\n\n")[0].splitlines()  # of the first core
     except OSError:
         lines = []
-    told = {
-        name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)
-    }
-    return " ".join(told[name] for name in PROCESSOR if name in told) or platform.machine()
+    stated = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        stated[name.strip()] = value.strip()
+    named = [stated[name] for name in PROCESSOR_KEYS if name in stated]
+    return " ".join(named) or platform.machine()
 
 
-def load(folder: Path) -> list[dict[str, Any]]:
-    """The sessions so far."""
+def load_history(folder: Path) -> list[dict[str, Any]]:
+    """The entries of all sessions of a run so far.
+
+    Args:
+        folder: The run folder.
+
+    Raises:
+        BadInput: If provenance.json is damaged.
+    """
     try:
-        sessions = json.loads((folder / "provenance.json").read_text())
-        sum(entry["wall_s"] for entry in sessions)  # the one part that a later session needs
-        return sessions
+        history = json.loads((folder / "provenance.json").read_text())
+        sum(entry["wall_s"] for entry in history)  # a later session needs this key
+        return history
     except FileNotFoundError:
         return []
     except (ValueError, TypeError, KeyError):
         raise BadInput(
-            f"{folder / 'provenance.json'}: damaged; force=true starts the run afresh and keeps"
+            f"{folder / 'provenance.json'}: damaged; force=true starts the run again and keeps"
             " this folder under another name"
         ) from None

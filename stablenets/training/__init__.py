@@ -1,1 +1,1 @@
-"""Training: losses, optimisers and schedules, the loop and its state."""
+"""Training: the entry point `run.train`, the loop, losses, optimisers, schedules and records."""

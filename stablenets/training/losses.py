@@ -1,4 +1,4 @@
-"""The loss and the score of each task; the score is what tables show."""
+"""The loss and the score of each task; tables show the score."""
 
 from collections.abc import Callable
 
@@ -7,31 +7,49 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def widened(outputs: Tensor) -> Tensor:
-    """At least float32: a bfloat16 loss is too coarse, and a float64 run keeps its digits."""
+def at_least_float32(outputs: Tensor) -> Tensor:
+    """Outputs in float32, since a bfloat16 loss is too coarse; in float64 if they already are."""
     return outputs.to(torch.promote_types(outputs.dtype, torch.float32))
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """outputs (B, classes) with targets (B,), or (B, T, classes) with (B, T); the mean over all
-    labels.
+    """The mean cross entropy over all labels.
+
+    Args:
+        outputs: Logits, (B, classes) or (B, T, classes).
+        targets: Labels, (B,) or (B, T), int64.
+
+    Returns:
+        A scalar, float32 or float64.
     """
-    return F.cross_entropy(widened(outputs.flatten(0, -2)), targets.flatten())
+    return F.cross_entropy(at_least_float32(outputs.flatten(0, -2)), targets.flatten())
 
 
-def spread(outputs: Tensor) -> Tensor:
-    """Cross entropy with targets that are even over all classes: what label smoothing mixes in."""
-    return -F.log_softmax(widened(outputs), -1).mean()
+def uniform_cross_entropy(outputs: Tensor) -> Tensor:
+    """The mean cross entropy with uniform targets, which label smoothing adds to the loss.
+
+    Args:
+        outputs: Logits, (..., classes).
+    """
+    return -F.log_softmax(at_least_float32(outputs), -1).mean()
 
 
-def correct(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Share of right labels."""
+def label_accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The fraction of correct labels; shapes as for `cross_entropy`."""
     return (outputs.argmax(-1) == targets).float().mean()
 
 
 def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    """outputs and targets (B, d)."""
-    outputs = widened(outputs)
+    """The mean squared error over all entries.
+
+    Args:
+        outputs: (B, d).
+        targets: (B, d).
+
+    Returns:
+        A scalar, float32 or float64.
+    """
+    outputs = at_least_float32(outputs)
     return F.mse_loss(outputs, targets.to(outputs.dtype))
 
 
@@ -41,8 +59,8 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "regress": squared_error,
 }
 SCORES: dict[str, tuple[str, Callable[[Tensor, Tensor], Tensor]]] = {
-    "classify": ("accuracy", correct),
-    "label": ("accuracy", correct),
+    "classify": ("accuracy", label_accuracy),
+    "label": ("accuracy", label_accuracy),
     "regress": ("mse", squared_error),
 }
 HIGHER_IS_BETTER = {"accuracy": True, "mse": False}

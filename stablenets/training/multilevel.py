@@ -1,17 +1,15 @@
-"""Multi-level training, Haber & Ruthotto 2017: train a shallow net, double its layers, halve h,
-interpolate its weights in time, go on.
+"""Multi-level training: train a shallow network, double its layers, halve h, interpolate its
+weights in time, and train the deeper network from there (docs/papers/haber2017.md#multilevel).
 
-`depth=64 levels=3` asks for a net of 64 layers that starts from the trained one of 32, that from
-16, and that from 8, which starts afresh; T and everything else is the same on each level, `epochs`
-too, and the smoothness term takes each level's h by itself. So with L layers all levels together
-cost less than two runs of L layers.
+`depth=64 levels=3` trains networks of 8, 16, 32 and 64 layers. Each one starts from the trained
+network before it, the first one from random weights. T, `epochs` and all other options are the same
+on each level. The smoothness term uses the h of each level. For a network of L layers, all levels
+together cost less than two runs of L layers.
 
-Each level is a run with a folder of its own, namely the one that `depth=32 levels=2` would make:
-there is nothing in the configuration but the number of levels, a level is resumed and skipped as
-any run is, its spectra and gradients are over its own depth, and chains share the levels that they
-have in common. All levels inside one run would need one folder less, but a record of varying depth
-and a checkpoint of varying shape, and would train the coarse nets of every chain again. The price
-is that all levels are trained alike, and that momentum starts afresh on each.
+Each level is a run of its own, with its own folder: the level of 32 layers is the run that
+`depth=32 levels=2` makes. So a level is resumed or skipped like any run, and chains share their
+common levels. The cost of this choice: all levels use the same options, and the momentum of the
+optimiser starts at zero on each level.
 """
 
 from __future__ import annotations
@@ -25,47 +23,51 @@ from stablenets.engine.norms import STATISTICS
 
 @torch.no_grad()
 def prolong(coarse: nn.Module, fine: nn.Module) -> None:
-    """Give `fine` the weights of `coarse`, two flows or two networks that differ in depth and h
-    alone.
+    """Give `fine` the weights of `coarse`, interpolated in time.
 
-    A flow's stacked weights, and the statistics of its batch norms, are functions of time sampled
-    at t_j = j h: they are interpolated. All else (opening, boundaries, head, fixed tensors, which
-    all layers share where there is a step size) is copied.
+    The stacked weights of a flow, and the statistics of its batch norms, are functions of time
+    sampled at t_j = j h: they are interpolated linearly. All other tensors are copied: opening,
+    boundaries, head, and what all layers share.
+
+    Args:
+        coarse: A flow or a network.
+        fine: The same, with another depth and h; changed in place.
     """
     state, flows = coarse.state_dict(), dict(coarse.named_modules())
     for name, flow in fine.named_modules():
         if isinstance(flow, Flow):
             ratio = flow.h / flows[name].h
-            for part in stacked(flow):
+            for part in layer_tensors(flow):
                 key = f"{name}.{part}" if name else part
-                state[key] = interpolated(state[key], flow.depth, ratio)
+                state[key] = interpolate_in_time(state[key], flow.depth, ratio)
     fine.load_state_dict(state)
 
 
-def stacked(flow: Flow) -> list[str]:
-    """The tensors of a flow that have a row for each layer: what it learns, and what its norms have
-    counted.
-    """
+def layer_tensors(flow: Flow) -> list[str]:
+    """Names of a flow's tensors with a row for each layer: parameters and batch-norm statistics."""
     return [name for name, _ in flow.named_parameters()] + [
         f"{part}_{norm}" for norm in flow.dynamics.norms for part in STATISTICS
     ]
 
 
-def interpolated(values: Tensor, depth: int, ratio: float) -> Tensor:
-    """(L, ...) at the nodes 0, 1, ... -> (depth, ...) at 0, ratio, 2 ratio, ...: piecewise linear,
-    behind the last node constant.
+def interpolate_in_time(values: Tensor, depth: int, ratio: float) -> Tensor:
+    """Piecewise linear interpolation along the first dimension, constant after the last node.
+
+    Args:
+        values: (L, ...), the values at the nodes 0, 1, ..., L - 1.
+        depth: The number of new nodes.
+        ratio: Their distance; the new nodes are 0, ratio, 2 ratio, ...
+
+    Returns:
+        (depth, ...), the values at the new nodes.
     """
     if not len(values):
         raise ValueError(
-            "depth=0: no weights between which others could be interpolated; start from a net of"
-            " depth>=1"
+            "depth=0: there are no weights to interpolate; start from a network of depth>=1"
         )
-    at = (
-        (torch.arange(depth, dtype=torch.float64) * ratio)
-        .round(decimals=9)
-        .clamp(max=len(values) - 1)
-    )  # h has twelve digits
-    left = at.floor().long()
+    nodes = torch.arange(depth, dtype=torch.float64) * ratio
+    nodes = nodes.round(decimals=9).clamp(max=len(values) - 1)  # h has twelve digits
+    left = nodes.floor().long()
     right = (left + 1).clamp(max=len(values) - 1)
-    share = (at - left).to(values).view(-1, *(1,) * (values.dim() - 1))
-    return torch.lerp(values[left.to(values.device)], values[right.to(values.device)], share)
+    fraction = (nodes - left).to(values).view(-1, *(1,) * (values.dim() - 1))
+    return torch.lerp(values[left.to(values.device)], values[right.to(values.device)], fraction)

@@ -1,5 +1,6 @@
-"""Optimisers, and learning rates as pure functions of the step: a resumed run needs no schedule
-state.
+"""Optimisers, and learning rates as pure functions of the step.
+
+A resumed run therefore needs no state of the schedule.
 """
 
 from __future__ import annotations
@@ -13,25 +14,28 @@ from torch import Tensor, nn
 from stablenets.config.options import Optim
 
 
-def optimiser(net: nn.Module, config: Optim) -> torch.optim.Optimizer:
-    """Weight decay is for kernels and matrices; biases and batch norms are left alone: b.., beta_..
-    and gamma_.. of a flow, which are (L, .) where its kernels are (L, n, n) or larger, and of
-    torch's layers what is called bias or has one dimension.
+def build_optimiser(net: nn.Module, config: Optim) -> torch.optim.Optimizer:
+    """The optimiser of a configuration, with two groups of parameters.
+
+    Weight decay applies to kernels and matrices, not to biases and batch norms. In a flow these are
+    the parameters b.., beta_.. and gamma_.., in torch's layers those called bias or with one
+    dimension.
+
+    Args:
+        net: The network.
+        config: Name, learning rate, momentum, beta2 and weight decay.
+
+    Returns:
+        An optimiser from `torch.optim`: the first group decays, the second does not.
     """
-
-    def is_free(name: str, parameter: Tensor) -> bool:
-        return name.rsplit(".", 1)[-1].startswith(("b", "gamma_")) or parameter.dim() == 1
-
-    named = list(net.named_parameters())
+    decaying: list[Tensor] = []
+    free: list[Tensor] = []
+    for name, parameter in net.named_parameters():
+        is_free = name.rsplit(".", 1)[-1].startswith(("b", "gamma_")) or parameter.dim() == 1
+        (free if is_free else decaying).append(parameter)
     groups = [
-        {
-            "params": [parameter for name, parameter in named if not is_free(name, parameter)],
-            "weight_decay": config.weight_decay,
-        },
-        {
-            "params": [parameter for name, parameter in named if is_free(name, parameter)],
-            "weight_decay": 0.0,
-        },
+        {"params": decaying, "weight_decay": config.weight_decay},
+        {"params": free, "weight_decay": 0.0},
     ]
     return OPTIMISERS[config.name](groups, config)
 
@@ -47,30 +51,39 @@ OPTIMISERS: dict[str, Callable[[list[dict], Optim], torch.optim.Optimizer]] = {
 }
 
 
-def rate(config: Optim, step: float, steps: float) -> float:
-    """The learning rate of step `step` out of `steps`, or of any other measure of how far a run has
-    come.
+def learning_rate(config: Optim, step: float, steps: float) -> float:
+    """The learning rate of a step.
+
+    Args:
+        config: Learning rate and schedule.
+        step: Steps done, or any other measure of progress such as seconds.
+        steps: The same measure at the end of the run.
     """
     return config.lr * SCHEDULES[config.schedule](config, step / steps if steps else 0.0)
 
 
-def cosine(t: float) -> float:
+def half_cosine(t: float) -> float:
+    """Falls from 1 at t = 0 to 0 at t = 1."""
     return (1 + math.cos(math.pi * t)) / 2
 
 
-def onecycle(config: Optim, t: float) -> float:
-    """From a twenty-fifth up to 1 and down to nought, both along a cosine."""
+def one_cycle(config: Optim, t: float) -> float:
+    """Rises from 1/25 to 1 until t = warmup, then falls to 0, both along a cosine."""
     low = 1 / 25
     if t < config.warmup:
-        return 1 - (1 - low) * cosine(t / config.warmup)
-    return cosine((t - config.warmup) / (1 - config.warmup))
+        return 1 - (1 - low) * half_cosine(t / config.warmup)
+    return half_cosine((t - config.warmup) / (1 - config.warmup))
 
 
+def step_decay(config: Optim, t: float) -> float:
+    """Multiplies by drop_factor at each milestone."""
+    return config.drop_factor ** sum(t >= milestone for milestone in config.milestones)
+
+
+# each gives the factor of the learning rate at the fraction t of the run
 SCHEDULES: dict[str, Callable[[Optim, float], float]] = {
     "constant": lambda config, t: 1.0,
-    "step": lambda config, t: (
-        config.drop_factor ** sum(t >= milestone for milestone in config.milestones)
-    ),
-    "cosine": lambda config, t: cosine(t),
-    "onecycle": onecycle,
+    "step": step_decay,
+    "cosine": lambda config, t: half_cosine(t),
+    "onecycle": one_cycle,
 }

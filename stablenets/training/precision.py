@@ -1,4 +1,4 @@
-"""What a run's precision asks of its device."""
+"""What the option `precision` changes in a forward pass."""
 
 from __future__ import annotations
 
@@ -15,9 +15,16 @@ MIXED = ("bfloat16", "bfloat16_fused")
 
 
 @contextlib.contextmanager
-def mixed(precision: str, device: torch.device) -> Iterator[None]:
-    """Where a forward runs: under autocast for bfloat16, with norms and activations in one pass for
-    bfloat16_fused; else weights and data have the precision themselves."""
+def precision_context(precision: str, device: torch.device) -> Iterator[None]:
+    """The context in which a forward pass runs.
+
+    bfloat16 uses autocast; bfloat16_fused also computes norm and activation in one pass. For
+    float32 and float64 the weights and data have that dtype, and the context does nothing.
+
+    Args:
+        precision: One of float32, float64, bfloat16, bfloat16_fused.
+        device: The device of the network.
+    """
     with contextlib.ExitStack() as stack:
         if precision in MIXED:
             stack.enter_context(torch.autocast(device.type, torch.bfloat16))
@@ -26,16 +33,15 @@ def mixed(precision: str, device: torch.device) -> Iterator[None]:
         yield
 
 
-def laid_out(x: Tensor, precision: str) -> Tensor:
-    """Images with channels last where passes of our own read what an opening makes of them."""
+def with_memory_format(x: Tensor, precision: str) -> Tensor:
+    """Images in the channels-last format, which the passes of bfloat16_fused read fastest."""
     if precision == "bfloat16_fused" and x.dim() == 4:
         return x.contiguous(memory_format=torch.channels_last)
     return x
 
 
-def warning(precision: str, device: torch.device) -> str:
-    """A line for people where the processor has no bfloat16, which is then emulated, or where there
-    is no compiler for our passes; '' where all is well."""
+def precision_warning(precision: str, device: torch.device) -> str:
+    """A warning if this machine runs `precision` slowly or by other code; '' otherwise."""
     if precision in MIXED and device.type == "cpu" and not has_bfloat16():
         return (
             f"precision={precision}: this processor has no bfloat16 and emulates it, which "
@@ -43,14 +49,12 @@ def warning(precision: str, device: torch.device) -> str:
         )
     if precision == "bfloat16_fused" and device.type == "cpu" and not native.is_available():
         return (
-            f"precision={precision}: no C++ compiler that makes our passes (g++, or $CXX); norms "
-            "and activations are torch's, as with precision=bfloat16"
+            f"precision={precision}: no C++ compiler found (g++, or $CXX) for the fused passes;"
+            " torch computes norms and activations, as with precision=bfloat16"
         )
     return ""
 
 
 def has_bfloat16() -> bool:
-    """Whether oneDNN runs products of bfloat16 on this processor; without oneDNN it is not known,
-    and nothing is held against it.
-    """
+    """Whether oneDNN multiplies bfloat16 matrices on this processor; True if that is unknown."""
     return not torch.backends.mkldnn.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()

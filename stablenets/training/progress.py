@@ -1,6 +1,4 @@
-"""What a person sees of a run: a bar on a terminal, plain lines elsewhere, and everything that is
-said also in the run's log.
-"""
+"""Progress for people: a bar on a terminal, plain lines elsewhere, all messages also in the log."""
 
 from __future__ import annotations
 
@@ -11,50 +9,62 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-LINE_EVERY = 5.0  # seconds between two plain lines
-REFRESH_EVERY = 0.2  # seconds between two looks of the bar
+LINE_INTERVAL = 5.0  # seconds between two plain lines
+REFRESH_INTERVAL = 0.2  # seconds between two updates of the bar's text
 
 
 class Progress:
-    """Loss, score, range of the gradient norm over depth, time left."""
+    """Shows loss, score, gradient norms by depth, and the time left.
 
-    def __init__(self, mode: str, log: Path, total: int) -> None:
+    Args:
+        mode: 'bar', 'lines', 'none', or 'auto': a bar if stderr is a terminal, else lines.
+        log: The log file, to which every message is appended.
+    """
+
+    def __init__(self, mode: str, log: Path) -> None:
         self.mode = ("bar" if sys.stderr.isatty() else "lines") if mode == "auto" else mode
-        self.log, self.total = log, total
+        self.log = log
         self.bar: tqdm | None = None
 
-    def start(self, step: int) -> None:
-        """Begin to count and to time, from a step that may be a resumed run's."""
-        self.first = step
-        self.begun = self.last_line = time.monotonic()
+    def start(self, step: int, total: int) -> None:
+        """Start the clock at `step` of `total` steps; `step` is not 0 in a resumed run."""
+        self.first, self.total = step, total
+        self.started = self.last_shown = time.monotonic()
         if self.mode == "bar":
-            self.bar = tqdm(
-                total=self.total, initial=step, unit="step", dynamic_ncols=True, leave=False
-            )
+            self.bar = tqdm(total=total, initial=step, unit="step", dynamic_ncols=True, leave=False)
 
-    def update(self, step: int, facts: Callable[[], dict[str, str]]) -> None:
-        """`facts` is called when something is about to be shown: most steps are not."""
+    def update(self, step: int, describe: Callable[[], dict[str, str]]) -> None:
+        """Show that `step` steps are done.
+
+        Args:
+            step: The number of steps done.
+            describe: Returns values by label; called only if something is about to be shown.
+        """
         if self.bar is not None:
-            if time.monotonic() - self.last_line > REFRESH_EVERY:
-                self.last_line = time.monotonic()
-                self.bar.set_postfix(facts(), refresh=False)
+            if time.monotonic() - self.last_shown > REFRESH_INTERVAL:
+                self.last_shown = time.monotonic()
+                self.bar.set_postfix(describe(), refresh=False)
             self.bar.update(step - self.bar.n)
-        elif self.mode == "lines" and time.monotonic() - self.last_line > LINE_EVERY:
-            self.last_line = time.monotonic()
-            shown = "  ".join(f"{key} {value}" for key, value in facts().items())
-            self.say(f"step {step}/{self.total}  {shown}  {self.left(step)} left")
+        elif self.mode == "lines" and time.monotonic() - self.last_shown > LINE_INTERVAL:
+            self.last_shown = time.monotonic()
+            values = ", ".join(f"{label} {value}" for label, value in describe().items())
+            self.say(f"step {step} of {self.total}: {values}; {self.time_left(step)} left")
 
-    def left(self, step: int) -> str:
-        seconds = (time.monotonic() - self.begun) / max(1, step - self.first) * (self.total - step)
+    def time_left(self, step: int) -> str:
+        """Hours, minutes and seconds to the last step, at the speed so far."""
+        elapsed = time.monotonic() - self.started
+        seconds = elapsed / max(1, step - self.first) * (self.total - step)
         return f"{int(seconds // 3600)}:{int(seconds % 3600 // 60):02d}:{int(seconds % 60):02d}"
 
-    def say(self, line: str, shown: bool = True) -> None:
+    def say(self, line: str, *, only_log: bool = False) -> None:
+        """Append a message to the log and, unless `only_log`, show it."""
         with self.log.open("a") as file:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
-        if shown and self.mode != "none":
+        if not only_log and self.mode != "none":
             tqdm.write(line, file=sys.stdout)
             sys.stdout.flush()
 
     def close(self) -> None:
+        """Remove the bar."""
         if self.bar is not None:
             self.bar.close()

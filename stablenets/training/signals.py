@@ -1,6 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks the loop to save and end, the second ends the process at
-once.
-"""
+"""Ctrl-C and SIGTERM: the first asks the loop to save and stop, the second ends the process."""
 
 from __future__ import annotations
 
@@ -12,15 +10,22 @@ from types import FrameType
 CAUGHT = (signal.SIGINT, signal.SIGTERM)
 
 
-class Stop:
-    """`with Stop() as stop:`; the loop looks at `stop.signal` between two steps. Outside the main
-    thread signals stay as they are.
+class StopSignal:
+    """Catches SIGINT and SIGTERM inside a `with` block.
+
+    `signal` is the number of the first one, None before. Only the main thread of a process can
+    catch signals; in other threads this class does nothing.
+
+    Example:
+        >>> with StopSignal() as stop:
+        ...     while stop.signal is None:
+        ...         step()
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
 
-    def __enter__(self) -> Stop:
+    def __enter__(self) -> StopSignal:
         self._old = {}
         if threading.current_thread() is threading.main_thread():
             self._old = {number: signal.signal(number, self._caught) for number in CAUGHT}

@@ -1,8 +1,9 @@
-"""Pieces of work and their folders, and the ledger of what they found."""
+"""Jobs of a plan, their run folders, and the ledger of their results."""
 
 import json
 import math
 import shlex
+import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,9 +26,9 @@ TINY = {
 }
 
 
-def test_a_study_is_made_once_and_its_folder_is_a_run(place):
+def test_a_study_is_measured_once_and_has_a_run_folder(place):
     study = Square(3.0)
-    first, second = study.make(place), study.make(place)
+    first, second = study.run(place), study.run(place)
     assert (first.status, second.status, second.summary) == ("done", "done", {"square": 9.0})
     assert (place.runs / "measured").read_text() == "3.0\n"
     (session,) = json.loads((first.folder / "provenance.json").read_text())
@@ -44,15 +45,16 @@ def test_options_and_version_decide_the_name():
     assert Square(1.0).name == Square(1.0).name
 
 
-def test_a_study_that_breaks_has_failed_and_is_tried_again(place):
-    outcome = Square(-1.0).make(place)
+def test_a_study_that_raises_has_failed_and_is_tried_again(place):
+    Square(-1.0).run(place)
+    outcome = Square(-1.0).run(place)
     assert (outcome.status, outcome.exit_code) == ("failed", 1)
     assert "ArithmeticError: no root" in outcome.message
     assert "Traceback" in (outcome.folder / "log.txt").read_text()
-    assert ledger.join([Square(-1.0)], place.runs, {}) == {}
+    assert ledger.collect_entries([Square(-1.0)], place.runs, {}) == {}
 
 
-def test_what_is_needed_comes_first_and_once():
+def test_every_job_comes_once_after_the_jobs_that_it_needs():
     @dataclass(frozen=True)
     class After(Study):
         key = "tests/after"
@@ -63,23 +65,36 @@ def test_what_is_needed_comes_first_and_once():
     assert after.options == {"study": "tests/after", "version": 1, "first": Square(2.0).name}
 
 
-def test_a_training_keeps_what_it_names(place):
+def test_the_ledger_keeps_the_arrays_that_a_training_names(place):
     training = Training(TINY, keep=("state_gradients", "test_accuracy"))
-    assert training.make(place).status == "done"
-    entry = ledger.from_folder(training, place.runs)
+    assert training.run(place).status == "done"
+    entry = ledger.entry_from_folder(training, place.runs)
     assert set(entry.arrays) == {"state_gradients", "test_accuracy"}
     assert entry.metrics["test_accuracy"] == pytest.approx(entry.arrays["test_accuracy"][-1])
-    assert entry.provenance["command"] == shlex.join(["stablenets", *training.words])
     assert training.trained(place).depth == 4
 
 
-def test_the_ledger_gives_back_what_folders_hold(place, tmp_path):
+def test_the_command_of_a_training_is_derived_from_its_options(place):
+    """Whatever process makes the run: sys.argv is neither read nor changed."""
+    training, arguments = Training(TINY), list(sys.argv)
+    expected = shlex.join(["stablenets", *training.words])
+    folder = training.run(place).folder
+    assert sys.argv == arguments
+    (session,) = json.loads((folder / "provenance.json").read_text())
+    assert session["command"] == expected
+    session["command"] = "a command with old names of options"
+    (folder / "provenance.json").write_text(json.dumps([session]))
+    entry = ledger.entry_from_folder(training, place.runs)
+    assert entry.provenance["command"] == expected
+
+
+def test_the_ledger_returns_what_run_folders_hold(place, tmp_path):
     works = [Square(math.pi), Square(1e-300), Training(TINY)]
     for work in works:
-        work.make(place)
-    known = ledger.join(works, place.runs, {})
-    ledger.write(tmp_path, known)
-    again = ledger.join(works, tmp_path / "elsewhere", ledger.read(tmp_path))
+        work.run(place)
+    known = ledger.collect_entries(works, place.runs, {})
+    ledger.write_ledger(tmp_path, known)
+    again = ledger.collect_entries(works, tmp_path / "elsewhere", ledger.read_ledger(tmp_path))
     assert list(again) == [work.name for work in works]
     for name, entry in known.items():
         assert again[name].status == entry.status
@@ -91,36 +106,36 @@ def test_the_ledger_gives_back_what_folders_hold(place, tmp_path):
             np.testing.assert_allclose(again[name].arrays[key], array, rtol=1e-4)
             assert again[name].arrays[key].shape == array.shape
     content = (tmp_path / "ledger.csv").read_bytes(), (tmp_path / "curves.npz").read_bytes()
-    ledger.write(tmp_path, again)
+    ledger.write_ledger(tmp_path, again)
     assert (tmp_path / "ledger.csv").read_bytes() == content[0]
 
 
-def test_of_folder_and_ledger_the_later_counts(place, tmp_path):
+def test_the_later_of_folder_and_ledger_is_used(place, tmp_path):
     study = Square(2.0)
-    study.make(place)
-    ours = ledger.from_folder(study, place.runs)
+    study.run(place)
+    ours = ledger.entry_from_folder(study, place.runs)
     for started, expected in (("2000-01-01T00:00:00Z", 4.0), ("2999-01-01T00:00:00Z", 5.0)):
         noted = replace(
             ours, metrics={"square": 5.0}, provenance=ours.provenance | {"started": started}
         )
-        assert ledger.join([study], place.runs, {study.name: noted})[study.name].metrics == {
-            "square": expected
-        }
+        assert ledger.collect_entries([study], place.runs, {study.name: noted})[
+            study.name
+        ].metrics == {"square": expected}
 
 
-def test_of_one_run_the_folder_has_what_the_ledger_was_not_asked_to_keep(place):
+def test_the_folder_is_used_if_it_and_the_ledger_hold_the_same_session(place):
     work = Training(TINY, keep=("epoch",))
-    work.make(place)
-    noted = ledger.join([work], place.runs, {})
+    work.run(place)
+    noted = ledger.collect_entries([work], place.runs, {})
     asked = replace(work, keep=("epoch", "train_loss"))
-    assert set(ledger.join([asked], place.runs, noted)[work.name].arrays) == {"epoch", "train_loss"}
+    assert set(ledger.collect_entries([asked], place.runs, noted)[work.name].arrays) == {
+        "epoch",
+        "train_loss",
+    }
 
 
 @pytest.mark.parametrize("content", ["", "run,status\nx\n", "nothing\n1\n"])
 def test_a_damaged_ledger_is_one_line(tmp_path, content):
     (tmp_path / "ledger.csv").write_text(content)
-    with pytest.raises(
-        BadInput,
-        match=r"ledger\.csv: cannot be read as a ledger .*; take it from the repository again",
-    ):
-        ledger.read(tmp_path)
+    with pytest.raises(BadInput, match=r"ledger\.csv: cannot be read .*repository"):
+        ledger.read_ledger(tmp_path)

@@ -75,13 +75,14 @@ WRITTEN = {
 
 def collected(place, folder, seeds=3):
     plan = PAPER.plan("quick", seeds)
-    ledger.write(folder, ledger.join(plan["squares"], place.runs, ledger.read(folder)))
-    return pages.write(PAPER, Results(plan, ledger.read(folder)), "quick", folder, "make it")
+    known = ledger.read_ledger(folder)
+    ledger.write_ledger(folder, ledger.collect_entries(plan["squares"], place.runs, known))
+    return pages.write(PAPER, Results(plan, ledger.read_ledger(folder)), "quick", folder, "make it")
 
 
 def test_a_report_is_whole_and_another_machine_makes_the_same(place, tmp_path):
     for study in PAPER.plan("quick", None)["squares"]:
-        study.make(place)
+        study.run(place)
     folder = tmp_path / "results" / "toy" / "quick"
     rows = collected(place, folder)
     assert {path.name for path in folder.iterdir()} == WRITTEN
@@ -109,7 +110,7 @@ def test_an_animation_is_small_white_and_says_what_made_it(place, tmp_path):
     from PIL import Image
 
     for study in PAPER.plan("quick", None)["squares"]:
-        study.make(place)
+        study.run(place)
     collected(place, tmp_path / "quick")
     with Image.open(tmp_path / "quick" / "turning.gif") as picture:
         assert (picture.n_frames, picture.info["duration"]) == (3, 120)  # hundredths of a second
@@ -120,7 +121,7 @@ def test_an_animation_is_small_white_and_says_what_made_it(place, tmp_path):
 def test_without_all_its_runs_nothing_is_judged_or_drawn(place, tmp_path):
     folder = tmp_path / "results" / "toy" / "quick"
     for study in PAPER.plan("quick", None)["squares"]:
-        study.make(place)
+        study.run(place)
     collected(place, folder)
     rows = collected(place, folder, seeds=4)
     assert (rows[0]["verdict"], rows[0]["ours"]) == (NOT_RUN, "1 of 4 runs are missing")
@@ -167,8 +168,9 @@ def test_the_highest_profile_that_measured_counts(tmp_path):
 def test_what_is_made_names_the_commits_of_all_that_it_read(place):
     plan = PAPER.plan("quick", 1) | {"cubes": [Square(3.0)]}
     for works in plan.values():
-        works[0].make(place)
-    entries = ledger.join([work for works in plan.values() for work in works], place.runs, {})
+        works[0].run(place)
+    planned = [work for works in plan.values() for work in works]
+    entries = ledger.collect_entries(planned, place.runs, {})
     for works, commit in zip(plan.values(), ("first", "second"), strict=True):
         entries[works[0].name].provenance["commit"] = commit
     results = Results(plan, entries)
@@ -181,7 +183,7 @@ def test_what_is_made_names_the_commits_of_all_that_it_read(place):
 
 def test_the_page_above_all_papers_has_the_claims_under_what_came_out(place, tmp_path):
     for study in PAPER.plan("quick", None)["squares"]:
-        study.make(place)
+        study.run(place)
     collected(place, tmp_path / "toy" / "quick")
     summary.write_overview([PAPER, replace(PAPER, handle="absent")], tmp_path)
     lines = (tmp_path / "README.md").read_text().splitlines()

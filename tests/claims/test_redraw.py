@@ -29,7 +29,7 @@ SHOWN = [
 @pytest.mark.parametrize(("handle", "profile"), SHOWN)
 def test_every_page_can_be_made_again(handle, profile, seeds):
     paper = load(handle)
-    results = Results(paper.plan(profile, seeds), ledger.read(RESULTS / handle / profile))
+    results = Results(paper.plan(profile, seeds), ledger.read_ledger(RESULTS / handle / profile))
     shown = pd.read_csv(
         RESULTS / handle / profile / "claims.csv", keep_default_na=False, dtype=str
     ).set_index("id")
@@ -54,7 +54,7 @@ def test_trained_nets_were_measured_after_they_were_trained(handle, profile):
     """
     begun = {
         name: entry.provenance["started"]
-        for name, entry in ledger.read(RESULTS / handle / profile).items()
+        for name, entry in ledger.read_ledger(RESULTS / handle / profile).items()
     }
     studies = [
         work

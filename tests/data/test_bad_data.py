@@ -131,7 +131,7 @@ def test_interrupted_run_without_its_data_resumes_when_they_are_back(
     (tmp_path / "elsewhere.npz").rename(path)
     result = run_cli(*RUN, "progress=lines")
     assert result.code == 0
-    assert "going on at step 2" in result.out
+    assert "resuming at step 2" in result.out
 
 
 @pytest.mark.parametrize("begun", ["interrupted", "finished"])

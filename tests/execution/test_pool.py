@@ -1,5 +1,6 @@
-"""The pool: a death, a failure or a signal costs the work that it hits and nothing else. And the
-command, as a person meets it.
+"""The pool: a crash, failure or signal affects only the job that it hits.
+
+And scripts/reproduce.py, which uses it.
 """
 
 import json
@@ -17,10 +18,10 @@ from types import SimpleNamespace
 import pytest
 
 from experiments import PAPERS
-from stablenets.claims.reproduce import urgent
+from stablenets.claims.run_times import longest_first
 from stablenets.claims.work import Study
 from stablenets.execution import pool
-from stablenets.execution.pool import make_all
+from stablenets.execution.pool import run_jobs
 from stablenets.runs.folder import RunFolder
 from stablenets.schema import option
 
@@ -29,20 +30,20 @@ SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "reproduce.py"
 
 @dataclass(frozen=True)
 class Act(Study):
-    """Does as it is told."""
+    """Ends as `what` says."""
 
-    what: str = option("work", choices=("work", "raise", "die", "sleep", "deaf"))
+    what: str = option("work", choices=("work", "raise", "die", "sleep", "ignore"))
     number: int = option(0)
 
-    def measure(self, place):
+    def measure(self, context):
         if self.what == "raise":
-            raise RuntimeError("told to")
+            raise RuntimeError("as asked")
         if self.what == "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.what == "deaf":
+        if self.what == "ignore":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if self.what in ("sleep", "deaf"):
-            (place.runs / "asleep").touch()
+        if self.what in ("sleep", "ignore"):
+            (context.runs / "asleep").touch()
             time.sleep(60)
         return {"pid": os.getpid()}, {}
 
@@ -51,8 +52,8 @@ class Act(Study):
 class After(Study):
     of: Study = option()
 
-    def measure(self, place):
-        return {"found": RunFolder(place.runs / self.of.name).status()["summary"]["pid"]}, {}
+    def measure(self, context):
+        return {"found": RunFolder(context.runs / self.of.name).status()["summary"]["pid"]}, {}
 
 
 def wait_for(path):
@@ -60,86 +61,83 @@ def wait_for(path):
         time.sleep(0.01)
 
 
-def made(works, place, jobs=2):
-    told = {}
-    stopped = make_all(
-        works, place, jobs, lambda work, outcome: told.setdefault(work.name, outcome)
+def run_all(jobs, context, processes=2):
+    """What run_jobs returns, and the outcomes by name."""
+    outcomes = {}
+    stopped = run_jobs(
+        jobs, context, processes, lambda job, outcome: outcomes.setdefault(job.name, outcome)
     )
-    assert len(told) == len(works)
-    return stopped, told
+    assert len(outcomes) == len(jobs)
+    return stopped, outcomes
 
 
-def test_a_death_and_a_failure_cost_only_themselves_and_what_needs_them(place):
+def test_a_crash_and_a_failure_affect_only_the_jobs_that_need_them(place):
     dying, raising, works = Act("die"), Act("raise"), [Act("work", number) for number in range(4)]
     lost, lost_too, kept = After(dying), After(After(dying)), After(works[3])
-    stopped, told = made([lost_too, dying, raising, lost, *works, kept], place)
+    stopped, outcomes = run_all([lost_too, dying, raising, lost, *works, kept], place)
     assert stopped is None
-    assert {
-        name: outcome.status for name, outcome in told.items() if outcome.status != "done"
-    } == dict.fromkeys((dying.name, raising.name, lost.name, lost_too.name), "failed")
-    assert "its process was ended by SIGKILL" in told[dying.name].message
-    assert f"{dying.name}, which it needs, has no result" in told[lost.name].message
-    assert told[kept.name].summary["found"] == told[works[3].name].summary["pid"]
-    processes = {told[work.name].summary["pid"] for work in works}
-    assert len(processes) <= 3, "two processes, and one in place of the dead one"
+    failed = {name for name, outcome in outcomes.items() if outcome.status == "failed"}
+    assert failed == {dying.name, raising.name, lost.name, lost_too.name}
+    assert {outcomes[name].status for name in outcomes.keys() - failed} == {"done"}
+    assert "SIGKILL" in outcomes[dying.name].message
+    assert dying.name in outcomes[lost.name].message
+    assert outcomes[kept.name].summary["found"] == outcomes[works[3].name].summary["pid"]
+    processes = {outcomes[work.name].summary["pid"] for work in works}
+    assert len(processes) <= 3, "two processes, and one that replaces the dead one"
     assert os.getpid() not in processes
 
 
-def test_the_head_of_a_long_chain_comes_before_longer_work():
-    first, alone, short = Act("work", 1), Act("work", 3), Act("work", 0)
+def test_the_first_job_of_a_long_chain_runs_before_a_longer_job():
+    first, single, short = Act("work", 1), Act("work", 3), Act("work", 0)
     second = After(first)
     third = After(second)
-    times = SimpleNamespace(of=lambda work: 3.0 if work is alone else 0.0 if work is short else 2.0)
-    assert urgent([first, second, third, short, alone], times) == [
-        first,
-        second,
-        alone,
-        third,
-        short,
-    ]
+    seconds = {single.name: 3.0, short.name: 0.0}
+    times = SimpleNamespace(estimate=lambda work: seconds.get(work.name, 2.0))
+    found = longest_first([first, second, third, short, single], times)
+    assert found == [first, second, single, third, short]
 
 
-def test_a_signal_ends_it_and_what_waits_stays(place):
+def test_a_signal_stops_the_pool_and_leaves_waiting_jobs_unchanged(place):
     def interrupt():
         wait_for(place.runs / "asleep")
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    told = []
-    stopped = make_all(
+    outcomes = []
+    stopped = run_jobs(
         [Act("sleep"), Act("work", 7)],
         place,
         1,
-        lambda work, outcome: told.append((work, outcome.status)),
+        lambda work, outcome: outcomes.append((work, outcome.status)),
     )
     thread.join()
     assert stopped == signal.SIGINT
-    assert told == [(Act("sleep"), "interrupted")]
+    assert outcomes == [(Act("sleep"), "interrupted")]
     assert RunFolder(place.runs / Act("sleep").name).status()["status"] == "interrupted"
     assert not (place.runs / Act("work", 7).name).exists()
 
 
-def test_time_that_is_over_ends_it_too(place):
-    told = []
+def test_the_deadline_stops_the_pool(place):
+    outcomes = []
     soon = time.monotonic() + 1
-    stopped = make_all(
+    stopped = run_jobs(
         [Act("sleep"), Act("work", 7)],
         place,
         1,
-        lambda work, outcome: told.append((work, outcome.status)),
+        lambda work, outcome: outcomes.append((work, outcome.status)),
         soon,
     )
     assert stopped == signal.SIGALRM
-    assert told == [(Act("sleep"), "interrupted")]
+    assert outcomes == [(Act("sleep"), "interrupted")]
 
 
-def test_work_that_does_not_end_when_told_is_ended(place, monkeypatch):
+def test_a_job_that_ignores_sigterm_is_killed(place, monkeypatch):
     monkeypatch.setattr(pool, "PATIENCE", 1.0)
-    told = []
+    outcomes = []
 
     def listen(work, outcome):
-        told.append((work, outcome.status))
+        outcomes.append((work, outcome.status))
 
     def interrupt():
         wait_for(place.runs / "asleep")
@@ -147,25 +145,23 @@ def test_work_that_does_not_end_when_told_is_ended(place, monkeypatch):
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    assert make_all([Act("deaf")], place, 1, listen) == signal.SIGINT
+    assert run_jobs([Act("ignore")], place, 1, listen) == signal.SIGINT
     thread.join()
-    assert told == [(Act("deaf"), "interrupted")]
+    assert outcomes == [(Act("ignore"), "interrupted")]
 
 
-def test_an_error_of_who_listens_ends_the_processes(place):
-    def told(work, outcome):
+def test_an_error_in_on_finished_ends_the_processes(place):
+    def on_finished(work, outcome):
         raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
-        make_all([Act("sleep"), Act("work", 1)], place, 2, told)
+        run_jobs([Act("sleep"), Act("work", 1)], place, 2, on_finished)
     assert multiprocessing.active_children() == []
 
 
 @pytest.fixture
 def command(tmp_path, monkeypatch, capfd):
-    """command(*arguments): scripts/reproduce.py in this process; the exit code, and what it wrote
-    to stdout and stderr.
-    """
+    """command(*arguments): run scripts/reproduce.py here; its exit code, stdout and stderr."""
     monkeypatch.setenv("STABLENETS_DATA", str(tmp_path / "none"))
 
     def run(*arguments):
@@ -183,14 +179,14 @@ def command(tmp_path, monkeypatch, capfd):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["haber2071"], "paper=haber2071: did you mean haber2017?"),
-        (["haber2017", "--profile", "quack"], "PROFILE=quack: did you mean quick?"),
+        (["haber2071"], "paper=haber2071: "),
+        (["haber2017", "--profile", "quack"], "PROFILE=quack: "),
         (["haber2017", "--jobs", "0"], "JOBS=0: must be >= 1"),
         (["haber2017", "--profile", "smoke", "--device", "abacus"], "device=abacus: not a device"),
         (["haber2017", "--profile", "full"], "mnist"),
         (
             ["haber2017", "--only", "example1", "grwoth"],
-            "ONLY=grwoth: no group of haber2017; did you mean growth?",
+            "ONLY=grwoth: no group of haber2017",
         ),
         (["haber2017", "--within", "0"], "WITHIN=0: must be >= 1"),
         (
@@ -199,7 +195,7 @@ def command(tmp_path, monkeypatch, capfd):
         ),
         (
             ["haber2017", "--join", "nowhere"],
-            "JOIN=nowhere: no ledger.csv there; give folders as results/haber2017/quick",
+            "JOIN=nowhere: no ledger.csv there",
         ),
     ],
 )
@@ -212,12 +208,13 @@ def test_bad_input_is_one_line_before_any_work(tmp_path, command, arguments, say
     assert list(tmp_path.iterdir()) == []
 
 
-def test_groups_are_made_alone_in_the_order_given_as_far_as_time_goes(tmp_path, command):
+def test_only_the_given_groups_run_in_their_order_until_the_time_limit(tmp_path, command):
     code, out, err = command(
         "haber2017", "--profile", "smoke", "--jobs", "1", "--only", "steps", "example1"
     )
     assert (code, err) == (0, "")
-    assert "haber2017 smoke: 18 runs, 0 done" in out
+    assert "haber2017" in out
+    assert "0 of 18 runs are done" in out
     assert (
         len(list((tmp_path / "runs").glob("haber2017-example_1-*")))
         == 18
@@ -225,16 +222,18 @@ def test_groups_are_made_alone_in_the_order_given_as_far_as_time_goes(tmp_path, 
     )
     code, out, err = command("haber2017", "--profile", "smoke", "--jobs", "1", "--within", "1")
     assert code == 124
-    assert "the time is over and" in err
-    assert "still to make; what was under way is saved, and the same command goes on" in err
+    assert "time limit" in err
+    assert "same command" in err
     assert (tmp_path / "results" / "haber2017" / "smoke" / "claims.md").exists()
 
 
-def test_what_another_machine_made_is_not_made_again(tmp_path, command):
-    here = ("haber2017", "--profile", "smoke", "--jobs", "1")
-    command(*here, "--only", "example1", "--runs", "far/runs", "--results", "far/results")
-    code, out, _ = command(*here, "--only", "example1", "--join", "far/results/haber2017/smoke")
-    assert (code, "nothing left to make" in out) == (0, True)
+def test_a_run_of_another_machine_is_not_made_again(tmp_path, command):
+    arguments = ("haber2017", "--profile", "smoke", "--jobs", "1")
+    command(*arguments, "--only", "example1", "--runs", "far/runs", "--results", "far/results")
+    code, out, _ = command(
+        *arguments, "--only", "example1", "--join", "far/results/haber2017/smoke"
+    )
+    assert (code, "nothing left to run" in out) == (0, True)
     assert not (tmp_path / "runs").exists()
     assert "| paper | claims | reproduced |" in (tmp_path / "results" / "README.md").read_text()
     lines = (tmp_path / "results" / "haber2017" / "smoke" / "ledger.csv").read_bytes()
@@ -245,14 +244,16 @@ def test_what_another_machine_made_is_not_made_again(tmp_path, command):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("handle", PAPERS)
-def test_smoke_from_nothing_then_nothing_left_to_make(tmp_path, command, handle):
+def test_smoke_runs_everything_once(tmp_path, command, handle):
     code, out, err = command(handle, "--profile", "smoke")
     assert (code, err) == (0, "")
-    assert "0 done" in out
-    assert "nothing left to make" in command(handle, "--profile", "smoke")[1]
+    assert "0 of " in out
+    assert "nothing left to run" in command(handle, "--profile", "smoke")[1]
     folder = tmp_path / "results" / handle / "smoke"
     before = (folder / "claims.csv").read_bytes()
     assert command(handle, "--profile", "smoke", "--collect", "--runs", "nothing")[0] == 0
-    assert (folder / "claims.csv").read_bytes() == before, "from the ledger alone the same"
+    assert (folder / "claims.csv").read_bytes() == before, (
+        "the ledger holds all that the pages need"
+    )
     for path in (tmp_path / "runs").glob("*/provenance.json"):
         assert len(json.loads(path.read_text())) == 1

@@ -1,7 +1,6 @@
-"""A sweep by the joblib launcher: a job that diverges and one that is killed leave the others
-alone; the same command makes the rest.
+"""Sweeps: a job that diverges or is killed does not affect others, and the same command resumes.
 
-And the command line as a person meets it: exit codes of Ctrl-C and SIGTERM.
+And the exit codes of the command after Ctrl-C and SIGTERM.
 """
 
 import json
@@ -13,6 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from stablenets.execution.sweep import missing_results, sweep_table
 
 COMMAND = [sys.executable, "-m", "stablenets.cli"]
 RATES = ["0.001", "0.002", "0.003", "0.004", "0.005", "0.006", "0.007", "1e+30"]
@@ -46,7 +47,7 @@ def start(arguments: list[str], runs: Path, **options) -> subprocess.Popen:
 
 
 def pid_at(runs: Path, rate: str, seconds: float = 120.0) -> int:
-    """The process that trains with this rate, as soon as its folder is locked."""
+    """The process that trains with this learning rate, as soon as it holds its lock."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for config in runs.glob("*/config.yaml"):
@@ -59,21 +60,22 @@ def pid_at(runs: Path, rate: str, seconds: float = 120.0) -> int:
 
 
 def sessions(runs: Path) -> dict[str, int]:
-    """How often each run was started, by its folder."""
+    """The number of sessions of each run, by its folder."""
     return {
         path.parent.name: len(json.loads(path.read_text()))
         for path in runs.glob("*/provenance.json")
     }
 
 
-def test_a_sweep_survives_a_divergence_and_a_kill_and_then_makes_only_what_is_missing(tmp_path):
+def test_a_sweep_survives_a_divergence_and_a_kill_and_is_completed_later(tmp_path):
     runs = tmp_path / "runs"
     sweep = start(SWEEP, runs)
     os.kill(pid_at(runs, "0.003"), signal.SIGKILL)
     out, err = sweep.communicate(timeout=300)
     table = [line.split() for line in out.splitlines() if line.startswith("optim.lr=")]
     assert sweep.returncode == 1, err
-    assert "makes what is missing" in err
+    assert "1 of 8 jobs have no result" in err
+    assert "the same command" in err
     assert "Traceback" not in out + err
     assert len(table) == 8
     statuses = {job.removeprefix("optim.lr="): status for job, status, *_ in table}
@@ -87,14 +89,42 @@ def test_a_sweep_survives_a_divergence_and_a_kill_and_then_makes_only_what_is_mi
         len([line for line in out.splitlines() if line.startswith("[") and "already" in line]) == 7
     )
     second = sessions(runs)
-    assert sum(second.values()) == sum(first.values()) + 1, "one run was missing, one was made"
+    assert sum(second.values()) == sum(first.values()) + 1, "only the missing run was made"
+
+
+def record(status: str, *overrides: str, **values) -> dict:
+    return {"status": status, "message": "why", "overrides": list(overrides)} | values
+
+
+def test_a_refused_job_is_not_promised_a_result():
+    """The same command would be refused again."""
+    (line,) = missing_results([record("done"), record("refused")])
+    assert "1 of 2" in line
+    assert "options" in line
+    assert "the same command" not in line
+    refused, missing = missing_results([record("refused"), record("killed"), record("busy")])
+    assert "1 of 3" in refused
+    assert "2 of 3 jobs have no result; the same command" in missing
+    assert missing_results([record("done"), record("diverged")]) == []
+
+
+def test_force_is_not_to_be_repeated():
+    (line,) = missing_results([record("killed", "force=true")])
+    assert "the same command without force=true" in line
+
+
+def test_the_table_shows_what_differs_between_jobs():
+    summary = {"test_accuracy": 0.5, "state_gradient_range": [1e-3, "inf"]}
+    jobs = [record("done", "depth=4", "seed=0", run="a", summary=summary)]
+    jobs.append(record("refused", "depth=4", "seed=1"))
+    _, first, second = sweep_table(jobs).splitlines()
+    assert first.split() == ["seed=0", "done", "0.5000", "1.0e-03", "to", "inf", "a"]
+    assert second.split() == ["seed=1", "refused", "why"]
 
 
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_ctrl_c_on_a_sweep_saves_its_jobs(tmp_path, launcher):
-    """A terminal signals every process of the group at once; a job must not take that for being
-    told twice.
-    """
+    """A terminal signals every process of its group. A job must receive one signal, not two."""
     runs = tmp_path / "runs"
     process = start(
         ["-m", f"hydra/launcher={launcher}", *BASE, "epochs=2000", "seed=0,1"],
@@ -117,7 +147,7 @@ def test_ctrl_c_on_a_sweep_saves_its_jobs(tmp_path, launcher):
     assert set(saved) == {"interrupted"}
 
 
-def test_a_sweep_that_is_ended_takes_its_jobs_along(tmp_path):
+def test_the_jobs_of_a_killed_sweep_end_too(tmp_path):
     runs = tmp_path / "runs"
     process = start(
         [
@@ -134,9 +164,8 @@ def test_a_sweep_that_is_ended_takes_its_jobs_along(tmp_path):
     while not list(runs.glob("*/metrics.jsonl")):
         time.sleep(0.01)
     process.kill()
-    process.wait(
-        timeout=60
-    )  # not communicate: the launcher's idle workers hold the pipes for a while
+    # not communicate: the launcher's idle workers keep the pipes open for a while
+    process.wait(timeout=60)
     process.stdout.close()
     process.stderr.close()
     wait_until_gone(pid)
@@ -147,13 +176,13 @@ def test_a_sweep_that_is_ended_takes_its_jobs_along(tmp_path):
 
 def wait_until_gone(pid: int, seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
-    while Path(f"/proc/{pid}").exists() if Path("/proc").exists() else False:
-        assert time.monotonic() < end, f"process {pid} is still there"
+    while Path(f"/proc/{pid}").exists():
+        assert time.monotonic() < end, f"process {pid} still runs"
         time.sleep(0.05)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_and_ends_with_its_own_code(tmp_path, number, code):
+def test_a_signal_saves_the_run_and_sets_the_exit_code(tmp_path, number, code):
     runs = tmp_path / "runs"
     process = start([*BASE, "epochs=2000", "progress=lines"], runs)
     pid = pid_at(runs, "0.1")

@@ -12,7 +12,7 @@ from stablenets.nets.assembling import divide_layers
 from stablenets.nets.boundaries import Halve
 from stablenets.nets.ends import HEADS, OPENINGS, Pad, make_head, make_opening
 from stablenets.probes import singular_values
-from stablenets.training.run import network
+from stablenets.training.network import build_network
 
 DIGITS, POINT = (1, 8, 8), (2,)
 
@@ -113,7 +113,7 @@ def test_hidden_layer_stands_between_the_last_state_and_the_affine_map(
     run = resolved(
         f"net={net}", f"dataset={dataset}", "depth=null", "net.widths=[4]", "net.head_hidden=7"
     )
-    made = network(run, run.dataset.facts)
+    made = build_network(run, run.dataset.facts)
     affine = [module for module in made.head.modules() if isinstance(module, torch.nn.Linear)]
     assert [(module.in_features, module.out_features) for module in affine] == [
         (features, 7),

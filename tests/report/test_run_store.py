@@ -1,6 +1,4 @@
-"""The report: a row a run whatever state its folder is in, a line a configuration, and no reader
-that a bad folder can stop.
-"""
+"""The report: one row for each run, one line for each configuration, damaged folders included."""
 
 import json
 
@@ -19,10 +17,10 @@ def made(run_cli, tmp_path):
     return tmp_path / "runs"
 
 
-def test_rows_tell_apart_what_differs(made, tmp_path):
-    rows = run_store.write(made, tmp_path / "out", "the command")
+def test_the_report_shows_the_options_that_differ(made, tmp_path):
+    rows = run_store.write_report(made, tmp_path / "out", "the command")
     assert [row["status"] for row in rows] == ["done"] * 4
-    assert run_store.varied(rows) == ["config.optim.lr"]
+    assert run_store.differing_keys(rows) == ["config.optim.lr"]
     table = (tmp_path / "out" / "report.md").read_text()
     assert "| optim.lr |" in table
     assert "the command" in table
@@ -32,9 +30,8 @@ def test_rows_tell_apart_what_differs(made, tmp_path):
         "report.png",
         "report.svg",
     }
-    assert (tmp_path / "out" / "report.svg").read_text().count(
-        "optim.lr 0.01"
-    ) == 1  # one line for both seeds
+    # one line for both seeds
+    assert (tmp_path / "out" / "report.svg").read_text().count("optim.lr 0.01") == 1
 
 
 @pytest.mark.parametrize(
@@ -46,21 +43,21 @@ def test_rows_tell_apart_what_differs(made, tmp_path):
         ("metrics.jsonl", ""),
     ],
 )
-def test_a_bad_folder_is_named_and_stops_nothing(made, tmp_path, name, content):
+def test_a_damaged_folder_is_one_row_of_the_report(made, tmp_path, name, content):
     bad = sorted(made.glob("*/" + name))[0]
     bad.write_text(content)
-    rows = run_store.write(made, tmp_path / "out", "the command")
+    rows = run_store.write_report(made, tmp_path / "out", "the command")
     assert sorted(row["status"] for row in rows) == ["done", "done", "done", "unreadable"]
     (unreadable,) = (row for row in rows if row["status"] == "unreadable")
     assert unreadable["run"] == bad.parent.name
     assert unreadable["note"]
 
 
-def test_no_runs_is_one_line(tmp_path):
-    with pytest.raises(BadInput, match=r"no run folders there; make some"):
-        run_store.write(tmp_path, tmp_path / "out", "the command")
+def test_a_folder_without_runs_is_refused(tmp_path):
+    with pytest.raises(BadInput, match=r"no run folders there"):
+        run_store.write_report(tmp_path, tmp_path / "out", "the command")
 
 
-def test_a_run_names_a_command_of_its_own(made):
+def test_the_provenance_of_a_run_has_its_command(made):
     for path in made.glob("*/provenance.json"):
         assert json.loads(path.read_text())[-1]["command"].startswith("stablenets ")

@@ -1,4 +1,4 @@
-"""What a run leaves behind, and what the same command does when it finds it."""
+"""The files of a run folder, and what the same command does if the folder exists."""
 
 import json
 import math
@@ -16,7 +16,8 @@ from conftest import snapshot
 from stablenets.config import EXECUTION_KEYS
 from stablenets.errors import BadInput
 from stablenets.nets import Network
-from stablenets.runs import checkpoint, provenance
+from stablenets.runs import provenance
+from stablenets.runs.checkpoint import load_checkpoint
 from stablenets.runs.folder import FINISHED, STATUSES, RunFolder
 from stablenets.runs.lock import Lock
 from stablenets.training.run import train
@@ -34,38 +35,37 @@ def test_statuses_are_a_closed_set(folder):
         folder.set_status("finished")
     assert folder.status() is None
     (folder.path / "status.json").write_text('{"status": "finished"}')
-    with pytest.raises(BadInput, match=r"status\.json: not readable as a status"):
+    with pytest.raises(BadInput, match=r"status\.json: not readable"):
         folder.status()
 
 
-def test_running_without_a_process_is_interrupted(folder):
+def test_a_running_status_without_a_process_reads_as_interrupted(folder):
     folder.set_status("running")
     assert folder.status()["status"] == "interrupted"
     with Lock(folder.path):
         assert folder.status()["status"] == "running"
-    assert (
-        json.loads((folder.path / "status.json").read_text())["status"] == "running"
-    )  # a look changes nothing
+    # reading it changes nothing
+    assert json.loads((folder.path / "status.json").read_text())["status"] == "running"
 
 
-def test_put_aside_keeps_everything_under_another_name(folder):
-    assert folder.put_aside() is None  # nothing there yet
+def test_set_aside_keeps_everything_under_another_name(folder):
+    assert folder.set_aside() is None  # nothing there yet
     folder.set_status("failed", reason="x")
     (folder.path / "checkpoint.pt").write_bytes(b"weights")
     before = snapshot(folder.path)
-    old = folder.put_aside()
+    old = folder.set_aside()
     assert old.parent == folder.path.parent
     assert re.fullmatch(r"run\.old-\d{8}-\d{6}-\d{6}", old.name)
     assert snapshot(old) == before
     assert snapshot(folder.path) == {}
 
 
-def test_a_checkpoint_alone_is_worth_keeping(folder):
+def test_a_folder_with_only_a_checkpoint_is_kept(folder):
     (folder.path / "checkpoint.pt").write_bytes(b"weights")
-    assert (folder.put_aside() / "checkpoint.pt").read_bytes() == b"weights"
+    assert (folder.set_aside() / "checkpoint.pt").read_bytes() == b"weights"
 
 
-def test_a_run_describes_itself(run_cli, resolved, only_run):
+def test_a_run_leaves_its_options_metrics_and_measurements(run_cli, resolved, only_run):
     result = run_cli()
     run, folder = resolved(), only_run()
     assert (result.code, result.err) == (0, "")
@@ -108,13 +108,13 @@ def test_a_run_describes_itself(run_cli, resolved, only_run):
         assert all(math.isfinite(row[name]) for row in rows)
     assert status["summary"]["test_accuracy"] == rows[-1]["test_accuracy"]
     probes = np.load(folder / "probes.npz")
-    assert probes["steps"].tolist() == [0, 15]  # of every 50 steps the first; and the last of all
+    assert probes["steps"].tolist() == [0, 15]  # every 50th step, and the last one
     assert probes["state_gradients"].shape == (2, len(probes["depths"]))
     assert probes["spectrum_epochs"].tolist() == [0, 2]
     assert (folder / "lock").read_text() == ""
 
 
-def test_weights_are_a_plain_state_dict_of_the_net(run_cli, resolved, only_run):
+def test_weights_are_a_plain_state_dict_of_the_network(run_cli, resolved, only_run):
     run_cli()
     run = resolved()
     weights = torch.load(only_run() / "weights.pt", weights_only=True)
@@ -131,17 +131,17 @@ def test_weights_are_a_plain_state_dict_of_the_net(run_cli, resolved, only_run):
         head_kind=run.net.head,
     )
     net.load_state_dict(weights)
-    last = checkpoint.load(only_run())[0]["net"]
+    last = load_checkpoint(only_run())[0]["net"]
     assert all(torch.equal(weights[name], last[name]) for name in last)
 
 
-def test_provenance_has_an_entry_a_session(run_cli, interrupted):
+def test_provenance_has_an_entry_for_each_session(run_cli, interrupted):
     folder = interrupted("seeds.split=5", "threads=1")
     run_cli("seeds.split=5")
     first, second = json.loads((folder / "provenance.json").read_text())
     assert "checkpoint_seconds=0" in first["command"]
     assert "checkpoint_seconds=0" not in second["command"]
-    commit, dirty = provenance.revision()
+    commit, dirty = provenance.source_revision()
     for entry in (first, second):
         assert entry["command"].startswith("stablenets ")
         assert (entry["commit"], entry["dirty"]) == (commit, dirty)
@@ -149,7 +149,7 @@ def test_provenance_has_an_entry_a_session(run_cli, interrupted):
         assert entry["versions"]["torch"] == torch.__version__.partition("+")[0]
         assert (
             entry["device"]
-            == f"cpu {provenance.processor()} {torch.backends.cpu.get_cpu_capability()}"
+            == f"cpu {provenance.describe_processor()} {torch.backends.cpu.get_cpu_capability()}"
         )
         assert (entry["threads"], entry["host"]) == (1, socket.gethostname())
         assert entry["seeds"] == {"split": 5, "permutation": 0, "init": 0, "order": 0}
@@ -164,7 +164,7 @@ def test_provenance_has_an_entry_a_session(run_cli, interrupted):
 
 
 @pytest.mark.parametrize(
-    ("told", "name"),
+    ("cpuinfo", "name"),
     [
         (
             (
@@ -178,10 +178,10 @@ def test_provenance_has_an_entry_a_session(run_cli, interrupted):
         (None, platform.machine()),
     ],
 )
-def test_a_processor_is_named_as_far_as_the_system_tells(tmp_path, told, name):
-    if told is not None:
-        (tmp_path / "cpuinfo").write_text(told)
-    assert provenance.processor(tmp_path / "cpuinfo") == name
+def test_the_processor_is_named_by_cpuinfo_or_by_its_architecture(tmp_path, cpuinfo, name):
+    if cpuinfo is not None:
+        (tmp_path / "cpuinfo").write_text(cpuinfo)
+    assert provenance.describe_processor(tmp_path / "cpuinfo") == name
 
 
 def test_a_finished_run_is_not_made_again(run_cli, only_run):
@@ -190,13 +190,13 @@ def test_a_finished_run_is_not_made_again(run_cli, only_run):
     before = snapshot(folder)
     again = run_cli()
     assert (again.code, again.err) == (0, "")
-    assert again.out.startswith(f"{folder}: done already; force=true makes it again\n")
+    assert again.out.startswith(f"{folder}: done already; force=true")
     assert again.out.splitlines()[1:] == first.out.splitlines()[1:]  # the same numbers are shown
     assert snapshot(folder) == before
 
 
-def test_force_makes_it_again_and_keeps_the_old_one(run_cli, only_run):
-    """In one process after another run: whatever a run sets globally it sets itself."""
+def test_force_makes_a_run_again_and_keeps_the_old_folder(run_cli, only_run):
+    """Another run comes before in the same process, so a run must set all global options."""
     run_cli()
     folder = only_run()
     before = snapshot(folder)
@@ -209,12 +209,11 @@ def test_force_makes_it_again_and_keeps_the_old_one(run_cli, only_run):
     after = snapshot(folder)
     for name in ("weights.pt", "metrics.jsonl", "probes.npz"):
         assert after[name] == before[name]
-    assert not any(
-        name.startswith("checkpoint.previous") for name in after
-    )  # it did not go on from the old one
+    # it did not resume from the old one
+    assert not any(name.startswith("checkpoint.previous") for name in after)
 
 
-def test_divergence_is_a_result(run_cli, only_run):
+def test_a_diverged_run_is_finished(run_cli, only_run):
     result = run_cli("net=resnet", "optim=sgd", "optim.lr=1e9")
     folder = only_run()
     assert (result.code, result.err) == (0, "")
@@ -223,12 +222,11 @@ def test_divergence_is_a_result(run_cli, only_run):
     assert status["status"] == "diverged"
     at = status["summary"]["divergence"]
     assert f"diverged at step {at['step']} (epoch {at['epoch'] + 1})" in result.out
-    assert at["step"] == status["summary"]["steps"]  # the step that would have been next
+    assert at["step"] == status["summary"]["steps"]  # the step after the last one
     assert not (math.isfinite(float(at["loss"])) and math.isfinite(float(at["gradient_norm"])))
     weights = torch.load(folder / "weights.pt", weights_only=True)
-    assert all(
-        weight.isfinite().all() for weight in weights.values()
-    )  # the last step's, not the broken one's
+    # the weights before the step that was not finite
+    assert all(weight.isfinite().all() for weight in weights.values())
     again = run_cli("net=resnet", "optim=sgd", "optim.lr=1e9")
     assert again.code == 0
     assert "diverged already; force=true" in again.out
@@ -245,17 +243,17 @@ def test_train_is_an_ordinary_function(resolved, tmp_path):
     assert outcome.summary == RunFolder(outcome.folder).status()["summary"] == train(run).summary
 
 
-def test_wandb_without_a_key_is_offline_and_asks_nothing(
+def test_wandb_without_a_key_works_offline_and_asks_nothing(
     run_cli, resolved, only_run, monkeypatch, tmp_path
 ):
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "NETRC"):
         monkeypatch.delenv(name, raising=False)
-    for name, place in (
+    for name, folder in (
         ("HOME", tmp_path),
         ("WANDB_CONFIG_DIR", tmp_path / "config"),
         ("WANDB_CACHE_DIR", tmp_path / "cache"),
     ):
-        monkeypatch.setenv(name, str(place))
+        monkeypatch.setenv(name, str(folder))
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("a question"))
     monkeypatch.setattr(sys, "stdin", None)
     result = run_cli("wandb.mode=auto")

@@ -1,4 +1,4 @@
-"""One process at a run: between processes, after a SIGKILL, and between hosts."""
+"""The lock of a run: between processes, after SIGKILL, and between hosts."""
 
 import json
 import os
@@ -11,13 +11,13 @@ import time
 import pytest
 
 from stablenets.errors import EXIT_BUSY, Busy
-from stablenets.runs.lock import STALE_AFTER, Lock, held
+from stablenets.runs.lock import STALE_AFTER, Lock, is_locked
 
 HOLDER = """
 import sys
 from pathlib import Path
 from stablenets.runs.lock import Lock
-assert "torch" not in sys.modules  # a look at a lock must not take seconds
+assert "torch" not in sys.modules  # reading a lock must not take seconds
 with Lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -40,116 +40,113 @@ def holder(tmp_path):
     process.stdout.close()
 
 
-def refuse(folder):
+def message_of_busy(folder):
     with pytest.raises(Busy) as caught, Lock(folder):
         pass
     return str(caught.value)
 
 
-def sign(folder, host, age=0.0):
-    """The lock file as a holder on `host` left it, touched so many seconds ago."""
+def write_lock(folder, host, age=0.0):
+    """A lock file of process 7 on `host`, touched `age` seconds ago."""
     path = folder / "lock"
     path.write_text(json.dumps({"pid": 7, "host": host}))
     os.utime(path, times=(time.time() - age,) * 2)
 
 
-def test_exclusive_between_processes(tmp_path, holder):
-    line = refuse(tmp_path)
-    assert line.startswith(
-        f"{tmp_path}: already running as pid {holder.pid} on {socket.gethostname()}; wait for it or"
-        " stop it"
-    )
-    assert held(tmp_path)
+def test_two_processes_cannot_hold_it(tmp_path, holder):
+    line = message_of_busy(tmp_path)
+    assert line.startswith(f"{tmp_path}: already running")
+    for word in (str(holder.pid), socket.gethostname(), "wait"):
+        assert word in line
+    assert is_locked(tmp_path)
     assert Busy.exit_code == EXIT_BUSY == 3
 
 
-def test_given_back_at_the_end(tmp_path, holder):
+def test_it_is_released_when_the_process_ends(tmp_path, holder):
     holder.stdin.close()
     holder.wait(timeout=30)
-    assert not held(tmp_path)
+    assert not is_locked(tmp_path)
     with Lock(tmp_path) as lock:
-        assert lock.reclaimed == ""
+        assert lock.previous_holder == ""
 
 
-def test_freed_by_sigkill(tmp_path, holder):
+def test_it_is_released_by_sigkill(tmp_path, holder):
     holder.send_signal(signal.SIGKILL)
     holder.wait(timeout=30)
-    assert not held(tmp_path)
+    assert not is_locked(tmp_path)
     with Lock(tmp_path) as lock:
-        assert lock.reclaimed == f" as pid {holder.pid} on {socket.gethostname()}"
-        assert held(tmp_path)
+        assert lock.previous_holder == f" as process {holder.pid} on {socket.gethostname()}"
+        assert is_locked(tmp_path)
 
 
-def test_exclusive_within_a_process(tmp_path):
+def test_one_process_cannot_take_it_twice(tmp_path):
     with Lock(tmp_path):
-        assert f"as pid {os.getpid()} " in refuse(tmp_path)
+        assert f"as process {os.getpid()} " in message_of_busy(tmp_path)
     with Lock(tmp_path):
         pass
 
 
-def test_given_back_after_an_error(tmp_path):
+def test_it_is_released_after_an_error(tmp_path):
     with pytest.raises(KeyError), Lock(tmp_path):
         raise KeyError
-    assert not held(tmp_path)
+    assert not is_locked(tmp_path)
 
 
-def test_nothing_is_held_where_nothing_is(tmp_path):
-    assert not held(tmp_path)
-    assert not held(tmp_path / "nowhere")
+def test_an_empty_folder_is_not_locked(tmp_path):
+    assert not is_locked(tmp_path)
+    assert not is_locked(tmp_path / "nowhere")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_host_that_was_there_lately(tmp_path):
-    """Its kernel's lock may not reach us: the age of the file decides."""
-    sign(tmp_path, "elsewhere", age=STALE_AFTER - 60)
-    assert "as pid 7 on elsewhere" in refuse(tmp_path)
-    assert held(tmp_path)
+def test_a_recent_holder_on_another_host_keeps_it(tmp_path):
+    """The kernel lock of another host may be invisible here, so the age of the file decides."""
+    write_lock(tmp_path, "elsewhere", age=STALE_AFTER - 60)
+    assert "as process 7 on elsewhere" in message_of_busy(tmp_path)
+    assert is_locked(tmp_path)
     assert json.loads((tmp_path / "lock").read_text()) == {
         "pid": 7,
         "host": "elsewhere",
-    }  # a refusal leaves its name in place
+    }  # unchanged
 
 
-def test_another_host_that_is_long_gone(tmp_path):
-    sign(tmp_path, "elsewhere", age=STALE_AFTER + 60)
-    assert not held(tmp_path)
+def test_an_old_holder_on_another_host_loses_it(tmp_path):
+    write_lock(tmp_path, "elsewhere", age=STALE_AFTER + 60)
+    assert not is_locked(tmp_path)
     with Lock(tmp_path) as lock:
-        assert lock.reclaimed == " as pid 7 on elsewhere"
+        assert lock.previous_holder == " as process 7 on elsewhere"
 
 
-def test_touch_keeps_it_fresh_for_other_hosts(tmp_path):
+def test_touch_renews_it_for_other_hosts(tmp_path):
     with Lock(tmp_path) as lock:
-        sign(tmp_path, "elsewhere", age=STALE_AFTER + 60)
+        write_lock(tmp_path, "elsewhere", age=STALE_AFTER + 60)
         lock.touch()
         assert time.time() - (tmp_path / "lock").stat().st_mtime < 60
 
 
-def test_this_host_needs_no_age(tmp_path):
-    sign(tmp_path, socket.gethostname())
+def test_the_age_does_not_matter_on_this_host(tmp_path):
+    write_lock(tmp_path, socket.gethostname())
     with Lock(tmp_path) as lock:
-        assert lock.reclaimed == f" as pid 7 on {socket.gethostname()}"
+        assert lock.previous_holder == f" as process 7 on {socket.gethostname()}"
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"pid": 7, "ho'])
-def test_a_holder_that_was_killed_while_it_signed(tmp_path, content):
+def test_a_holder_that_was_killed_while_it_wrote_the_file(tmp_path, content):
     (tmp_path / "lock").write_text(content)
     with Lock(tmp_path) as lock:
-        assert lock.reclaimed == ""
+        assert lock.previous_holder == ""
 
 
-def test_a_folder_put_aside_while_we_waited_for_its_lock(tmp_path, monkeypatch):
-    """The lock that we got is then that of the old folder, and the new one may have a holder of its
-    own.
-    """
+def test_a_folder_that_was_renamed_while_we_waited_is_refused(tmp_path, monkeypatch):
+    """Our lock is then that of the old folder. Another process may hold that of the new one."""
     from stablenets.runs import lock as module
 
     folder = tmp_path / "run"
     folder.mkdir()
 
-    def locked(file):
+    def rename_and_lock(file):
         folder.rename(tmp_path / "old")
         folder.mkdir()
         return True
 
-    monkeypatch.setattr(module, "locked", locked)
-    refuse(folder)
+    monkeypatch.setattr(module, "acquire_kernel_lock", rename_and_lock)
+    message_of_busy(folder)

@@ -1,16 +1,15 @@
-"""Tensors of the layers that are not trained: they stay as they were drawn, bit by bit, and all
-else moves.
-"""
+"""optim.frozen: the weights that it names keep their initial values bitwise, all others train."""
 
 import pytest
 import torch
 
-from stablenets.training.run import network, train, trained
+from stablenets.training.network import build_network, load_trained_network
+from stablenets.training.run import train
 
 NETS = {
     "a flow": ("net=roamlp", ["W"]),
-    "a flow that runs again": ("net=antisymmetric", "backward=checkpoint", ["K", "b"]),
-    "a flow that runs back": ("net=hamiltonian", "backward=reverse", ["K1", "b2"]),
+    "backward=checkpoint": ("net=antisymmetric", "backward=checkpoint", ["K", "b"]),
+    "backward=reverse": ("net=hamiltonian", "backward=reverse", ["K1", "b2"]),
     "batch norms": (
         "dataset=digits",
         "net=revnet_38",
@@ -30,7 +29,7 @@ NETS = {
         "dataset.limit=32",
         ["W", "U", "b"],
     ),
-    "a reservoir of gates": (
+    "a reservoir of LSTM units": (
         "net=lstm",
         "dataset=psdigits",
         "depth=null",
@@ -42,7 +41,7 @@ NETS = {
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_what_is_frozen_stays_and_all_else_moves(resolved, net):
+def test_only_frozen_weights_keep_their_initial_values(resolved, net):
     *overrides, names = NETS[net]
     run = resolved(
         *overrides,
@@ -55,18 +54,19 @@ def test_what_is_frozen_stays_and_all_else_moves(resolved, net):
     outcome = train(run)
     assert outcome.status == "done", outcome.message
     torch.manual_seed(run.config.seeds.init)
-    first, last = network(run, run.dataset.facts), trained(run, run.dataset.facts, outcome.folder)
-    still = {
+    first = build_network(run, run.dataset.facts)
+    last = load_trained_network(run, run.dataset.facts, outcome.folder)
+    unchanged = {
         name
         for name, value in first.named_parameters()
         if torch.equal(value, last.get_parameter(name))
     }
-    assert still == {f"units.0.{name}" for name in names}
+    assert unchanged == {f"units.0.{name}" for name in names}
     assert outcome.summary["parameters"] == sum(
-        value.numel() for name, value in first.named_parameters() if name not in still
+        value.numel() for name, value in first.named_parameters() if name not in unchanged
     )
 
 
-def test_nothing_is_frozen_unless_it_is_said(resolved):
+def test_nothing_is_frozen_by_default(resolved):
     assert resolved("optim.frozen=[]").hash == resolved().hash
     assert "optim.frozen" not in resolved().identity

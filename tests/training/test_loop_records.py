@@ -1,13 +1,12 @@
-"""What the training loop records: a row an epoch, the scores of each split, a summary; and
-measuring changes nothing.
-"""
+"""What the training loop records: a row for each epoch, scores of each split, and a summary."""
 
-import json
 from functools import partial
 
 import pytest
 import torch
-from small_loop import GO_ON, same, small_loop, weights
+from small_loop import NO_SIGNAL, all_equal, small_loop, weights
+
+from stablenets.training.summary import summary_lines
 
 
 @pytest.fixture
@@ -16,10 +15,10 @@ def make(tmp_path, torch_globals):
     return partial(small_loop, tmp_path)
 
 
-def test_run_takes_every_step_and_leaves_a_row_an_epoch(make):
+def test_a_run_makes_every_step_and_leaves_a_row_for_each_epoch(make):
     loop = make()
-    loop.run(GO_ON)
-    rows = [json.loads(row) for row in loop.rows]
+    loop.run(NO_SIGNAL)
+    rows = loop.rows
     assert [(row["epoch"], row["step"]) for row in rows] == [(1, 5), (2, 10)]
     splits = {
         f"{split}_{name}"
@@ -27,67 +26,61 @@ def test_run_takes_every_step_and_leaves_a_row_an_epoch(make):
         for name in ("loss", "accuracy")
     }
     assert rows[0].keys() == {"epoch", "step", "lr"} | splits
-    assert loop.recorder.steps == [0, 2, 4, 6, 8, 9]  # the last step always
+    assert loop.recorder.steps == [0, 2, 4, 6, 8, 9]  # every second step, and the last one
     assert loop.recorder.spectrum_epochs == [0, 1, 2]
 
 
-def test_epochs_between_evaluations_have_the_training_columns_alone_and_the_same_numbers(make):
+def test_epochs_without_evaluation_have_only_the_training_columns(make):
     seldom, always = make(epochs=5, evaluate_every=2), make(epochs=5)
     for loop in (seldom, always):
-        loop.run(GO_ON)
-    rows, full = ([json.loads(row) for row in loop.rows] for loop in (seldom, always))
+        loop.run(NO_SIGNAL)
+    rows, full = seldom.rows, always.rows
     assert ["test_accuracy" in row for row in rows] == [False, True, False, True, True]
     assert all(row.items() <= other.items() for row, other in zip(rows, full, strict=True))
     assert seldom.summary()["best_epoch"] in (2, 4, 5)
 
 
-def test_loss_of_a_row_is_the_mean_over_examples(make):
-    """At a learning rate of nearly nought the weights stand still: the mean over uneven batches is
-    that over the whole set.
-    """
+def test_the_loss_of_a_row_is_the_mean_over_examples(make):
+    """Batches differ in size. The learning rate is so small that the weights do not change."""
     loop = make(optim={"name": "sgd", "lr": 1e-30}, epochs=1)
-    loop.run(GO_ON)
-    row, whole = json.loads(loop.rows[0]), loop.evaluate(loop.data.train)
+    loop.run(NO_SIGNAL)
+    row, whole = loop.rows[0], loop.evaluator.evaluate(loop.data.train)
     assert row["train_loss"] == pytest.approx(whole["loss"], rel=1e-5)
     assert row["train_accuracy"] == pytest.approx(whole["accuracy"], rel=1e-6)
 
 
 def test_measuring_changes_nothing(make):
-    """Neither evaluation nor probes nor spectra touch weights, generators or the mode of the
-    net.
-    """
+    """Evaluation, probes and singular values change no weights, generators or modes."""
     loop = make()
     before, generator = weights(loop), torch.get_rng_state()
-    assert loop.evaluate(loop.data.test) == loop.evaluate(loop.data.test)
-    loop.recorder.spectrum(0, loop.examples())
-    assert same(weights(loop), before)
+    assert loop.evaluator.evaluate(loop.data.test) == loop.evaluator.evaluate(loop.data.test)
+    loop.recorder.record_spectrum(0, loop.spectrum_examples())
+    assert all_equal(weights(loop), before)
     assert torch.equal(torch.get_rng_state(), generator)
     assert loop.net.training
     assert all(
         parameter.grad is None and parameter.requires_grad for parameter in loop.net.parameters()
     )
-    measured, blind = (
-        make(),
-        make(probe={"every": 0, "spectrum_epochs": [], "spectrum_examples": 0}),
-    )
-    measured.run(GO_ON)
-    blind.run(GO_ON)
-    assert same(weights(measured), weights(blind))
-    assert not blind.recorder.steps
+    measured = make()
+    unmeasured = make(probe={"every": 0, "spectrum_epochs": [], "spectrum_examples": 0})
+    measured.run(NO_SIGNAL)
+    unmeasured.run(NO_SIGNAL)
+    assert all_equal(weights(measured), weights(unmeasured))
+    assert not unmeasured.recorder.steps
 
 
 def test_evaluation_is_the_mean_over_the_split(make):
     loop = make(batch=7)
     x, y = next(iter(loop.data.test.sweep(1000)))
     outputs = loop.net(x)
-    found = loop.evaluate(loop.data.test)
+    found = loop.evaluator.evaluate(loop.data.test)
     assert found["loss"] == pytest.approx(
         torch.nn.functional.cross_entropy(outputs, y).item(), rel=1e-6
     )
     assert found["accuracy"] == pytest.approx((outputs.argmax(-1) == y).double().mean().item())
 
 
-def test_empty_split_has_no_score(make):
+def test_an_empty_split_has_no_score(make):
     loop = make(
         dataset={
             "name": "ellipses",
@@ -96,31 +89,41 @@ def test_empty_split_has_no_score(make):
             "validation_fraction": 0,
         }
     )
-    loop.run(GO_ON)
-    assert not any(name.startswith("validation") for name in json.loads(loop.rows[-1]))
+    loop.run(NO_SIGNAL)
+    assert not any(name.startswith("validation") for name in loop.rows[-1])
     assert "best_epoch" not in loop.summary()
 
 
-def test_summary_takes_the_best_validation_epoch_beside_the_last(make):
+def test_the_summary_has_the_last_epoch_and_the_best_by_validation(make):
     loop = make()
     for epoch, (validation, test) in enumerate([(0.5, 0.1), (0.9, 0.2), (0.9, 0.3), (0.7, 0.4)], 1):
-        loop.rows.append(
-            json.dumps({"epoch": epoch, "validation_accuracy": validation, "test_accuracy": test})
-        )
-    shown = loop.summary()
-    assert (shown["best_epoch"], shown["test_accuracy_at_best_validation"]) == (
-        2,
-        0.2,
-    )  # the first of two equals
-    assert (shown["test_accuracy"], shown["validation_accuracy"]) == (0.4, 0.7)
-    assert shown["parameters"] == sum(parameter.numel() for parameter in loop.net.parameters())
+        loop.rows.append({"epoch": epoch, "validation_accuracy": validation, "test_accuracy": test})
+    summary = loop.summary()
+    # the first of two equal epochs
+    assert (summary["best_epoch"], summary["test_accuracy_at_best_validation"]) == (2, 0.2)
+    assert (summary["test_accuracy"], summary["validation_accuracy"]) == (0.4, 0.7)
+    assert summary["parameters"] == sum(parameter.numel() for parameter in loop.net.parameters())
 
 
-def test_summary_of_a_regression_takes_the_lowest_error(make):
+def test_the_summary_of_a_regression_has_the_epoch_with_the_lowest_error(make):
     loop = make()
     loop.score_name = "mse"
     for epoch, validation in enumerate([0.5, 0.2, 0.7], 1):
-        loop.rows.append(
-            json.dumps({"epoch": epoch, "validation_mse": validation, "test_mse": epoch})
-        )
+        loop.rows.append({"epoch": epoch, "validation_mse": validation, "test_mse": epoch})
     assert loop.summary()["best_epoch"] == loop.summary()["test_mse_at_best_validation"] == 2
+
+
+def test_the_summary_has_gradient_norms_by_depth_and_their_ratio(make):
+    loop = make()
+    loop.run(NO_SIGNAL)
+    summary, last = loop.summary(), loop.recorder.arrays()["state_gradients"][-1]
+    assert summary["state_gradient_range"] == [last.min(), last.max()]
+    assert summary["state_gradient_ratio"] == pytest.approx(last[0] / last[-1], rel=1e-6)
+    lines = "\n".join(summary_lines(summary))
+    for words in ("test accuracy", "gradient norm", "by depth", "first/last", "singular values"):
+        assert words in lines
+
+
+def test_the_summary_of_an_earlier_version_can_be_shown():
+    """Its runs have no ratio of gradient norms, and text for numbers that are not finite."""
+    assert "nan" in summary_lines({"state_gradient_range": ["nan", "inf"]})[0]

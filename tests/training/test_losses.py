@@ -7,10 +7,10 @@ from stablenets.training.losses import (
     HIGHER_IS_BETTER,
     LOSSES,
     SCORES,
-    correct,
     cross_entropy,
-    spread,
+    label_accuracy,
     squared_error,
+    uniform_cross_entropy,
 )
 
 
@@ -33,13 +33,13 @@ def test_cross_entropy_is_the_mean_over_all_labels(task, lead):
 
 
 @pytest.mark.parametrize("lead", [(7,), (7, 5)])
-def test_label_smoothing_mixes_in_even_targets(lead):
+def test_label_smoothing_adds_the_loss_of_uniform_targets(lead):
     outputs, targets = torch.randn(*lead, 4, dtype=torch.float64), torch.randint(4, lead)
-    mixed = 0.9 * cross_entropy(outputs, targets) + 0.1 * spread(outputs)
-    theirs = torch.nn.functional.cross_entropy(
+    mixed = 0.9 * cross_entropy(outputs, targets) + 0.1 * uniform_cross_entropy(outputs)
+    expected = torch.nn.functional.cross_entropy(
         outputs.flatten(0, -2), targets.flatten(), label_smoothing=0.1
     )
-    assert torch.allclose(mixed, theirs, rtol=1e-12)
+    assert torch.allclose(mixed, expected, rtol=1e-12)
 
 
 def test_squared_error_is_the_mean_over_all_entries():
@@ -62,20 +62,23 @@ def test_squared_error_is_the_mean_over_all_entries():
 )
 def test_loss_is_computed_in_float32_or_better(dtype, computed):
     outputs = torch.randn(7, 4, dtype=dtype, requires_grad=True)
+    # the targets of the squared error are float32
     for loss in (
         cross_entropy(outputs, torch.randint(4, (7,))),
         squared_error(outputs, torch.randn(7, 4)),
-    ):  # targets are float32
+    ):
         assert loss.dtype == computed
         loss.backward()
         assert outputs.grad.dtype == dtype
 
 
-def test_correct_is_the_share_of_right_labels():
+def test_accuracy_is_the_fraction_of_correct_labels():
     outputs = torch.eye(4)
-    assert correct(outputs, torch.tensor([0, 1, 2, 3])) == 1
-    assert correct(outputs, torch.tensor([0, 1, 2, 2])) == 0.75
-    assert correct(outputs.expand(2, 4, 4), torch.tensor([[0, 1, 2, 3], [0, 0, 0, 0]])) == 0.625
+    assert label_accuracy(outputs, torch.tensor([0, 1, 2, 3])) == 1
+    assert label_accuracy(outputs, torch.tensor([0, 1, 2, 2])) == 0.75
+    assert (
+        label_accuracy(outputs.expand(2, 4, 4), torch.tensor([[0, 1, 2, 3], [0, 0, 0, 0]])) == 0.625
+    )
 
 
 def test_every_task_has_a_loss_and_a_score_with_a_direction():

@@ -1,6 +1,4 @@
-"""Multi-level training: prolongation is interpolation in time, and a chain of levels is a chain of
-runs.
-"""
+"""Multi-level training: interpolation of weights in time, and chains of runs."""
 
 import json
 import multiprocessing
@@ -12,10 +10,10 @@ import torch
 from torch import nn
 
 from stablenets.nets import FAMILIES, Flow, Leapfrog, Network
-from stablenets.runs import checkpoint
+from stablenets.runs.checkpoint import read_checkpoint
 from stablenets.runs.lock import Lock
 from stablenets.training.loop import Loop
-from stablenets.training.multilevel import interpolated, prolong
+from stablenets.training.multilevel import interpolate_in_time, prolong
 from stablenets.training.run import train
 
 WIDTH, SPACE = 4, {"dense": (), "conv": (5, 6)}
@@ -32,7 +30,7 @@ def seeded():
 
 
 def flow(name: str, depth: int, T: float = 1.0, operator: str = "dense", **options) -> Flow:
-    """Random weights everywhere, biases and statistics too."""
+    """A flow with random weights, biases and batch-norm statistics."""
     net = Flow(
         FAMILIES[name](**OPTIONS.get(name, {}) | options),
         WIDTH,
@@ -48,8 +46,8 @@ def flow(name: str, depth: int, T: float = 1.0, operator: str = "dense", **optio
     return net
 
 
-def smooth(net: Flow) -> Flow:
-    """The weights of a fixed smooth function of time, sampled at t_j = j h."""
+def with_smooth_weights(net: Flow) -> Flow:
+    """Set the weights to a smooth function of time, sampled at t_j = j h."""
     t = torch.arange(net.depth, dtype=torch.float64) * net.h
     for parameter in net.parameters():
         phase = torch.arange(parameter[0].numel(), dtype=torch.float64).view(
@@ -71,24 +69,24 @@ def network(depth: int, T: float = 1.0, family: str = "verlet", **options) -> Ne
     return Network(FAMILIES[family](), depth=depth, h=T / depth, **parts | options).double()
 
 
-def test_interpolation_by_hand():
+def test_interpolation_against_values_computed_by_hand():
     values = torch.tensor([[0.0, 3.0], [2.0, 3.0], [8.0, 0.0]])
-    assert interpolated(values, 6, 0.5).tolist() == [
+    assert interpolate_in_time(values, 6, 0.5).tolist() == [
         [0, 3],
         [1, 3],
         [2, 3],
         [5, 1.5],
         [8, 0],
         [8, 0],
-    ]  # the last node copies
-    assert torch.equal(interpolated(values, 3, 1.0), values)
-    assert interpolated(values[:1], 2, 0.5).tolist() == [[0, 3], [0, 3]]
+    ]  # constant after the last node
+    assert torch.equal(interpolate_in_time(values, 3, 1.0), values)
+    assert interpolate_in_time(values[:1], 2, 0.5).tolist() == [[0, 3], [0, 3]]
 
 
 @pytest.mark.parametrize("operator", SPACE)
 @pytest.mark.parametrize("name", IN_TIME)
 def test_every_family_with_a_step_is_prolonged(name, operator):
-    """Every second node is the coarse one's bitwise; what all layers share is copied."""
+    """Every second node equals the coarse one bitwise. What all layers share is copied."""
     coarse, fine = flow(name, 3, operator=operator), flow(name, 6, operator=operator)
     prolong(coarse, fine)
     for key, tensor in coarse.state_dict().items():
@@ -103,14 +101,12 @@ def test_every_family_with_a_step_is_prolonged(name, operator):
 
 
 @pytest.mark.parametrize("name", IN_TIME)
-def test_prolonged_flow_is_nearly_the_coarse_one(name):
-    """Both discretise one ODE: what doubling changes falls with h, for weights that are a function
-    of time.
-    """
+def test_a_prolonged_flow_computes_nearly_the_same_function(name):
+    """Both discretise one ODE, and the weights are smooth in time: the difference falls with h."""
     x = torch.randn(5, WIDTH, dtype=torch.float64)
     changes = []
     for depth in (16, 32, 64):
-        coarse, fine = smooth(flow(name, depth)), flow(name, 2 * depth)
+        coarse, fine = with_smooth_weights(flow(name, depth)), flow(name, 2 * depth)
         prolong(coarse, fine)
         with torch.no_grad():
             changes.append((fine(x) - coarse(x)).norm().item())
@@ -118,10 +114,8 @@ def test_prolonged_flow_is_nearly_the_coarse_one(name):
     assert changes[2] < 0.6 * changes[1]
 
 
-def test_refinement_leaves_smoothness_in_time_alone():
-    """1/(2h) Σ‖θ_{j+1} - θ_j‖² of a piecewise linear function does not depend on where else it is
-    sampled.
-    """
+def test_refinement_keeps_the_smoothness_term():
+    """1/(2h) Σ‖θ_{j+1} - θ_j‖² of a piecewise linear function does not change with more samples."""
     coarse, fine, finer = flow("verlet", 5), flow("verlet", 10), flow("verlet", 20)
     prolong(coarse, fine)
     prolong(fine, finer)
@@ -129,7 +123,7 @@ def test_refinement_leaves_smoothness_in_time_alone():
     assert finer.variation().item() == pytest.approx(coarse.variation().item(), rel=1e-14)
 
 
-def test_statistics_of_norms_are_interpolated():
+def test_batch_norm_statistics_are_interpolated():
     coarse, fine = (
         Flow(Leapfrog(block_norm="batch"), WIDTH, depth, h=1 / depth).double() for depth in (2, 4)
     )
@@ -139,9 +133,10 @@ def test_statistics_of_norms_are_interpolated():
 
 
 @pytest.mark.parametrize("layout", ["before_first_block", "after_first_block"])
-def test_network_of_several_units_is_prolonged(layout):
-    """Opening and head are copied, each unit is interpolated, also where a layout gives a unit more
-    or less than twice the layers.
+def test_a_network_of_several_units_is_prolonged(layout):
+    """Opening and head are copied, and each unit is interpolated.
+
+    In one layout the units do not have exactly twice the layers.
     """
     coarse, fine = network(6, transition=layout), network(12, transition=layout)
     assert [unit.depth for unit in fine.units] == {
@@ -161,11 +156,11 @@ def test_network_of_several_units_is_prolonged(layout):
         assert (fine(x) - coarse(x)).abs().max() < 0.2 * (network(12)(x) - coarse(x)).abs().max()
 
 
-# the chain of runs
+# chains of runs
 
 
 def run_folders(tmp_path) -> dict[str, dict]:
-    """Folder and status of each run, by depth."""
+    """Folder and status of each run, by its depth as in its name."""
     found = {
         path.parent: json.loads(path.read_text())
         for path in (tmp_path / "runs").glob("*/status.json")
@@ -181,7 +176,7 @@ def rows(folder) -> list[dict]:
 
 
 def test_levels_are_runs_of_their_own(resolved):
-    """The level below is the run that one would type, with its hash."""
+    """A level has the hash of the run that a person would type."""
     assert resolved(*LEVELS).coarser.identity == resolved(*LEVELS, "depth=4", "levels=1").identity
     assert (
         resolved(*LEVELS).coarser.coarser.identity
@@ -203,28 +198,19 @@ def test_a_chain_starts_where_the_coarser_level_ended(resolved, tmp_path):
         end, start = rows(folders[below]["path"])[-1], rows(folders[here]["path"])[0]
         assert (start["epoch"], start["step"]) == (0, 0)
         assert start["test_loss"] == pytest.approx(end["test_loss"], rel=0.1)
-    assert [row["epoch"] for row in rows(folders["L2"]["path"])] == [
-        1,
-        2,
-    ]  # afresh: nothing to compare with
+    # the coarsest level has no row for epoch 0, since it starts from random weights
+    assert [row["epoch"] for row in rows(folders["L2"]["path"])] == [1, 2]
     assert [row["epoch"] for row in rows(folders["L8"]["path"])] == [0, 1, 2]
-    assert (
-        len(
-            {
-                str(torch.load(folder["path"] / "weights.pt")["units.0.K"].shape)
-                for folder in folders.values()
-            }
-        )
-        == 3
-    )
+    depths = {
+        len(torch.load(folder["path"] / "weights.pt")["units.0.K"]) for folder in folders.values()
+    }
+    assert depths == {2, 4, 8}
 
 
 def test_a_float64_chain_loses_no_digit(resolved, tmp_path):
-    """At a learning rate of nearly nought the finer level ends where it started: at the coarser
-    one's weights.
-    """
-    still = (*LEVELS, "levels=1", "precision=float64", "optim=sgd", "optim.lr=1e-30")
-    assert train(resolved(*still)).status == "done"
+    """With a tiny learning rate the finer level ends at the weights of the coarser one."""
+    unchanged = (*LEVELS, "levels=1", "precision=float64", "optim=sgd", "optim.lr=1e-30")
+    assert train(resolved(*unchanged)).status == "done"
     coarse, fine = (
         torch.load(run_folders(tmp_path)[level]["path"] / "weights.pt") for level in ("L4", "L8")
     )
@@ -240,15 +226,15 @@ def test_chains_share_their_levels(resolved, tmp_path):
     assert train(resolved(*LEVELS)).status == "done"
     assert {path: (path / "weights.pt").stat().st_mtime_ns for path in shared.values()} == before
     assert len(run_folders(tmp_path)) == 3
-    train(resolved(*LEVELS, "force=true"))  # makes the level again that was asked for, no other
+    train(resolved(*LEVELS, "force=true"))  # applies only to the run itself, not to its levels
     assert {path: (path / "weights.pt").stat().st_mtime_ns for path in shared.values()} == before
 
 
 @pytest.mark.parametrize("steps", [3, 16 + 3, 32 + 3])
-def test_a_chain_cut_on_any_level_goes_on_to_the_same_end(
+def test_a_chain_interrupted_on_any_level_resumes_to_the_same_end(
     resolved, run_cli, tmp_path, monkeypatch, steps
 ):
-    """SIGTERM in the course of the first, second and third level."""
+    """SIGTERM during the first, second and third level."""
     assert train(resolved(*LEVELS, f"runs={tmp_path / 'whole'}")).status == "done"
     update, done = Loop.update, []
 
@@ -260,9 +246,9 @@ def test_a_chain_cut_on_any_level_goes_on_to_the_same_end(
 
     with monkeypatch.context() as patch:
         patch.setattr(Loop, "update", signalled)
-        cut = train(resolved(*LEVELS))
-    assert (cut.status, cut.exit_code) == ("interrupted", 128 + signal.SIGTERM)
-    assert cut.folder.name.split("-")[3] == "L8"
+        interrupted = train(resolved(*LEVELS))
+    assert (interrupted.status, interrupted.exit_code) == ("interrupted", 128 + signal.SIGTERM)
+    assert interrupted.folder.name.split("-")[3] == "L8"
     assert run_folders(tmp_path)["L8"]["status"] == "interrupted"
     assert train(resolved(*LEVELS)).status == "done"
     for path in (tmp_path / "whole").iterdir():
@@ -270,14 +256,14 @@ def test_a_chain_cut_on_any_level_goes_on_to_the_same_end(
         assert (again / "metrics.jsonl").read_bytes() == (path / "metrics.jsonl").read_bytes()
         assert (again / "weights.pt").read_bytes() == (path / "weights.pt").read_bytes()
         one, other = (
-            checkpoint.read(folder / "checkpoint.pt")["generators"]["cpu"]
+            read_checkpoint(folder / "checkpoint.pt")["generators"]["cpu"]
             for folder in (again, path)
         )
         assert torch.equal(one, other)
 
 
 def test_a_chain_diverges_with_its_level(resolved, tmp_path):
-    """That is a result of the whole chain, and says at which depth."""
+    """The divergence is a result of the whole chain, and states the depth."""
     outcome = train(resolved(*LEVELS, "optim=sgd", "optim.lr=1e38"))
     assert (outcome.status, outcome.exit_code) == ("diverged", 0)
     folders = run_folders(tmp_path)
@@ -296,7 +282,7 @@ def test_a_chain_fails_with_its_level(resolved, tmp_path, monkeypatch):
         patch.setattr(Loop, "run", broken)
         outcome = train(resolved(*LEVELS))
     assert (outcome.status, outcome.exit_code) == ("failed", 1)
-    assert "its level of 4 layers" in outcome.message
+    assert "level of 4 layers" in outcome.message
     assert "no more" in outcome.message
     assert {folder["status"] for folder in run_folders(tmp_path).values()} == {"failed"}
     assert train(resolved(*LEVELS)).status == "done"
@@ -310,7 +296,7 @@ def hold(folder: str, ready, seconds: float) -> None:
         time.sleep(seconds)
 
 
-def test_a_level_that_another_process_is_at_is_waited_for(resolved, tmp_path):
+def test_a_chain_waits_for_a_level_that_another_process_trains(resolved, tmp_path):
     run = resolved(*LEVELS, "depth=4", "levels=1")
     folder = tmp_path / "runs" / run.coarser.name
     folder.mkdir(parents=True)
@@ -349,5 +335,5 @@ def test_a_level_that_another_process_is_at_is_waited_for(resolved, tmp_path):
         ),
     ],
 )
-def test_levels_that_cannot_be(refused, overrides, says):
+def test_impossible_levels_are_refused(refused, overrides, says):
     refused(*overrides, says=says)

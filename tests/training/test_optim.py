@@ -1,6 +1,4 @@
-"""Optimisers: schedules as functions of the step, what decays and what does not, one step against
-its formula.
-"""
+"""Optimisers: schedules, weight decay, and one step of each against its formula."""
 
 import math
 from itertools import pairwise
@@ -11,15 +9,15 @@ from conftest import NARROW
 
 from stablenets.config.options import Optim
 from stablenets.nets import DEPTH_FAMILIES, Network
-from stablenets.training.optim import OPTIMISERS, SCHEDULES, optimiser, rate
+from stablenets.training.optim import OPTIMISERS, SCHEDULES, build_optimiser, learning_rate
 
 
 def shape_of(schedule: str, steps: int = 200, **options) -> list[float]:
     config = Optim(lr=0.5, schedule=schedule, **options)
-    return [rate(config, step, steps) / 0.5 for step in range(steps + 1)]
+    return [learning_rate(config, step, steps) / 0.5 for step in range(steps + 1)]
 
 
-def falls(values: list[float]) -> bool:
+def is_falling(values: list[float]) -> bool:
     return all(b < a for a, b in pairwise(values))
 
 
@@ -50,28 +48,30 @@ def test_step_schedule_drops_at_its_milestones():
     assert (values[150], values[200]) == pytest.approx((0.01, 0.01))
 
 
-def test_cosine_schedule_falls_from_one_to_nought():
+def test_the_cosine_schedule_falls_from_one_to_zero():
     values = shape_of("cosine")
     assert (values[0], values[100], values[200]) == pytest.approx((1, 0.5, 0), abs=1e-12)
     assert values[50] == pytest.approx((1 + math.cos(math.pi / 4)) / 2)
-    assert falls(values)
+    assert is_falling(values)
 
 
-def test_onecycle_schedule_rises_to_its_peak_and_falls_to_nought():
+def test_the_onecycle_schedule_rises_to_its_peak_and_falls_to_zero():
     values = shape_of("onecycle", warmup=0.3)
     assert (values[0], values[60], values[200]) == pytest.approx((1 / 25, 1, 0), abs=1e-12)
     assert values[30] == pytest.approx((1 / 25 + 1) / 2)  # halfway up a cosine
-    assert falls(values[60::-1])
-    assert falls(values[60:])
+    assert is_falling(values[60::-1])
+    assert is_falling(values[60:])
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_rate_depends_on_the_share_of_the_run_alone(schedule):
+def test_the_learning_rate_depends_only_on_the_fraction_of_the_run(schedule):
     config = Optim(lr=0.5, schedule=schedule)
     for step in (0, 3, 50, 99):
-        assert rate(config, step, 100) == pytest.approx(rate(config, 10 * step, 1000), rel=1e-12)
-        assert 0 < rate(config, step, 100) <= 0.5
-    assert math.isfinite(rate(config, 0, 0))  # a run of no steps
+        assert learning_rate(config, step, 100) == pytest.approx(
+            learning_rate(config, 10 * step, 1000), rel=1e-12
+        )
+        assert 0 < learning_rate(config, step, 100) <= 0.5
+    assert math.isfinite(learning_rate(config, 0, 0))  # a run of no steps
 
 
 @pytest.mark.parametrize(
@@ -83,9 +83,9 @@ def test_rate_depends_on_the_share_of_the_run_alone(schedule):
         if operator == "dense" or not family().capabilities.dense_only
     ],
 )
-def test_every_parameter_stands_once_and_biases_do_not_decay(family, operator):
+def test_every_parameter_is_in_one_group_and_biases_do_not_decay(family, operator):
     net = network(family, operator)
-    decaying, free = optimiser(net, Optim(name="sgd", weight_decay=0.1)).param_groups
+    decaying, free = build_optimiser(net, Optim(name="sgd", weight_decay=0.1)).param_groups
     assert (decaying["weight_decay"], free["weight_decay"]) == (0.1, 0.0)
     ids = [id(parameter) for group in (decaying, free) for parameter in group["params"]]
     assert sorted(ids) == sorted(id(parameter) for parameter in net.parameters())
@@ -108,38 +108,35 @@ def step(name: str, **options) -> tuple[torch.Tensor, torch.Tensor]:
     before = net.head[1].weight.detach().clone()
     for parameter in net.parameters():
         parameter.grad = torch.ones_like(parameter)
-    optimiser(net, Optim(name=name, lr=0.01, **options)).step()
+    build_optimiser(net, Optim(name=name, lr=0.01, **options)).step()
     return before, net.head[1].weight.detach()
 
 
-def test_sgd_steps_along_gradient_and_decay():
+def test_sgd_follows_the_gradient_and_the_weight_decay():
     before, after = step("sgd", weight_decay=0.5)
     assert torch.allclose(after, before - 0.01 * (1 + 0.5 * before))
 
 
-def test_sgd_has_its_momentum():
-    built = optimiser(network(), Optim(name="sgd", momentum=0.9))
+def test_sgd_uses_the_momentum():
+    built = build_optimiser(network(), Optim(name="sgd", momentum=0.9))
     assert [group["momentum"] for group in built.param_groups] == [0.9, 0.9]
 
 
-def test_adam_steps_by_the_rate_and_decays_within_the_gradient():
+def test_adam_adds_weight_decay_to_the_gradient():
     before, after = step("adam")
     assert torch.allclose(after, before - 0.01, atol=1e-6)
     before, after = step("adam", weight_decay=0.5)
-    assert torch.allclose(
-        after, before - 0.01, atol=1e-6
-    )  # the gradient's scale drops out of Adam's first step
+    # Adam's first step does not depend on the size of the gradient
+    assert torch.allclose(after, before - 0.01, atol=1e-6)
 
 
-def test_adam_forgets_a_large_gradient_as_fast_as_beta2_says():
-    """After a gradient of 100 and one of 1 in each entry: steps by the first and second moments,
-    corrected for their start.
-    """
+def test_adam_averages_squared_gradients_by_beta2():
+    """Gradients of 100 and 1 in each entry, against the moments with their bias correction."""
     for beta2 in (0.999, 0.5):
         weight = torch.nn.Linear(3, 3, bias=False)
         start, built = (
             weight.weight.detach().clone(),
-            optimiser(weight, Optim(name="adam", lr=0.01, beta2=beta2)),
+            build_optimiser(weight, Optim(name="adam", lr=0.01, beta2=beta2)),
         )
         for size in (100.0, 1.0):
             weight.weight.grad = torch.full_like(weight.weight, size)
@@ -151,15 +148,15 @@ def test_adam_forgets_a_large_gradient_as_fast_as_beta2_says():
         )
 
 
-def test_adamw_decays_apart_from_the_gradient():
+def test_adamw_decouples_weight_decay_from_the_gradient():
     before, after = step("adamw", weight_decay=0.5)
     assert torch.allclose(after, before * (1 - 0.01 * 0.5) - 0.01, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)
-def test_every_optimiser_moves_every_parameter(name):
+def test_every_optimiser_changes_every_parameter(name):
     net = network()
     before = [parameter.detach().clone() for parameter in net.parameters()]
     net(torch.randn(5, 1, 8, 8)).square().sum().backward()
-    optimiser(net, Optim(name=name)).step()
+    build_optimiser(net, Optim(name=name)).step()
     assert not any(torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))

@@ -1,8 +1,8 @@
-"""A run that is killed at any moment and started again ends bitwise as if nothing had happened.
+"""A run that is killed at any moment and resumed ends bitwise like an uninterrupted run.
 
-Each run is made in a process of its own, from a fork server that has torch imported, and is killed
-there: by SIGKILL at a random moment or at a chosen system call, or by SIGTERM. What is compared:
-weights, optimiser, random generators, metrics file, probe arrays.
+Each run is made in its own process, from a fork server that has imported torch. It is killed there:
+by SIGKILL at a random moment or at a chosen system call, or by SIGTERM. The tests compare weights,
+optimiser, random generators, the metrics file and the arrays of the probes.
 """
 
 import json
@@ -50,8 +50,10 @@ def processes():
 
 
 def make_run(values: dict, ready=None, deadly_call: int | None = None) -> None:
-    """In the child: train; with `deadly_call`, die by SIGKILL instead of that fsync or replace,
-    whose half-done work stays behind.
+    """In the child process: train.
+
+    With `deadly_call`, send SIGKILL instead of that call of fsync or replace, which leaves a
+    write incomplete.
     """
     from stablenets.config import resolve
     from stablenets.training.run import train
@@ -83,8 +85,9 @@ def run(
     by: int = signal.SIGKILL,
     deadly_call: int | None = None,
 ) -> int:
-    """The exit code of a run, killed after so many seconds of training where asked (a negative
-    code: the signal).
+    """The exit code of a run; a negative code is the signal that ended it.
+
+    With `kill_after`, the run is killed after so many seconds of training.
     """
     ready = processes.Event()
     process = processes.Process(target=make_run, args=(values, ready, deadly_call))
@@ -99,12 +102,12 @@ def run(
 
 
 def result(runs: Path) -> dict:
-    """All that a finished run leaves, by name, as plain comparable values."""
-    from stablenets.runs import checkpoint
+    """All that a finished run leaves, by name, as values that can be compared."""
+    from stablenets.runs.checkpoint import read_checkpoint
 
     (folder,) = (path for path in runs.iterdir() if not path.name.startswith("."))
     assert json.loads((folder / "status.json").read_text())["status"] == "done"
-    state = checkpoint.read(folder / "checkpoint.pt")
+    state = read_checkpoint(folder / "checkpoint.pt")
     with np.load(folder / "probes.npz") as arrays:
         probes = {name: array.tobytes() for name, array in arrays.items()}
     return {
@@ -134,7 +137,7 @@ def assert_bitwise(found, expected, at: str = "") -> None:
 
 @pytest.fixture(scope="module")
 def reference(processes, tmp_path_factory):
-    """(values, result, seconds) of the uninterrupted run, by kind; made once."""
+    """reference(kind): values, result and seconds of the uninterrupted run, which is made once."""
     from conftest import compose
 
     made = {}
@@ -161,8 +164,9 @@ def reference(processes, tmp_path_factory):
 def killed_then_finished(
     processes, reference, tmp_path, kind: str, kills: int, seed: int, by: int = signal.SIGKILL
 ) -> int:
-    """Kill a run `kills` times at random moments, finish it, compare; the number of kills that met
-    a living run.
+    """Kill a run `kills` times at random moments, finish it, and compare.
+
+    Returns the number of kills that hit a running process.
     """
     values, expected, seconds = reference(kind)
     values = values | {"runs": str(tmp_path / "runs")}
@@ -177,19 +181,21 @@ def killed_then_finished(
 
 
 @pytest.mark.parametrize("kind", SMALL)
-def test_killed_twice_ends_bitwise_the_same(processes, reference, tmp_path, kind):
+def test_a_run_killed_twice_ends_bitwise_the_same(processes, reference, tmp_path, kind):
     killed_then_finished(processes, reference, tmp_path, kind, kills=2, seed=0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
-def test_killed_at_a_random_moment_ends_bitwise_the_same(processes, reference, tmp_path, seed):
+def test_a_run_killed_at_a_random_moment_ends_bitwise_the_same(
+    processes, reference, tmp_path, seed
+):
     killed_then_finished(
         processes, reference, tmp_path, ("dense", "augmented")[seed % 2], kills=1, seed=100 + seed
     )
 
 
-def test_sigterm_saves_and_the_same_command_goes_on(processes, reference, tmp_path):
+def test_sigterm_saves_and_the_same_command_resumes(processes, reference, tmp_path):
     values, expected, _ = reference("dense")
     values = values | {
         "runs": str(tmp_path / "runs"),
@@ -197,9 +203,8 @@ def test_sigterm_saves_and_the_same_command_goes_on(processes, reference, tmp_pa
     }  # only the signal saves
     watched = processes.Process(target=make_run, args=(values,))
     watched.start()
-    wait_for(
-        lambda: list((tmp_path / "runs").glob("*/metrics.jsonl"))
-    )  # an epoch is done, so there is something to save
+    # after an epoch there is something to save
+    wait_for(lambda: list((tmp_path / "runs").glob("*/metrics.jsonl")))
     os.kill(watched.pid, signal.SIGTERM)
     watched.join()
     assert watched.exitcode in (0, 128 + signal.SIGTERM)
@@ -212,10 +217,8 @@ def test_sigterm_saves_and_the_same_command_goes_on(processes, reference, tmp_pa
 
 
 @pytest.mark.parametrize("call", [3, 9, 10, 11, 12, 13, 14, 40])
-def test_killed_inside_a_write_ends_bitwise_the_same(processes, reference, tmp_path, call):
-    """A step's checkpoint makes six such calls or more: these land on each side of its fsyncs and
-    renames.
-    """
+def test_a_run_killed_inside_a_write_ends_bitwise_the_same(processes, reference, tmp_path, call):
+    """The checkpoint of a step makes at least six such calls; these are on each side of them."""
     values, expected, _ = reference("dense")
     values = values | {"runs": str(tmp_path / "runs")}
     assert run(processes, values, deadly_call=call) == -signal.SIGKILL
@@ -223,7 +226,7 @@ def test_killed_inside_a_write_ends_bitwise_the_same(processes, reference, tmp_p
     assert_bitwise(result(tmp_path / "runs"), expected)
 
 
-def test_a_killed_run_reads_as_interrupted_and_a_finished_one_is_left_alone(
+def test_a_killed_run_reads_as_interrupted_and_a_finished_one_is_not_changed(
     processes, reference, tmp_path
 ):
     from stablenets.runs.folder import RunFolder
@@ -248,5 +251,5 @@ def test_a_killed_run_reads_as_interrupted_and_a_finished_one_is_left_alone(
 def wait_for(condition, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "the condition was not met in time"
         time.sleep(0.01)

@@ -23,10 +23,11 @@ from stablenets.config import Resolved
 from stablenets.config.options import Config
 from stablenets.data.dataset import Dataset, Split
 from stablenets.errors import BadInput
+from stablenets.training.environment import data_root, reset_globals
 from stablenets.training.losses import LOSSES, SCORES
 from stablenets.training.multilevel import prolong
-from stablenets.training.optim import optimiser, rate
-from stablenets.training.run import data_root, network, set_globals
+from stablenets.training.network import build_network
+from stablenets.training.optim import build_optimiser, learning_rate
 
 
 @dataclass
@@ -98,14 +99,14 @@ def first_order(objective: Objective, split: Split, config: Config, budget: floa
     has worked for `budget` seconds of the processor, over which its schedule runs; yields their
     number. The last epoch ends where the time does.
     """
-    descent, spent = optimiser(objective.net, config.optim), 0.0
+    descent, spent = build_optimiser(objective.net, config.optim), 0.0
     for epoch in itertools.count():
         begun = time.process_time() - spent
         for x, y in split.batches(config.batch, config.seeds.order, epoch):
             if (now := time.process_time() - begun) >= budget:
                 break
             for group in descent.param_groups:
-                group["lr"] = rate(config.optim, now, budget)
+                group["lr"] = learning_rate(config.optim, now, budget)
             descent.zero_grad()
             objective(x.to(objective.weights[0].dtype), y).backward()
             descent.step()
@@ -139,7 +140,7 @@ def race(run: Resolved, options: BlockDescent) -> dict[str, Trace]:
             f"optim.frozen=[{','.join(config.optim.frozen)}]: block descent moves all weights; set"
             " optim.frozen=[]"
         )
-    set_globals(run)
+    reset_globals(run)
     dataset = data.load(
         run.dataset,
         run.common,
@@ -175,7 +176,7 @@ def climbed(
     trace, net = Trace(), None
     torch.manual_seed(run.config.seeds.init)
     for level in levels:
-        coarse, net = net, network(level, dataset.facts)
+        coarse, net = net, build_network(level, dataset.facts)
         if coarse is not None:
             prolong(coarse, net)
         try:

@@ -22,8 +22,9 @@ from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, PARTLY, PROFILES, R
 from stablenets.claims.ledger import Entry
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training, unique
-from stablenets.nets import FAMILIES, SequenceNetwork
-from stablenets.training.run import network
+from stablenets.nets import RECURRENT_FAMILIES as FAMILIES
+from stablenets.nets import SequenceNetwork
+from stablenets.training.network import build_network
 
 
 @pytest.mark.parametrize("family", RECURRENT)
@@ -177,7 +178,7 @@ def test_trained_nets_are_looked_at(place):
         "copy",
     ]
     for study in (*studies, angle):
-        assert study.training.make(place).status == "done"
+        assert study.training.run(place).status == "done"
     for study in studies:
         metrics, arrays = Trained(study.training, 2).measure(place)
         for when in ("_before", ""):
@@ -285,5 +286,5 @@ def test_no_filter_counts_twice():
     found = []
     for work in PAPER.plan("full", None)["filters"]:
         torch.manual_seed(work.seed)
-        found.append(network(work.resolved, work.resolved.dataset.facts).units[0].O)
+        found.append(build_network(work.resolved, work.resolved.dataset.facts).units[0].O)
     assert not any(torch.allclose(one, other) for one, other in combinations(found, 2))

@@ -22,7 +22,7 @@ from experiments.chang2018.settings import (
 from stablenets.claims.claim import PARTLY, PROFILES
 from stablenets.claims.work import unique
 from stablenets.config import resolve
-from stablenets.training.run import network
+from stablenets.training.network import build_network
 
 UNMATCHED = {"midpoint_26", "midpoint_62", "leapfrog_26", "leapfrog_62"}
 
@@ -95,7 +95,7 @@ def test_the_penalty_has_its_own_seeds():
 def test_the_small_nets_are_of_one_size():
     runs = [small(family, 0, 1).resolved for family in SMALL]
     sizes = [
-        sum(parameter.numel() for parameter in network(run, run.dataset.facts).parameters())
+        sum(parameter.numel() for parameter in build_network(run, run.dataset.facts).parameters())
         for run in runs
     ]
     assert max(sizes) < 1.035 * min(sizes)
@@ -131,7 +131,7 @@ def test_the_recipe_of_stl10_is_there_too_and_has_its_steps():
 
 def test_the_penalty_is_the_papers():
     run = small("hamiltonian", 0, 1, optim={"smoothness": SMOOTHNESS}).resolved
-    net = network(run, run.dataset.facts)
+    net = build_network(run, run.dataset.facts)
     papers = sum(
         2e-4 * parameter.diff(dim=0).square().sum() / run.config.h
         for unit in net.units

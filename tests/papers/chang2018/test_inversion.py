@@ -214,6 +214,6 @@ def test_training_by_inversion_is_compared_seed_by_seed():
 def test_trained_nets_are_inverted(tmp_path):
     place = RunContext(tmp_path, "make")
     training = small("hamiltonian", 0, 1, limit=64)
-    assert training.make(place).status == "done"
+    assert training.run(place).status == "done"
     metrics, _ = TrainedInverse(training).measure(place)
     assert metrics["float64"] < 1e-13 < metrics["float32"] < 1e-4

@@ -154,7 +154,7 @@ def test_trained_nets_are_looked_at(place):
     plan = PAPER.plan("smoke", 1)
     way, reach = plan["ways"][0], plan["reach"][0]
     for study in (way, reach):
-        assert study.training.make(place).status == "done"
+        assert study.training.run(place).status == "done"
     _, arrays = Way(way.training).measure(place)
     assert set(np.unique(arrays["classes"])) <= {0, 1}
     assert len(arrays["states"]) == len(arrays["layers"])

@@ -90,7 +90,7 @@ def test_a_trained_ring_reads_two_hops_and_keeps_its_zeros(setting, tmp_path):
         ring("swiss_roll", "ring", *RING_SETTINGS[setting]["swiss_roll", "ring"], 0, 1),
         RunContext(tmp_path, "make"),
     )
-    assert work.make(place).status == "done"
+    assert work.run(place).status == "done"
     metrics, arrays = Reach(work).measure(place)
     assert metrics == {
         "half_hops": 2,

@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import pytest
 
-from experiments.haber2017.optimiser_race import race as race_module
+from experiments.haber2017.optimisers import race as race_module
 from experiments.haber2017.optimisers.block_descent import BlockDescent
 from experiments.haber2017.optimisers.race import Trace, race
 from stablenets.config import resolve
 from stablenets.errors import BadInput
-from stablenets.training.optim import rate
+from stablenets.training.optim import learning_rate
 
 
 @pytest.fixture
@@ -89,10 +89,10 @@ def test_the_second_has_as_much_time_as_the_first_and_its_schedule_ends_with_it(
         rates.append((spent, budget))
         for _ in range(3):
             next(clock)
-        return rate(config, spent, budget)
+        return learning_rate(config, spent, budget)
 
     monkeypatch.setattr(race_module.time, "process_time", lambda: next(clock) / 10)
-    monkeypatch.setattr(race_module, "rate", stepped)
+    monkeypatch.setattr(race_module, "learning_rate", stepped)
     run = resolve(
         tiny(
             "dataset=swiss_roll",

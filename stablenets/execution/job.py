@@ -1,0 +1,56 @@
+"""The protocol of a job: what the executors know of the trainings and studies that they run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from stablenets.errors import BadInput, Busy
+from stablenets.runs.session import Outcome
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """Where and how jobs run; nothing of it enters the hash of a run.
+
+    Args:
+        runs: The folder of all runs.
+        command: The command that a person typed.
+        device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
+        data_root: The folder of the data sets; None for the default.
+        profile: The compute budget: 'smoke', 'quick', 'full' or 'paper'.
+    """
+
+    runs: Path
+    command: str
+    device: str = "auto"
+    data_root: str | None = None
+    profile: str = "quick"
+
+
+class Job(Protocol):
+    """One training or study. A job must be picklable, since it runs in another process."""
+
+    @property
+    def name(self) -> str:
+        """The name of its run folder, unique among all jobs."""
+
+    @property
+    def needs(self) -> Sequence[Job]:
+        """The jobs that must be finished before."""
+
+    def run(self, context: RunContext) -> Outcome:
+        """Do the work in this process and leave the run folder complete."""
+
+
+def run_job(job: Job, context: RunContext) -> Outcome:
+    """Run a job; bad input is an outcome too, so that it does not stop other jobs."""
+    folder = context.runs / job.name
+    try:
+        return job.run(context)
+    except Busy as error:
+        return Outcome(folder, "busy", str(error), exit_code=error.exit_code)
+    except BadInput as error:
+        return Outcome(folder, "failed", str(error), exit_code=error.exit_code)

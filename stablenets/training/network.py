@@ -1,0 +1,75 @@
+"""The network that a configuration describes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from stablenets.config import Resolved
+from stablenets.data import DatasetFacts
+from stablenets.nets import Network, Recurrent, SequenceNetwork
+
+
+def build_network(run: Resolved, facts: DatasetFacts) -> Network | SequenceNetwork:
+    """The network of a run, with initial weights from torch's global random generator.
+
+    Args:
+        run: The resolved configuration.
+        facts: Shapes and task of the data set.
+
+    Returns:
+        A network in the precision of the run, on the CPU; `optim.frozen` weights need no gradient.
+
+    Example:
+        >>> torch.manual_seed(run.config.seeds.init)
+        >>> net = build_network(run, run.dataset.facts)
+    """
+    net, config = run.net, run.config
+    if isinstance(run.dynamics, Recurrent):
+        built = SequenceNetwork(
+            run.dynamics,
+            shape=facts.shape,
+            outputs=facts.outputs,
+            width=net.widths[0],
+            every=facts.task == "label",
+            head_hidden=net.head_hidden,
+            backward=config.backward,
+            gain=net.gain,
+        )
+    else:
+        built = Network(
+            run.dynamics,
+            shape=facts.shape,
+            outputs=facts.outputs,
+            widths=net.widths,
+            depth=config.depth,
+            h=config.h,
+            operator=net.operator,
+            opening_kind=net.opening,
+            head_kind=net.head,
+            head_hidden=net.head_hidden,
+            backward=config.backward,
+            gain=net.gain,
+            transition=net.transition,
+            blocks=net.blocks,
+        )
+    for unit in built.units:
+        for name in config.optim.frozen:
+            getattr(unit, name).requires_grad_(False)
+    return built.to(torch.float64 if config.precision == "float64" else torch.float32)
+
+
+def load_trained_network(
+    run: Resolved, facts: DatasetFacts, folder: Path
+) -> Network | SequenceNetwork:
+    """The network of a finished run, with its trained weights, on the CPU.
+
+    Args:
+        run: The resolved configuration.
+        facts: Shapes and task of the data set.
+        folder: The run folder.
+    """
+    net = build_network(run, facts)
+    net.load_state_dict(torch.load(folder / "weights.pt", map_location="cpu", weights_only=True))
+    return net
