@@ -37,40 +37,50 @@ def reproduce(
     results: Path,
     jobs: int,
     seeds: int | None,
-    collect: bool,
-    joined: Sequence[Path],
-    only: Sequence[str],
+    report_only: bool,
+    extra_ledgers: Sequence[Path],
+    groups: Sequence[str],
     deadline: float = math.inf,
 ) -> int:
-    """The exit code: not 0 where work failed or was interrupted, whatever the verdicts are.
+    """Run what is missing of a paper, write its pages, and return the exit code.
 
-    `only`: make the runs of these groups of the plan alone. `deadline`: stop when time.monotonic()
-    has passed it, and until then make the groups in their order, the first to be asked for or
-    planned first; without a limit what takes longest comes first. What the ledgers in the folders
-    `joined` hold is not made again, unless its weights are needed for something else.
+    The exit code is 0 unless runs failed or were interrupted. It does not depend on the verdicts.
+
+    Args:
+        paper: The paper with its plan and its claims.
+        place: Where and how the runs are executed.
+        results: The folder of all tables and figures.
+        jobs: Number of parallel runs.
+        seeds: Seeds of each setting; None: as many as the profile has.
+        report_only: Start no runs; write the pages from the ledger and the run folders.
+        extra_ledgers: Folders with ledgers of other machines. Their runs are not repeated, unless
+            another run needs their weights.
+        groups: Run only these groups of the plan; empty: all groups.
+        deadline: The value of time.monotonic() at which to save and stop. The groups then run in
+            their order; without a deadline the longest runs start first.
     """
     plan = paper.plan(place.profile, seeds)
-    for group in only:
+    for group in groups:
         if group not in plan:
             raise BadInput(
-                f"ONLY={group}: no group of {paper.handle}; {suggest(group, plan, 'one of')}"
+                f"--groups {group}: no group of {paper.handle}; {suggest(group, plan, 'one of')}"
             )
         if not plan[group]:
-            raise BadInput(f"ONLY={group}: has no runs at PROFILE={place.profile}")
-    for other in joined:
+            raise BadInput(f"--groups {group}: has no runs at --profile {place.profile}")
+    for other in extra_ledgers:
         if not (other / ledger.TABLE).is_file():
             raise BadInput(
-                f"JOIN={other}: no {ledger.TABLE} there; give folders as"
+                f"--extra-ledgers {other}: no {ledger.TABLE} there; give folders such as"
                 f" results/{paper.handle}/{place.profile}"
             )
     works = unique(list(plan.values()))
     folder = results / paper.handle / place.profile
-    lent = ledger.latest(map(ledger.read, joined))
+    lent = ledger.latest(map(ledger.read, extra_ledgers))
     noted = ledger.latest([ledger.read(folder), lent])
     code = 0
-    if not collect:
+    if not report_only:
         pick_device(place.device)
-        wanted = unique([plan[group] for group in only]) if only else works
+        wanted = unique([plan[group] for group in groups]) if groups else works
         unfinished = [
             work for work in wanted if work.name not in lent and not finished(work, place.runs)
         ]

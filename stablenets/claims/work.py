@@ -123,7 +123,6 @@ class Training:
             "runs": str(place.runs),
             "device": place.device,
             "data_root": place.data_root,
-            "profile": place.profile,
             "progress": "none",
             "wandb": {"mode": "disabled"},
         }

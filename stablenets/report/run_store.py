@@ -60,7 +60,8 @@ def facts(folder: RunFolder) -> dict[str, Any]:
     history = json.loads((folder.path / "provenance.json").read_text())
     summary = status.get("summary", {})
     last = history[-1]
-    execution, seeds = config.pop("execution"), config.pop("seeds")
+    del config["execution"]
+    seeds = config.pop("seeds")
     return {
         "run": folder.path.name,
         "dataset": config["dataset"]["name"],
@@ -70,7 +71,6 @@ def facts(folder: RunFolder) -> dict[str, Any]:
         "widths": " ".join(map(str, config["net"]["widths"])),
         "h": config["h"],
         "seed": seeds["init"],
-        "profile": execution["profile"],
         "status": status["status"],
         "epochs": summary.get("epochs"),
         "parameters": summary.get("parameters"),

@@ -55,7 +55,7 @@ class Wandb:
         import wandb
 
         settings = run.config.wandb
-        tags = [*settings.tags, run.config.profile, run.dataset_name, run.net.family]
+        tags = [*settings.tags, run.dataset_name, run.net.family]
         if session["commit"]:
             tags.append(made_at(session["commit"], session["dirty"]))
         redone = len(

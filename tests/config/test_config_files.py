@@ -13,7 +13,7 @@ import pytest
 from conftest import compose
 
 from stablenets.config import resolve
-from stablenets.config.composition import CONFIGS, group_choices
+from stablenets.config.groups import CONFIGS, group_choices
 from stablenets.config.options import Config, Net, Optim, Probe, Seeds, Wandb
 from stablenets.data import DATASETS, Common
 from stablenets.errors import BadInput
@@ -27,7 +27,7 @@ WITHOUT_FILES = {
     name for name, kind in DATASETS.items() if "digits" in name or kind().facts.kind == "planar"
 } | {"adding", "copy"}
 ALL = FAMILIES | RECURRENT
-SHRUNK = ("profile=smoke", "epochs=1", "dataset.limit=32", "batch=16")
+SHRUNK = ("debug=smoke", "epochs=1", "dataset.limit=32", "batch=16")
 
 
 def files(group: str) -> list[str]:
@@ -110,7 +110,7 @@ def test_all_options_of_a_run_can_be_typed():
 
 def fits(net: str, dataset: str) -> bool:
     try:
-        resolve(compose(f"net={net}", f"dataset={dataset}", "profile=smoke"))
+        resolve(compose(f"net={net}", f"dataset={dataset}", "debug=smoke"))
     except BadInput:
         return False
     return True

@@ -184,22 +184,22 @@ def command(tmp_path, monkeypatch, capfd):
     ("arguments", "says"),
     [
         (["haber2071"], "paper=haber2071: did you mean haber2017?"),
-        (["haber2017", "--profile", "quack"], "PROFILE=quack: did you mean quick?"),
-        (["haber2017", "--jobs", "0"], "JOBS=0: must be >= 1"),
+        (["haber2017", "--profile", "quack"], "--profile quack: did you mean quick?"),
+        (["haber2017", "--jobs", "0"], "--jobs 0: must be >= 1"),
         (["haber2017", "--profile", "smoke", "--device", "abacus"], "device=abacus: not a device"),
         (["haber2017", "--profile", "full"], "mnist"),
         (
-            ["haber2017", "--only", "example1", "grwoth"],
-            "ONLY=grwoth: no group of haber2017; did you mean growth?",
+            ["haber2017", "--groups", "example1", "grwoth"],
+            "--groups grwoth: no group of haber2017; did you mean growth?",
         ),
-        (["haber2017", "--within", "0"], "WITHIN=0: must be >= 1"),
+        (["haber2017", "--time-limit", "0"], "--time-limit 0: must be >= 1"),
         (
-            ["haber2017", "--profile", "smoke", "--only", "race"],
-            "ONLY=race: has no runs at PROFILE=smoke",
+            ["haber2017", "--profile", "smoke", "--groups", "race"],
+            "--groups race: has no runs at --profile smoke",
         ),
         (
-            ["haber2017", "--join", "nowhere"],
-            "JOIN=nowhere: no ledger.csv there; give folders as results/haber2017/quick",
+            ["haber2017", "--extra-ledgers", "nowhere"],
+            "--extra-ledgers nowhere: no ledger.csv there; give folders such as results/haber2017/quick",
         ),
     ],
 )
@@ -214,7 +214,7 @@ def test_bad_input_is_one_line_before_any_work(tmp_path, command, arguments, say
 
 def test_groups_are_made_alone_in_the_order_given_as_far_as_time_goes(tmp_path, command):
     code, out, err = command(
-        "haber2017", "--profile", "smoke", "--jobs", "1", "--only", "steps", "example1"
+        "haber2017", "--profile", "smoke", "--jobs", "1", "--groups", "steps", "example1"
     )
     assert (code, err) == (0, "")
     assert "haber2017 smoke: 18 runs, 0 done" in out
@@ -223,7 +223,7 @@ def test_groups_are_made_alone_in_the_order_given_as_far_as_time_goes(tmp_path, 
         == 18
         == len(list((tmp_path / "runs").iterdir()))
     )
-    code, out, err = command("haber2017", "--profile", "smoke", "--jobs", "1", "--within", "1")
+    code, out, err = command("haber2017", "--profile", "smoke", "--jobs", "1", "--time-limit", "1")
     assert code == 124
     assert "the time is over and" in err
     assert "still to make; what was under way is saved, and the same command goes on" in err
@@ -232,8 +232,10 @@ def test_groups_are_made_alone_in_the_order_given_as_far_as_time_goes(tmp_path, 
 
 def test_what_another_machine_made_is_not_made_again(tmp_path, command):
     here = ("haber2017", "--profile", "smoke", "--jobs", "1")
-    command(*here, "--only", "example1", "--runs", "far/runs", "--results", "far/results")
-    code, out, _ = command(*here, "--only", "example1", "--join", "far/results/haber2017/smoke")
+    command(*here, "--groups", "example1", "--runs", "far/runs", "--results", "far/results")
+    code, out, _ = command(
+        *here, "--groups", "example1", "--extra-ledgers", "far/results/haber2017/smoke"
+    )
     assert (code, "nothing left to make" in out) == (0, True)
     assert not (tmp_path / "runs").exists()
     assert "| paper | claims | reproduced |" in (tmp_path / "results" / "README.md").read_text()
@@ -252,7 +254,7 @@ def test_smoke_from_nothing_then_nothing_left_to_make(tmp_path, command, handle)
     assert "nothing left to make" in command(handle, "--profile", "smoke")[1]
     folder = tmp_path / "results" / handle / "smoke"
     before = (folder / "claims.csv").read_bytes()
-    assert command(handle, "--profile", "smoke", "--collect", "--runs", "nothing")[0] == 0
+    assert command(handle, "--profile", "smoke", "--report-only", "--runs", "nothing")[0] == 0
     assert (folder / "claims.csv").read_bytes() == before, "from the ledger alone the same"
     for path in (tmp_path / "runs").glob("*/provenance.json"):
         assert len(json.loads(path.read_text())) == 1

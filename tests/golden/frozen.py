@@ -18,7 +18,8 @@ FILE = Path(__file__).with_name("defaults.json")
 def current_defaults() -> dict[str, Any]:
     """Every default that decides what a run is, from the code as it stands."""
     from stablenets.config import EXECUTION_KEYS, defaults
-    from stablenets.config.composition import CONFIGS, net_preset
+    from stablenets.config.composition import net_preset
+    from stablenets.config.groups import CONFIGS
     from stablenets.config.options import Net, Optim
     from stablenets.data import DATASETS
     from stablenets.nets import FAMILIES, RECURRENT
