@@ -71,8 +71,9 @@ def run_command(words: list[str]) -> NoReturn:
     # training installs a handler of its own, which saves
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     os.environ[sweep.OWNER] = f"{socket.gethostname()} {os.getpid()}"
-    overrides = split_flags(words)
-    if "--shell-completion" not in words and "-sc" not in words:
+    flags, overrides = split_flags(words)
+    sys.argv[1:] = [*flags, *overrides]  # Hydra reads flags only before all other words
+    if not {"--shell-completion", "-sc"} & {*flags}:
         check_overrides(overrides)
     try:
         composed = compose_by_hydra()
@@ -99,14 +100,20 @@ def compose_by_hydra() -> tuple[dict[str, Any], dict[str, str]] | None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
     from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
     from stablenets.config.composition import register_nodes
+    from stablenets.config.overrides import describe_error
     from stablenets.execution import sweep
 
     composed: list[tuple[dict[str, Any], dict[str, str]]] = []
 
     def keep_or_sweep(config: DictConfig) -> None:
-        options, settings = OmegaConf.to_container(config, resolve=True), HydraConfig.get()
+        try:
+            options = OmegaConf.to_container(config, resolve=True)
+        except OmegaConfBaseException as error:
+            refuse(describe_error(error))
+        settings = HydraConfig.get()
         if settings.mode == RunMode.MULTIRUN:
             folder = Path(settings.runtime.output_dir)
             sweep.job(options, folder, list(settings.overrides.task))
@@ -118,21 +125,21 @@ def compose_by_hydra() -> tuple[dict[str, Any], dict[str, str]] | None:
     return composed[0] if composed else None
 
 
-def split_flags(words: list[str]) -> list[str]:
-    """The words without Hydra's flags; raises `BadInput` for an unknown flag."""
-    overrides, is_value = [], False
+def split_flags(words: list[str]) -> tuple[list[str], list[str]]:
+    """Hydra's flags with their values, and the other words; an unknown flag is `BadInput`."""
+    flags, overrides, is_value = [], [], False
     for word in words:
         name = word.partition("=")[0]
         if word.startswith("-"):
             if name not in FLAGS + FLAGS_WITH_VALUE:
                 known = (*FLAGS, *FLAGS_WITH_VALUE, *HELP, "--version")
                 raise BadInput(f"{word}: unknown flag; {suggest(name, known)}")
+            flags.append(word)
             is_value = name in FLAGS_WITH_VALUE and "=" not in word
-        elif not is_value:
-            overrides.append(word)
-        else:
-            is_value = False
-    return overrides
+            continue
+        (flags if is_value else overrides).append(word)
+        is_value = False
+    return flags, overrides
 
 
 def advise_experiment(choices: dict[str, str]) -> str:

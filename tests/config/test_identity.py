@@ -5,7 +5,6 @@ number could change.
 import pytest
 import yaml
 
-from stablenets.config import resolve
 from stablenets.config.identity import training_name
 from stablenets.runs.folder import RunFolder
 from stablenets.schema import flatten_keys
@@ -92,10 +91,6 @@ def test_where_and_how_it_is_made_does_not_enter(resolved):
     assert resolved(*EXECUTION).hash == resolved().hash
 
 
-def test_the_profile_is_a_name_for_numbers(tiny):
-    assert resolve(tiny() | {"profile": "paper"}).hash == resolve(tiny()).hash
-
-
 def test_whatever_can_change_a_number_enters(resolved):
     hashes = {override: resolved(override).hash for override in (*NUMBERS, "seed=0")}
     assert len(set(hashes.values())) == len(hashes)
@@ -104,8 +99,7 @@ def test_whatever_can_change_a_number_enters(resolved):
 def test_every_key_is_judged(tiny):
     """A new key of the configuration has to be put into EXECUTION or NUMBERS above, knowingly."""
     judged = {
-        override.partition("=")[0].partition(".")[0]
-        for override in (*EXECUTION, *NUMBERS, "h=", "profile=")
+        override.partition("=")[0].partition(".")[0] for override in (*EXECUTION, *NUMBERS, "h=")
     }
     assert judged == set(tiny())
 
