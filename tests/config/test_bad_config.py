@@ -1,12 +1,10 @@
-"""Bad configuration: exit code 2, one line that names the key, the value and the remedy, and not a
-file touched.
-"""
+"""Wrong options end with exit code 2 and one line: key, value and remedy. No file is changed."""
 
 import pytest
 
 CONV = ("dataset=digits", "net=resnet_conv")
 KINDS = {
-    # what Hydra sees
+    # refused while Hydra composes the options, or before
     "unknown key": (["depthh=3"], ["depthh: unknown key", "did you mean depth?", "epochs"]),
     "unknown key in a group": (
         ["net.widhts=[3]"],
@@ -119,7 +117,7 @@ KINDS = {
         ["device=cuda:99999999999999"],
         ["device=cuda:99999999999999: not a device", "cuda:N"],
     ),
-    # what cannot go together
+    # options that cannot go together
     "time without layers": (
         ["depth=0", "T=2"],
         ["T=2.0: at depth=0 no time passes", "leave T out"],
@@ -232,7 +230,7 @@ KINDS = {
         ["dataset.augment=crop_flip"],
         ["dataset.augment=crop_flip: ", "ellipses is planar", "dataset.augment=none"],
     ),
-    # where
+    # folders
     "runs where nothing can be": (["runs=/proc/x"], ["runs=/proc/x: cannot write ", "runs=DIR"]),
     "a sweep where nothing can be": (["runs=/proc/x", "-m"], ["/proc/x", "runs=DIR"]),
 }
@@ -261,7 +259,7 @@ def test_a_device_that_is_not_here(refused, monkeypatch):
 
     monkeypatch.setattr(
         torch.cuda, "device_count", lambda: 0
-    )  # so that the test means the same on a machine with a GPU
+    )  # the same test on a machine with a GPU
     refused("device=cuda", says=["device=cuda: not on this machine", "device=cpu or device=auto"])
     refused(
         "device=cuda:3", says=["device=cuda:3: not on this machine", "device=cpu or device=auto"]

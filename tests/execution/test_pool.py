@@ -199,7 +199,7 @@ def command(tmp_path, monkeypatch, capfd):
         ),
         (
             ["haber2017", "--extra-ledgers", "nowhere"],
-            "--extra-ledgers nowhere: no ledger.csv there; give folders such as results/haber2017/quick",
+            "--extra-ledgers nowhere: no ledger.csv there; give folders such as results/",
         ),
     ],
 )
