@@ -53,6 +53,11 @@ def main() -> None:
         refuse(str(error))
     except BrokenPipeError:
         sys.exit(0)  # the reader of a pipe has closed it
+    except OSError as error:  # outside of a run folder, such as the folder of a sweep
+        refuse(
+            f"{error.filename or 'a file'}: {error.strerror or error}; mend that or choose another"
+            " folder with runs=DIR"
+        )
     except KeyboardInterrupt:
         print("stablenets: interrupted; the same command resumes", file=sys.stderr)
         sys.exit(130)
@@ -79,11 +84,6 @@ def run_command(words: list[str]) -> NoReturn:
         composed = compose_by_hydra()
     except (HydraException, OmegaConfBaseException) as error:
         refuse(explain_failure(overrides, error))
-    except OSError as error:  # of the sweep's own folder
-        refuse(
-            f"{error.filename or 'a file'}: {error.strerror or error}; mend that or choose another"
-            " folder with runs=DIR"
-        )
     except ValueError as error:  # of Hydra's flags or of a launcher
         refuse(" ".join(str(error).split()))
     if composed is None:
