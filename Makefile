@@ -6,13 +6,13 @@
 #? DATASETS=       data sets that make data downloads: "mnist cifar10"
 #? DATA=           folder of the data files; default: $STABLENETS_DATA, or else ./data
 #? RUNS=           folder of the run folders; default: runs
+#? DEVICE=         auto, cpu, cuda or cuda:N; default: auto
 #? OUT=            folder of the table and figure of make report; default: results/report
 #? PYTHON=         the Python that .venv is made from; default: python3
 #?
 #? Of make reproduce and make reproduce-PAPER:
 #? PROFILE=        compute budget: smoke, quick, full or paper; default: quick
 #? JOBS=           parallel runs, one thread each; default: 2
-#? DEVICE=         auto, cpu, cuda or cuda:N; default: auto
 #? SEEDS=          seeds of each setting; default: as many as the profile has
 #? RUN_GROUPS=     run only these groups of the plan, experiments/PAPER/plan.py
 #? TIME_LIMIT=     seconds after which runs are saved and stopped; the same command resumes them
@@ -30,6 +30,9 @@ ifdef DATA
 export STABLENETS_DATA := $(DATA)
 endif
 DATA ?= $(or $(STABLENETS_DATA),data)
+
+# The option $(2) of a run, if the variable $(1) was given to make.
+if_given = $(if $(filter command,$(origin $(1))),'$(2)=$($(1))')
 
 # All other NAME=VALUE words after make are options of a run. Only make train takes them.
 RUN_OPTIONS := $(strip $(foreach name,$(filter-out $(VARIABLES),$(.VARIABLES)),\
@@ -54,7 +57,7 @@ setup: ## install the packages of requirements.lock in .venv; every target does 
 	@sh scripts/setup.sh
 
 train: setup ## train one network, for example make train net=resnet depth=256
-	$(BIN)/stablenets $(ARGS) $(RUN_OPTIONS)
+	$(BIN)/stablenets $(ARGS) $(call if_given,RUNS,runs) $(call if_given,DEVICE,device) $(RUN_OPTIONS)
 
 data: setup ## download data sets and verify them
 	$(BIN)/python scripts/fetch.py $(DATASETS) --root $(DATA)

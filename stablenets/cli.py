@@ -79,7 +79,8 @@ def run_command(words: list[str]) -> NoReturn:
     flags, overrides = split_flags(words)
     sys.argv[1:] = [*flags, *overrides]  # Hydra reads flags only before all other words
     if not {"--shell-completion", "-sc"} & {*flags}:
-        check_overrides(overrides)
+        has_sweep_mode = any(word.startswith("hydra.mode=") for word in overrides)
+        check_overrides(overrides, is_sweep=has_sweep_mode or bool({"-m", "--multirun"} & {*flags}))
     try:
         composed = compose_by_hydra()
     except (HydraException, OmegaConfBaseException) as error:

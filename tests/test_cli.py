@@ -77,6 +77,7 @@ def test_help_speaks_of_stablenets_and_lists_groups_and_all_options(run_cli):
 def test_help_of_a_choice_lists_its_options_with_its_defaults(run_cli, word, classes, changed):
     result = run_cli("--help", word, small=False)
     assert (result.code, result.err) == (0, "")
+    assert max(map(len, result.out.splitlines())) <= 100
     group = word.partition("=")[0]
     for option in (option for cls in classes for option in describe_options(cls)):
         if option.key not in ("family", "name"):

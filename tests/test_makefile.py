@@ -21,10 +21,10 @@ def make(*arguments):
 
 def test_options_of_a_run_are_words_of_make_train():
     words = ["net=resnet", "depth=8", "optim.lr=0.01", "net.widths=[8]", "runs=my runs"]
-    steps, _ = make("train", *words, "ARGS=-m seed=0,1", "DATA=elsewhere")
+    steps, _ = make("train", *words, "ARGS=-m seed=0,1", "DEVICE=cpu")
     command = steps[-1]
-    assert command[:3] == [".venv/bin/stablenets", "-m", "seed=0,1"]
-    assert sorted(command[3:]) == sorted(words)
+    assert command[:4] == [".venv/bin/stablenets", "-m", "seed=0,1", "device=cpu"]
+    assert sorted(command[4:]) == sorted(words)
 
 
 @pytest.mark.parametrize("words", [["test", "net=resnet"], ["reproduce-ceni2025", "ONLY=first"]])

@@ -82,7 +82,7 @@ def group_options(group: str, name: str) -> tuple[str, list[OptionHelp]]:
     from stablenets.data import DATASETS, Common
     from stablenets.nets import FAMILIES, RECURRENT
 
-    title = f"Options of {group}={name}, with their defaults"
+    title = f"Options of {group}={name}, with their defaults:"
     if group == "optim":
         parts, values = (Optim,), defaults.optim_options(name)
     elif group == "dataset":
@@ -91,13 +91,14 @@ def group_options(group: str, name: str) -> tuple[str, list[OptionHelp]]:
         families = FAMILIES | RECURRENT
         values = defaults.net_options(name) if name in families else composition.net_preset(name)
         parts = families[values["family"]], Net
-        title += f" (family {values['family']}: {first_paragraph(parts[0])})"
+        summary = f"Family {values['family']}: {first_paragraph(parts[0])}"
+        title = textwrap.fill(summary, WIDTH) + f"\n\n{title}"
     options = []
     for option in (option for part in parts for option in describe_options(part)):
         if option.key not in ("family", "name"):  # the group chooses these
             default = str(format_value(values[option.key]))
             options.append(option._replace(key=f"{group}.{option.key}", default=default))
-    return f"{title}:", options
+    return title, options
 
 
 def first_paragraph(cls: type) -> str:

@@ -24,17 +24,22 @@ OPTIONAL_GROUPS = ("experiment", "debug")  # null chooses none
 SET_BY_GROUP = {"dataset.name": "dataset", "net.family": "net"}
 
 
-def check_overrides(words: Iterable[str]) -> None:
+def check_overrides(words: Iterable[str], *, is_sweep: bool) -> None:
     """Raise `BadInput` for a word that is not KEY=VALUE, or a group set to an unknown name.
 
     Args:
         words: The words of the command line without flags, such as "net=resnet".
+        is_sweep: Whether a key may have several values, such as seed=0,1.
     """
     for word in words:
         override = parse_override(word)
         key, value = override.key_or_group, override.value()
         if not key:
             raise BadInput(f"{word}: no key; write KEY={value}")
+        if override.is_sweep_override() and not is_sweep:
+            raise BadInput(
+                f"{word}: several values; add -m for a sweep, or type a list as {key}=[1,2]"
+            )
         if key in SET_BY_GROUP:
             refuse_name_key(word, SET_BY_GROUP[key], value)
         if key == "hydra.launcher.n_jobs" and value == 0:

@@ -57,7 +57,7 @@ KINDS = {
     "no key": (["=3"], ["=3: no key", "KEY=3"]),
     "an open bracket": (["net.widths=[3"], ["net.widths=[3: cannot be read as key=value", "[1,2]"]),
     "two equal signs": (["depth=4=5"], ["depth=4=5: cannot be read as key=value"]),
-    "a sweep without -m": (["seed=0,1"], ["seed=0,1", "--multirun"]),
+    "a sweep without -m": (["seed=0,1"], ["seed=0,1: several values; add -m"]),
     "a reference to nothing": (["depth=${foo}"], ["depth: ", "'foo' not found", "plain value"]),
     "a reference to no variable": (
         ["depth=${oc.env:STABLENETS_NO_SUCH}"],
