@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import json
 import math
+import operator
 import sys
 import types
 import typing
@@ -24,6 +25,13 @@ TYPE_NAMES = {
     str: "a name",
     dict: "a group of keys",
     type(None): "null",
+}
+# The sign of each bound, and whether a value satisfies it.
+BOUNDS = {
+    "low": (">=", operator.ge),
+    "above": (">", operator.gt),
+    "high": ("<=", operator.le),
+    "below": ("<", operator.lt),
 }
 LARGEST_INT = 2**63 - 1  # what torch and numpy can hold
 
@@ -67,14 +75,8 @@ def option(
         ... class Blobs:
         ...     points: int = option(100, "points of each class", low=2)
     """
-    limits = {
-        "low": low,
-        "high": high,
-        "above": above,
-        "below": below,
-        "choices": choices,
-        "min_items": min_items,
-    }
+    limits = {"low": low, "high": high, "above": above, "below": below}
+    limits |= {"choices": choices, "min_items": min_items}
     metadata = {"doc": doc, **{name: limit for name, limit in limits.items() if limit is not None}}
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
@@ -157,8 +159,8 @@ def describe_limits(limits: Mapping) -> str:
     """The limits of an option in words: ">= 1 and <= 9", "one of: relu, tanh", or ""."""
     if "choices" in limits:
         return f"one of: {', '.join(sorted(map(str, limits['choices'])))}"
-    signs = {"low": ">=", "high": "<=", "above": ">", "below": "<"}
-    return " and ".join(f"{sign} {limits[name]}" for name, sign in signs.items() if name in limits)
+    bounds = [f"{sign} {limits[name]}" for name, (sign, _) in BOUNDS.items() if name in limits]
+    return " and ".join(bounds)
 
 
 def join_key(at: str, key: Any) -> str:
@@ -249,10 +251,6 @@ def check_limits(key: str, value: Any, limits: Mapping) -> None:
     if "choices" in limits and value not in limits["choices"]:
         remedy = suggest(str(value), map(str, limits["choices"]), "one of")
         raise BadInput(f"{key}={format_value(value)}: {remedy}")
-    if (
-        ("low" in limits and not value >= limits["low"])
-        or ("high" in limits and not value <= limits["high"])
-        or ("above" in limits and not value > limits["above"])
-        or ("below" in limits and not value < limits["below"])
-    ):
-        raise BadInput(f"{key}={format_value(value)}: must be {describe_limits(limits)}")
+    for name, (_, holds) in BOUNDS.items():
+        if name in limits and not holds(value, limits[name]):
+            raise BadInput(f"{key}={format_value(value)}: must be {describe_limits(limits)}")

@@ -12,7 +12,7 @@ import pytest
 from stablenets.cli import advise_experiment
 from stablenets.config.groups import GROUPS, group_choices, registered_names
 from stablenets.config.options import Config, Net, Optim
-from stablenets.data import DATASETS, Common
+from stablenets.data import DATASETS, CommonDataOptions
 from stablenets.nets import FAMILIES, RECURRENT
 from stablenets.schema import describe_options
 
@@ -70,7 +70,11 @@ def test_help_speaks_of_stablenets_and_lists_groups_and_all_options(run_cli):
     [
         ("net=roarnn", (RECURRENT["roarnn"], Net), ["net.beta=5.0", "net.widths=[64]"]),
         ("net=hamiltonian_74", (FAMILIES["hamiltonian"], Net), ["net.widths=[32,64,112]"]),
-        ("dataset=psmnist", (DATASETS["psmnist"], Common), ["dataset.permutation=torch"]),
+        (
+            "dataset=psmnist",
+            (DATASETS["psmnist"], CommonDataOptions),
+            ["dataset.permutation=torch"],
+        ),
         ("optim=sgd", (Optim,), ["optim.lr=0.1", "optim.momentum=0.9"]),
     ],
 )
@@ -104,7 +108,14 @@ def test_help_of_an_unknown_topic_is_one_line(run_cli, word, says):
 
 
 def test_every_option_has_a_meaning():
-    classes = [Config, Net, Common, *DATASETS.values(), *FAMILIES.values(), *RECURRENT.values()]
+    classes = [
+        Config,
+        Net,
+        CommonDataOptions,
+        *DATASETS.values(),
+        *FAMILIES.values(),
+        *RECURRENT.values(),
+    ]
     assert [
         f"{cls.__name__}.{option.key}"
         for cls in classes

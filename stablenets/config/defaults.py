@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stablenets.config.options import EXECUTION_KEYS, Config, Net, Optim
-from stablenets.data import DATASETS, Common
+from stablenets.data import DATASETS, CommonDataOptions
 from stablenets.nets import FAMILIES, RECURRENT
 from stablenets.schema import flatten_keys
 
@@ -62,7 +62,7 @@ def net_options(family: str) -> dict[str, Any]:
 
 def dataset_options(name: str) -> dict[str, Any]:
     """Return all options of `dataset=NAME` with their defaults."""
-    return {"name": name} | field_defaults(Common) | field_defaults(DATASETS[name])
+    return {"name": name} | field_defaults(CommonDataOptions) | field_defaults(DATASETS[name])
 
 
 def optim_options(name: str) -> dict[str, Any]:

@@ -79,14 +79,14 @@ def group_options(group: str, name: str) -> tuple[str, list[OptionHelp]]:
     """A title and the options of one entry of a group, its own options first."""
     from stablenets.config import composition, defaults
     from stablenets.config.options import Net, Optim
-    from stablenets.data import DATASETS, Common
+    from stablenets.data import DATASETS, CommonDataOptions
     from stablenets.nets import FAMILIES, RECURRENT
 
     title = f"Options of {group}={name}, with their defaults:"
     if group == "optim":
         parts, values = (Optim,), defaults.optim_options(name)
     elif group == "dataset":
-        parts, values = (DATASETS[name], Common), defaults.dataset_options(name)
+        parts, values = (DATASETS[name], CommonDataOptions), defaults.dataset_options(name)
     else:
         families = FAMILIES | RECURRENT
         values = defaults.net_options(name) if name in families else composition.net_preset(name)

@@ -10,7 +10,7 @@ from typing import Any
 from stablenets.config.defaults import as_plain_values
 from stablenets.config.identity import hash_identity, training_identity, training_name
 from stablenets.config.options import EXECUTION_KEYS, Config, Net
-from stablenets.data import Common
+from stablenets.data import CommonDataOptions
 from stablenets.nets import Dynamics, Recurrent
 from stablenets.schema import flatten_keys
 
@@ -30,7 +30,7 @@ class Resolved:
 
     config: Config
     dataset_name: str
-    common: Common
+    common: CommonDataOptions
     dataset: Any
     net: Net
     dynamics: Dynamics | Recurrent

@@ -11,7 +11,7 @@ from stablenets.config.compatibility import check_compatibility
 from stablenets.config.defaults import FAMILY_DEFAULTS, OPTIM_DEFAULTS
 from stablenets.config.options import Config, Net
 from stablenets.config.resolved import Resolved, round_to_12_digits
-from stablenets.data import DATASETS, Common, Facts
+from stablenets.data import DATASETS, CommonDataOptions, DatasetFacts
 from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, RECURRENT, Dynamics, Recurrent
 from stablenets.nets.assembling import share
@@ -44,7 +44,9 @@ def resolve(options: Mapping[str, Any]) -> Resolved:
     optim = add_optimiser_defaults(options.get("optim", {}))
     config = build(Config, {**options, "optim": optim})
     dataset_name, dataset_options = choose("dataset", "name", config.dataset, DATASETS)
-    common, dataset = build_group("dataset", Common, DATASETS, dataset_name, dataset_options)
+    common, dataset = build_group(
+        "dataset", CommonDataOptions, DATASETS, dataset_name, dataset_options
+    )
     families = FAMILIES | RECURRENT
     family, net_options = choose("net", "family", config.net, families)
     net_options = FAMILY_DEFAULTS.get(family, {}) | net_options | {"family": family}
@@ -141,7 +143,7 @@ def choose_blocks(net: Net, depth: int | None) -> list[int]:
     return net.blocks
 
 
-def sequence_length(depth: int | None, family: str, dataset: str, facts: Facts) -> int:
+def sequence_length(depth: int | None, family: str, dataset: str, facts: DatasetFacts) -> int:
     """The depth of a recurrent net: the time steps of its sequences."""
     if depth not in (None, facts.shape[0]):
         raise BadInput(
