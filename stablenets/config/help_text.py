@@ -91,7 +91,8 @@ def group_options(group: str, name: str) -> tuple[str, list[OptionHelp]]:
         families = FAMILIES | RECURRENT
         values = defaults.net_options(name) if name in families else composition.net_preset(name)
         parts = families[values["family"]], Net
-        summary = f"Family {values['family']}: {first_paragraph(parts[0])}"
+    if group != "optim":
+        summary = f"{values.get('family', name)}: {first_paragraph(parts[0])}"
         title = textwrap.fill(summary, WIDTH) + f"\n\n{title}"
     options = []
     for option in (option for part in parts for option in describe_options(part)):
