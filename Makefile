@@ -1,20 +1,25 @@
-# Every target that works sets up .venv first, by scripts/setup.sh, which is done in no time where nothing has changed.
+# Targets that run something first set up .venv by scripts/setup.sh. It is fast if nothing changed.
 
-#? ARGS=      what make train runs: "dataset=digits net=antisymmetric depth=64"
-#? DATASETS=  what make data fetches: "mnist cifar10"
-#? DATA=      the data root: $STABLENETS_DATA, else ./data
-#? RUNS=      the folder of the runs that make report reads: runs
-#? OUT=       where make report writes its table and figure: results/report
-#? PROFILE=   of make reproduce-...: smoke, quick, full or paper; quick
-#? JOBS=      runs at a time, one thread each: 2
-#? DEVICE=    auto, cpu, cuda or cuda:N: auto
-#? SEEDS=     seeds of each setting: the profile's own
-#? COLLECT=   1: make no runs: tables and figures from ledger and run folders as they are
-#? JOIN=      further ledgers, by their folders: runs made on other machines, which are not made again
-#? ONLY=      groups of the plan, those of experiments/.../plan.py: make their runs alone
-#? WITHIN=    seconds: save and stop when they are over, and until then make group after group
-#? PYTHON=    the python to make .venv from: python3
-ARGS ?= dataset=digits net=antisymmetric depth=64
+#? Options of a run are words of make train: make train net=resnet depth=8 optim.lr=0.01
+#?
+#? ARGS=           further words of make train: ARGS="-m seed=0,1 hydra/launcher=joblib"
+#? DATASETS=       data sets that make data downloads: "mnist cifar10"
+#? DATA=           folder of the data files; default: $STABLENETS_DATA, or else ./data
+#? RUNS=           folder of the run folders; default: runs
+#? DEVICE=         auto, cpu, cuda or cuda:N; default: auto
+#? OUT=            folder of the table and figure of make report; default: results/report
+#? PYTHON=         the Python that .venv is made from; default: python3
+#?
+#? Of make reproduce and make reproduce-PAPER:
+#? PROFILE=        compute budget: smoke, quick, full or paper; default: quick
+#? JOBS=           parallel runs, one thread each; default: 2
+#? SEEDS=          seeds of each setting; default: as many as the profile has
+#? RUN_GROUPS=     run only these groups of the plan, experiments/PAPER/plan.py
+#? TIME_LIMIT=     seconds after which runs are saved and stopped; the same command resumes them
+#? REPORT_ONLY=1   start no runs; write tables and figures from the ledger and the run folders
+#? EXTRA_LEDGERS=  folders with ledgers of other machines, whose runs are not repeated here
+VARIABLES := ARGS DATASETS DATA RUNS OUT PYTHON PROFILE JOBS DEVICE SEEDS RUN_GROUPS TIME_LIMIT \
+	REPORT_ONLY EXTRA_LEDGERS SHELL MAKEFLAGS
 DATASETS ?= mnist cifar10
 RUNS ?= runs
 PROFILE ?= quick
@@ -26,6 +31,18 @@ export STABLENETS_DATA := $(DATA)
 endif
 DATA ?= $(or $(STABLENETS_DATA),data)
 
+# The option $(2) of a run, if the variable $(1) was given to make.
+if_given = $(if $(filter command,$(origin $(1))),'$(2)=$($(1))')
+
+# All other NAME=VALUE words after make are options of a run. Only make train takes them.
+RUN_OPTIONS := $(strip $(foreach name,$(filter-out $(VARIABLES),$(.VARIABLES)),\
+	$(if $(filter command,$(origin $(name))),'$(name)=$(value $(name))')))
+ifneq ($(RUN_OPTIONS),)
+ifneq ($(filter-out train setup,$(or $(MAKECMDGOALS),help)),)
+$(error $(RUN_OPTIONS): only make train takes options of a run; make help lists the variables)
+endif
+endif
+
 BIN := .venv/bin
 
 .PHONY: help setup train data reproduce reproduce-haber2017 reproduce-chang2018 reproduce-galimberti2023 reproduce-ceni2025 report bench \
@@ -34,18 +51,18 @@ BIN := .venv/bin
 help: ## list the targets and variables
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-24s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@awk '/^#[?] / { print "  " substr($$0, 4) }' $(MAKEFILE_LIST)
+	@awk '/^#[?]/ { print "  " substr($$0, 4) }' $(MAKEFILE_LIST)
 
-setup: ## make .venv with the packages of requirements.lock (every target does it by itself)
+setup: ## install the packages of requirements.lock in .venv; every target does this first
 	@sh scripts/setup.sh
 
-train: setup ## train one network; make train ARGS="net=resnet depth=256"
-	$(BIN)/stablenets $(ARGS)
+train: setup ## train one network, for example make train net=resnet depth=256
+	$(BIN)/stablenets $(ARGS) $(call if_given,RUNS,runs) $(call if_given,DEVICE,device) $(RUN_OPTIONS)
 
-data: setup ## fetch and check data sets
+data: setup ## download data sets and verify them
 	$(BIN)/python scripts/fetch.py $(DATASETS) --root $(DATA)
 
-reproduce: setup ## re-run all papers that are here, claim by claim
+reproduce: setup ## re-run all four papers, claim by claim
 	$(call reproduce,all)
 
 reproduce-haber2017: setup ## re-run Haber & Ruthotto 2017
@@ -62,37 +79,38 @@ reproduce-ceni2025: setup ## re-run Ceni 2025
 
 define reproduce
 $(BIN)/python scripts/reproduce.py $(1) --profile $(PROFILE) --jobs $(JOBS) --device $(DEVICE) --runs $(RUNS) \
-	$(if $(SEEDS),--seeds $(SEEDS)) $(if $(COLLECT),--collect) $(if $(JOIN),--join $(JOIN)) $(if $(ONLY),--only $(ONLY)) \
-	$(if $(WITHIN),--within $(WITHIN))
+	$(if $(SEEDS),--seeds $(SEEDS)) $(if $(RUN_GROUPS),--groups $(RUN_GROUPS)) \
+	$(if $(TIME_LIMIT),--time-limit $(TIME_LIMIT)) $(if $(REPORT_ONLY),--report-only) \
+	$(if $(EXTRA_LEDGERS),--extra-ledgers $(EXTRA_LEDGERS))
 endef
 
-report: setup ## one table and one figure of all runs
+report: setup ## write one table and one figure of all runs
 	$(BIN)/python scripts/report.py --runs $(RUNS) --out $(OUT)
 
-bench: setup ## speed, measured here beside the usual way
+bench: setup ## measure speed, compared with the usual implementation
 	$(BIN)/python scripts/bench.py
 
-memory: setup ## how deep a training step goes in memory; takes a quarter of an hour
+memory: setup ## measure the memory of training steps by depth; takes 15 minutes
 	$(BIN)/python scripts/memory.py
 
-lint: setup ## ruff: rules and format, 100 columns
+lint: setup ## check code style and format by ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-test: setup ## the tests that take seconds
+test: setup ## run the fast tests
 	$(BIN)/python -m pytest -q -m "not slow"
 
-test-all: setup ## all tests
+test-all: setup ## run all tests
 	$(BIN)/python -m pytest -q
 
-lock: ## bring requirements.lock in line with pyproject.toml, keeping what still fits (needs uv)
-	@command -v uv >/dev/null || { echo "make lock: needs uv, which resolves for every platform at once" >&2; exit 2; }
+lock: ## update requirements.lock from pyproject.toml, keeping pinned versions that still fit (needs uv)
+	@command -v uv >/dev/null || { echo "make lock: needs uv, which resolves the versions for all platforms" >&2; exit 2; }
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra docs --no-annotate --custom-compile-command "make lock" \
 		--output-file requirements.lock pyproject.toml
 
-clean: ## remove caches and build litter; runs and data stay
+clean: ## remove caches and build files; runs and data stay
 	rm -rf build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
 	find . -path ./.venv -prune -o -path ./runs -prune -o -path ./data -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
-distclean: clean ## remove .venv too
+distclean: clean ## remove .venv as well
 	rm -rf .venv .setup.lock

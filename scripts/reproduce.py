@@ -2,9 +2,9 @@
 
     python scripts/reproduce.py haber2017 --profile quick --jobs 2
 
-Runs are kept under --runs: what is finished is not made again, what was interrupted goes on.
-Tables, figures and the ledger go to --results. The exit code says whether runs failed, not whether
-claims held.
+Run folders are kept under --runs: finished runs are not repeated, interrupted runs resume. Tables,
+figures and the ledger are written under --results. The exit code says whether runs failed; it does
+not depend on the verdicts.
 """
 
 import argparse
@@ -32,35 +32,36 @@ def main() -> int:
     parser.add_argument("paper", help=f"all, or one of: {', '.join(PAPERS)}")
     parser.add_argument("--profile", default="quick", help=f"one of: {', '.join(PROFILES)}")
     parser.add_argument("--data", help="the data root; default $STABLENETS_DATA, else ./data")
-    parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one thread each")
+    parser.add_argument("--jobs", type=int, default=2, help="parallel runs, one thread each")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument(
-        "--seeds", type=int, help="seeds of each setting; default: the profile's own"
+        "--seeds", type=int, help="seeds of each setting; default: as many as the profile has"
     )
     parser.add_argument(
-        "--collect",
+        "--report-only",
         action="store_true",
-        help="make no runs: tables and figures from ledger and run folders as they are",
+        help="start no runs; write tables and figures from the ledger and the run folders",
     )
     parser.add_argument(
-        "--join",
+        "--extra-ledgers",
         type=Path,
         nargs="*",
         default=[],
-        help="further ledgers, by their folders: runs made on other machines",
+        metavar="DIR",
+        help="folders with ledgers of other machines, whose runs are not repeated here",
     )
     parser.add_argument(
-        "--only",
+        "--groups",
         nargs="*",
         default=[],
         metavar="GROUP",
-        help="make the runs of these groups of the plan alone",
+        help="run only these groups of the plan, experiments/PAPER/plan.py",
     )
     parser.add_argument(
-        "--within",
+        "--time-limit",
         type=float,
         metavar="SECONDS",
-        help="save and stop when they are over; groups are then made in order",
+        help="save and stop after this time, exit code 124; the groups then run in their order",
     )
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--results", type=Path, default=Path("results"))
@@ -71,11 +72,14 @@ def main() -> int:
                 f"paper={given.paper}: {suggest(given.paper, ('all', *PAPERS), 'one of')}"
             )
         if given.profile not in PROFILES:
-            raise BadInput(f"PROFILE={given.profile}: {suggest(given.profile, PROFILES, 'one of')}")
-        for name, count in (("JOBS", given.jobs), ("SEEDS", given.seeds), ("WITHIN", given.within)):
-            if count is not None and count < 1:
-                raise BadInput(f"{name}={count:g}: must be >= 1")
-        deadline = math.inf if given.within is None else time.monotonic() + given.within
+            raise BadInput(
+                f"--profile {given.profile}: {suggest(given.profile, PROFILES, 'one of')}"
+            )
+        for name in ("jobs", "seeds", "time_limit"):
+            value = getattr(given, name)
+            if value is not None and value < 1:
+                raise BadInput(f"--{name.replace('_', '-')} {value:g}: must be >= 1")
+        deadline = math.inf if given.time_limit is None else time.monotonic() + given.time_limit
         codes = []
         for handle in PAPERS if given.paper == "all" else [given.paper]:
             command = f"make reproduce-{handle} PROFILE={given.profile}" + (
@@ -89,9 +93,9 @@ def main() -> int:
                     results=given.results,
                     jobs=given.jobs,
                     seeds=given.seeds,
-                    collect=given.collect,
-                    joined=given.join,
-                    only=given.only,
+                    report_only=given.report_only,
+                    extra_ledgers=given.extra_ledgers,
+                    groups=given.groups,
                     deadline=deadline,
                 )
             )

@@ -1,155 +1,167 @@
-"""The command line: the only module that knows Hydra.
+"""The command line, which composes the options of a run by Hydra and starts the run or the sweep.
 
-    stablenets dataset=digits net=antisymmetric depth=64 stablenets -m
-    net=plain,resnet,antisymmetric depth=16,64 seed=0,1,2 hydra/launcher=joblib
-    hydra.launcher.n_jobs=2
+    stablenets dataset=digits net=antisymmetric depth=64
+    stablenets -m net=plain,resnet depth=16,64 hydra/launcher=joblib hydra.launcher.n_jobs=2
 
-Hydra composes configs/ and the overrides to a plain mapping; from there on `config.resolve` and
-`train.train` are ordinary functions. Whatever is wrong with the input is one line on stderr and
-exit code 2.
+Hydra composes configs/ and the words to a plain mapping. `config.resolve` and `training.run.train`
+are ordinary functions of it. Wrong input ends with one line on stderr and exit code 2.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
-import re
 import signal
 import socket
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, OverrideParseException
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+import yaml
 
-from stablenets.config.composition import CONFIGS, group_choices, register_nodes
-from stablenets.errors import EXIT_BAD_INPUT
-from stablenets.execution import sweep
+import stablenets
+from stablenets.config.groups import CONFIGS, preset_names
+from stablenets.config.help_text import help_text
+from stablenets.errors import EXIT_BAD_INPUT, BadInput
 from stablenets.schema import suggest
+
+HELP = ("--help", "-h")
+FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name")
+FLAGS_WITH_VALUE += ("-cn", "--config-dir", "-cd", "--experimental-rerun", "--info", "-i")
+FLAGS = (
+    "--hydra-help",
+    "--resolve",
+    "--run",
+    "-r",
+    "--multirun",
+    "-m",
+    "--shell-completion",
+    "-sc",
+)
 
 
 def main() -> None:
-    os.environ.setdefault(
-        "HYDRA_FULL_ERROR", "1"
-    )  # errors come to us, not to Hydra's own multi-line report
-    signal.signal(
-        signal.SIGTERM, lambda number, _: sys.exit(128 + number)
-    )  # a run that trains has its own way, which saves
-    register_nodes()
-    os.environ[sweep.OWNER] = f"{socket.gethostname()} {os.getpid()}"
+    """Run the command `stablenets` with the words of sys.argv."""
+    words = sys.argv[1:]
     try:
-        composed()
+        if "--version" in words:
+            print(f"stablenets {stablenets.__version__}")
+        elif any(word in HELP for word in words):
+            print(help_text(word for word in words if word not in HELP))
+        else:
+            run_command(words)
+    except BadInput as error:
+        refuse(str(error))
     except BrokenPipeError:
-        sys.exit(0)  # the reader of a pipe has seen enough
-    except (HydraException, OmegaConfBaseException) as error:
-        refuse(one_line(error))
-    except OSError as error:  # of the sweep's own folder; a run tells of its own
+        sys.exit(0)  # the reader of a pipe has closed it
+    except OSError as error:  # outside of a run folder, such as the folder of a sweep
         refuse(
             f"{error.filename or 'a file'}: {error.strerror or error}; mend that or choose another"
-            " place with runs=DIR"
+            " folder with runs=DIR"
         )
-    except ValueError as error:
-        if "Config group override" not in str(error):
-            raise
-        refuse(no_choice(sys.argv[1:]))
     except KeyboardInterrupt:
-        print("stablenets: interrupted; the same command goes on", file=sys.stderr)
+        print("stablenets: interrupted; the same command resumes", file=sys.stderr)
         sys.exit(130)
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")
-def composed(config: DictConfig) -> None:
+def run_command(words: list[str]) -> NoReturn:
+    """Compose the options, then train one network; or let Hydra run a sweep or show something."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from stablenets.config.overrides import check_overrides, explain_failure
+    from stablenets.execution import sweep
+
+    # errors reach this function, not Hydra's own report of several lines
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    # training installs a handler of its own, which saves
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    os.environ[sweep.OWNER] = f"{socket.gethostname()} {os.getpid()}"
+    flags, overrides = split_flags(words)
+    sys.argv[1:] = [*flags, *overrides]  # Hydra reads flags only before all other words
+    if not {"--shell-completion", "-sc"} & {*flags}:
+        has_sweep_mode = any(word.startswith("hydra.mode=") for word in overrides)
+        check_overrides(overrides, is_sweep=has_sweep_mode or bool({"-m", "--multirun"} & {*flags}))
     try:
-        values = OmegaConf.to_container(config, resolve=True)
-    except OmegaConfBaseException as error:
-        refuse(one_line(error))
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        sweep.run_sweep_job(
-            values,
-            Path(HydraConfig.get().runtime.output_dir),
-            list(HydraConfig.get().overrides.task),
-        )
-    else:
-        sys.exit(sweep.run_once(values))
+        composed = compose_by_hydra()
+    except (HydraException, OmegaConfBaseException) as error:
+        refuse(explain_failure(overrides, error))
+    except ValueError as error:  # of Hydra's flags or of a launcher
+        refuse(" ".join(str(error).split()))
+    if composed is None:
+        sys.exit(0)
+    options, choices = composed
+    if advice := advise_experiment(choices):
+        print(advice)
+    sys.exit(sweep.run_once(options))
+
+
+def compose_by_hydra() -> tuple[dict[str, Any], dict[str, str]] | None:
+    """The options and the chosen groups of one run; None if Hydra did all there was to do."""
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+    from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from stablenets.config.composition import register_nodes
+    from stablenets.config.overrides import describe_error
+    from stablenets.execution import sweep
+
+    composed: list[tuple[dict[str, Any], dict[str, str]]] = []
+
+    def keep_or_sweep(config: DictConfig) -> None:
+        try:
+            options = OmegaConf.to_container(config, resolve=True)
+        except OmegaConfBaseException as error:
+            refuse(describe_error(error))
+        settings = HydraConfig.get()
+        if settings.mode == RunMode.MULTIRUN:
+            folder = Path(settings.runtime.output_dir)
+            sweep.run_sweep_job(options, folder, list(settings.overrides.task))
+        else:
+            composed.append((options, dict(settings.runtime.choices)))
+
+    register_nodes()
+    hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")(keep_or_sweep)()
+    return composed[0] if composed else None
+
+
+def split_flags(words: list[str]) -> tuple[list[str], list[str]]:
+    """Hydra's flags with their values, and the other words; an unknown flag is `BadInput`."""
+    flags, overrides, is_value = [], [], False
+    for word in words:
+        name = word.partition("=")[0]
+        if word.startswith("-"):
+            if name not in FLAGS + FLAGS_WITH_VALUE:
+                known = (*FLAGS, *FLAGS_WITH_VALUE, *HELP, "--version")
+                raise BadInput(f"{word}: unknown flag; {suggest(name, known)}")
+            flags.append(word)
+            is_value = name in FLAGS_WITH_VALUE and "=" not in word
+            continue
+        (flags if is_value else overrides).append(word)
+        is_value = False
+    return flags, overrides
+
+
+def advise_experiment(choices: dict[str, str]) -> str:
+    """A line that names an experiment with tested options for the chosen data set and net."""
+    if choices.get("experiment"):
+        return ""
+    for name in preset_names("experiment"):
+        entries = yaml.safe_load((CONFIGS / "experiment" / f"{name}.yaml").read_text())["defaults"]
+        sets = {key: value for entry in entries for key, value in entry.items()}
+        if all(sets.get(f"override /{group}") == choices[group] for group in ("dataset", "net")):
+            return (
+                f"dataset={choices['dataset']} net={choices['net']}: this run trains with default"
+                f" options; experiment={name} has options that were tuned for this pair"
+            )
+    return ""
 
 
 def refuse(line: str) -> NoReturn:
+    """End the process with one line on stderr and the exit code of bad input."""
     print(f"stablenets: {line}", file=sys.stderr)
     sys.exit(EXIT_BAD_INPUT)
-
-
-def one_line(error: Exception) -> str:
-    """Hydra's and OmegaConf's messages in our form: the key, the value, what would be right."""
-    text = " ".join(str(error).split())
-    if isinstance(error, OverrideParseException):
-        return (
-            f"{error.override}: cannot be read as key=value; lists are key=[1,2], and a value with"
-            " special signs stands in quotes"
-        )
-    if unknown := re.search(r"Could not override '([^']+)'", text):
-        key = (
-            getattr(error.__cause__, "full_key", None) or unknown[1]
-        )  # the cause knows which of key={a: 1, b: 2}
-        return f"{key}: unknown key; {suggest(key, known_keys(key))}"
-    if group := re.search(r"Could not find '([^']+)/([^'/]*)'", text):
-        return not_one_of(group[1], group[2], getattr(error, "options", None))
-    if key := getattr(error, "full_key", None):  # OmegaConf's, of a value such as ${other.key}
-        return (
-            f"{key}: {text.partition(' full_key: ')[0]}; give a plain value, or ${{KEY}} of another"
-            " key of the configuration"
-        )
-    return text
-
-
-def not_one_of(group: str, name: str, known: Iterable[str] | None = None) -> str:
-    return f"{group}={name}: {suggest(name, known or group_choices(group), 'one of')}"
-
-
-def no_choice(words: list[str]) -> str:
-    """What Hydra means by 'Config group override must be a string': net=3, net=null, =3; it does
-    not say which.
-    """
-    pairs = [word.lstrip("+~").partition("=") for word in words]
-    for group, sign, name in pairs:
-        if sign and not group:
-            return f"={name}: no key; write KEY={name}"
-        if sign and (choices := group_choices(group)) and name not in choices:
-            return not_one_of(group, name)
-    return "a group of the configuration is not chosen by a name"
-
-
-def known_keys(key: str) -> list[str]:
-    """Full keys of the level at which an unknown one stands."""
-    from stablenets.config import options
-    from stablenets.data import DATASETS, CommonDataOptions
-    from stablenets.nets import FAMILIES
-
-    group = key.partition(".")[0] if "." in key else ""
-    parts = {
-        "": (options.Config,),
-        "net": (options.Net, *FAMILIES.values()),
-        "dataset": (CommonDataOptions, *DATASETS.values()),
-    }
-    fields = {field.name: field.type for field in dataclasses.fields(options.Config)}
-    if group in parts:
-        classes = parts[group]
-    elif group in fields:
-        classes = (getattr(options, str(fields[group]), None),)
-    else:
-        group, classes = "", (options.Config,)
-    names = {
-        field.name
-        for cls in classes
-        if dataclasses.is_dataclass(cls)
-        for field in dataclasses.fields(cls)
-    }
-    return [f"{group}.{name}" if group else name for name in names]
 
 
 if __name__ == "__main__":

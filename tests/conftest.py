@@ -26,7 +26,7 @@ CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 # change any of these.
 SMALL = (
     "dataset=ellipses",
-    "profile=smoke",
+    "debug=smoke",
     "epochs=2",
     "batch=16",
     "depth=4",

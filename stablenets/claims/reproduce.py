@@ -39,9 +39,9 @@ def reproduce(
     results: Path,
     jobs: int,
     seeds: int | None,
-    collect: bool,
-    joined: Sequence[Path],
-    only: Sequence[str],
+    report_only: bool,
+    extra_ledgers: Sequence[Path],
+    groups: Sequence[str],
     deadline: float = math.inf,
 ) -> int:
     """Run what is missing of a paper, and write its ledger, tables, figures and verdicts.
@@ -52,12 +52,13 @@ def reproduce(
         results: The folder of all results.
         jobs: The largest number of jobs at a time.
         seeds: The number of seeds of each setting; None for that of the profile.
-        collect: Run nothing, and write what is known.
-        joined: Folders with ledgers of other machines. A run in them is not made again, unless
+        report_only: Run nothing; write the pages from the ledger and the run folders.
+        extra_ledgers: Folders with ledgers of other machines. A run in them is not made again,
+            unless
             another job needs its weights.
-        only: Run only these groups of the plan; all groups if empty.
+        groups: Run only these groups of the plan; all groups if empty.
         deadline: Stop when `time.monotonic()` has passed it. With a deadline the groups run in
-            order: that of `only`, else that of the plan. Without one, the longest jobs run first.
+            order: that of `groups`, else that of the plan. Without one, the longest jobs run first.
 
     Returns:
         The exit code: not 0 if a job failed or was interrupted, whatever the verdicts are.
@@ -66,21 +67,21 @@ def reproduce(
         BadInput: If a group, ledger, device or data set does not exist.
     """
     plan = paper.plan(context.profile, seeds)
-    check_groups(paper, plan, context.profile, only)
-    for other in joined:
+    check_groups(paper, plan, context.profile, groups)
+    for other in extra_ledgers:
         if not (other / ledger.TABLE).is_file():
             raise BadInput(
-                f"JOIN={other}: no {ledger.TABLE} there; give folders such as"
+                f"--extra-ledgers {other}: no {ledger.TABLE} there; give folders such as"
                 f" results/{paper.handle}/{context.profile}"
             )
     works = unique(list(plan.values()))
     folder = results / paper.handle / context.profile
-    from_others = ledger.merge_ledgers(map(ledger.read_ledger, joined))
+    from_others = ledger.merge_ledgers(map(ledger.read_ledger, extra_ledgers))
     known = ledger.merge_ledgers([ledger.read_ledger(folder), from_others])
     code = 0
-    if not collect:
+    if not report_only:
         pick_device(context.device)
-        wanted = unique([plan[group] for group in only]) if only else works
+        wanted = unique([plan[group] for group in groups]) if groups else works
         missing = missing_works(wanted, from_others, context.runs)
         check_data(missing, context)
         code = run_missing(
@@ -95,16 +96,16 @@ def reproduce(
 
 
 def check_groups(
-    paper: Paper, plan: dict[str, Sequence[Work]], profile: str, only: Sequence[str]
+    paper: Paper, plan: dict[str, Sequence[Work]], profile: str, groups: Sequence[str]
 ) -> None:
     """Raise `BadInput` if a group is not in the plan, or has no runs at this profile."""
-    for group in only:
+    for group in groups:
         if group not in plan:
             raise BadInput(
-                f"ONLY={group}: no group of {paper.handle}; {suggest(group, plan, 'one of')}"
+                f"--groups {group}: no group of {paper.handle}; {suggest(group, plan, 'one of')}"
             )
         if not plan[group]:
-            raise BadInput(f"ONLY={group}: has no runs at PROFILE={profile}")
+            raise BadInput(f"--groups {group}: has no runs at --profile {profile}")
 
 
 def missing_works(wanted: list[Work], from_others: dict[str, Any], runs: Path) -> list[Work]:

@@ -1,7 +1,12 @@
 """The options of a run, their resolution and compatibility checks, and the identity of a run."""
 
-from stablenets.config.options import EXECUTION_KEYS
-from stablenets.config.resolved import Resolved
-from stablenets.config.resolving import resolve
+from stablenets.lazy import lazy_exports
 
-__all__ = ["EXECUTION_KEYS", "Resolved", "resolve"]
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "EXECUTION_KEYS": "stablenets.config.options",
+        "Resolved": "stablenets.config.resolved",
+        "resolve": "stablenets.config.resolving",
+    },
+)

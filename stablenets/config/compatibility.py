@@ -1,7 +1,7 @@
-"""What can and cannot go together: dataset with net, net with flow, optimiser with its settings.
+"""Checks of options that cannot go together, such as a convolutional net on planar points.
 
-Each rule looks at a configuration whose values are each right on their own and raises one
-`BadInput` line when a pair cannot work.
+The schema has already checked each option by itself. Each check here takes a resolved run and
+raises one `BadInput` line that names both options and a remedy.
 """
 
 from __future__ import annotations
@@ -19,21 +19,25 @@ from stablenets.schema import suggest
 
 
 def check_compatibility(run: Resolved) -> None:
-    for rule in (
-        check_net_parts,
-        check_net_on_data,
-        check_net_sizes,
-        check_transition,
-        check_optimiser,
-        check_frozen,
-        check_probe_and_device,
-        check_levels,
-    ):
-        rule(run)
+    """Check that all options of a run can go together.
+
+    Raises:
+        BadInput: If two options cannot go together.
+    """
+    check_net_parts(run)
+    check_net_on_data(run)
+    check_net_sizes(run)
+    check_opening(run)
+    check_transition(run)
+    check_optimiser(run)
+    check_frozen(run)
+    check_probe_and_device(run)
+    check_levels(run)
     data.check_data_options(run.dataset, run.common)
 
 
 def check_net_parts(run: Resolved) -> None:
+    """Operator, opening, head and number of units fit each other."""
     run.dynamics.check_supported(
         operator=run.net.operator,
         backward=run.config.backward,
@@ -56,6 +60,7 @@ def check_net_parts(run: Resolved) -> None:
 
 
 def check_net_on_data(run: Resolved) -> None:
+    """Sequences need a recurrent family, and a convolutional net needs images."""
     facts, net = run.dataset.facts, run.net
     recurrent = isinstance(run.dynamics, Recurrent)
     if recurrent and facts.kind != "sequence":
@@ -82,6 +87,7 @@ def check_net_on_data(run: Resolved) -> None:
 
 
 def check_net_sizes(run: Resolved) -> None:
+    """Widths suit the family and do not shrink; each unit has a layer and an image to work on."""
     net, depth, shape = run.net, run.config.depth, run.dataset.facts.shape
     try:
         run.dynamics.at_depth(depth)
@@ -97,6 +103,17 @@ def check_net_sizes(run: Resolved) -> None:
             f"net.widths={net.widths}: channels are added by zero-padding and cannot shrink; "
             "give the widths in rising order"
         )
+    if net.operator == "conv" and min(shape[1:]) < 2 ** (len(net.widths) - 1):
+        raise BadInput(
+            f"net.widths={net.widths}: {len(net.widths)} units halve the {shape[1]}x{shape[2]}"
+            f" images of dataset.name={run.dataset_name} away; use at most"
+            f" {int(math.log2(min(shape[1:]))) + 1} units"
+        )
+
+
+def check_opening(run: Resolved) -> None:
+    """An opening without weights can place the inputs in the first state."""
+    net, shape = run.net, run.dataset.facts.shape
     size = shape[0] if net.operator == "conv" else math.prod(shape)
     if net.opening in PLACES and size != 2:
         raise BadInput(
@@ -108,35 +125,27 @@ def check_net_sizes(run: Resolved) -> None:
             f"width={net.widths[0]}: net.opening={net.opening} cannot hold the {size} inputs of "
             f"dataset.name={run.dataset_name}; use width>={size} or a learned opening"
         )
-    if net.operator == "conv" and min(shape[1:]) < 2 ** (len(net.widths) - 1):
-        raise BadInput(
-            f"net.widths={net.widths}: {len(net.widths)} units halve the {shape[1]}x{shape[2]}"
-            f" images of dataset.name={run.dataset_name} away; use at most"
-            f" {int(math.log2(min(shape[1:]))) + 1} units"
-        )
 
 
 def check_transition(run: Resolved) -> None:
+    """The family has the block that changes the width, and each unit has a layer at its width."""
     net = run.net
     if net.transition == "strided_first_block" and not run.dynamics.capabilities.has_strided_block:
         raise BadInput(
             f"net.transition=strided_first_block: net.family={net.family} has no strided block; "
             "use net.transition=before_first_block or net.transition=after_first_block"
         )
-    short = [
-        unit
-        for unit, count in enumerate(layers_at_widths(net.blocks, net.transition), 1)
-        if count < 1
-    ]
-    if short and run.config.depth:
-        raise BadInput(
-            f"net.blocks={net.blocks}: with net.transition={net.transition} the first block of unit"
-            f" {short[0]} comes before its width is reached, and there is no other; give it 2, or"
-            f" use depth>={2 * len(net.blocks)}"
-        )
+    for unit, count in enumerate(layers_at_widths(net.blocks, net.transition), 1):
+        if count < 1 and run.config.depth:
+            raise BadInput(
+                f"net.blocks={net.blocks}: with net.transition={net.transition} the first block of"
+                f" unit {unit} comes before its width is reached, and there is no other; give it 2,"
+                f" or use depth>={2 * len(net.blocks)}"
+            )
 
 
 def check_optimiser(run: Resolved) -> None:
+    """Options of the optimiser suit the optimiser, the loss and the family."""
     optim = run.config.optim
     if optim.momentum and optim.name != "sgd":
         raise BadInput(
@@ -149,7 +158,7 @@ def check_optimiser(run: Resolved) -> None:
             " out or use optim=adam"
         )
     if optim.milestones != sorted(optim.milestones):
-        raise BadInput(f"optim.milestones={optim.milestones}: give the shares in rising order")
+        raise BadInput(f"optim.milestones={optim.milestones}: give the fractions in rising order")
     if optim.label_smoothing and run.dataset.facts.task == "regress":
         raise BadInput(
             f"optim.label_smoothing={optim.label_smoothing}: dataset.name={run.dataset_name} has no"
@@ -163,6 +172,7 @@ def check_optimiser(run: Resolved) -> None:
 
 
 def check_frozen(run: Resolved) -> None:
+    """optim.frozen names tensors that the family learns."""
     learned = run.dynamics.learned_names
     for name in run.config.optim.frozen:
         if name not in learned:
@@ -173,11 +183,11 @@ def check_frozen(run: Resolved) -> None:
 
 
 def check_probe_and_device(run: Resolved) -> None:
-    config = run.config
-    if beyond := [epoch for epoch in config.probe.spectrum_epochs if epoch > config.epochs]:
+    """Probed epochs lie within the run, and the device has a known form."""
+    config, epochs = run.config, run.config.probe.spectrum_epochs
+    if max(epochs, default=0) > config.epochs:
         raise BadInput(
-            f"probe.spectrum_epochs={config.probe.spectrum_epochs}: epoch {beyond[0]} is beyond"
-            f" epochs={config.epochs}"
+            f"probe.spectrum_epochs={epochs}: epoch {max(epochs)} is beyond epochs={config.epochs}"
         )
     if config.device not in ("auto", "cpu", "cuda") and not (
         config.device.startswith("cuda:") and config.device[5:].isdigit()
@@ -186,6 +196,7 @@ def check_probe_and_device(run: Resolved) -> None:
 
 
 def check_levels(run: Resolved) -> None:
+    """The family has time to interpolate in, and the depth can be halved often enough."""
     count, parts = run.config.levels, 2**run.config.levels
     if count and run.dynamics.capabilities.order is None:
         raise BadInput(

@@ -1,9 +1,11 @@
-"""What a net, a data set or an optimiser has where nothing else is said.
+"""The defaults of all options.
 
-The dataclasses of the schema hold the defaults that all share; the tables below hold what differs
-by family or optimiser. The command line and `resolve` both read them here, so that `net=revnet` and
-`{"net": {"family": "revnet"}}` are the same net. Defaults are frozen (tests/golden/defaults.json):
-a run's name holds only what differs from them, so that a changed default would reuse old results.
+The dataclasses of the options hold the defaults that are shared. The tables below hold what a
+family or an optimiser has instead. The command line and `resolve` read the same tables, so that
+`net=revnet` and `{"net": {"family": "revnet"}}` are the same net.
+
+Defaults never change (tests/golden/defaults.json). The name of a run holds only what differs from
+them, so a changed default would give new runs the names of old results.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ CIFAR_BLOCKS = {
     "opening": "conv_bn_relu",
     "gain": 1.4142,  # He et al. 2015
 }
-# T is the final time where neither h nor T is given. The papers' own values are not known, except
-# for the authors' 1.2 of Galimberti et al. 2023, with which MS1 and MS2 learn little.
+# T is the final time if neither h nor T is given. The papers do not state it. The authors' code of
+# Galimberti et al. 2023 has 1.2, with which MS1 and MS2 learn little.
 FAMILY_DEFAULTS: dict[str, dict[str, Any]] = {
     "resnet": {"T": 5.0},
     "antisymmetric": {"T": 5.0},
@@ -53,32 +55,32 @@ OPTIM_DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def net_options(family: str) -> dict[str, Any]:
-    """All options of `net=FAMILY` with their defaults."""
+    """Return all options of `net=FAMILY` with their defaults."""
     shared = field_defaults(Net) | FAMILY_DEFAULTS.get(family, {})
     return {"family": family} | shared | field_defaults(FAMILIES[family])
 
 
 def dataset_options(name: str) -> dict[str, Any]:
-    """All options of `dataset=NAME` with their defaults."""
+    """Return all options of `dataset=NAME` with their defaults."""
     return {"name": name} | field_defaults(CommonDataOptions) | field_defaults(DATASETS[name])
 
 
 def optim_options(name: str) -> dict[str, Any]:
-    """All options of `optim=NAME` with their defaults."""
+    """Return all options of `optim=NAME` with their defaults."""
     return field_defaults(Optim) | {"name": name} | OPTIM_DEFAULTS[name]
 
 
 def run_options() -> dict[str, Any]:
-    """The options of a run outside the groups dataset, net and optim, with their defaults."""
+    """Return the options outside the groups dataset, net and optim, with their defaults."""
     groups = ("dataset", "net", "optim")
     return {key: value for key, value in field_defaults(Config).items() if key not in groups}
 
 
 def identity_defaults(dataset: str, family: str) -> dict[str, Any]:
-    """The schema's defaults of all options that can enter a run's name, by keys as `optim.lr`.
+    """Return the shared defaults of all options that can enter the identity of a run.
 
-    Those that all share: what a family or an optimiser has by itself is not subtracted, so that its
-    values enter the name of a run.
+    The tables of families and optimisers are left out, so that their values enter the identity.
+    Keys are flat, such as "optim.lr".
     """
     run = {key: value for key, value in run_options().items() if key not in EXECUTION_KEYS}
     net = field_defaults(Net) | field_defaults(FAMILIES[family])
@@ -87,9 +89,7 @@ def identity_defaults(dataset: str, family: str) -> dict[str, Any]:
 
 
 def field_defaults(cls: type) -> dict[str, Any]:
-    """The defaults of a dataclass as plain values, nested; fields without a default are left
-    out.
-    """
+    """Return the defaults of a dataclass as nested plain values, without required options."""
     found = {}
     for field in dataclasses.fields(cls):
         if not field.init:
@@ -102,7 +102,7 @@ def field_defaults(cls: type) -> dict[str, Any]:
 
 
 def as_plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested dataclasses as mappings and tuples as lists: what JSON and YAML give back."""
+    """Return dataclasses as mappings and tuples as lists, as JSON and YAML read them back."""
 
     def encode(value: Any) -> Any:
         if dataclasses.is_dataclass(value):

@@ -1,8 +1,8 @@
-"""The name of a run: readable first, and last a hash of all that decides its numbers.
+"""The name of a run: a readable part, and a hash of all options that decide its numbers.
 
-The identity of a run is the set of its resolved options that differ from the schema's defaults. An
-option that is added later, at a default that changes nothing, therefore renames no run. Depth, step
-size, widths, seeds, data set and family always enter. Where and how a run is executed never enters.
+The identity of a run is the set of its resolved options that differ from the schema's defaults. A
+new option whose default changes nothing therefore renames no run. Depth, step size, widths, seeds,
+data set and family are always part of the identity. `EXECUTION_KEYS` never are.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ DERIVED = ("T",)  # h * depth
 
 
 def training_identity(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides the numbers of a training, from all its resolved options by keys as
-    `optim.lr`.
+    """Return the options that decide the numbers of a training run.
+
+    Args:
+        options: All resolved options with flat keys, such as "optim.lr".
     """
     defaults = identity_defaults(options["dataset.name"], options["net.family"])
     return {
@@ -31,7 +33,11 @@ def training_identity(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def training_name(options: Mapping[str, Any]) -> str:
-    """The name of a training's run folder, from all its resolved options."""
+    """Return the name of a run folder: "resnet-dense-digits-L64-s0-0a55ef243362".
+
+    Args:
+        options: All resolved options with flat keys.
+    """
     parts = (
         options["net.family"],
         options["net.operator"],
@@ -46,7 +52,7 @@ def training_name(options: Mapping[str, Any]) -> str:
 def differing_options(
     options: Mapping[str, Any], defaults: Mapping[str, Any], always: tuple[str, ...]
 ) -> dict[str, Any]:
-    """The options that differ from their defaults, have none, or are named in `always`."""
+    """Return the options that differ from their defaults, have none, or are named in `always`."""
     return {
         key: value
         for key, value in options.items()
@@ -55,5 +61,5 @@ def differing_options(
 
 
 def hash_identity(identity: Mapping[str, Any]) -> str:
-    """Twelve hexadecimal digits of SHA-256, independent of the order of keys."""
+    """Return twelve hexadecimal digits of SHA-256, independent of the order of keys."""
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]

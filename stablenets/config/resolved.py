@@ -1,4 +1,4 @@
-"""The resolved configuration of one run: typed, every choice made, with its identity."""
+"""The resolved options of one run: typed, every choice made, with the identity of the run."""
 
 from __future__ import annotations
 
@@ -17,22 +17,29 @@ from stablenets.schema import flatten_keys
 
 @dataclass(frozen=True)
 class Resolved:
-    """A configuration with every choice made, and the parts that it names."""
+    """A run with every choice made, as `resolve` returns it.
 
-    config: Config  # h, T, width and seeds are numbers
+    Attributes:
+        config: The options of the run. depth, h and T are numbers, and every seed has a value.
+        dataset_name: A key of `data.DATASETS`.
+        common: The options that all data sets have.
+        dataset: The data set's own options, an instance of `data.DATASETS[dataset_name]`.
+        net: The options that all families have, with the widths and layers of each unit.
+        dynamics: The family with its own options.
+    """
+
+    config: Config
     dataset_name: str
-    common: CommonDataOptions  # what every data set has
-    dataset: Any  # the data set's own options: an instance of DATASETS[dataset_name]
+    common: CommonDataOptions
+    dataset: Any
     net: Net
     dynamics: Dynamics | Recurrent
 
     @cached_property
     def options(self) -> dict[str, Any]:
-        """All that decides the numbers, as nested plain values: every option, whatever its
-        default.
-        """
+        """All options that decide the numbers of the run, as nested plain values."""
         options = dataclasses.asdict(self.config)
-        for key in (*EXECUTION_KEYS, "seed", "width"):  # these two live on in seeds and net.widths
+        for key in (*EXECUTION_KEYS, "seed", "width"):  # seeds and net.widths hold these two
             del options[key]
         options["dataset"] = {
             "name": self.dataset_name,
@@ -40,32 +47,33 @@ class Resolved:
             **dataclasses.asdict(self.dataset),
         }
         options["net"] = dataclasses.asdict(self.net) | dataclasses.asdict(self.dynamics)
-        del options["net"]["T"]  # only a default for T
+        del options["net"]["T"]  # the default of T, which has its value now
         return as_plain_values(options)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """The options that enter the run's name: see `config.identity`."""
+        """The options that enter the hash of the run: see `config.identity`."""
         return training_identity(flatten_keys(self.options))
 
     @property
     def hash(self) -> str:
+        """Twelve hexadecimal digits that identify the run."""
         return hash_identity(self.identity)
 
     @cached_property
     def name(self) -> str:
-        """The run folder's name: readable first, unique last."""
+        """The name of the run folder: family, operator, data set, depth, seed and hash."""
         return training_name(flatten_keys(self.options))
 
     @property
     def execution(self) -> dict[str, Any]:
-        """Where and how the run is executed; no part of its identity."""
+        """The options of where and how the run is executed, which its identity does not hold."""
         values = dataclasses.asdict(self.config)
         return {key: values[key] for key in EXECUTION_KEYS}
 
     @property
     def coarser(self) -> Resolved | None:
-        """The run from whose weights this one starts: half the layers, twice h. None: none."""
+        """The run whose weights this one starts from, with half the layers and twice h, or None."""
         if not self.config.levels:
             return None
         depth = self.config.depth // 2
@@ -81,5 +89,5 @@ class Resolved:
 
 
 def round_to_12_digits(value: float) -> float:
-    """So that h=0.1 at depth 3 and T=0.3 are one run, whatever the last bit of 0.3 / 3."""
+    """The value to 12 digits, so that T=0.3 and h=0.1 at depth 3 are the same run."""
     return float(f"{value:.12g}")

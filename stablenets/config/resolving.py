@@ -1,12 +1,9 @@
-"""From the plain mapping that Hydra composed to a `Resolved` run in which every choice is made.
-
-h and T are both numbers, the widths are a list, every seed has a value. It touches no file and no
-network; whatever is wrong is one `BadInput` line.
-"""
+"""From the plain options of a run to a `Resolved` run in which every choice is made."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,29 +17,46 @@ from stablenets.nets import FAMILIES, Family, Recurrent
 from stablenets.nets.assembling import divide_layers
 from stablenets.schema import build, join_key, suggest
 
-DEPTH = 64  # where neither depth nor net.blocks is given
+DEFAULT_DEPTH = 64  # if neither depth nor net.blocks is given
 
 
-def resolve(values: Mapping[str, Any]) -> Resolved:
-    """The run that a plain mapping describes."""
-    config = build(
-        Config, values | {"optim": with_defaults("name", values.get("optim", {}), OPTIM_DEFAULTS)}
+def resolve(options: Mapping[str, Any]) -> Resolved:
+    """Return the run that the options describe, with every choice made and checked.
+
+    The result has both h and T as numbers, a list of widths, the layers of each unit, and a value
+    for every seed. Reads no file and draws no number.
+
+    Args:
+        options: Nested options as in `configs/`; those left out take their defaults. Required are
+            `dataset.name` and `net.family`. `stablenets --help` lists all.
+
+    Returns:
+        The run, for `stablenets.train`.
+
+    Raises:
+        BadInput: If a key is unknown, a value is out of range, or two values cannot go together.
+
+    Example:
+        >>> run = resolve({"dataset": {"name": "digits"}, "net": {"family": "resnet"}, "depth": 8})
+        >>> run.config.h, run.config.T
+        (0.625, 5.0)
+    """
+    optim = add_optimiser_defaults(options.get("optim", {}))
+    config = build(Config, {**options, "optim": optim})
+    dataset_name, dataset_options = choose("dataset", "name", config.dataset, DATASETS)
+    common, dataset = build_group(
+        "dataset", CommonDataOptions, DATASETS, dataset_name, dataset_options
     )
-    dataset_name, dataset_values = choose("dataset", "name", config.dataset, DATASETS)
-    common, dataset = build_flat(
-        (CommonDataOptions, DATASETS[dataset_name]), dataset_values, "dataset"
-    )
-    family, net_values = choose("net", "family", config.net, FAMILIES)
-    net_values = FAMILY_DEFAULTS.get(family, {}) | net_values | {"family": family}
-    net, dynamics = build_flat((Net, FAMILIES[family]), net_values, "net")
-    net = dataclasses.replace(net, widths=widths(net, config.width))
+    family, net_options = choose("net", "family", config.net, FAMILIES)
+    net_options = FAMILY_DEFAULTS.get(family, {}) | net_options | {"family": family}
+    net, dynamics = build_group("net", Net, FAMILIES, family, net_options)
+    net = dataclasses.replace(net, widths=choose_widths(net, config.width))
     if isinstance(dynamics, Recurrent) and dataset.facts.kind == "sequence":
-        config = dataclasses.replace(
-            config, depth=steps(config.depth, family, dataset_name, dataset.facts)
-        )
-    net = dataclasses.replace(net, blocks=blocks(net, config.depth))
+        length = sequence_length(config.depth, family, dataset_name, dataset.facts)
+        config = dataclasses.replace(config, depth=length)
+    net = dataclasses.replace(net, blocks=choose_blocks(net, config.depth))
     config = dataclasses.replace(config, depth=sum(net.blocks))
-    h, T = step_and_time(config, net, dynamics)
+    h, T = choose_step_and_time(config, net, dynamics)
     seeds = dataclasses.replace(
         config.seeds,
         init=config.seed if config.seeds.init is None else config.seeds.init,
@@ -54,32 +68,53 @@ def resolve(values: Mapping[str, Any]) -> Resolved:
     return resolved
 
 
+def add_optimiser_defaults(optim: Any) -> Any:
+    """The options of `optim` over the defaults of its optimiser; no mapping stays as it is."""
+    if not isinstance(optim, Mapping) or not isinstance(optim.get("name"), str):
+        return optim
+    return OPTIM_DEFAULTS.get(optim["name"], {}) | dict(optim)
+
+
 def choose(
-    group: str, key: str, values: Mapping[str, Any], registry: Mapping[str, type]
+    group: str, key: str, options: Mapping[str, Any], registry: Mapping[str, type]
 ) -> tuple[str, dict[str, Any]]:
-    """The entry of a registry that a group names, and the group's other keys."""
-    name = values.get(key)
+    """The entry of a registry that a group names, and the other options of the group."""
+    name = options.get(key)
     if not isinstance(name, str) or name not in registry:
         raise BadInput(f"{join_key(group, key)}={name}: {suggest(str(name), registry, 'one of')}")
-    return name, {other: value for other, value in values.items() if other != key}
+    return name, {other: value for other, value in options.items() if other != key}
 
 
-def build_flat(parts: tuple[type, ...], values: Mapping[str, Any], at: str) -> list[Any]:
-    """One instance of each dataclass from a single flat group of keys."""
-    fields = {part: {field.name for field in dataclasses.fields(part)} for part in parts}
-    known = set().union(*fields.values())
-    for key in values:
-        if key not in known:
-            raise BadInput(
-                f"{join_key(at, key)}: unknown key; {suggest(str(key), known, 'known here')}"
-            )
-    return [
-        build(part, {key: value for key, value in values.items() if key in fields[part]}, at)
-        for part in parts
-    ]
+def build_group(
+    group: str,
+    shared: type,
+    registry: Mapping[str, type],
+    chosen: str,
+    options: Mapping[str, Any],
+) -> tuple[Any, Any]:
+    """The options that the whole group shares, and those of the chosen entry of its registry."""
+    shared_names, own_names = field_names(shared), field_names(registry[chosen])
+    for key in options:
+        if key not in shared_names | own_names:
+            owners = [name for name, cls in registry.items() if key in field_names(cls)]
+            problem = f"{group}={chosen} has no option {key}"
+            if owners:
+                problem += f", which belongs to {group}={', '.join(owners)}"
+            remedy = suggest(str(key), shared_names | own_names, f"options of {chosen}")
+            raise BadInput(f"{join_key(group, key)}: unknown key; {problem}; {remedy}")
+    return (
+        build(shared, {key: options[key] for key in options if key in shared_names}, group),
+        build(registry[chosen], {key: options[key] for key in options if key in own_names}, group),
+    )
 
 
-def widths(net: Net, width: int | None) -> list[int]:
+def field_names(cls: type) -> set[str]:
+    """The names of the options of a dataclass."""
+    return {field.name for field in dataclasses.fields(cls) if field.init}
+
+
+def choose_widths(net: Net, width: int | None) -> list[int]:
+    """The widths of the units, from `width` or net.widths."""
     if width is None:
         return net.widths
     if len(net.widths) != 1:
@@ -90,10 +125,10 @@ def widths(net: Net, width: int | None) -> list[int]:
     return [width]
 
 
-def blocks(net: Net, depth: int | None) -> list[int]:
-    """The layers of each unit, from depth or net.blocks, whichever was given."""
+def choose_blocks(net: Net, depth: int | None) -> list[int]:
+    """The layers of each unit, from `depth` or net.blocks."""
     if net.blocks is None:
-        return divide_layers(DEPTH if depth is None else depth, len(net.widths))
+        return divide_layers(DEFAULT_DEPTH if depth is None else depth, len(net.widths))
     if len(net.blocks) != len(net.widths):
         raise BadInput(
             f"net.blocks={net.blocks}: {len(net.widths)} units in net.widths={net.widths}; give one"
@@ -102,12 +137,12 @@ def blocks(net: Net, depth: int | None) -> list[int]:
     if depth not in (None, sum(net.blocks)):
         raise BadInput(
             f"depth={depth}: net.blocks={net.blocks} has {sum(net.blocks)} layers; leave depth out,"
-            " or set net.blocks=null to share depth out over the units"
+            " or set net.blocks=null to split depth over the units"
         )
     return net.blocks
 
 
-def steps(depth: int | None, family: str, dataset: str, facts: DatasetFacts) -> int:
+def sequence_length(depth: int | None, family: str, dataset: str, facts: DatasetFacts) -> int:
     """The depth of a recurrent net: the time steps of its sequences."""
     if depth not in (None, facts.shape[0]):
         raise BadInput(
@@ -117,8 +152,8 @@ def steps(depth: int | None, family: str, dataset: str, facts: DatasetFacts) -> 
     return facts.shape[0]
 
 
-def step_and_time(config: Config, net: Net, dynamics: Family) -> tuple[float, float]:
-    """h and T = h * depth, from whichever was given."""
+def choose_step_and_time(config: Config, net: Net, dynamics: Family) -> tuple[float, float]:
+    """The step size h and the final time T = h * depth, from the one that was given."""
     given = {key: value for key, value in (("h", config.h), ("T", config.T)) if value is not None}
     if len(given) == 2:
         raise BadInput(
@@ -133,17 +168,16 @@ def step_and_time(config: Config, net: Net, dynamics: Family) -> tuple[float, fl
             )
         return 1.0, float(config.depth)
     if config.h is not None:
-        return config.h, round_to_12_digits(config.h * config.depth)
+        T = round_to_12_digits(config.h * config.depth)
+        if not math.isfinite(T):
+            raise BadInput(f"h={config.h}: T = h * depth is infinite; use a smaller h")
+        return config.h, T
     if not config.depth:
         if given:
             raise BadInput(f"T={config.T}: at depth=0 no time passes; leave T out")
         return 1.0, 0.0
     T = net.T if config.T is None else config.T
-    return round_to_12_digits(T / config.depth), T
-
-
-def with_defaults(key: str, values: Any, defaults: Mapping[str, dict[str, Any]]) -> Any:
-    """`values` of a group over the defaults of the entry that they name; anything else as it is."""
-    if not isinstance(values, Mapping) or not isinstance(values.get(key), str):
-        return values
-    return defaults.get(values[key], {}) | dict(values)
+    h = round_to_12_digits(T / config.depth)
+    if not h:
+        raise BadInput(f"T={T}: h = T / depth is zero; use a larger T")
+    return h, T

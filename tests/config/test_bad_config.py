@@ -1,20 +1,18 @@
-"""Bad configuration: exit code 2, one line that names the key, the value and the remedy, and not a
-file touched.
-"""
+"""Wrong options end with exit code 2 and one line: key, value and remedy. No file is changed."""
 
 import pytest
 
 CONV = ("dataset=digits", "net=resnet_conv")
 KINDS = {
-    # what Hydra sees
-    "unknown key": (["depthh=3"], ["depthh: unknown key", "did you mean depth?", "known: "]),
+    # refused while Hydra composes the options, or before
+    "unknown key": (["depthh=3"], ["depthh: unknown key", "did you mean depth?", "epochs"]),
     "unknown key in a group": (
         ["net.widhts=[3]"],
-        ["net.widhts: unknown key", "did you mean net.widths?", "net.gamma"],
+        ["net.widhts: unknown key", "net=antisymmetric", "did you mean widths?", "gamma"],
     ),
     "unknown key in a mapping": (
         ["seeds={split: 0, ordr: 1}"],
-        ["seeds.ordr: unknown key", "did you mean seeds.order?"],
+        ["seeds.ordr: unknown key", "did you mean order?"],
     ),
     "unknown key with +": (["+foo=1"], ["foo: unknown key", "known here: ", "depth"]),
     "unknown key in a group with +": (
@@ -29,7 +27,25 @@ KINDS = {
         ["net=antisymetric: did you mean antisymmetric?", "plain"],
     ),
     "unknown dataset": (["dataset=mnits"], ["dataset=mnits: did you mean mnist?", "digits"]),
-    "unknown profile": (["profile=huge"], ["profile=huge: one of: full, paper, quick, smoke"]),
+    "a profile, which belongs to make reproduce": (["profile=paper"], ["profile: unknown key"]),
+    "unknown short run": (["debug=huge"], ["debug=huge: one of: smoke"]),
+    "option of another family": (
+        ["net.alpha=0.1"],
+        ["net.alpha: ", "net=antisymmetric has no option alpha", "net=roamlp, roarnn", "gamma"],
+    ),
+    "option of another data set": (
+        ["dataset.length=9"],
+        ["dataset.length: ", "dataset=ellipses has no option length", "dataset=adding, copy"],
+    ),
+    "family without its options": (["net.family=roarnn"], ["net.family=roarnn: ", "net=roarnn"]),
+    "data set without its options": (["dataset.name=copy"], ["dataset.name=copy", "dataset=copy"]),
+    "unknown flag": (["--resolv"], ["--resolv: unknown flag", "did you mean --resolve?"]),
+    "flag that needs another": (["--resolve"], ["--resolve", "--cfg"]),
+    "sweep with no job at a time": (
+        ["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=0"],
+        ["hydra.launcher.n_jobs=0: must be >= 1"],
+    ),
+    "unknown key of Hydra": (["hydra.foo=1"], ["hydra.foo"]),
     "unknown experiment": (["experiment=nope"], ["experiment=nope: "]),
     "unknown group": (["nett=plain"], ["nett: unknown key", "did you mean net?"]),
     "unknown launcher": (["hydra/launcher=foo"], ["hydra/launcher=foo: one of: ", "joblib"]),
@@ -41,7 +57,7 @@ KINDS = {
     "no key": (["=3"], ["=3: no key", "KEY=3"]),
     "an open bracket": (["net.widths=[3"], ["net.widths=[3: cannot be read as key=value", "[1,2]"]),
     "two equal signs": (["depth=4=5"], ["depth=4=5: cannot be read as key=value"]),
-    "a sweep without -m": (["seed=0,1"], ["seed=0,1", "--multirun"]),
+    "a sweep without -m": (["seed=0,1"], ["seed=0,1: several values; add -m"]),
     "a reference to nothing": (["depth=${foo}"], ["depth: ", "'foo' not found", "plain value"]),
     "a reference to no variable": (
         ["depth=${oc.env:STABLENETS_NO_SUCH}"],
@@ -55,8 +71,8 @@ KINDS = {
     "null where a value is needed": (["batch=null"], ["batch=null: expected a whole number"]),
     "a number for a list": (["net.widths=8"], ["net.widths=8: expected a list", "net.widths=[8]"]),
     "a word in a list": (["net.widths=[a]"], ["net.widths[0]=a: expected a whole number"]),
-    "a list for a data set": (["dataset.name=[digits]"], ["dataset.name=['digits']: ", "one of: "]),
-    "a list for a family": (["net.family=[resnet]"], ["net.family=['resnet']: ", "one of: "]),
+    "a list for a data set": (["dataset.name=[digits]"], ["dataset.name=[digits]: ", "one of: "]),
+    "a list for a family": (["net.family=[resnet]"], ["net.family=[resnet]: ", "one of: "]),
     "a list for a whole number": (["depth=[3]"], ["depth=[3]: expected a whole number"]),
     "no widths": (["net.widths=[]"], ["net.widths=[]: expected at least 1"]),
     "more than 64 bits": (
@@ -101,7 +117,7 @@ KINDS = {
         ["device=cuda:99999999999999"],
         ["device=cuda:99999999999999: not a device", "cuda:N"],
     ),
-    # what cannot go together
+    # options that cannot go together
     "time without layers": (
         ["depth=0", "T=2"],
         ["T=2.0: at depth=0 no time passes", "leave T out"],
@@ -125,6 +141,7 @@ KINDS = {
         ["net=roamlp", "depth=0"],
         ["net.beta_scaling=depth: ", "depth=0", "give depth>=1", "beta_scaling=fixed"],
     ),
+    "infinite time": (["h=1e308"], ["h=1e+308: ", "infinite", "smaller h"]),
     "h and T": (["h=1", "T=1"], ["h=1.0 T=1.0: give one of the two", "T = h * depth"]),
     "h without a step": (
         ["net=plain", "h=0.1"],
@@ -213,7 +230,7 @@ KINDS = {
         ["dataset.augment=crop_flip"],
         ["dataset.augment=crop_flip: ", "ellipses is planar", "dataset.augment=none"],
     ),
-    # where
+    # folders
     "runs where nothing can be": (["runs=/proc/x"], ["runs=/proc/x: cannot write ", "runs=DIR"]),
     "a sweep where nothing can be": (["runs=/proc/x", "-m"], ["/proc/x", "runs=DIR"]),
 }
@@ -228,10 +245,8 @@ def test_bad_config_is_refused_in_one_line(refused, kind):
 @pytest.mark.parametrize(
     "word", ["depthh=3", "net=antisymetric", "net=3", "depth", "depth=-1", "depth=${foo}"]
 )
-def test_the_same_without_our_help(run_cli, tmp_path, word):
-    """As a person types it, with no other word: Hydra then takes another way through its own
-    code.
-    """
+def test_bad_word_is_refused_without_other_words(run_cli, tmp_path, word):
+    """Without --run and -m, Hydra composes the configuration in another part of its code."""
     result = run_cli(word, small=False)
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith(f"stablenets: {word[:5]}")
@@ -244,7 +259,7 @@ def test_a_device_that_is_not_here(refused, monkeypatch):
 
     monkeypatch.setattr(
         torch.cuda, "device_count", lambda: 0
-    )  # so that the test means the same on a machine with a GPU
+    )  # the same test on a machine with a GPU
     refused("device=cuda", says=["device=cuda: not on this machine", "device=cpu or device=auto"])
     refused(
         "device=cuda:3", says=["device=cuda:3: not on this machine", "device=cpu or device=auto"]

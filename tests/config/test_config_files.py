@@ -1,5 +1,5 @@
-"""Every file under configs/ is a promise: it names its command, its keys are the schema's, and what
-it describes runs.
+"""Every file under configs/ begins with its command, has keys of the schema, and describes a run
+that works.
 """
 
 import dataclasses
@@ -13,55 +13,44 @@ import pytest
 from conftest import compose
 
 from stablenets.config import resolve
-from stablenets.config.composition import CONFIGS, group_choices
+from stablenets.config.groups import CONFIGS, group_choices
 from stablenets.config.options import Config, Net, Optim, Probe, Seeds, Wandb
 from stablenets.data import DATASETS, CommonDataOptions
 from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, RECURRENT_FAMILIES
 from stablenets.training.run import train
 
-# A dataset of each kind that needs no file, and what it stands in for where an experiment asks for
-# files.
+# A data set of each kind that needs no file. It replaces data sets that do.
 EMBEDDED = {"planar": "ellipses", "image": "digits", "sequence": "psdigits"}
 WITHOUT_FILES = {
     name for name, kind in DATASETS.items() if "digits" in name or kind().facts.kind == "planar"
 } | {"adding", "copy"}
 ALL = FAMILIES
-SHRUNK = ("profile=smoke", "epochs=1", "dataset.limit=32", "batch=16")
-
-
-def files(group: str) -> list[str]:
-    """The choices of a group, by the name that the command line takes."""
-    return sorted(
-        path.relative_to(CONFIGS / group).with_suffix("").as_posix()
-        for path in (CONFIGS / group).rglob("*.yaml")
-    )
+SHRUNK = ("debug=smoke", "epochs=1", "dataset.limit=32", "batch=16")
 
 
 def fields(*parts: type) -> set[str]:
     return {field.name for part in parts for field in dataclasses.fields(part)}
 
 
-def finished(run) -> None:
+def train_to_the_end(run) -> None:
+    """Train, and check that the run folder has the status of the outcome."""
     outcome = train(run)
     assert (outcome.status, outcome.exit_code) in {("done", 0), ("diverged", 0)}, outcome.message
     assert json.loads((outcome.folder / "status.json").read_text())["status"] == outcome.status
 
 
 def head(path: Path) -> list[str]:
-    """The comments that a file begins with."""
+    """The comments at the beginning of a file."""
     return list(takewhile(lambda line: line.startswith("#"), path.read_text().splitlines()))
 
 
 def command(path: Path) -> list[str]:
-    """The overrides of the command in a file's first comments; of a sweep, its first job."""
+    """The words of the command in the first comments of a file; of a sweep, its first job."""
     line = next((line for line in head(path) if line.startswith("# stablenets ")), "# stablenets")
-    words = takewhile(
-        lambda word: not word.startswith("("), line.split()[2:]
-    )  # a remark may follow in parentheses
     return [
         re.sub(r"=([^,\[]*),.*", r"=\1", word)
-        for word in words
+        for word in line.split()[2:]
         if word != "-m" and not word.startswith("hydra")
     ]
 
@@ -110,7 +99,7 @@ def test_all_options_of_a_run_can_be_typed():
 
 def fits(net: str, dataset: str) -> bool:
     try:
-        resolve(compose(f"net={net}", f"dataset={dataset}", "profile=smoke"))
+        resolve(compose(f"net={net}", f"dataset={dataset}", "debug=smoke"))
     except BadInput:
         return False
     return True
@@ -121,38 +110,36 @@ def fitting_nets(dataset: str) -> list[str]:
     return [net for net in group_choices("net") if fits(net, dataset)]
 
 
+def depth_of(family: str, widths: list[int]) -> str:
+    """A depth for a short run; a recurrent family has the length of its sequences."""
+    return "null" if family in RECURRENT_FAMILIES else str(max(4, 2 * len(widths)))
+
+
 @pytest.mark.parametrize("net", group_choices("net"))
 def test_net_trains_on_every_kind_of_data_that_it_takes(net, resolved):
     taken = [dataset for dataset in EMBEDDED.values() if net in fitting_nets(dataset)]
     assert taken, f"net={net} fits no embedded dataset"
+    options = compose(f"net={net}")["net"]
+    depth = depth_of(options["family"], options["widths"])
     for dataset in taken:
-        depth = (
-            "null"
-            if compose(f"net={net}")["net"]["family"] in RECURRENT_FAMILIES
-            else max(4, 2 * len(compose(f"net={net}")["net"]["widths"]))
-        )
-        finished(
-            resolved(
-                f"net={net}", f"dataset={dataset}", *SHRUNK, "net.blocks=null", f"depth={depth}"
-            )
-        )
+        words = (f"net={net}", f"dataset={dataset}", *SHRUNK, "net.blocks=null", f"depth={depth}")
+        train_to_the_end(resolved(*words))
 
 
-@pytest.mark.parametrize("name", files("experiment"))
+@pytest.mark.parametrize("name", group_choices("experiment"))
 def test_experiment_runs_shrunk(name, resolved):
     real = resolve(compose(f"experiment={name}"))
-    instead = (
-        []
-        if real.dataset_name in WITHOUT_FILES
-        else [f"dataset={EMBEDDED[real.dataset.facts.kind]}"]
-    )
-    finished(
-        resolved(
-            f"experiment={name}",
-            *instead,
-            *SHRUNK,
-            "net.blocks=null",
-            f"depth={max(4, 2 * len(real.net.widths))}",
-            "probe.spectrum_epochs=[]",
-        )
-    )
+    embedded = EMBEDDED[real.dataset.facts.kind]
+    dataset = real.dataset_name if real.dataset_name in WITHOUT_FILES else embedded
+    words = [f"experiment={name}", f"dataset={dataset}", *SHRUNK]
+    words += ["net.blocks=null", f"depth={depth_of(real.net.family, real.net.widths)}"]
+    train_to_the_end(resolved(*words, "probe.spectrum_epochs=[]"))
+
+
+@pytest.mark.parametrize(
+    ("name", "ledger"), [("psmnist", "ceni2025/full"), ("psdigits", "ceni2025/quick")]
+)
+def test_experiment_is_a_run_of_the_committed_results(name, ledger):
+    run = resolve(compose(f"experiment=ceni2025/{name}"))
+    rows = (CONFIGS.parent / "results" / ledger / "ledger.csv").read_text().splitlines()
+    assert run.name in {row.partition(",")[0] for row in rows}

@@ -1,4 +1,4 @@
-"""One source of defaults, frozen: the command line, Python and the committed file agree."""
+"""The command line, Python and the committed file of frozen defaults have the same defaults."""
 
 import pytest
 from conftest import compose
@@ -18,7 +18,7 @@ DEPTH = {
 
 
 def test_defaults_are_frozen():
-    """Behaviour changes by a new option or value. New ones are added by tests/golden/frozen.py."""
+    """Change behaviour by a new option or a new value, and add it by tests/golden/frozen.py."""
     frozen, current = frozen_defaults(), current_defaults()
     assert current.keys() == frozen.keys()
     for part, values in frozen.items():

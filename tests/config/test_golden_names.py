@@ -1,6 +1,4 @@
-"""The name of every committed row is recomputed from its stored options, whatever the plans are
-now.
-"""
+"""The name of every committed row follows from the options that are stored with it."""
 
 import json
 from pathlib import Path

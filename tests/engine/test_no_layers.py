@@ -51,7 +51,7 @@ def test_a_run_without_layers_trains_and_is_measured(resolved, tmp_path, backwar
             "width=4",
             f"backward={backward}",
             "epochs=3",
-            "profile=smoke",
+            "debug=smoke",
             "optim.lr=0.1",
             "probe.every=1",
             "net.opening=linear",

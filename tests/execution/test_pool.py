@@ -179,23 +179,23 @@ def command(tmp_path, monkeypatch, capfd):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["haber2071"], "paper=haber2071: "),
-        (["haber2017", "--profile", "quack"], "PROFILE=quack: "),
-        (["haber2017", "--jobs", "0"], "JOBS=0: must be >= 1"),
+        (["haber2071"], "paper=haber2071: did you mean haber2017?"),
+        (["haber2017", "--profile", "quack"], "--profile quack: did you mean quick?"),
+        (["haber2017", "--jobs", "0"], "--jobs 0: must be >= 1"),
         (["haber2017", "--profile", "smoke", "--device", "abacus"], "device=abacus: not a device"),
         (["haber2017", "--profile", "full"], "mnist"),
         (
-            ["haber2017", "--only", "example1", "grwoth"],
-            "ONLY=grwoth: no group of haber2017",
+            ["haber2017", "--groups", "example1", "grwoth"],
+            "--groups grwoth: no group of haber2017; did you mean growth?",
         ),
-        (["haber2017", "--within", "0"], "WITHIN=0: must be >= 1"),
+        (["haber2017", "--time-limit", "0"], "--time-limit 0: must be >= 1"),
         (
-            ["haber2017", "--profile", "smoke", "--only", "race"],
-            "ONLY=race: has no runs at PROFILE=smoke",
+            ["haber2017", "--profile", "smoke", "--groups", "race"],
+            "--groups race: has no runs at --profile smoke",
         ),
         (
-            ["haber2017", "--join", "nowhere"],
-            "JOIN=nowhere: no ledger.csv there",
+            ["haber2017", "--extra-ledgers", "nowhere"],
+            "--extra-ledgers nowhere: no ledger.csv there; give folders such as results/",
         ),
     ],
 )
@@ -210,7 +210,7 @@ def test_bad_input_is_one_line_before_any_work(tmp_path, command, arguments, say
 
 def test_only_the_given_groups_run_in_their_order_until_the_time_limit(tmp_path, command):
     code, out, err = command(
-        "haber2017", "--profile", "smoke", "--jobs", "1", "--only", "steps", "example1"
+        "haber2017", "--profile", "smoke", "--jobs", "1", "--groups", "steps", "example1"
     )
     assert (code, err) == (0, "")
     assert "haber2017" in out
@@ -220,7 +220,7 @@ def test_only_the_given_groups_run_in_their_order_until_the_time_limit(tmp_path,
         == 18
         == len(list((tmp_path / "runs").iterdir()))
     )
-    code, out, err = command("haber2017", "--profile", "smoke", "--jobs", "1", "--within", "1")
+    code, out, err = command("haber2017", "--profile", "smoke", "--jobs", "1", "--time-limit", "1")
     assert code == 124
     assert "time limit" in err
     assert "same command" in err
@@ -229,9 +229,9 @@ def test_only_the_given_groups_run_in_their_order_until_the_time_limit(tmp_path,
 
 def test_a_run_of_another_machine_is_not_made_again(tmp_path, command):
     arguments = ("haber2017", "--profile", "smoke", "--jobs", "1")
-    command(*arguments, "--only", "example1", "--runs", "far/runs", "--results", "far/results")
+    command(*arguments, "--groups", "example1", "--runs", "far/runs", "--results", "far/results")
     code, out, _ = command(
-        *arguments, "--only", "example1", "--join", "far/results/haber2017/smoke"
+        *arguments, "--groups", "example1", "--extra-ledgers", "far/results/haber2017/smoke"
     )
     assert (code, "nothing left to run" in out) == (0, True)
     assert not (tmp_path / "runs").exists()
@@ -251,7 +251,7 @@ def test_smoke_runs_everything_once(tmp_path, command, handle):
     assert "nothing left to run" in command(handle, "--profile", "smoke")[1]
     folder = tmp_path / "results" / handle / "smoke"
     before = (folder / "claims.csv").read_bytes()
-    assert command(handle, "--profile", "smoke", "--collect", "--runs", "nothing")[0] == 0
+    assert command(handle, "--profile", "smoke", "--report-only", "--runs", "nothing")[0] == 0
     assert (folder / "claims.csv").read_bytes() == before, (
         "the ledger holds all that the pages need"
     )

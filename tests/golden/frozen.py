@@ -1,9 +1,8 @@
-"""The frozen defaults: a run's name holds what differs from them, so that none of them may change.
+"""The frozen defaults. A run's name holds what differs from them, so none of them may change.
 
-    python tests/golden/frozen.py      adds options, families, data sets and studies that are new
+    python tests/golden/frozen.py      adds new options, families, data sets and studies
 
-A default that is there already is never changed: a changed behaviour is a new option or a new
-value.
+To change behaviour, add an option or a value; never change a default in the file.
 """
 
 import json
@@ -16,9 +15,10 @@ FILE = Path(__file__).with_name("defaults.json")
 
 
 def current_defaults() -> dict[str, Any]:
-    """Every default that decides what a run is, from the code as it stands."""
+    """All defaults of the present code that decide the numbers of a run or a study."""
     from stablenets.config import EXECUTION_KEYS, defaults
-    from stablenets.config.composition import CONFIGS, net_preset
+    from stablenets.config.composition import net_preset
+    from stablenets.config.groups import CONFIGS
     from stablenets.config.options import Net, Optim
     from stablenets.data import DATASETS
     from stablenets.nets import FAMILIES
@@ -42,7 +42,7 @@ def current_defaults() -> dict[str, Any]:
 
 
 def study_classes() -> dict[str, type]:
-    """The studies of all papers by their keys."""
+    """The studies of all papers, by their keys."""
     import experiments
     from stablenets.claims.work import Study
 
@@ -69,13 +69,13 @@ def frozen_defaults() -> dict[str, Any]:
 
 
 def merged(frozen: Any, current: Any, at: str = "") -> Any:
-    """`frozen` with what is new in `current`; whatever has changed or gone ends with a message."""
+    """`frozen` with the new entries of `current`; exits if an entry has changed or is missing."""
     if not isinstance(frozen, dict) or not isinstance(current, dict):
         if frozen != current:
             sys.exit(f"{at}: frozen as {frozen}, now {current}; add an option or a value instead")
         return frozen
     if gone := frozen.keys() - current.keys():
-        sys.exit(f"{at}: {', '.join(sorted(gone))} has gone; committed results need it")
+        sys.exit(f"{at}: {', '.join(sorted(gone))} missing; committed results need it")
     return {
         key: merged(frozen[key], value, f"{at}.{key}") if key in frozen else value
         for key, value in current.items()

@@ -1,0 +1,136 @@
+"""Checks of the words of a command line, for errors that Hydra does not explain.
+
+`check_overrides` runs before Hydra. `explain_failure` runs after Hydra has refused the words.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from stablenets.config.groups import CONFIGS, GROUPS, group_choices
+from stablenets.errors import BadInput
+from stablenets.schema import suggest
+
+OPTIONAL_GROUPS = ("experiment", "debug")  # null chooses none
+SET_BY_GROUP = {"dataset.name": "dataset", "net.family": "net"}
+
+
+def check_overrides(words: Iterable[str], *, is_sweep: bool) -> None:
+    """Raise `BadInput` for a word that is not KEY=VALUE, or a group set to an unknown name.
+
+    Args:
+        words: The words of the command line without flags, such as "net=resnet".
+        is_sweep: Whether a key may have several values, such as seed=0,1.
+    """
+    for word in words:
+        override = parse_override(word)
+        key, value = override.key_or_group, override.value()
+        if not key:
+            raise BadInput(f"{word}: no key; write KEY={value}")
+        if override.is_sweep_override() and not is_sweep:
+            raise BadInput(
+                f"{word}: several values; add -m for a sweep, or type a list as {key}=[1,2]"
+            )
+        if key in SET_BY_GROUP:
+            refuse_name_key(word, SET_BY_GROUP[key], value)
+        if key == "hydra.launcher.n_jobs" and value == 0:
+            raise BadInput(f"{word}: must be >= 1, or -1 for one job on each core")
+        if key in GROUPS and not override.is_delete() and not isinstance(value, dict):
+            check_choice(key, value)
+
+
+def refuse_name_key(word: str, group: str, name: Any) -> None:
+    """Raise `BadInput` for net.family=NAME, which leaves the options of another family in place."""
+    known = group_choices(group)
+    if name in known:
+        raise BadInput(f"{word}: choose it by {group}={name}, which also sets its options")
+    raise BadInput(f"{word}: choose by {group}=NAME; {suggest(str(name), known, 'one of')}")
+
+
+def parse_override(word: str) -> Override:
+    """One word as Hydra reads it."""
+    try:
+        return OverridesParser.create().parse_override(word)
+    except HydraException:
+        raise BadInput(
+            f"{word}: cannot be read as key=value; lists are key=[1,2], and a value with special"
+            " characters is quoted: \"key='a b'\""
+        ) from None
+
+
+def check_choice(group: str, value: Any) -> None:
+    """Raise `BadInput` if a group is set to a name that it does not have."""
+    names = value.list if isinstance(value, ChoiceSweep) else [value]
+    for name in names:
+        name = getattr(name, "text", name)  # a quoted string
+        known = group_choices(group)
+        if name not in known and not (name is None and group in OPTIONAL_GROUPS):
+            shown = "null" if name is None else name
+            raise BadInput(f"{group}={shown}: {suggest(str(shown), known, 'one of')}")
+
+
+def explain_failure(words: Sequence[str], error: Exception) -> str:
+    """Return one line that says what is wrong with words that Hydra could not compose.
+
+    Composes the words again with unknown keys allowed, and resolves the result: `resolve` names an
+    unknown key and its remedy. Any other failure is told in the words of Hydra.
+    """
+    from stablenets.config.resolving import resolve
+
+    try:
+        for combination in expand_sweeps(words):
+            resolve(compose_words([allow_unknown_key(word) for word in combination]))
+    except BadInput as explanation:
+        return str(explanation)
+    except (HydraException, OmegaConfBaseException):
+        pass
+    return describe_error(error)
+
+
+def describe_error(error: Exception) -> str:
+    """An error of Hydra or OmegaConf in one line."""
+    text = " ".join(str(error).split())
+    if choices := getattr(error, "options", None):  # of a group such as hydra/launcher
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return f"{group}={name}: {suggest(name, choices, 'one of')}"
+    if key := getattr(error, "full_key", None):  # a value such as ${other.key}
+        return (
+            f"{key}: {text.partition(' full_key: ')[0]}; give a plain value, or ${{KEY}} of another"
+            " key of the configuration"
+        )
+    return text
+
+
+def expand_sweeps(words: Iterable[str]) -> Iterable[tuple[str, ...]]:
+    """The words of each job of a sweep. Of a key that is not a group, the first value only."""
+    choices = []
+    for word in words:
+        override = parse_override(word)
+        if not override.is_sweep_override():
+            choices.append([word])
+            continue
+        values = list(override.sweep_string_iterator())
+        jobs = [f"{override.get_key_element()}={value}" for value in values]
+        choices.append(jobs if override.key_or_group in GROUPS else jobs[:1])
+    return itertools.product(*choices)
+
+
+def allow_unknown_key(word: str) -> str:
+    """The word, such that Hydra adds its key if it does not exist."""
+    is_group = parse_override(word).key_or_group.partition("@")[0] in GROUPS or "/" in word
+    return word if is_group or word[0] in "+~" else f"++{word}"
+
+
+def compose_words(words: Sequence[str]) -> dict[str, Any]:
+    """The plain options that Hydra composes of configs/ and the words."""
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
+        return OmegaConf.to_container(compose("config", overrides=list(words)), resolve=True)
