@@ -29,7 +29,7 @@ DATA ?= $(or $(STABLENETS_DATA),data)
 BIN := .venv/bin
 
 .PHONY: help setup train data reproduce reproduce-haber2017 reproduce-chang2018 reproduce-galimberti2023 reproduce-ceni2025 report bench \
-	memory lint test test-all lock clean distclean
+	memory docs lint test test-all lock clean distclean
 
 help: ## list the targets and variables
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-24s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ bench: setup ## speed, measured here beside the usual way
 memory: setup ## how deep a training step goes in memory; takes a quarter of an hour
 	$(BIN)/python scripts/memory.py
 
+docs: setup ## build the documentation site in site/; a broken link or reference is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
 lint: setup ## ruff: rules and format, 100 columns
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -87,11 +90,11 @@ test-all: setup ## all tests
 
 lock: ## bring requirements.lock in line with pyproject.toml, keeping what still fits (needs uv)
 	@command -v uv >/dev/null || { echo "make lock: needs uv, which resolves for every platform at once" >&2; exit 2; }
-	uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-annotate --custom-compile-command "make lock" \
+	uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra docs --no-annotate --custom-compile-command "make lock" \
 		--output-file requirements.lock pyproject.toml
 
 clean: ## remove caches and build litter; runs and data stay
-	rm -rf build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
+	rm -rf build dist site *.egg-info .pytest_cache .hypothesis .ruff_cache
 	find . -path ./.venv -prune -o -path ./runs -prune -o -path ./data -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv too
