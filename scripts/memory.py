@@ -110,7 +110,7 @@ CASES = [
         Case(f"roaMLP, backward={mode}", 50_000, roamlp(mode), (64,), 128, DEEP)
         for mode in ("store", "checkpoint")
     ),
-    Case("roaMLP, a module a layer", 50_000, modules, (64,), 128, DEEP),
+    Case("roaMLP, a module for each layer", 50_000, modules, (64,), 128, DEEP),
     *(
         Case(f"roaRNN, backward={mode}", 10_000, roarnn(mode), (10_000, 1), 32, LONG)
         for mode in ("store", "checkpoint")

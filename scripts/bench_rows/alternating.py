@@ -94,7 +94,8 @@ def row(name: str, net: Network, theirs: str) -> Row:
         "iterations",
         f"{HEAD_STEPS} steps of Adam on a new head, then one on the layers with their penalty; n ="
         f" {WIDTH}, batch {BATCH}; plain: a module for each layer; ceiling: five products per"
-        f" layer, two per head step. The authors' code took {theirs} ms per iteration on another machine",
+        f" layer, two per head step. The authors' code took {theirs} ms per iteration on another"
+        " machine",
     )
 
 
