@@ -64,7 +64,7 @@ else
     }
 fi
 
-# One set-up at a time. The lock belongs to the open file, so it is released whenever this process ends.
+# One set-up at a time. The lock belongs to the open file, so the end of this process releases it.
 exec 9>>.setup.lock
 "$python" - <<'EOF'
 import fcntl
@@ -86,7 +86,7 @@ used=$(du -sk .venv 2>/dev/null | cut -f 1)
 [ "$need" -eq 0 ] || [ $((free + ${used:-0})) -ge $((need * 1000000)) ] ||
     die "not enough disk space: .venv needs about $need GB, $((free / 1000000)) GB are free (SETUP_GB=0 skips this check)"
 
-# An unfinished .venv may hold an incomplete package that pip takes for a complete one. So start again.
+# An unfinished .venv may hold an incomplete package, which pip takes for a complete one: start again.
 usable || rm -rf .venv
 mkdir -p .venv
 echo unfinished >$stamp
