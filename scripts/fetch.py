@@ -1,9 +1,9 @@
-"""Fetches image datasets into a data root, in torchvision's layout, each verified.
+"""Download image data sets to a data root, in torchvision's layout, and verify them.
 
     python scripts/fetch.py mnist cifar10 --root data
 
-What is there already is verified and left as it is. Exit code 2, with one line, if a dataset cannot
-be had.
+Files that are there already are verified and not changed. If a data set cannot be downloaded, one
+line says why, and the exit code is 2.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from stablenets.data.layouts import LAYOUTS
-from stablenets.data.sources import find
+from stablenets.data.sources import find_arrays
 from stablenets.errors import BadInput
 from stablenets.schema import suggest
 
@@ -29,11 +29,11 @@ def main() -> int:
         for name in given.datasets:
             if name not in LAYOUTS:
                 raise BadInput(
-                    f"DATASETS={name}: nothing to fetch under this name;"
-                    f" {suggest(name, LAYOUTS, 'can be fetched')}"
+                    f"DATASETS={name}: no data set that can be downloaded;"
+                    f" {suggest(name, LAYOUTS, 'one of')}"
                 )
         for name in given.datasets:
-            found = find(name, given.root.expanduser(), download=True)
+            found = find_arrays(name, given.root.expanduser(), download=True)
             print(
                 f"{name}: {len(found.train_labels):,} training and {len(found.test_labels):,} test"
                 f" examples under {given.root} ({found.source})"

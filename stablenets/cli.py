@@ -127,14 +127,14 @@ def no_choice(words: list[str]) -> str:
 def known_keys(key: str) -> list[str]:
     """Full keys of the level at which an unknown one stands."""
     from stablenets.config import options
-    from stablenets.data import DATASETS, Common
+    from stablenets.data import DATASETS, CommonDataOptions
     from stablenets.nets import FAMILIES, RECURRENT
 
     group = key.partition(".")[0] if "." in key else ""
     parts = {
         "": (options.Config,),
         "net": (options.Net, *FAMILIES.values(), *RECURRENT.values()),
-        "dataset": (Common, *DATASETS.values()),
+        "dataset": (CommonDataOptions, *DATASETS.values()),
     }
     fields = {field.name: field.type for field in dataclasses.fields(options.Config)}
     if group in parts:

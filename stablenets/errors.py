@@ -1,13 +1,13 @@
-"""What can go wrong by somebody's hand, and how the process says so.
+"""Errors that are reported in one line, and the exit codes of the process.
 
-A `BadInput` is one line that names the key, the value and what would be right. It is raised before
-any work is done, printed without a traceback, and ends the process with its own exit code.
+A `BadInput` names the key, the value and what would be right. It is raised before any work is done
+and printed without a traceback.
 """
 
-EXIT_FAILED = 1  # the run broke: its log holds the traceback
+EXIT_FAILED = 1  # the run failed: its log holds the traceback
 EXIT_BAD_INPUT = 2
-EXIT_BUSY = 3  # another process is at this run
-EXIT_TIME = 124  # the time given for it was over first, as timeout(1) has it
+EXIT_BUSY = 3  # another process works on this run
+EXIT_TIME = 124  # the time limit was reached, the same code as that of timeout(1)
 
 
 class BadInput(Exception):
@@ -17,12 +17,13 @@ class BadInput(Exception):
 
 
 class Busy(BadInput):
-    """The run folder is held by a living process."""
+    """Another running process holds the lock of the run folder."""
 
     exit_code = EXIT_BUSY
 
 
 class Irreversible(Exception):
-    """Rounding has spoilt the states that a reversed flow computes again: the run has failed; the
-    message is one line.
+    """States recomputed by the inverse differ too much from the original ones, by rounding.
+
+    The run has failed; the message is one line.
     """

@@ -1,44 +1,82 @@
-"""Typed options: a frozen dataclass is the schema, `build` checks a plain mapping against it.
+"""Typed options: a frozen dataclass declares them, `build` checks a plain mapping against it.
 
-Every part that can be configured (the run, a dataset, a family of networks, an optimiser) is a
-frozen dataclass whose fields are made with `option`. A wrong key, type or range raises `BadInput`
-with one line: the full key, the value, what would be right.
+Every part that can be configured (a run, a data set, a family of networks, an optimiser, a study)
+is a frozen dataclass whose fields are made with `option`. A wrong key, type or range raises
+`BadInput` with one line: the full key, the value, what would be right.
 """
 
 import dataclasses
 import difflib
 import json
 import math
+import operator
+import sys
 import types
 import typing
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from stablenets.errors import BadInput
 
-NAMES = {
+TYPE_NAMES = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
     str: "a name",
+    dict: "a group of keys",
     type(None): "null",
 }
+# The sign of each bound, and whether a value satisfies it.
+BOUNDS = {
+    "low": (">=", operator.ge),
+    "above": (">", operator.gt),
+    "high": ("<=", operator.le),
+    "below": ("<", operator.lt),
+}
+LARGEST_INT = 2**63 - 1  # what torch and numpy can hold
+
+
+class OptionHelp(NamedTuple):
+    """What `--help` shows of one option, as text."""
+
+    key: str  # the full key: "optim.lr"
+    type: str  # "a whole number or null"
+    default: str  # as it is typed on the command line; "required" where there is none
+    limits: str  # ">= 1 and <= 9", "one of: relu, tanh", or ""
+    doc: str  # the meaning, with its unit and what null means
 
 
 def option(
     default: Any = dataclasses.MISSING,
     doc: str = "",
     *,
-    low=None,
-    high=None,
-    above=None,
-    below=None,
-    choices=None,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    choices: Iterable[Any] | None = None,
+    min_items: int | None = None,
 ) -> Any:
-    """A field with its meaning and its range: low <= value <= high, above < value < below, or one
-    of choices.
+    """Return a dataclass field with its meaning and its limits, which `build` checks.
+
+    Args:
+        default: The value where none is given; left out, the option is required. A list is copied
+            for every instance.
+        doc: What the option means, with its unit, and what null means. Shown by `--help`.
+        low: Smallest value. The limits of a list hold for each of its items.
+        high: Largest value.
+        above: The value must be larger than this.
+        below: The value must be smaller than this.
+        choices: All values that are accepted.
+        min_items: Smallest length of a list.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class Blobs:
+        ...     points: int = option(100, "points of each class", low=2)
     """
-    limits = {"low": low, "high": high, "above": above, "below": below, "choices": choices}
+    limits = {"low": low, "high": high, "above": above, "below": below}
+    limits |= {"choices": choices, "min_items": min_items}
     metadata = {"doc": doc, **{name: limit for name, limit in limits.items() if limit is not None}}
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
@@ -46,110 +84,173 @@ def option(
 
 
 def build(cls: type, values: Mapping, at: str = "") -> Any:
-    """An instance of the dataclass `cls` from a mapping; `at` is the key under which the mapping
-    stands ('net', '' at the top).
+    """Return an instance of the dataclass `cls`, made from a mapping whose every value is checked.
+
+    Args:
+        cls: A dataclass whose fields are made with `option`.
+        values: The options by name; those left out take their defaults.
+        at: The key of the group that holds `values`, for messages: "net", or "" at the top.
+
+    Raises:
+        BadInput: If a key is unknown or missing, or a value has the wrong type or breaks a limit.
+
+    Example:
+        >>> build(Blobs, {"points": 1}, "dataset")
+        BadInput: dataset.points=1: must be >= 2
     """
     known = {field.name: field for field in dataclasses.fields(cls) if field.init}
     hints = typing.get_type_hints(cls)
     for key in values:
         if key not in known:
-            raise BadInput(
-                f"{join(at, key)}: unknown key; {suggest(str(key), known, 'known here')}"
-            )
+            remedy = suggest(str(key), known, "known here")
+            raise BadInput(f"{join_key(at, key)}: unknown key; {remedy}")
     checked = {}
     for name, field in known.items():
+        key = join_key(at, name)
         if name in values:
-            checked[name] = check(join(at, name), values[name], hints[name], field.metadata)
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise BadInput(
-                f"{join(at, name)}: missing; {field.metadata.get('doc') or 'it has no default'}"
-            )
+            checked[name] = check_value(key, values[name], hints[name], field.metadata)
+        elif default_of(field) is dataclasses.MISSING:
+            raise BadInput(f"{key}: missing; {field.metadata.get('doc') or 'it has no default'}")
     return cls(**checked)
 
 
-def join(at: str, key: Any) -> str:
+def describe_options(cls: type, at: str = "") -> list[OptionHelp]:
+    """Return what `--help` shows of each option of a dataclass, groups of options key by key.
+
+    Args:
+        cls: A dataclass whose fields are made with `option`.
+        at: The key of the group that holds the options: "net", or "" at the top.
+
+    Example:
+        >>> describe_options(Blobs, "dataset")
+        [OptionHelp(key='dataset.points', type='a whole number', default='100', limits='>= 2',
+         doc='points of each class')]
+    """
+    hints, described = typing.get_type_hints(cls), []
+    for field in dataclasses.fields(cls):
+        key, hint, default = join_key(at, field.name), hints[field.name], default_of(field)
+        if dataclasses.is_dataclass(hint):
+            described += describe_options(hint, key)
+            continue
+        shown = "required" if default is dataclasses.MISSING else str(format_value(default))
+        limits, doc = describe_limits(field.metadata), field.metadata.get("doc", "")
+        described.append(OptionHelp(key, describe_type(hint), shown, limits, doc))
+    return described
+
+
+def default_of(field: dataclasses.Field) -> Any:
+    """The default of a field, or MISSING."""
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
+
+
+def describe_type(hint: Any) -> str:
+    """A type in words: "a whole number or null", "a list of whole numbers"."""
+    if isinstance(hint, types.UnionType):
+        return " or ".join(describe_type(kind) for kind in typing.get_args(hint))
+    if typing.get_origin(hint) is list:
+        (item,) = typing.get_args(hint)
+        return f"a list of {TYPE_NAMES[item].removeprefix('a ')}s"
+    return TYPE_NAMES[typing.get_origin(hint) or hint]
+
+
+def describe_limits(limits: Mapping) -> str:
+    """The limits of an option in words: ">= 1 and <= 9", "one of: relu, tanh", or ""."""
+    if "choices" in limits:
+        return f"one of: {', '.join(sorted(map(str, limits['choices'])))}"
+    bounds = [f"{sign} {limits[name]}" for name, (sign, _) in BOUNDS.items() if name in limits]
+    return " and ".join(bounds)
+
+
+def join_key(at: str, key: Any) -> str:
+    """The full key of an option in the group `at`: `optim.lr`."""
     return f"{at}.{key}" if at else str(key)
 
 
-def flat(values: Mapping, at: str = "") -> dict[str, Any]:
-    """Nested keys as `optim.lr`."""
+def flatten_keys(values: Mapping, at: str = "") -> dict[str, Any]:
+    """Return nested groups as one mapping with full keys: {"optim": {"lr": 1}} as {"optim.lr": 1}.
+
+    Args:
+        values: Options by name, groups of options as mappings.
+        at: The key of the group that holds `values`.
+    """
     found: dict[str, Any] = {}
     for key, value in values.items():
-        found |= (
-            flat(value, join(at, key)) if isinstance(value, Mapping) else {join(at, key): value}
-        )
+        full = join_key(at, key)
+        found |= flatten_keys(value, full) if isinstance(value, Mapping) else {full: value}
     return found
 
 
-def suggest(word: str, known: typing.Iterable[str], label: str = "known") -> str:
-    """The remedy for an unknown word: the nearest known one first, then all of them."""
+def suggest(word: str, known: Iterable[str], label: str = "known") -> str:
+    """Return the remedy for an unknown word: the nearest known word, then all known words.
+
+    Args:
+        word: What was given.
+        known: What would have been accepted.
+        label: What the list of known words is called.
+
+    Example:
+        >>> suggest("tan", ["relu", "tanh"], "one of")
+        'did you mean tanh? one of: relu, tanh'
+    """
     known = sorted(known)
     near = difflib.get_close_matches(word, known, n=1)
     return (f"did you mean {near[0]}? " if near else "") + f"{label}: {', '.join(known) or 'none'}"
 
 
-def typed(value: Any) -> Any:
-    """A value as one types it: null, true and false where Python says None, True and False."""
+def format_value(value: Any) -> Any:
+    """A value as it is typed: null, true and false where Python has None, True and False."""
     return json.dumps(value) if value is None or isinstance(value, bool) else value
 
 
-def check(key: str, value: Any, hint: Any, metadata: Mapping) -> Any:
-    """The value as its declared type, or one line that says why not."""
-    if value is not None and isinstance(
-        hint, types.UnionType
-    ):  # `list[int] | None` is checked as the list that it is
-        hint = next(
-            (kind for kind in typing.get_args(hint) if typing.get_origin(kind) is list), hint
-        )
-    if dataclasses.is_dataclass(hint):
-        if not isinstance(value, Mapping):
-            raise BadInput(f"{key}={typed(value)}: expected a group of keys")
-        return build(hint, value, key)
-    if typing.get_origin(hint) is dict:
-        return dict(value)
-    if typing.get_origin(hint) is list:
-        (item,) = typing.get_args(hint)
-        if not isinstance(value, list | tuple):
-            raise BadInput(f"{key}={typed(value)}: expected a list, for example {key}=[{value}]")
-        return [check(f"{key}[{i}]", entry, item, metadata) for i, entry in enumerate(value)]
+def check_value(key: str, value: Any, hint: Any, limits: Mapping) -> Any:
+    """Return the value as its declared type, or raise `BadInput`."""
     accepted = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if value is None and type(None) in accepted:
         return None
-    if (
-        float in accepted
-        and isinstance(value, int)
-        and not isinstance(value, bool)
-        and int not in accepted
-    ):
-        value = float(value)
+    hint = next((kind for kind in accepted if typing.get_origin(kind) is list), hint)
+    if dataclasses.is_dataclass(hint) or typing.get_origin(hint) is dict or hint is dict:
+        if not isinstance(value, Mapping):
+            raise BadInput(f"{key}={format_value(value)}: expected a group of keys")
+        return build(hint, value, key) if dataclasses.is_dataclass(hint) else dict(value)
+    if typing.get_origin(hint) is list:
+        return check_list(key, value, hint, limits)
+    if float in accepted and int not in accepted and type(value) is int:
+        value = float(value) if abs(value) <= sys.float_info.max else math.inf
     if type(value) not in accepted:
-        raise BadInput(
-            f"{key}={typed(value)}: expected {' or '.join(NAMES[kind] for kind in accepted)}"
-        )
+        raise BadInput(f"{key}={format_value(value)}: expected {describe_type(hint)}")
     if isinstance(value, float) and not math.isfinite(value):
-        raise BadInput(f"{key}={typed(value)}: expected a finite number")
-    return in_range(key, value, metadata)
-
-
-def valid(made: Any) -> None:
-    """Refuses an instance with a value out of its range, however it was made."""
-    for field in dataclasses.fields(made):
-        if (value := getattr(made, field.name)) is not None:
-            in_range(field.name, value, field.metadata)
-
-
-def in_range(key: str, value: Any, limits: Mapping) -> Any:
-    if "choices" in limits and value not in limits["choices"]:
-        raise BadInput(
-            f"{key}={typed(value)}: {suggest(str(value), map(str, limits['choices']), 'one of')}"
-        )
-    tests = [
-        ("low", ">=", lambda limit: value >= limit),
-        ("high", "<=", lambda limit: value <= limit),
-        ("above", ">", lambda limit: value > limit),
-        ("below", "<", lambda limit: value < limit),
-    ]
-    wanted = [f"{sign} {limits[name]}" for name, sign, _ in tests if name in limits]
-    if not all(holds(limits[name]) for name, _, holds in tests if name in limits):
-        raise BadInput(f"{key}={typed(value)}: must be {' and '.join(wanted)}")
+        raise BadInput(f"{key}={value}: expected a finite number")
+    check_limits(key, value, limits)
+    if isinstance(value, int) and abs(value) > LARGEST_INT:
+        raise BadInput(f"{key}={value}: must be <= {LARGEST_INT}")
     return value
+
+
+def check_list(key: str, values: Any, hint: Any, limits: Mapping) -> list:
+    """Return the list with every item checked, or raise `BadInput`."""
+    (item,) = typing.get_args(hint)
+    if not isinstance(values, list | tuple):
+        shown = format_value(values)
+        raise BadInput(f"{key}={shown}: expected a list, for example {key}=[{shown}]")
+    if len(values) < limits.get("min_items", 0):
+        raise BadInput(f"{key}={values}: expected at least {limits['min_items']} in the list")
+    return [check_value(f"{key}[{i}]", value, item, limits) for i, value in enumerate(values)]
+
+
+def check_ranges(instance: Any) -> None:
+    """Raise `BadInput` if a field of a dataclass breaks its limits, however it was made."""
+    for field in dataclasses.fields(instance):
+        if (value := getattr(instance, field.name)) is not None:
+            check_limits(field.name, value, field.metadata)
+
+
+def check_limits(key: str, value: Any, limits: Mapping) -> None:
+    """Raise `BadInput` if the value breaks a limit of its option."""
+    if "choices" in limits and value not in limits["choices"]:
+        remedy = suggest(str(value), map(str, limits["choices"]), "one of")
+        raise BadInput(f"{key}={format_value(value)}: {remedy}")
+    for name, (_, holds) in BOUNDS.items():
+        if name in limits and not holds(value, limits[name]):
+            raise BadInput(f"{key}={format_value(value)}: must be {describe_limits(limits)}")

@@ -1,4 +1,4 @@
-"""A local web server that misbehaves on request, and small archives that pass for the originals."""
+"""A local web server that can be made to fail, and small archives in place of the original ones."""
 
 import gzip
 import hashlib
@@ -14,8 +14,9 @@ import numpy as np
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files` (name -> bytes); `behaviour` is good | broken | stalled | wrong. Counts the
-    requests.
+    """Serves `files` (name -> bytes) and counts the requests.
+
+    `behaviour`: good; broken: stops in the middle; stalled: sends nothing more; wrong: other bytes.
     """
 
     daemon_threads = True
@@ -23,7 +24,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, files: dict[str, bytes]):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files, self.behaviour, self.requests = files, "good", 0
-        self.finished = threading.Event()  # ends a stall when the test is over
+        self.finished = threading.Event()  # ends a stall when the test ends
 
     @property
     def address(self) -> str:
@@ -54,6 +55,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(files: dict[str, bytes]) -> Iterator[Server]:
+    """A running server, stopped at the end of the block."""
     server = Server(files)
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
@@ -82,6 +84,7 @@ def idx(array: np.ndarray) -> bytes:
 
 
 def tar_gz(folder: str, files: dict[str, bytes]) -> bytes:
+    """An archive with these files in one folder."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, data in files.items():
@@ -91,8 +94,8 @@ def tar_gz(folder: str, files: dict[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
-def pretend_mnist(monkeypatch, train: int = 30, test: int = 10) -> dict[str, bytes]:
-    """Makes torchvision's list and ours expect a small MNIST; returns its archives by name."""
+def use_small_mnist(monkeypatch, train: int = 30, test: int = 10) -> dict[str, bytes]:
+    """Replace the digests of MNIST by those of a small one; returns its archives by name."""
     import torchvision.datasets
 
     from stablenets.data import layouts
@@ -118,8 +121,8 @@ def pretend_mnist(monkeypatch, train: int = 30, test: int = 10) -> dict[str, byt
     return files
 
 
-def pretend_cifar10(monkeypatch) -> dict[str, bytes]:
-    """Five training batches of four images and a test batch of six."""
+def use_small_cifar10(monkeypatch) -> dict[str, bytes]:
+    """The same for CIFAR-10: five training batches of four images and a test batch of six."""
     import torchvision.datasets
 
     from stablenets.data import layouts
@@ -141,8 +144,8 @@ def pretend_cifar10(monkeypatch) -> dict[str, bytes]:
     return {official.filename: archive}
 
 
-def pretend_stl10(monkeypatch) -> dict[str, bytes]:
-    """Twenty training images in ten folds of two, and four for testing."""
+def use_small_stl10(monkeypatch) -> dict[str, bytes]:
+    """The same for STL-10: twenty training images in ten folds, and four test images."""
     import torchvision.datasets
 
     from stablenets.data import layouts

@@ -21,7 +21,7 @@ from experiments.chang2018.published import TABLE
 from experiments.chang2018.settings import COMPARED_MODES, SMALL, chosen, configured
 from stablenets.claims.work import Measured, RunContext, Study, TrainedNetStudy
 from stablenets.config import Resolved, resolve
-from stablenets.data.dataset import Request
+from stablenets.data.dataset import ReadSettings
 from stablenets.engine.flow import Flow
 from stablenets.nets import FAMILIES, Network
 from stablenets.nets.assembling import TRANSITIONS
@@ -156,7 +156,7 @@ def first_images(run: Resolved, place: RunContext, count: int) -> Tensor:
     """The first test images, scaled as a net sees them."""
     root = place.data_root or data_root(run.config)
     examples = run.dataset.read(
-        Request(Path(root), False, split_seed=run.config.seeds.split, permutation_seed=0)
+        ReadSettings(Path(root), False, split_seed=run.config.seeds.split, permutation_seed=0)
     )
     return run.dataset.scaling(examples.train)(examples.test[:count])
 

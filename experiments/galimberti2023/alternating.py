@@ -21,7 +21,7 @@ from torch import Tensor
 from experiments.galimberti2023.networks import ALL
 from experiments.galimberti2023.studies import jacobians
 from stablenets.claims.work import Measured, RunContext, Study
-from stablenets.data import DATASETS, Common, load
+from stablenets.data import DATASETS, CommonDataOptions, load
 from stablenets.data.dataset import Split
 from stablenets.engine.flow import Flow
 from stablenets.nets import Network, Plain
@@ -170,7 +170,7 @@ class Alternating(Study):
     def measure(self, place: RunContext) -> Measured:
         data = load(
             DATASETS[DATASET](),
-            Common(validation_fraction=0.0),
+            CommonDataOptions(validation_fraction=0.0),
             root=place.runs,
             split_seed=self.seed,
             permutation_seed=0,

@@ -13,7 +13,7 @@ from experiments.galimberti2023.networks import ALL, RANDOM_X, SINGULAR_X, make_
 from experiments.galimberti2023.settings import BATCH, POINTS, TIMES
 from experiments.galimberti2023.studies import TRAINED_EVERY, WIDTH, symplecticity
 from stablenets.claims.work import Measured, RunContext, Study
-from stablenets.data import DATASETS, Common, load
+from stablenets.data import DATASETS, CommonDataOptions, load
 from stablenets.data.dataset import Split
 from stablenets.nets import Network
 from stablenets.schema import option
@@ -62,7 +62,7 @@ class Coupled(Study):
     def measure(self, place: RunContext) -> Measured:
         data = load(
             DATASETS[DATASET](points=POINTS[DATASET]),
-            Common(validation_fraction=0.0),
+            CommonDataOptions(validation_fraction=0.0),
             root=place.runs,
             split_seed=self.seed,
             permutation_seed=0,

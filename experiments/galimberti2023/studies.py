@@ -13,7 +13,7 @@ from torch import Tensor
 
 from experiments.galimberti2023.networks import ALL, NETWORKS, PLAIN, drawn, structure
 from stablenets.claims.work import Measured, RunContext, Study, TrainedNetStudy, Training
-from stablenets.data.dataset import Request
+from stablenets.data.dataset import ReadSettings
 from stablenets.engine.flow import Flow
 from stablenets.nets import HDNN, SemiImplicit
 from stablenets.probes import layer_jacobians, suffixes, symplectic_defect
@@ -29,7 +29,7 @@ def test_points(training: Training) -> tuple[Tensor, Tensor]:
     """Points (N, 2) and labels (N,) of a planar problem, as the training had them."""
     seed = training.resolved.config.seeds.split
     examples = training.resolved.dataset.read(
-        Request(Path(), False, split_seed=seed, permutation_seed=0)
+        ReadSettings(Path(), False, split_seed=seed, permutation_seed=0)
     )
     return examples.test, examples.test_labels
 

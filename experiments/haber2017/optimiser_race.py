@@ -23,7 +23,7 @@ from stablenets.claims.work import Measured, RunContext, Study
 from stablenets.config import resolve
 from stablenets.plotting.figures import new_figure
 from stablenets.report.run_store import COLOURS
-from stablenets.schema import flat, option
+from stablenets.schema import flatten_keys, option
 
 SHARES = np.linspace(0, 1, 201)
 
@@ -53,11 +53,11 @@ class Race(Study):
 
     @property
     def options(self) -> dict[str, Any]:
-        return super().options | flat({"descent": dataclasses.asdict(self.descent)})
+        return super().options | flatten_keys({"descent": dataclasses.asdict(self.descent)})
 
     @classmethod
     def further_defaults(cls) -> dict[str, Any]:
-        return flat({"descent": dataclasses.asdict(BlockDescent())})
+        return flatten_keys({"descent": dataclasses.asdict(BlockDescent())})
 
     @property
     def cost(self) -> float:

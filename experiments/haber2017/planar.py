@@ -17,7 +17,7 @@ from experiments.haber2017.regions import EXTENTS
 from stablenets import statistics
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
 from stablenets.claims.results import Results
-from stablenets.data.dataset import Request
+from stablenets.data.dataset import ReadSettings
 from stablenets.plotting.figures import new_figure
 from stablenets.report.run_store import COLOURS
 
@@ -229,7 +229,7 @@ def region_maps(results: Results) -> Figure:
                 interpolation="nearest",
             )
             points = work.training.resolved.dataset.read(
-                Request(Path(), False, split_seed=work.seed, permutation_seed=0)
+                ReadSettings(Path(), False, split_seed=work.seed, permutation_seed=0)
             )
             chosen = slice(None, None, len(points.test) // SHOWN + 1)
             axes.scatter(

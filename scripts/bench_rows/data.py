@@ -11,9 +11,9 @@ from torchvision import transforms
 
 from bench_rows.row import Row
 from stablenets.data.augment import CropFlip
-from stablenets.data.permutations import torch_order
-from stablenets.data.resident import Resident
-from stablenets.data.scaling import Scaling, standardising
+from stablenets.data.permutations import draw_torch_permutation
+from stablenets.data.resident import ResidentSplit
+from stablenets.data.scaling import Scaling, fit_channel_scaling
 
 BATCH = 128
 
@@ -32,9 +32,9 @@ class Pictures(TorchDataset):
 
 
 def psmnist_batches() -> Row:
-    count, order = 60000, torch_order(784, 0)
+    count, order = 60000, draw_torch_permutation(784, 0)
     pixels = torch.randint(256, (count, 28, 28), dtype=torch.uint8)
-    split = Resident(
+    split = ResidentSplit(
         pixels.flatten(1)[:, order].unsqueeze(-1),
         torch.zeros(count, dtype=torch.long),
         Scaling(1 / 255),
@@ -57,8 +57,11 @@ def cifar_crop_flip() -> Row:
     count = 20000
     pixels = torch.randint(256, (count, 32, 32, 3), dtype=torch.uint8)
     images = pixels.permute(0, 3, 1, 2).contiguous()
-    split = Resident(
-        images, torch.zeros(count, dtype=torch.long), standardising(images), CropFlip(images, 4)
+    split = ResidentSplit(
+        images,
+        torch.zeros(count, dtype=torch.long),
+        fit_channel_scaling(images),
+        CropFlip(images, 4),
     )
     transform = transforms.Compose(
         [
@@ -80,7 +83,7 @@ def cifar_crop_flip() -> Row:
     )
 
 
-def epoch_of(split: Resident) -> Callable[[], object]:
+def epoch_of(split: ResidentSplit) -> Callable[[], object]:
     return lambda: deque(
         split.batches(BATCH, seed=0, epoch=0), maxlen=0
     )  # made and let go at once, as on the plain side

@@ -1,5 +1,6 @@
-"""A claim is a function from results to a verdict; a paper is its plan, its claims, its tables and
-its figures.
+"""The parts of a paper: its plan of runs, its claims, its tables and its figures.
+
+A claim is a sentence of the paper and a check: a function from results to a finding with a verdict.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SMOKE, *_ = PROFILES = ("smoke", "quick", "full", "paper")
-# Undecided: what was measured leaves open which it is. Not run at this scale: nothing was, or
-# stand-ins that cannot speak for it.
+# "undecided": the measurements allow either answer. "not run at this scale": no measurement yet, or
+# only on substitute data that cannot test the claim.
 REPRODUCED, PARTLY, NOT_REPRODUCED, UNDECIDED, NOT_RUN = VERDICTS = (
     "reproduced",
     "partly",
@@ -49,8 +50,14 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: our value in words, the interval on which the verdict rests where there
-    is one, and why it came out so.
+    """What a check found.
+
+    Attributes:
+        verdict: One of VERDICTS.
+        ours: Our value, in words and numbers.
+        low: Lower end of the interval that decides the verdict; None where there is none.
+        high: Its upper end.
+        note: The reasons, for the page of the claim.
     """
 
     verdict: str
@@ -61,9 +68,14 @@ class Finding:
 
 
 def verdict(*deciding: bool, given: bool = True) -> str:
-    """Reproduced where everything holds, partly where some of what decides does. What is `given`,
-    since it holds by construction or is a condition only, can lower a verdict and never earns
-    one.
+    """The verdict that follows from criteria that hold or do not.
+
+    Args:
+        deciding: Whether each deciding criterion holds.
+        given: Whether all conditions hold. They can lower a verdict and never raise it.
+
+    Returns:
+        "reproduced" if all hold, "partly" if some of the deciding ones do, else "not reproduced".
     """
     if all(deciding) and given:
         return REPRODUCED
@@ -71,10 +83,17 @@ def verdict(*deciding: bool, given: bool = True) -> str:
 
 
 def compared(gaps: Sequence[tuple[Estimate, float]], given: bool = True) -> str:
-    """How differences lie to their lines: one holds where its whole interval is above its line and
-    is refuted where all of it is below. Where none is either, or there is no interval, as of one
-    seed, nothing is decided. Of several, all held: reproduced; some: partly, whatever the others
-    are; none, and some refuted: not reproduced.
+    """The verdict that follows from estimates and their thresholds.
+
+    An estimate holds if its whole interval is above its threshold. It is refuted if its whole
+    interval is below. Else it is open; an estimate from one seed has no interval and is open.
+
+    | estimates | verdict |
+    |---|---|
+    | all hold, and `given` | reproduced |
+    | some hold | partly |
+    | none holds, some are refuted | not reproduced |
+    | none holds, none is refuted | undecided |
     """
     known = [(gap, line) for gap, line in gaps if not math.isnan(gap.low)]
     held, refuted = (
@@ -93,9 +112,10 @@ def attained(
     gaps: Sequence[tuple[Estimate, float]] = (),
     given: bool = True,
 ) -> str:
-    """How accuracies lie to their lines, and differences to theirs: as `compared`; what one seed
-    has above its line counts in part, whatever the others are, and what it has below decides
-    nothing.
+    """As `compared`, for accuracies and their differences; one seed can earn "partly".
+
+    If an accuracy of a single seed is above its threshold, the verdict is "partly". A single seed
+    below its threshold decides nothing.
     """
     if any(level.n == 1 and level.value > line for level, line in levels):
         return PARTLY
@@ -104,8 +124,16 @@ def attained(
 
 @dataclass(frozen=True)
 class Claim:
-    """`needs` names the groups of the plan; a check is called only where all their work has a
-    result.
+    """A statement of a paper and the check that judges it.
+
+    Attributes:
+        id: Its number within the paper.
+        sentence: The statement, in our words.
+        place: Where the paper makes it.
+        needs: Groups of the plan. The check runs only if all their runs have a result.
+        check: From results to a finding.
+        figure: Name of the figure that shows it; "" for none.
+        paper: The paper's value.
     """
 
     id: str
@@ -119,9 +147,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure, a table or an animation: made from the groups that it needs, with the caption that
-    stands beside it.
-    """
+    """A figure, a table or an animation, the groups of runs that it needs, and its caption."""
 
     needs: tuple[str, ...]
     make: Callable[[Results], Figure | pd.DataFrame | Animation]
@@ -130,11 +156,15 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Paper:
+    """All that is re-run, judged and drawn of one paper.
+
+    `plan` takes a profile and a number of seeds (None for the profile's own) and returns the runs
+    by group.
+    """
+
     handle: str
     title: str
-    plan: Callable[
-        [str, int | None], Plan
-    ]  # of a profile and a number of seeds, None for the profile's own
+    plan: Callable[[str, int | None], Plan]
     claims: tuple[Claim, ...]
     tables: dict[str, Drawing]
     figures: dict[str, Drawing]
@@ -142,9 +172,9 @@ class Paper:
 
 
 def judge(claim: Claim, results: Results, profile: str, command: str) -> tuple[dict[str, Any], str]:
-    """The row of a claim under COLUMNS, and the note on it."""
+    """The row of a claim with the columns COLUMNS, and the note on it."""
     results = results.unread()
-    finding = found(claim, results)
+    finding = check_claim(claim, results)
     assert finding.verdict in VERDICTS, finding.verdict
     if profile == SMOKE:
         finding = replace(
@@ -173,7 +203,8 @@ def judge(claim: Claim, results: Results, profile: str, command: str) -> tuple[d
     return row, finding.note
 
 
-def found(claim: Claim, results: Results) -> Finding:
+def check_claim(claim: Claim, results: Results) -> Finding:
+    """The finding of a claim; "not run" where runs are not planned or not made."""
     unplanned = [group for group in claim.needs if not results.plan.get(group)]
     if unplanned:
         return Finding(

@@ -26,7 +26,7 @@ from stablenets.claims.work import Training, Work
 from stablenets.errors import BadInput
 from stablenets.runs import files, provenance
 from stablenets.runs.folder import FINISHED, RunFolder
-from stablenets.schema import flat
+from stablenets.schema import flatten_keys
 
 PROVENANCE = (
     "started",
@@ -125,7 +125,7 @@ def from_folder(work: Work, runs: Path) -> Entry | None:
 
 def numbers(summary: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
     """Metrics as numbers: a pair [low, high] becomes two, text such as "inf" what it stands for."""
-    for name, value in flat(summary).items():
+    for name, value in flatten_keys(summary).items():
         if isinstance(value, list):
             yield from zip((f"{name}_low", f"{name}_high"), map(float, value), strict=True)
         elif value is not None:

@@ -1,8 +1,7 @@
-"""Writes what came out: results/<paper>/<profile>/ from results, and has the page above it brought
-up to date.
+"""Writes the pages, tables and figures of a paper at one profile: results/<paper>/<profile>/.
 
-A table or a figure is made once all its runs have a result; one that cannot be made is taken away,
-so that nothing old stays beside new.
+A table or a figure is made if all its runs have a result. Else its old files are removed, so that
+nothing outdated stays beside new results.
 """
 
 from __future__ import annotations
@@ -41,9 +40,9 @@ IN_A_PAPER = {
 def write(
     paper: Paper, results: Results, profile: str, folder: Path, command: str
 ) -> list[dict[str, Any]]:
-    """All that stands beside the ledger in `folder`; the rows of the claims."""
+    """Write everything beside the ledger in `folder`, and return the rows of the claims."""
     drawn_at = provenance.made_at(*provenance.revision()) or "no repository"
-    writers = {"tables": tables.write, "figures": write_figure, "animations": write_animation}
+    writers = {"tables": tables.write_table, "figures": write_figure, "animations": write_animation}
     for kind, written in writers.items():
         for name, drawing in getattr(paper, kind).items():
             if complete(drawing, results):
@@ -74,12 +73,14 @@ def write(
 
 
 def complete(drawing: Drawing, results: Results) -> bool:
+    """Whether all runs that a drawing needs are planned and have a result."""
     return all(results.plan.get(group) for group in drawing.needs) and not results.missing(
         drawing.needs
     )
 
 
 def write_figure(figure: Figure, stem: Path, caption: str, origin: str) -> None:
+    """Write a figure as png and svg, with its caption and origin in the metadata."""
     figure.savefig(
         stem.with_suffix(".png"), dpi=200, metadata={"Description": caption, "Source": origin}
     )
@@ -89,6 +90,7 @@ def write_figure(figure: Figure, stem: Path, caption: str, origin: str) -> None:
 
 
 def write_animation(animation: Animation, stem: Path, caption: str, origin: str) -> None:
+    """Write an animation as gif."""
     animation.save(stem.with_suffix(".gif"), writer=Gif(f"{caption} {origin}"))
 
 
@@ -101,11 +103,11 @@ def page(
     command: str,
     drawn_at: str,
 ) -> str:
-    """claims.md: the table of claims, then each with its figure and why it came out so, then the
+    """The text of claims.md: the table of claims, each claim with reasons and figure, the
     tables.
     """
     shown = pd.DataFrame(
-        [{**row, "95 % interval": tables.interval(row["low"], row["high"])} for row in rows]
+        [{**row, "95 % interval": tables.format_interval(row["low"], row["high"])} for row in rows]
     )
     columns = [
         "id",
@@ -126,7 +128,7 @@ def page(
             f"[what we ran](../../../experiments/{paper.handle}/README.md)."
         ),
         "",
-        tables.markdown(shown[columns]),
+        tables.format_markdown(shown[columns]),
     ]
     for row, note in zip(rows, notes, strict=True):
         lines += [

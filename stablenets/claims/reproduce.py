@@ -260,7 +260,7 @@ def shown(paper: Paper, profile: str, rows: list[dict[str, Any]], folder: Path) 
     width = min(shutil.get_terminal_size().columns, 140)
     lines = ["", f"{paper.title}, profile {profile}", ""]
     for row in rows:
-        between = tables.interval(row["low"], row["high"])
+        between = tables.format_interval(row["low"], row["high"])
         ours = row["ours"] + (f" (95 %: {between})" if between else "")
         for text, lead in ((row["claim"], f"{row['id']:>3}  {row['verdict']:<22}"), (ours, "")):
             if text:

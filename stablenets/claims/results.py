@@ -1,6 +1,4 @@
-"""What claims, tables and figures read: the rows of each group of the plan, and the arrays of a
-run.
-"""
+"""What claims, tables and figures read: rows by group of the plan, and the arrays of a run."""
 
 from __future__ import annotations
 
@@ -13,13 +11,14 @@ import pandas as pd
 from stablenets.claims.ledger import Ledger
 from stablenets.claims.work import Work
 
-Plan = Mapping[str, Sequence[Work]]  # work by group; a group is what a claim asks for
+Plan = Mapping[str, Sequence[Work]]  # runs by group; claims and drawings ask for groups
 
 
 @dataclass(frozen=True)
 class Results:
-    """The plan of a profile joined with what is known of its work; and which groups have been read,
-    in their order, so that what is made of them can say who made them.
+    """The plan of a profile joined with the ledger of finished runs.
+
+    It remembers which groups were read, so that a table or figure can name the commits behind it.
     """
 
     plan: Plan
@@ -27,7 +26,7 @@ class Results:
     read: dict[str, None] = field(default_factory=dict, init=False, compare=False)
 
     def __getitem__(self, group: str) -> pd.DataFrame:
-        """A row for each finished piece of work: run, status, dataset, seed, its options, its
+        """The finished runs of a group: one row each with run, status, dataset, seed, options and
         metrics.
         """
         return pd.DataFrame(
@@ -45,16 +44,17 @@ class Results:
         )
 
     def arrays(self, run: str) -> dict[str, np.ndarray]:
+        """The arrays that the ledger keeps of a run, by name."""
         return self.ledger[run].arrays
 
     def missing(self, groups: Iterable[str]) -> int:
-        """How much of the planned work of these groups has no result."""
+        """The number of planned runs of these groups that have no result."""
         return sum(
             work.name not in self.ledger for group in groups for work in self.plan.get(group, ())
         )
 
     def works(self, groups: Iterable[str]) -> list[Work]:
-        """The work of these groups that has a result."""
+        """The planned runs of these groups that have a result."""
         groups = tuple(groups)
         self.read.update(dict.fromkeys(groups))
         return [
@@ -65,10 +65,11 @@ class Results:
         ]
 
     def unread(self) -> Results:
+        """The same results, with no group read yet."""
         return Results(self.plan, self.ledger)
 
     def commits(self) -> str:
-        """Every commit that made a part of what has been read, the most frequent first."""
+        """The commits that made the runs read so far, the most frequent first."""
         runs = dict.fromkeys(work.name for work in self.works(self.read))
         return " ".join(
             pd.Series([self.ledger[run].provenance["commit"] for run in runs], dtype=str)

@@ -1,8 +1,6 @@
-"""What is settled by all profiles together: the page of a paper, results/<paper>/README.md, and
-that of all papers, results/README.md.
+"""Verdicts over all profiles: results/<paper>/README.md and results/README.md.
 
-Reads the claims.csv of the profiles and nothing else, so that it costs nothing to bring both up to
-date with any of them.
+Both pages are made from the committed claims.csv files of the profiles only.
 """
 
 from __future__ import annotations
@@ -18,8 +16,9 @@ from stablenets.runs import files
 
 
 def measured(folder: Path) -> dict[str, pd.DataFrame]:
-    """By profile, from the lowest to the highest, what was measured of each claim; `smoke` measures
-    nothing. `folder`: the paper's.
+    """The measured claims of a paper's folder by profile, from the smallest compute budget up.
+
+    The profile `smoke` only shows that everything runs; it measures nothing.
     """
     claims = {
         profile: pd.read_csv(path, keep_default_na=False, dtype=str).set_index("id")
@@ -33,9 +32,7 @@ def measured(folder: Path) -> dict[str, pd.DataFrame]:
 
 
 def settled(paper: Paper, folder: Path) -> pd.DataFrame:
-    """Each claim as the highest profile that measured it has it, decided or not, since it is the
-    nearest to the paper's own scale; what a lower one decided stands on that one's page.
-    """
+    """One row a claim: its verdict at the largest compute budget that measured it."""
     rows = []
     for claim in paper.claims:
         told = {"id": claim.id, "claim": claim.sentence, "verdict": NOT_RUN}
@@ -45,7 +42,7 @@ def settled(paper: Paper, folder: Path) -> pd.DataFrame:
                 told |= {
                     "verdict": row["verdict"],
                     "ours": row["ours"],
-                    "95 % interval": tables.interval(
+                    "95 % interval": tables.format_interval(
                         float(row["low"] or "nan"), float(row["high"] or "nan")
                     ),
                     "seeds": row["seeds"],
@@ -57,17 +54,20 @@ def settled(paper: Paper, folder: Path) -> pd.DataFrame:
 
 
 def page(paper: Paper, folder: Path) -> str:
+    """The page of one paper: each claim with its verdict, our value and its interval."""
     links = ", ".join(f"[{profile}]({profile}/claims.md)" for profile in measured(folder))
     said = (
-        "Each claim as the highest profile that measured it has it. All profiles:"
+        "Verdict of each claim at the largest compute budget that was run. Profiles:"
         f" {links or 'none has been run'}. [What the paper claims, what we ran and"
         f" why](../../experiments/{paper.handle}/README.md)."
     )
-    return "\n".join([f"# {paper.title}", "", said, "", tables.markdown(settled(paper, folder))])
+    return "\n".join(
+        [f"# {paper.title}", "", said, "", tables.format_markdown(settled(paper, folder))]
+    )
 
 
 def overview(papers: Iterable[Paper], results: Path) -> str:
-    """The claims of each paper, by their ids, under what came out."""
+    """The page of all papers: the ids of their claims by verdict."""
     rows = []
     for paper in papers:
         if measured(results / paper.handle):
@@ -80,20 +80,27 @@ def overview(papers: Iterable[Paper], results: Path) -> str:
                 }
             )
     said = (
-        "What came of each paper's claims, by their numbers; its page has each with what we found,"
-        " and at which profile. Undecided: what was measured leaves open which it is. Not run at"
-        " this scale: nothing was measured, or what cannot speak for the claim."
+        "The claims of each paper by their numbers. The page of a paper has each claim in words,"
+        " our value with its interval, and the compute budget (profile) that was run.\n\n"
+        "| verdict | meaning |\n| --- | --- |\n"
+        "| reproduced | All criteria of the claim hold. |\n"
+        "| partly | Some criteria hold. |\n"
+        "| not reproduced | No criterion holds, and at least one is refuted. |\n"
+        "| undecided | The measurements allow either answer. |\n"
+        "| not run at this scale | No measurement yet, or only on substitute data that cannot test"
+        " the claim. |"
     )
     return "\n".join(
         [
-            "# What held",
+            "# Results by claim",
             "",
             said,
             "",
-            tables.markdown(pd.DataFrame(rows, columns=["paper", "claims", *VERDICTS])),
+            tables.format_markdown(pd.DataFrame(rows, columns=["paper", "claims", *VERDICTS])),
         ]
     )
 
 
 def write_overview(papers: Iterable[Paper], results: Path) -> None:
+    """Write results/README.md."""
     files.write(results / "README.md", overview(papers, results).encode())

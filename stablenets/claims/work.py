@@ -28,7 +28,7 @@ from stablenets.nets import Network, SequenceNetwork
 from stablenets.runs import files, provenance
 from stablenets.runs.folder import RunFolder
 from stablenets.runs.lock import Lock
-from stablenets.schema import flat, option, typed, valid
+from stablenets.schema import check_ranges, flatten_keys, format_value, option
 from stablenets.training.run import Outcome, broken, finished_run, pick_device, train, trained
 
 ENDS = 20  # layers that take about as long as what a run has besides: opening, head, evaluation
@@ -76,7 +76,7 @@ class Training:
     @property
     def options(self) -> dict[str, Any]:
         """What tables tell rows apart by: the resolved configuration with keys as `net.family`."""
-        return flat(self.resolved.options)
+        return flatten_keys(self.resolved.options)
 
     @property
     def cost_class(self) -> tuple[str, ...]:
@@ -103,7 +103,10 @@ class Training:
     def words(self) -> list[str]:
         """The same run on the command line of `stablenets`."""
         chosen = {"dataset.name": "dataset", "net.family": "net", "optim.name": "optim"}
-        return [f"{chosen.get(key, key)}={word(value)}" for key, value in flat(self.values).items()]
+        return [
+            f"{chosen.get(key, key)}={word(value)}"
+            for key, value in flatten_keys(self.values).items()
+        ]
 
     def trained(self, place: RunContext) -> Network | SequenceNetwork:
         """The network of the finished run, on the CPU in float64."""
@@ -147,7 +150,7 @@ class Study:
     cost = 1.0
 
     def __post_init__(self) -> None:
-        valid(self)
+        check_ranges(self)
 
     @classmethod
     def further_defaults(cls) -> dict[str, Any]:
@@ -283,5 +286,7 @@ def unique(groups: Sequence[Sequence[Work]]) -> list[Work]:
 def word(value: Any) -> str:
     """A value as Hydra reads it."""
     return (
-        f"[{','.join(map(word, value))}]" if isinstance(value, list | tuple) else str(typed(value))
+        f"[{','.join(map(word, value))}]"
+        if isinstance(value, list | tuple)
+        else str(format_value(value))
     )

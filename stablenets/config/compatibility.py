@@ -34,7 +34,7 @@ def check_compatibility(run: Resolved) -> None:
         check_levels,
     ):
         rule(run)
-    data.check(run.dataset, run.common)
+    data.check_data_options(run.dataset, run.common)
 
 
 def check_net_parts(run: Resolved) -> None:
@@ -73,12 +73,12 @@ def check_net_on_data(run: Resolved) -> None:
     if facts.kind == "sequence" and not recurrent:
         raise BadInput(
             f"dataset.name={run.dataset_name}: a sequence needs a recurrent family; "
-            f"net.family={net.family} takes planar points and images"
+            f"net.family={net.family} takes points, feature vectors and images"
         )
     if net.operator == "conv" and facts.kind != "image":
         raise BadInput(
-            f"net.operator=conv: dataset.name={run.dataset_name} is {facts.kind}, not an image; set"
-            " net.operator=dense with net.opening=linear net.head=linear, or choose an image"
+            f"net.operator=conv: dataset.name={run.dataset_name} is {facts.kind} data, not images;"
+            " set net.operator=dense with net.opening=linear net.head=linear, or choose an image"
             " dataset"
         )
 

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from stablenets.config.options import EXECUTION_KEYS, Config, Net, Optim
-from stablenets.data import DATASETS, Common
+from stablenets.data import DATASETS, CommonDataOptions
 from stablenets.nets import FAMILIES, RECURRENT
-from stablenets.schema import flat
+from stablenets.schema import flatten_keys
 
 CIFAR_BLOCKS = {
     "operator": "conv",
@@ -60,7 +60,7 @@ def net_options(family: str) -> dict[str, Any]:
 
 def dataset_options(name: str) -> dict[str, Any]:
     """All options of `dataset=NAME` with their defaults."""
-    return {"name": name} | field_defaults(Common) | field_defaults(DATASETS[name])
+    return {"name": name} | field_defaults(CommonDataOptions) | field_defaults(DATASETS[name])
 
 
 def optim_options(name: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def identity_defaults(dataset: str, family: str) -> dict[str, Any]:
     run = {key: value for key, value in run_options().items() if key not in EXECUTION_KEYS}
     net = field_defaults(Net) | field_defaults((FAMILIES | RECURRENT)[family])
     groups = {"dataset": dataset_options(dataset), "net": net, "optim": field_defaults(Optim)}
-    return flat(run | groups)
+    return flatten_keys(run | groups)
 
 
 def field_defaults(cls: type) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class Net:
 
     family: str = option(doc="a key of nets.FAMILIES")
     operator: str = option("dense", choices=tuple(OPERATORS))
-    widths: list[int] = option([32], "features of each unit", low=1, high=65536)
+    widths: list[int] = option([32], "features of each unit", low=1, high=65536, min_items=1)
     blocks: list[int] | None = option(
         None, "layers of each unit; null: depth shared out equally", low=1, high=1_000_000
     )

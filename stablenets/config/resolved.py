@@ -10,9 +10,9 @@ from typing import Any
 from stablenets.config.defaults import as_plain_values
 from stablenets.config.identity import hash_identity, training_identity, training_name
 from stablenets.config.options import EXECUTION_KEYS, Config, Net
-from stablenets.data import Common
+from stablenets.data import CommonDataOptions
 from stablenets.nets import Dynamics, Recurrent
-from stablenets.schema import flat
+from stablenets.schema import flatten_keys
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Resolved:
 
     config: Config  # h, T, width and seeds are numbers
     dataset_name: str
-    common: Common  # what every data set has
+    common: CommonDataOptions  # what every data set has
     dataset: Any  # the data set's own options: an instance of DATASETS[dataset_name]
     net: Net
     dynamics: Dynamics | Recurrent
@@ -46,7 +46,7 @@ class Resolved:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """The options that enter the run's name: see `config.identity`."""
-        return training_identity(flat(self.options))
+        return training_identity(flatten_keys(self.options))
 
     @property
     def hash(self) -> str:
@@ -55,7 +55,7 @@ class Resolved:
     @cached_property
     def name(self) -> str:
         """The run folder's name: readable first, unique last."""
-        return training_name(flat(self.options))
+        return training_name(flatten_keys(self.options))
 
     @property
     def execution(self) -> dict[str, Any]:

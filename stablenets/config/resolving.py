@@ -14,11 +14,11 @@ from stablenets.config.compatibility import check_compatibility
 from stablenets.config.defaults import FAMILY_DEFAULTS, OPTIM_DEFAULTS
 from stablenets.config.options import Config, Net
 from stablenets.config.resolved import Resolved, round_to_12_digits
-from stablenets.data import DATASETS, Common, Facts
+from stablenets.data import DATASETS, CommonDataOptions, DatasetFacts
 from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, RECURRENT, Dynamics, Recurrent
 from stablenets.nets.assembling import share
-from stablenets.schema import build, join, suggest
+from stablenets.schema import build, join_key, suggest
 
 DEPTH = 64  # where neither depth nor net.blocks is given
 
@@ -29,7 +29,9 @@ def resolve(values: Mapping[str, Any]) -> Resolved:
         Config, values | {"optim": with_defaults("name", values.get("optim", {}), OPTIM_DEFAULTS)}
     )
     dataset_name, dataset_values = choose("dataset", "name", config.dataset, DATASETS)
-    common, dataset = build_flat((Common, DATASETS[dataset_name]), dataset_values, "dataset")
+    common, dataset = build_flat(
+        (CommonDataOptions, DATASETS[dataset_name]), dataset_values, "dataset"
+    )
     family, net_values = choose("net", "family", config.net, FAMILIES | RECURRENT)
     net_values = FAMILY_DEFAULTS.get(family, {}) | net_values | {"family": family}
     net, dynamics = build_flat((Net, (FAMILIES | RECURRENT)[family]), net_values, "net")
@@ -57,8 +59,8 @@ def choose(
 ) -> tuple[str, dict[str, Any]]:
     """The entry of a registry that a group names, and the group's other keys."""
     name = values.get(key)
-    if name not in registry:
-        raise BadInput(f"{join(group, key)}={name}: {suggest(str(name), registry, 'one of')}")
+    if not isinstance(name, str) or name not in registry:
+        raise BadInput(f"{join_key(group, key)}={name}: {suggest(str(name), registry, 'one of')}")
     return name, {other: value for other, value in values.items() if other != key}
 
 
@@ -69,7 +71,7 @@ def build_flat(parts: tuple[type, ...], values: Mapping[str, Any], at: str) -> l
     for key in values:
         if key not in known:
             raise BadInput(
-                f"{join(at, key)}: unknown key; {suggest(str(key), known, 'known here')}"
+                f"{join_key(at, key)}: unknown key; {suggest(str(key), known, 'known here')}"
             )
     return [
         build(part, {key: value for key, value in values.items() if key in fields[part]}, at)
@@ -105,7 +107,7 @@ def blocks(net: Net, depth: int | None) -> list[int]:
     return net.blocks
 
 
-def steps(depth: int | None, family: str, dataset: str, facts: Facts) -> int:
+def steps(depth: int | None, family: str, dataset: str, facts: DatasetFacts) -> int:
     """The depth of a recurrent net: the time steps of its sequences."""
     if depth not in (None, facts.shape[0]):
         raise BadInput(

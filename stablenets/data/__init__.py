@@ -1,35 +1,53 @@
-"""Datasets: planar toys, images, image and generated sequences, all as tensors on the device.
+"""Data sets: points in the plane, feature vectors, images and sequences, as tensors on the device.
 
-options = schema.build(DATASETS["digits"], {}, "dataset") dataset = load(options, Common(),
-root=Path("data"), split_seed=0, permutation_seed=0, device="cpu", download=False) for x, y in
-dataset.train.batches(128, seed=0, epoch=0): ...
+    from stablenets.data import DATASETS, CommonDataOptions, load
+    from stablenets.schema import build
+
+    options = build(DATASETS["digits"], {}, "dataset")
+    dataset = load(options, CommonDataOptions(), root="data")
+    for x, y in dataset.train.batches(128, seed=0, epoch=0):
+        ...
+
+docs/how-to/add-a-dataset.md shows how to add one.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from stablenets.data.augment import CropFlip
-from stablenets.data.dataset import Dataset, Facts, Options, Request, Split
-from stablenets.data.generated import Adding, Copy, Generated, Task
+from stablenets.data.dataset import (
+    CommonDataOptions,
+    Dataset,
+    DatasetFacts,
+    Device,
+    ReadSettings,
+    Split,
+)
+from stablenets.data.generated import Adding, Copy, GeneratedData
 from stablenets.data.images import CIFAR10, CIFAR100, MNIST, STL10, Digits
 from stablenets.data.planar import DoubleCircles, DoubleMoons, Ellipses, Peaks, SwissRoll
-from stablenets.data.randomness import digest
-from stablenets.data.resident import Resident
+from stablenets.data.resident import ResidentData
 from stablenets.data.sequences import (
     PermutedDigits,
     PermutedMNIST,
     SequentialDigits,
     SequentialMNIST,
 )
-from stablenets.data.splitting import capped, divide
 from stablenets.errors import BadInput
-from stablenets.schema import option
 
-__all__ = ["DATASETS", "Common", "Dataset", "Facts", "Options", "Split", "check", "load"]
+__all__ = [
+    "DATASETS",
+    "CommonDataOptions",
+    "Dataset",
+    "DatasetFacts",
+    "DatasetOptions",
+    "Split",
+    "check_data_options",
+    "load",
+]
 
+# A data set with its own options: an instance of one of `DATASETS`.
+DatasetOptions = ResidentData | GeneratedData
+
+# The class of each data set by the name that dataset=NAME takes on the command line.
 DATASETS: dict[str, type] = {
     "ellipses": Ellipses,
     "swiss_roll": SwissRoll,
@@ -48,118 +66,59 @@ DATASETS: dict[str, type] = {
     "adding": Adding,
     "copy": Copy,
 }
-HELD_OUT = 1000  # sequences in the validation set and in the test set of a generated task
 
 
-@dataclass(frozen=True)
-class Common:
-    """Options that every dataset has."""
-
-    validation_fraction: float = option(
-        0.1,
-        "share of the training set held out for validation; a generated task holds out 1,000, or"
-        " none at 0",
-        low=0,
-        high=0.5,
-    )
-    train_fraction: float = option(
-        1.0,
-        "share of the remaining training set that is used, the same of every class",
-        above=0,
-        high=1,
-    )
-    limit: int | None = option(
-        None,
-        "at most this many examples in each of training, validation and test; null: all",
-        low=1,
-    )
-    augment: str = option(
-        "none", "random changes of the training images", choices=("none", "crop_flip")
-    )
+def name_of(options: DatasetOptions) -> str:
+    """The key of a data set in `DATASETS`; the name of its class if it is not there."""
+    cls = type(options)
+    return next((name for name, known in DATASETS.items() if known is cls), cls.__name__)
 
 
-def name_of(options: Options) -> str:
-    return next(name for name, kind in DATASETS.items() if kind is type(options))
-
-
-def check(options: Options, common: Common) -> None:
-    """What can be judged without a file, beyond the ranges of single options."""
-    kind = options.facts.kind
+def check_data_options(options: DatasetOptions, common: CommonDataOptions) -> None:
+    """Raise `BadInput` if options of a data set cannot be combined; reads no file."""
+    name, kind = name_of(options), options.facts.kind
     if common.augment == "crop_flip" and kind != "image":
         raise BadInput(
-            f"dataset.augment=crop_flip: crops images, and {name_of(options)} is {kind} data; use"
+            f"dataset.augment=crop_flip: crops images, and {name} is {kind} data; use"
             " dataset.augment=none"
         )
-    if common.train_fraction < 1 and isinstance(options, Adding | Copy):
+    if common.train_fraction < 1 and options.is_generated:
         raise BadInput(
-            f"dataset.train_fraction={common.train_fraction}: {name_of(options)} is generated"
-            " without end; use dataset.examples instead"
+            f"dataset.train_fraction={common.train_fraction}: {name} draws new examples every"
+            " epoch; use dataset.examples instead"
         )
 
 
 def load(
-    options: Options,
-    common: Common,
+    options: DatasetOptions,
+    common: CommonDataOptions,
     *,
-    root: Path,
-    split_seed: int,
-    permutation_seed: int,
-    device: torch.device | str,
-    download: bool,
+    root: Path | str,
+    split_seed: int = 0,
+    permutation_seed: int = 0,
+    device: Device = "cpu",
+    download: bool = False,
 ) -> Dataset:
-    """The dataset on the device. `options` is an instance of one of DATASETS; `root` and `download`
-    matter to image files only.
+    """Return a data set on a device, divided into training, validation and test examples.
 
-    `split_seed` draws the validation split, the subset and whatever the dataset itself draws;
-    `permutation_seed` the order of permuted pixels, and nothing else.
+    Args:
+        options: The data set with its own options: an instance of one of `DATASETS`.
+        common: The options that every data set has.
+        root: The folder with the files of data sets; read for MNIST, CIFAR and STL-10 only.
+        split_seed: Seed of everything that is drawn but the permutation: validation set, subset,
+            generated examples.
+        permutation_seed: Seed of the order of the pixels in permuted sequences.
+        device: Where the tensors are kept.
+        download: Whether files that are missing under `root` are downloaded.
+
+    Raises:
+        BadInput: If options cannot be combined, or files are missing or damaged.
+
+    Example:
+        >>> dataset = load(DATASETS["ellipses"](), CommonDataOptions(), root="data")
+        >>> len(dataset.train), len(dataset.validation), len(dataset.test)
+        (1800, 200, 400)
     """
-    check(options, common)
-    if isinstance(options, Adding | Copy):
-        return endless(options, common, split_seed, device)
-    return resident(
-        options, common, Request(Path(root), download, split_seed, permutation_seed), device
-    )
-
-
-def endless(task: Task, common: Common, seed: int, device: torch.device | str) -> Dataset:
-    counts = {
-        "train": task.examples,
-        "validation": HELD_OUT if common.validation_fraction else 0,
-        "test": HELD_OUT,
-    }
-    parts = {
-        part: Generated(task, min(count, common.limit or count), part, seed, device)
-        for part, count in counts.items()
-    }
-    digests = {
-        f"{part}_draw_{i}": digest(drawn.numpy())
-        for part in ("validation", "test")
-        for i, drawn in enumerate(parts[part].fixed())
-    }
-    return Dataset(name_of(task), task.facts, **parts, source="generated", digests=digests)
-
-
-def resident(options: Any, common: Common, request: Request, device: torch.device | str) -> Dataset:
-    found = options.read(request)
-    used, held = divide(
-        found.train_labels,
-        common.validation_fraction,
-        common.train_fraction,
-        common.limit,
-        request.split_seed,
-    )
-    tested = capped(found.test_labels, common.limit, request.split_seed)
-    inputs, labels = (tensor.to(device) for tensor in found.only(used))
-    # Statistics of the training examples in use: a run on a tenth of the data has seen no more than
-    # that tenth.
-    scaling = None if options.facts.kind == "planar" else options.scaling(inputs)
-    augment = CropFlip(inputs, options.pad) if common.augment == "crop_flip" else None
-    return Dataset(
-        name_of(options),
-        options.facts,
-        train=Resident(inputs, labels, scaling, augment),
-        validation=Resident(*(tensor.to(device) for tensor in found.only(held)), scaling),
-        test=Resident(found.test[tested].to(device), found.test_labels[tested].to(device), scaling),
-        source=found.source,
-        digests=found.digests,
-    )
+    check_data_options(options, common)
+    settings = ReadSettings(Path(root), download, split_seed, permutation_seed)
+    return options.load(name_of(options), common, settings, device)

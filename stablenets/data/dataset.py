@@ -1,68 +1,125 @@
-"""What a dataset is to the rest of the house: its facts, its three splits, where it came from.
-Touches no file.
+"""The interface between data sets and the rest of the package. This module reads no file.
+
+A data set is declared by a frozen dataclass of its own options, derived from `ResidentData` or
+`GeneratedData`. Its `load` makes a `Dataset`: facts, three splits, and their source.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
+from stablenets.data.randomness import digest_array
+from stablenets.schema import option
+
+Device = torch.device | str
+
 
 @dataclass(frozen=True)
-class Facts:
-    """Known before any file is touched: a config can be judged by it."""
+class DatasetFacts:
+    """What is known of a data set before any file is read; configurations are checked against it.
 
-    kind: str  # planar | image | sequence
-    shape: tuple[int, ...]  # one example as the net sees it: (2,), (C, H, W) or (T, d)
-    outputs: int  # classes, or the dimension of a regression target
-    # classify: y long (N,) | regress: y float32 (N, 1) | label: y long (N, T), a label at each step
-    task: str
+    Args:
+        kind: planar: points in the plane, not scaled. vector: features, standardised one by one.
+            image: pixels, standardised by channel. sequence: a vector at each time step.
+        shape: One example as the net sees it: (2,), (d,), (C, H, W) or (T, d).
+        outputs: Number of classes, or dimension of a regression target.
+        task: classify: y long (N,). regress: y float32 (N, 1). label: y long (N, T), a class at
+            each time step.
+    """
+
+    kind: Literal["planar", "vector", "image", "sequence"]
+    shape: tuple[int, ...]
+    outputs: int
+    task: Literal["classify", "regress", "label"]
 
 
 class Split(Protocol):
-    """Examples on the device, in batches of (x float32 (B, *shape), y as `Facts.task` says)."""
+    """Examples on the device, in batches of x float32 (B, *shape) and y (see `DatasetFacts`)."""
 
     def __len__(self) -> int: ...
 
     def batches(
         self, size: int, seed: int, epoch: int, first: int = 0
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Shuffled and augmented, from batch `first` on. Batch i is a pure function of (seed,
-        epoch, i); the last one may be smaller.
+        """Yield shuffled and augmented batches for training, from batch number `first` on.
+
+        Batch i depends only on (size, seed, epoch, i), so that an interrupted epoch can be resumed.
+        The last batch may be smaller.
         """
         ...
 
     def sweep(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """In order, nothing augmented: for evaluation."""
+        """Yield all examples in a fixed order without augmentation, for evaluation."""
         ...
 
 
 @dataclass(frozen=True)
 class Dataset:
+    """A loaded data set.
+
+    Args:
+        name: Its key in `DATASETS`.
+        facts: Kind, shape and task.
+        train: Training examples that are used.
+        validation: Examples of the training set that are held out.
+        test: Test examples.
+        source: Where the examples come from, in one line; part of the provenance of every result.
+        digests: SHA-256 of each array as it was read, and of the permutation where there is one.
+    """
+
     name: str
-    facts: Facts
+    facts: DatasetFacts
     train: Split
     validation: Split
     test: Split
-    source: str  # where the examples came from, for every table's provenance
-    digests: dict[
-        str, str
-    ]  # SHA-256 of each array as read, and of the permutation where there is one
-
-
-class Options(Protocol):
-    """An instance of one of DATASETS."""
-
-    @property
-    def facts(self) -> Facts: ...
+    source: str
+    digests: dict[str, str]
 
 
 @dataclass(frozen=True)
-class Request:
-    """What reading a dataset may depend on."""
+class CommonDataOptions:
+    """Options that every data set has."""
+
+    validation_fraction: float = option(
+        0.1,
+        "fraction of the training set that is held out for validation; a generated task holds out"
+        " 1,000 sequences, or none at 0",
+        low=0,
+        high=0.5,
+    )
+    train_fraction: float = option(
+        1.0,
+        "fraction of the remaining training examples that is used, the same for every class",
+        above=0,
+        high=1,
+    )
+    limit: int | None = option(
+        None,
+        "largest number of examples in each of training, validation and test set; null: all",
+        low=1,
+    )
+    augment: str = option(
+        "none",
+        "random changes of the training images; crop_flip: pad by zeros, crop to the old size at a"
+        " random position, flip horizontally with probability 1/2",
+        choices=("none", "crop_flip"),
+    )
+
+
+@dataclass(frozen=True)
+class ReadSettings:
+    """What the content of a data set may depend on, besides its own options.
+
+    Args:
+        root: The data root, for data sets that are read from files.
+        download: Whether missing files may be downloaded.
+        split_seed: Seed of everything that is drawn: test set, validation set, generated points.
+        permutation_seed: Seed of the order of the pixels in permuted sequences.
+    """
 
     root: Path
     download: bool
@@ -72,8 +129,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Examples:
-    """All examples of a resident dataset on the CPU: inputs uint8 or float32 (N, *shape), labels
-    long (N,).
+    """All examples of a data set on the CPU: inputs uint8 or float32 (N, *shape), labels long (N,).
+
+    `source` and `digests` as in `Dataset`.
     """
 
     train: Tensor
@@ -83,8 +141,35 @@ class Examples:
     source: str
     digests: dict[str, str]
 
-    def only(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """The training examples with these indices."""
-        return torch.index_select(self.train, 0, chosen), torch.index_select(
-            self.train_labels, 0, chosen
-        )
+    def select_training(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """The training examples with these indices, inputs and labels."""
+        return self.train.index_select(0, chosen), self.train_labels.index_select(0, chosen)
+
+
+def float_examples(
+    train: Tensor,
+    train_labels: Tensor,
+    test: Tensor,
+    test_labels: Tensor,
+    source: str,
+    inputs: str = "inputs",
+) -> Examples:
+    """Return examples whose inputs are converted to float32, with the digests of all four arrays.
+
+    Args:
+        train: Training inputs, (N, *shape).
+        train_labels: Their labels, long (N,).
+        test: Test inputs.
+        test_labels: Their labels.
+        source: Where the examples come from, in one line.
+        inputs: What the digests call the inputs: "points" gives the key "train_points".
+    """
+    train, test = train.float().contiguous(), test.float().contiguous()
+    arrays = {
+        f"train_{inputs}": train,
+        "train_labels": train_labels,
+        f"test_{inputs}": test,
+        "test_labels": test_labels,
+    }
+    digests = {key: digest_array(array.numpy()) for key, array in arrays.items()}
+    return Examples(train, train_labels, test, test_labels, source, digests)

@@ -1,10 +1,10 @@
-"""Downloads a dataset so that its files appear under their names whole and verified, or not at all.
+"""Download of a data set: afterwards its files are complete and verified, or not there at all.
 
-The addresses and MD5 sums are torchvision's; the transfer is ours, because torchvision writes under
-the final name, waits for ever on a silent server, and lets two processes write into one another.
-Here: one lock a dataset, a private folder beside the final one, a time limit on silence, the
-checksum, the full check of `layouts`, and only then a rename a file. A file that was there already
-is never replaced nor removed.
+Addresses and MD5 sums are those of torchvision. The transfer is our own: torchvision writes to the
+final file name, waits for ever if a server stops sending, and lets two processes write to the same
+file. Here a lock admits one process for each data set. Archives are downloaded to a temporary
+folder with a time limit, verified by MD5, unpacked, and checked by `layouts`. Then each file is
+renamed to its place. A file that is there already is never replaced or removed.
 """
 
 import contextlib
@@ -26,59 +26,65 @@ from urllib.parse import urlsplit
 from stablenets.data.layouts import LAYOUTS, Archive, Layout
 from stablenets.errors import BadInput
 
-TIMEOUT = 30.0  # seconds of silence after which a server counts as stalled
+TIMEOUT = 30.0  # seconds without a byte after which a transfer has failed
 CHUNK = 1 << 20
 log = logging.getLogger(__name__)
 
 
 class TransferError(Exception):
-    """A transfer that failed, in words."""
+    """A transfer has failed; the message says why."""
 
 
 def fetch(name: str, root: Path) -> None:
-    """Brings what is missing of `name` (a key of LAYOUTS) into torchvision's layout under
-    `root`.
+    """Download the missing files of a data set.
+
+    Args:
+        name: A key of `LAYOUTS`.
+        root: The data root; it is created if needed.
+
+    Raises:
+        BadInput: If a download fails or `root` cannot be written.
     """
     layout = LAYOUTS[name]
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with locked(root / f".{name}.lock"):
+        with hold_lock(root / f".{name}.lock"):
             if any(not (root / layout.folder / file).is_file() for file in layout.files()):
-                bring(name, layout, root)
+                install_files(name, layout, root)
     except TransferError as failure:
         raise BadInput(
             f"dataset {name}: download failed: {failure}; try again, or put the files under"
-            f" data_root={root} by hand"
+            f" data_root={root} yourself"
         ) from None
     except OSError as error:
         raise BadInput(
             f"data_root={root}: cannot be written ({error.strerror or error}); free space there,"
-            " mend its permissions, or choose another data_root="
+            " correct its permissions, or choose another data_root="
         ) from None
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds the lock file; the system lets go of it when the process ends, however it ends."""
+def hold_lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a file; the system releases it when the process ends."""
     with path.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            log.warning("%s: another process is fetching this dataset; waiting for it", path)
+            log.warning("%s: another process is downloading this data set; waiting", path)
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
-def bring(name: str, layout: Layout, root: Path) -> None:
-    work = (
-        root / f".{name}.download"
-    )  # ours alone while we hold the lock; a leftover is that of a killed process
+def install_files(name: str, layout: Layout, root: Path) -> None:
+    """Download, check and move the files of a data set to their folder; needs the lock."""
+    # Only the process with the lock uses this folder. What is in it was left by a killed process.
+    work = root / f".{name}.download"
     shutil.rmtree(work, ignore_errors=True)
     try:
         fresh = work / layout.folder
         fresh.mkdir(parents=True)
         for archive in layout.archives():
-            unpack(download(archive, work), work, fresh)
+            unpack_archive(download_archive(archive, work), work, fresh)
         layout.read(fresh)
         final = root / layout.folder
         final.mkdir(parents=True, exist_ok=True)
@@ -89,12 +95,12 @@ def bring(name: str, layout: Layout, root: Path) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def download(archive: Archive, into: Path) -> Path:
-    """The verified archive, from the first address that gives it."""
-    path, failures = into / archive.filename, []
+def download_archive(archive: Archive, folder: Path) -> Path:
+    """Return the path of the verified archive, from the first address that works."""
+    path, failures = folder / archive.filename, []
     for address in archive.addresses:
         try:
-            found = save(chunks(address), path)
+            found = save_chunks(read_chunks(address), path)
             if found == archive.md5:
                 return path
             failures.append(f"{address}: wrong bytes (MD5 {found}, expected {archive.md5})")
@@ -103,54 +109,55 @@ def download(archive: Archive, into: Path) -> Path:
     raise TransferError(" | ".join(failures))
 
 
-def save(pieces: Iterator[bytes], path: Path) -> str:
-    """Writes the pieces and returns their MD5."""
+def save_chunks(chunks: Iterator[bytes], path: Path) -> str:
+    """Write the chunks to a file and return their MD5."""
     md5 = hashlib.md5(usedforsecurity=False)
     with path.open("wb") as file:
-        for piece in pieces:
-            file.write(piece)
-            md5.update(piece)
+        for chunk in chunks:
+            file.write(chunk)
+            md5.update(chunk)
     return md5.hexdigest()
 
 
-def chunks(address: str) -> Iterator[bytes]:
-    """The bytes behind an address; whatever the network does wrong is `TransferError`, so that an
-    OSError is left to mean the disk.
+def read_chunks(address: str) -> Iterator[bytes]:
+    """Yield the bytes at an address.
+
+    Every failure of the network is a `TransferError`. So an OSError elsewhere comes from the disk.
     """
     received = 0
     try:
         with urllib.request.urlopen(address, timeout=TIMEOUT) as response:
             expected = response.length
-            while piece := response.read(CHUNK):
-                received += len(piece)
-                yield piece
+            while chunk := response.read(CHUNK):
+                received += len(chunk)
+                yield chunk
     except urllib.error.HTTPError as error:
         error.close()
         raise TransferError(f"the server answered {error.code} {error.reason}") from None
     except (OSError, http.client.HTTPException) as error:
-        raise TransferError(reason(error, urlsplit(address).netloc, received)) from None
+        raise TransferError(describe_failure(error, urlsplit(address).netloc, received)) from None
     if expected is not None and received != expected:
-        raise TransferError(f"the server broke off after {received:,} of {expected:,} bytes")
+        raise TransferError(f"the server stopped after {received:,} of {expected:,} bytes")
 
 
-def reason(error: Exception, host: str, received: int) -> str:
+def describe_failure(error: Exception, host: str, received: int) -> str:
+    """The cause of a failed transfer in words."""
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(cause, TimeoutError):
-        return f"{host} was silent for {TIMEOUT:g} s after {received:,} bytes"
+        return f"{host} sent nothing for {TIMEOUT:g} s after {received:,} bytes"
     if isinstance(cause, socket.gaierror | ConnectionRefusedError) or not received:
         return f"no connection to {host} ({cause}); is there a network?"
-    return f"the connection to {host} broke off after {received:,} bytes ({cause})"
+    return f"the connection to {host} broke after {received:,} bytes ({cause})"
 
 
-def unpack(path: Path, beside: Path, into: Path) -> None:
-    """A tar holds the layout's folder itself; a lone .gz is one of its files."""
+def unpack_archive(path: Path, work: Path, folder: Path) -> None:
+    """Unpack and delete an archive: a tar holds the folder itself, a .gz one file of it."""
     if ".tar" in path.suffixes:
         with tarfile.open(path) as tar:
-            tar.extraction_filter = getattr(
-                tarfile, "data_filter", None
-            )  # none before Python 3.11.4; its digest has been verified
-            tar.extractall(beside)
+            # Python before 3.11.4 has no filter; the archive has been verified in any case.
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)
+            tar.extractall(work)
     else:
-        with gzip.open(path) as packed, (into / path.stem).open("wb") as plain:
+        with gzip.open(path) as packed, (folder / path.stem).open("wb") as plain:
             shutil.copyfileobj(packed, plain, CHUNK)
-    path.unlink()  # verified and unpacked: its space is better used
+    path.unlink()

@@ -1,6 +1,4 @@
-"""The image datasets: uint8 (N, C, H, W), standardised per channel over the training examples in
-use.
-"""
+"""Image data sets: uint8 (N, C, H, W), standardised by channel over the training images in use."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -9,123 +7,135 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stablenets.data.arrays import Arrays
-from stablenets.data.dataset import Examples, Facts, Request
-from stablenets.data.randomness import stream
-from stablenets.data.scaling import Scaling, standardising
-from stablenets.data.sources import find
-from stablenets.data.splitting import share
+from stablenets.data.arrays import ImageArrays
+from stablenets.data.dataset import DatasetFacts, Examples, ReadSettings
+from stablenets.data.resident import ResidentData
+from stablenets.data.scaling import Scaling, fit_channel_scaling
+from stablenets.data.sources import find_arrays
+from stablenets.data.splitting import draw_test_set
 from stablenets.errors import BadInput
 from stablenets.schema import option
 
 
 @dataclass(frozen=True)
-class Images:
-    """A dataset read from files; `kept_as` is its name under the data root."""
+class ImageData(ResidentData):
+    """Base class of image data sets. Each channel is scaled to mean 0 and standard deviation 1."""
 
-    facts: ClassVar[Facts]
-    kept_as: ClassVar[str]
-    pad: ClassVar[int] = 4  # for crop_flip
-
-    def read(self, request: Request) -> Examples:
-        return as_examples(find(self.kept_as, request.root, request.download))
-
-    def scaling(self, train: Tensor) -> Scaling:
-        return standardising(train)
+    def fit_scaling(self, train: Tensor) -> Scaling:
+        return fit_channel_scaling(train)
 
 
 @dataclass(frozen=True)
-class Digits(Images):
-    """scikit-learn's 1,797 digits, 8 x 8, grey levels 0 ... 16: embedded, no download.
+class Digits(ImageData):
+    """The 1,797 digits of scikit-learn, 8 x 8, grey levels 0 ... 16; no download is needed.
 
-    They come without a test set: a fifth, stratified, drawn from the split seed by a stream of its
-    own, is ours.
+    They have no test set of their own. A fifth, stratified and drawn from the split seed, is used.
     """
 
-    facts: ClassVar[Facts] = Facts("image", (1, 8, 8), 10, "classify")
+    facts: ClassVar[DatasetFacts] = DatasetFacts("image", (1, 8, 8), 10, "classify")
 
-    def read(self, request: Request) -> Examples:
+    def read(self, settings: ReadSettings) -> Examples:
         from sklearn.datasets import load_digits
 
         found = load_digits()
         images, labels = found.images.astype(np.uint8), found.target.astype(np.uint8)
-        test = np.zeros(len(labels), bool)
-        test[
-            share(
-                torch.from_numpy(found.target),
-                len(labels) // 5,
-                stream("digits test", request.split_seed),
-            ).numpy()
-        ] = True
+        is_test = draw_test_set(
+            torch.from_numpy(found.target), "digits test", settings.split_seed
+        ).numpy()
         return as_examples(
-            Arrays(images[~test], labels[~test], images[test], labels[test], "scikit-learn digits")
+            ImageArrays(
+                images[~is_test],
+                labels[~is_test],
+                images[is_test],
+                labels[is_test],
+                "scikit-learn digits",
+            )
         )
 
 
 @dataclass(frozen=True)
-class MNIST(Images):
-    facts: ClassVar[Facts] = Facts("image", (1, 28, 28), 10, "classify")
-    kept_as: ClassVar[str] = "mnist"
+class ImageFiles(ImageData):
+    """Base class of image data sets that are read from files under the data root."""
+
+    files: ClassVar[str]  # the key of their files in LAYOUTS
+
+    def read(self, settings: ReadSettings) -> Examples:
+        return as_examples(find_arrays(self.files, settings.root, settings.download))
 
 
 @dataclass(frozen=True)
-class CIFAR10(Images):
-    facts: ClassVar[Facts] = Facts("image", (3, 32, 32), 10, "classify")
-    kept_as: ClassVar[str] = "cifar10"
+class MNIST(ImageFiles):
+    """Handwritten digits: 60,000 training and 10,000 test images, 28 x 28, grey."""
+
+    facts: ClassVar[DatasetFacts] = DatasetFacts("image", (1, 28, 28), 10, "classify")
+    files: ClassVar[str] = "mnist"
 
 
 @dataclass(frozen=True)
-class CIFAR100(Images):
-    facts: ClassVar[Facts] = Facts("image", (3, 32, 32), 100, "classify")
-    kept_as: ClassVar[str] = "cifar100"
+class CIFAR10(ImageFiles):
+    """Photographs of ten classes: 50,000 training and 10,000 test images, 32 x 32, colour."""
+
+    facts: ClassVar[DatasetFacts] = DatasetFacts("image", (3, 32, 32), 10, "classify")
+    files: ClassVar[str] = "cifar10"
 
 
 @dataclass(frozen=True)
-class STL10(Images):
-    """The 5,000 labelled training images, or the 1,000 of one of the ten folds that STL-10's own
-    protocol prescribes.
+class CIFAR100(ImageFiles):
+    """Photographs of 100 classes: 50,000 training and 10,000 test images, 32 x 32, colour."""
+
+    facts: ClassVar[DatasetFacts] = DatasetFacts("image", (3, 32, 32), 100, "classify")
+    files: ClassVar[str] = "cifar100"
+
+
+@dataclass(frozen=True)
+class STL10(ImageFiles):
+    """Photographs of ten classes, 96 x 96, colour; 8,000 test images.
+
+    Training uses the 5,000 labelled images, or the 1,000 images of one of STL-10's ten folds.
     """
 
-    facts: ClassVar[Facts] = Facts("image", (3, 96, 96), 10, "classify")
-    kept_as: ClassVar[str] = "stl10"
+    facts: ClassVar[DatasetFacts] = DatasetFacts("image", (3, 96, 96), 10, "classify")
+    files: ClassVar[str] = "stl10"
     pad: ClassVar[int] = 12
     fold: int | None = option(
-        None, "train on this fold's 1,000 images only; null: on all 5,000", low=0, high=9
+        None,
+        "train on the 1,000 images of this fold of STL-10's protocol; null: on all 5,000",
+        low=0,
+        high=9,
     )
 
-    def read(self, request: Request) -> Examples:
-        found = find(self.kept_as, request.root, request.download)
+    def read(self, settings: ReadSettings) -> Examples:
         if self.fold is None:
-            return as_examples(found)
+            return super().read(settings)
+        found = find_arrays(self.files, settings.root, settings.download)
         if found.folds is None:
             raise BadInput(
                 f"dataset.fold={self.fold}: {found.source} holds no fold indices; set"
                 " dataset.fold=null, or keep STL-10 in torchvision's layout (stl10_binary) under"
-                f" data_root={request.root}"
+                f" data_root={settings.root}"
             )
-        own = found.folds[self.fold]
+        fold = found.folds[self.fold]
         return as_examples(
             replace(
-                found, train_images=found.train_images[own], train_labels=found.train_labels[own]
+                found, train_images=found.train_images[fold], train_labels=found.train_labels[fold]
             )
         )
 
 
-def as_examples(found: Arrays) -> Examples:
-    """Channels first, labels long; the digests are those of the arrays as read."""
+def as_examples(arrays: ImageArrays) -> Examples:
+    """Examples with channels first and long labels; the digests are those of the arrays as read."""
     return Examples(
-        channels_first(found.train_images),
-        torch.from_numpy(found.train_labels.astype(np.int64)),
-        channels_first(found.test_images),
-        torch.from_numpy(found.test_labels.astype(np.int64)),
-        found.source,
-        found.digests(),
+        channels_first(arrays.train_images),
+        torch.from_numpy(arrays.train_labels.astype(np.int64)),
+        channels_first(arrays.test_images),
+        torch.from_numpy(arrays.test_labels.astype(np.int64)),
+        arrays.source,
+        arrays.digests(),
     )
 
 
 def channels_first(images: np.ndarray) -> Tensor:
     """(N, H, W) or (N, H, W, C) -> (N, C, H, W), contiguous uint8."""
     stacked = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
-    return torch.from_numpy(
-        np.array(stacked, order="C")
-    )  # a copy: what was read may be the bytes of a file, not writable
+    # Copied, because the array may be a read-only view of the bytes of a file.
+    return torch.from_numpy(np.array(stacked, order="C"))

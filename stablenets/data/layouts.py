@@ -1,10 +1,9 @@
-"""torchvision's own folders under the data root: where they lie, where they come from, and proof
-that they are whole.
+"""torchvision's folders under the data root: files, archives, and how they are verified.
 
-torchvision checks the archives that it downloads, not the MNIST files extracted from them, and
-drops the result of its check of STL-10. Here the bytes that are read are the bytes that are
-checked: MNIST against pinned SHA-256 digests of its arrays, CIFAR and STL-10 against the MD5 lists
-in torchvision's classes, before anything is unpickled.
+torchvision checks the archives that it downloads, but not the MNIST files extracted from them, and
+it ignores the result of its check of STL-10. Here every file is checked as it is read: MNIST
+against the SHA-256 digests of its arrays, CIFAR and STL-10 against the MD5 sums in torchvision's
+classes, before anything is unpickled.
 """
 
 import hashlib
@@ -15,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from stablenets.data.arrays import FORMS, Arrays, fault
+from stablenets.data.arrays import IMAGE_FORMATS, ImageArrays, find_fault
 from stablenets.errors import BadInput
 
 MNIST_DIGESTS = {
@@ -24,17 +23,18 @@ MNIST_DIGESTS = {
     "test_images": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
     "test_labels": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
 }
+# Numbers of training and of test examples.
 SIZES = {
     "mnist": (60000, 10000),
     "cifar10": (50000, 10000),
     "cifar100": (50000, 10000),
     "stl10": (5000, 8000),
-}  # train, test
+}
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A file to download: any of the addresses, and the MD5 that torchvision expects of it."""
+    """A file to download: its name, the MD5 that torchvision lists, and its addresses."""
 
     filename: str
     md5: str
@@ -42,20 +42,27 @@ class Archive:
 
 
 class Layout(Protocol):
-    # under the data root; archives are unpacked beside it or, where they are single files, into it
-    folder: str
+    """The files of one data set as torchvision keeps them."""
+
+    folder: str  # under the data root
 
     def files(self) -> tuple[str, ...]:
-        """The names, in the folder, of everything that `read` needs."""
+        """Names of the files in the folder that `read` needs."""
         ...
 
-    def read(self, folder: Path) -> Arrays: ...
+    def read(self, folder: Path) -> ImageArrays:
+        """The arrays of the files; raises `BadInput` if a file is damaged."""
+        ...
 
-    def archives(self) -> list[Archive]: ...
+    def archives(self) -> list[Archive]:
+        """What is downloaded and unpacked to get the files."""
+        ...
 
 
 @dataclass(frozen=True)
 class MnistFiles:
+    """MNIST: four files in idx format."""
+
     folder: str = "MNIST/raw"
 
     def files(self) -> tuple[str, ...]:
@@ -65,23 +72,24 @@ class MnistFiles:
             for kind in ("images-idx3", "labels-idx1")
         )
 
-    def read(self, folder: Path) -> Arrays:
+    def read(self, folder: Path) -> ImageArrays:
         arrays = {}
         for (key, expected), file in zip(MNIST_DIGESTS.items(), self.files(), strict=True):
-            data = content(folder / file)
-            header = (
-                4 + 4 * data[3] if len(data) > 4 else 0
-            )  # idx: two zeros, type, dimensions, then the sizes
+            data = read_file(folder / file)
+            # idx format: two zeros, the type, the number of dimensions, then their sizes.
+            header = 4 + 4 * data[3] if len(data) > 4 else 0
             if hashlib.sha256(data[header:]).hexdigest() != expected:
-                raise damaged(
+                raise damaged_file(
                     folder / file,
-                    f"{len(data):,} bytes that are not MNIST's (their SHA-256 differs)",
+                    f"{len(data):,} bytes that are not those of MNIST (their SHA-256 differs)",
                     "mnist",
                 )
             arrays[key] = np.frombuffer(data, np.uint8, offset=header)
         for key in ("train_images", "test_images"):
-            arrays[key] = arrays[key].reshape(-1, *FORMS["mnist"].picture)
-        return whole(Arrays(**arrays, source="torchvision layout (MNIST)"), folder, "mnist")
+            arrays[key] = arrays[key].reshape(-1, *IMAGE_FORMATS["mnist"].size)
+        return check_arrays(
+            ImageArrays(**arrays, source="torchvision layout (MNIST)"), folder, "mnist"
+        )
 
     def archives(self) -> list[Archive]:
         from torchvision.datasets import MNIST
@@ -94,35 +102,43 @@ class MnistFiles:
 
 @dataclass(frozen=True)
 class CifarFiles:
-    name: str  # ours
-    original: str  # torchvision's
-    labels: str  # the key of the labels in the pickles
+    """CIFAR-10 or CIFAR-100: pickled batches of images.
+
+    Args:
+        name: The key in `LAYOUTS`.
+        class_name: The class in torchvision.datasets.
+        labels: The key of the labels in the pickles.
+        folder: The folder under the data root.
+    """
+
+    name: str
+    class_name: str
+    labels: str
     folder: str
 
+    @property
     def official(self) -> Any:
+        """torchvision's class."""
         import torchvision.datasets
 
-        return getattr(torchvision.datasets, self.original)
+        return getattr(torchvision.datasets, self.class_name)
 
     def files(self) -> tuple[str, ...]:
-        return tuple(file for file, _ in self.official().train_list + self.official().test_list)
+        return tuple(file for file, _ in self.official.train_list + self.official.test_list)
 
-    def read(self, folder: Path) -> Arrays:
-        train_images, train_labels = self.batches(folder, self.official().train_list)
-        test_images, test_labels = self.batches(folder, self.official().test_list)
-        arrays = Arrays(
-            train_images,
-            train_labels,
-            test_images,
-            test_labels,
-            f"torchvision layout ({self.original})",
+    def read(self, folder: Path) -> ImageArrays:
+        arrays = ImageArrays(
+            *self.read_batches(folder, self.official.train_list),
+            *self.read_batches(folder, self.official.test_list),
+            f"torchvision layout ({self.class_name})",
         )
-        return whole(arrays, folder, self.name)
+        return check_arrays(arrays, folder, self.name)
 
-    def batches(self, folder: Path, listed: list[list[str]]) -> tuple[np.ndarray, np.ndarray]:
-        # A pickle is a program: it is loaded from the very bytes whose MD5 was found right.
+    def read_batches(self, folder: Path, listed: list[list[str]]) -> tuple[np.ndarray, np.ndarray]:
+        """Images (N, 32, 32, 3) and labels (N,) of the listed files (name, MD5)."""
+        # A pickle can run code, so it is loaded from the same bytes whose MD5 was checked.
         entries = [
-            pickle.loads(proven(folder / file, md5, self.name), encoding="latin1")
+            pickle.loads(read_verified(folder / file, md5, self.name), encoding="latin1")
             for file, md5 in listed
         ]
         rows = np.concatenate([entry["data"] for entry in entries])
@@ -130,51 +146,52 @@ class CifarFiles:
         return np.ascontiguousarray(rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)), labels
 
     def archives(self) -> list[Archive]:
-        return [Archive(self.official().filename, self.official().tgz_md5, (self.official().url,))]
+        return [Archive(self.official.filename, self.official.tgz_md5, (self.official.url,))]
 
 
 @dataclass(frozen=True)
 class StlFiles:
-    """The unlabelled images (2.7 GB) are neither needed nor read."""
+    """STL-10: binary files of labelled images; the unlabelled ones (2.7 GB) are not read."""
 
     folder: str = "stl10_binary"
 
     def files(self) -> tuple[str, ...]:
         return ("train_X.bin", "train_y.bin", "test_X.bin", "test_y.bin", "fold_indices.txt")
 
-    def read(self, folder: Path) -> Arrays:
+    def read(self, folder: Path) -> ImageArrays:
         from torchvision.datasets import STL10
 
         sums = dict(STL10.train_list + STL10.test_list)
         data = {
-            file: np.frombuffer(proven(folder / file, sums[file], "stl10"), np.uint8)
+            file: np.frombuffer(read_verified(folder / file, sums[file], "stl10"), np.uint8)
             for file in self.files()[:4]
         }
-        # On file: channel, column, row; labels from 1.
+        # In the file: channel, column, row; labels start at 1.
         images = {
             part: data[f"{part}_X.bin"].reshape(-1, 3, 96, 96).transpose(0, 3, 2, 1)
             for part in ("train", "test")
         }
-        arrays = Arrays(
+        arrays = ImageArrays(
             images["train"],
             data["train_y.bin"] - 1,
             images["test"],
             data["test_y.bin"] - 1,
             "torchvision layout (STL10)",
-            self.folds(folder / "fold_indices.txt", len(images["train"])),
+            self.read_folds(folder / "fold_indices.txt", len(images["train"])),
         )
-        return whole(arrays, folder, "stl10")
+        return check_arrays(arrays, folder, "stl10")
 
     @staticmethod
-    def folds(path: Path, examples: int) -> np.ndarray:
+    def read_folds(path: Path, examples: int) -> np.ndarray:
+        """Indices of the images of each fold, (10, 1000)."""
         try:
             folds = np.array(
-                [line.split() for line in content(path).decode("ascii").splitlines()], np.int64
+                [line.split() for line in read_file(path).decode("ascii").splitlines()], np.int64
             )
         except ValueError:
             folds = np.empty(0, np.int64)
         if folds.ndim != 2 or len(folds) != 10 or folds.min() < 0 or folds.max() >= examples:
-            raise damaged(path, f"not ten lines of indices below {examples}", "stl10")
+            raise damaged_file(path, f"not ten lines of indices below {examples}", "stl10")
         return folds
 
     def archives(self) -> list[Archive]:
@@ -183,7 +200,7 @@ class StlFiles:
         return [Archive(STL10.filename, STL10.tgz_md5, (STL10.url,))]
 
 
-LAYOUTS: dict[str, Layout] = {
+LAYOUTS: dict[str, Layout] = {  # by the name of the data set
     "mnist": MnistFiles(),
     "cifar10": CifarFiles("cifar10", "CIFAR10", "labels", "cifar-10-batches-py"),
     "cifar100": CifarFiles("cifar100", "CIFAR100", "fine_labels", "cifar-100-python"),
@@ -191,7 +208,8 @@ LAYOUTS: dict[str, Layout] = {
 }
 
 
-def content(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """The bytes of a file, or one line that says why they cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -200,30 +218,32 @@ def content(path: Path) -> bytes:
         ) from None
 
 
-def proven(path: Path, md5: str, name: str) -> bytes:
-    """The file's bytes, if their MD5 is right."""
-    data = content(path)
+def read_verified(path: Path, md5: str, name: str) -> bytes:
+    """The bytes of a file of the data set `name`, if they have this MD5."""
+    data = read_file(path)
     if hashlib.md5(data, usedforsecurity=False).hexdigest() != md5:
-        raise damaged(
-            path, f"{len(data):,} bytes that are not the original's (their MD5 differs)", name
+        raise damaged_file(
+            path, f"{len(data):,} bytes that are not those of {name} (their MD5 differs)", name
         )
     return data
 
 
-def whole(arrays: Arrays, folder: Path, name: str) -> Arrays:
+def check_arrays(arrays: ImageArrays, folder: Path, name: str) -> ImageArrays:
+    """Return the arrays, or raise `BadInput` if format or number of examples is wrong."""
     for split, images, labels, expected in (
         ("training", arrays.train_images, arrays.train_labels, SIZES[name][0]),
         ("test", arrays.test_images, arrays.test_labels, SIZES[name][1]),
     ):
-        wrong = fault(images, labels, FORMS[name])
-        if wrong or len(images) != expected:
-            raise damaged(
-                folder, wrong or f"{len(images)} {split} examples, expected {expected}", name
+        fault = find_fault(images, labels, IMAGE_FORMATS[name])
+        if fault or len(images) != expected:
+            raise damaged_file(
+                folder, fault or f"{len(images)} {split} examples, expected {expected}", name
             )
     return arrays
 
 
-def damaged(path: Path, what: str, name: str) -> BadInput:
+def damaged_file(path: Path, what: str, name: str) -> BadInput:
+    """The error for a damaged file of the data set `name`."""
     return BadInput(
         f"{path}: truncated or corrupted: {what}; move it away and run `make data DATASETS={name}`,"
         " or set download=true"

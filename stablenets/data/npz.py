@@ -1,8 +1,8 @@
-"""Bring your own arrays: `<root>/<dataset>.npz` with train_images, train_labels, test_images,
-test_labels and source.
+"""Arrays of one's own: `<root>/<dataset>.npz`, written with numpy.savez.
 
-Images uint8, NHWC or NHW; labels whole numbers; source a text that goes into every table. Never
-unpickles anything.
+It holds train_images, train_labels, test_images, test_labels and source. Images are uint8, (N, H,
+W) or (N, H, W, C); labels are whole numbers; source is one line of text, which becomes part of the
+provenance of every result. Nothing is ever unpickled.
 """
 
 import struct
@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stablenets.data.arrays import FORMS, Arrays, fault
+from stablenets.data.arrays import IMAGE_FORMATS, ImageArrays, find_fault
 from stablenets.errors import BadInput
 
 KEYS = ("train_images", "train_labels", "test_images", "test_labels", "source")
+# What numpy and zipfile raise on damaged files. A header may also ask for more memory than there is
+# (MemoryError, OverflowError) or name an unknown compression (NotImplementedError).
 UNREADABLE = (
     OSError,
     ValueError,
@@ -24,16 +26,27 @@ UNREADABLE = (
     zlib.error,
     struct.error,
     NotImplementedError,
-)  # zipfile's answer to a way of packing that it does not know
+    MemoryError,
+    OverflowError,
+)
 
 
-def read(path: Path, name: str) -> Arrays:
+def read_npz(path: Path, name: str) -> ImageArrays:
+    """Return the arrays of the file, checked against the format of the data set.
+
+    Args:
+        path: The npz file.
+        name: The data set, a key of `IMAGE_FORMATS`.
+
+    Raises:
+        BadInput: If the file cannot be read, or its arrays do not have that format.
+    """
     try:
-        found = load(path)
+        found = load_archive(path)
     except UNREADABLE as error:
         raise BadInput(
-            f"{path}: truncated, corrupted or not an npz ({one_line(error)}); write it again with"
-            " numpy.savez, or move it away to use torchvision's files"
+            f"{path}: truncated, corrupted or not an npz ({on_one_line(error)}); write it again"
+            " with numpy.savez, or move it away to use torchvision's files"
         ) from None
     if absent := [key for key in KEYS if key not in found]:
         raise BadInput(
@@ -41,22 +54,24 @@ def read(path: Path, name: str) -> Arrays:
         )
     if found["source"].size != 1 or found["source"].dtype.kind != "U":
         raise BadInput(
-            f"{path}: source is not a text; say there in one line where the arrays come from"
+            f"{path}: source is not a text; it must say in one line where the arrays come from"
         )
     for split in ("train", "test"):
-        if wrong := fault(found[f"{split}_images"], found[f"{split}_labels"], FORMS[name]):
-            raise BadInput(f"{path}: {split} {wrong}; write {name} again with numpy.savez")
-    picture = FORMS[name].picture
-    return Arrays(
-        train_images=found["train_images"].reshape(-1, *picture),
+        fault = find_fault(found[f"{split}_images"], found[f"{split}_labels"], IMAGE_FORMATS[name])
+        if fault:
+            raise BadInput(f"{path}: {split} {fault}; write {name} again with numpy.savez")
+    size = IMAGE_FORMATS[name].size
+    return ImageArrays(
+        train_images=found["train_images"].reshape(-1, *size),
         train_labels=found["train_labels"].astype(np.uint8),
-        test_images=found["test_images"].reshape(-1, *picture),
+        test_images=found["test_images"].reshape(-1, *size),
         test_labels=found["test_labels"].astype(np.uint8),
-        source=one_line(found["source"].item()),
+        source=on_one_line(found["source"].item()),
     )
 
 
-def load(path: Path) -> dict[str, np.ndarray]:
+def load_archive(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an npz by their keys; keys that are not needed are left out."""
     with path.open("rb") as file:  # opened here, because numpy leaves a damaged zip open
         archive = np.load(file, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
@@ -64,5 +79,5 @@ def load(path: Path) -> dict[str, np.ndarray]:
         return {key: archive[key] for key in KEYS if key in archive.files}
 
 
-def one_line(text: object) -> str:
+def on_one_line(text: object) -> str:
     return " ".join(str(text).split())

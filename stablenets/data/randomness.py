@@ -1,4 +1,4 @@
-"""Random streams that name what they are for, and the digests that prove what was read."""
+"""Random generators that are named by their purpose, and the digests of arrays."""
 
 import hashlib
 
@@ -6,14 +6,17 @@ import numpy as np
 import torch
 
 
-def stream(purpose: str, *numbers: int) -> torch.Generator:
-    """A CPU generator that is a pure function of its purpose and numbers; torch's global state is
-    neither read nor moved.
+def make_generator(purpose: str, *numbers: int) -> torch.Generator:
+    """Return a CPU generator that depends only on its purpose and its numbers.
 
-    The seed is the first four bytes of BLAKE2b over "purpose/number/number...". With sums such as
-    seed + epoch, epoch 1 of seed 0 would repeat epoch 0 of seed 1; a hash keeps all streams apart.
-    Four bytes, because torch's CPU generator uses no more than 32 bits of its seed. Always on the
-    CPU: the same draws on every device.
+    The seed is the first four bytes of BLAKE2b over "purpose/number/number/...". A hash keeps all
+    generators apart: with seed + epoch, epoch 1 of seed 0 would repeat epoch 0 of seed 1. Four
+    bytes, because torch's CPU generator uses 32 bits of its seed. The generator is on the CPU, so
+    that every device gets the same draws. torch's global generator is neither read nor changed.
+
+    Args:
+        purpose: What is drawn: "order", "validation".
+        numbers: Seed, epoch and so on.
     """
     text = "/".join([purpose, *map(str, numbers)])
     return torch.Generator().manual_seed(
@@ -21,6 +24,6 @@ def stream(purpose: str, *numbers: int) -> torch.Generator:
     )
 
 
-def digest(array: np.ndarray) -> str:
-    """SHA-256 of the array's bytes in C order."""
+def digest_array(array: np.ndarray) -> str:
+    """Return the SHA-256 of the array's bytes in C order."""
     return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()

@@ -1,21 +1,36 @@
-"""A split whose examples all lie in memory, on the device: one gather a batch."""
+"""Data sets whose examples all lie in memory, on the device: one gather per batch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from stablenets.data.augment import CropFlip
-from stablenets.data.randomness import stream
+from stablenets.data.dataset import (
+    CommonDataOptions,
+    Dataset,
+    DatasetFacts,
+    Device,
+    Examples,
+    ReadSettings,
+)
+from stablenets.data.randomness import make_generator
 from stablenets.data.scaling import Scaling
+from stablenets.data.splitting import limit_examples, split_validation
 
 
 @dataclass(frozen=True)
-class Resident:
-    """`inputs` (N, *shape) uint8 with a scaling, or float32 without one; `labels` long (N,); both
-    on one device.
+class ResidentSplit:
+    """A `Split` of tensors in memory.
+
+    Args:
+        inputs: (N, *shape) uint8 with a scaling, or float32.
+        labels: long (N,), on the same device.
+        scaling: Applied to every batch; None: none.
+        augment: Random changes of the training images; None: none.
     """
 
     inputs: Tensor
@@ -29,27 +44,74 @@ class Resident:
     def batches(
         self, size: int, seed: int, epoch: int, first: int = 0
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        order = torch.randperm(len(self), generator=stream("order", seed, epoch)).to(
+        """Shuffled batches, see `Split.batches`."""
+        order = torch.randperm(len(self), generator=make_generator("order", seed, epoch)).to(
             self.inputs.device
         )
-        for i, (chosen, labels) in islice(enumerate(self.pieces(order, size)), first, None):
+        for i, (chosen, labels) in islice(enumerate(self.batch_indices(order, size)), first, None):
             if self.augment is None:
-                yield (
-                    self.scaled(self.inputs.index_select(0, chosen)),
-                    labels,
-                )  # on uint8 twice as fast as inputs[chosen]
+                # index_select is twice as fast as inputs[chosen] on uint8.
+                picked = self.inputs.index_select(0, chosen)
             else:
-                yield self.scaled(self.augment(chosen, stream("augment", seed, epoch, i))), labels
+                picked = self.augment(chosen, make_generator("augment", seed, epoch, i))
+            yield self.scale(picked), labels
 
     def sweep(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for chosen, labels in self.pieces(torch.arange(len(self), device=self.inputs.device), size):
-            yield self.scaled(self.inputs.index_select(0, chosen)), labels
+        """Batches in the order of the data set, see `Split.sweep`."""
+        order = torch.arange(len(self), device=self.inputs.device)
+        for chosen, labels in self.batch_indices(order, size):
+            yield self.scale(self.inputs.index_select(0, chosen)), labels
 
-    def pieces(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Indices and labels, a batch at a time; the labels of an epoch are gathered at once."""
+    def batch_indices(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Indices and labels of each batch; the labels of an epoch are gathered at once."""
         if not len(order):
             return iter(())  # torch would split nothing into one empty batch
         return zip(order.split(size), self.labels.index_select(0, order).split(size), strict=True)
 
-    def scaled(self, picked: Tensor) -> Tensor:
-        return picked if self.scaling is None else self.scaling(picked)
+    def scale(self, inputs: Tensor) -> Tensor:
+        return inputs if self.scaling is None else self.scaling(inputs)
+
+
+@dataclass(frozen=True)
+class ResidentData:
+    """Base class of data sets that fit in memory.
+
+    A subclass has its options as fields, `facts`, and `read`. Most data sets derive from one of
+    `PlanarData`, `VectorData` and `ImageData`, which also say how inputs are scaled.
+    """
+
+    is_generated: ClassVar[bool] = False
+    facts: ClassVar[DatasetFacts]
+    pad: ClassVar[int] = 4  # pixels on each side, for augment=crop_flip
+
+    def read(self, settings: ReadSettings) -> Examples:
+        """Return all training and test examples."""
+        raise NotImplementedError
+
+    def fit_scaling(self, train: Tensor) -> Scaling | None:
+        """Return how inputs are scaled, from the training examples that are used."""
+        raise NotImplementedError
+
+    def load(
+        self, name: str, common: CommonDataOptions, settings: ReadSettings, device: Device
+    ) -> Dataset:
+        """Return the data set on the device, with its validation examples held out."""
+        found = self.read(settings)
+        used, held_out = split_validation(found.train_labels, common, settings.split_seed)
+        tested = limit_examples(found.test_labels, common.limit, settings.split_seed)
+        inputs, labels = (tensor.to(device) for tensor in found.select_training(used))
+        # Fitted on the examples that are used only: a run on a tenth of the data must not depend on
+        # the other nine tenths.
+        scaling = self.fit_scaling(inputs)
+        augment = CropFlip(inputs, self.pad) if common.augment == "crop_flip" else None
+        validation = (tensor.to(device) for tensor in found.select_training(held_out))
+        test = (found.test[tested].to(device), found.test_labels[tested].to(device))
+        return Dataset(
+            name,
+            self.facts,
+            train=ResidentSplit(inputs, labels, scaling, augment),
+            validation=ResidentSplit(*validation, scaling),
+            test=ResidentSplit(*test, scaling),
+            source=found.source,
+            digests=found.digests,
+        )

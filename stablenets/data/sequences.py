@@ -1,7 +1,7 @@
-"""Images read pixel by pixel: (N, T, 1) uint8, T = H * W in row order, or permuted once and for all
-at load time.
+"""Images read pixel by pixel: uint8 (N, T, 1) with T = H * W, in row order or permuted.
 
-The batch is pixel / white in [0, 1], as in the public psMNIST implementations; not standardised.
+A permutation is applied once, when the data set is loaded. The pixels of a batch are divided by the
+value of white, to [0, 1], as in the public psMNIST implementations. They are not standardised.
 """
 
 from dataclasses import dataclass, replace
@@ -9,69 +9,78 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from stablenets.data.dataset import Examples, Facts, Request
-from stablenets.data.images import MNIST, Digits, Images
-from stablenets.data.permutations import PERMUTATIONS, digest_of_order
+from stablenets.data.dataset import DatasetFacts, Examples, ReadSettings
+from stablenets.data.images import MNIST, Digits, ImageData
+from stablenets.data.permutations import PERMUTATIONS, digest_permutation
+from stablenets.data.resident import ResidentData
 from stablenets.data.scaling import Scaling
 from stablenets.schema import option
 
 
 @dataclass(frozen=True)
-class Sequences:
-    facts: ClassVar[Facts]
-    images: ClassVar[type[Images]]
-    white: ClassVar[int]
+class PixelSequences(ResidentData):
+    """Base class of images read pixel by pixel."""
 
-    def read(self, request: Request) -> Examples:
-        found = self.images().read(request)
+    images: ClassVar[type[ImageData]]
+    white: ClassVar[int]  # the largest grey level
+
+    def read(self, settings: ReadSettings) -> Examples:
+        found = self.images().read(settings)
         return replace(
             found,
             train=found.train.flatten(1).unsqueeze(-1),
             test=found.test.flatten(1).unsqueeze(-1),
         )
 
-    def scaling(self, train: Tensor) -> Scaling:
+    def fit_scaling(self, train: Tensor) -> Scaling:
         return Scaling(1 / self.white)
 
 
 @dataclass(frozen=True)
-class Permuted(Sequences):
+class PermutedSequences(PixelSequences):
+    """Base class of images read pixel by pixel in a permuted order."""
+
     permutation: str = option(
         "torch",
-        "whose order of the pixels; torch and numpy follow the permutation seed",
+        "order of the pixels, by the code that introduced it; torch and numpy follow"
+        " seeds.permutation, the others are fixed",
         choices=tuple(PERMUTATIONS),
     )
 
-    def read(self, request: Request) -> Examples:
-        found = super().read(request)
-        order = PERMUTATIONS[self.permutation](self.facts.shape[0], request.permutation_seed)
+    def read(self, settings: ReadSettings) -> Examples:
+        found = super().read(settings)
+        order = PERMUTATIONS[self.permutation](self.facts.shape[0], settings.permutation_seed)
         return replace(
             found,
             train=found.train[:, order],
             test=found.test[:, order],
-            digests={**found.digests, "permutation": digest_of_order(order)},
+            digests={**found.digests, "permutation": digest_permutation(order)},
         )
 
 
 @dataclass(frozen=True)
-class SequentialDigits(Sequences):
-    facts: ClassVar[Facts] = Facts("sequence", (64, 1), 10, "classify")
-    images: ClassVar[type[Images]] = Digits
+class SequentialDigits(PixelSequences):
+    """The digits of scikit-learn, read row by row: 64 steps."""
+
+    facts: ClassVar[DatasetFacts] = DatasetFacts("sequence", (64, 1), 10, "classify")
+    images: ClassVar[type[ImageData]] = Digits
     white: ClassVar[int] = 16
 
 
 @dataclass(frozen=True)
-class PermutedDigits(Permuted, SequentialDigits):
-    pass
+class PermutedDigits(PermutedSequences, SequentialDigits):
+    """The digits of scikit-learn, read in a permuted order: 64 steps."""
 
 
 @dataclass(frozen=True)
-class SequentialMNIST(Sequences):
-    facts: ClassVar[Facts] = Facts("sequence", (784, 1), 10, "classify")
-    images: ClassVar[type[Images]] = MNIST
+class SequentialMNIST(PixelSequences):
+    """MNIST, read row by row: 784 steps (sMNIST)."""
+
+    facts: ClassVar[DatasetFacts] = DatasetFacts("sequence", (784, 1), 10, "classify")
+    images: ClassVar[type[ImageData]] = MNIST
     white: ClassVar[int] = 255
 
 
 @dataclass(frozen=True)
-class PermutedMNIST(Permuted, SequentialMNIST):
-    pass
+class PermutedMNIST(PermutedSequences, SequentialMNIST):
+    """MNIST, read in a permuted order: 784 steps (psMNIST)."""

@@ -1,32 +1,43 @@
-"""Finds the arrays of an image dataset: the npz first, then torchvision's layout, then, if asked
-to, the network.
+"""Where the arrays of an image data set are found under the data root.
+
+`NAME.npz` comes first, then torchvision's layout, then a download if it is allowed.
 """
 
 import os
 from pathlib import Path
 
-from stablenets.data import npz
-from stablenets.data.arrays import Arrays
+from stablenets.data.arrays import ImageArrays
 from stablenets.data.fetch import fetch
 from stablenets.data.layouts import LAYOUTS
+from stablenets.data.npz import read_npz
 from stablenets.errors import BadInput
 
 
-def find(name: str, root: Path, download: bool) -> Arrays:
-    """The verified arrays of `name` (a key of LAYOUTS) under `root`."""
-    own = root / f"{name}.npz"
-    if os.path.exists(own):  # unlike Path.exists, False where we may not look
-        return npz.read(own, name)
+def find_arrays(name: str, root: Path, download: bool) -> ImageArrays:
+    """Return the verified arrays of a data set.
+
+    Args:
+        name: A key of `LAYOUTS`.
+        root: The data root.
+        download: Whether missing files may be downloaded.
+
+    Raises:
+        BadInput: If files are missing, damaged or cannot be read or downloaded.
+    """
+    npz = root / f"{name}.npz"
+    if os.path.exists(npz):  # unlike Path.exists, it is False where we may not look
+        return read_npz(npz, name)
     layout = LAYOUTS[name]
     folder = root / layout.folder
     if absent := [file for file in layout.files() if not os.path.isfile(folder / file)]:
         if not download:
-            raise BadInput(missing(name, root, folder, absent))
+            raise BadInput(missing_files(name, root, folder, absent))
         fetch(name, root)
     return layout.read(folder)
 
 
-def missing(name: str, root: Path, folder: Path, absent: list[str]) -> str:
+def missing_files(name: str, root: Path, folder: Path, absent: list[str]) -> str:
+    """The line that says which files are missing and what can be done."""
     what = (
         f"{folder} is incomplete, without {', '.join(absent)}"
         if folder.exists()

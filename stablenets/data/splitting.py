@@ -1,40 +1,62 @@
-"""Which training examples are held out and which are used: seeded, and in every class alike."""
+"""Which examples are used, which are held out: drawn from a seed, every class in its proportion."""
 
 import torch
 from torch import Tensor
 
-from stablenets.data.randomness import stream
+from stablenets.data.dataset import CommonDataOptions
+from stablenets.data.randomness import make_generator
 from stablenets.errors import BadInput
 
 
-def share(labels: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Indices, ascending, of `count` of the examples, each class in its proportion (largest
-    remainders get what is left over).
+def sample_stratified(labels: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Return the indices of `count` examples, ascending, every class in its proportion.
 
-    Every class is shuffled whole and its head taken, so a larger share from the same stream
-    contains a smaller one (but for an example or so where the rounding differs).
+    Examples that are left over by rounding down go to the classes with the largest remainders.
+    Every class is shuffled as a whole and its first examples are taken. So a larger sample from the
+    same generator contains a smaller one, except for about one example where the rounding differs.
+
+    Args:
+        labels: long (N,), 0 or larger.
+        count: At most N.
+        generator: Of the shuffles, on the CPU.
     """
     sizes = torch.bincount(labels)
     quota, remainder = count * sizes // len(labels), count * sizes % len(labels)
     quota[torch.argsort(remainder, descending=True, stable=True)[: count - int(quota.sum())]] += 1
-    members = [torch.nonzero(labels == label).squeeze(1) for label in range(len(sizes))]
-    heads = [
-        own[torch.randperm(len(own), generator=generator)[:few]]
-        for own, few in zip(members, quota.tolist(), strict=True)
-    ]
-    return torch.cat(heads).sort().values
+    taken = []
+    for label, few in enumerate(quota.tolist()):
+        members = torch.nonzero(labels == label).squeeze(1)
+        taken.append(members[torch.randperm(len(members), generator=generator)[:few]])
+    return torch.cat(taken).sort().values
 
 
-def divide(
-    labels: Tensor, validation: float, fraction: float, limit: int | None, seed: int
-) -> tuple[Tensor, Tensor]:
-    """(training indices, validation indices) of a training set with these labels (N,); drawn from
-    `seed` alone.
+def draw_test_set(labels: Tensor, purpose: str, seed: int) -> Tensor:
+    """Return which examples form the test set, bool (N,), for data that come without one.
+
+    It is a fifth of every class, drawn by the generator of this purpose and seed.
     """
-    held = share(labels, round(validation * len(labels)), stream("validation", seed))
-    kept = torch.ones(len(labels), dtype=torch.bool)
-    kept[held] = False
-    rest = torch.nonzero(kept).squeeze(1)
+    is_test = torch.zeros(len(labels), dtype=torch.bool)
+    is_test[sample_stratified(labels, len(labels) // 5, make_generator(purpose, seed))] = True
+    return is_test
+
+
+def split_validation(labels: Tensor, common: CommonDataOptions, seed: int) -> tuple[Tensor, Tensor]:
+    """Return the indices of the training and of the validation examples.
+
+    Args:
+        labels: Labels of the training set, long (N,).
+        common: The fractions that are held out and used, and the largest number of examples.
+        seed: The split seed.
+
+    Raises:
+        BadInput: If `train_fraction` leaves fewer examples than classes.
+    """
+    fraction, limit = common.train_fraction, common.limit
+    count = round(common.validation_fraction * len(labels))
+    held_out = sample_stratified(labels, count, make_generator("validation", seed))
+    is_kept = torch.ones(len(labels), dtype=torch.bool)
+    is_kept[held_out] = False
+    rest = torch.nonzero(is_kept).squeeze(1)
     if fraction < 1:
         count, classes = round(fraction * len(rest)), len(labels.unique())
         if count < classes:
@@ -42,12 +64,15 @@ def divide(
                 f"dataset.train_fraction={fraction}: leaves {count} of {len(rest)} training"
                 f" examples for {classes} classes; take at least {classes / len(rest):.2g}"
             )
-        rest = rest[share(labels[rest], count, stream("fraction", seed))]
-    return rest[capped(labels[rest], limit, seed)], held[capped(labels[held], limit, seed)]
+        rest = rest[sample_stratified(labels[rest], count, make_generator("fraction", seed))]
+    return (
+        rest[limit_examples(labels[rest], limit, seed)],
+        held_out[limit_examples(labels[held_out], limit, seed)],
+    )
 
 
-def capped(labels: Tensor, limit: int | None, seed: int) -> Tensor:
-    """Indices of at most `limit` examples with these labels, each class in its proportion."""
+def limit_examples(labels: Tensor, limit: int | None, seed: int) -> Tensor:
+    """Return the indices of at most `limit` examples, every class in its proportion."""
     if limit is None or limit >= len(labels):
         return torch.arange(len(labels))
-    return share(labels, limit, stream("limit", seed))
+    return sample_stratified(labels, limit, make_generator("limit", seed))

@@ -20,7 +20,7 @@ from stablenets.engine.activations import ACTIVATIONS
 from stablenets.engine.native import added
 from stablenets.engine.operators import Operator
 from stablenets.engine.updates import ResidualUpdate, apply_updates, fused_layers
-from stablenets.schema import option, valid
+from stablenets.schema import check_ranges, option
 
 if TYPE_CHECKING:
     from stablenets.engine.flow import Tap
@@ -89,7 +89,7 @@ class Dynamics:
     )
 
     def __post_init__(self) -> None:
-        valid(self)
+        check_ranges(self)
 
     def σ(self, x: Tensor, N: BatchNorm | None = None) -> Tensor:
         """σ(x), or σ(N x) in the one pass that does both."""

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from stablenets.engine.dynamics import State, Weights
 from stablenets.engine.flow import Tap, shown
 from stablenets.engine.fused import can_fuse
-from stablenets.schema import suggest, valid
+from stablenets.schema import check_ranges, suggest
 
 RECURRENT_MODES = ("store", "checkpoint", "plain")
 Driven = tuple[
@@ -45,7 +45,7 @@ class Recurrent:
     exposes_states: ClassVar[bool] = True  # and there a tap can follow the states
 
     def __post_init__(self) -> None:
-        valid(self)
+        check_ranges(self)
 
     def refuses(self, width: int) -> str:
         """Why the family cannot have this width; '' where it can."""

@@ -19,7 +19,7 @@ from stablenets.errors import BadInput
 from stablenets.plotting.figures import new_figure
 from stablenets.runs import provenance
 from stablenets.runs.folder import FINISHED, RunFolder
-from stablenets.schema import flat
+from stablenets.schema import flatten_keys
 
 # Okabe and Ito: told apart by every kind of colour vision
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -90,7 +90,7 @@ def facts(folder: RunFolder) -> dict[str, Any]:
         "command": last["command"],
         **{
             f"config.{key}": str(value) if isinstance(value, list) else value
-            for key, value in flat(config).items()
+            for key, value in flatten_keys(config).items()
         },
     }
 

@@ -258,14 +258,14 @@ def without(coarse: Outcome, coarser: Resolved, folder: RunFolder) -> Outcome:
     )
 
 
-def trained(run: Resolved, facts: data.Facts, folder: Path) -> Network | SequenceNetwork:
+def trained(run: Resolved, facts: data.DatasetFacts, folder: Path) -> Network | SequenceNetwork:
     """The network of a finished run, with its weights."""
     net = network(run, facts)
     net.load_state_dict(torch.load(folder / "weights.pt", map_location="cpu", weights_only=True))
     return net
 
 
-def network(run: Resolved, facts: data.Facts) -> Network | SequenceNetwork:
+def network(run: Resolved, facts: data.DatasetFacts) -> Network | SequenceNetwork:
     """The network that a run describes, as it is drawn from torch's global generator, in the run's
     precision.
     """

@@ -190,7 +190,7 @@ def test_the_page_above_all_papers_has_the_claims_under_what_came_out(place, tmp
 
 
 def test_tables_say_what_made_them_in_all_three_forms(tmp_path):
-    tables.write(
+    tables.write_table(
         pd.DataFrame({"net_a": [1.23456, math.nan], "p|q": ["50 %", None]}),
         tmp_path / "t",
         "A caption.",

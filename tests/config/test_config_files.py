@@ -15,7 +15,7 @@ from conftest import compose
 from stablenets.config import resolve
 from stablenets.config.composition import CONFIGS, group_choices
 from stablenets.config.options import Config, Net, Optim, Probe, Seeds, Wandb
-from stablenets.data import DATASETS, Common
+from stablenets.data import DATASETS, CommonDataOptions
 from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, RECURRENT
 from stablenets.training.run import train
@@ -88,7 +88,7 @@ def test_all_options_of_a_net_can_be_typed(net):
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_all_options_of_a_dataset_can_be_typed(dataset):
     values = compose(f"dataset={dataset}")["dataset"]
-    assert set(values) == {"name"} | fields(Common, DATASETS[dataset])
+    assert set(values) == {"name"} | fields(CommonDataOptions, DATASETS[dataset])
 
 
 @pytest.mark.parametrize("optim", group_choices("optim"))

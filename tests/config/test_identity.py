@@ -8,7 +8,7 @@ import yaml
 from stablenets.config import resolve
 from stablenets.config.identity import training_name
 from stablenets.runs.folder import RunFolder
-from stablenets.schema import flat
+from stablenets.schema import flatten_keys
 
 SAME = {
     "width": (["width=8"], ["net.widths=[8]"]),
@@ -131,7 +131,7 @@ def test_config_yaml_gives_the_name_back(resolved, tmp_path):
     written = yaml.safe_load((folder.path / "config.yaml").read_text())
     assert written.pop("execution") == {"threads": 1, "wandb": {"tags": ["a"]}}
     assert written == run.options
-    assert training_name(flat(written)) == run.name
+    assert training_name(flatten_keys(written)) == run.name
 
 
 def test_an_option_at_its_default_is_not_in_the_identity(resolved):

@@ -1,10 +1,10 @@
-"""Bad data files seen from the command line: refused in one line before there is a run folder, and
-the files are left as they were.
+"""Bad data files on the command line: refused in one line, before a run folder is made, and the
+files are not changed.
 """
 
 import numpy as np
 import pytest
-from data_server import idx, pretend_mnist
+from data_server import idx, use_small_mnist
 
 RUN = ("dataset=mnist", "data_root=data")  # relative: run_cli works in tmp_path
 GOOD = {
@@ -25,13 +25,13 @@ def save_npz(folder, **changed):
     return folder / "mnist.npz"
 
 
-def test_the_good_arrays_are_good(run_cli, tmp_path):
+def test_run_on_valid_arrays_succeeds(run_cli, tmp_path):
     save_npz(tmp_path / "data")
     result = run_cli(*RUN, "epochs=1")
     assert (result.code, result.err) == (0, "")
 
 
-def test_no_data_root(refused):
+def test_missing_data_root_is_refused(refused):
     refused(
         *RUN,
         says=[
@@ -42,7 +42,7 @@ def test_no_data_root(refused):
     )
 
 
-def test_a_data_root_that_is_a_file(refused, tmp_path):
+def test_data_root_that_is_a_file_is_refused(refused, tmp_path):
     (tmp_path / "data").write_text("kept")
     refused(
         *RUN, says=["dataset mnist: not found under data_root=data", "make data DATASETS=mnist"]
@@ -59,31 +59,31 @@ def test_a_data_root_that_is_a_file(refused, tmp_path):
             "train images are float64 (40, 28, 28), expected uint8 (N, 28, 28)",
         ),
         ({"train_labels": np.arange(39) % 10}, "40 images but 39 labels"),
-        ({"test_labels": np.full(20, 10)}, "labels run from 10 to 10, expected 0 to 9"),
+        ({"test_labels": np.full(20, 10)}, "labels are 10 to 10, expected 0 to 9"),
     ],
     ids=["no labels", "no source", "wrong type", "too few labels", "wrong label"],
 )
-def test_npz_with_wrong_arrays(refused, tmp_path, changed, says):
+def test_npz_with_wrong_arrays_is_refused(refused, tmp_path, changed, says):
     save_npz(tmp_path / "data", **changed)
     refused(*RUN, says=["data/mnist.npz: ", says])
 
 
-@pytest.mark.parametrize("share", [0, 0.3, 0.9], ids=["empty", "cut early", "cut late"])
-def test_truncated_npz(refused, tmp_path, share):
+@pytest.mark.parametrize("fraction", [0, 0.3, 0.9], ids=["empty", "cut early", "cut late"])
+def test_truncated_npz_is_refused(refused, tmp_path, fraction):
     path = save_npz(tmp_path / "data")
     whole = path.read_bytes()
-    path.write_bytes(whole[: int(len(whole) * share)])
+    path.write_bytes(whole[: int(len(whole) * fraction)])
     refused(*RUN, says=["data/mnist.npz: truncated, corrupted or not an npz", "numpy.savez"])
 
 
-def test_npz_that_is_a_text(refused, tmp_path):
+def test_text_in_place_of_an_npz_is_refused(refused, tmp_path):
     save_npz(tmp_path / "data").write_text("not a zip")
     refused(*RUN, says=["data/mnist.npz: truncated, corrupted or not an npz", "numpy.savez"])
 
 
-def test_truncated_mnist_file(refused, tmp_path, monkeypatch):
-    """torchvision would read it: it verifies archives, not what it extracted."""
-    pretend_mnist(monkeypatch)
+def test_truncated_mnist_file_is_refused(refused, tmp_path, monkeypatch):
+    """torchvision reads such a file, because it verifies only archives."""
+    use_small_mnist(monkeypatch)
     raw = tmp_path / "data" / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for name in ("train-images-idx3", "t10k-images-idx3"):
@@ -100,7 +100,7 @@ def test_truncated_mnist_file(refused, tmp_path, monkeypatch):
     )
 
 
-def test_half_of_mnist(refused, tmp_path):
+def test_incomplete_mnist_is_refused(refused, tmp_path):
     (tmp_path / "data" / "MNIST" / "raw").mkdir(parents=True)
     refused(
         *RUN,
@@ -111,7 +111,7 @@ def test_half_of_mnist(refused, tmp_path):
     )
 
 
-def test_a_fraction_that_leaves_too_little(refused):
+def test_fraction_that_leaves_too_few_examples_is_refused(refused):
     refused(
         "dataset.train_fraction=0.0005",
         says=[
@@ -121,10 +121,9 @@ def test_a_fraction_that_leaves_too_little(refused):
     )
 
 
-def test_a_run_that_has_lost_its_data(refused, run_cli, interrupted, tmp_path):
-    """An interrupted run whose data has gone says so, keeps its checkpoint, and goes on when the
-    data is back.
-    """
+def test_interrupted_run_without_its_data_resumes_when_they_are_back(
+    refused, run_cli, interrupted, tmp_path
+):
     path = save_npz(tmp_path / "data")
     interrupted(*RUN, steps=2)
     path.rename(tmp_path / "elsewhere.npz")
@@ -136,10 +135,8 @@ def test_a_run_that_has_lost_its_data(refused, run_cli, interrupted, tmp_path):
 
 
 @pytest.mark.parametrize("begun", ["interrupted", "finished"])
-def test_a_run_made_on_other_data_is_not_this_run(refused, run_cli, interrupted, tmp_path, begun):
-    """The hash of a run cannot see what is in a file: a stand-in must not pass for the real data,
-    nor be trained on by halves.
-    """
+def test_run_made_on_other_data_is_refused(refused, run_cli, interrupted, tmp_path, begun):
+    """The hash of a run does not contain the content of files, so the digests are compared."""
     path = save_npz(tmp_path / "data")
     if begun == "interrupted":
         interrupted(*RUN, steps=2)

@@ -1,5 +1,5 @@
-"""What lies under the data root is verified as it is read; every fault is one line that names the
-path and the remedy.
+"""Files under the data root are verified as they are read; a fault is one line with the path and
+what can be done.
 """
 
 import hashlib
@@ -7,42 +7,39 @@ import json
 import os
 import pickle
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torchvision.datasets
-from data_server import idx, pretend_cifar10, pretend_mnist, pretend_stl10
+from data_server import idx, use_small_cifar10, use_small_mnist, use_small_stl10
 
-from stablenets.data import DATASETS, Common, Dataset, fetch, load
-from stablenets.data.sources import find
+from stablenets.data import DATASETS, CommonDataOptions, Dataset, fetch, load
+from stablenets.data.sources import find_arrays
 from stablenets.errors import BadInput
 
 
 def refusal(name: str, root: Path) -> str:
     with pytest.raises(BadInput) as caught:
-        find(name, root, download=False)
+        find_arrays(name, root, download=False)
     message = str(caught.value)
     assert "\n" not in message
     assert str(root) in message
     return message
 
 
-def whole(name: str, root: Path, **options: int) -> Dataset:
-    """Loaded with nothing held out."""
+def load_all(name: str, root: Path, **options: int) -> Dataset:
+    """The data set with no validation set."""
     return load(
         DATASETS[name](**options),
-        Common(validation_fraction=0.0),
+        CommonDataOptions(validation_fraction=0.0),
         root=root,
-        split_seed=0,
-        permutation_seed=0,
-        device="cpu",
-        download=False,
     )
 
 
 def arrays(**changed) -> dict[str, np.ndarray]:
-    """A small, good CIFAR-10 npz, with some arrays changed; None leaves one out."""
+    """The arrays of a small, valid CIFAR-10 npz, some of them changed; None leaves one out."""
     noise = np.random.default_rng(0)
     good = {
         "train_images": noise.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8),
@@ -56,14 +53,14 @@ def arrays(**changed) -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """A function that puts a small original of a dataset under tmp_path; returns its folder."""
+    """A function that installs a small data set under tmp_path and returns its folder."""
 
     def install(name: str) -> Path:
-        files = {"mnist": pretend_mnist, "cifar10": pretend_cifar10, "stl10": pretend_stl10}[name](
-            monkeypatch
-        )
+        files = {"mnist": use_small_mnist, "cifar10": use_small_cifar10, "stl10": use_small_stl10}[
+            name
+        ](monkeypatch)
         monkeypatch.setattr(
-            fetch, "chunks", lambda address: iter([files[address.rsplit("/", 1)[1]]])
+            fetch, "read_chunks", lambda address: iter([files[address.rsplit("/", 1)[1]]])
         )
         fetch.fetch(name, tmp_path)
         return tmp_path / fetch.LAYOUTS[name].folder
@@ -71,10 +68,10 @@ def installed(tmp_path, monkeypatch):
     return install
 
 
-def test_npz_comes_first_and_its_source_is_told(tmp_path, installed):
+def test_npz_is_read_first_and_gives_the_source(tmp_path, installed):
     installed("cifar10")
     np.savez(tmp_path / "cifar10.npz", **arrays())
-    found = whole("cifar10", tmp_path)
+    found = load_all("cifar10", tmp_path)
     assert found.source == "made up for a test"
     assert found.train.inputs.shape == (20, 3, 32, 32)
     assert np.array_equal(
@@ -88,7 +85,7 @@ def test_npz_comes_first_and_its_source_is_told(tmp_path, installed):
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (28, 28, 1)])
-def test_npz_of_grey_images(tmp_path, shape):
+def test_npz_of_grey_images_may_have_a_channel_dimension(tmp_path, shape):
     images = np.zeros((4, *shape), np.uint8)
     labels = np.arange(4)
     np.savez_compressed(
@@ -99,11 +96,11 @@ def test_npz_of_grey_images(tmp_path, shape):
         test_labels=labels,
         source="zeros",
     )
-    assert find("mnist", tmp_path, download=False).train_images.shape == (4, 28, 28)
+    assert find_arrays("mnist", tmp_path, download=False).train_images.shape == (4, 28, 28)
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "words"),
     [
         (
             {"test_labels": None, "source": None},
@@ -118,10 +115,10 @@ def test_npz_of_grey_images(tmp_path, shape):
             "test images are float64 (5, 32, 32, 3), expected uint8",
         ),
         ({"train_labels": np.arange(19) % 10}, "train 20 images but 19 labels"),
-        ({"train_labels": np.arange(20)}, "train labels run from 0 to 19, expected 0 to 9"),
+        ({"train_labels": np.arange(20)}, "train labels are 0 to 19, expected 0 to 9"),
         (
             {"train_labels": np.arange(20) % 10 - 1},
-            "train labels run from -1 to 8, expected 0 to 9",
+            "train labels are -1 to 8, expected 0 to 9",
         ),
         (
             {"train_labels": np.arange(20) % 10 * 1.0},
@@ -138,27 +135,27 @@ def test_npz_of_grey_images(tmp_path, shape):
         ),
     ],
 )
-def test_npz_with_wrong_arrays(tmp_path, changed, said):
+def test_npz_with_wrong_arrays_is_refused(tmp_path, changed, words):
     np.savez(tmp_path / "cifar10.npz", **arrays(**changed))
     message = refusal("cifar10", tmp_path)
     assert message.startswith(f"{tmp_path / 'cifar10.npz'}: ")
-    assert said in message
+    assert words in message
 
 
-def test_npz_damaged(tmp_path):
+def test_damaged_npz_is_refused_and_kept(tmp_path):
     path = tmp_path / "cifar10.npz"
     np.savez(path, **arrays())
     good = path.read_bytes()
     flipped = bytearray(good)
     flipped[5000] ^= 1
-    alone = tmp_path / "alone.npy"
-    np.save(alone, np.zeros(3))
+    single = tmp_path / "single.npy"
+    np.save(single, np.zeros(3))
     for data in (
         b"",
         b"not a zip",
         good[: len(good) // 2],
         bytes(flipped),
-        alone.read_bytes(),
+        single.read_bytes(),
         pickle.dumps([1]),
     ):
         path.write_bytes(data)
@@ -168,16 +165,25 @@ def test_npz_damaged(tmp_path):
         assert path.read_bytes() == data
 
 
-def test_missing_names_the_root_and_three_remedies(tmp_path):
-    assert (
-        refusal("mnist", tmp_path)
-        == f"dataset mnist: not found under data_root={tmp_path}; run `make data DATASETS=mnist`,"
-        " or set download=true, or point data_root= at a folder that holds mnist.npz or"
-        " MNIST/raw"
-    )
+@pytest.mark.parametrize("shape", ["(9999999999999,)", "(99999999999999999999999,)"])
+def test_npz_whose_header_asks_for_too_much_memory_is_refused(tmp_path, shape):
+    """A damaged header: the file is small, its array would not fit in memory."""
+    path = tmp_path / "mnist.npz"
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}".ljust(117) + "\n"
+    array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("train_images.npy", array)
+    assert "truncated, corrupted or not an npz" in refusal("mnist", tmp_path)
 
 
-def test_half_downloaded(tmp_path, installed):
+def test_missing_data_set_is_refused_with_the_root_and_three_remedies(tmp_path):
+    message = refusal("mnist", tmp_path)
+    assert message.startswith(f"dataset mnist: not found under data_root={tmp_path}; ")
+    for remedy in ("`make data DATASETS=mnist`", "download=true", "mnist.npz", "MNIST/raw"):
+        assert remedy in message
+
+
+def test_incomplete_folder_is_refused_with_the_missing_file(tmp_path, installed):
     folder = installed("mnist")
     (folder / "t10k-labels-idx1-ubyte").unlink()
     assert f"{folder} is incomplete, without t10k-labels-idx1-ubyte; run `make data" in refusal(
@@ -204,7 +210,7 @@ def test_half_downloaded(tmp_path, installed):
     ],
     ids=["truncated", "empty", "one bit"],
 )
-def test_damaged_file_is_named_and_left_alone(tmp_path, installed, name, file, hurt):
+def test_damaged_file_is_named_and_kept(tmp_path, installed, name, file, hurt):
     path = installed(name) / file
     path.write_bytes(hurt(path.read_bytes()))
     message = refusal(name, tmp_path)
@@ -213,23 +219,23 @@ def test_damaged_file_is_named_and_left_alone(tmp_path, installed, name, file, h
     assert path.exists()
 
 
-def test_mnist_of_another_digest(tmp_path, installed):
+def test_mnist_with_another_digest_is_refused(tmp_path, installed):
     path = installed("mnist") / "train-images-idx3-ubyte"
     path.write_bytes(idx(np.zeros((30, 28, 28), np.uint8)))
-    assert "are not MNIST's (their SHA-256 differs)" in refusal("mnist", tmp_path)
+    assert "not those of MNIST (their SHA-256 differs)" in refusal("mnist", tmp_path)
 
 
-def test_no_unverified_pickle_is_loaded(tmp_path, installed):
+def test_pickle_with_another_md5_is_not_loaded(tmp_path, installed):
     class Trap:
         def __reduce__(self):
-            return os.mkdir, (str(tmp_path / "sprung"),)
+            return os.mkdir, (str(tmp_path / "unpickled"),)
 
     (installed("cifar10") / "test_batch").write_bytes(pickle.dumps(Trap()))
     assert "their MD5 differs" in refusal("cifar10", tmp_path)
-    assert not (tmp_path / "sprung").exists()
+    assert not (tmp_path / "unpickled").exists()
 
 
-def test_too_few_examples(tmp_path, installed, monkeypatch):
+def test_too_few_examples_are_refused(tmp_path, installed, monkeypatch):
     folder = installed("cifar10")
     monkeypatch.setattr(
         torchvision.datasets.CIFAR10, "train_list", torchvision.datasets.CIFAR10.train_list[:4]
@@ -239,9 +245,9 @@ def test_too_few_examples(tmp_path, installed, monkeypatch):
     )
 
 
-def test_stl10_folds(tmp_path, installed):
+def test_stl10_fold_selects_its_images_and_damaged_folds_are_refused(tmp_path, installed):
     folder = installed("stl10")
-    found = whole("stl10", tmp_path, fold=3)
+    found = load_all("stl10", tmp_path, fold=3)
     theirs = torchvision.datasets.STL10(tmp_path, split="train", folds=None)
     assert np.array_equal(found.train.inputs.numpy(), theirs.data[[3, 13]])
     for text in ("", "1 2\n" * 9, "1 20\n" * 10, "1 2\n" * 9 + "1\n", "a b\n" * 10):
@@ -252,7 +258,7 @@ def test_stl10_folds(tmp_path, installed):
         )
 
 
-def test_a_fold_of_an_npz(tmp_path):
+def test_fold_of_an_npz_is_refused(tmp_path):
     images = np.zeros((2, 96, 96, 3), np.uint8)
     np.savez(
         tmp_path / "stl10.npz",
@@ -268,15 +274,15 @@ def test_a_fold_of_an_npz(tmp_path):
             r"^dataset.fold=1: zeros holds no fold indices; set dataset.fold=null, or keep STL-10"
         ),
     ):
-        whole("stl10", tmp_path, fold=1)
+        load_all("stl10", tmp_path, fold=1)
 
 
-def test_a_file_that_is_a_folder(tmp_path):
+def test_folder_in_place_of_an_npz_is_refused(tmp_path):
     (tmp_path / "cifar10.npz").mkdir()
     assert "truncated, corrupted or not an npz" in refusal("cifar10", tmp_path)
 
 
-def real_root(file: str) -> Path:
+def root_with(file: str) -> Path:
     root = os.environ.get("STABLENETS_DATA")
     if not root:
         pytest.skip("STABLENETS_DATA is not set: no real data root")
@@ -285,9 +291,9 @@ def real_root(file: str) -> Path:
     return Path(root)
 
 
-def test_the_real_mnist():
-    root = real_root("MNIST/raw")
-    found = whole("mnist", root)
+def test_real_mnist_equals_that_of_torchvision():
+    root = root_with("MNIST/raw")
+    found = load_all("mnist", root)
     theirs = torchvision.datasets.MNIST(root, train=False)
     assert np.array_equal(found.test.inputs.squeeze(1).numpy(), theirs.data.numpy())
     assert np.array_equal(found.test.labels.numpy(), theirs.targets.numpy())
@@ -299,9 +305,9 @@ def test_the_real_mnist():
     assert deviation.item() == pytest.approx(0.3081, abs=1e-4)
 
 
-def test_the_real_mnist_truncated(tmp_path):
+def test_truncated_real_mnist_is_refused(tmp_path):
     shutil.copytree(
-        real_root("MNIST/raw") / "MNIST", tmp_path / "MNIST", ignore=shutil.ignore_patterns("*.gz")
+        root_with("MNIST/raw") / "MNIST", tmp_path / "MNIST", ignore=shutil.ignore_patterns("*.gz")
     )
     hurt = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte"
     hurt.write_bytes(hurt.read_bytes()[:-784])
@@ -310,9 +316,9 @@ def test_the_real_mnist_truncated(tmp_path):
     )
 
 
-def test_the_real_cifar10_npz():
-    root = real_root("cifar10.npz")
-    found = whole("cifar10", root)
+def test_real_cifar10_npz_has_the_known_mean():
+    root = root_with("cifar10.npz")
+    found = load_all("cifar10", root)
     assert (len(found.train), len(found.test)) == (50000, 10000)
     mean = -found.train.scaling.shift / found.train.scaling.scale / 255
     assert mean.flatten().tolist() == pytest.approx([0.4914, 0.4822, 0.4465], abs=1e-4)

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from experiments.haber2017.optimisers.newton import Limits, Loss, Step, newton_step
 from experiments.haber2017.optimisers.pcg import Map
 from stablenets.data.dataset import Split
-from stablenets.data.randomness import stream
+from stablenets.data.randomness import make_generator
 from stablenets.engine.flow import Flow
 from stablenets.nets import Network
 from stablenets.schema import option
@@ -103,7 +103,7 @@ def block_descent(
         with plain_flows(objective.net):
             yield (
                 head_steps(objective, x, y, options),
-                weights_step(objective, x, y, options, stream("probe", seed, iteration)),
+                weights_step(objective, x, y, options, make_generator("probe", seed, iteration)),
             )
 
 

@@ -26,7 +26,7 @@ from experiments.galimberti2023.alternating import (
 from experiments.galimberti2023.networks import PLAIN
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED
 from stablenets.claims.results import Results
-from stablenets.data import DATASETS, Common, load
+from stablenets.data import DATASETS, CommonDataOptions, load
 
 results = partial(made_up, PAPER)
 
@@ -34,7 +34,7 @@ results = partial(made_up, PAPER)
 def moons(points: int):
     return load(
         DATASETS["double_moons"](points=points),
-        Common(validation_fraction=0.0),
+        CommonDataOptions(validation_fraction=0.0),
         root=Path(),
         split_seed=0,
         permutation_seed=0,

@@ -10,7 +10,7 @@ from small_objective import examples, network, objective
 
 from experiments.haber2017.optimisers.block_descent import BlockDescent, block_descent
 from experiments.haber2017.optimisers.newton import flat
-from stablenets.data.resident import Resident
+from stablenets.data.resident import ResidentSplit
 from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, Network
 from stablenets.schema import build
@@ -21,9 +21,9 @@ def seeded():
     torch.manual_seed(0)
 
 
-def split(count: int = 60, *shape: int) -> Resident:
+def split(count: int = 60, *shape: int) -> ResidentSplit:
     x, y = examples(count, *shape or (2,))
-    return Resident(x.float(), y)
+    return ResidentSplit(x.float(), y)
 
 
 def test_descent_is_monotone_on_a_fixed_batch():
