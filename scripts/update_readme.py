@@ -12,7 +12,6 @@ import pandas as pd
 from experiments import PAPERS, load
 from stablenets.claims import summary, tables
 from stablenets.claims.claim import VERDICTS
-from stablenets.runs import files
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -28,7 +27,7 @@ def verdict_table() -> str:
         link = f"[{paper.title.split(',')[0]}](results/{handle}/README.md)"
         cells = {verdict: counts.get(verdict, 0) for verdict in VERDICTS}
         rows.append({"paper": link, "claims": len(paper.claims)} | cells)
-    return tables.markdown(pd.DataFrame(rows))
+    return tables.format_markdown(pd.DataFrame(rows))
 
 
 def with_table(text: str, table: str) -> str:
@@ -39,4 +38,4 @@ def with_table(text: str, table: str) -> str:
 
 
 if __name__ == "__main__":
-    files.write(README, with_table(README.read_text(), verdict_table()).encode())
+    README.write_text(with_table(README.read_text(), verdict_table()))

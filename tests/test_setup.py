@@ -223,7 +223,7 @@ def test_the_lock_pins_one_version_of_every_dependency():
     project = read_project()
     extras = project["optional-dependencies"]
     needs = project["dependencies"] + extras["dev"] + extras["docs"]
-    wanted = {re.split(r"[<>=~! \[]", need)[0] for need in needs}
+    wanted = {re.split(r"[<>=~! \[]", need)[0].lower() for need in needs}
     assert wanted - {pin.split("==")[0] for pin in read_pins()} == set()
 
 

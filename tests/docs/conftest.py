@@ -13,7 +13,6 @@ from stablenets import data, nets
 ROOT = Path(__file__).resolve().parents[2]
 REGISTRIES = {
     "FAMILIES": nets.FAMILIES,
-    "RECURRENT": nets.RECURRENT,
     "DATASETS": data.DATASETS,
     "PAPERS": experiments.PAPERS,
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stablenets.nets import FAMILIES, RECURRENT, Flow
+from stablenets.nets import FAMILIES, Flow
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,7 +23,7 @@ def test_add_a_family(run_page):
 
 def test_add_a_recurrent_family(run_page):
     names = run_page("how-to/add-a-recurrent-family.md")
-    assert RECURRENT["leaky"] is names["Leaky"]
+    assert FAMILIES["leaky"] is names["Leaky"]
     layer, x = names["layer"], names["sequences"]
     h = torch.zeros(8, 16)
     for u in x.unbind(1):
