@@ -29,7 +29,7 @@ from bench_rows.recurrent import Layer
 from torch import Tensor, nn
 
 from stablenets.nets import Flow, Hamiltonian, Network, Recurrence, RoaMLP, RoaRNN
-from stablenets.probes import kept_bytes, peak_resident
+from stablenets.probes import kept_bytes, peak_resident_bytes
 
 COLUMNS = [
     "case",
@@ -151,7 +151,7 @@ def measure(case: Case, steps: int) -> dict[str, object]:
         optimiser.step()
         seconds.append(time.perf_counter() - begun)
         losses.append(loss.item())
-    peak = peak_resident()
+    peak = peak_resident_bytes()
     with torch.no_grad():
         after = nn.functional.cross_entropy(net(x), y).item()
     return {
@@ -214,7 +214,7 @@ def write_tables(rows: list[dict[str, object]], out: Path, steps: int) -> str:
         f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}, one"
         " thread"
     )
-    idle = peak_resident() / 2**30
+    idle = peak_resident_bytes() / 2**30
     how = (
         f"`python scripts/memory.py --steps {steps}`: the fastest of {steps} training steps, peak"
         f" resident memory of the whole process (python with torch alone: {idle:.2f} GiB); {where}."

@@ -1,5 +1,7 @@
-"""Means and medians with their uncertainty over seeds: 95 % intervals by Student's t, and of
-medians between order statistics.
+"""Means and medians over seeds with their 95 % confidence intervals.
+
+Every function returns an `Estimate`. With too few observations for an interval (one for a mean,
+fewer than six for a median), its ends are NaN and the value remains.
 """
 
 from __future__ import annotations
@@ -12,12 +14,23 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-LEVEL = 0.95
+LEVEL = 0.95  # of the confidence intervals
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its interval; without one (NaN) where there are too few observations."""
+    """A value with its 95 % confidence interval.
+
+    Attributes:
+        value: The estimate, for example the mean over seeds.
+        low: Lower end of the interval; NaN if there are too few observations for an interval.
+        high: Upper end of the interval; NaN if there are too few observations.
+        n: Number of observations, usually seeds.
+
+    Example:
+        >>> str(Estimate(97.25, 96.5, 98.0, n=3))
+        '97.25 [96.5, 98]'
+    """
 
     value: float
     low: float
@@ -26,29 +39,42 @@ class Estimate:
 
     @property
     def bar(self) -> tuple[float, float]:
-        """How far the interval reaches below and above the value."""
+        """The distances from the value to both ends, as matplotlib's error bars take them."""
         return self.value - self.low, self.high - self.value
 
     def signed(self, digits: int = 1) -> str:
-        """A difference with its sign, and its interval where it is known."""
+        """Return a difference as text with its sign, and with its interval if there is one."""
         value = f"{self.value:+.{digits}f}"
-        return (
-            value
-            if math.isnan(self.low)
-            else f"{value} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
-        )
+        if math.isnan(self.low):
+            return value
+        return f"{value} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
 
     def __str__(self) -> str:
         if math.isnan(self.low):
             return f"{self.value:.4g}"
-        value = (
-            0.0 if abs(self.value) < 1e-4 * (self.high - self.low) else self.value
-        )  # what float32 leaves of a nought
-        return f"{value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+        # A value far below the width of its interval is what rounding leaves of 0.
+        is_rounding = abs(self.value) < 1e-4 * (self.high - self.low)
+        return f"{0.0 if is_rounding else self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
 def mean(values: Sequence[float]) -> Estimate:
-    """Mean and t interval: mean ± t(n - 1) s / sqrt(n)."""
+    """Return the mean and its interval by Student's t: mean ± t(n - 1) s / sqrt(n).
+
+    s is the standard deviation of the sample, with n - 1 in the denominator. t(n - 1) is the
+    97.5 % quantile of Student's t distribution with n - 1 degrees of freedom.
+
+    Args:
+        values: Independent observations (n,), for example one per seed; n >= 1.
+
+    Returns:
+        An `Estimate`. With one observation there is no interval: low and high are NaN.
+
+    Example:
+        >>> str(mean([1.0, 2.0, 3.0]))
+        '2 [-0.4841, 4.484]'
+        >>> str(mean([2.0]))
+        '2'
+    """
     sample = np.asarray(values, dtype=np.float64)
     n, centre = len(sample), float(np.mean(sample))
     if n < 2:
@@ -57,40 +83,67 @@ def mean(values: Sequence[float]) -> Estimate:
     return Estimate(centre, centre - half, centre + half, n)
 
 
-def percent(shares: pd.Series) -> Estimate:
-    """Mean of shares in per cent, none counting as 0 (a net that diverged at once); beyond 0 and
-    100 the t interval is cut off.
+def percent(fractions: pd.Series) -> Estimate:
+    """Return the mean of fractions in per cent, with the interval of `mean` cut off at 0 and 100.
+
+    Args:
+        fractions: Values from 0 to 1, for example accuracies. NaN counts as 0: it stands for a net
+            that diverged before its first measurement.
+
+    Returns:
+        An `Estimate` in per cent. With one observation there is no interval: low and high are NaN.
+
+    Example:
+        >>> str(percent(pd.Series([0.99, 1.0, 0.97])))
+        '98.67 [94.87, 100]'
     """
-    estimate = mean(100 * shares.fillna(0.0))
-    return replace(
-        estimate,
-        low=float(np.maximum(estimate.low, 0.0)),
-        high=float(np.minimum(estimate.high, 100.0)),
-    )
+    estimate = mean(100 * fractions.fillna(0.0))
+    low, high = float(np.maximum(estimate.low, 0.0)), float(np.minimum(estimate.high, 100.0))
+    return replace(estimate, low=low, high=high)
 
 
 def median(values: Sequence[float]) -> Estimate:
-    """Median and the interval from the k-th smallest to the k-th largest value, whatever the
-    distribution.
+    """Return the median and an interval that holds for every distribution.
 
-    It misses the median where fewer than k values lie on one side of it, each side with probability
-    P(Bin(n, 1/2) < k). k is the largest at which both together are at most 5 %: coverage is 97.9 %
-    at n = 10 (k = 2), and below n = 6 no k will do: there is no interval.
+    The interval goes from the k-th smallest to the k-th largest value. It misses the median with
+    probability 2 P(Bin(n, 1/2) < k), and k is the largest number for which this is at most 5 %. For
+    example, k = 2 at n = 10, where the interval covers the median with probability 97.9 %.
+
+    Args:
+        values: Independent observations (n,); n >= 1.
+
+    Returns:
+        An `Estimate`. Below n = 6, and so with one observation, no k suffices: low and high are
+        NaN.
+
+    Example:
+        >>> str(median([1, 2, 3, 4, 5, 6]))
+        '3.5 [1, 6]'
+        >>> str(median([1, 2, 3]))
+        '2'
     """
     sample = np.sort(np.asarray(values, dtype=np.float64))
     n, centre = len(sample), float(np.median(sample))
-    k = int(
-        (2 * special.bdtr(np.arange(n // 2), n, 0.5) <= 1 - LEVEL).sum()
-    )  # bdtr(j, n, 1/2): P(Bin(n, 1/2) <= j)
-    return (
-        Estimate(centre, float(sample[k - 1]), float(sample[n - k]), n)
-        if k
-        else Estimate(centre, math.nan, math.nan, n)
-    )
+    # special.bdtr(j, n, 1/2) is P(Bin(n, 1/2) <= j).
+    k = int((2 * special.bdtr(np.arange(n // 2), n, 0.5) <= 1 - LEVEL).sum())
+    low, high = (float(sample[k - 1]), float(sample[n - k])) if k else (math.nan, math.nan)
+    return Estimate(centre, low, high, n)
 
 
 def paired(ours: pd.Series, theirs: pd.Series) -> Estimate:
-    """Mean difference ours - theirs over what their indices share (the seeds, or settings and
-    seeds), with the t interval.
+    """Return the mean of the paired differences ours - theirs, with the interval of `mean`.
+
+    Args:
+        ours: Values indexed by what makes a pair: the seed, or setting and seed.
+        theirs: Values with the same kind of index. Pairs that are not in both are left out.
+
+    Returns:
+        An `Estimate` whose n is the number of pairs. With one pair there is no interval: low and
+        high are NaN.
+
+    Example:
+        >>> a, b = pd.Series([3.0, 5.0], index=[0, 1]), pd.Series([4.0, 1.0], index=[1, 0])
+        >>> paired(a, b).value
+        1.5
     """
     return mean((ours - theirs).dropna())

@@ -1,4 +1,4 @@
-"""Statistics of the claims, and the verdicts that rest on them."""
+"""Estimates and their intervals against scipy, and the verdicts that rest on them."""
 
 import math
 
@@ -19,7 +19,7 @@ from stablenets.statistics import Estimate
 
 
 @pytest.mark.parametrize("count", [2, 3, 10])
-def test_t_intervals_are_scipys(count):
+def test_t_intervals_are_those_of_scipy(count):
     from scipy import stats
 
     ours, theirs = np.random.default_rng(0).normal(size=(2, count))
@@ -35,8 +35,9 @@ def test_t_intervals_are_scipys(count):
 
 
 def coverage(k, n):
-    """Of the interval from the k-th smallest to the k-th largest of n values: 1 - 2 P(Bin(n, 1/2) <
-    k).
+    """Return how often the k-th smallest and k-th largest of n values enclose the median.
+
+    This is 1 - 2 P(Bin(n, 1/2) < k).
     """
     return 1 - 2 * sum(math.comb(n, j) for j in range(k)) / 2**n
 
@@ -44,28 +45,23 @@ def coverage(k, n):
 @pytest.mark.parametrize(
     ("n", "k", "percent"), [(6, 1, 96.9), (8, 1, 99.2), (9, 2, 96.1), (10, 2, 97.9), (25, 8, 95.7)]
 )
-def test_the_interval_of_a_median_is_the_narrowest_that_covers_it(n, k, percent):
+def test_the_interval_of_a_median_is_the_narrowest_with_95_percent_coverage(n, k, percent):
     shuffled = np.random.default_rng(n).permutation(np.arange(1.0, n + 1))
     estimate = statistics.median(shuffled)
-    assert (estimate.value, estimate.low, estimate.high, estimate.n) == (
-        (n + 1) / 2,
-        k,
-        n + 1 - k,
-        n,
-    )
+    assert estimate == Estimate((n + 1) / 2, k, n + 1 - k, n)
     assert 100 * coverage(k, n) == pytest.approx(percent, abs=0.05)
     assert coverage(k + 1, n) < statistics.LEVEL <= coverage(k, n)
 
 
-def test_the_interval_of_a_median_covers_as_often_as_it_says():
+def test_the_interval_of_a_median_covers_a_skewed_median_as_often_as_computed():
     skewed = np.random.default_rng(0).exponential(size=(4000, 10))
     estimates = [statistics.median(sample) for sample in skewed]
-    held = np.mean([estimate.low <= math.log(2) <= estimate.high for estimate in estimates])
-    assert held == pytest.approx(coverage(2, 10), abs=0.008)  # three standard errors
+    covered = np.mean([estimate.low <= math.log(2) <= estimate.high for estimate in estimates])
+    assert covered == pytest.approx(coverage(2, 10), abs=0.008)  # three standard errors
 
 
 @pytest.mark.parametrize("n", [1, 3, 5])
-def test_a_median_of_fewer_than_six_has_no_interval(n):
+def test_a_median_of_fewer_than_six_values_has_no_interval(n):
     estimate = statistics.median(np.arange(n) * 1.5)
     assert math.isnan(estimate.low)
     assert math.isnan(estimate.high)
@@ -73,7 +69,7 @@ def test_a_median_of_fewer_than_six_has_no_interval(n):
     assert coverage(1, n) < statistics.LEVEL
 
 
-def test_percentages_stay_within_bounds_and_a_net_that_diverged_counts_as_0():
+def test_percentages_end_at_0_and_100_and_a_diverged_net_counts_as_0():
     estimate = statistics.percent(pd.Series([0.99, 1.0, 0.97]))
     assert (estimate.value, estimate.high) == (pytest.approx(98.667, abs=1e-3), 100.0)
     assert estimate.low == statistics.mean([99.0, 100.0, 97.0]).low
@@ -82,7 +78,7 @@ def test_percentages_stay_within_bounds_and_a_net_that_diverged_counts_as_0():
     assert math.isnan(statistics.percent(pd.Series([0.5])).high)
 
 
-def test_a_difference_of_nought_is_shown_as_one():
+def test_a_difference_of_0_is_printed_as_0_despite_rounding():
     assert str(statistics.mean([0.76 + 2e-6, -0.76 + 2e-6])).startswith("0 [-9.6")
     assert str(statistics.mean([1e-9, 2e-9, 3e-9])).startswith("2e-09 [")
 
@@ -101,12 +97,16 @@ def test_one_observation_has_no_interval():
         (math.nan, math.nan, 1, PARTLY),
     ],
 )
-def test_an_interval_with_its_line_within_decides_nothing_and_one_seed_in_part_at_most(
-    low, high, n, verdict
-):
+def test_an_interval_that_contains_the_threshold_decides_nothing(low, high, n, verdict):
     assert attained([(Estimate(2.0, low, high, n), 0.0)]) == verdict
     assert compared([(Estimate(2.0, low, high, n), 0.0)]) == (verdict if n > 1 else UNDECIDED)
-    assert Estimate(2.0, low, high, n).signed() == (
-        "+2.0" if n == 1 else f"+2.0 [{low:.1f}, {high:.1f}]"
-    )
+
+
+def test_one_seed_supports_a_claim_partly_and_never_refutes_it():
+    assert attained([(Estimate(2.0, math.nan, math.nan, 1), 0.0)]) == PARTLY
     assert attained([(Estimate(-2.0, math.nan, math.nan, 1), 0.0)]) == UNDECIDED
+
+
+def test_a_signed_difference_shows_its_interval_if_there_is_one():
+    assert Estimate(2.0, -1.0, 3.0, 3).signed() == "+2.0 [-1.0, 3.0]"
+    assert Estimate(-2.0, math.nan, math.nan, 1).signed(2) == "-2.00"

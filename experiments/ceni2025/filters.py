@@ -15,7 +15,7 @@ from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.claims.work import Measured, RunContext, TrainedNetStudy
 from stablenets.plotting.figures import new_figure
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pandas as pd
 from stablenets import statistics
 from stablenets.claims.results import Results
 from stablenets.claims.work import Work
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
 
 RECURRENT = {
     "roarnn": ("roaRNN", COLOURS[0], "s"),

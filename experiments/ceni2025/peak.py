@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from stablenets.claims.work import Measured, RunContext, Study
 from stablenets.nets import Network, RoaMLP
-from stablenets.probes import peak_resident
+from stablenets.probes import peak_resident_bytes
 from stablenets.schema import option
 
 PIXELS, CLASSES = 784, 10
@@ -43,7 +43,7 @@ def steps(layers: int, width: int, batch: int) -> tuple[float, float]:
         optimiser.zero_grad()
         F.cross_entropy(net(x), y).backward()
         optimiser.step()
-    return peak_resident() / 2**30, time.perf_counter() - begun
+    return peak_resident_bytes() / 2**30, time.perf_counter() - begun
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from stablenets.claims.claim import (
 )
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
 
 NEAR = 2.0  # points of accuracy within which one setting is as good as another
 NAMES = {

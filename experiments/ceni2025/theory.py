@@ -17,7 +17,7 @@ from experiments.ceni2025.trained import label, shown
 from stablenets.claims.claim import NOT_RUN, Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
 
 ROUNDING = 1e-9
 SCALED = [

@@ -19,8 +19,8 @@ from stablenets.claims.work import Measured, RunContext, TrainedNetStudy
 from stablenets.data import load
 from stablenets.nets import Network, SequenceNetwork
 from stablenets.plotting.figures import new_figure
-from stablenets.probes import StateGradients, log_spaced
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
+from stablenets.probes import StateGradients, log_spaced_depths
 from stablenets.schema import option
 from stablenets.training.losses import LOSSES
 from stablenets.training.run import data_root, network
@@ -75,7 +75,9 @@ class Trained(TrainedNetStudy):
         x, y = next(iter(data.test.sweep(self.examples)))
         loss = LOSSES[run.dataset.facts.task]
         metrics: dict[str, float] = {}
-        arrays: dict[str, np.ndarray] = {"depths": np.array(log_spaced(run.config.depth, DEPTHS))}
+        arrays: dict[str, np.ndarray] = {
+            "depths": np.array(log_spaced_depths(run.config.depth, DEPTHS))
+        }
         for when, net in nets.items():
             spectra = [spectrum(net.units[0], steps) for steps in walks(net, x.double())]
             found = {

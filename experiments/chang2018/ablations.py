@@ -16,7 +16,7 @@ from stablenets import statistics
 from stablenets.claims.claim import Finding
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
 from stablenets.statistics import Estimate
 
 AS_IT_IS = "as it is"

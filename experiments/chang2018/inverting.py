@@ -12,7 +12,7 @@ from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.config.options import Config
 from stablenets.plotting.figures import new_figure
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
 
 MODERATE = {"h": 0.1, "blocks": 54}  # Hamiltonian-218 has 18 blocks in a unit
 DEEP = 300  # blocks in a unit, at every profile

@@ -14,7 +14,7 @@ from experiments.chang2018.published import TABLE
 from experiments.chang2018.settings import configured
 from stablenets.claims.claim import NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, compared
 from stablenets.claims.results import Results
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
 from stablenets.statistics import Estimate, paired, percent
 
 FAMILIES = {  # name, colour, marker

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 
 from experiments.chang2018.settings import SGD
 from stablenets.config import resolve
-from stablenets.probes import peak_resident
+from stablenets.probes import peak_resident_bytes
 from stablenets.training.run import network
 
 
@@ -38,13 +38,13 @@ def main(batch: int, values: dict) -> dict[str, int]:
         torch.randn(batch, *run.dataset.facts.shape),
         torch.randint(run.dataset.facts.outputs, (batch,)),
     )
-    start = peak_resident()
+    start = peak_resident_bytes()
     for _ in range(2):
         optimiser.zero_grad()  # as training does: what is there would be held beside what is added
         F.cross_entropy(net(x), y).backward()
         optimiser.step()
     return {
-        "peak": peak_resident(),
+        "peak": peak_resident_bytes(),
         "start": start,
         "weights": sum(parameter.nbytes for parameter in net.parameters()),
     }

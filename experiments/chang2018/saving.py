@@ -15,7 +15,7 @@ from stablenets import statistics
 from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, REPRODUCED, UNDECIDED, Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
 
 MODES = {"store": COLOURS[1], "checkpoint": COLOURS[4], "reverse": COLOURS[0]}
 EQUAL = 1e-10  # in float64

@@ -25,7 +25,7 @@ from stablenets.data import DATASETS, CommonDataOptions, load
 from stablenets.data.dataset import Split
 from stablenets.engine.flow import Flow
 from stablenets.nets import Network, Plain
-from stablenets.probes import suffixes
+from stablenets.probes import suffix_jacobians
 from stablenets.schema import option
 
 RATE, HEAD_STEPS, BATCH = 0.05, 10, 125
@@ -267,7 +267,7 @@ def sensitivities(net: Network, batch: Tensor, points: Tensor) -> tuple[np.ndarr
     exact = Flow(flow.dynamics, flow.width, flow.depth, h=flow.h).double()
     exact.load_state_dict(flow.state_dict())
     products = torch.stack(
-        suffixes(list(jacobians(exact, net.opening(torch.cat([batch, points])).double())))
+        suffix_jacobians(list(jacobians(exact, net.opening(torch.cat([batch, points])).double())))
     )
     norms = torch.linalg.matrix_norm(products[:, len(batch) :], 2)
     single = torch.stack([norms.min(1).values, norms.median(1).values, norms.max(1).values], 1)

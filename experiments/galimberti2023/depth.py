@@ -10,7 +10,7 @@ from stablenets import statistics
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
 
 VANISHED = 0.1  # of the last layer's gradient
 FLAT = 1.1  # memory of the deepest net over that of the shallowest

@@ -16,7 +16,7 @@ from stablenets.engine.dynamics import Dynamics
 from stablenets.engine.flow import Flow
 from stablenets.nets import FAMILIES
 from stablenets.nets.hdnn import canonical
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
 
 
 @dataclass(frozen=True)

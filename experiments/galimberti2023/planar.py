@@ -17,7 +17,7 @@ from stablenets import statistics
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
 
 DATA_NAMES = {
     "swiss_roll": "swiss roll",

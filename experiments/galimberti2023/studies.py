@@ -16,7 +16,7 @@ from stablenets.claims.work import Measured, RunContext, Study, TrainedNetStudy,
 from stablenets.data.dataset import ReadSettings
 from stablenets.engine.flow import Flow
 from stablenets.nets import HDNN, SemiImplicit
-from stablenets.probes import layer_jacobians, suffixes, symplectic_defect
+from stablenets.probes import layer_jacobians, suffix_jacobians, symplectic_defect
 from stablenets.probes.maps import flow_maps
 from stablenets.schema import option
 
@@ -52,7 +52,7 @@ def symplecticity(flow: Flow, x: Tensor) -> dict[str, float]:
     wrong transpose.
     """
     layers, J = jacobians(flow, x), structure(flow)
-    products = torch.stack(suffixes(list(layers)))
+    products = torch.stack(suffix_jacobians(list(layers)))
     return {
         "layer": relative(layers.mT, J),
         "product": relative(products.mT, J),
@@ -126,7 +126,7 @@ class Spread(Study):
     def measure(self, place: RunContext) -> Measured:
         flow = drawn(self.net, WIDTH, self.layers, self.h, self.seed)
         layers = jacobians(flow, torch.randn(POINTS, WIDTH, dtype=torch.float64))
-        norms = torch.linalg.matrix_norm(torch.stack(suffixes(list(layers))), 2)
+        norms = torch.linalg.matrix_norm(torch.stack(suffix_jacobians(list(layers))), 2)
         metrics = {
             "norm": norms[0].median(),
             "lowest": norms.min(),
@@ -135,9 +135,9 @@ class Spread(Study):
             ),
         }
         if self.net != PLAIN:
-            back = suffixes(list(torch.linalg.inv(layers).flip(0)))[0]
+            back = suffix_jacobians(list(torch.linalg.inv(layers).flip(0)))[0]
             smallest = 1 / torch.linalg.matrix_norm(back, 2)
-            defect = symplectic_defect(suffixes(list(layers))[0].mT)
+            defect = symplectic_defect(suffix_jacobians(list(layers))[0].mT)
             metrics |= {
                 "smallest": smallest.median(),
                 "pair": (smallest * norms[0]).median(),
@@ -199,7 +199,7 @@ class Counterexample(Study):
         rows = [
             torch.autograd.grad(left[:, i].sum(), inside, retain_graph=True)[0] for i in range(2)
         ]
-        products = torch.stack(suffixes(list(torch.stack(rows, 1).detach())))
+        products = torch.stack(suffix_jacobians(list(torch.stack(rows, 1).detach())))
         norms = torch.linalg.matrix_norm(products, 2)
         at = [layers - layers * part // 100 for part in range(1, 101)]
         return (

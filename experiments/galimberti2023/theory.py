@@ -11,7 +11,7 @@ from experiments.galimberti2023.studies import TrainedSymplectic
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
 
 ROUNDING = 1e-12
 CANONICAL = ("H2", "MS3")  # conserve the form of the canonical J

@@ -13,7 +13,7 @@ from experiments.galimberti2023.networks import PLAIN
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
 
 ROUNDING = 1e-9
 FLOOR = 1e-18  # of what is drawn

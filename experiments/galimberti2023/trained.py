@@ -18,7 +18,7 @@ from experiments.galimberti2023.studies import test_points
 from stablenets.claims.work import Measured, RunContext, Study, TrainedNetStudy
 from stablenets.engine.flow import Flow
 from stablenets.probes import kept_bytes, layer_jacobians
-from stablenets.probes.maps import Map, composed, layers_and_start, states
+from stablenets.probes.maps import Map, compose_maps, layer_states, layers_and_start
 from stablenets.schema import option
 
 EXTENTS = {
@@ -113,12 +113,12 @@ def reached(flow: Flow, x: Tensor) -> tuple[Tensor, Tensor]:
     at the states of a batch x (B, n).
     """
     halves, start = half_steps(flow, x)
-    layers = [composed(pair) for pair in zip(halves[::2], halves[1::2], strict=True)]
+    layers = [compose_maps(pair) for pair in zip(halves[::2], halves[1::2], strict=True)]
     return tuple(
         torch.stack(
             [
                 moved(f, y, flow.dynamics.nodes)
-                for f, y in zip(maps, states(maps, start), strict=False)
+                for f, y in zip(maps, layer_states(maps, start), strict=False)
             ]
         )
         for maps in (halves, layers)

@@ -14,7 +14,7 @@ from experiments.haber2017.settings import RATES
 from stablenets import statistics
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
 
 BAR = 98.0  # per cent of the test points
 UNUSED = (COLOURS[4], COLOURS[5], "0.2", "0.6")  # by the families

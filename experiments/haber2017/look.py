@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
 
 FAMILY_STYLES = {
     "resnet": ("ResNet", COLOURS[1], "o"),

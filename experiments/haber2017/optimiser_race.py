@@ -22,7 +22,7 @@ from stablenets.claims.results import Results
 from stablenets.claims.work import Measured, RunContext, Study
 from stablenets.config import resolve
 from stablenets.plotting.figures import new_figure
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
 from stablenets.schema import flatten_keys, option
 
 SHARES = np.linspace(0, 1, 201)

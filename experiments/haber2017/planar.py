@@ -19,7 +19,7 @@ from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
 from stablenets.claims.results import Results
 from stablenets.data.dataset import ReadSettings
 from stablenets.plotting.figures import new_figure
-from stablenets.report.run_store import COLOURS
+from stablenets.plotting.style import COLOURS
 
 MARGIN = 2.0  # points of accuracy that count as competitive
 SHOWN = 120  # test points in a map

@@ -15,7 +15,7 @@ from stablenets.claims.work import Measured, RunContext, Study
 from stablenets.engine.dynamics import Dynamics, State
 from stablenets.engine.flow import Flow
 from stablenets.nets import Antisymmetric, LeapfrogHaber, ResNet, Verlet
-from stablenets.probes import NotFinite, log_spaced, singular_values
+from stablenets.probes import NotFinite, log_spaced_depths, singular_values
 from stablenets.schema import option
 
 EXAMPLE_1 = {
@@ -48,7 +48,11 @@ class Example1(Study):
         flow = constant(ResNet(), K, self.layers, self.h)
         states, kept = (
             [],
-            set(log_spaced(self.layers, KEPT) if self.layers > KEPT else range(self.layers + 1)),
+            set(
+                log_spaced_depths(self.layers, KEPT)
+                if self.layers > KEPT
+                else range(self.layers + 1)
+            ),
         )
         with torch.no_grad():
             flow(
@@ -113,7 +117,7 @@ class Drift(Study):
         antisymmetric = self.scheme in ("euler", "damped euler", "rk4")
         K = K / torch.linalg.matrix_norm((K - K.T) / 2 if antisymmetric else K, 2)
         flow = constant(self.dynamics(), K, self.layers, self.h)
-        kept, depths, growth = set(log_spaced(self.layers, KEPT)), [], []
+        kept, depths, growth = set(log_spaced_depths(self.layers, KEPT)), [], []
         peak = 0.0
 
         def watch(layer: int, state: State) -> None:

@@ -16,8 +16,8 @@ from bench_rows.row import Row
 from stablenets import data
 from stablenets.config import Resolved, resolve
 from stablenets.nets import Antisymmetric, Flow
-from stablenets.probes import Spectrum, golub_kahan
-from stablenets.probes.lanczos import Products
+from stablenets.probes import Spectrum, estimate_singular_values
+from stablenets.probes.products import JacobianProducts
 from stablenets.training.loop import Loop
 from stablenets.training.progress import Progress
 from stablenets.training.run import network
@@ -39,12 +39,12 @@ def singular_ends() -> Row:
     n = x.numel()
 
     def ours() -> Spectrum:
-        return golub_kahan(net, x, until=ACCURACY)
+        return estimate_singular_values(net, x, tolerance=ACCURACY)
 
     def scipys() -> None:
-        products = Products(net, x[None])
+        products = JacobianProducts(net, x[None])
         operator = LinearOperator(
-            (n, n), dtype=np.float64, matvec=through(products.push), rmatvec=through(products.pull)
+            (n, n), dtype=np.float64, matvec=through(products.jvp), rmatvec=through(products.vjp)
         )
         for end in ("LM", "SM"):
             svds(
@@ -59,9 +59,9 @@ def singular_ends() -> Row:
     steps = len(ours().values)
 
     def bare() -> None:
-        products, v = Products(net, x[None]), x.flatten()[None]
+        products, v = JacobianProducts(net, x[None]), x.flatten()[None]
         for _ in range(steps):
-            products.pull(products.push(v))
+            products.vjp(products.jvp(v))
 
     return Row(
         f"both ends of {n:,} singular values",

@@ -16,6 +16,7 @@ from stablenets.claims import summary, tables
 from stablenets.claims.claim import COLUMNS, Drawing, Paper, judge
 from stablenets.claims.results import Results
 from stablenets.plotting.gif import Gif
+from stablenets.plotting.style import PAPER_STYLE
 from stablenets.runs import files, provenance
 
 if TYPE_CHECKING:
@@ -27,14 +28,6 @@ INTERVALS = (
     "95 % intervals by Student's t over seeds, where nothing else is said; those of percentages end"
     " at 0 and 100"
 )
-IN_A_PAPER = {
-    "font.size": 9,
-    "axes.titlesize": 9,
-    "legend.fontsize": 8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.hashsalt": "stablenets",
-}  # a fixed salt: the same figure is the same file
 
 
 def write(
@@ -47,7 +40,7 @@ def write(
         for name, drawing in getattr(paper, kind).items():
             if complete(drawing, results):
                 own = results.unread()
-                with matplotlib.rc_context(IN_A_PAPER):
+                with matplotlib.rc_context(PAPER_STYLE):
                     made = drawing.make(own)
                     written(
                         made,

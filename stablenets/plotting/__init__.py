@@ -1,1 +1,1 @@
-"""One style of figures, and the plots that recur."""
+"""The style of all figures, and the plots that several parts of the package draw."""

@@ -1,4 +1,4 @@
-"""Pictures of one run from its probe arrays; colours that survive colour blindness and print."""
+"""Figures that need no display: a new empty one, and a heat map of gradient norms."""
 
 from __future__ import annotations
 
@@ -11,7 +11,23 @@ if TYPE_CHECKING:
 
 
 def new_figure(panels: int, width: float = 5.0, height: float = 3.6) -> tuple[Figure, np.ndarray]:
-    """A figure outside pyplot's global state, so that drawing never needs a display."""
+    """Return a matplotlib figure with panels side by side, and the axes of the panels.
+
+    The figure is outside of pyplot's global state, so no display is needed.
+
+    Args:
+        panels: Number of panels.
+        width: Width of one panel in inches.
+        height: Height of the figure in inches.
+
+    Returns:
+        The figure and its axes, an array (panels,).
+
+    Example:
+        >>> from stablenets.plotting.figures import new_figure
+        >>> figure, (left, right) = new_figure(2)
+        >>> lines = left.plot([0, 1], [1, 2])
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -21,27 +37,45 @@ def new_figure(panels: int, width: float = 5.0, height: float = 3.6) -> tuple[Fi
 
 
 def gradient_heatmap(probes: dict[str, np.ndarray]) -> Figure:
-    """log10 of ‖dLoss/dY_l‖ over depth (rows) and steps (columns)."""
+    """Return a heat map of log10 ‖dLoss/dY_l‖: depth upwards, training steps to the right.
+
+    Args:
+        probes: Arrays of a run: steps (P,), depths (D,), state_gradients (P, D). Norms that are 0
+            or not finite are left blank.
+
+    Returns:
+        A matplotlib figure.
+
+    Example:
+        >>> import numpy as np
+        >>> from stablenets.plotting.figures import gradient_heatmap
+        >>> arrays = {"steps": np.arange(3), "depths": np.arange(2)}
+        >>> figure = gradient_heatmap(arrays | {"state_gradients": np.ones((3, 2))})
+    """
     figure, (axes,) = new_figure(1)
     norms = probes["state_gradients"]
     with np.errstate(divide="ignore", invalid="ignore"):
         shades = np.log10(norms).T
-    shades[~np.isfinite(shades)] = np.nan  # a gradient of exactly 0, or an overflow, is left blank
+    shades[~np.isfinite(shades)] = np.nan
     mesh = axes.pcolormesh(
-        edges(probes["steps"]), edges(probes["depths"]), shades, cmap="viridis", shading="flat"
+        cell_edges(probes["steps"]),
+        cell_edges(probes["depths"]),
+        shades,
+        cmap="viridis",
+        shading="flat",
     )
     axes.set(xlabel="training step", ylabel="layer $l$")
     figure.colorbar(mesh, ax=axes, label=r"$\log_{10}\,\|\partial\mathrm{Loss}/\partial Y_l\|$")
     return figure
 
 
-def pixels(figure: Figure) -> np.ndarray:
-    """(height, width, 4) uint8."""
+def render_pixels(figure: Figure) -> np.ndarray:
+    """Return the drawn figure as RGBA pixels, (height, width, 4) uint8."""
     figure.canvas.draw()
     return np.asarray(figure.canvas.buffer_rgba())
 
 
-def edges(starts: np.ndarray) -> np.ndarray:
-    """Cells from each start to the next; the last is as wide as the one before."""
+def cell_edges(starts: np.ndarray) -> np.ndarray:
+    """Return cell edges: a cell ends where the next starts; the last two are equally wide."""
     last = starts[-1] + (starts[-1] - starts[-2] if len(starts) > 1 else 1)
     return np.append(starts, last)

@@ -1,26 +1,34 @@
-"""An animation as a file that any browser exposes_states: the same frames are the same bytes."""
+"""Animations as GIF files that any browser shows; the same frames give the same bytes."""
 
 from __future__ import annotations
 
 from matplotlib.animation import PillowWriter
 from PIL import Image
 
-FRAMES_A_SECOND, COLOURS = 8, 64
+FRAMES_PER_SECOND, PALETTE_SIZE = 8, 64
 
 
 class Gif(PillowWriter):
-    """One palette for all frames, so that nothing flickers and the file is small; `comment` stands
-    inside.
+    """Writes a matplotlib animation as a GIF, with one palette for all frames.
+
+    One palette prevents flicker and keeps the file small.
+
+    Args:
+        comment: Text that is stored in the file.
+
+    Example:
+        >>> from stablenets.plotting.gif import Gif
+        >>> writer = Gif("drawn by the docs")  # animation.save("depth.gif", writer=writer)
     """
 
     def __init__(self, comment: str) -> None:
-        super().__init__(fps=FRAMES_A_SECOND)
+        super().__init__(fps=FRAMES_PER_SECOND)
         self.comment = comment
 
     def finish(self) -> None:
-        palette = self._frames[-1].quantize(
-            COLOURS, Image.Quantize.MAXCOVERAGE
-        )  # which keeps white white
+        """Write the file; matplotlib calls this after the last frame."""
+        # MAXCOVERAGE keeps white pixels white.
+        palette = self._frames[-1].quantize(PALETTE_SIZE, Image.Quantize.MAXCOVERAGE)
         first, *others = [
             frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in self._frames
         ]

@@ -1,107 +1,166 @@
-"""Measurements on networks: what depth does to the signal and to the gradient. docs/probes.md shows
-each on our nets and on others'.
+"""Measurements of any `nn.Module`: what depth does to the signal and to the gradient.
+
+docs/probes.md shows each one on a Flow, a ResNet-18 and a transformer. A *map* below is a function
+or module (B, *in) -> (B, *out) that treats each example on its own.
+
+Does the gradient reach the first layer?
+    gradient_norms            ‖dLoss/dY_l‖ and ‖dLoss/dθ_l‖ by depth, in one call (GradientNorms)
+    fit_log_slope             by which factor do they grow per layer?
+    plot_gradient_norms
+  in a training loop of your own:
+    ModuleGradients           the same at the modules of any net
+    StateGradients            the same at chosen depths of a Flow
+    weight_gradient_norms     the same for the weights of chosen layers
+    log_spaced_depths         which depths of a deep net to measure
+
+Which directions are kept, stretched or lost?
+    full_jacobian             ∂f/∂x at one example
+    batch_jacobians           ∂f/∂x at each example of a batch
+    singular_values           of the Jacobian, by the method that suits its size
+    estimate_singular_values  both ends of the spectrum with bounds, without the matrix (Spectrum)
+    estimate_batch_singular_values   the same at each example of a batch
+    estimate_spectral_density how are all singular values distributed? (SpectralDensity)
+    plot_singular_values, plot_spectral_density
+
+At which layer does it happen?
+    flow_maps, inverse_maps   the layers of a Flow as maps, forwards and backwards
+    compose_maps              one map from several
+    layer_states              the states Y_0 ... Y_L
+    layer_jacobians           ∂Y_{l+1}/∂Y_l
+    prefix_jacobians          ∂Y_l/∂Y_0
+    suffix_jacobians          ∂Y_L/∂Y_l
+
+Is the net symplectic?
+    sensitivity_matrices      B_l = (∂Y_L/∂Y_l).T
+    sensitivity_norms         ‖B_l‖; at least 1 if the layers are symplectic
+    symplectic_defect         ‖M.T J M - J‖
+    plot_sensitivity_norms
+
+Is the step size stable?
+    measure_stability         are the layers inside their stability region? (Stability)
+    largest_stable_step       for given eigenvalues
+    amplification_factor      |ρ| of one step at z = h λ
+    plot_stability_region
+
+Does a small change grow?
+    perturbation_growth       of a random perturbation, by depth
+    lyapunov_exponents        growth rate in each direction
+    reconstruction_error      what inverting a reversible flow loses
+    plot_by_depth
+
+How close is it to an isometry?
+    measure_isometry          how far singular values are from 1 (Isometry)
+    sweep_isometry            the same over a grid of settings
+    plot_isometry
+
+What does depth cost in memory?
+    kept_bytes                bytes that a forward keeps for its backward
+    peak_resident_bytes       the peak of this process
+
+NotFinite is raised where a net has no derivative; every other wrong input raises
+`stablenets.errors.BadInput`.
 """
 
+from stablenets.probes.checks import NotFinite
+from stablenets.probes.density import (
+    SpectralDensity,
+    estimate_spectral_density,
+    plot_spectral_density,
+)
 from stablenets.probes.gradients import (
-    Gradients,
-    StateGradients,
-    gradient_figure,
+    GradientNorms,
+    fit_log_slope,
     gradient_norms,
-    log_spaced,
-    slope,
-    weight_gradients,
+    log_spaced_depths,
+    plot_gradient_norms,
 )
 from stablenets.probes.hooks import ModuleGradients
-from stablenets.probes.isometry import Isometry, isometry_figure, isometry_of, isometry_over
+from stablenets.probes.integrators import amplification_factor, largest_stable_step
+from stablenets.probes.isometry import Isometry, measure_isometry, plot_isometry, sweep_isometry
 from stablenets.probes.jacobian import (
-    FULL_UP_TO,
+    batch_jacobians,
     full_jacobian,
-    full_jacobians,
     layer_jacobians,
-    prefixes,
-    singular_values,
-    spectra_figure,
-    suffixes,
+    prefix_jacobians,
+    suffix_jacobians,
 )
-from stablenets.probes.lanczos import (
-    STEPS,
-    Density,
-    Spectrum,
-    density,
-    density_figure,
-    golub_kahan,
-    golub_kahans,
-)
-from stablenets.probes.maps import NotFinite, composed, flow_maps, inverse_maps, states
-from stablenets.probes.memory import kept_bytes, peak_resident
+from stablenets.probes.maps import compose_maps, flow_maps, inverse_maps, layer_states
+from stablenets.probes.memory import kept_bytes, peak_resident_bytes
 from stablenets.probes.perturbations import (
-    by_depth_figure,
-    lyapunov,
+    lyapunov_exponents,
     perturbation_growth,
+    plot_by_depth,
     reconstruction_error,
 )
 from stablenets.probes.sensitivity import (
-    sensitivities,
-    sensitivity_figure,
+    plot_sensitivity_norms,
+    sensitivity_matrices,
     sensitivity_norms,
     symplectic_defect,
 )
-from stablenets.probes.stability import (
-    INTEGRATORS,
-    Stability,
-    growth,
-    largest_step,
-    stability_figure,
-    stability_of,
+from stablenets.probes.spectrum import (
+    Spectrum,
+    estimate_batch_singular_values,
+    estimate_singular_values,
+    plot_singular_values,
+    singular_values,
 )
+from stablenets.probes.stability import Stability, measure_stability, plot_stability_region
+from stablenets.probes.taps import StateGradients, weight_gradient_norms
 
-__all__ = [
-    "FULL_UP_TO",
-    "INTEGRATORS",
-    "STEPS",
-    "Density",
-    "Gradients",
-    "Isometry",
-    "ModuleGradients",
-    "NotFinite",
-    "Spectrum",
-    "Stability",
-    "StateGradients",
-    "by_depth_figure",
-    "composed",
-    "density",
-    "density_figure",
-    "flow_maps",
-    "full_jacobian",
-    "full_jacobians",
-    "golub_kahan",
-    "golub_kahans",
-    "gradient_figure",
+__all__ = [  # noqa: RUF022 (grouped by question, as in the docstring)
+    # Does the gradient reach the first layer?
     "gradient_norms",
-    "growth",
-    "inverse_maps",
-    "isometry_figure",
-    "isometry_of",
-    "isometry_over",
-    "kept_bytes",
-    "largest_step",
-    "layer_jacobians",
-    "log_spaced",
-    "lyapunov",
-    "peak_resident",
-    "perturbation_growth",
-    "prefixes",
-    "reconstruction_error",
-    "sensitivities",
-    "sensitivity_figure",
-    "sensitivity_norms",
+    "GradientNorms",
+    "fit_log_slope",
+    "plot_gradient_norms",
+    "ModuleGradients",
+    "StateGradients",
+    "weight_gradient_norms",
+    "log_spaced_depths",
+    # Which directions are kept, stretched or lost?
+    "full_jacobian",
+    "batch_jacobians",
     "singular_values",
-    "slope",
-    "spectra_figure",
-    "stability_figure",
-    "stability_of",
-    "states",
-    "suffixes",
+    "estimate_singular_values",
+    "estimate_batch_singular_values",
+    "Spectrum",
+    "estimate_spectral_density",
+    "SpectralDensity",
+    "plot_singular_values",
+    "plot_spectral_density",
+    # At which layer does it happen?
+    "flow_maps",
+    "inverse_maps",
+    "compose_maps",
+    "layer_states",
+    "layer_jacobians",
+    "prefix_jacobians",
+    "suffix_jacobians",
+    # Is the net symplectic?
+    "sensitivity_matrices",
+    "sensitivity_norms",
     "symplectic_defect",
-    "weight_gradients",
+    "plot_sensitivity_norms",
+    # Is the step size stable?
+    "measure_stability",
+    "Stability",
+    "largest_stable_step",
+    "amplification_factor",
+    "plot_stability_region",
+    # Does a small change grow?
+    "perturbation_growth",
+    "lyapunov_exponents",
+    "reconstruction_error",
+    "plot_by_depth",
+    # How close is it to an isometry?
+    "measure_isometry",
+    "Isometry",
+    "sweep_isometry",
+    "plot_isometry",
+    # What does depth cost in memory?
+    "kept_bytes",
+    "peak_resident_bytes",
+    # Errors
+    "NotFinite",
 ]

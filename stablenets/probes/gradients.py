@@ -1,9 +1,4 @@
-"""Norms of the loss gradient by depth: with respect to the states, caught in the backward, and to
-the weights, read after it.
-
-`gradient_norms` measures a whole net once; `StateGradients` and `weight_gradients` are its parts,
-for a training loop of one's own.
-"""
+"""Gradient norms by depth, of any net, in one call."""
 
 from __future__ import annotations
 
@@ -18,19 +13,29 @@ from stablenets.engine.flow import Flow
 from stablenets.engine.recurrence import Recurrence
 from stablenets.errors import BadInput
 from stablenets.plotting.figures import new_figure
+from stablenets.probes.checks import differentiation
 from stablenets.probes.hooks import ModuleGradients
-from stablenets.probes.maps import differentiating
-from stablenets.probes.norms import gathered, norm
+from stablenets.probes.taps import StateGradients, weight_gradient_norms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Gradients(NamedTuple):
-    """Norms of dLoss/dY_l for l = 0 ... L, and of dLoss/d(all weights of layer l) for l = 0 ...
-    L-1, float64.
+class GradientNorms(NamedTuple):
+    """Gradient norms by depth, as `gradient_norms` returns them.
 
-    NaN where there is none: a state that no gradient reaches, a layer without weights of its own.
+    A norm is NaN where there is no gradient: at integers, or at a layer without own weights.
+
+    Attributes:
+        states: ‖dLoss/dY_l‖ for l = 0 ... L, (L + 1,) float64.
+        weights: ‖dLoss/dθ_l‖ over all weights of layer l, for l = 0 ... L-1, (L,) float64.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> norms = probes.GradientNorms(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([3.0, 3.0]))
+        >>> norms.ratio, round(norms.log_slope, 4)  # it shrinks by a factor 2 per layer
+        (4.0, 0.6931)
     """
 
     states: Tensor
@@ -38,25 +43,13 @@ class Gradients(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """Of the last state's norm to the first's: above 1 the gradient shrinks on its way back,
-        below 1 it grows.
-        """
+        """‖dLoss/dY_L‖ / ‖dLoss/dY_0‖: above 1 if the gradient shrinks on its way back."""
         return float(self.states[-1] / self.states[0])
 
     @property
-    def slope(self) -> float:
-        return slope(self.states)
-
-
-def slope(norms: Tensor, depths: Sequence[int] | None = None) -> float:
-    """What log ‖dLoss/dY_l‖ gains a layer, by least squares; norms that are 0 or not finite are
-    left out. exp(slope) is the factor.
-    """
-    depths = torch.arange(len(norms)) if depths is None else torch.as_tensor(depths)
-    good = norms.isfinite() & (norms > 0)
-    t, y = depths[good].double(), norms[good].double().log()
-    t = t - t.mean()
-    return float((t * y).sum() / t.square().sum())
+    def log_slope(self) -> float:
+        """The slope of log ‖dLoss/dY_l‖ per layer, from `fit_log_slope`."""
+        return fit_log_slope(self.states)
 
 
 def gradient_norms(
@@ -64,35 +57,57 @@ def gradient_norms(
     x: Tensor,
     loss: Callable[[Tensor], Tensor],
     modules: Sequence[nn.Module] | None = None,
-) -> Gradients:
-    """One forward and backward of `loss(net(x))`; parameters keep the gradients that they had.
+) -> GradientNorms:
+    """Return the gradient norms by depth of one forward and backward of `loss(net(x))`.
 
-    Our nets are seen layer by layer. Of any other net give the modules that run one after the
-    other: Y_0 is the input of the first, Y_l the output of the l-th.
+    The gradients that the parameters had before are restored afterwards.
+
+    Args:
+        net: Any module. The layers of a `Flow` or a `Network` of this package are found.
+        x: A batch that `net` accepts.
+        loss: Maps the output of `net` to one number.
+        modules: For any other net, the modules to measure, in order of execution. Y_0 is the input
+            of the first, Y_l the output of the l-th.
+
+    Returns:
+        A `GradientNorms`.
+
+    Raises:
+        BadInput: If `modules` is missing, empty or in another order than that of execution, or if
+            a module does not run exactly once; if the loss is not one number or does not depend
+            on the input.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> net = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Tanh())
+        >>> norms = probes.gradient_norms(net, torch.randn(8, 4), lambda y: y.mean(), list(net))
+        >>> norms.states.shape, norms.weights.isnan().tolist()  # a Tanh has no weights
+        (torch.Size([3]), [False, True])
     """
     units = [net] if isinstance(net, Flow | Recurrence) else getattr(net, "units", None)
-    ours = isinstance(units, Iterable) and all(
+    has_flows = isinstance(units, Iterable) and all(
         isinstance(unit, Flow | Recurrence) for unit in units
     )
-    if modules is None and not ours:
+    if modules is None and not has_flows:
         raise BadInput(
-            f"modules=None: {type(net).__name__} is none of our nets; give the modules to watch, in"
-            " the order in which they run"
+            f"modules=None: {type(net).__name__} is not a net of stablenets; give the modules to"
+            " measure, in order of execution"
         )
-    with own_gradients(net), differentiating():
+    with temporary_gradients(net), differentiation():
         if modules is not None:
             with ModuleGradients(modules) as probe:
                 loss(net(x)).backward()
-            return Gradients(probe.state_norms(), probe.weight_norms())
+            return GradientNorms(probe.state_norms(), probe.weight_norms())
         depth = sum(unit.depth for unit in units)
         tap = StateGradients(range(depth + 1))
         loss(net(x, tap)).backward()
-        return Gradients(tap.norms(), weight_gradients(units, range(depth)))
+        return GradientNorms(tap.norms(), weight_gradient_norms(units, range(depth)))
 
 
 @contextlib.contextmanager
-def own_gradients(net: nn.Module) -> Iterator[None]:
-    """Gradients of the parameters that are gone afterwards."""
+def temporary_gradients(net: nn.Module) -> Iterator[None]:
+    """Start without gradients of the parameters, and restore the old ones at the end."""
     before = [(parameter, parameter.grad) for parameter in net.parameters()]
     try:
         for parameter, _ in before:
@@ -103,87 +118,72 @@ def own_gradients(net: nn.Module) -> Iterator[None]:
             parameter.grad = gradient
 
 
-def gradient_figure(found: Gradients) -> Figure:
-    """Both norms by depth."""
-    figure, (axes,) = new_figure(1)
-    axes.plot(
-        range(len(found.states)), found.states, label=r"$\|\partial\mathrm{Loss}/\partial Y_l\|$"
-    )
-    axes.plot(
-        range(len(found.weights)),
-        found.weights,
-        "--",
-        label=r"$\|\partial\mathrm{Loss}/\partial\theta_l\|$",
-    )
-    axes.set(xlabel="layer $l$", yscale="log")
-    axes.legend(frameon=False)
-    return figure
+def fit_log_slope(norms: Tensor, depths: Sequence[int] | None = None) -> float:
+    """Return the slope of log(norm) per layer, by least squares.
+
+    exp(slope) is the factor by which the norm grows per layer.
+
+    Args:
+        norms: Norms by depth (k,). Those that are 0, NaN or infinite are left out.
+        depths: The depth of each norm; 0 ... k-1 by default.
+
+    Returns:
+        The slope; NaN if fewer than two norms can be used.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> round(probes.fit_log_slope(torch.tensor([1.0, 2.0, 4.0])), 4)  # log 2
+        0.6931
+    """
+    depths = torch.arange(len(norms)) if depths is None else torch.as_tensor(depths)
+    usable = norms.isfinite() & (norms > 0)
+    t, y = depths[usable].double(), norms[usable].double().log()
+    t = t - t.mean()
+    return float((t * y).sum() / t.square().sum())
 
 
-def log_spaced(depth: int, count: int) -> list[int]:
-    """At most `count` depths from 0 to `depth`, ends included, dense at the beginning where few
-    layers make much difference.
+def log_spaced_depths(depth: int, count: int) -> list[int]:
+    """Return at most `count` depths from 0 to `depth`, with a constant ratio between neighbours.
+
+    Args:
+        depth: The last depth.
+        count: The largest number of depths, at least 2.
+
+    Returns:
+        Increasing depths; the first is 0, the last is `depth`.
+
+    Example:
+        >>> from stablenets import probes
+        >>> probes.log_spaced_depths(1000, 5)
+        [0, 1, 10, 100, 1000]
     """
     if depth + 1 <= count:
         return list(range(depth + 1))
-    exponents = torch.linspace(
-        1, 0, count - 1, dtype=torch.float64
-    )  # from the end, which is there even if it is alone
-    return sorted({0, *(round(float(depth**e)) for e in exponents)})
+    # From the end to the beginning: with count=2 the only exponent is 1, which gives `depth`.
+    exponents = torch.linspace(1, 0, count - 1, dtype=torch.float64)
+    return sorted({0, *(round(float(depth**exponent)) for exponent in exponents)})
 
 
-class StateGradients:
-    """A tap for `Flow.forward` that leaves the norm of dLoss/dstate at the chosen depths after the
-    backward.
+def plot_gradient_norms(norms: GradientNorms) -> Figure:
+    """Return a figure of both gradient norms by depth.
 
-        probe = StateGradients([0, 8, 64]) loss(net(x, probe), y).backward() probe.norms()      #
-        (3,) float64: ‖dLoss/dY_l‖ over the whole batch, all parts of the state together
+    Args:
+        norms: As of `gradient_norms`.
 
-    Where the states stand in the autograd graph (`store`, `checkpoint`) it hooks into them; under
-    `reverse` it is handed the gradients.
+    Returns:
+        A matplotlib figure with one line for the states and one for the weights.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> norms = probes.GradientNorms(torch.tensor([1.0, 2.0]), torch.tensor([3.0]))
+        >>> figure = probes.plot_gradient_norms(norms)  # figure.savefig("gradients.png")
     """
-
-    def __init__(self, depths: Sequence[int]) -> None:
-        self.depths = list(depths)
-        self._wanted = frozenset(depths)
-        self._norms: dict[int, list[Tensor]] = {}
-
-    def __call__(self, layer: int, state: tuple[Tensor, ...]) -> None:
-        if layer not in self._wanted or not torch.is_grad_enabled():
-            return
-        norms: list[Tensor] = []
-        for part in state:
-            if part.requires_grad:
-                part.register_hook(lambda gradient: norms.append(norm(gradient)))
-        self._norms.setdefault(
-            layer, norms
-        )  # a checkpointed segment taps again when it is run again: the first call counts
-
-    def gradient(self, layer: int, gradients: Sequence[Tensor]) -> None:
-        """What `reverse` found for the state that enters a layer. Where units meet, the state
-        before the pooling was hooked first.
-        """
-        if layer in self._wanted:
-            self._norms.setdefault(layer, [norm(gradient) for gradient in gradients])
-
-    def norms(self) -> Tensor:
-        """(depths,) float64; NaN where no gradient came by. They are handed over: the next step
-        starts anew.
-        """
-        found, self._norms = self._norms, {}
-        return gathered([found.get(layer, []) for layer in self.depths])
-
-
-def weight_gradients(units: Sequence[Flow | Recurrence], layers: Sequence[int]) -> Tensor:
-    """(layers,) float64: the norm of dLoss/d(all learned tensors of layer l), l = 0 ... L-1 counted
-    across units; NaN for a recurrent net, whose steps have no weights of their own, and for frozen
-    layers.
-    """
-    return torch.cat([squares(unit) for unit in units])[list(layers)].sqrt()
-
-
-def squares(unit: Flow | Recurrence) -> Tensor:
-    gradients = [parameter.grad for parameter in unit.parameters() if parameter.grad is not None]
-    if unit.tied or not gradients:
-        return torch.full((unit.depth,), torch.nan, dtype=torch.float64)
-    return sum(norm(gradient.flatten(1), 1).square() for gradient in gradients).cpu()
+    figure, (axes,) = new_figure(1)
+    for values, line, symbol in ((norms.states, "-", "Y_l"), (norms.weights, "--", r"\theta_l")):
+        label = rf"$\|\partial\mathrm{{Loss}}/\partial {symbol}\|$"
+        axes.plot(range(len(values)), values, line, label=label)
+    axes.set(xlabel="layer $l$", yscale="log")
+    axes.legend(frameon=False)
+    return figure

@@ -1,45 +1,61 @@
-"""Gradient norms at any modules of any net, through hooks on the tensors that pass between them.
+"""Gradient norms between the modules of any net, in a training loop of your own.
 
-A hook on a module's tensor and not on the module: torch's module hooks hand on views, which a ReLU
-that works in place may not touch. A tensor's hook stays with the value that it was registered for,
-before it is changed in place.
+The gradient hooks are on tensors, not on modules. The backward hooks of modules would pass views to
+the forward, which an in-place ReLU may not change. A tensor hook stays with the value that it was
+registered for, also if the tensor is changed in place later.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from stablenets.errors import BadInput
-from stablenets.probes.norms import gathered, norm
+from stablenets.probes.norms import combine_norms, gradient_norm
 
 
 class ModuleGradients:
-    """The norms of dLoss/dstate between the given modules, and of dLoss/dweights within each.
+    """Measures gradient norms at given modules during a forward and backward inside `with`.
 
-    with ModuleGradients([*net.layer1, *net.layer2]) as probe:
-        loss(net(x)).backward()
-    probe.state_norms()      # (L + 1,) float64: the input of the first module, then the output of
-        each
-    probe.weight_norms()     # (L,) float64: over all parameters of each; NaN where it has none
+    For a single measurement, `gradient_norms` is shorter.
+
+    Args:
+        modules: The modules to measure, in order of execution. The output of each should be the
+            input of the next, and each must run once per forward.
+
+    Raises:
+        BadInput: If there are no modules or one runs twice; from `state_norms`, if one did not run
+            or they ran in another order.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh())
+        >>> with probes.ModuleGradients(net) as probe:
+        ...     net(torch.randn(5, 4)).sum().backward()
+        >>> probe.state_norms().shape, probe.weight_norms().shape
+        (torch.Size([3]), torch.Size([2]))
     """
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
         self.modules = list(modules)
         if not self.modules:
-            raise BadInput("modules=[]: nothing to watch; give at least one module")
+            raise BadInput("modules=[]: nothing to measure; give at least one module")
 
     def __enter__(self) -> Self:
         self._norms: dict[int, list[Tensor]] = {}
-        self._ran: set[int] = set()
-        self._reached = False  # by the backward, in which a checkpointed module runs again
-        self._handles = [self.modules[0].register_forward_pre_hook(self.entering, with_kwargs=True)]
+        self._finished: list[int] = []  # indices of the modules, in order of execution
+        self._in_backward = False  # where a checkpointed module runs again
+        self._handles = [
+            self.modules[0].register_forward_pre_hook(self._watch_input, with_kwargs=True)
+        ]
         self._handles += [
-            module.register_forward_hook(self.left(index))
-            for index, module in enumerate(self.modules, 1)
+            module.register_forward_hook(self._output_hook(index))
+            for index, module in enumerate(self.modules)
         ]
         return self
 
@@ -47,74 +63,90 @@ class ModuleGradients:
         for handle in self._handles:
             handle.remove()
 
-    def entering(
+    def _watch_input(
         self, module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        """Data has a gradient too, at a leaf of its own; a clone of it may be changed in place.
-        Indices have none.
+        """Watch the first argument, positional or not. Data gets a leaf, so that it has a gradient.
+
+        The module gets a clone of the leaf, which it may change in place. Integers stay as they
+        are: they have no gradient.
         """
         if 0 in self._norms or not torch.is_grad_enabled():
             return None
         values = dict(enumerate(inputs)) | named
-        place, state = next(
-            iter(values.items()), (None, None)
-        )  # the state comes first, by keyword as well
+        place, state = next(iter(values.items()), (None, None))
         if torch.is_tensor(state) and state.is_floating_point() and not state.requires_grad:
             leaf = state.detach().requires_grad_()
-            self.watch(0, leaf)
+            self._watch(0, leaf)
             values[place] = leaf.clone()
             return tuple(values[index] for index in range(len(inputs))), {
                 name: values[name] for name in named
             }
-        self.watch(0, state)
+        self._watch(0, state)
         return None
 
-    def left(self, index: int) -> Callable[..., None]:
+    def _output_hook(self, index: int) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: object, output: object) -> None:
-            self._ran.add(index)
-            if index in self._norms and not self._reached:
+            if index + 1 in self._norms and not self._in_backward:
                 raise BadInput(
-                    f"modules[{index - 1}]: {type(module).__name__} runs twice in one forward; give"
+                    f"modules[{index}]: {type(module).__name__} runs twice in one forward; give"
                     " modules that run once"
                 )
-            if index not in self._norms and torch.is_grad_enabled():
-                self.watch(index, output)
+            if index not in self._finished:
+                self._finished.append(index)
+            if index + 1 not in self._norms and torch.is_grad_enabled():
+                self._watch(index + 1, output)
 
         return hook
 
-    def watch(self, index: int, state: object) -> None:
-        norms = self._norms.setdefault(index, [])
+    def _watch(self, depth: int, state: object) -> None:
+        norms = self._norms.setdefault(depth, [])
 
         def hook(gradient: Tensor) -> None:
-            self._reached = True
-            norms.append(norm(gradient))
+            self._in_backward = True
+            norms.append(gradient_norm(gradient))
 
-        for part in dict.fromkeys(tensors(state)):  # one that is handed on twice has one gradient
+        for part in dict.fromkeys(tensors_in(state)):  # a tensor that is returned twice counts once
             if part.requires_grad:
                 part.register_hook(hook)
 
     def state_norms(self) -> Tensor:
-        for index, module in enumerate(self.modules):
-            if index + 1 not in self._ran:
-                raise BadInput(
-                    f"modules[{index}]: {type(module).__name__} did not run; give modules that the"
-                    " forward runs, inside `with`"
-                )
-        return gathered([self._norms.get(index, []) for index in range(len(self.modules) + 1)])
+        """Return ‖dLoss/dY_l‖, (L + 1,) float64; NaN where no gradient arrived.
+
+        Y_0 is the input of the first module, Y_l the output of the l-th.
+        """
+        self._check_order()
+        return combine_norms([self._norms.get(depth, []) for depth in range(len(self.modules) + 1)])
 
     def weight_norms(self) -> Tensor:
-        return gathered(
+        """Return ‖dLoss/dθ_l‖ over all parameters of each module, (L,) float64; NaN if none."""
+        return combine_norms(
             [
-                [norm(p.grad) for p in module.parameters() if p.grad is not None]
+                [gradient_norm(p.grad) for p in module.parameters() if p.grad is not None]
                 for module in self.modules
             ]
         )
 
+    def _check_order(self) -> None:
+        for index, module in enumerate(self.modules):
+            if index not in self._finished:
+                raise BadInput(
+                    f"modules[{index}]: {type(module).__name__} did not run; give modules that the"
+                    " forward runs, inside `with`"
+                )
+        for first, second in pairwise(self._finished):
+            if first > second:
+                raise BadInput(
+                    f"modules[{second}]: {type(self.modules[second]).__name__} runs after"
+                    f" modules[{first}]: {type(self.modules[first]).__name__}; give them in order"
+                    f" of execution: [modules[i] for i in {self._finished}]"
+                )
 
-def tensors(value: object) -> Iterator[Tensor]:
-    """All tensors of what a module passes on: one, or tuples or dicts of them."""
+
+def tensors_in(value: object) -> Iterator[Tensor]:
+    """Yield the tensors in the output of a module: a tensor, or tuples, lists and dicts of them."""
     if torch.is_tensor(value):
         yield value
     elif isinstance(value, tuple | list | Mapping):
         for part in value.values() if isinstance(value, Mapping) else value:
-            yield from tensors(part)
+            yield from tensors_in(part)

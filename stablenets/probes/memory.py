@@ -1,6 +1,4 @@
-"""The memory that depth costs: what the forward of any net keeps for the backward, counted exactly
-and on any device, and the peak of this process.
-"""
+"""Memory that depth costs: bytes saved for the backward, and the peak of this process."""
 
 from __future__ import annotations
 
@@ -13,11 +11,29 @@ from torch import Tensor, nn
 
 
 def kept_bytes(net: nn.Module, x: Tensor) -> int:
-    """Bytes that net(x) keeps for its backward, each storage once. What is there anyhow is not
-    counted: parameters, buffers, x itself.
+    """Return the bytes that the forward `net(x)` keeps for its backward.
+
+    Each storage counts once. Parameters, buffers and x do not count: they are in memory anyway.
+    The count is exact and the same on every device.
+
+    Args:
+        net: Any module.
+        x: A batch that `net` accepts.
+
+    Returns:
+        A number of bytes.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> x = torch.randn(7, 6)
+        >>> net = torch.nn.Sequential(torch.nn.Tanh(), torch.nn.Tanh())
+        >>> probes.kept_bytes(net, x.requires_grad_()) == 2 * x.nbytes  # the two outputs
+        True
     """
     own = {tensor.untyped_storage().data_ptr() for tensor in (*net.parameters(), *net.buffers(), x)}
-    kept: dict[int, torch.UntypedStorage] = {}  # held, so that no address is used again
+    # The storages are held, not only their addresses: torch would use an address again.
+    kept: dict[int, torch.UntypedStorage] = {}
 
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
@@ -30,18 +46,22 @@ def kept_bytes(net: nn.Module, x: Tensor) -> int:
     return sum(storage.nbytes() for storage in kept.values())
 
 
-def peak_resident() -> int:
-    """The most bytes that this process ever held in memory, Python and torch included. It never
-    falls: measure in a process of its own.
+def peak_resident_bytes() -> int:
+    """Return the largest resident memory that this process has had so far, in bytes.
 
-    On Linux that is VmHWM. getrusage would not do: there a new process begins with the peak of the
-    one that started it.
+    Python and torch are included. The value never falls, so measure one thing per process.
+
+    Returns:
+        A number of bytes.
+
+    Example:
+        >>> from stablenets import probes
+        >>> probes.peak_resident_bytes() > 2**20
+        True
     """
+    # Not getrusage on Linux: there a new process starts with the peak of its parent.
     if sys.platform == "linux":
-        line = next(
-            line
-            for line in Path("/proc/self/status").read_text().splitlines()
-            if line.startswith("VmHWM")
-        )
-        return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS counts in bytes
+        lines = Path("/proc/self/status").read_text().splitlines()
+        peak = dict(line.split(":", 1) for line in lines)["VmHWM"]
+        return int(peak.split()[0]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in bytes on macOS

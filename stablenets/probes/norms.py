@@ -1,6 +1,4 @@
-"""Norms of gradients, in float64 and taken together with one transfer from the device; and of
-vectors in their own precision.
-"""
+"""Norms of gradients and of vectors that neither underflow nor overflow."""
 
 from __future__ import annotations
 
@@ -10,29 +8,34 @@ import torch
 from torch import Tensor
 
 
-def norm(gradient: Tensor, dim: int | None = None) -> Tensor:
-    """In float64: in float32 a norm below 1e-22 would square to nought, and one above 1e19 to
-    infinity.
+def gradient_norm(gradient: Tensor, dim: int | None = None) -> Tensor:
+    """Return the Euclidean norm of a gradient in float64, over all entries or along `dim`.
+
+    In float32, the square of a number below 1e-22 is 0 and of one above 1e19 is infinite.
     """
     return torch.linalg.vector_norm(gradient.detach(), dim=dim, dtype=torch.float64)
 
 
-def lengths(vectors: Tensor) -> Tensor:
-    """(examples,) of vectors (examples, n), scaled by the largest entry: plain squares are 0 below
-    1e-162 and infinite above 1e154, in float32 below 1e-23 and above 1e19.
+def vector_norms(vectors: Tensor) -> Tensor:
+    """Return the norm of each row of (examples, n), in the dtype of the rows.
+
+    Each row is divided by its largest entry first, so that no square underflows or overflows.
     """
     largest = vectors.abs().amax(1)
     scale = largest.where(largest > 0, 1)
     return scale * torch.linalg.vector_norm(vectors / scale[:, None], dim=1)
 
 
-def gathered(rows: Sequence[Sequence[Tensor]]) -> Tensor:
-    """(rows,) float64: the norm of each row's norms; NaN for an empty one."""
-    found = [value for row in rows for value in row]
+def combine_norms(groups: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Return (groups,) float64: the norm of all parts of each group; NaN for an empty group.
+
+    Each group holds the norms of its parts. All of them leave the device in one transfer.
+    """
+    found = [value for group in groups for value in group]
     if not found:
-        return torch.full((len(rows),), torch.nan, dtype=torch.float64)
-    place = torch.tensor([index for index, row in enumerate(rows) for _ in row])
-    squares = torch.zeros(len(rows), dtype=torch.float64).index_add_(
-        0, place, torch.stack(found).cpu().square()
+        return torch.full((len(groups),), torch.nan, dtype=torch.float64)
+    sizes = torch.tensor([len(group) for group in groups])
+    squares = torch.zeros(len(groups), dtype=torch.float64).index_add_(
+        0, torch.arange(len(groups)).repeat_interleave(sizes), torch.stack(found).cpu().square()
     )
-    return squares.sqrt().where(torch.tensor([len(row) > 0 for row in rows]), torch.nan)
+    return squares.sqrt().where(sizes > 0, torch.nan)

@@ -1,6 +1,4 @@
-"""What becomes of a small change along the depth: its growth, Lyapunov exponents at finite time,
-and what a reversed flow loses.
-"""
+"""How small changes of the input grow with depth, and what inverting a flow loses."""
 
 from __future__ import annotations
 
@@ -13,8 +11,10 @@ from torch import Tensor
 from stablenets.engine.flow import Flow
 from stablenets.errors import BadInput
 from stablenets.plotting.figures import new_figure
+from stablenets.plotting.style import COLOURS
+from stablenets.probes.checks import check_finite
 from stablenets.probes.jacobian import layer_jacobians
-from stablenets.probes.maps import Map, check_finite, flow_maps, inverse_maps, states
+from stablenets.probes.maps import Map, flow_maps, inverse_maps, layer_states
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,26 +23,62 @@ if TYPE_CHECKING:
 def perturbation_growth(
     maps: Sequence[Map], x: Tensor, size: float = 1e-3, *, seed: int = 0
 ) -> Tensor:
-    """(L + 1, B) ‖Y_l(x + δ) - Y_l(x)‖ / ‖δ‖ for one random δ an example of a batch x (B, *in),
-    with ‖δ‖ = size ‖x‖.
+    """Return ‖Y_l(x + δ) - Y_l(x)‖ / ‖δ‖ by depth, for one random δ per example.
 
-    Not a derivative: what saturation or a large `size` does is seen too.
+    This is a difference, not a derivative, so it shows saturation and the effect of a large δ too.
+
+    Args:
+        maps: The L layers in order of execution; see `flow_maps` for a `Flow`.
+        x: Batch (B, *in).
+        size: ‖δ‖ / ‖x‖.
+        seed: Seed of δ.
+
+    Returns:
+        (L + 1, B), for l = 0 ... L; the first row is 1.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> layers = [lambda x: 2 * x, lambda x: 3 * x]
+        >>> growth = probes.perturbation_growth(layers, torch.ones(1, 4, dtype=torch.float64))
+        >>> [round(float(value), 6) for value in growth]
+        [1.0, 2.0, 6.0]
     """
     generator = torch.Generator().manual_seed(seed)
     δ = torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x).flatten(1)
     δ = δ * (size * x.flatten(1).norm(dim=1, keepdim=True) / δ.norm(dim=1, keepdim=True))
-    pairs = zip(states(maps, x), states(maps, x + δ.view_as(x)), strict=True)
-    apart = torch.stack([(moved - still).flatten(1).norm(dim=1) for still, moved in pairs])
-    return apart / apart[0]
+    before, after = layer_states(maps, x), layer_states(maps, x + δ.view_as(x))
+    distances = torch.stack(
+        [(moved - y).flatten(1).norm(dim=1) for y, moved in zip(before, after, strict=True)]
+    )
+    return distances / distances[0]
 
 
-def lyapunov(maps: Sequence[Map], x: Tensor, time: float) -> Tensor:
-    """(B, n) finite-time Lyapunov exponents, largest first, of layers that keep the size of the
-    state and span `time` = h L together.
+def lyapunov_exponents(maps: Sequence[Map], x: Tensor, time: float) -> Tensor:
+    """Return the finite-time Lyapunov exponents of a chain of layers, largest first.
 
-    By a QR factorisation a layer: the product of all layers would lose to rounding what shrinks
-    most. Their sum is log|det| / time exactly; one by one they approach log σ_i / time as the time
-    grows.
+    They come from one QR factorisation per layer: in the product of all Jacobians, directions that
+    shrink would be lost to rounding. Their sum is exactly log|det ∂Y_L/∂Y_0| / time. Each of them
+    approaches log(σ_i) / time for long times.
+
+    Args:
+        maps: L layers that keep the size n of the state; see `flow_maps` for a `Flow`.
+        x: Batch (B, *in).
+        time: The time that the layers span: h L for a flow with step h.
+
+    Returns:
+        (B, n).
+
+    Raises:
+        NotFinite: If a derivative is not finite.
+        BadInput: If a layer changes the size of the state, and as `layer_jacobians`.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> exponents = probes.lyapunov_exponents([lambda x: 2 * x] * 5, torch.ones(1, 3), time=5)
+        >>> [round(value, 4) for value in exponents[0].tolist()]  # log 2 per unit of time
+        [0.6931, 0.6931, 0.6931]
     """
     jacobians = layer_jacobians(maps, x)
     for index, J in enumerate(jacobians):
@@ -61,22 +97,56 @@ def lyapunov(maps: Sequence[Map], x: Tensor, time: float) -> Tensor:
 
 
 def reconstruction_error(flow: Flow, x: Tensor) -> Tensor:
-    """(L + 1,) the largest difference between the states that inversion from the last one finds and
-    the true ones, relative to the largest entry of those, for l = 0 ... L: what
-    `backward='reverse'` lives with. x (B, width, ...).
+    """Return how exactly the states of a reversible flow are recovered from the last one.
+
+    This is the rounding error that training with backward='reverse' is subject to.
+
+    Args:
+        flow: A reversible `Flow`.
+        x: Batch (B, width, ...).
+
+    Returns:
+        (L + 1,), for l = 0 ... L: the largest difference between the recovered and the true state,
+        divided by the largest entry of the true state.
+
+    Raises:
+        BadInput: If the family is not reversible, or the flow has no layers.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> from stablenets.nets import Flow, Hamiltonian
+        >>> flow = Flow(Hamiltonian(), width=4, depth=8).double()
+        >>> errors = probes.reconstruction_error(flow, torch.randn(5, 4, dtype=torch.float64))
+        >>> errors.shape, bool(errors.max() < 1e-12)
+        (torch.Size([9]), True)
     """
-    found, true = states(*inverse_maps(flow, x))[::-1], states(*flow_maps(flow, x))
+    recovered = layer_states(*inverse_maps(flow, x))[::-1]
+    true = layer_states(*flow_maps(flow, x))
     return torch.stack(
         [
-            (state - exact).abs().max() / exact.abs().max()
-            for state, exact in zip(found, true, strict=True)
+            (y - exact).abs().max() / exact.abs().max()
+            for y, exact in zip(recovered, true, strict=True)
         ]
     )
 
 
-def by_depth_figure(values: Tensor, label: str) -> Figure:
-    """Growth or reconstruction error by depth, for values (L + 1,) or (L + 1, B)."""
+def plot_by_depth(values: Tensor, label: str) -> Figure:
+    """Return a figure of any measurement by depth, on a logarithmic axis.
+
+    Args:
+        values: (L + 1,) or (L + 1, B), for example perturbation growth or reconstruction error.
+        label: What the values are.
+
+    Returns:
+        A matplotlib figure with one line per column of `values`.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> figure = probes.plot_by_depth(torch.rand(5), "reconstruction error")
+    """
     figure, (axes,) = new_figure(1)
-    axes.plot(range(len(values)), values, color="#0072B2", linewidth=0.8)
+    axes.plot(range(len(values)), values, color=COLOURS[0], linewidth=0.8)
     axes.set(xlabel="layer $l$", ylabel=label, yscale="log")
     return figure

@@ -17,12 +17,10 @@ import yaml
 
 from stablenets.errors import BadInput
 from stablenets.plotting.figures import new_figure
+from stablenets.plotting.style import COLOURS
 from stablenets.runs import provenance
 from stablenets.runs.folder import FINISHED, RunFolder
 from stablenets.schema import flatten_keys
-
-# Okabe and Ito: told apart by every kind of colour vision
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 
 
 def collect(runs: Path) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stablenets.config import Resolved
-from stablenets.plotting.figures import gradient_heatmap, pixels
+from stablenets.plotting.figures import gradient_heatmap, render_pixels
 from stablenets.runs.provenance import made_at
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Wandb:
         pictures = {}
         if recorder.state_gradients:
             pictures["gradient norm by depth"] = wandb.Image(
-                pixels(gradient_heatmap(recorder.arrays()))
+                render_pixels(gradient_heatmap(recorder.arrays()))
             )
         if recorder.singular_values and recorder.singular_values[-1].isfinite().all():
             pictures["singular values"] = wandb.Histogram(

@@ -20,22 +20,22 @@ from torch import Tensor
 from stablenets.config.options import Probe
 from stablenets.nets import Network, SequenceNetwork
 from stablenets.probes import (
-    FULL_UP_TO,
-    STEPS,
     NotFinite,
     StateGradients,
-    log_spaced,
+    log_spaced_depths,
     singular_values,
-    weight_gradients,
+    weight_gradient_norms,
 )
-from stablenets.probes.lanczos import Stages
+from stablenets.probes.lanczos import LANCZOS_STEPS
+from stablenets.probes.products import Stages
+from stablenets.probes.spectrum import FULL_JACOBIAN_LIMIT
 
 
 class Recorder:
     def __init__(self, config: Probe, net: Network | SequenceNetwork) -> None:
         self.config, self.net = config, net
-        self.depths = log_spaced(net.depth, config.depths)
-        self.layers = log_spaced(net.depth - 1, config.depths)
+        self.depths = log_spaced_depths(net.depth, config.depths)
+        self.layers = log_spaced_depths(net.depth - 1, config.depths)
         self.steps: list[int] = []
         self.loss: list[float] = []
         self.state_gradients: list[Tensor] = []
@@ -58,7 +58,7 @@ class Recorder:
         self.steps.append(step)
         self.loss.append(loss)
         self.state_gradients.append(probe.norms())
-        self.weight_gradients.append(weight_gradients(self.net.units, self.layers))
+        self.weight_gradients.append(weight_gradient_norms(self.net.units, self.layers))
 
     def spectrum(self, epoch: int, examples: Tensor) -> None:
         """Singular values of d(last state)/d(first state) in float64, on a copy that stores its
@@ -72,7 +72,7 @@ class Recorder:
             passages = net.passages(examples[: self.config.spectrum_examples].double())
         for unit in net.units:
             unit.backward = (
-                "store" if passages[0][1].numel() <= FULL_UP_TO else "plain"
+                "store" if passages[0][1].numel() <= FULL_JACOBIAN_LIMIT else "plain"
             )  # Golub-Kahan differentiates twice
         self.spectrum_epochs.append(epoch)
         spectra = [values_or_nan(through, start, net.rank) for through, start in passages]
@@ -125,7 +125,7 @@ def values_or_nan(through: Stages, start: Tensor, rank: int) -> Tensor:
         return singular_values(through, start, rank)
     except NotFinite:
         return start.new_full(
-            (min(rank, STEPS) if start.numel() > FULL_UP_TO else rank,), torch.nan
+            (min(rank, LANCZOS_STEPS) if start.numel() > FULL_JACOBIAN_LIMIT else rank,), torch.nan
         )
 
 

@@ -23,7 +23,7 @@ from experiments.galimberti2023.trained import (
 )
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, UNDECIDED
 from stablenets.claims.work import RunContext, Training
-from stablenets.probes.maps import states
+from stablenets.probes import layer_states
 
 NODES, WIDTH = 8, 16
 HOPS = ring_hops(NODES)
@@ -70,7 +70,7 @@ def test_without_zeros_in_r_a_half_step_reads_every_node():
 
 def test_half_steps_make_the_layers_of_the_flow():
     flow, x = net(RING), torch.randn(5, WIDTH, dtype=torch.float64)
-    assert torch.allclose(states(*half_steps(flow, x))[-1], flow(x), rtol=0, atol=1e-13)
+    assert torch.allclose(layer_states(*half_steps(flow, x))[-1], flow(x), rtol=0, atol=1e-13)
 
 
 def test_moved_is_exact():

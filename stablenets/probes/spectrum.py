@@ -1,0 +1,176 @@
+"""Singular values of a Jacobian: all of them from the matrix, or both ends by Golub-Kahan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from stablenets.plotting.figures import new_figure
+from stablenets.probes.checks import check_finite
+from stablenets.probes.jacobian import full_jacobian
+from stablenets.probes.lanczos import LANCZOS_STEPS
+from stablenets.probes.maps import compose_maps
+from stablenets.probes.products import Stages, as_stages, bidiagonalise_jacobian
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Input dimensions. For larger inputs the matrix and its SVD cost more than Golub-Kahan's products.
+FULL_JACOBIAN_LIMIT = 2000
+KNOWN = 0.1  # a singular value whose relative bound is larger counts as unknown
+
+
+class Spectrum(NamedTuple):
+    """Estimated singular values and their bounds, as `estimate_singular_values` returns them.
+
+    Each value is within its bound of a singular value of the Jacobian. The first and the last value
+    approach the ends of the spectrum; those between show where it has mass.
+
+    The bounds do not exclude singular values beyond both ends. A random start contains every
+    direction, but a small part may not have grown yet. To reduce this risk, give the same example
+    twice to `estimate_batch_singular_values`: it then has two starts.
+
+    Attributes:
+        values: (..., k) float64, largest first.
+        bounds: (..., k) float64.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> values, bounds = probes.estimate_singular_values(torch.tanh, torch.zeros(3))
+        >>> [round(value, 4) for value in values.tolist()], bool(bounds.max() < 1e-3)
+        ([1.0, 1.0, 1.0], True)
+    """
+
+    values: Tensor
+    bounds: Tensor
+
+
+def singular_values(f: Stages, x: Tensor, rank: int | None = None) -> Tensor:
+    """Return the singular values of the Jacobian at one example, largest first.
+
+    Up to 2,000 input dimensions these are all singular values, from the full matrix. Beyond, they
+    are those of `estimate_singular_values` with 40 steps. A value that is known to less than 10 %
+    is then NaN, often at the lower end of a wide spectrum.
+
+    Args:
+        f: Map or module (B, *in) -> (B, *out), in `eval()` mode. If a pooling layer limits the
+            rank, give a tuple of two maps that meet at the output of the pooling layer.
+        x: One example (*in), float32 or float64.
+        rank: Upper bound of the rank of the Jacobian, if known. Values beyond it are 0 and are
+            left out.
+
+    Returns:
+        Singular values (k,).
+
+    Raises:
+        NotFinite: If the derivative is not finite at `x`.
+        BadInput: As `full_jacobian`.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> probes.singular_values(lambda x: x * torch.tensor([1.0, 3.0, 2.0]), torch.zeros(3))
+        tensor([3., 2., 1.])
+    """
+    if x.numel() > FULL_JACOBIAN_LIMIT:
+        values, bounds = estimate_singular_values(f, x, min(LANCZOS_STEPS, rank or LANCZOS_STEPS))
+        return values.where(bounds <= KNOWN * values, torch.nan)
+    jacobian = full_jacobian(compose_maps(as_stages(f)), x)
+    check_finite(jacobian)
+    return torch.linalg.svdvals(jacobian)[:rank]
+
+
+def estimate_singular_values(
+    f: Stages, x: Tensor, steps: int = LANCZOS_STEPS, *, tolerance: float = 0.0, seed: int = 0
+) -> Spectrum:
+    """Return both ends of the spectrum of the Jacobian at one example, without the matrix.
+
+    Golub-Kahan-Lanczos bidiagonalisation with full reorthogonalisation, from a random start. Each
+    step takes one product J v and one J.T u. `f` must be differentiable twice.
+
+    Args:
+        f: Map or module (B, *in) -> (B, *out), in `eval()` mode; or a tuple of two, as in
+            `singular_values`.
+        x: One example (*in), float32 or float64.
+        steps: Largest number of steps.
+        tolerance: Stop when the largest and the smallest value are known to this relative
+            accuracy; 0 takes all steps.
+        seed: Seed of the random start.
+
+    Returns:
+        A `Spectrum` of k values, where k is the number of steps taken, at most the rank.
+
+    Raises:
+        NotFinite: If the derivative is not finite at `x`.
+        BadInput: If `f` mixes examples, is random or cannot be differentiated twice; if `x` is
+            not float32 or float64; if `steps` is below 1; if memory does not suffice.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> scale = torch.linspace(1, 2, 5000, dtype=torch.float64)
+        >>> values, bounds = probes.estimate_singular_values(lambda x: scale * x, scale, steps=60)
+        >>> f"{values[0]:.2f} {values[-1]:.2f}"
+        '2.00 1.00'
+    """
+    values, bounds = estimate_batch_singular_values(
+        f, x[None], steps, tolerance=tolerance, seed=seed
+    )
+    return Spectrum(values[0], bounds[0])
+
+
+def estimate_batch_singular_values(
+    f: Stages, batch: Tensor, steps: int = LANCZOS_STEPS, *, tolerance: float = 0.0, seed: int = 0
+) -> Spectrum:
+    """Return what `estimate_singular_values` finds at each example of a batch, all at once.
+
+    Args:
+        f: As in `estimate_singular_values`.
+        batch: Examples (B, *in). Each has its own random start, also if examples are equal.
+        steps: Largest number of steps.
+        tolerance: Stop when the ends are known to this relative accuracy for all examples.
+        seed: Seed of the random starts.
+
+    Returns:
+        A `Spectrum` with values and bounds (B, k).
+
+    Raises:
+        BadInput: As `estimate_singular_values`.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> x = torch.zeros(6)
+        >>> probes.estimate_batch_singular_values(torch.tanh, torch.stack([x, x]), 4).values.shape
+        torch.Size([2, 4])
+    """
+    return Spectrum(*bidiagonalise_jacobian(f, batch, steps, tolerance, seed).values_and_bounds())
+
+
+def plot_singular_values(spectra: Sequence[Tensor], depths: Sequence[int]) -> Figure:
+    """Return a figure of the largest, the median and the smallest singular value by depth.
+
+    Args:
+        spectra: One tensor (..., k) per depth; the quantiles are over all its entries.
+        depths: The depth of each spectrum.
+
+    Returns:
+        A matplotlib figure with three lines.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> figure = probes.plot_singular_values([torch.ones(3), torch.rand(3)], depths=[1, 2])
+    """
+    figure, (axes,) = new_figure(1)
+    for name, q in (("largest", 1.0), ("median", 0.5), ("smallest", 0.0)):
+        line = [float(torch.quantile(values.flatten().double(), q)) for values in spectra]
+        axes.plot(depths, line, label=name)
+    axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)
+    axes.set(xlabel="layer $l$", ylabel="singular value", yscale="log")
+    axes.legend(frameon=False)
+    return figure

@@ -1,0 +1,94 @@
+"""Gradient norms by depth in the nets of this package, in a training loop of your own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from stablenets.engine.flow import Flow
+from stablenets.engine.recurrence import Recurrence
+from stablenets.probes.norms import combine_norms, gradient_norm
+
+
+class StateGradients:
+    """Measures gradient norms at chosen depths of a `Flow`, as the second argument of its forward.
+
+    It works with every `backward` mode. With `store` and `checkpoint` it hooks into the autograd
+    graph; with `reverse` the flow calls `gradient`.
+
+    Args:
+        depths: The depths l to measure, 0 ... L.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> from stablenets.nets import Flow, ResNet
+        >>> net, probe = Flow(ResNet(), width=4, depth=64), probes.StateGradients([0, 8, 64])
+        >>> net(torch.randn(5, 4), probe).sum().backward()
+        >>> probe.norms().shape
+        torch.Size([3])
+    """
+
+    def __init__(self, depths: Sequence[int]) -> None:
+        self.depths = list(depths)
+        self._chosen = frozenset(depths)
+        self._norms: dict[int, list[Tensor]] = {}
+
+    def __call__(self, layer: int, state: tuple[Tensor, ...]) -> None:
+        """Hook into the parts of a state; the flow calls this in its forward."""
+        if layer not in self._chosen or not torch.is_grad_enabled():
+            return
+        norms: list[Tensor] = []
+        for part in state:
+            if part.requires_grad:
+                part.register_hook(lambda gradient: norms.append(gradient_norm(gradient)))
+        # A checkpointed segment runs again in the backward: only the first call counts.
+        self._norms.setdefault(layer, norms)
+
+    def gradient(self, layer: int, gradients: Sequence[Tensor]) -> None:
+        """Store the gradient of a state; a flow with backward='reverse' calls this."""
+        # Between two units, the state before pooling was hooked first and counts.
+        if layer in self._chosen:
+            self._norms.setdefault(layer, [gradient_norm(gradient) for gradient in gradients])
+
+    def norms(self) -> Tensor:
+        """Return ‖dLoss/dY_l‖ at the chosen depths, (depths,) float64, and forget them.
+
+        The norm is over the whole batch and all parts of the state. It is NaN where no gradient
+        arrived.
+        """
+        found, self._norms = self._norms, {}
+        return combine_norms([found.get(layer, []) for layer in self.depths])
+
+
+def weight_gradient_norms(units: Sequence[Flow | Recurrence], layers: Sequence[int]) -> Tensor:
+    """Return ‖dLoss/dθ_l‖ over all learned tensors of chosen layers, after the backward.
+
+    Args:
+        units: The flows of a net in order of execution; layers are counted across them.
+        layers: The layers l to measure, 0 ... L-1.
+
+    Returns:
+        (layers,) float64. NaN for frozen layers, and for a recurrent net, whose steps share their
+        weights.
+
+    Example:
+        >>> import torch
+        >>> from stablenets import probes
+        >>> from stablenets.nets import Flow, ResNet
+        >>> net = Flow(ResNet(), width=4, depth=64)
+        >>> net(torch.randn(5, 4)).sum().backward()
+        >>> probes.weight_gradient_norms([net], [0, 63]).shape
+        torch.Size([2])
+    """
+    return torch.cat([unit_norms(unit) for unit in units])[list(layers)]
+
+
+def unit_norms(unit: Flow | Recurrence) -> Tensor:
+    gradients = [parameter.grad for parameter in unit.parameters() if parameter.grad is not None]
+    if unit.tied or not gradients:
+        return torch.full((unit.depth,), torch.nan, dtype=torch.float64)
+    squares = [gradient_norm(gradient.flatten(1), 1).square() for gradient in gradients]
+    return sum(squares).sqrt().cpu()
