@@ -43,7 +43,11 @@ def missing_sections(thing):
             return []
         return ["Args or Attributes"] if undocumented_arguments(thing) else []
     returns_nothing = inspect.signature(thing).return_annotation in (None, "None")
-    needed = {"Args": undocumented_arguments(thing), "Returns": not returns_nothing}
+    says_it_first = text.startswith("Return ")
+    needed = {
+        "Args": undocumented_arguments(thing),
+        "Returns": not (returns_nothing or says_it_first),
+    }
     return [title for title, is_needed in needed.items() if is_needed and title not in has]
 
 
