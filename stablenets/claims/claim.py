@@ -171,7 +171,7 @@ class Paper:
     Attributes:
         handle: Its short name, such as "haber2017": that of its folder and of its results.
         title: Authors, year and title.
-        plan: From a profile and a number of seeds (None for the profile's own) to the runs by group.
+        plan: From a profile and a number of seeds (None: as the profile has) to the runs by group.
         claims: The claims, in the order of the page.
         tables: Tables by the name of their files.
         figures: Figures by the name of their files.
