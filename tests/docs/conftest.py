@@ -22,18 +22,19 @@ FENCE = re.compile(
 
 
 @pytest.fixture
-def run_page(tmp_path, monkeypatch):
-    """Return a function that runs the code blocks of a page of docs/, and returns their names.
+def run_page(tmp_path, monkeypatch, torch_globals):
+    """Return a function run(page, execute=True) that runs the code blocks of a page of docs/.
 
-    A Python block with a title is a file: it is imported as the module of that path. A diff block
-    adds imports and entries to the registry that it shows. Any other Python block is executed. All
-    of it is undone after the test.
+    It returns the names that the blocks define. A Python block with a title is a file: it is
+    imported as the module of that path. A diff block adds imports and entries to the registry that
+    it shows. Any other Python block is executed, unless `execute` is false. Imports and entries are
+    undone after the test.
     """
     monkeypatch.chdir(tmp_path)
 
     def add_module(file, code):
         path = tmp_path / file
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(code)
         name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         spec = importlib.util.spec_from_file_location(name, path)
@@ -50,14 +51,14 @@ def run_page(tmp_path, monkeypatch):
             elif entry := re.match(r'\+ +"(\w+)": (.+),$', line):
                 monkeypatch.setitem(registry, entry[1], eval(entry[2], names))
 
-    def run(page):
+    def run(page, execute=True):
         names = {}
         for number, block in enumerate(FENCE.finditer((ROOT / "docs" / page).read_text()), 1):
             if block["language"] == "diff":
                 apply_diff(block["code"], names)
             elif block["file"]:
                 add_module(block["file"], block["code"])
-            else:
+            elif execute:
                 exec(compile(block["code"], f"{page}, block {number}", "exec"), names)
         return names
 

@@ -32,7 +32,7 @@ def test_the_pages_have_commands_to_check():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", swiss_roll_commands(), ids=" ".join)
-def test_examples_on_the_swiss_roll_reach_95_percent(words, tmp_path):
+def test_examples_on_the_swiss_roll_reach_95_percent(words, tmp_path, torch_globals):
     quiet = (f"runs={tmp_path}", "progress=none", "wandb.mode=disabled")
     outcome = train(resolve(compose(*words, *quiet)))
     assert outcome.summary["test_accuracy"] > 0.95
