@@ -46,7 +46,7 @@ endif
 BIN := .venv/bin
 
 .PHONY: help setup train data reproduce reproduce-haber2017 reproduce-chang2018 reproduce-galimberti2023 reproduce-ceni2025 report bench \
-	memory lint test test-all lock clean distclean
+	memory docs lint test test-all lock clean distclean
 
 help: ## list the targets and variables
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-24s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ bench: setup ## measure speed, compared with the usual implementation
 memory: setup ## measure the memory of training steps by depth; takes 15 minutes
 	$(BIN)/python scripts/memory.py
 
+docs: setup ## build the documentation site in site/; a broken link or reference is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
 lint: setup ## check code style and format by ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -109,7 +112,7 @@ lock: ## update requirements.lock from pyproject.toml, keeping pinned versions t
 		--output-file requirements.lock pyproject.toml
 
 clean: ## remove caches and build files; runs and data stay
-	rm -rf build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
+	rm -rf build dist site *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache
 	find . -path ./.venv -prune -o -path ./runs -prune -o -path ./data -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv as well

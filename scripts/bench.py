@@ -1,10 +1,10 @@
-"""Times what we do against the plain way and against the memory's speed limit, side by side in one
-run, on one thread.
+"""Measure the speed of our code, next to the usual code and to a lower bound, on one thread.
 
     python scripts/bench.py [--repeats 5] [--out results/bench] [--only TEXT]
 
 Writes bench.md and bench.csv. A row is a function in bench_rows/ and a line in
-bench_rows/__init__.py; it needs no dataset files.
+bench_rows/__init__.py; it needs no dataset files. Some rows import experiments/, so the repository
+must be installed in place, as `make setup` does it.
 """
 
 import argparse
@@ -12,14 +12,10 @@ import csv
 import os
 import platform
 import statistics
-import sys
 import time
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts its threads
-sys.path.insert(
-    0, str(Path(__file__).resolve().parent.parent)
-)  # experiments/ is part of the repository, not of the package
 
 import torch
 from bench_rows import ROWS
@@ -29,7 +25,7 @@ COLUMNS = ["row", "ours_s", "plain_s", "ceiling_s", "plain_over_ours", "ours_ove
 
 
 def measure(row: Row, repeats: int) -> dict[str, str]:
-    """Medians over interleaved repeats, after one round to warm up."""
+    """Return the row's cells: medians over repeats that take turns, after one round of warm-up."""
     sides = {"ours": row.ours, "plain": row.plain, "ceiling": row.ceiling}
     seconds: dict[str, list[float]] = {side: [] for side in sides}
     for turn in range(repeats + 1):
@@ -56,7 +52,8 @@ def measure(row: Row, repeats: int) -> dict[str, str]:
     )
 
 
-def write(results: list[dict[str, str]], out: Path, repeats: int) -> str:
+def write_tables(results: list[dict[str, str]], out: Path, repeats: int) -> str:
+    """Write bench.csv and bench.md to the folder `out`; return the text of bench.md."""
     out.mkdir(parents=True, exist_ok=True)
     with (out / "bench.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
@@ -72,7 +69,8 @@ def write(results: list[dict[str, str]], out: Path, repeats: int) -> str:
         " thread"
     )
     how = (
-        f"`python scripts/bench.py --repeats {repeats}`: medians of {repeats} interleaved repeats;"
+        f"`python scripts/bench.py --repeats {repeats}`: medians of {repeats} repeats, the three"
+        " sides in turn;"
         f" {where}."
     )
     text = "\n".join(
@@ -88,7 +86,9 @@ def main() -> None:
     )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("results/bench"))
-    parser.add_argument("--only", default="", help="rows whose function's name contains this")
+    parser.add_argument(
+        "--only", default="", help="only rows whose function's name contains TEXT", metavar="TEXT"
+    )
     given = parser.parse_args()
     torch.set_num_threads(1)
     wanted = [make for make in ROWS if given.only in make.__name__]
@@ -96,7 +96,9 @@ def main() -> None:
         parser.error(
             f"--only {given.only}: no such row; rows: {', '.join(make.__name__ for make in ROWS)}"
         )
-    print(write([measure(make(), given.repeats) for make in wanted], given.out, given.repeats))
+    print(
+        write_tables([measure(make(), given.repeats) for make in wanted], given.out, given.repeats)
+    )
 
 
 if __name__ == "__main__":

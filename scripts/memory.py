@@ -1,13 +1,13 @@
-"""How deep a training step goes in this machine's memory: its peak and its time, each case in a
-process of its own, on one thread.
+"""Measure peak memory and time of deep training steps, each case in its own process, one thread.
 
     python scripts/memory.py [--steps 2] [--out results/bench] [--only TEXT]
 
-Writes memory.md and memory.csv after each case, and keeps the rows that are there: remove
-memory.csv to measure all anew. A step is forward, backward and Adam; the loss on the same batch,
-before the first step and after the last, shows that it trains. Of a case whose kept bytes would not
-fit, counted by saved-tensor hooks in two shallow nets between which they grow linearly, only that
-is said.
+Writes memory.md and memory.csv after each case. Rows that are there already are kept; remove
+memory.csv to measure all again. A step is forward, backward and Adam. The loss on the same batch,
+before the first step and after the last, shows that the net trains.
+
+A case that would not fit into memory is not run: its row says so. Its bytes are estimated from two
+shallow nets, because the bytes kept for the backward pass grow linearly with depth.
 """
 
 import argparse
@@ -42,24 +42,26 @@ COLUMNS = [
     "loss_after",
     "note",
 ]
-LIMIT = 24 * 2**30
+LIMIT = 24 * 2**30  # bytes; a case that would keep more is not run
 IMAGES = (
-    "3 units of 16, 32 and 64 channels, pooled between, two-layer Hamiltonian blocks of 3x3"
+    "3 units of 16, 32 and 64 channels, pooling between them, two-layer Hamiltonian blocks of 3x3"
     " kernels, ReLU; 100 images 3x32x32"
 )
 
 
 class Case(NamedTuple):
+    """A network at one depth, and the batch that it is trained on."""
+
     name: str
     depth: int
-    net: Callable[[int], nn.Module]
-    example: tuple[int, ...]
+    net: Callable[[int], nn.Module]  # from a depth to the network
+    example: tuple[int, ...]  # shape of one input
     batch: int
     note: str
 
 
 def hamiltonian(mode: str) -> Callable[[int], nn.Module]:
-    """T = 6 in each unit, whatever the depth."""
+    """Return a builder of image nets with final time T = 6 in each unit, at any depth."""
 
     def net(depth: int) -> nn.Module:
         return Network(
@@ -78,8 +80,8 @@ def hamiltonian(mode: str) -> Callable[[int], nn.Module]:
     return net
 
 
-class Scored(nn.Module):
-    """A flow or a recurrence with an affine head."""
+class WithHead(nn.Module):
+    """A flow or a recurrence, followed by an affine head."""
 
     def __init__(self, body: nn.Module, width: int) -> None:
         super().__init__()
@@ -90,16 +92,16 @@ class Scored(nn.Module):
 
 
 def roamlp(mode: str) -> Callable[[int], nn.Module]:
-    return lambda depth: Scored(Flow(RoaMLP(), 64, depth, backward=mode), 64)
+    return lambda depth: WithHead(Flow(RoaMLP(), 64, depth, backward=mode), 64)
 
 
 def modules(depth: int) -> nn.Module:
     O = Flow(RoaMLP(), 64, 1).O[0]
-    return Scored(nn.Sequential(*(Layer(O) for _ in range(depth))), 64)
+    return WithHead(nn.Sequential(*(Layer(O) for _ in range(depth))), 64)
 
 
 def roarnn(mode: str) -> Callable[[int], nn.Module]:
-    return lambda steps: Scored(Recurrence(RoaRNN(), 1, 128, steps, backward=mode), 128)
+    return lambda steps: WithHead(Recurrence(RoaRNN(), 1, 128, steps, backward=mode), 128)
 
 
 DEEP, LONG = "width 64, batch 128", "10,000 time steps, width 128, batch 32"
@@ -108,7 +110,7 @@ CASES = [
         Case(f"roaMLP, backward={mode}", 50_000, roamlp(mode), (64,), 128, DEEP)
         for mode in ("store", "checkpoint")
     ),
-    Case("roaMLP, a module a layer", 50_000, modules, (64,), 128, DEEP),
+    Case("roaMLP, a module for each layer", 50_000, modules, (64,), 128, DEEP),
     *(
         Case(f"roaRNN, backward={mode}", 10_000, roarnn(mode), (10_000, 1), 32, LONG)
         for mode in ("store", "checkpoint")
@@ -123,18 +125,19 @@ CASES = [
 ]
 
 
-def reckoned(case: Case) -> int | None:
-    """The bytes that a deep `store` would keep, where they are more than there is."""
+def estimate_too_large(case: Case) -> int | None:
+    """Return the bytes that a deep `store` case would keep if they exceed LIMIT, else None."""
     if "store" not in case.name or case.depth < 100 or len(case.example) != 3:
         return None
     x = torch.randn(case.batch, *case.example)
-    shallow, less_shallow = (kept_bytes(case.net(depth), x) for depth in (3, 6))
-    total = shallow + (less_shallow - shallow) * (case.depth - 3) // 3
+    at_3, at_6 = (kept_bytes(case.net(depth), x) for depth in (3, 6))
+    total = at_3 + (at_6 - at_3) * (case.depth - 3) // 3
     return total if total > LIMIT else None
 
 
-def run(case: Case, steps: int) -> dict[str, object]:
-    if total := reckoned(case):
+def measure(case: Case, steps: int) -> dict[str, object]:
+    """Return the measured cells of a case; called in a process that does nothing else."""
+    if total := estimate_too_large(case):
         return {"kept_GiB": total / 2**30, "peak_GiB": "does not fit"}
     torch.manual_seed(0)
     net = case.net(case.depth)
@@ -160,7 +163,8 @@ def run(case: Case, steps: int) -> dict[str, object]:
     }
 
 
-def in_own_process(case: Case, steps: int) -> dict[str, object]:
+def measure_in_process(case: Case, steps: int) -> dict[str, object]:
+    """Return the row of a case, measured in a new process: peak memory is that of a process."""
     command = [
         sys.executable,
         __file__,
@@ -180,8 +184,8 @@ def in_own_process(case: Case, steps: int) -> dict[str, object]:
     return {"case": case.name, "depth": case.depth, "note": case.note} | found
 
 
-def before(out: Path) -> dict[tuple[str, str], dict[str, object]]:
-    """The rows of an earlier call that have a peak, by case and depth."""
+def read_rows(out: Path) -> dict[tuple[str, str], dict[str, object]]:
+    """Return the rows of an earlier call that did not fail, by case and depth."""
     if not (out / "memory.csv").exists():
         return {}
     with (out / "memory.csv").open(newline="") as file:
@@ -192,14 +196,16 @@ def before(out: Path) -> dict[tuple[str, str], dict[str, object]]:
         }
 
 
-def order(rows: dict[tuple[str, str], dict[str, object]]) -> list[tuple[str, str]]:
-    """The cases that have a row, as they stand in CASES."""
-    return [key for case in CASES if (key := (case.name, shown(case.depth))) in rows]
+def sort_rows(rows: dict[tuple[str, str], dict[str, object]]) -> list[dict[str, object]]:
+    """Return the rows in the order of CASES."""
+    keys = [(case.name, format_cell(case.depth)) for case in CASES]
+    return [rows[key] for key in keys if key in rows]
 
 
-def write(rows: list[dict[str, object]], out: Path, steps: int) -> str:
+def write_tables(rows: list[dict[str, object]], out: Path, steps: int) -> str:
+    """Write memory.csv and memory.md to the folder `out`; return the text of memory.md."""
     out.mkdir(parents=True, exist_ok=True)
-    lines = [{column: shown(row.get(column, "")) for column in COLUMNS} for row in rows]
+    lines = [{column: format_cell(row.get(column, "")) for column in COLUMNS} for row in rows]
     with (out / "memory.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
@@ -223,14 +229,10 @@ def write(rows: list[dict[str, object]], out: Path, steps: int) -> str:
     return text
 
 
-def shown(value: object) -> str:
-    return (
-        f"{value:.4g}"
-        if isinstance(value, float)
-        else f"{value:,}"
-        if isinstance(value, int)
-        else str(value)
-    )
+def format_cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def main() -> None:
@@ -239,14 +241,16 @@ def main() -> None:
     )
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("results/bench"))
-    parser.add_argument("--only", default="", help="cases whose name contains this")
+    parser.add_argument(
+        "--only", default="", help="only cases whose name contains TEXT", metavar="TEXT"
+    )
     parser.add_argument("--case", help=argparse.SUPPRESS)
     parser.add_argument("--depth", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.case:
         (case,) = [case for case in CASES if (case.name, case.depth) == (given.case, given.depth)]
-        print(json.dumps(run(case, given.steps)))
+        print(json.dumps(measure(case, given.steps)))
         return
     wanted = [case for case in CASES if given.only in case.name]
     if not wanted:
@@ -254,12 +258,13 @@ def main() -> None:
             f"--only {given.only}: no such case; cases:"
             f" {', '.join(sorted({case.name for case in CASES}))}"
         )
-    rows = before(given.out)
+    rows = read_rows(given.out)
     for case in wanted:
-        if (case.name, shown(case.depth)) not in rows:
-            rows[case.name, shown(case.depth)] = in_own_process(case, given.steps)
-            write([rows[key] for key in order(rows)], given.out, given.steps)
-    print(write([rows[key] for key in order(rows)], given.out, given.steps))
+        key = (case.name, format_cell(case.depth))
+        if key not in rows:
+            rows[key] = measure_in_process(case, given.steps)
+            write_tables(sort_rows(rows), given.out, given.steps)
+    print(write_tables(sort_rows(rows), given.out, given.steps))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One table and one figure of all runs in a folder.
+"""Write one table and one figure of all runs in a folder.
 
 python scripts/report.py [--runs runs] [--out results/report]
 """

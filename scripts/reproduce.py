@@ -13,11 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(HERE))  # experiments/ is part of the repository, not of the package
-
 
 def main() -> int:
+    # imported here because worker processes import this file too, and need none of it
     from experiments import PAPERS, load
     from stablenets.claims.claim import PROFILES
     from stablenets.claims.reproduce import reproduce

@@ -1,12 +1,16 @@
 #!/bin/sh
-# Makes .venv, with exactly the packages of requirements.lock and this checkout on top, by uv where it is installed, else by pip.
-# Every make target starts here, so what is in order already costs a few milliseconds. What is missing is said in one line, first.
-#   PYTHON    the python to make it from (python3)
-#   SETUP_GB  room that the packages need on this disk, in GB; 0 skips the check
+# Makes .venv with exactly the packages of requirements.lock, and installs this repository in place.
+# Uses uv if it is installed, and pip otherwise. Every make target runs this script first; it takes
+# a few milliseconds if nothing has changed. A missing requirement is reported in one line, before
+# any work.
+#   PYTHON    the Python that .venv is made from; default: python3
+#   SETUP_GB  disk space that the packages need, in GB; 0 skips the check
 set -eu
 cd "$(dirname "$0")/.."
 
-stamp=.venv/.setup  # "unfinished", or what .venv was made from and where: its scripts hold its full path and break when it moves
+# Holds "unfinished", or a checksum and the path of this folder. The scripts of .venv contain that
+# path, so .venv does not work after the folder has moved.
+stamp=.venv/.setup
 here=$(pwd -P)
 key="$(cat requirements.lock pyproject.toml | cksum) $here"
 
@@ -19,7 +23,8 @@ version() {
     "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
 }
 
-# Is there a .venv to build on: made by hand, or here and to its end, and from PYTHON if one was asked for?
+# True if there is a .venv to update: made by hand, or finished by this script in this folder; and
+# of the version of PYTHON if PYTHON is given.
 usable() {
     case $(cat $stamp 2>/dev/null) in "" | *" $here") ;; *) return 1 ;; esac
     [ -x .venv/bin/python ] && { [ -z "${PYTHON:-}" ] || [ "$(version "$PYTHON")" = "$(version .venv/bin/python)" ]; }
@@ -47,18 +52,19 @@ else
     "$python" -c 'import venv, ensurepip' 2>/dev/null ||
         die "$python cannot make virtual environments: its venv module is missing (Debian, Ubuntu: apt install python$found-venv)"
     [ -t 1 ] || quiet=--quiet
-    # ensurepip on its own: a .venv that uv made has no pip
+    # ensurepip is called separately because a .venv that uv made has no pip
     create() {
         { [ -x .venv/bin/python ] || "$python" -m venv --without-pip .venv; } && .venv/bin/python -m ensurepip --default-pip >/dev/null
     }
-    # what is built from source is built with the lock's setuptools: older pips read the first name, newer ones the second
+    # Packages that are built from source use the setuptools of the lock: older versions of pip read
+    # the first variable, newer ones the second.
     install() {
         PIP_CONSTRAINT=requirements.lock PIP_BUILD_CONSTRAINT=requirements.lock \
             .venv/bin/python -m pip install --disable-pip-version-check --use-pep517 ${quiet:-} "$@"
     }
 fi
 
-# One set-up at a time: the lock belongs to the open file, so it ends with this process, however that ends.
+# One set-up at a time. The lock belongs to the open file, so the end of this process releases it.
 exec 9>>.setup.lock
 "$python" - <<'EOF'
 import fcntl
@@ -68,25 +74,25 @@ except BlockingIOError:
     print("setup: waiting for another set-up of this folder", flush=True)
     fcntl.flock(9, fcntl.LOCK_EX)
 except OSError:
-    pass  # a file system without locks: then two set-ups at once are the user's care
+    pass  # a file system without locks: the user must not run two set-ups at once
 EOF
 finished && exit 0
 
-# torch for Linux brings its CUDA libraries, whatever the machine
+# torch for Linux installs its CUDA libraries, also on machines without a GPU
 case $(uname -s) in Linux) need=7 ;; *) need=2 ;; esac
 need=${SETUP_GB:-$need}
 free=$(df -Pk . | awk 'END { print $4 }')
 used=$(du -sk .venv 2>/dev/null | cut -f 1)
 [ "$need" -eq 0 ] || [ $((free + ${used:-0})) -ge $((need * 1000000)) ] ||
-    die "not enough room here: .venv takes about $need GB, $((free / 1000000)) GB are free (SETUP_GB=0 skips this check)"
+    die "not enough disk space: .venv needs about $need GB, $((free / 1000000)) GB are free (SETUP_GB=0 skips this check)"
 
-# A .venv that was not finished may hold half a package, which pip takes for a whole one: start afresh.
+# An unfinished .venv may hold an incomplete package, which pip takes for a complete one: start again.
 usable || rm -rf .venv
 mkdir -p .venv
 echo unfinished >$stamp
-echo "setup: .venv with Python $found and the packages of requirements.lock; a few GB, so the first time takes minutes"
+echo "setup: .venv with Python $found and the packages of requirements.lock; a few GB, the first time takes minutes"
 create || die "could not make .venv: see above"
 install -r requirements.lock && install --no-deps --no-build-isolation -e . ||
-    die "could not install the packages: see above; the next call starts afresh"
+    die "could not install the packages: see above; the next call starts again"
 echo "$key" >$stamp
 echo "setup: done"

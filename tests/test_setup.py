@@ -1,5 +1,6 @@
-"""What set-up promises, without a network and without a real .venv: python3 and pip are stand-ins
-on a PATH of their own.
+"""Tests of scripts/setup.sh and the Makefile, without network access and without a real .venv.
+
+python3 and pip are replaced by a shell script on a PATH that holds nothing else.
 """
 
 import os
@@ -28,7 +29,7 @@ TOOLS = (
     "sleep",
     "uname",
 )
-LITTER = {
+IGNORED_ANYWHERE = {
     ".git",
     ".hypothesis",
     ".venv",
@@ -36,12 +37,12 @@ LITTER = {
     ".ruff_cache",
     "__pycache__",
     "wandb",
-}  # anywhere
-LOCAL = {"build", "data", "dist", "multirun", "outputs", "runs"}  # at the top
+}
+IGNORED_AT_THE_TOP = {"build", "data", "dist", "multirun", "outputs", "runs", "site"}
 
-# Answers as the python of a version would, and notes every package that pip is asked for; only the
-# lock is taken by a real python.
-FAKE = f"""#!/bin/sh
+# Answers like Python of a given version, and records what pip is asked to install. The file lock is
+# taken by a real Python.
+FAKE_PYTHON = f"""#!/bin/sh
 case "$*" in
     *version_info*) echo "${{FAKE_VERSION:-3.12}}" ;;
     *ensurepip*default-pip*) ;;
@@ -55,7 +56,7 @@ esac
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A checkout that holds set-up only, and a PATH of its own with a stand-in python3."""
+    """Return a folder with only the files of set-up, and a PATH with a fake python3."""
     for name in ("Makefile", "pyproject.toml", "requirements.lock", "scripts/setup.sh"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
@@ -63,12 +64,12 @@ def checkout(tmp_path):
     path.mkdir()
     for tool in (*TOOLS, "chmod"):
         (path / tool).symlink_to(shutil.which(tool))
-    (path / "python3").write_text(FAKE)
+    (path / "python3").write_text(FAKE_PYTHON)
     (path / "python3").chmod(0o755)
     return tmp_path
 
 
-def begin(checkout, **variables):
+def start_setup(checkout, **variables):
     env = {"PATH": str(checkout / "path"), "SETUP_GB": "0", **variables}
     return subprocess.Popen(
         ["sh", "scripts/setup.sh"],
@@ -80,15 +81,16 @@ def begin(checkout, **variables):
     )
 
 
-def setup(checkout, **variables):
-    process = begin(checkout, **variables)
+def run_setup(checkout, **variables):
+    process = start_setup(checkout, **variables)
     process.out, process.err = process.communicate(timeout=30)
     return process
 
 
 def installs(checkout):
-    noted = checkout / "installs"
-    return noted.read_text().splitlines() if noted.exists() else []
+    """Return the recorded calls of pip install."""
+    record = checkout / "installs"
+    return record.read_text().splitlines() if record.exists() else []
 
 
 @pytest.mark.parametrize(
@@ -99,11 +101,11 @@ def installs(checkout):
         ({"FAKE_VERSION": "3.14"}, ("Python 3.14", "make PYTHON=python3.12")),
         ({"PYTHON": "python3.99"}, ("python3.99 is not installed",)),
         ({"FAKE_VENV": "1"}, ("venv module is missing", "apt install python3.12-venv")),
-        ({"SETUP_GB": "9000000"}, ("not enough room", "9000000 GB", "SETUP_GB=0")),
+        ({"SETUP_GB": "9000000"}, ("disk space", "9000000 GB", "SETUP_GB=0")),
     ],
 )
-def test_what_is_missing_is_said_in_one_line_before_any_work(checkout, variables, words):
-    done = setup(checkout, **variables)
+def test_a_missing_requirement_is_reported_in_one_line_before_any_work(checkout, variables, words):
+    done = run_setup(checkout, **variables)
     assert done.returncode == 2
     assert done.out == ""
     assert done.err.count("\n") == 1
@@ -112,64 +114,63 @@ def test_what_is_missing_is_said_in_one_line_before_any_work(checkout, variables
     assert not (checkout / ".venv").exists()
 
 
-def test_no_python_at_all(checkout):
+def test_a_missing_python_is_reported_with_the_versions_that_work(checkout):
     (checkout / "path/python3").unlink()
-    done = setup(checkout)
-    assert (done.returncode, done.err) == (
-        2,
-        "setup: python3 is not installed; stablenets needs Python 3.11, 3.12 or 3.13\n",
-    )
+    done = run_setup(checkout)
+    assert done.returncode == 2
+    assert "python3 is not installed" in done.err
+    assert "3.11, 3.12 or 3.13" in done.err
 
 
-def test_the_lock_then_the_checkout_and_then_nothing(checkout):
-    assert setup(checkout).returncode == 0
+def test_set_up_installs_the_lock_then_the_repository_and_nothing_the_next_time(checkout):
+    assert run_setup(checkout).returncode == 0
     lock, project = installs(checkout)
     assert lock.endswith("-r requirements.lock")
     assert project.endswith("--no-deps --no-build-isolation -e .")
-    again = setup(checkout)
+    again = run_setup(checkout)
     assert (again.returncode, again.out, again.err, len(installs(checkout))) == (0, "", "", 2)
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])
-def test_a_change_installs_again(checkout, name):
-    setup(checkout)
+def test_a_changed_file_of_dependencies_installs_again(checkout, name):
+    run_setup(checkout)
     with (checkout / name).open("a") as file:
         file.write("# changed\n")
-    setup(checkout)
+    run_setup(checkout)
     assert len(installs(checkout)) == 4
 
 
-def test_another_python_makes_another_venv(checkout):
-    setup(checkout)
+def test_another_python_version_makes_a_new_venv(checkout):
+    run_setup(checkout)
     (checkout / ".venv/old").touch()
-    (checkout / "path/python3.13").write_text(FAKE.replace("3.12", "3.13"))
+    (checkout / "path/python3.13").write_text(FAKE_PYTHON.replace("3.12", "3.13"))
     (checkout / "path/python3.13").chmod(0o755)
-    assert "Python 3.13" in setup(checkout, PYTHON="python3.13").out
+    assert "Python 3.13" in run_setup(checkout, PYTHON="python3.13").out
     assert not (checkout / ".venv/old").exists()
 
 
-def test_a_moved_checkout_makes_its_venv_again(checkout, tmp_path_factory):
-    setup(checkout)
+def test_a_moved_repository_makes_a_new_venv(checkout, tmp_path_factory):
+    run_setup(checkout)
     (checkout / ".venv/old").touch()
     moved = checkout.rename(tmp_path_factory.mktemp("elsewhere") / "a folder")
-    assert setup(moved).returncode == 0
+    assert run_setup(moved).returncode == 0
     assert not (moved / ".venv/old").exists()
 
 
-def test_an_unfinished_venv_is_made_afresh_and_a_hand_made_one_is_kept(checkout):
+def test_an_unfinished_venv_is_replaced_and_one_made_by_hand_is_kept(checkout):
     (checkout / ".venv/bin").mkdir(parents=True)
     shutil.copy(checkout / "path/python3", checkout / ".venv/bin/python")
     (checkout / ".venv/mine").touch()
-    failed = setup(checkout, FAKE_PIP="1")
+    failed = run_setup(checkout, FAKE_PIP="1")
     assert failed.returncode == 2
     assert "could not install the packages" in failed.err
     assert (checkout / ".venv/mine").exists()
-    assert setup(checkout).returncode == 0
+    assert run_setup(checkout).returncode == 0
     assert not (checkout / ".venv/mine").exists()
 
 
-def test_two_at_once_install_once(checkout):
-    both = [begin(checkout, FAKE_SLEEP="0.2") for _ in range(2)]
+def test_two_set_ups_at_the_same_time_install_once(checkout):
+    both = [start_setup(checkout, FAKE_SLEEP="0.2") for _ in range(2)]
     outs = sorted(process.communicate(timeout=30)[0] for process in both)
     assert [process.returncode for process in both] == [0, 0]
     assert len(installs(checkout)) == 2
@@ -177,6 +178,7 @@ def test_two_at_once_install_once(checkout):
 
 
 def make(*arguments):
+    """Return what make prints."""
     env = {
         name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
     }
@@ -191,57 +193,64 @@ def make(*arguments):
     ).stdout
 
 
-def test_help_is_the_default_and_lists_every_target():
+def test_help_is_the_default_target_and_lists_every_target():
     targets = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.M)
     assert make() == make("help")
     assert re.findall(r"^  make (\S+)", make(), re.M) == targets
     assert "test" in targets
 
 
-@pytest.mark.parametrize("target", ["train", "test", "test-all", "lint", "data", "report", "bench"])
-def test_every_working_target_starts_with_set_up(target):
+@pytest.mark.parametrize(
+    "target", ["train", "test", "test-all", "lint", "data", "report", "bench", "docs"]
+)
+def test_every_target_that_runs_something_starts_with_set_up(target):
     steps = make("-n", target).splitlines()
     assert steps[0] == "sh scripts/setup.sh"
-    assert steps[1].startswith(".venv/bin/")
+    assert ".venv/bin/" in steps[1]
 
 
-def project():
+def read_project():
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def pins():
+def read_pins():
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     return [line.split(" ;")[0] for line in lines if line and not line.startswith("#")]
 
 
-def test_the_lock_pins_exactly_all_that_the_project_asks_for():
-    assert [pin for pin in pins() if not re.fullmatch(r"[a-z0-9-]+==[a-z0-9.]+", pin)] == []
-    needs = project()["dependencies"] + project()["optional-dependencies"]["dev"]
-    wanted = {re.split(r"[<>=~! \[]", need)[0] for need in needs}
-    assert wanted - {pin.split("==")[0] for pin in pins()} == set()
+def test_the_lock_pins_one_version_of_every_dependency():
+    assert [pin for pin in read_pins() if not re.fullmatch(r"[a-z0-9-]+==[a-z0-9.]+", pin)] == []
+    project = read_project()
+    extras = project["optional-dependencies"]
+    needs = project["dependencies"] + extras["dev"] + extras["docs"]
+    wanted = {re.split(r"[<>=~! \[]", need)[0].lower() for need in needs}
+    assert wanted - {pin.split("==")[0] for pin in read_pins()} == set()
 
 
-def test_set_up_takes_the_pythons_that_the_project_takes():
+def test_set_up_accepts_the_python_versions_of_the_project():
     first, end = map(
-        int, re.fullmatch(r">=3\.(\d+),<3\.(\d+)", project()["requires-python"]).groups()
+        int, re.fullmatch(r">=3\.(\d+),<3\.(\d+)", read_project()["requires-python"]).groups()
     )
-    taken = " | ".join(f"3.{minor}" for minor in range(first, end))
-    assert f"    {taken}) ;;\n" in (ROOT / "scripts/setup.sh").read_text()
+    accepted = " | ".join(f"3.{minor}" for minor in range(first, end))
+    assert f"    {accepted}) ;;\n" in (ROOT / "scripts/setup.sh").read_text()
 
 
-def test_no_file_names_a_package_index_or_a_place_on_one_machine():
+def test_no_file_names_a_package_index_or_a_path_of_one_machine():
     index = r"index-url|find-links|https?://\S*(/simple\b|/whl\b|\.whl\b)"
-    place = r"(?<![\w.$}])/(work|root|home|Users|tmp/[a-z])/|\.\./shared"
+    path_of_a_machine = r"(?<![\w.$}])/(work|root|home|Users|tmp/[a-z])/|\.\./shared"
     allowed = {Path("tests/test_setup.py"): r".*", Path(".ci/run"): r"\.\./shared"}
     found = []
     for folder, folders, names in os.walk(ROOT):
-        folders[:] = set(folders) - LITTER - (LOCAL if Path(folder) == ROOT else set())
-        for path in (Path(folder, name) for name in names):
+        ignored = IGNORED_AT_THE_TOP if Path(folder) == ROOT else set()
+        folders[:] = set(folders) - IGNORED_ANYWHERE - ignored
+        for path in (Path(folder, name) for name in set(names) - IGNORED_ANYWHERE):
             try:
                 text = path.read_text()
             except UnicodeDecodeError:
                 continue
-            hits = {match.group() for match in re.finditer(f"{index}|{place}", text, re.I)}
+            hits = {
+                match.group() for match in re.finditer(f"{index}|{path_of_a_machine}", text, re.I)
+            }
             name = path.relative_to(ROOT)
             found += [
                 f"{name}: {hit}"
@@ -251,10 +260,8 @@ def test_no_file_names_a_package_index_or_a_place_on_one_machine():
     assert found == []
 
 
-def test_importing_the_package_loads_nothing_that_waits():
-    """torch itself takes long enough: an error message should not wait for compilers, loggers and
-    plotters too.
-    """
+def test_importing_the_package_imports_no_slow_package_except_torch():
+    """An error message should not wait for compilers, loggers and plotting."""
     heavy = (
         "torch._dynamo",
         "joblib",

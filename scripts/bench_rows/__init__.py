@@ -1,4 +1,4 @@
-"""The rows of the benchmark table, in order."""
+"""The rows of the benchmark table, in their order."""
 
 from bench_rows.alternating import alternating_h1, alternating_h2
 from bench_rows.convolutional import hamiltonian_step

@@ -1,5 +1,6 @@
-"""The alternating iteration of Galimberti et al. 2023: ten steps of Adam on a head anew, then one
-on the layers.
+"""The alternating iteration of Galimberti et al. 2023.
+
+One iteration trains a new head for ten steps of Adam, and then the layers for one step.
 """
 
 from collections.abc import Callable
@@ -35,8 +36,10 @@ def network(dynamics: HDNN | SemiImplicit) -> Network:
 def by_modules(
     layers: list[nn.Module], x: torch.Tensor, labels: torch.Tensor
 ) -> Callable[[], None]:
-    """As one writes it: a module a layer, a loop over layers for the penalty, an output layer and
-    its optimiser made anew.
+    """Return the iteration as it is usually written.
+
+    Each layer is a module, the penalty is a loop over layers, and each iteration makes a new output
+    layer with a new optimiser.
     """
     net = nn.Sequential(make_opening("spread", (2,), WIDTH), *layers)
     adam = torch.optim.Adam(net.parameters(), lr=RATE)
@@ -89,9 +92,10 @@ def row(name: str, net: Network, theirs: str) -> Row:
         products,
         TIMES,
         "iterations",
-        f"a new head with {HEAD_STEPS} steps of Adam, then one on the layers and their penalty; n ="
-        f" {WIDTH}, batch {BATCH}; plain: a module a layer; ceiling: five products a layer, two a"
-        f" head step. The authors' code took {theirs} ms an iteration, on another machine",
+        f"{HEAD_STEPS} steps of Adam on a new head, then one on the layers with their penalty; n ="
+        f" {WIDTH}, batch {BATCH}; plain: a module for each layer; ceiling: five products per"
+        f" layer, two per head step. The authors' code took {theirs} ms per iteration on another"
+        " machine",
     )
 
 

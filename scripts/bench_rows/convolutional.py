@@ -1,4 +1,4 @@
-"""A training step of Hamiltonian-74 on images of CIFAR-10's size, beside its bare convolutions."""
+"""A training step of Hamiltonian-74 on images of CIFAR-10's size, and only its convolutions."""
 
 from collections.abc import Callable
 
@@ -30,13 +30,13 @@ def hamiltonian_step() -> Row:
         1,
         "steps",
         f"forward, backward, SGD; batch norms in the blocks, h = {STEPS['hamiltonian']}, "
-        f"batch {BATCH}; precision=bfloat16_fused; plain: precision=bfloat16; ceiling: the bare "
-        "convolutions in bfloat16, forward and for both gradients, channels last",
+        f"batch {BATCH}; precision=bfloat16_fused; plain: precision=bfloat16; ceiling: only "
+        "the convolutions in bfloat16, forward and for both gradients, channels last",
     )
 
 
 def made(how: str) -> tuple[Network, torch.optim.Optimizer]:
-    """The net of the table and its optimiser."""
+    """Return the net of the paper's table and its optimiser."""
     run = resolve(table("hamiltonian_74", "cifar10", 0).values | {"precision": how})
     net = build_network(run, run.dataset.facts)
     return net, build_optimiser(net, run.config.optim)
@@ -57,8 +57,10 @@ def step(how: str) -> Callable[[], None]:
 
 
 def convolutions(net: Network) -> Callable[[], None]:
-    """Those of the opening and of all layers, each on tensors of its own, as in the net: one K and
-    one K.T for each half and layer."""
+    """Return the convolutions of the opening and of all layers, each on tensors of its own.
+
+    As in the net, each half of each layer has one product with K and one with K.T.
+    """
     pairs = [images(SHAPE[0], net.units[0].width, SHAPE[1])]
     for index, unit in enumerate(net.units):
         half, size = unit.width // 2, SHAPE[1] // 2**index
@@ -85,7 +87,7 @@ def convolutions(net: Network) -> Callable[[], None]:
 
 
 def images(narrow: int, wide: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Input, kernel and the gradient of the output of one convolution."""
+    """Return input, kernel and gradient of the output of one convolution."""
     tensors = (torch.randn(BATCH, channels, size, size).bfloat16() for channels in (narrow, wide))
     x, gradient = (tensor.contiguous(memory_format=torch.channels_last) for tensor in tensors)
     return x, torch.randn(wide, narrow, Conv.SIZE, Conv.SIZE).bfloat16(), gradient

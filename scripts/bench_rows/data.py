@@ -1,4 +1,4 @@
-"""Batches: ours against a torch DataLoader with torchvision's transforms, on synthetic pixels."""
+"""Batches by stablenets and by a torch DataLoader with torchvision's transforms, random pixels."""
 
 from collections import deque
 from collections.abc import Callable
@@ -19,9 +19,7 @@ BATCH = 128
 
 
 class Pictures(TorchDataset):
-    """As torchvision's MNIST and CIFAR-10 classes serve them: a PIL image, transformed one by
-    one.
-    """
+    """PIL images that are transformed one by one, as in torchvision's MNIST and CIFAR-10."""
 
     def __init__(self, pixels: torch.Tensor, transform: Callable):
         self.pixels, self.transform = pixels.numpy(), transform

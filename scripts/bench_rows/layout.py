@@ -1,4 +1,4 @@
-"""Convolutional layers: what the order of channels and pixels in memory is worth."""
+"""Convolutional layers: the effect of the memory format, channels first or last."""
 
 import torch
 from torch import nn
@@ -13,7 +13,7 @@ TIMES = 2  # steps in one call
 
 
 class H1(planar.H1):
-    """The same layer with convolutions, in torch's default layout."""
+    """The same layer with convolutions, in torch's default memory format."""
 
     def forward(self, y: torch.Tensor) -> torch.Tensor:
         energy = nn.functional.conv_transpose2d(
@@ -50,6 +50,6 @@ def conv_layout() -> Row:
         TIMES,
         "iterations",
         f"forward, backward, Adam; {CHANNELS} channels, {SIZE}x{SIZE}, batch {BATCH}; plain: a"
-        " module a layer in torch's default layout; ceiling: six convolutions a layer without"
-        " gradients, channels last",
+        " module for each layer, in torch's default memory format; ceiling: six convolutions per"
+        " layer without gradients, channels last",
     )

@@ -1,5 +1,6 @@
-"""Planar problems: a layer is a few microseconds of arithmetic, so that what counts is how it is
-dispatched.
+"""Training steps on planar problems.
+
+A layer is a few microseconds of arithmetic, so most of the time goes into launching operations.
 """
 
 import torch
@@ -14,7 +15,7 @@ TIMES = 20  # steps in one call
 
 
 class H1(nn.Module):
-    """One layer of H1 as a module of its own."""
+    """One layer of H1 as a module."""
 
     def __init__(self, K: torch.Tensor, b: torch.Tensor, J: torch.Tensor) -> None:
         super().__init__()
@@ -26,7 +27,7 @@ class H1(nn.Module):
 
 
 class H2(nn.Module):
-    """One layer of H2 as a module of its own, p first."""
+    """One layer of H2 as a module; p is updated first."""
 
     def __init__(
         self, Kp: torch.Tensor, Kq: torch.Tensor, bp: torch.Tensor, bq: torch.Tensor
@@ -44,7 +45,7 @@ class H2(nn.Module):
 
 
 def modules(flow: Flow) -> list[nn.Module]:
-    """The layers of a flow of H1 or H2 one by one, with the same weights."""
+    """Return the layers of a flow of H1 or H2 as modules with the same weights."""
     if isinstance(flow.dynamics, HDNN):
         return [H1(K, b, flow.J[0]) for K, b in zip(flow.K.detach(), flow.b.detach(), strict=True)]
     stacks = (flow.Kp.detach(), flow.Kq.detach(), flow.bp.detach(), flow.bq.detach())
@@ -69,9 +70,9 @@ def row(name: str, flow: Flow) -> Row:
         products,
         TIMES,
         "iterations",
-        f"forward, backward, Adam; n = {WIDTH}, batch {BATCH}; plain: a module a layer with the"
-        " same weights; ceiling: five products a layer, which here are calls rather than"
-        " arithmetic",
+        f"forward, backward, Adam; n = {WIDTH}, batch {BATCH}; plain: a module for each layer"
+        " with the same weights; ceiling: five products per layer, whose time is mostly that of the"
+        " calls",
     )
 
 

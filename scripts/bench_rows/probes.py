@@ -1,5 +1,7 @@
-"""What measuring costs: Golub-Kahan beside scipy's svds on the same products, and a default run
-with its probes beside one without.
+"""The cost of probes.
+
+Golub-Kahan is compared with scipy's svds on the same products, and a default run with its probes
+with a run without them.
 """
 
 import tempfile
@@ -26,9 +28,7 @@ ACCURACY = 1e-3
 
 
 def singular_ends() -> Row:
-    """Both ends of the spectrum to the same accuracy. The ceiling is the products that our steps
-    take, and nothing else.
-    """
+    """Both ends of the spectrum to the same accuracy; the ceiling is only the products."""
     torch.manual_seed(0)
     net = (
         Flow(Antisymmetric(), CHANNELS, DEPTH, h=0.1, operator="conv")
@@ -72,7 +72,7 @@ def singular_ends() -> Row:
         "spectra",
         f"a convolutional net of {DEPTH} layers, ends known to {ACCURACY:g} after {steps} steps;"
         f" plain: scipy's svds for one value at each end, tol={ACCURACY:g}, on the same products;"
-        " ceiling: the bare products",
+        " ceiling: only the products",
     )
 
 
@@ -81,8 +81,9 @@ def through(product: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[np.nda
 
 
 def default_run() -> Row:
-    """What `make train` does, gradient norms every 50 steps and a spectrum at either end included,
-    without its files.
+    """The run of `make train` without its files.
+
+    It measures gradient norms every 50 steps, and a spectrum before and after training.
     """
 
     def run(**probe: object) -> Callable[[], str]:

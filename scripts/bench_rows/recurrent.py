@@ -1,5 +1,7 @@
-"""roaRNN over time and roaMLP over depth: the fused chain beside a loop of autograd operations,
-torch's LSTM, and the bare products.
+"""roaRNN over time and roaMLP over depth.
+
+All steps in one autograd function are compared with a loop of autograd operations, with torch's
+LSTM, and with only the matrix products.
 """
 
 from collections.abc import Callable
@@ -28,8 +30,8 @@ def roarnn_over_time() -> Row:
         BATCH,
         "sequences",
         f"forward and backward, width {WIDTH}, batch {BATCH}; plain: an autograd loop over unbound"
-        " inputs; ceiling: the bare products, two a step forward, two backward, one for the weight"
-        " gradient",
+        " inputs; ceiling: only the products, per step two forward, two backward and one for the"
+        " weight gradient",
     )
 
 
@@ -46,8 +48,8 @@ def roarnn_beside_lstm() -> Row:
         plain=gradient(lambda x: lstm(x)[0], x, lstm),
         note=(
             f"forward and backward of {STEPS} steps with a gradient for each output; plain: nn.LSTM"
-            f" of the same width, {count(lstm):,} parameters for {count(ours):,}, whose own"
-            " products are 2.4 times as many; ceiling as above"
+            f" of the same width with {count(lstm):,} parameters (ours {count(ours):,}), which"
+            " computes 2.4 times as many products; ceiling as above"
         ),
     )
 
@@ -67,7 +69,7 @@ def roarnn_long() -> Row:
 
 
 class Layer(nn.Module):
-    """One layer of roaMLP as a module of its own; the filter is shared."""
+    """One layer of roaMLP as a module; all layers share the filter."""
 
     def __init__(self, O: torch.Tensor) -> None:
         super().__init__()
@@ -88,8 +90,8 @@ def roamlp_over_depth() -> Row:
         products(LAYERS, BATCH, NARROW),
         1,
         "steps",
-        f"forward, backward, Adam; width {NARROW}, batch {BATCH}; plain: a module a layer; ceiling:"
-        " the bare products",
+        f"forward, backward, Adam; width {NARROW}, batch {BATCH}; plain: a module for each layer;"
+        " ceiling: only the products",
     )
 
 
@@ -110,7 +112,7 @@ def gradient(
 
 
 def products(steps: int, batch: int, width: int) -> Callable[[], None]:
-    """What a step of O h and W h cannot do without, each operand in the cache."""
+    """Return the products that every step with O h and W h needs, all operands in the cache."""
     h, W, out, square = (
         torch.rand(batch, width),
         torch.rand(width, width),

@@ -1,6 +1,4 @@
-"""What it costs not to keep activations: one training step reversed, beside checkpointing and
-beside storing them all.
-"""
+"""The cost of keeping no activations: a training step by reverse, checkpoint and store."""
 
 from collections.abc import Callable
 
@@ -13,8 +11,9 @@ DEPTH, CHANNELS, SIZE, BATCH = 6, 32, 16, 100
 
 
 def reversed_step() -> Row:
-    """The ceiling is `store`, which makes no state twice: in theory 3 evaluations a kick beside 4
-    for the other two.
+    """One step by reverse; the ceiling is `store`, which computes no state twice.
+
+    In theory `store` needs 3 evaluations per update and the other two need 4.
     """
     x = torch.randn(BATCH, CHANNELS, SIZE, SIZE)
 

@@ -1,4 +1,4 @@
-"""What a benchmark row is made of."""
+"""A row of the benchmark table."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,14 +6,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """Three ways through the same amount of work, each a function that does all of it once."""
+    """Three functions that do the same amount of work once each, and how to describe it.
+
+    Attributes:
+        name: The first cell of the row.
+        ours: The work by stablenets.
+        plain: The work as it is usually written.
+        ceiling: The smallest part of the work that cannot be avoided, such as its matrix products;
+            for data, copying the bytes of all batches.
+        count: Units of work in one call.
+        unit: What is counted, in the plural.
+        note: What exactly is compared.
+    """
 
     name: str
     ours: Callable[[], object]
-    plain: Callable[[], object]  # how it is usually written
-    ceiling: Callable[
-        [], object
-    ]  # what the machine allows: for data, copying the bytes that come out
-    count: int  # units of work in one call
+    plain: Callable[[], object]
+    ceiling: Callable[[], object]
+    count: int
     unit: str
-    note: str  # what exactly is compared
+    note: str

@@ -1,5 +1,7 @@
-"""What depth and measuring cost: a deep training step beside a list of modules, and a run with
-probes beside one without.
+"""The cost of depth and of gradient probes.
+
+A deep training step is compared with a list of modules, and training with probes with training
+without them.
 """
 
 from collections.abc import Callable
@@ -16,7 +18,7 @@ DEPTH, WIDTH, BATCH = 1024, 32, 64
 
 
 class Layer(nn.Module):
-    """One antisymmetric layer as a module of its own."""
+    """One antisymmetric layer as a module."""
 
     def __init__(self, h: float) -> None:
         super().__init__()
@@ -46,8 +48,8 @@ def deep_step() -> Row:
         products,
         1,
         "steps",
-        f"forward, backward, Adam; antisymmetric, width {WIDTH}, batch {BATCH}; plain: a module a"
-        " layer; ceiling: the bare matrix products",
+        f"forward, backward, Adam; antisymmetric, width {WIDTH}, batch {BATCH}; plain: a module"
+        " for each layer; ceiling: only the matrix products",
     )
 
 
@@ -63,7 +65,7 @@ def train_step(net: nn.Module, x: torch.Tensor) -> Callable[[], None]:
 
 
 def gradient_probe() -> Row:
-    """At the default cadence, the depth of the default network."""
+    """Gradient norms as often, and at the depth, of a default run."""
     x = torch.randn(BATCH, WIDTH)
     every = Probe().every
 

@@ -83,7 +83,7 @@ def verdict(*deciding: bool, given: bool = True) -> str:
 
 
 def compared(gaps: Sequence[tuple[Estimate, float]], given: bool = True) -> str:
-    """The verdict that follows from estimates and their thresholds.
+    """Return the verdict that follows from estimates and their thresholds.
 
     An estimate holds if its whole interval is above its threshold. It is refuted if its whole
     interval is below. Else it is open; an estimate from one seed has no interval and is open.
@@ -94,6 +94,10 @@ def compared(gaps: Sequence[tuple[Estimate, float]], given: bool = True) -> str:
     | some hold | partly |
     | none holds, some are refuted | not reproduced |
     | none holds, none is refuted | undecided |
+
+    Args:
+        gaps: Pairs of an estimate and its threshold.
+        given: Whether the conditions of the claim hold.
     """
     known = [(gap, line) for gap, line in gaps if not math.isnan(gap.low)]
     held, refuted = (
@@ -147,7 +151,13 @@ class Claim:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure, a table or an animation, the groups of runs that it needs, and its caption."""
+    """A figure, a table or an animation of a paper.
+
+    Attributes:
+        needs: Groups of the plan. It is made only if all their runs have a result.
+        make: From results to the figure, table or animation.
+        caption: What it shows, for its page.
+    """
 
     needs: tuple[str, ...]
     make: Callable[[Results], Figure | pd.DataFrame | Animation]
@@ -158,8 +168,14 @@ class Drawing:
 class Paper:
     """All that is re-run, judged and drawn of one paper.
 
-    `plan` takes a profile and a number of seeds (None for the profile's own) and returns the runs
-    by group.
+    Attributes:
+        handle: Its short name, such as "haber2017": that of its folder and of its results.
+        title: Authors, year and title.
+        plan: From a profile and a number of seeds (None: as the profile has) to the runs by group.
+        claims: The claims, in the order of the page.
+        tables: Tables by the name of their files.
+        figures: Figures by the name of their files.
+        animations: Animations by the name of their files.
     """
 
     handle: str

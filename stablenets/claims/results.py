@@ -19,6 +19,11 @@ class Results:
     """The plan of a profile joined with the ledger of finished runs.
 
     It remembers which groups were read, so that a table or figure can name the commits behind it.
+
+    Attributes:
+        plan: The planned runs by group.
+        ledger: The finished runs by name.
+        read: Names of the groups that were read.
     """
 
     plan: Plan

@@ -1,10 +1,5 @@
 """The code of docs/how-to/add-a-dataset.md runs, and its data sets keep the contract."""
 
-import importlib.util
-import re
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from conftest import compose
@@ -12,62 +7,21 @@ from dataset_contract import CONTRACT, load_small, stack_batches
 
 from stablenets.config import resolve
 from stablenets.config.defaults import dataset_options
-from stablenets.data import DATASETS, CommonDataOptions
+from stablenets.data import CommonDataOptions
 from stablenets.errors import BadInput
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "add-a-dataset.md"
-BLOCK = re.compile(
-    r'^```(?P<language>python|diff)(?: title="(?P<file>[^"]+)")?\n(?P<code>.*?)^```\n', re.M | re.S
-)
-
-
-def import_file(file, code, folder, monkeypatch):
-    """Import a Python block that has a title, as the module of that file."""
-    path = folder / Path(file).name
-    path.write_text(code)
-    name = file.removesuffix(".py").replace("/", ".")
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, name, module)
-    spec.loader.exec_module(module)
-
-
-def register(diff, names, monkeypatch):
-    """Add the entries of a diff block to DATASETS."""
-    for line in diff.splitlines():
-        if line.startswith("+from "):
-            exec(line[1:], names)
-        elif entry := re.match(r'\+ +"(\w+)": (.+),$', line):
-            monkeypatch.setitem(DATASETS, entry[1], eval(entry[2], names))
-
-
-@pytest.fixture
-def run_page(tmp_path, monkeypatch, torch_globals):
-    """run_page(execute): register both data sets during the test; run the other code if asked."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(execute: bool) -> None:
-        names = {}
-        for number, block in enumerate(BLOCK.finditer(PAGE.read_text()), 1):
-            if block["language"] == "diff":
-                register(block["code"], names, monkeypatch)
-            elif block["file"]:
-                import_file(block["file"], block["code"], tmp_path, monkeypatch)
-            elif execute:
-                exec(compile(block["code"], f"{PAGE.name}, block {number}", "exec"), names)
-
-    return run
+PAGE = "how-to/add-a-dataset.md"
 
 
 @pytest.fixture
 def registered(run_page):
     """The data sets of the page, registered during the test."""
-    run_page(execute=False)
+    run_page(PAGE, execute=False)
     return ("wine", "parity")
 
 
 def test_code_of_the_page_runs_from_top_to_bottom(run_page):
-    run_page(execute=True)
+    run_page(PAGE)
 
 
 def test_data_sets_of_the_page_keep_the_contract(registered):

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
 FILE = Path(__file__).with_name("defaults.json")
 
 
@@ -83,6 +82,5 @@ def merged(frozen: Any, current: Any, at: str = "") -> Any:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     known = frozen_defaults() if FILE.exists() else {}
     FILE.write_text(json.dumps(merged(known, current_defaults()), indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,44 @@
+"""The worked examples of docs/how-to run as printed."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from stablenets.nets import FAMILIES, Flow
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_add_a_family(run_page):
+    run_page("how-to/add-a-family.md")
+    flow = Flow(FAMILIES["damped"](damping=0.2), width=3, depth=2, h=0.1).double()
+    x = y = torch.randn(4, 3, dtype=torch.float64)
+    for K, b in zip(flow.K, flow.b, strict=True):
+        y = y + 0.1 * (torch.tanh(y @ K + b) - 0.2 * y)
+    assert torch.allclose(flow(x), y, atol=1e-14)
+
+
+def test_add_a_recurrent_family(run_page):
+    names = run_page("how-to/add-a-recurrent-family.md")
+    assert FAMILIES["leaky"] is names["Leaky"]
+    layer, x = names["layer"], names["sequences"]
+    h = torch.zeros(8, 16)
+    for u in x.unbind(1):
+        h = 0.8 * h + 0.2 * torch.tanh(h @ layer.W.T + u @ layer.U.T + layer.b)
+    assert torch.allclose(layer(x), h, atol=1e-5)
+
+
+def test_add_a_paper(run_page, monkeypatch, capsys):
+    """The page's runs are made, and its command decides the claim."""
+    names = run_page("how-to/add-a-paper.md")
+    assert names["outcome"].status == "done"
+    monkeypatch.setattr(sys, "argv", ["reproduce.py", "example2026", "--profile", "quick"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(ROOT / "scripts" / "reproduce.py"), run_name="__main__")
+    assert end.value.code == 0
+    assert "At 32 layers the antisymmetric network" in capsys.readouterr().out
+    written = Path("results/example2026/quick/claims.csv").read_text()
+    assert ",reproduced," in written
