@@ -101,10 +101,10 @@ lint: setup ## check code style and format by ruff
 	$(BIN)/ruff format --check .
 
 test: setup ## run the fast tests
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not slow"
 
 test-all: setup ## run all tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 lock: ## update requirements.lock from pyproject.toml, keeping pinned versions that still fit (needs uv)
 	@command -v uv >/dev/null || { echo "make lock: needs uv, which resolves the versions for all platforms" >&2; exit 2; }
