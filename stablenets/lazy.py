@@ -18,7 +18,7 @@ def lazy_exports(
         package: The package's `__name__`.
         sources: The module that defines each name. A submodule is its own source.
 
-    Example:
+    Examples:
         >>> __getattr__, __dir__, __all__ = lazy_exports(__name__, {"Flow": "package.flow"})
     """
 

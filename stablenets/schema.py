@@ -70,7 +70,7 @@ def option(
         choices: All values that are accepted.
         min_items: Smallest length of a list.
 
-    Example:
+    Examples:
         >>> @dataclass(frozen=True)
         ... class Blobs:
         ...     points: int = option(100, "points of each class", low=2)
@@ -94,7 +94,7 @@ def build(cls: type, values: Mapping, at: str = "") -> Any:
     Raises:
         BadInput: If a key is unknown or missing, or a value has the wrong type or breaks a limit.
 
-    Example:
+    Examples:
         >>> build(Blobs, {"points": 1}, "dataset")
         BadInput: dataset.points=1: must be >= 2
     """
@@ -121,7 +121,7 @@ def describe_options(cls: type, at: str = "") -> list[OptionHelp]:
         cls: A dataclass whose fields are made with `option`.
         at: The key of the group that holds the options: "net", or "" at the top.
 
-    Example:
+    Examples:
         >>> describe_options(Blobs, "dataset")
         [OptionHelp(key='dataset.points', type='a whole number', default='100', limits='>= 2',
          doc='points of each class')]
@@ -190,7 +190,7 @@ def suggest(word: str, known: Iterable[str], label: str = "known") -> str:
         known: What would have been accepted.
         label: What the list of known words is called.
 
-    Example:
+    Examples:
         >>> suggest("tan", ["relu", "tanh"], "one of")
         'did you mean tanh? one of: relu, tanh'
     """

@@ -27,7 +27,7 @@ class Estimate:
         high: Upper end of the interval; NaN if there are too few observations.
         n: Number of observations, usually seeds.
 
-    Example:
+    Examples:
         >>> str(Estimate(97.25, 96.5, 98.0, n=3))
         '97.25 [96.5, 98]'
     """
@@ -69,7 +69,7 @@ def mean(values: Sequence[float]) -> Estimate:
     Returns:
         An `Estimate`. With one observation there is no interval: low and high are NaN.
 
-    Example:
+    Examples:
         >>> str(mean([1.0, 2.0, 3.0]))
         '2 [-0.4841, 4.484]'
         >>> str(mean([2.0]))
@@ -93,7 +93,7 @@ def percent(fractions: pd.Series) -> Estimate:
     Returns:
         An `Estimate` in per cent. With one observation there is no interval: low and high are NaN.
 
-    Example:
+    Examples:
         >>> str(percent(pd.Series([0.99, 1.0, 0.97])))
         '98.67 [94.87, 100]'
     """
@@ -116,7 +116,7 @@ def median(values: Sequence[float]) -> Estimate:
         An `Estimate`. Below n = 6, and so with one observation, no k suffices: low and high are
         NaN.
 
-    Example:
+    Examples:
         >>> str(median([1, 2, 3, 4, 5, 6]))
         '3.5 [1, 6]'
         >>> str(median([1, 2, 3]))
@@ -141,7 +141,7 @@ def paired(ours: pd.Series, theirs: pd.Series) -> Estimate:
         An `Estimate` whose n is the number of pairs. With one pair there is no interval: low and
         high are NaN.
 
-    Example:
+    Examples:
         >>> a, b = pd.Series([3.0, 5.0], index=[0, 1]), pd.Series([4.0, 1.0], index=[1, 0])
         >>> paired(a, b).value
         1.5

@@ -24,7 +24,7 @@ def encode_options(rows: Mapping[str, Options]) -> bytes:
     Args:
         rows: The options of each row, by its name.
 
-    Example:
+    Examples:
         >>> decode_options(encode_options({"a": {"study": "growth", "depth": 3}}))
         {'a': {'depth': 3, 'study': 'growth'}}
     """

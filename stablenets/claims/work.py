@@ -46,7 +46,7 @@ class Training:
         keep: Names of the arrays that the ledger keeps of it, from its probes or its metrics.
         needs: The jobs that must be finished before.
 
-    Example:
+    Examples:
         >>> values = {"dataset": {"name": "digits"}, "net": {"family": "resnet"}, "epochs": 5}
         >>> training = Training(values, keep=("test_accuracy",))
         >>> training.run(RunContext(Path("runs"), command="make")).status
@@ -141,7 +141,7 @@ class Study:
     finished before. `key` names the study in the hash of its runs: it never changes, even if the
     class gets another name. `version` is raised when the study measures something else.
 
-    Example:
+    Examples:
         >>> @dataclass(frozen=True)
         ... class Growth(Study):
         ...     key = "mypaper/growth"

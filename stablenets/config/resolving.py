@@ -36,7 +36,7 @@ def resolve(options: Mapping[str, Any]) -> Resolved:
     Raises:
         BadInput: If a key is unknown, a value is out of range, or two values cannot go together.
 
-    Example:
+    Examples:
         >>> run = resolve({"dataset": {"name": "digits"}, "net": {"family": "resnet"}, "depth": 8})
         >>> run.config.h, run.config.T
         (0.625, 5.0)

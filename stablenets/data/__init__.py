@@ -114,7 +114,7 @@ def load(
     Raises:
         BadInput: If options cannot be combined, or files are missing or damaged.
 
-    Example:
+    Examples:
         >>> dataset = load(DATASETS["ellipses"](), CommonDataOptions(), root="data")
         >>> len(dataset.train), len(dataset.validation), len(dataset.test)
         (1800, 200, 400)

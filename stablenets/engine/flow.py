@@ -51,7 +51,7 @@ class Flow(LayerStack):
         TypeError: If `dynamics` is a class or no family of layers.
         BadInput: A ValueError, if the family does not support a value; the message names a remedy.
 
-    Example:
+    Examples:
         >>> layer = Flow(Antisymmetric(gamma=0.1), width=64, depth=256, h=0.05)
         >>> layer(torch.randn(8, 64)).shape
         torch.Size([8, 64])
@@ -154,7 +154,7 @@ class Flow(LayerStack):
         Raises:
             BadInput: If the family has no inverse, if a part is missing, or if dropout is active.
 
-        Example:
+        Examples:
             >>> flow = Flow(Midpoint(), 64, 100, h=0.05).double()
             >>> x = torch.randn(8, 64, dtype=torch.float64)
             >>> (flow.inverse(flow.final_state(x)) - x).abs().max() < 1e-12

@@ -91,7 +91,7 @@ def fused_scan(
     Raises:
         TypeError: If `filter` requires a gradient, or alpha or beta are given without a filter.
 
-    Example:
+    Examples:
         >>> x, W, b = torch.ones(1, 2), torch.eye(2).expand(10, 2, 2), torch.zeros(10, 2)
         >>> fused_scan(x, W, b, activation="identity")
         tensor([[1., 1.]])

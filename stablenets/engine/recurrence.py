@@ -86,7 +86,7 @@ class Recurrence(nn.Module):
         TypeError: If `dynamics` is a class or no recurrent family.
         BadInput: A ValueError, if a value is not supported.
 
-    Example:
+    Examples:
         >>> net = Recurrence(RoaRNN(), inputs=1, width=128, depth=784)
         >>> net(torch.randn(8, 784, 1)).shape
         torch.Size([8, 128])

@@ -24,7 +24,7 @@ class Antisymmetric(Dynamics):
         gamma: Diffusion γ >= 0.
         integrator: "euler" as in the paper, or "rk4", the classical Runge-Kutta method.
 
-    Example:
+    Examples:
         >>> Flow(Antisymmetric(gamma=0.1), width=64, depth=256, h=0.05)
     """
 

@@ -73,7 +73,7 @@ class Network(nn.Module):
     Raises:
         TypeError, BadInput: As `Flow`.
 
-    Example:
+    Examples:
         >>> net = Network(
         ...     Hamiltonian(activation="relu"), shape=(3, 32, 32), outputs=10, widths=[32, 64],
         ...     depth=12, h=0.1, operator="conv", opening_kind="conv_bn_relu", head_kind="mean",

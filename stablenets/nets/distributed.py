@@ -52,7 +52,7 @@ class Distributed(SemiImplicit):
         nodes: Number of nodes; each holds width / (2 nodes) features of p and as many of q.
         coupling: As of `SemiImplicit`.
 
-    Example:
+    Examples:
         >>> Flow(Distributed(nodes=8), width=64, depth=64, h=0.05)
     """
 

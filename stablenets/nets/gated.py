@@ -48,7 +48,7 @@ class LSTM(Gated):
             the forget gate are log U(1, T - 1), those of the input gate the negative of these. 0:
             torch's initialisation.
 
-    Example:
+    Examples:
         >>> Recurrence(LSTM(), inputs=1, width=128, depth=784)
     """
 
@@ -88,7 +88,7 @@ class LSTM(Gated):
 class GRU(Gated):
     """h_t = (1 - z) n + z h_{t-1}, n = tanh(U u_t + r (W h_{t-1})), written without biases.
 
-    Example:
+    Examples:
         >>> Recurrence(GRU(), inputs=1, width=128, depth=784)
     """
 

@@ -23,7 +23,7 @@ class Hamiltonian(ReversibleDynamics):
             more before K, K.T σ(K (x + a) + b), as in the authors' code. "batch": batch norms
             instead of biases, K.T σ(N K M x), as in their later code.
 
-    Example:
+    Examples:
         >>> Flow(Hamiltonian(), 32, 500, h=0.05, operator="conv", backward="reverse")
     """
 

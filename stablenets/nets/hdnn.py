@@ -39,7 +39,7 @@ class HDNN(Dynamics):
         interconnection: J. "canonical" gives H1 of the TAC paper; "ones" gives H2 of the L4DC 2021
             paper (H1_J2 in the authors' code). H2 of the TAC paper is `SemiImplicit`.
 
-    Example:
+    Examples:
         >>> Flow(HDNN(), width=64, depth=64, h=0.05)
     """
 

@@ -31,7 +31,7 @@ class Leapfrog(ReversibleDynamics):
             y_{-1} = 0, a velocity of y_0 / h, as a third party reads the 2017 paper.
         block_norm: "none": a bias. "batch": a batch norm in its place.
 
-    Example:
+    Examples:
         >>> Flow(Leapfrog(), width=64, depth=256, h=0.05, backward="reverse")
     """
 

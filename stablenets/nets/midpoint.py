@@ -30,7 +30,7 @@ class Midpoint(ReversibleDynamics):
         block_norm: What shifts the features, also not known. "none": a bias. "batch": a batch norm,
             σ(N (K_j - K_j.T) Y_j), as in a third party's code.
 
-    Example:
+    Examples:
         >>> Flow(Midpoint(), width=64, depth=100, h=0.05, backward="reverse")
     """
 

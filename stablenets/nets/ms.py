@@ -21,7 +21,7 @@ class MS1(ReversibleDynamics):
     `Verlet`, y and z are halves of the features, each line has its own bias, and the output is
     both.
 
-    Example:
+    Examples:
         >>> Flow(MS1(), width=64, depth=64, h=0.05)
     """
 
@@ -43,7 +43,7 @@ class MS2(Dynamics):
     As in the authors' code each entry of A is the difference of two parameters, of which only
     (n² - n) / 2 are free.
 
-    Example:
+    Examples:
         >>> Flow(MS2(), width=64, depth=64, h=0.05)
     """
 
@@ -65,7 +65,7 @@ class MS3(ReversibleDynamics):
     K = [[0, K1], [K2, 0]], J canonical: the layer of Chang et al. 2018, our `Hamiltonian`. In this
     paper's networks net.opening=spread puts one of the two inputs in y and the other in z.
 
-    Example:
+    Examples:
         >>> Flow(MS3(), width=64, depth=64, h=0.05)
     """
 

@@ -15,7 +15,7 @@ from stablenets.engine.operators import Operator
 class Plain(Dynamics):
     """y_{j+1} = σ(K_j y_j + b_j). It has no step size.
 
-    Example:
+    Examples:
         >>> Flow(Plain(activation="relu"), width=64, depth=32)
     """
 

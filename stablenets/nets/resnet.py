@@ -13,7 +13,7 @@ class ResNet(Dynamics):
 
     The paper writes examples as rows: Y_{j+1} = Y_j + h σ(Y_j K_j + b_j).
 
-    Example:
+    Examples:
         >>> Flow(ResNet(activation="relu"), width=64, depth=32, h=0.1)
     """
 

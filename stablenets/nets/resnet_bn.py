@@ -17,7 +17,7 @@ class ResNetBN(Dynamics):
 
     The σ around the sum has no inverse, so the step has none. It has no step size.
 
-    Example:
+    Examples:
         >>> Flow(ResNetBN(), width=16, depth=5, operator="conv")
     """
 

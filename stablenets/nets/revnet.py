@@ -22,7 +22,7 @@ class RevNet(ReversibleDynamics):
     reconstructs this 0 only up to rounding, so its gradient may differ from that of `store`.
     Strided blocks, which the configured networks use, leave no such channel.
 
-    Example:
+    Examples:
         >>> Flow(RevNet(), width=32, depth=8, operator="conv", backward="reverse")
     """
 

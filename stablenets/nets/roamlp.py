@@ -22,9 +22,12 @@ class RoaMLP(Filtered, Dynamics):
     Args:
         shared_filter: One O for all layers. For independent random W the outputs have the same
             distribution as with one O a layer, which takes L times the memory.
-        filter, alpha, beta, beta_scaling: As of `Filtered`.
+        filter: The fixed orthogonal matrix O: see `Filtered`.
+        alpha: Weight of O x: see `Filtered`.
+        beta: Weight of the new activation: see `Filtered`.
+        beta_scaling: Whether beta is divided by the number of layers: see `Filtered`.
 
-    Example:
+    Examples:
         >>> Flow(RoaMLP(beta=1.0), width=64, depth=1000)
     """
 

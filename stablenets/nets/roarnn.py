@@ -28,7 +28,7 @@ class RNN(Recurrent):
         input_init: Initial U: "normal", N(0, s² / d) for d inputs, or "uniform", U(-s, s).
         bias_init: Initial b. If b < 0, a ReLU unit is inactive until an input activates it.
 
-    Example:
+    Examples:
         >>> Recurrence(RNN(), inputs=1, width=128, depth=784)
     """
 
@@ -98,7 +98,7 @@ class RoaRNN(Filtered, RNN):
 
     See docs/papers/ceni2025.md#equations. Options as of `RNN` and `Filtered`; `beta` is 5 here.
 
-    Example:
+    Examples:
         >>> Recurrence(RoaRNN(), inputs=1, width=128, depth=784)
     """
 

@@ -32,7 +32,7 @@ class SemiImplicit(ReversibleDynamics):
         coupling: X, which is never trained: "identity", or "random" with entries N(0, 1/m) for
             m = width / 2. Any other X may be copied into the buffer `X`.
 
-    Example:
+    Examples:
         >>> Flow(SemiImplicit(), width=64, depth=64, h=0.05, backward="reverse")
     """
 

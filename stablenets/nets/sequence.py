@@ -28,7 +28,7 @@ class SequenceNetwork(nn.Module):
         backward: See `Recurrence`.
         gain: See `Recurrence`.
 
-    Example:
+    Examples:
         >>> net = SequenceNetwork(RoaRNN(), shape=(784, 1), outputs=10, width=128)
         >>> net(torch.randn(8, 784, 1)).shape
         torch.Size([8, 10])

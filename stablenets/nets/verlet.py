@@ -18,7 +18,7 @@ class Verlet(ReversibleDynamics):
     the block matrix [[0, K], [-K.T, 0]] is antisymmetric for any K. A linear layer is stable iff h
     s_max(K) <= 2 (docs/papers/haber2017.md#verlet).
 
-    Example:
+    Examples:
         >>> Flow(Verlet(), width=64, depth=256, h=0.05, backward="reverse")
     """
 

@@ -23,7 +23,7 @@ def new_figure(panels: int, width: float = 5.0, height: float = 3.6) -> tuple[Fi
     Returns:
         The figure and its axes, an array (panels,).
 
-    Example:
+    Examples:
         >>> from stablenets.plotting.figures import new_figure
         >>> figure, (left, right) = new_figure(2)
         >>> lines = left.plot([0, 1], [1, 2])
@@ -46,7 +46,7 @@ def gradient_heatmap(probes: dict[str, np.ndarray]) -> Figure:
     Returns:
         A matplotlib figure.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from stablenets.plotting.figures import gradient_heatmap
         >>> arrays = {"steps": np.arange(3), "depths": np.arange(2)}

@@ -16,7 +16,7 @@ class Gif(PillowWriter):
     Args:
         comment: Text that is stored in the file.
 
-    Example:
+    Examples:
         >>> from stablenets.plotting.gif import Gif
         >>> writer = Gif("drawn by the docs")  # animation.save("depth.gif", writer=writer)
     """

@@ -51,7 +51,7 @@ class NotFinite(BadInput):
     A subclass of `stablenets.errors.BadInput`. Typical causes are a square root or a norm at 0,
     and an overflow in the forward pass.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> try:

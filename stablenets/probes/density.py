@@ -23,7 +23,7 @@ class SpectralDensity(NamedTuple):
         values: Points (starts, k).
         weights: Weights (starts, k); all together sum to 1.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> points, weights = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.25, 0.75]])
@@ -61,7 +61,7 @@ def estimate_spectral_density(
     Raises:
         BadInput: As `estimate_singular_values`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> density = probes.estimate_spectral_density(lambda x: 2 * x, torch.zeros(5))
@@ -83,7 +83,7 @@ def plot_spectral_density(density: SpectralDensity, levels: int = 200) -> Figure
     Returns:
         A matplotlib figure.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> density = probes.estimate_spectral_density(torch.tanh, torch.randn(5))

@@ -30,7 +30,7 @@ class GradientNorms(NamedTuple):
         states: ‖dLoss/dY_l‖ for l = 0 ... L, (L + 1,) float64.
         weights: ‖dLoss/dθ_l‖ over all weights of layer l, for l = 0 ... L-1, (L,) float64.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> norms = probes.GradientNorms(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([3.0, 3.0]))
@@ -77,7 +77,7 @@ def gradient_norms(
             a module does not run exactly once; if the loss is not one number or does not depend
             on the input.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> net = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Tanh())
@@ -130,7 +130,7 @@ def fit_log_slope(norms: Tensor, depths: Sequence[int] | None = None) -> float:
     Returns:
         The slope; NaN if fewer than two norms can be used.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> round(probes.fit_log_slope(torch.tensor([1.0, 2.0, 4.0])), 4)  # log 2
@@ -153,7 +153,7 @@ def log_spaced_depths(depth: int, count: int) -> list[int]:
     Returns:
         Increasing depths; the first is 0, the last is `depth`.
 
-    Example:
+    Examples:
         >>> from stablenets import probes
         >>> probes.log_spaced_depths(1000, 5)
         [0, 1, 10, 100, 1000]
@@ -174,7 +174,7 @@ def plot_gradient_norms(norms: GradientNorms) -> Figure:
     Returns:
         A matplotlib figure with one line for the states and one for the weights.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> norms = probes.GradientNorms(torch.tensor([1.0, 2.0]), torch.tensor([3.0]))

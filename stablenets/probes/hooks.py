@@ -31,7 +31,7 @@ class ModuleGradients:
         BadInput: If there are no modules or one runs twice; from `state_norms`, if one did not run
             or they ran in another order.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh())

@@ -121,7 +121,7 @@ def amplification_factor(name: str, z: Tensor) -> Tensor:
     Raises:
         BadInput: If there is no integrator of this name.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> probes.amplification_factor("euler", torch.tensor([-1.0, 1.0])).tolist()
@@ -143,7 +143,7 @@ def largest_stable_step(name: str, eigenvalues: Tensor) -> float:
     Raises:
         BadInput: If there is no integrator of this name.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> round(probes.largest_stable_step("rk4", torch.tensor([1j, -1j])), 4)  # 2 sqrt(2)

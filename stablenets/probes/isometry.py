@@ -27,7 +27,7 @@ class Isometry(NamedTuple):
         spread: The root mean square of log σ. It is 0 for an isometry, about r if the values lie
             around exp(r) and exp(-r), and infinite if a value is 0.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> round(probes.measure_isometry(torch.tensor([0.5, 2.0])).spread, 4)  # log 2
@@ -52,7 +52,7 @@ def measure_isometry(values: Tensor) -> Isometry:
     Raises:
         BadInput: If all values are NaN.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> probes.measure_isometry(torch.ones(4))
@@ -85,7 +85,7 @@ def sweep_isometry(
     Raises:
         BadInput: If a setting has no values.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> rows = probes.sweep_isometry(lambda c: lambda x: c * x, torch.zeros(3), {"c": [1, 2]})
@@ -111,7 +111,7 @@ def plot_isometry(rows: Sequence[Mapping[str, Any]], against: str) -> Figure:
     Returns:
         A matplotlib figure: medians as lines, smallest to largest value as bands.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> rows = probes.sweep_isometry(lambda c: lambda x: c * x, torch.zeros(3), {"c": [1, 2]})

@@ -38,7 +38,7 @@ def full_jacobian(f: Map, x: Tensor) -> Tensor:
         BadInput: If `f` mixes examples, is random or cannot be differentiated; if `x` is not
             float32 or float64; if the matrix does not fit into memory.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> probes.full_jacobian(torch.nn.Linear(3, 2), torch.zeros(3)).shape
@@ -63,7 +63,7 @@ def batch_jacobians(f: Map, batch: Tensor) -> Tensor:
     Raises:
         BadInput: As `full_jacobian`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> probes.batch_jacobians(torch.tanh, torch.zeros(4, 3)).shape
@@ -115,7 +115,7 @@ def layer_jacobians(maps: Sequence[Map], x: Tensor) -> list[Tensor]:
     Raises:
         BadInput: If there are no maps, and as `full_jacobian`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> layers = torch.nn.ModuleList([torch.nn.Linear(3, 5), torch.nn.Linear(5, 2)])
@@ -137,7 +137,7 @@ def prefix_jacobians(jacobians: Sequence[Tensor]) -> list[Tensor]:
     Returns:
         L tensors (..., n_l, n_0).
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> probes.prefix_jacobians([torch.tensor([[2.0]]), torch.tensor([[3.0]])])
@@ -155,7 +155,7 @@ def suffix_jacobians(jacobians: Sequence[Tensor]) -> list[Tensor]:
     Returns:
         L tensors (..., n_L, n_l).
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> probes.suffix_jacobians([torch.tensor([[2.0]]), torch.tensor([[3.0]])])

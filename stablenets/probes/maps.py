@@ -31,7 +31,7 @@ def compose_maps(maps: Sequence[Map]) -> Map:
     Returns:
         A map (B, *in) -> (B, *out).
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> probes.compose_maps([torch.exp, torch.log])(torch.ones(1, 2))
@@ -56,7 +56,7 @@ def layer_states(maps: Sequence[Map], x: Tensor) -> list[Tensor]:
     Returns:
         L + 1 tensors; the l-th is the output of the l-th map.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> [state.item() for state in probes.layer_states([torch.exp, torch.log], torch.zeros(1))]
@@ -85,7 +85,7 @@ def flow_maps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
     Raises:
         BadInput: If the flow has no layers.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> from stablenets.nets import Flow, Verlet
@@ -114,7 +114,7 @@ def inverse_maps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
     Raises:
         BadInput: If the family is not reversible, or the flow has no layers.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> from stablenets.nets import Flow, Hamiltonian

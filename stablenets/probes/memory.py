@@ -23,7 +23,7 @@ def kept_bytes(net: nn.Module, x: Tensor) -> int:
     Returns:
         A number of bytes.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> x = torch.randn(7, 6)
@@ -54,7 +54,7 @@ def peak_resident_bytes() -> int:
     Returns:
         A number of bytes.
 
-    Example:
+    Examples:
         >>> from stablenets import probes
         >>> probes.peak_resident_bytes() > 2**20
         True

@@ -36,7 +36,7 @@ def perturbation_growth(
     Returns:
         (L + 1, B), for l = 0 ... L; the first row is 1.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> layers = [lambda x: 2 * x, lambda x: 3 * x]
@@ -73,7 +73,7 @@ def lyapunov_exponents(maps: Sequence[Map], x: Tensor, time: float) -> Tensor:
         NotFinite: If a derivative is not finite.
         BadInput: If a layer changes the size of the state, and as `layer_jacobians`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> exponents = probes.lyapunov_exponents([lambda x: 2 * x] * 5, torch.ones(1, 3), time=5)
@@ -112,7 +112,7 @@ def reconstruction_error(flow: Flow, x: Tensor) -> Tensor:
     Raises:
         BadInput: If the family is not reversible, or the flow has no layers.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> from stablenets.nets import Flow, Hamiltonian
@@ -141,7 +141,7 @@ def plot_by_depth(values: Tensor, label: str) -> Figure:
     Returns:
         A matplotlib figure with one line per column of `values`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> figure = probes.plot_by_depth(torch.rand(5), "reconstruction error")

@@ -40,7 +40,7 @@ def sensitivity_matrices(maps: Sequence[Map], x: Tensor) -> list[Tensor]:
         NotFinite: If a derivative is not finite.
         BadInput: As `layer_jacobians`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> layers = [lambda x: 2 * x, lambda x: 3 * x]
@@ -71,7 +71,7 @@ def sensitivity_norms(maps: Sequence[Map], x: Tensor) -> Tensor:
     Raises:
         BadInput: As `sensitivity_matrices`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> probes.sensitivity_norms([lambda x: 2 * x, lambda x: 3 * x], torch.ones(1, 1)).tolist()
@@ -96,7 +96,7 @@ def symplectic_defect(M: Tensor, J: Tensor | None = None) -> Tensor:
     Raises:
         BadInput: If n is odd and J is not given.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> probes.symplectic_defect(2 * torch.eye(2)).item()  # 4 J - J has norm 3
@@ -121,7 +121,7 @@ def plot_sensitivity_norms(norms: Tensor) -> Figure:
     Returns:
         A matplotlib figure with one line per example.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> figure = probes.plot_sensitivity_norms(torch.rand(5, 3))

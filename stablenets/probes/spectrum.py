@@ -37,7 +37,7 @@ class Spectrum(NamedTuple):
         values: (..., k) float64, largest first.
         bounds: (..., k) float64.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> values, bounds = probes.estimate_singular_values(torch.tanh, torch.zeros(3))
@@ -70,7 +70,7 @@ def singular_values(f: Stages, x: Tensor, rank: int | None = None) -> Tensor:
         NotFinite: If the derivative is not finite at `x`.
         BadInput: As `full_jacobian`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> probes.singular_values(lambda x: x * torch.tensor([1.0, 3.0, 2.0]), torch.zeros(3))
@@ -109,7 +109,7 @@ def estimate_singular_values(
         BadInput: If `f` mixes examples, is random or cannot be differentiated twice; if `x` is
             not float32 or float64; if `steps` is below 1; if memory does not suffice.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> scale = torch.linspace(1, 2, 5000, dtype=torch.float64)
@@ -141,7 +141,7 @@ def estimate_batch_singular_values(
     Raises:
         BadInput: As `estimate_singular_values`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> x = torch.zeros(6)
@@ -161,7 +161,7 @@ def plot_singular_values(spectra: Sequence[Tensor], depths: Sequence[int]) -> Fi
     Returns:
         A matplotlib figure with three lines.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> figure = probes.plot_singular_values([torch.ones(3), torch.rand(3)], depths=[1, 2])

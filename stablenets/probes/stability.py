@@ -37,7 +37,7 @@ class Stability(NamedTuple):
             by a factor of at most 1 - margin per layer.
         step_ratio: The largest stable step divided by the present step; NaN if a z is NaN.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> found = probes.measure_stability("euler", 0.5 * torch.eye(2))
@@ -70,7 +70,7 @@ def measure_stability(name: str, jacobians: Tensor) -> Stability:
         BadInput: If there is no integrator of this name, or if an eigenvalue is 0, which no step
             of verlet, leapfrog or midpoint has.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> found = probes.measure_stability("euler", torch.diag(torch.tensor([0.5, 1.2])))
@@ -114,7 +114,7 @@ def plot_stability_region(name: str, found: Stability) -> Figure:
     Raises:
         BadInput: If there is no integrator of this name.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> found = probes.measure_stability("euler", torch.eye(2))

@@ -21,7 +21,7 @@ class StateGradients:
     Args:
         depths: The depths l to measure, 0 ... L.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> from stablenets.nets import Flow, ResNet
@@ -74,7 +74,7 @@ def weight_gradient_norms(units: Sequence[Flow | Recurrence], layers: Sequence[i
         (layers,) float64. NaN for frozen layers, and for a recurrent net, whose steps share their
         weights.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from stablenets import probes
         >>> from stablenets.nets import Flow, ResNet

@@ -42,7 +42,7 @@ class RunFolder:
     Args:
         path: The folder. `RunFolder.create` makes one that does not exist yet.
 
-    Example:
+    Examples:
         >>> folder = RunFolder(Path("runs/resnet-dense-digits-L16-s0-0123456789ab"))
         >>> folder.status()["status"]
         'done'

@@ -34,7 +34,7 @@ class Lock:
         Busy: On entry, at once, if another process holds the run.
         BadInput: On entry, if the lock file cannot be written.
 
-    Example:
+    Examples:
         >>> with Lock(folder.path) as lock:
         ...     lock.touch()
     """

@@ -28,7 +28,7 @@ class Outcome:
         summary: Final scores and measurements by name; empty if there are none.
         exit_code: The exit code for a command; 0 for `done` and `diverged`.
 
-    Example:
+    Examples:
         >>> outcome = train(resolve({"dataset": {"name": "digits"}, "net": {"family": "resnet"}}))
         >>> outcome.status, outcome.summary["test_accuracy"]
         ('done', 0.97)

@@ -21,7 +21,7 @@ def build_network(run: Resolved, facts: DatasetFacts) -> Network | SequenceNetwo
     Returns:
         A network in the precision of the run, on the CPU; `optim.frozen` weights need no gradient.
 
-    Example:
+    Examples:
         >>> torch.manual_seed(run.config.seeds.init)
         >>> net = build_network(run, run.dataset.facts)
     """

@@ -47,7 +47,7 @@ class Recorder:
         config: How often to measure, and at how many depths and examples.
         net: The network that trains.
 
-    Example:
+    Examples:
         >>> recorder = Recorder(Probe(every=1), net)
         >>> probe = recorder.start_probe(step=0)
         >>> loss = cross_entropy(net(x, probe), y)

@@ -54,7 +54,7 @@ def train(run: Resolved, command: str | None = None) -> Outcome:
         BadInput: If the device, the data or the run folder cannot be used; nothing has changed.
         Busy: If another process works on this run.
 
-    Example:
+    Examples:
         >>> from stablenets.config import resolve
         >>> from stablenets.training.run import train
         >>> values = {"dataset": {"name": "digits"}, "net": {"family": "antisymmetric"}}

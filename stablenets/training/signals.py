@@ -16,7 +16,7 @@ class StopSignal:
     `signal` is the number of the first one, None before. Only the main thread of a process can
     catch signals; in other threads this class does nothing.
 
-    Example:
+    Examples:
         >>> with StopSignal() as stop:
         ...     while stop.signal is None:
         ...         step()
