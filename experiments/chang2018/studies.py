@@ -160,7 +160,7 @@ def first_images(run: Resolved, place: RunContext, count: int) -> Tensor:
     examples = run.dataset.read(
         ReadSettings(Path(root), False, split_seed=run.config.seeds.split, permutation_seed=0)
     )
-    return run.dataset.scaling(examples.train)(examples.test[:count])
+    return run.dataset.fit_scaling(examples.train)(examples.test[:count])
 
 
 def worst(net: Network, x: Tensor) -> float:

@@ -89,7 +89,8 @@ def flow_maps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
         >>> import torch
         >>> from stablenets import probes
         >>> from stablenets.nets import Flow, Verlet
-        >>> maps, start = probes.flow_maps(Flow(Verlet(), width=3, depth=5), torch.randn(2, 3))
+        >>> flow = Flow(Verlet(), width=3, depth=5, h=1.0)
+        >>> maps, start = probes.flow_maps(flow, torch.randn(2, 3))
         >>> len(maps), tuple(start.shape)  # a Verlet state has two parts, Y and Z
         (5, (2, 6))
     """
@@ -118,7 +119,7 @@ def inverse_maps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
         >>> import torch
         >>> from stablenets import probes
         >>> from stablenets.nets import Flow, Hamiltonian
-        >>> flow, x = Flow(Hamiltonian(), width=4, depth=5), torch.randn(2, 4)
+        >>> flow, x = Flow(Hamiltonian(), width=4, depth=5, h=1.0), torch.randn(2, 4)
         >>> back, last = probes.inverse_maps(flow, x)
         >>> torch.allclose(probes.compose_maps(back)(last), x, atol=1e-5)
         True

@@ -116,7 +116,7 @@ def reconstruction_error(flow: Flow, x: Tensor) -> Tensor:
         >>> import torch
         >>> from stablenets import probes
         >>> from stablenets.nets import Flow, Hamiltonian
-        >>> flow = Flow(Hamiltonian(), width=4, depth=8).double()
+        >>> flow = Flow(Hamiltonian(), width=4, depth=8, h=1.0).double()
         >>> errors = probes.reconstruction_error(flow, torch.randn(5, 4, dtype=torch.float64))
         >>> errors.shape, bool(errors.max() < 1e-12)
         (torch.Size([9]), True)

@@ -25,7 +25,7 @@ class StateGradients:
         >>> import torch
         >>> from stablenets import probes
         >>> from stablenets.nets import Flow, ResNet
-        >>> net, probe = Flow(ResNet(), width=4, depth=64), probes.StateGradients([0, 8, 64])
+        >>> net, probe = Flow(ResNet(), width=4, depth=64, h=1.0), probes.StateGradients([0, 8, 64])
         >>> net(torch.randn(5, 4), probe).sum().backward()
         >>> probe.norms().shape
         torch.Size([3])
@@ -78,7 +78,7 @@ def weight_gradient_norms(units: Sequence[Flow | Recurrence], layers: Sequence[i
         >>> import torch
         >>> from stablenets import probes
         >>> from stablenets.nets import Flow, ResNet
-        >>> net = Flow(ResNet(), width=4, depth=64)
+        >>> net = Flow(ResNet(), width=4, depth=64, h=1.0)
         >>> net(torch.randn(5, 4)).sum().backward()
         >>> probes.weight_gradient_norms([net], [0, 63]).shape
         torch.Size([2])

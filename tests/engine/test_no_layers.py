@@ -83,7 +83,7 @@ def test_probes_of_single_layers_raise_where_there_are_none():
 
 def test_neither_levels_nor_block_descent_start_from_no_layers():
     with pytest.raises(ValueError, match=r"depth=0: .*weights"):
-        prolong(Flow(ResNet(), 4, 0), Flow(ResNet(), 4, 2))
+        prolong(Flow(ResNet(), 4, 0, h=0.1), Flow(ResNet(), 4, 2, h=0.1))
     net = Network(
         ResNet(),
         shape=(2,),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from conftest import NARROW
 
-from stablenets.nets import FAMILIES, Flow, ResNet
+from stablenets.nets import DEPTH_FAMILIES, Flow, ResNet
 from stablenets.probes import (
     batch_jacobians,
     compose_maps,
@@ -21,7 +21,7 @@ SHAPES = {"dense": (6,), "conv": (4, 5, 6)}
 
 
 def flow(name: str, operator: str, depth: int = 5) -> Flow:
-    dynamics = FAMILIES[name](**NARROW.get(name, {}))
+    dynamics = DEPTH_FAMILIES[name](**NARROW.get(name, {}))
     h = dynamics.capabilities.step_size(0.3)
     return Flow(dynamics, SHAPES[operator][0], depth, h=h, operator=operator).double()
 

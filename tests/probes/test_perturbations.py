@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stablenets.errors import BadInput
-from stablenets.nets import FAMILIES, Flow, ResNet
+from stablenets.nets import DEPTH_FAMILIES, Flow, ResNet
 from stablenets.probes import (
     batch_jacobians,
     compose_maps,
@@ -22,7 +22,8 @@ from stablenets.probes import (
 
 
 def flow(family, width: int = 6, depth: int = 5, h: float = 0.3, **options) -> Flow:
-    return Flow(family(**options), width, depth, h=h).double()
+    dynamics = family(**options)
+    return Flow(dynamics, width, depth, h=dynamics.capabilities.step_size(h)).double()
 
 
 def batch(*shape: int) -> torch.Tensor:
@@ -68,10 +69,12 @@ def test_lyapunov_exponents_sum_to_the_growth_of_volume():
         lyapunov_exponents([maps[0], lambda x: x[:, :2]], start, 1.0)
 
 
-@pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family.reversible])
+@pytest.mark.parametrize(
+    "name", [name for name, family in DEPTH_FAMILIES.items() if family().capabilities.reversible]
+)
 def test_reversible_families_reconstruct_their_states(name):
     options = {"nodes": 2} if name == "distributed" else {}
-    net, x = flow(FAMILIES[name], 8, 6, 0.1, **options).eval(), batch(3, 8)
+    net, x = flow(DEPTH_FAMILIES[name], 8, 6, 0.1, **options).eval(), batch(3, 8)
     found = reconstruction_error(net, x)
     assert found.shape == (7,)
     assert found[-1] == 0

@@ -5,7 +5,7 @@ import torch
 from conftest import NARROW
 from known_maps import assert_within_bounds, linear_map, matrix_with_singular_values
 
-from stablenets.nets import FAMILIES, Antisymmetric, Flow, Hamiltonian, Network
+from stablenets.nets import DEPTH_FAMILIES, Antisymmetric, Flow, Hamiltonian, Network
 from stablenets.probes import (
     compose_maps,
     estimate_batch_singular_values,
@@ -24,15 +24,15 @@ WIDE = {"plain", "resnet_bn", "revnet"}
 
 
 def flow(name: str, operator: str, width: int) -> Flow:
-    family = FAMILIES[name]
-    dynamics, h = family(**NARROW.get(name, {})), 0.1 if family.order else 1.0
+    dynamics = DEPTH_FAMILIES[name](**NARROW.get(name, {}))
+    h = dynamics.capabilities.step_size(0.1)
     return Flow(dynamics, width, 8, h=h, operator=operator, backward="plain").double().eval()
 
 
 @pytest.mark.parametrize("operator", ["dense", "conv"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", DEPTH_FAMILIES)
 def test_golub_kahan_finds_both_ends_of_every_family(name, operator):
-    if operator == "conv" and FAMILIES[name].dense_only:
+    if operator == "conv" and DEPTH_FAMILIES[name]().capabilities.dense_only:
         return
     shape = {"dense": (256,), "conv": (4, 8, 8)}[operator]
     net, x = flow(name, operator, shape[0]), torch.randn(shape, dtype=torch.float64)
@@ -54,9 +54,9 @@ def test_golub_kahan_finds_both_ends_of_every_family(name, operator):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("operator", ["dense", "conv"])
-@pytest.mark.parametrize("name", [name for name in FAMILIES if name not in WIDE])
+@pytest.mark.parametrize("name", [name for name in DEPTH_FAMILIES if name not in WIDE])
 def test_two_starts_find_both_ends_at_1024_dimensions(name, operator):
-    if operator == "conv" and FAMILIES[name].dense_only:
+    if operator == "conv" and DEPTH_FAMILIES[name]().capabilities.dense_only:
         return
     shape = {"dense": (1024,), "conv": (16, 8, 8)}[operator]
     net, x = flow(name, operator, shape[0]), torch.randn(shape, dtype=torch.float64)
@@ -101,7 +101,7 @@ def test_the_zeros_of_a_pooling_layer_are_left_out(monkeypatch):
         opening_kind="conv",
         head_kind="mean",
     ).double()
-    ((through, start),) = net.passages(torch.randn(1, 1, 8, 8, dtype=torch.float64))
+    ((through, start),) = net.jacobian_maps(torch.randn(1, 1, 8, 8, dtype=torch.float64))
     start = start.detach()
     exact = torch.linalg.svdvals(full_jacobian(net.features, start))
     assert net.rank == 64
@@ -135,7 +135,7 @@ def test_a_convolutional_net_of_218_layers():
         .requires_grad_(False)
         .eval()
     )
-    ((through, start),) = net.passages(torch.randn(1, 3, 32, 32, dtype=torch.float64))
+    ((through, start),) = net.jacobian_maps(torch.randn(1, 3, 32, 32, dtype=torch.float64))
     values, bounds = estimate_singular_values(through, start)
     assert (net.rank, start.numel()) == (4096, 32768)
     assert bounds[0] < 1e-6 * values[0]

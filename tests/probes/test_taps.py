@@ -5,18 +5,19 @@ import torch
 from conftest import NARROW
 
 from stablenets.engine.norms import ForwardContext
-from stablenets.nets import FAMILIES, Flow, Network, ResNet
+from stablenets.nets import DEPTH_FAMILIES, Flow, Network, ResNet
 from stablenets.probes import StateGradients, weight_gradient_norms
 
 SHAPES = {"dense": (6,), "conv": (4, 5, 6)}
 
 
 def flow(name: str, operator: str, depth: int = 5, mode: str = "store") -> Flow:
+    dynamics = DEPTH_FAMILIES[name](**NARROW.get(name, {}))
     return Flow(
-        FAMILIES[name](**NARROW.get(name, {})),
+        dynamics,
         SHAPES[operator][0],
         depth,
-        h=0.3,
+        h=dynamics.capabilities.step_size(0.3),
         operator=operator,
         backward=mode,
     ).double()
@@ -24,11 +25,11 @@ def flow(name: str, operator: str, depth: int = 5, mode: str = "store") -> Flow:
 
 @pytest.mark.parametrize("mode", ["store", "checkpoint", "reverse"])
 @pytest.mark.parametrize("operator", SHAPES)
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", DEPTH_FAMILIES)
 def test_norms_are_those_of_autograd_for_every_family_and_mode(name, operator, mode):
     """Each state counts as a whole: an earlier layer may share tensors with it."""
-    if (mode == "reverse" and not FAMILIES[name].reversible) or (
-        operator == "conv" and FAMILIES[name].dense_only
+    if (mode == "reverse" and not DEPTH_FAMILIES[name]().capabilities.reversible) or (
+        operator == "conv" and DEPTH_FAMILIES[name]().capabilities.dense_only
     ):
         return
     net, x = flow(name, operator), torch.randn(3, *SHAPES[operator], dtype=torch.float64)
@@ -79,7 +80,7 @@ def test_a_forward_without_gradients_gives_nan():
 @pytest.mark.parametrize("size", [1e-30, 1e30])
 def test_norms_whose_squares_underflow_or_overflow_in_float32_are_found(size):
     """Vanishing and exploding gradients are the purpose of the probe: 1e-30 is not 0."""
-    net, x = Flow(ResNet(), 4, 2), torch.randn(3, 4, requires_grad=True)
+    net, x = Flow(ResNet(), 4, 2, h=1.0), torch.randn(3, 4, requires_grad=True)
     probe = StateGradients([0, 2])
     (net(x, probe).sum() * size).backward()
     assert probe.norms()[1].item() == pytest.approx(size * 12**0.5, rel=1e-6, abs=0)
