@@ -15,6 +15,8 @@ The same run on the command line: `stablenets dataset=digits net=resnet epochs=5
 `stablenets --help`. Names are imported at their first use, so `import stablenets` is fast.
 """
 
+from typing import Any
+
 from stablenets.lazy import lazy_exports
 
 # fmt: off
@@ -39,7 +41,7 @@ load_name, __dir__, __all__ = lazy_exports(
 __all__ += ["__version__"]
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version
 

@@ -57,7 +57,7 @@ class Estimate:
         return f"{0.0 if is_rounding else self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
-def mean(values: Sequence[float]) -> Estimate:
+def mean(values: Sequence[float] | pd.Series) -> Estimate:
     """Return the mean and its interval by Student's t: mean ± t(n - 1) s / sqrt(n).
 
     s is the standard deviation of the sample, with n - 1 in the denominator. t(n - 1) is the

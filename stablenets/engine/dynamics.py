@@ -22,7 +22,7 @@ from stablenets.engine.fused import fused_layers
 from stablenets.engine.native import add_change
 from stablenets.engine.norms import BatchNorm, norm_parameters
 from stablenets.engine.operators import Operator
-from stablenets.engine.types import State, Tap, Weights
+from stablenets.engine.types import GradientTap, State, Weights
 from stablenets.engine.updates import ResidualUpdate, apply_updates
 from stablenets.schema import option
 
@@ -47,8 +47,16 @@ class Dynamics(Family):
     )
 
     operators: ClassVar[tuple[str, ...]] = ("K",)
-    biases: ClassVar[tuple[str, ...]] = ("b",)
-    norms: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def biases(self) -> tuple[str, ...]:
+        """Names of the biases; most families override it by a class attribute."""
+        return ("b",)
+
+    @property
+    def norms(self) -> tuple[str, ...]:
+        """Names of the batch norms; most families override it by a class attribute."""
+        return ()
 
     @property
     def learned_names(self) -> list[str]:
@@ -60,10 +68,10 @@ class Dynamics(Family):
         """Return σ(x), or σ(N x) in one pass."""
         return ACTIVATIONS[self.activation](x) if N is None else N(x, self.activation)
 
-    def start(self, x: Tensor, w: Weights | None, h: float) -> State:
+    def start(self, x: Tensor, w: Weights, h: float) -> State:
         """Return the state before the first layer: x, or its two halves for a split state.
 
-        `w` holds the first layer's weights for a two-step family, else None.
+        `w` holds the first layer's weights for a two-step family; for others it may be empty.
         """
         return x.chunk(2, 1) if self.capabilities.split else (x,)
 
@@ -82,7 +90,7 @@ class Dynamics(Family):
         """Return the initial operator `name` of all layers, from independent random kernels K."""
         return K
 
-    def prepare(self, **tensors: Any) -> dict[str, Any]:
+    def prepare(self, *_: Any, **tensors: Any) -> dict[str, Any]:
         """Return what `step` reads, from the learned and fixed tensors of all layers.
 
         Called once a forward, so that K - K.T is not computed again in every layer.
@@ -101,9 +109,18 @@ class Dynamics(Family):
         """Swap the two parts of a two-step scheme; the swap is its own inverse."""
         return tuple(reversed(parts)) if self.capabilities.two_step else tuple(parts)
 
-    def fused(self, state: State, h: float, tap: Tap | None, first: int, **prepared: Any) -> State:
-        """All layers of a stack at once; the tap is shown what stands between the first and the
-        last state, counted from `first` on.
+    def fused(
+        self,
+        state: State,
+        h: float,
+        tap: GradientTap | None,
+        first: int,
+        *_: Any,
+        **prepared: Any,
+    ) -> State:
+        """Return the state after all layers of a stack, computed at once.
+
+        The tap sees the states between the first and the last; the first has the index `first`.
         """
         made_of = list(self.updates(SimpleNamespace(**prepared), h))
         return fused_layers(
@@ -136,7 +153,9 @@ class ReversibleDynamics(Dynamics):
     one evaluation of that function for both the inverse and the gradient.
     """
 
-    capabilities = Capabilities(reversible=True)
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(reversible=True)
 
     def coupling_updates(self, w: Weights, h: float) -> Iterable[CouplingUpdate]:
         """Return the coupling updates of one layer in order."""

@@ -51,11 +51,15 @@ class Capabilities:
 class Family:
     """Base of all families. The fields of a subclass are its options; each is checked on creation.
 
-    `capabilities` is a class attribute, or a property where an option decides.
+    A family sets `capabilities` as a class attribute, or as a property if an option decides.
     """
 
     paper: ClassVar[str] = ""  # handle of the paper that the family comes from, or "baseline"
-    capabilities: ClassVar[Capabilities] = Capabilities()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the family can do."""
+        return Capabilities()
 
     def __post_init__(self) -> None:
         check_ranges(self)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
+
 import torch
 from torch import Tensor
 
@@ -11,7 +14,7 @@ from stablenets.engine.modes import BACKWARD_MODES, show_to_tap
 from stablenets.engine.norms import ForwardContext
 from stablenets.engine.operators import OPERATORS
 from stablenets.engine.stack import LayerStack
-from stablenets.engine.types import State, Tap
+from stablenets.engine.types import State, Tap, Weights
 from stablenets.errors import BadInput
 
 
@@ -121,7 +124,7 @@ class Flow(LayerStack):
         if not self.depth:
             return show_to_tap((x,), tap, 0)
         x = self.operator.laid_out(x)
-        weights, first = self.weights(), None
+        weights, first = self.weights(), Weights()
         if self.dynamics.capabilities.two_step:
             # the first layer's own step updates the running statistics, this use does not
             context = ForwardContext(counting=False, training=self.training)
@@ -202,7 +205,7 @@ class Flow(LayerStack):
         the function of time that the weights sample: it stays the same when h is refined.
         """
         differences = (parameter.diff(dim=0) for parameter in self.parameters())
-        return sum(difference.square().sum() for difference in differences) / (2 * self.h)
+        return reduce(add, (difference.square().sum() for difference in differences)) / (2 * self.h)
 
 
 def check_step_size(dynamics: Dynamics, h: float | None) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from torch.autograd import forward_ad
 from stablenets.engine.compiling import disable_compile
 from stablenets.engine.scan import ScanSpec, UpdateSpec, UpdateTensors, count_steps
 from stablenets.engine.scan_autograd import run_scan
-from stablenets.engine.types import State, Tap
+from stablenets.engine.types import GradientTap, State, Tap
 from stablenets.engine.updates import ResidualUpdate
 
 
@@ -33,7 +34,7 @@ def is_transformed(tensor: Tensor) -> bool:
     )
 
 
-def can_fuse(tensors: Iterable[Tensor], tap: object) -> bool:
+def can_fuse(tap: Tap | None, tensors: Iterable[Tensor]) -> TypeGuard[GradientTap | None]:
     """Return whether the steps on these tensors may run inside one autograd Function.
 
     They may not under a torch.func transform, a forward-mode derivative or autocast, which must see
@@ -41,8 +42,8 @@ def can_fuse(tensors: Iterable[Tensor], tap: object) -> bool:
     have no gradient of their own.
 
     Args:
-        tensors: State, inputs and weights of the steps.
         tap: Called with the states, or None.
+        tensors: State, inputs and weights of the steps.
     """
     if tap is not None and not hasattr(tap, "gradient"):
         return False
@@ -61,7 +62,7 @@ def fused_scan(
     beta: float = 1.0,
     activation: str = "tanh",
     every: bool = False,
-    tap: Tap | None = None,
+    tap: GradientTap | None = None,
     first: int = 0,
 ) -> Tensor:
     """Return the last state of x' = alpha * O x + beta * φ(W x + b + U u), or all states.
@@ -126,7 +127,7 @@ def fused_layers(
     *,
     activation: str,
     swaps_parts: bool = False,
-    tap: Tap | None = None,
+    tap: GradientTap | None = None,
     first: int = 0,
 ) -> State:
     """Return the state after all layers of a stack of residual updates.
@@ -150,6 +151,7 @@ def fused_layers(
         if K is None:
             weights.append(UpdateTensors())
         else:
+            assert b is not None  # only updates with a bias are fused
             bias = b.expand(-1, K.kernel.shape[1])
             weights.append(UpdateTensors(K.kernel, bias, None if A is None else A.kernel))
     watched = watch_states(tap, first, count_steps(weights))
@@ -157,6 +159,6 @@ def fused_layers(
     return run_scan(spec, state, weights)
 
 
-def watch_states(tap: Tap | None, first: int, count: int) -> dict[str, object]:
+def watch_states(tap: GradientTap | None, first: int, count: int) -> dict[str, Any]:
     """Return the fields of a `ScanSpec` for a tap that sees `count` states, with the first one."""
     return {} if tap is None else {"tap": tap, "first": first, "stop": first + count}

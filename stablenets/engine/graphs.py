@@ -57,7 +57,7 @@ class Graph:
 
     def __call__(self, tensors: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
         for kept, given in zip(self.inputs, tensors, strict=True):
-            if kept is not None:
+            if kept is not None and given is not None:
                 kept.copy_(given)
         self.graph.replay()
         return self.outputs
@@ -163,9 +163,9 @@ def can_record(tensor: Tensor) -> bool:
 
 
 def run_with_graph(
-    function: Function, constants: Hashable, *tensors: Tensor | None
+    function: Function, constants: Hashable, first: Tensor, *others: Tensor | None
 ) -> tuple[Tensor | None, ...]:
-    """Return `function(constants, *tensors)`, from a graph if there is one.
+    """Return `function(constants, first, *others)`, from a graph if there is one.
 
     Calls share a graph only if their shapes, strides, dtypes, thread, stream and settings of
     arithmetic are the same.
@@ -173,13 +173,15 @@ def run_with_graph(
     Args:
         function: A function without side effects.
         constants: All its arguments that are no tensors, hashable.
-        tensors: CUDA tensors or None; the first one is a tensor.
+        first: A CUDA tensor.
+        others: More tensors of the same device, or None.
 
     Returns:
         The results. The next call may overwrite them.
     """
-    with torch.cuda.device(tensors[0].device):
-        place = (tensors[0].device, threading.get_ident(), torch.cuda.current_stream().cuda_stream)
+    tensors = (first, *others)
+    with torch.cuda.device(first.device):
+        place = (first.device, threading.get_ident(), torch.cuda.current_stream().cuda_stream)
         key = (
             function,
             constants,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 import torch.utils.checkpoint
@@ -20,7 +20,7 @@ from stablenets.engine.fused import can_fuse
 from stablenets.engine.operators import OPERATORS
 from stablenets.engine.reverse import reverse
 from stablenets.engine.stack import LayerStack
-from stablenets.engine.types import State, Tap, Weights
+from stablenets.engine.types import GradientTap, State, Tap, Weights
 
 
 def run_layers(
@@ -56,7 +56,7 @@ def show_to_tap(state: State, tap: Tap | None, index: int) -> State:
 
 def store(stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None) -> State:
     """Keep every activation: memory grows with depth."""
-    if can_run_fused(stack, (*state, *weights), tap):
+    if can_run_fused(tap, stack, (*state, *weights)):
         return run_fused(stack, show_to_tap(state, tap, 0), weights, tap)
     return plain(stack, state, weights, tap)
 
@@ -71,7 +71,7 @@ def checkpoint(
 ) -> State:
     """Keep about sqrt(L) states; the backward runs each segment of layers again."""
     length = math.isqrt(stack.depth - 1) + 1  # ceil(sqrt(L)) for L >= 1
-    if can_run_fused(stack, (*state, *weights), tap):
+    if can_run_fused(tap, stack, (*state, *weights)):
         return checkpoint_fused(stack, state, weights, tap, length)
     context = stack.new_context()
     layers = stack.layers(weights, context)
@@ -87,7 +87,11 @@ def checkpoint(
 
 
 def checkpoint_fused(
-    stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None, length: int
+    stack: LayerStack,
+    state: State,
+    weights: Sequence[Tensor],
+    tap: GradientTap | None,
+    length: int,
 ) -> State:
     """As `checkpoint`, with the fused layers of a family in each segment."""
     parts = len(state)
@@ -115,18 +119,24 @@ def checkpointed(function: Callable[..., Any], *inputs: Any) -> Any:
         ) from None
 
 
-def can_run_fused(stack: LayerStack, tensors: Iterable[Tensor], tap: Tap | None) -> bool:
+def can_run_fused(
+    tap: Tap | None, stack: LayerStack, tensors: Iterable[Tensor]
+) -> TypeGuard[GradientTap | None]:
     """Return whether the family has fused layers and this forward can use them."""
     return (
         stack.dynamics.capabilities.supports_fusing
         and stack.operator is OPERATORS["dense"]
         and not stack.is_dropping
-        and can_fuse(tensors, tap)
+        and can_fuse(tap, tensors)
     )
 
 
 def run_fused(
-    stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None, first: int = 0
+    stack: LayerStack,
+    state: State,
+    weights: Sequence[Tensor],
+    tap: GradientTap | None,
+    first: int = 0,
 ) -> State:
     """Return the state after all layers of a stack of weights, by the family's fused layers."""
     return stack.dynamics.fused(state, stack.h, tap, first, **stack.prepare_weights(weights))

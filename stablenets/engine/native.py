@@ -16,7 +16,6 @@ from __future__ import annotations
 import ctypes
 import math
 import os
-import shutil
 import subprocess
 import tempfile
 from functools import cache
@@ -39,18 +38,20 @@ IS_RELU = {"identity": False, "relu": True}  # the activations that the passes s
 
 
 @cache
-def library() -> ctypes.CDLL | None:
-    """Return the compiled passes; None if they cannot be compiled."""
-    compiler = shutil.which(os.environ.get("CXX", "g++"))
-    if compiler is None:
-        return None
+def library() -> ctypes.CDLL:
+    """Return the compiled passes.
+
+    Raises:
+        OSError: If they cannot be compiled or loaded; see `is_available`.
+    """
+    compiler = os.environ.get("CXX", "g++")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "native.so"
         compiled = subprocess.run(
             [compiler, *FLAGS, str(SOURCE), "-o", str(path)], capture_output=True
         )
         if compiled.returncode:
-            return None
+            raise OSError(f"{SOURCE.name}: {compiler} cannot compile it")
         loaded = ctypes.CDLL(str(path))
     loaded.norm_forward.argtypes = [
         POINTER,
@@ -77,9 +78,14 @@ def library() -> ctypes.CDLL | None:
     return loaded
 
 
+@cache
 def is_available() -> bool:
     """Return whether the passes can be compiled on this machine."""
-    return library() is not None
+    try:
+        library()
+    except OSError:
+        return False
+    return True
 
 
 def can_normalise(x: Tensor, learned: tuple[Tensor, ...], activation: str) -> bool:
@@ -143,7 +149,7 @@ def strip_size(channels: int) -> int:
 
 
 def reference_norm(
-    x: Tensor, gamma: Tensor, beta: Tensor, activation: str, epsilon: float
+    x: Tensor, gamma: Tensor, beta: Tensor, *, activation: str, epsilon: float
 ) -> Tensor:
     """Return what the passes compute, by torch's operations and without running statistics."""
     y = F.batch_norm(x, None, None, gamma, beta, True, 0.0, epsilon)
@@ -198,7 +204,7 @@ class NativeNorm(torch.autograd.Function):
             inputs = [tensor.view_as(tensor) for tensor in (x, gamma, beta)]
             needs = ctx.needs_input_grad[:3]
             wanted = [tensor for tensor, need in zip(inputs, needs, strict=True) if need]
-            y = reference_norm(*inputs, ctx.activation, ctx.epsilon)
+            y = reference_norm(*inputs, activation=ctx.activation, epsilon=ctx.epsilon)
             found = iter(torch.autograd.grad(y, wanted, given, create_graph=True))
             return *(next(found) if need else None for need in needs), *[None] * 4
         given = given.contiguous(memory_format=torch.channels_last)

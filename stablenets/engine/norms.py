@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -88,7 +88,7 @@ class BatchNorm:
     beta: Tensor
     mean: Tensor
     variance: Tensor
-    context: ForwardContext
+    context: ForwardContext = field(kw_only=True)
 
     def __call__(self, x: Tensor, activation: str = "identity") -> Tensor:
         """Return N x, or σ(N x) in one pass."""
@@ -116,6 +116,12 @@ class ModuleNorm(nn.BatchNorm2d):
         channels: Number of channels.
         activation: Applied where a call names none.
     """
+
+    # Never None here; torch's stubs also allow norms without running statistics.
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
 
     def __init__(self, channels: int, activation: str = "identity") -> None:
         super().__init__(channels)

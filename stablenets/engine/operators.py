@@ -10,7 +10,7 @@ of operator it has.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -44,7 +44,7 @@ class Operator:
     def __truediv__(self, divisor: float) -> Operator:
         return type(self)(self.kernel / divisor)
 
-    def __matmul__(self, other: Operator) -> Operator | Product:
+    def __matmul__(self, other: Self) -> Operator | Product:
         """Return the operator that applies `other` first, then this one."""
         return Product(self, other)
 
@@ -81,7 +81,7 @@ class Dense(Operator):
     def T(self) -> Dense:  # noqa: N802
         return Dense(self.kernel.mT)
 
-    def __matmul__(self, other: Dense) -> Dense:
+    def __matmul__(self, other: Self) -> Dense:
         return Dense(self.kernel @ other.kernel)
 
     def mixed(self, M: Tensor) -> Dense:
@@ -170,4 +170,4 @@ class Product:
         return self.last(self.first(x), b)
 
 
-OPERATORS = {"dense": Dense, "conv": Conv}
+OPERATORS: dict[str, type[Dense] | type[Conv]] = {"dense": Dense, "conv": Conv}

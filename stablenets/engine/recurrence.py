@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from stablenets.engine.family import Capabilities, Family, check_choice, check_instance
 from stablenets.engine.fused import can_fuse
 from stablenets.engine.modes import checkpointed, show_to_tap
-from stablenets.engine.types import State, Tap, Weights
+from stablenets.engine.types import GradientTap, State, Tap, Weights
 from stablenets.errors import BadInput
 
 RECURRENT_MODES = ("store", "checkpoint", "plain")
@@ -42,7 +42,7 @@ class Recurrent(Family):
         """Return the tensors that are never trained, by name."""
         return {}
 
-    def prepare(self, **tensors: Any) -> dict[str, Any]:
+    def prepare(self, *_: Any, **tensors: Any) -> dict[str, Any]:
         """Return what `step` reads, from the learned and fixed tensors.
 
         Called once a forward, so that W - W.T is not computed again at every time step.
@@ -54,9 +54,9 @@ class Recurrent(Family):
         raise TypeError(f"{type(self).__name__} does not define a step")
 
     def fused(
-        self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int
+        self, state: State, u: Tensor, w: Weights, every: bool, tap: GradientTap | None, first: int
     ) -> Driven:
-        """All inputs u (T, B, d) at once."""
+        """Run all inputs u (T, B, d) at once."""
         raise TypeError(f"{type(self).__name__} has no fused steps")
 
     @property
@@ -144,7 +144,7 @@ class Recurrence(nn.Module):
         if x.ndim != 3 or x.shape[2] != self.inputs:
             raise BadInput(f"x {tuple(x.shape)}: takes sequences (B, T, {self.inputs})")
         outputs, state = self.run_sequences(x, self.start(x), tap, every)
-        return outputs.transpose(0, 1) if every else state[0]
+        return state[0] if outputs is None else outputs.transpose(0, 1)
 
     def run_sequences(
         self, x: Tensor, state: State, tap: Tap | None = None, every: bool = False
@@ -181,7 +181,7 @@ class Recurrence(nn.Module):
         """
         if first == 0 or not every:
             state = show_to_tap(state, tap, first)
-        if self.can_run_fused(u, state, w, tap):
+        if self.can_run_fused(tap, u, state, w):
             return self.dynamics.fused(state, u, w, every, tap, first)
         outputs = []
         for index, now in enumerate(u.unbind(0), first + 1):
@@ -192,14 +192,16 @@ class Recurrence(nn.Module):
                 outputs.append(state[0])
         return torch.stack(outputs) if every else None, state
 
-    def can_run_fused(self, u: Tensor, state: State, w: Weights, tap: Tap | None) -> bool:
+    def can_run_fused(
+        self, tap: Tap | None, u: Tensor, state: State, w: Weights
+    ) -> TypeGuard[GradientTap | None]:
         """Return whether the family has fused steps and this forward can use them."""
         can = self.dynamics.capabilities
         return (
             self.backward != "plain"
             and can.supports_fusing
             and (tap is None or can.exposes_states)
-            and can_fuse((u, *state, *vars(w).values()), tap)
+            and can_fuse(tap, (u, *state, *vars(w).values()))
         )
 
     def run_checkpointed(

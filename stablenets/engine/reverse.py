@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from stablenets.engine.compiling import disable_compile
+from stablenets.engine.dynamics import ReversibleDynamics
 from stablenets.engine.fused import is_autocast_on, is_transformed
 from stablenets.engine.norms import ForwardContext
 from stablenets.engine.operators import Operator
@@ -109,21 +110,21 @@ class PreparedWeights:
 
     Attributes:
         stacks: Tensors (L, ...) by name, connected to the learned tensors by autograd.
-        kinds: The operator class of each, None for a tensor that is no operator.
+        kinds: The operator class of each tensor that is the kernel of an operator.
         sums: Gradients of those stacks that require one.
     """
 
     stacks: dict[str, Tensor]
-    kinds: dict[str, type[Operator] | None]
+    kinds: dict[str, type[Operator]]
     sums: dict[str, Tensor]
 
     @classmethod
     def of(cls, prepared: dict[str, Any]) -> PreparedWeights:
         stacks, kinds = {}, {}
         for name, value in prepared.items():
-            is_operator = isinstance(value, Operator)
-            stacks[name] = value.kernel if is_operator else value
-            kinds[name] = type(value) if is_operator else None
+            stacks[name] = value.kernel if isinstance(value, Operator) else value
+            if isinstance(value, Operator):
+                kinds[name] = type(value)
         sums = {
             name: torch.zeros_like(stack) for name, stack in stacks.items() if stack.requires_grad
         }
@@ -137,7 +138,7 @@ class PreparedWeights:
     def as_operators(self, row: dict[str, Tensor]) -> dict[str, Any]:
         """Return a layer's tensors as the operators that they are the kernels of."""
         return {
-            name: value if self.kinds[name] is None else self.kinds[name](value)
+            name: self.kinds[name](value) if name in self.kinds else value
             for name, value in row.items()
         }
 
@@ -166,7 +167,8 @@ def reverse_layer(
 
     The gradients of the layer's weights are added to `prepared.sums`.
     """
-    dynamics, sums = stack.dynamics, prepared.sums
+    # Flow refuses the mode `reverse` for other families.
+    dynamics, sums = cast(ReversibleDynamics, stack.dynamics), prepared.sums
     leaves = [row[name].requires_grad_() for name in sums]
     w = stack.layer(layer, prepared.as_operators(row), context)
     parts, gradients = list(dynamics.swap_parts(state)), list(dynamics.swap_parts(gradients))

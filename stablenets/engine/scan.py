@@ -25,7 +25,11 @@ import torch
 from torch import Tensor
 
 from stablenets.engine.activations import ACTIVATIONS
-from stablenets.engine.types import Tap
+from stablenets.engine.types import GradientTap
+
+# Tensors in a fixed order, with None in the places that an update does not use. Autograd Functions
+# and CUDA graphs return them flat, so their type cannot say which of them are None.
+FlatTensors = tuple[Any, ...]
 
 
 class UpdateSpec(NamedTuple):
@@ -83,7 +87,7 @@ class ScanSpec(NamedTuple):
     batch_first: bool
     swaps_parts: bool = False
     every: bool = False
-    tap: Tap | None = None
+    tap: GradientTap | None = None
     first: int = 0
     stop: int = 0
 
@@ -99,7 +103,7 @@ class ScanSpec(NamedTuple):
         return like.new_empty(shape)
 
 
-def scan_forward(spec: ScanSpec, *tensors: Tensor | None) -> tuple[Tensor | None, ...]:
+def scan_forward(spec: ScanSpec, *tensors: Tensor | None) -> FlatTensors:
     """Take all steps. The arguments are the parts, (n, batch), and all `UpdateTensors`, flat.
 
     Returns the last parts, then X for each update, then Y for each update. X (steps + 1, n, batch)
@@ -116,8 +120,10 @@ def scan_forward(spec: ScanSpec, *tensors: Tensor | None) -> tuple[Tensor | None
             x = spec.allocate(old, steps + 1, *old.shape)
             x[0] = old
         if w.K is not None:
-            plain = update.carry is None
-            y = x[1:] if plain else spec.allocate(old, steps, w.K.shape[1], old.shape[1])
+            if update.carry is None and x is not None:
+                y = x[1:]
+            else:
+                y = spec.allocate(old, steps, w.K.shape[1], old.shape[1])
             if w.u is not None:
                 torch.addmm(w.b[0], w.u.flatten(0, 1), w.U[0].mT, out=y.mT.view(-1, y.shape[1]))
             elif spec.batch_first:  # Wide layers: b is added step by step, while y is in the cache.
@@ -128,28 +134,30 @@ def scan_forward(spec: ScanSpec, *tensors: Tensor | None) -> tuple[Tensor | None
         Y.append(None if update.carry is None else y)
         new = None if x is None else x[1:]
         columns.append(iterate_layers(steps, w.K, b, w.A, w.O, y, new))
-    activate, updates = ACTIVATIONS[spec.activation].in_place, spec.updates
+    activate, updates, tap = ACTIVATIONS[spec.activation].in_place, spec.updates, spec.tap
     for index, row in enumerate(zip(*columns, strict=True), spec.first + 1):
         for (part, source, scale, carry), (K, b, A, O, y, new) in zip(updates, row, strict=True):
             change = state[source]
             if K is not None:
                 change = torch.addmm(y if b is None else b, K, change, out=y)
                 activate(change)
-            if O is not None:
+            if carry is None:
+                pass  # A plain network keeps nothing of the old part.
+            elif O is not None:
                 change = torch.addmm(change, O, state[part], beta=scale, alpha=carry, out=new)
             elif A is not None:
                 change = torch.addmm(state[part], A, change, alpha=scale, out=new)
-            elif carry is not None:
+            else:
                 change = torch.add(state[part], change, alpha=scale, out=new)
             state[part] = change
         if spec.swaps_parts:
             state.reverse()
-        if index < spec.stop:
-            spec.tap(index, tuple(part.mT for part in state))
+        if tap is not None and index < spec.stop:
+            tap(index, tuple(part.mT for part in state))
     return *state, *X, *Y
 
 
-def scan_backward(spec: ScanSpec, *tensors: Tensor | None) -> tuple[Tensor | None, ...]:
+def scan_backward(spec: ScanSpec, *tensors: Tensor | None) -> FlatTensors:
     """Go back through all steps.
 
     The arguments are the gradients g of the parts, (n, batch); the gradients (steps, batch, n) of
@@ -168,12 +176,12 @@ def scan_backward(spec: ScanSpec, *tensors: Tensor | None) -> tuple[Tensor | Non
         for (*matrices, y), d in zip(rows, δ, strict=True)
     ]
     backwards = list(zip(spec.updates, reached, strict=True))[::-1]
-    pull = ACTIVATIONS[spec.activation].pull
+    pull, tap = ACTIVATIONS[spec.activation].pull, spec.tap
     for step, row in reversed(list(enumerate(zip(*columns, strict=True)))):
         if outer is not None:
             g[0] = g[0] + outer[step].mT
-        if (index := spec.first + step + 1) < spec.stop:
-            spec.tap.gradient(index, tuple(part.mT for part in g))
+        if tap is not None and (index := spec.first + step + 1) < spec.stop:
+            tap.gradient(index, tuple(part.mT for part in g))
         if spec.swaps_parts:
             g.reverse()
         for ((part, source, scale, carry), kept), (KT, AT, OT, y, d) in zip(
@@ -200,7 +208,7 @@ def scan_backward(spec: ScanSpec, *tensors: Tensor | None) -> tuple[Tensor | Non
 
 def iterate_layers(steps: int, *stacks: Tensor | None) -> Iterable[tuple[Tensor | None, ...]]:
     """Yield the entries of the stacks step by step; a shared entry, or None, every time."""
-    columns = []
+    columns: list[Iterable[Tensor | None]] = []
     for stack in stacks:
         if stack is None or len(stack) == 1:
             columns.append(repeat(None if stack is None else stack[0], steps))
@@ -216,7 +224,7 @@ def find_writers(spec: ScanSpec, weights: Sequence[UpdateTensors]) -> list[tuple
     if in the step before. The writer is None without a K, or if no update writes this part. With
     `swaps_parts` there is one update, which reads what it wrote in the step before.
     """
-    found = []
+    found: list[tuple[int | None, int]] = []
     for index, (update, w) in enumerate(zip(spec.updates, weights, strict=True)):
         writers = [
             i

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from stablenets.engine import graphs
 from stablenets.engine.scan import (
+    FlatTensors,
     ScanSpec,
     UpdateTensors,
     count_steps,
@@ -29,7 +30,7 @@ from stablenets.engine.scan_differentiable import differentiable_backward
 from stablenets.engine.types import State
 
 # Weight gradients are computed for CHUNK steps at a time: enough for products at full speed, while
-# the operands stay in the cache. Of narrow layers it takes as many as CACHED bytes of states hold.
+# the operands stay in the cache. Narrow layers take more steps at a time: CACHED bytes of states.
 CHUNK = 32
 CACHED = 2**18
 
@@ -86,6 +87,7 @@ class Scan(torch.autograd.Function):
             x[1:] if update.carry is None else y
             for update, x, y in zip(spec.updates, X, Y, strict=True)
         ]
+        g: Sequence[Tensor]
         if spec.every:
             g = [torch.zeros_like(lay_out(spec, given[0][0]))]
         else:
@@ -101,13 +103,16 @@ class Scan(torch.autograd.Function):
             for update, w, x, y, d, a, gradients in zip(
                 spec.updates, here, read, y_here, δ, reached, found, strict=True
             ):
-                if d is not None:
-                    collect_gradients(gradients, chunk, update.scale, w, take(x, chunk), y, d, a)
+                if d is not None and x is not None:
+                    collect_gradients(gradients, chunk, update.scale, w, x[chunk], y, d, a)
         return None, *map(copy_out, g), *flatten(found)
 
 
-def plan_chunks(spec: ScanSpec, x: Tensor, steps: int) -> tuple[Callable, list[slice]]:
+def plan_chunks(
+    spec: ScanSpec, x: Tensor, steps: int
+) -> tuple[Callable[..., FlatTensors], list[slice]]:
     """Return how to call the functions of `scan`, and the chunks of steps, for parts like x."""
+    call: Callable[..., FlatTensors]
     if spec.tap is None and graphs.can_record(x):
         call, length = graphs.run_with_graph, graphs.STEPS
     else:
@@ -122,14 +127,14 @@ def call_directly(function: Callable, *arguments: Any) -> Any:
 
 
 def join_chunks(
-    spec: ScanSpec, parts: list[Tensor], weights: Sequence[UpdateTensors], chunks: list[slice]
-) -> tuple[Tensor | None, ...]:
+    spec: ScanSpec, parts: Sequence[Tensor], weights: Sequence[UpdateTensors], chunks: list[slice]
+) -> FlatTensors:
     """Return what `scan_forward` returns for all steps, computed by CUDA graphs of chunks."""
     whole: list[Tensor | None] = []
     steps = chunks[-1].stop
     for chunk in chunks:
         inputs = (*parts, *flatten(take_steps(weights, chunk)))
-        outputs = graphs.run_with_graph(scan_forward, spec, *inputs)
+        outputs: FlatTensors = graphs.run_with_graph(scan_forward, spec, *inputs)
         parts, kept = outputs[: len(parts)], outputs[len(parts) :]
         length = chunk.stop - chunk.start
         if not whole:
@@ -168,10 +173,14 @@ def read_values(
     spec: ScanSpec,
     state: Sequence[Tensor],
     weights: Sequence[UpdateTensors],
-    X: Sequence[Tensor | None],
+    X: Sequence[Any],
 ) -> list[Tensor | None]:
-    """Return for each update what its K read, (steps, n, batch)."""
-    steps, found = count_steps(weights), []
+    """Return for each update what its K read, (steps, n, batch).
+
+    X are the values that each update writes, None where no K reads them.
+    """
+    steps = count_steps(weights)
+    found: list[Tensor | None] = []
     for update, w, (writer, offset) in zip(
         spec.updates, weights, find_writers(spec, weights), strict=True
     ):
@@ -188,10 +197,14 @@ def allocate_gradients(tensors: UpdateTensors, needed: UpdateTensors) -> UpdateT
     """Return zeros for tensors that all steps share, whose gradients are sums, else free memory."""
     return UpdateTensors(
         *(
-            None if not need else t.new_zeros(t.shape) if len(t) == 1 else t.new_empty(t.shape)
+            allocate_gradient(t) if t is not None and need else None
             for t, need in zip(tensors, needed, strict=True)
         )
     )
+
+
+def allocate_gradient(t: Tensor) -> Tensor:
+    return t.new_zeros(t.shape) if len(t) == 1 else t.new_empty(t.shape)
 
 
 def collect_gradients(
@@ -210,12 +223,13 @@ def collect_gradients(
     them; `reached`: the gradients after A.
     """
     add_products(found.K, chunk, δ, x, scale)
-    add_products(found.A, chunk, reached, y, scale)
+    if reached is not None:
+        add_products(found.A, chunk, reached, y, scale)
     if found.b is not None and len(found.b) == 1:
         found.b[0].add_(δ.mT.flatten(0, 1).sum(0), alpha=scale)
     elif found.b is not None:
         torch.sum(δ, 2, out=found.b[chunk]).mul_(scale)
-    if w.u is not None:
+    if w.u is not None and w.U is not None:
         add_products(found.U, chunk, δ, w.u.mT, scale)
         if found.u is not None:
             torch.mul(δ.mT @ w.U, scale, out=found.u[chunk])

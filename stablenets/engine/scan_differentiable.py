@@ -45,5 +45,7 @@ def differentiable_backward(
         torch.autograd.grad(outputs, [*inner, *wanted], given, create_graph=True, allow_unused=True)
     )
     for index, parts in enumerate(seen, spec.first + 1):
-        spec.tap.gradient(index, tuple(next(found) for _ in parts))
+        gradients = tuple(next(found) for _ in parts)
+        if spec.tap is not None:
+            spec.tap.gradient(index, gradients)
     return [next(found) if need else None for need in needs]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -75,10 +76,10 @@ class LayerStack(nn.Module):
             for name in self.names
         ]
 
-    def prepare_weights(self, weights: Sequence[Tensor]) -> dict[str, object]:
+    def prepare_weights(self, weights: Sequence[Tensor]) -> dict[str, Any]:
         """Return what `step` reads, still stacked, from any stack of `weights`."""
         over_space = (1,) * (self.operator.feature_dims - 1)
-        tensors: dict[str, object] = dict(zip(self.names, weights, strict=True))
+        tensors: dict[str, Any] = dict(zip(self.names, weights, strict=True))
         norms = {
             name: tensors.pop(name)
             for norm in self.dynamics.norms
@@ -113,11 +114,11 @@ class LayerStack(nn.Module):
             for index, row in enumerate(zip(*columns, strict=True))
         ]
 
-    def layer(self, index: int, values: dict[str, object], context: ForwardContext) -> Weights:
+    def layer(self, index: int, values: dict[str, Any], context: ForwardContext) -> Weights:
         """Return one layer's weights, with its norms, from its row of the prepared weights."""
         for norm in self.dynamics.norms:
             learned = [values.pop(name) for name in norm_parameters(norm)]
             statistics = [getattr(self, f"{part}_{norm}")[index] for part in STATISTICS]
-            values[norm] = BatchNorm(*learned, *statistics, context)
+            values[norm] = BatchNorm(*learned, *statistics, context=context)
         drop = None if context.seed is None else Dropout(self.dropout, context.seed, index)
         return Weights(drop=drop, **values)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Protocol
 
 from torch import Tensor
 
@@ -12,3 +13,15 @@ State = tuple[Tensor, ...]
 Weights = SimpleNamespace
 # Called with the index of a layer and the state that enters it; last with (depth, last state).
 Tap = Callable[[int, State], None]
+
+
+class GradientTap(Protocol):
+    """A tap that can also be given the gradients of the states.
+
+    A fused operation and the mode `reverse` need such a tap: the states inside them are not in the
+    autograd graph.
+    """
+
+    def __call__(self, index: int, state: State, /) -> None: ...
+
+    def gradient(self, index: int, gradients: State, /) -> None: ...

@@ -10,8 +10,11 @@ and each unit computes its own second state. The authors' Meganet does so; the p
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 from itertools import pairwise
+from operator import add
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -106,10 +109,12 @@ class Network(nn.Module):
         layers = layers_at_widths(blocks or divide_layers(depth, len(widths)), transition)
         is_strided = transition == "strided_first_block"
         self.opening = make_opening(opening_kind, shape, widths[0])
-        self.units = nn.ModuleList(
+        flows = [
             Flow(dynamics, width, count, h=h, operator=operator, backward=backward, gain=gain)
             for width, count in zip(widths, layers, strict=True)
-        )
+        ]
+        # torch's stubs know the items of a ModuleList as modules only.
+        self.units = cast(Sequence[Flow], nn.ModuleList(flows))
         self.boundaries = nn.ModuleList(
             dynamics.strided(narrow, wide, gain)
             if is_strided
@@ -140,7 +145,7 @@ class Network(nn.Module):
         after the boundary.
         """
         # under autocast the opening returns bfloat16, in which small steps of the state are lost
-        y = y.to(next(self.units.parameters()).dtype)
+        y = y.to(next(self.units[0].parameters()).dtype)
         before = 0
         for index, unit in enumerate(self.units):
             if index:
@@ -168,7 +173,7 @@ class Network(nn.Module):
 
     def variation(self) -> Tensor:
         """Return the smoothness in time, summed over the units; see `Flow.variation`."""
-        return sum(unit.variation() for unit in self.units)
+        return reduce(add, (unit.variation() for unit in self.units))
 
 
 def image_size(shape: tuple[int, ...], unit: int) -> tuple[int, ...]:

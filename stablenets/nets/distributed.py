@@ -79,5 +79,6 @@ class Distributed(SemiImplicit):
     def fixed(self, width: int, depth: int) -> dict[str, Tensor]:
         return super().fixed(width, depth) | {"R": self.pattern(width // 2)[None]}
 
-    def prepare(self, Kp, Kq, bp, bq, R, X=None) -> dict[str, Any]:
-        return super().prepare(Kp.masked(R), Kq.masked(R), bp, bq, X)
+    # R is always given; it has a default only because `SemiImplicit.prepare` takes no R.
+    def prepare(self, *, Kp, Kq, bp, bq, X=None, R=None) -> dict[str, Any]:
+        return super().prepare(Kp=Kp.masked(R), Kq=Kq.masked(R), bp=bp, bq=bq, X=X)

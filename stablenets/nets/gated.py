@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from stablenets.engine.recurrence import Driven, Recurrent, State, Tap, Weights
+from stablenets.engine.recurrence import Driven, GradientTap, Recurrent, State, Weights
 from stablenets.schema import option
 
 # our names and torch's, in torch's order
@@ -22,7 +22,7 @@ class Gated(Recurrent):
     paper = "baseline"
     # torch's kernels return no state between the first and the last
     capabilities = replace(Recurrent.capabilities, supports_fusing=True, exposes_states=False)
-    module: ClassVar[type[nn.RNNBase]]
+    module: ClassVar[type[nn.LSTM] | type[nn.GRU]]
 
     def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
         """Return torch's draws from U(-1/sqrt(H), 1/sqrt(H)), the matrices times `gain`."""
@@ -76,12 +76,12 @@ class LSTM(Gated):
         return tuple(torch.lstm_cell(u, state, *self.tensors(w)))
 
     def fused(
-        self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int
+        self, state: State, u: Tensor, w: Weights, every: bool, tap: GradientTap | None, first: int
     ) -> Driven:
         outputs, h, c = torch.lstm(
             u, [part[None] for part in state], self.tensors(w), True, 1, 0.0, True, False, False
         )
-        return outputs, (h[0], c[0])
+        return outputs if every else None, (h[0], c[0])
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class GRU(Gated):
         return (torch.gru_cell(u, *state, *self.tensors(w)),)
 
     def fused(
-        self, state: State, u: Tensor, w: Weights, every: bool, tap: Tap | None, first: int
+        self, state: State, u: Tensor, w: Weights, every: bool, tap: GradientTap | None, first: int
     ) -> Driven:
         outputs, h = torch.gru(u, state[0][None], self.tensors(w), True, 1, 0.0, True, False, False)
-        return outputs, (h[0],)
+        return outputs if every else None, (h[0],)

@@ -5,14 +5,14 @@ v += h² f(y), then y += v. The numbers are the same with less rounding, and eac
 inverse.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from stablenets.engine.dynamics import Capabilities, ReversibleDynamics, State, Weights
-from stablenets.engine.operators import Operator
 from stablenets.engine.updates import ResidualUpdate
 from stablenets.schema import option
 
@@ -64,10 +64,10 @@ class Leapfrog(ReversibleDynamics):
             supports_fusing=self.block_norm == "none",
         )
 
-    def start(self, x: Tensor, w: Weights | None, h: float) -> State:
+    def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x, torch.zeros_like(x) if self.initial_velocity == "zero" else x
 
-    def shifted(self, K: Operator, w: Weights) -> tuple[Callable[..., Tensor], Tensor | None]:
+    def shifted(self, K: Any, w: Weights) -> tuple[Any, Tensor | None]:
         """Return K and its bias, or N K and no bias."""
         return (K, w.b) if self.block_norm == "none" else (lambda y, _: w.N(K(y)), None)
 

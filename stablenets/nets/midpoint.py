@@ -57,7 +57,7 @@ class Midpoint(ReversibleDynamics):
     def field(self, y: Tensor, w: Weights) -> Tensor:
         return self.σ(w.A(y, w.b)) if self.block_norm == "none" else self.σ(w.A(y), w.N)
 
-    def start(self, x: Tensor, w: Weights | None, h: float) -> State:
+    def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x - h * self.field(x, w), x
 
     def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from stablenets.engine.dynamics import Capabilities, Dynamics, State, Tap, Weights
+from stablenets.engine.dynamics import Capabilities, Dynamics, GradientTap, State, Weights
 from stablenets.engine.fused import fused_scan
 from stablenets.engine.operators import Operator
 
@@ -27,7 +27,7 @@ class Plain(Dynamics):
         return (self.σ(w.K(y, w.b)),)
 
     def fused(
-        self, state: State, h: float, tap: Tap | None, first: int, K: Operator, b: Tensor
+        self, state: State, h: float, tap: GradientTap | None, first: int, K: Operator, b: Tensor
     ) -> State:
         return (
             fused_scan(

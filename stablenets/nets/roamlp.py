@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from stablenets.engine.dynamics import Capabilities, Dynamics, State, Tap, Weights
+from stablenets.engine.dynamics import Capabilities, Dynamics, GradientTap, State, Weights
 from stablenets.engine.fused import fused_scan
 from stablenets.engine.operators import Operator
 from stablenets.nets.filters import Filtered
@@ -51,7 +51,14 @@ class RoaMLP(Filtered, Dynamics):
         return (self.alpha * (x @ w.O.mT) + self.beta * self.σ(w.W(x, w.b)),)
 
     def fused(
-        self, state: State, h: float, tap: Tap | None, first: int, W: Operator, b: Tensor, O: Tensor
+        self,
+        state: State,
+        h: float,
+        tap: GradientTap | None,
+        first: int,
+        W: Operator,
+        b: Tensor,
+        O: Tensor,
     ) -> State:
         biases = b.expand(-1, W.kernel.shape[-1])
         x = fused_scan(

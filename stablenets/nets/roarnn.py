@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stablenets.engine.activations import ACTIVATIONS
 from stablenets.engine.fused import fused_scan
-from stablenets.engine.recurrence import Driven, Recurrent, State, Tap, Weights
+from stablenets.engine.recurrence import Driven, GradientTap, Recurrent, State, Weights
 from stablenets.nets.filters import Filtered
 from stablenets.schema import option
 
@@ -73,7 +73,7 @@ class RNN(Recurrent):
         u: Tensor,
         w: Weights,
         every: bool,
-        tap: Tap | None,
+        tap: GradientTap | None,
         first: int,
         **options: Any,
     ) -> Driven:
@@ -119,7 +119,7 @@ class RoaRNN(Filtered, RNN):
         u: Tensor,
         w: Weights,
         every: bool,
-        tap: Tap | None,
+        tap: GradientTap | None,
         first: int,
         **_: Any,
     ) -> Driven:

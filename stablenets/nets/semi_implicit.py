@@ -56,7 +56,7 @@ class SemiImplicit(ReversibleDynamics):
     def fixed(self, width: int, depth: int) -> dict[str, Tensor]:
         return {} if self.coupling == "identity" else {"X": self.X(width // 2)[None]}
 
-    def prepare(self, Kp, Kq, bp, bq, X=None) -> dict[str, Any]:
+    def prepare(self, *, Kp, Kq, bp, bq, X=None) -> dict[str, Any]:
         into_q, into_p = (Kp.T, Kq.T) if X is None else (Kp.T.mixed(X[0]), Kq.T.mixed(X[0].mT))
         return {"Kp": Kp, "Kq": Kq, "bp": bp, "bq": bq, "into_p": into_p, "into_q": into_q}
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -49,9 +50,9 @@ class SequenceNetwork(nn.Module):
         super().__init__()
         self.depth, inputs = shape
         self.every = every
-        self.units = nn.ModuleList(
-            [Recurrence(dynamics, inputs, width, self.depth, backward=backward, gain=gain)]
-        )
+        unit = Recurrence(dynamics, inputs, width, self.depth, backward=backward, gain=gain)
+        # torch's stubs know the items of a ModuleList as modules only.
+        self.units = cast(Sequence[Recurrence], nn.ModuleList([unit]))
         self.head = make_readout(width, outputs, head_hidden)
         self.rank = dynamics.parts * width  # of the Jacobian of the last state
 

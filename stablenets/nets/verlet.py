@@ -25,7 +25,7 @@ class Verlet(ReversibleDynamics):
     paper = "haber2017"
     capabilities = Capabilities(order=1, reversible=True, supports_fusing=True)
 
-    def start(self, x: Tensor, w: Weights | None, h: float) -> State:
+    def start(self, x: Tensor, w: Weights, h: float) -> State:
         return x, torch.zeros_like(x)
 
     def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:

@@ -71,8 +71,11 @@ def gradient_heatmap(probes: dict[str, np.ndarray]) -> Figure:
 
 def render_pixels(figure: Figure) -> np.ndarray:
     """Return the drawn figure as RGBA pixels, (height, width, 4) uint8."""
-    figure.canvas.draw()
-    return np.asarray(figure.canvas.buffer_rgba())
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())
 
 
 def cell_edges(starts: np.ndarray) -> np.ndarray:

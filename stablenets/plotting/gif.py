@@ -21,6 +21,8 @@ class Gif(PillowWriter):
         >>> writer = Gif("drawn by the docs")  # animation.save("depth.gif", writer=writer)
     """
 
+    _frames: list[Image.Image]  # of PillowWriter, whose stubs leave it out
+
     def __init__(self, comment: str) -> None:
         super().__init__(fps=FRAMES_PER_SECOND)
         self.comment = comment

@@ -85,15 +85,7 @@ def gradient_norms(
         >>> norms.states.shape, norms.weights.isnan().tolist()  # a Tanh has no weights
         (torch.Size([3]), [False, True])
     """
-    units = [net] if isinstance(net, Flow | Recurrence) else getattr(net, "units", None)
-    has_flows = isinstance(units, Iterable) and all(
-        isinstance(unit, Flow | Recurrence) for unit in units
-    )
-    if modules is None and not has_flows:
-        raise BadInput(
-            f"modules=None: {type(net).__name__} is not a net of stablenets; give the modules to"
-            " measure, in order of execution"
-        )
+    units = find_flows(net) if modules is None else []
     with temporary_gradients(net), differentiation():
         if modules is not None:
             with ModuleGradients(modules) as probe:
@@ -103,6 +95,19 @@ def gradient_norms(
         tap = StateGradients(range(depth + 1))
         loss(net(x, tap)).backward()
         return GradientNorms(tap.norms(), weight_gradient_norms(units, range(depth)))
+
+
+def find_flows(net: nn.Module) -> list[Flow | Recurrence]:
+    """Return the units of a net of this package."""
+    units = [net] if isinstance(net, Flow | Recurrence) else getattr(net, "units", None)
+    if isinstance(units, Iterable):
+        flows = list(units)
+        if all(isinstance(unit, Flow | Recurrence) for unit in flows):
+            return flows
+    raise BadInput(
+        f"modules=None: {type(net).__name__} is not a net of stablenets; give the modules to"
+        " measure, in order of execution"
+    )
 
 
 @contextlib.contextmanager
@@ -136,9 +141,9 @@ def fit_log_slope(norms: Tensor, depths: Sequence[int] | None = None) -> float:
         >>> round(probes.fit_log_slope(torch.tensor([1.0, 2.0, 4.0])), 4)  # log 2
         0.6931
     """
-    depths = torch.arange(len(norms)) if depths is None else torch.as_tensor(depths)
+    positions = torch.arange(len(norms)) if depths is None else torch.as_tensor(depths)
     usable = norms.isfinite() & (norms > 0)
-    t, y = depths[usable].double(), norms[usable].double().log()
+    t, y = positions[usable].double(), norms[usable].double().log()
     t = t - t.mean()
     return float((t * y).sum() / t.square().sum())
 

@@ -74,7 +74,7 @@ class ModuleGradients:
         if 0 in self._norms or not torch.is_grad_enabled():
             return None
         values = dict(enumerate(inputs)) | named
-        place, state = next(iter(values.items()), (None, None))
+        place, state = next(iter(values.items()), ("", None))
         if torch.is_tensor(state) and state.is_floating_point() and not state.requires_grad:
             leaf = state.detach().requires_grad_()
             self._watch(0, leaf)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 
 import torch
 from torch import Tensor
@@ -91,4 +93,4 @@ def unit_norms(unit: Flow | Recurrence) -> Tensor:
     if unit.tied or not gradients:
         return torch.full((unit.depth,), torch.nan, dtype=torch.float64)
     squares = [gradient_norm(gradient.flatten(1), 1).square() for gradient in gradients]
-    return sum(squares).sqrt().cpu()
+    return reduce(add, squares).sqrt().cpu()

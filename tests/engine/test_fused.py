@@ -181,12 +181,12 @@ def test_a_filter_with_alpha_zero_scales_the_activation():
 
 def test_steps_are_not_fused_where_each_operation_must_be_seen():
     x = torch.ones(2)
-    assert can_fuse([x], None)
-    assert can_fuse([x], Recorder())
-    assert not can_fuse([x], lambda index, state: None)
+    assert can_fuse(None, [x])
+    assert can_fuse(Recorder(), [x])
+    assert not can_fuse(lambda index, state: None, [x])
     with torch.autocast("cpu", torch.bfloat16):
-        assert not can_fuse([x], None)
+        assert not can_fuse(None, [x])
     seen = []
-    torch.func.grad(lambda y: seen.append(can_fuse([y], None)) or y.sum())(x)
-    torch.vmap(lambda y: seen.append(can_fuse([y], None)) or y)(x)
+    torch.func.grad(lambda y: seen.append(can_fuse(None, [y])) or y.sum())(x)
+    torch.vmap(lambda y: seen.append(can_fuse(None, [y])) or y)(x)
     assert seen == [False, False]
