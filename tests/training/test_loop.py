@@ -204,13 +204,13 @@ def test_a_warning_if_the_processor_emulates_bfloat16(
     monkeypatch, has_bfloat16, asked, device, is_warned
 ):
     monkeypatch.setattr(precision, "has_bfloat16", lambda: has_bfloat16)
-    monkeypatch.setattr(precision.native, "available", lambda: True)
+    monkeypatch.setattr(precision.native, "is_available", lambda: True)
     assert bool(precision.precision_warning(asked, torch.device(device))) == is_warned
 
 
 def test_a_warning_if_there_is_no_compiler(monkeypatch):
     monkeypatch.setattr(precision, "has_bfloat16", lambda: True)
-    monkeypatch.setattr(precision.native, "available", lambda: False)
+    monkeypatch.setattr(precision.native, "is_available", lambda: False)
     assert "no C++ compiler" in precision.precision_warning("bfloat16_fused", torch.device("cpu"))
     assert not precision.precision_warning("bfloat16", torch.device("cpu"))
 

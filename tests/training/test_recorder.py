@@ -30,9 +30,9 @@ def test_a_record_has_a_gradient_for_each_state_and_each_layer(depth):
         head_kind="linear",
     )
     recorder = Recorder(Probe(depths=8), net)
-    probe = recorder.tap(0)
+    probe = recorder.start_probe(0)
     net(torch.randn(2, 4), probe).sum().backward()
-    recorder.gradients(0, 1.0, probe)
+    recorder.record_gradients(0, 1.0, probe)
     arrays = recorder.arrays()
     assert (arrays["depths"][-1], arrays["layers"][-1]) == (depth, depth - 1)
     for name, places in (("state_gradients", "depths"), ("weight_gradients", "layers")):
@@ -59,10 +59,10 @@ def test_a_net_that_has_overflowed_is_recorded_without_a_spectrum(widths, full_u
         head_kind="mean",
     )
     recorder = Recorder(Probe(), net)
-    recorder.spectrum(0, torch.randn(1, 1, 8, 8))
+    recorder.record_spectrum(0, torch.randn(1, 1, 8, 8))
     with torch.no_grad():
         net.units[0].K.fill_(torch.nan)
-    recorder.spectrum(1, torch.randn(1, 1, 8, 8))
+    recorder.record_spectrum(1, torch.randn(1, 1, 8, 8))
     before, after = recorder.arrays()["singular_values"]
     assert np.isfinite(before).all()
     assert np.isnan(after).all()
