@@ -3,8 +3,9 @@
     stablenets dataset=digits net=antisymmetric depth=64
     stablenets -m net=plain,resnet depth=16,64 hydra/launcher=joblib hydra.launcher.n_jobs=2
 
-Hydra composes configs/ and the words to a plain mapping. `config.resolve` and `training.run.train`
-are ordinary functions of it. Wrong input ends with one line on stderr and exit code 2.
+Hydra composes configs/ and the words of the command line into a plain mapping. `config.resolve`
+turns it into a run, and `training.run.train` trains it. Wrong input ends with one line on stderr
+and exit code 2.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from stablenets.errors import EXIT_BAD_INPUT, BadInput
 from stablenets.schema import suggest
 
 HELP = ("--help", "-h")
-FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name")
-FLAGS_WITH_VALUE += ("-cn", "--config-dir", "-cd", "--experimental-rerun", "--info", "-i")
+FLAGS_WITH_VALUE = (
+    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"),
+    *("--config-dir", "-cd", "--experimental-rerun", "--info", "-i"),
+)
 FLAGS = (
     "--hydra-help",
     "--resolve",
@@ -55,8 +58,8 @@ def main() -> None:
         sys.exit(0)  # the reader of a pipe has closed it
     except OSError as error:  # outside of a run folder, such as the folder of a sweep
         refuse(
-            f"{error.filename or 'a file'}: {error.strerror or error}; mend that or choose another"
-            " folder with runs=DIR"
+            f"{error.filename or 'a file'}: {error.strerror or error}; correct that or choose"
+            " another folder with runs=DIR"
         )
     except KeyboardInterrupt:
         print("stablenets: interrupted; the same command resumes", file=sys.stderr)
@@ -100,18 +103,18 @@ def compose_by_hydra() -> tuple[dict[str, Any], dict[str, str]] | None:
     import hydra
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
-    from omegaconf import DictConfig, OmegaConf
+    from omegaconf import DictConfig
     from omegaconf.errors import OmegaConfBaseException
 
     from stablenets.config.composition import register_nodes
-    from stablenets.config.overrides import describe_error
+    from stablenets.config.overrides import describe_error, plain_options
     from stablenets.execution import sweep
 
     composed: list[tuple[dict[str, Any], dict[str, str]]] = []
 
     def keep_or_sweep(config: DictConfig) -> None:
         try:
-            options = OmegaConf.to_container(config, resolve=True)
+            options = plain_options(config)
         except OmegaConfBaseException as error:
             refuse(describe_error(error))
         settings = HydraConfig.get()
@@ -128,7 +131,9 @@ def compose_by_hydra() -> tuple[dict[str, Any], dict[str, str]] | None:
 
 def split_flags(words: list[str]) -> tuple[list[str], list[str]]:
     """Hydra's flags with their values, and the other words; an unknown flag is `BadInput`."""
-    flags, overrides, is_value = [], [], False
+    flags: list[str] = []
+    overrides: list[str] = []
+    is_value = False
     for word in words:
         name = word.partition("=")[0]
         if word.startswith("-"):

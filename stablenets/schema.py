@@ -14,7 +14,7 @@ import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard, TypeVar
 
 from stablenets.errors import BadInput
 
@@ -34,6 +34,7 @@ BOUNDS = {
     "below": ("<", operator.lt),
 }
 LARGEST_INT = 2**63 - 1  # what torch and numpy can hold
+Options = TypeVar("Options")  # a dataclass whose fields are made with `option`
 
 
 class OptionHelp(NamedTuple):
@@ -75,7 +76,7 @@ def option(
         ... class Blobs:
         ...     points: int = option(100, "points of each class", low=2)
     """
-    limits = {"low": low, "high": high, "above": above, "below": below}
+    limits: dict[str, Any] = {"low": low, "high": high, "above": above, "below": below}
     limits |= {"choices": choices, "min_items": min_items}
     metadata = {"doc": doc, **{name: limit for name, limit in limits.items() if limit is not None}}
     if isinstance(default, list):
@@ -83,7 +84,7 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def build(cls: type, values: Mapping, at: str = "") -> Any:
+def build(cls: type[Options], values: Mapping[str, Any], at: str = "") -> Options:
     """Return an instance of the dataclass `cls`, made from a mapping whose every value is checked.
 
     Args:
@@ -98,7 +99,7 @@ def build(cls: type, values: Mapping, at: str = "") -> Any:
         >>> build(Blobs, {"points": 1}, "dataset")
         BadInput: dataset.points=1: must be >= 2
     """
-    known = {field.name: field for field in dataclasses.fields(cls) if field.init}
+    known = option_fields(cls)
     hints = typing.get_type_hints(cls)
     for key in values:
         if key not in known:
@@ -129,13 +130,23 @@ def describe_options(cls: type, at: str = "") -> list[OptionHelp]:
     hints, described = typing.get_type_hints(cls), []
     for field in dataclasses.fields(cls):
         key, hint, default = join_key(at, field.name), hints[field.name], default_of(field)
-        if dataclasses.is_dataclass(hint):
+        if is_option_group(hint):
             described += describe_options(hint, key)
             continue
         shown = "required" if default is dataclasses.MISSING else str(format_value(default))
         limits, doc = describe_limits(field.metadata), field.metadata.get("doc", "")
         described.append(OptionHelp(key, describe_type(hint), shown, limits, doc))
     return described
+
+
+def option_fields(cls: type) -> dict[str, dataclasses.Field]:
+    """Return the options of a dataclass by their names."""
+    return {field.name: field for field in dataclasses.fields(cls) if field.init}
+
+
+def is_option_group(hint: Any) -> TypeGuard[type]:
+    """Whether the type of an option is a dataclass, which groups further options."""
+    return dataclasses.is_dataclass(hint)
 
 
 def default_of(field: dataclasses.Field) -> Any:
@@ -210,10 +221,10 @@ def check_value(key: str, value: Any, hint: Any, limits: Mapping) -> Any:
     if value is None and type(None) in accepted:
         return None
     hint = next((kind for kind in accepted if typing.get_origin(kind) is list), hint)
-    if dataclasses.is_dataclass(hint) or typing.get_origin(hint) is dict or hint is dict:
+    if is_option_group(hint) or typing.get_origin(hint) is dict or hint is dict:
         if not isinstance(value, Mapping):
             raise BadInput(f"{key}={format_value(value)}: expected a group of keys")
-        return build(hint, value, key) if dataclasses.is_dataclass(hint) else dict(value)
+        return build(hint, value, key) if is_option_group(hint) else dict(value)
     if typing.get_origin(hint) is list:
         return check_list(key, value, hint, limits)
     if float in accepted and int not in accepted and type(value) is int:

@@ -105,7 +105,7 @@ def as_plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return dataclasses as mappings and tuples as lists, as JSON and YAML read them back."""
 
     def encode(value: Any) -> Any:
-        if dataclasses.is_dataclass(value):
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return dataclasses.asdict(value)
         raise TypeError(f"{type(value).__name__} {value!r}: not a value of an option")
 

@@ -59,5 +59,6 @@ def registry_keys(source: Path, registry: str) -> list[str]:
     """Return the keys of a literal dictionary in a source file, without importing the file."""
     for node in ast.parse(source.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == registry:
-            return [ast.literal_eval(key) for key in node.value.keys]
+            assert isinstance(node.value, ast.Dict)
+            return [ast.literal_eval(key) for key in node.value.keys if key is not None]
     raise LookupError(f"{source}: no dictionary {registry}")

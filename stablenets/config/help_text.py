@@ -83,6 +83,7 @@ def group_options(group: str, name: str) -> tuple[str, list[OptionHelp]]:
     from stablenets.nets import FAMILIES
 
     title = f"Options of {group}={name}, with their defaults:"
+    parts: tuple[type, ...]
     if group == "optim":
         parts, values = (Optim,), defaults.optim_options(name)
     elif group == "dataset":

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
-from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from stablenets.config.groups import CONFIGS, GROUPS, group_choices
@@ -82,7 +82,7 @@ def explain_failure(words: Sequence[str], error: Exception) -> str:
     """Return one line that says what is wrong with words that Hydra could not compose.
 
     Composes the words again with unknown keys allowed, and resolves the result: `resolve` names an
-    unknown key and its remedy. Any other failure is told in the words of Hydra.
+    unknown key and its remedy. Any other failure keeps Hydra's message.
     """
     from stablenets.config.resolving import resolve
 
@@ -99,9 +99,9 @@ def explain_failure(words: Sequence[str], error: Exception) -> str:
 def describe_error(error: Exception) -> str:
     """An error of Hydra or OmegaConf in one line."""
     text = " ".join(str(error).split())
-    if choices := getattr(error, "options", None):  # of a group such as hydra/launcher
-        group, _, name = error.missing_cfg_file.rpartition("/")
-        return f"{group}={name}: {suggest(name, choices, 'one of')}"
+    if isinstance(error, MissingConfigException) and error.options:  # as of hydra/launcher
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        return f"{group}={name}: {suggest(name, error.options, 'one of')}"
     if key := getattr(error, "full_key", None):  # a value such as ${other.key}
         return (
             f"{key}: {text.partition(' full_key: ')[0]}; give a plain value, or ${{KEY}} of another"
@@ -111,7 +111,7 @@ def describe_error(error: Exception) -> str:
 
 
 def expand_sweeps(words: Iterable[str]) -> Iterable[tuple[str, ...]]:
-    """The words of each job of a sweep. Of a key that is not a group, the first value only."""
+    """The words of each job of a sweep; a key that is not a group takes its first value only."""
     choices = []
     for word in words:
         override = parse_override(word)
@@ -133,4 +133,10 @@ def allow_unknown_key(word: str) -> str:
 def compose_words(words: Sequence[str]) -> dict[str, Any]:
     """The plain options that Hydra composes of configs/ and the words."""
     with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
-        return OmegaConf.to_container(compose("config", overrides=list(words)), resolve=True)
+        return plain_options(compose("config", overrides=list(words)))
+
+
+def plain_options(config: DictConfig) -> dict[str, Any]:
+    """The options that Hydra composed as nested plain values, with all references resolved."""
+    # to_container returns a list or a string only for other classes of OmegaConf
+    return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))

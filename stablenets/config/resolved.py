@@ -9,10 +9,35 @@ from typing import Any
 
 from stablenets.config.defaults import as_plain_values
 from stablenets.config.identity import hash_identity, training_identity, training_name
-from stablenets.config.options import EXECUTION_KEYS, Config, Net
-from stablenets.data import CommonDataOptions
+from stablenets.config.options import EXECUTION_KEYS, Config, Net, Seeds
+from stablenets.data import CommonDataOptions, DatasetOptions
 from stablenets.nets import Dynamics, Recurrent
 from stablenets.schema import flatten_keys
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedSeeds(Seeds):
+    """The seeds of a run; none is null."""
+
+    init: int
+    order: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedConfig(Config):
+    """The options of a run with every choice made: depth, h and T are numbers."""
+
+    depth: int
+    h: float
+    T: float
+    seeds: ResolvedSeeds
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedNet(Net):
+    """The options that all families have, with the widths and the layers of each unit."""
+
+    blocks: list[int]
 
 
 @dataclass(frozen=True)
@@ -20,7 +45,7 @@ class Resolved:
     """A run with every choice made, as `resolve` returns it.
 
     Attributes:
-        config: The options of the run. depth, h and T are numbers, and every seed has a value.
+        config: The options of the run. depth, h, T and all seeds are numbers.
         dataset_name: A key of `data.DATASETS`.
         common: The options that all data sets have.
         dataset: The data set's own options, an instance of `data.DATASETS[dataset_name]`.
@@ -28,11 +53,11 @@ class Resolved:
         dynamics: The family with its own options.
     """
 
-    config: Config
+    config: ResolvedConfig
     dataset_name: str
     common: CommonDataOptions
-    dataset: Any
-    net: Net
+    dataset: DatasetOptions
+    net: ResolvedNet
     dynamics: Dynamics | Recurrent
 
     @cached_property

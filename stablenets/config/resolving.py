@@ -5,19 +5,27 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from stablenets.config.compatibility import check_compatibility
 from stablenets.config.defaults import FAMILY_DEFAULTS, OPTIM_DEFAULTS
 from stablenets.config.options import Config, Net
-from stablenets.config.resolved import Resolved, round_to_12_digits
+from stablenets.config.resolved import (
+    Resolved,
+    ResolvedConfig,
+    ResolvedNet,
+    ResolvedSeeds,
+    round_to_12_digits,
+)
 from stablenets.data import DATASETS, CommonDataOptions, DatasetFacts
 from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, Family, Recurrent
 from stablenets.nets.assembling import divide_layers
-from stablenets.schema import build, join_key, suggest
+from stablenets.schema import build, join_key, option_fields, suggest
 
 DEFAULT_DEPTH = 64  # if neither depth nor net.blocks is given
+Shared = TypeVar("Shared")
+Own = TypeVar("Own")
 
 
 def resolve(options: Mapping[str, Any]) -> Resolved:
@@ -54,22 +62,27 @@ def resolve(options: Mapping[str, Any]) -> Resolved:
     if isinstance(dynamics, Recurrent) and dataset.facts.kind == "sequence":
         length = sequence_length(config.depth, family, dataset_name, dataset.facts)
         config = dataclasses.replace(config, depth=length)
-    net = dataclasses.replace(net, blocks=choose_blocks(net, config.depth))
-    config = dataclasses.replace(config, depth=sum(net.blocks))
-    h, T = choose_step_and_time(config, net, dynamics)
-    seeds = dataclasses.replace(
-        config.seeds,
-        init=config.seed if config.seeds.init is None else config.seeds.init,
-        order=config.seed if config.seeds.order is None else config.seeds.order,
+    blocks = choose_blocks(net, config.depth)
+    h, T = choose_step_and_time(config, sum(blocks), net, dynamics)
+    seeds = vars(config.seeds) | {
+        "init": config.seed if config.seeds.init is None else config.seeds.init,
+        "order": config.seed if config.seeds.order is None else config.seeds.order,
+    }
+    chosen = {"depth": sum(blocks), "h": h, "T": T, "seeds": ResolvedSeeds(**seeds)}
+    resolved = Resolved(
+        ResolvedConfig(**{**vars(config), **chosen}),
+        dataset_name,
+        common,
+        dataset,
+        ResolvedNet(**{**vars(net), "blocks": blocks}),
+        dynamics,
     )
-    config = dataclasses.replace(config, h=h, T=T, seeds=seeds)
-    resolved = Resolved(config, dataset_name, common, dataset, net, dynamics)
     check_compatibility(resolved)
     return resolved
 
 
 def add_optimiser_defaults(optim: Any) -> Any:
-    """The options of `optim` over the defaults of its optimiser; no mapping stays as it is."""
+    """The options of `optim` over the defaults of its optimiser; unchanged if it is no mapping."""
     if not isinstance(optim, Mapping) or not isinstance(optim.get("name"), str):
         return optim
     return OPTIM_DEFAULTS.get(optim["name"], {}) | dict(optim)
@@ -87,30 +100,26 @@ def choose(
 
 def build_group(
     group: str,
-    shared: type,
-    registry: Mapping[str, type],
+    shared: type[Shared],
+    registry: Mapping[str, type[Own]],
     chosen: str,
     options: Mapping[str, Any],
-) -> tuple[Any, Any]:
+) -> tuple[Shared, Own]:
     """The options that the whole group shares, and those of the chosen entry of its registry."""
-    shared_names, own_names = field_names(shared), field_names(registry[chosen])
+    shared_names, own_names = option_fields(shared), option_fields(registry[chosen])
+    known = shared_names.keys() | own_names.keys()
     for key in options:
-        if key not in shared_names | own_names:
-            owners = [name for name, cls in registry.items() if key in field_names(cls)]
+        if key not in known:
+            owners = [name for name, cls in registry.items() if key in option_fields(cls)]
             problem = f"{group}={chosen} has no option {key}"
             if owners:
                 problem += f", which belongs to {group}={', '.join(owners)}"
-            remedy = suggest(str(key), shared_names | own_names, f"options of {chosen}")
+            remedy = suggest(str(key), known, f"options of {chosen}")
             raise BadInput(f"{join_key(group, key)}: unknown key; {problem}; {remedy}")
     return (
         build(shared, {key: options[key] for key in options if key in shared_names}, group),
         build(registry[chosen], {key: options[key] for key in options if key in own_names}, group),
     )
-
-
-def field_names(cls: type) -> set[str]:
-    """The names of the options of a dataclass."""
-    return {field.name for field in dataclasses.fields(cls) if field.init}
 
 
 def choose_widths(net: Net, width: int | None) -> list[int]:
@@ -152,7 +161,9 @@ def sequence_length(depth: int | None, family: str, dataset: str, facts: Dataset
     return facts.shape[0]
 
 
-def choose_step_and_time(config: Config, net: Net, dynamics: Family) -> tuple[float, float]:
+def choose_step_and_time(
+    config: Config, depth: int, net: Net, dynamics: Family
+) -> tuple[float, float]:
     """The step size h and the final time T = h * depth, from the one that was given."""
     given = {key: value for key, value in (("h", config.h), ("T", config.T)) if value is not None}
     if len(given) == 2:
@@ -166,18 +177,18 @@ def choose_step_and_time(config: Config, net: Net, dynamics: Family) -> tuple[fl
                 f"{key}={value}: net.family={net.family} has no step size; leave {key} out or"
                 " choose a family that has one"
             )
-        return 1.0, float(config.depth)
+        return 1.0, float(depth)
     if config.h is not None:
-        T = round_to_12_digits(config.h * config.depth)
+        T = round_to_12_digits(config.h * depth)
         if not math.isfinite(T):
             raise BadInput(f"h={config.h}: T = h * depth is infinite; use a smaller h")
         return config.h, T
-    if not config.depth:
+    if not depth:
         if given:
             raise BadInput(f"T={config.T}: at depth=0 no time passes; leave T out")
         return 1.0, 0.0
     T = net.T if config.T is None else config.T
-    h = round_to_12_digits(T / config.depth)
+    h = round_to_12_digits(T / depth)
     if not h:
         raise BadInput(f"T={T}: h = T / depth is zero; use a larger T")
     return h, T

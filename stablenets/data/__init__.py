@@ -48,7 +48,7 @@ __all__ = [
 DatasetOptions = ResidentData | GeneratedData
 
 # The class of each data set by the name that dataset=NAME takes on the command line.
-DATASETS: dict[str, type] = {
+DATASETS: dict[str, type[DatasetOptions]] = {
     "ellipses": Ellipses,
     "swiss_roll": SwissRoll,
     "peaks": Peaks,

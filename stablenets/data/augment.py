@@ -41,8 +41,7 @@ class CropFlip:
 
     def crop(self, chosen: Tensor, row: Tensor, column: Tensor, flip: Tensor) -> Tensor:
         """Crops uint8 (B, C, H, W) of the images `chosen` (B,), flipped where `flip` is 1."""
-        # The mirrored store is flipped before the crop, so the same window is as far from the
-        # other edge.
+        # In a mirrored image, columns count from the other edge.
         column = torch.where(flip == 1, 2 * self.pad - column, column)
         return self.views[flip, chosen, :, row, column]
 

@@ -141,9 +141,10 @@ class Examples:
     source: str
     digests: dict[str, str]
 
-    def select_training(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """The training examples with these indices, inputs and labels."""
-        return self.train.index_select(0, chosen), self.train_labels.index_select(0, chosen)
+    def select_training(self, chosen: Tensor, device: Device) -> tuple[Tensor, Tensor]:
+        """The training examples with these indices on a device: inputs and labels."""
+        inputs = self.train.index_select(0, chosen).to(device)
+        return inputs, self.train_labels.index_select(0, chosen).to(device)
 
 
 def float_examples(

@@ -6,7 +6,7 @@ docs/papers/ceni2025.md#tasks.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +30,16 @@ class GeneratedData:
     """
 
     is_generated: ClassVar[bool] = True  # whether every epoch draws new training examples
+
+    if TYPE_CHECKING:  # at run time this field would precede all options of a subclass
+
+        @property
+        def examples(self) -> int: ...
+
+    @property
+    def facts(self) -> DatasetFacts:
+        """What is known before any sequence is drawn."""
+        raise NotImplementedError
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Return the random part of `count` sequences: small tensors (count, ...) on the CPU."""
@@ -124,8 +134,9 @@ class Adding(GeneratedData):
         )
         return torch.rand(count, self.length, generator=generator), torch.stack(marks, 1)
 
-    def make_examples(self, values: Tensor, marks: Tensor) -> tuple[Tensor, Tensor]:
+    def make_examples(self, *drawn: Tensor) -> tuple[Tensor, Tensor]:
         """x float32 (N, T, 2), y float32 (N, 1)."""
+        values, marks = drawn
         markers = torch.zeros_like(values).scatter_(1, marks, 1)
         return torch.stack((values, markers), -1), values.gather(1, marks).sum(1, keepdim=True)
 
@@ -155,8 +166,9 @@ class Copy(GeneratedData):
         """Symbols 1 ... 8, long (count, K)."""
         return (torch.randint(1, self.SYMBOLS + 1, (count, self.symbols), generator=generator),)
 
-    def make_examples(self, symbols: Tensor) -> tuple[Tensor, Tensor]:
+    def make_examples(self, *drawn: Tensor) -> tuple[Tensor, Tensor]:
         """x float32 (N, T, 10), y long (N, T)."""
+        (symbols,) = drawn
         tokens = F.pad(symbols, (0, self.length + self.symbols))
         tokens[:, self.length + self.symbols] = self.SYMBOLS + 1
         x = torch.zeros(*tokens.shape, self.SYMBOLS + 2, device=symbols.device)

@@ -44,7 +44,10 @@ class Archive:
 class Layout(Protocol):
     """The files of one data set as torchvision keeps them."""
 
-    folder: str  # under the data root
+    @property
+    def folder(self) -> str:
+        """The folder under the data root."""
+        ...
 
     def files(self) -> tuple[str, ...]:
         """Names of the files in the folder that `read` needs."""

@@ -1,4 +1,4 @@
-"""Arrays of one's own: `<root>/<dataset>.npz`, written with numpy.savez.
+"""Arrays that the user provides: `<root>/<dataset>.npz`, written with numpy.savez.
 
 It holds train_images, train_labels, test_images, test_labels and source. Images are uint8, (N, H,
 W) or (N, H, W, C); labels are whole numbers; source is one line of text, which becomes part of the

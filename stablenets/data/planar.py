@@ -100,8 +100,8 @@ class Peaks(PlanarData):
             generator = make_generator(f"peaks {part}", settings.split_seed)
             chosen = [torch.randint(len(own), (count,), generator=generator) for own in levels]
             points = [own[indices] for own, indices in zip(levels, chosen, strict=True)]
-            parts += [torch.cat(points), torch.arange(5).repeat_interleave(count)]
-        return float_examples(*parts, "drawn as Meganet's setupPeaks", "points")
+            parts.append((torch.cat(points), torch.arange(5).repeat_interleave(count)))
+        return float_examples(*parts[0], *parts[1], "drawn as Meganet's setupPeaks", "points")
 
     @staticmethod
     def make_grid() -> tuple[Tensor, Tensor]:

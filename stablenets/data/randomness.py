@@ -26,4 +26,4 @@ def make_generator(purpose: str, *numbers: int) -> torch.Generator:
 
 def digest_array(array: np.ndarray) -> str:
     """Return the SHA-256 of the array's bytes in C order."""
-    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()

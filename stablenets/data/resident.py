@@ -99,12 +99,12 @@ class ResidentData:
         found = self.read(settings)
         used, held_out = split_validation(found.train_labels, common, settings.split_seed)
         tested = limit_examples(found.test_labels, common.limit, settings.split_seed)
-        inputs, labels = (tensor.to(device) for tensor in found.select_training(used))
+        inputs, labels = found.select_training(used, device)
         # Fitted on the examples that are used only: a run on a tenth of the data must not depend on
         # the other nine tenths.
         scaling = self.fit_scaling(inputs)
         augment = CropFlip(inputs, self.pad) if common.augment == "crop_flip" else None
-        validation = (tensor.to(device) for tensor in found.select_training(held_out))
+        validation = found.select_training(held_out, device)
         test = (found.test[tested].to(device), found.test_labels[tested].to(device))
         return Dataset(
             name,

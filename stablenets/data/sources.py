@@ -25,7 +25,7 @@ def find_arrays(name: str, root: Path, download: bool) -> ImageArrays:
         BadInput: If files are missing, damaged or cannot be read or downloaded.
     """
     npz = root / f"{name}.npz"
-    if os.path.exists(npz):  # unlike Path.exists, it is False where we may not look
+    if os.path.exists(npz):  # False, not an error, without permission
         return read_npz(npz, name)
     layout = LAYOUTS[name]
     folder = root / layout.folder

@@ -29,7 +29,7 @@ from stablenets.nets.semi_implicit import SemiImplicit
 from stablenets.nets.sequence import SequenceNetwork
 from stablenets.nets.verlet import Verlet
 
-FAMILIES: dict[str, type[Family]] = {
+FAMILIES: dict[str, type[Dynamics | Recurrent]] = {
     # over depth, run by `Flow`
     "plain": Plain,
     "resnet": ResNet,

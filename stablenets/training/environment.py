@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.utils import deterministic
 
 from stablenets.config import Resolved
 from stablenets.config.options import Config
@@ -56,7 +57,7 @@ def reset_globals(run: Resolved) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(run.config.deterministic)
     # for debugging only, and it costs a write for every allocation
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch hides it
     graphs.graph_cache.clear()
 
 

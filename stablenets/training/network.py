@@ -26,10 +26,12 @@ def build_network(run: Resolved, facts: DatasetFacts) -> Network | SequenceNetwo
         >>> net = build_network(run, run.dataset.facts)
     """
     net, config = run.net, run.config
+    built: Network | SequenceNetwork
     if isinstance(run.dynamics, Recurrent):
+        length, inputs = facts.shape
         built = SequenceNetwork(
             run.dynamics,
-            shape=facts.shape,
+            shape=(length, inputs),
             outputs=facts.outputs,
             width=net.widths[0],
             every=facts.task == "label",

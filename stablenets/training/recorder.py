@@ -26,8 +26,10 @@ from stablenets.probes.lanczos import LANCZOS_STEPS
 from stablenets.probes.products import Stages
 from stablenets.probes.spectrum import FULL_JACOBIAN_LIMIT
 
-RECORDED = ("steps", "loss", "state_gradients", "weight_gradients")
-RECORDED += ("spectrum_epochs", "singular_values")
+RECORDED = (
+    *("steps", "loss", "state_gradients", "weight_gradients"),
+    *("spectrum_epochs", "singular_values"),
+)
 
 
 class Recorder:
@@ -146,7 +148,7 @@ class Recorder:
     def to_npz(self) -> bytes:
         """The content of probes.npz."""
         buffer = io.BytesIO()
-        np.savez(buffer, **self.arrays())
+        np.savez(buffer, **self.arrays())  # type: ignore[arg-type]  # numpy also has allow_pickle
         return buffer.getvalue()
 
     def state_dict(self) -> dict[str, Any]:

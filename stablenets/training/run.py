@@ -136,21 +136,20 @@ def train_in_session(
     config, folder = run.config, session.folder.path
     state, note = load_checkpoint(folder)
     check_same_data(folder, session.history, dataset)
-    coarse = None
-    if run.coarser is not None and state is None:
-        coarse = train_coarser_level(run.coarser, command)
+    coarser = run.coarser if state is None else None
+    coarse = train_coarser_level(coarser, command) if coarser else None
     entry = session_entry(device, config.threads, command) | {
         "data": {"source": dataset.source, "digests": dataset.digests},
         "seeds": dataclasses.asdict(config.seeds),
     }
     session.begin(run.options, run.execution, entry)
-    if coarse is not None and coarse.status != "done":
-        return end_without_coarser_level(session, coarse, run.coarser)
+    if coarser and coarse and coarse.status != "done":
+        return end_without_coarser_level(session, coarse, coarser)
 
     torch.manual_seed(config.seeds.init)
     net = build_network(run, dataset.facts).to(device)
-    if coarse is not None:
-        prolong(load_trained_network(run.coarser, dataset.facts, coarse.folder), net)
+    if coarser and coarse:
+        prolong(load_trained_network(coarser, dataset.facts, coarse.folder), net)
 
     with (
         closing(Progress(config.progress, folder / "log.txt")) as progress,
@@ -162,6 +161,7 @@ def train_in_session(
         with StopSignal() as stop:
             status = loop.run(stop)
         if status == "interrupted":
+            assert stop.signal is not None
             session.folder.set_status(status, step=loop.step, epoch=loop.epoch)
             message = (
                 f"{folder}: interrupted at step {loop.step}; the state is saved, and"
