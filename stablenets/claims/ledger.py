@@ -110,9 +110,10 @@ def entry_from_folder(work: Work, runs: Path) -> Entry | None:
         BadInput: If the folder cannot be read.
     """
     folder = RunFolder(runs / work.name)
-    if not (folder.path.is_dir() and folder.is_finished()):
+    status = folder.finished_status()
+    if status is None:
         return None
-    status, history = folder.status(), load_history(folder.path)
+    history = load_history(folder.path)
     try:
         last = history[-1]
         provenance = {
@@ -202,12 +203,13 @@ def read_ledger(folder: Path) -> Ledger:
     if not path.exists():
         return {}
     try:
-        rows = pd.read_csv(
+        frame = pd.read_csv(
             path,
             dtype=dict.fromkeys({*PROVENANCE} - {"wall_s", "threads"}, str),
             keep_default_na=False,
             na_values=[""],
-        ).to_dict("records")
+        )
+        metrics = [name for name in frame.columns if name.startswith("metric.")]
         options = decode_options((folder / OPTIONS).read_bytes())
         curves = unpack_curves(folder / CURVES)
         return {
@@ -215,14 +217,14 @@ def read_ledger(folder: Path) -> Ledger:
                 row["status"],
                 options[row["run"]],
                 {
-                    key.removeprefix("metric."): float(value)
-                    for key, value in row.items()
-                    if key.startswith("metric.") and value == value
+                    name.removeprefix("metric."): float(row[name])
+                    for name in metrics
+                    if row[name] == row[name]
                 },
                 {key: row[key] for key in PROVENANCE},
                 curves.get(row["run"], {}),
             )
-            for row in rows
+            for row in frame.to_dict("records")
         }
     except (OSError, ValueError, LookupError) as error:
         raise BadInput(

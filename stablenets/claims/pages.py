@@ -6,6 +6,7 @@ nothing outdated stays beside new results.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,14 +34,19 @@ INTERVALS = (
 def write(
     paper: Paper, results: Results, profile: str, folder: Path, command: str
 ) -> list[dict[str, Any]]:
-    """Write everything beside the ledger in `folder`, and return the rows of the claims."""
+    """Write all files in `folder` except the ledger, and return the rows of the claims."""
     drawn_at = provenance.short_commit(*provenance.source_revision()) or "no repository"
-    writers = {"tables": tables.write_table, "figures": write_figure, "animations": write_animation}
+    writers: dict[str, Callable[[Any, Path, str, str], None]] = {
+        "tables": tables.write_table,
+        "figures": write_figure,
+        "animations": write_animation,
+    }
     for kind, written in writers.items():
         for name, drawing in getattr(paper, kind).items():
             if complete(drawing, results):
                 own = results.unread()
-                with matplotlib.rc_context(PAPER_STYLE):
+                # matplotlib's stub wants keys of type Literal, which a module constant has not
+                with matplotlib.rc_context(PAPER_STYLE):  # type: ignore[arg-type]
                     made = drawing.make(own)
                     written(
                         made,

@@ -18,11 +18,11 @@ from tqdm import tqdm
 from stablenets import data
 from stablenets.claims import ledger, pages, tables
 from stablenets.claims.claim import Paper
-from stablenets.claims.results import Results
+from stablenets.claims.results import Plan, Results
 from stablenets.claims.run_times import RunTimes, longest_first
 from stablenets.claims.work import Training, Work, unique
 from stablenets.errors import EXIT_FAILED, EXIT_TIME, BadInput
-from stablenets.execution.job import RunContext
+from stablenets.execution.job import Job, RunContext
 from stablenets.execution.pool import run_jobs
 from stablenets.runs.folder import RunFolder
 from stablenets.runs.session import Outcome
@@ -54,8 +54,7 @@ def reproduce(
         seeds: The number of seeds of each setting; None for that of the profile.
         report_only: Run nothing; write the pages from the ledger and the run folders.
         extra_ledgers: Folders with ledgers of other machines. A run in them is not made again,
-            unless
-            another job needs its weights.
+            unless another job needs its weights.
         groups: Run only these groups of the plan; all groups if empty.
         deadline: Stop when `time.monotonic()` has passed it. With a deadline the groups run in
             order: that of `groups`, else that of the plan. Without one, the longest jobs run first.
@@ -95,9 +94,7 @@ def reproduce(
     return code
 
 
-def check_groups(
-    paper: Paper, plan: dict[str, Sequence[Work]], profile: str, groups: Sequence[str]
-) -> None:
+def check_groups(paper: Paper, plan: Plan, profile: str, groups: Sequence[str]) -> None:
     """Raise `BadInput` if a group is not in the plan, or has no runs at this profile."""
     for group in groups:
         if group not in plan:
@@ -109,7 +106,7 @@ def check_groups(
 
 
 def missing_works(wanted: list[Work], from_others: dict[str, Any], runs: Path) -> list[Work]:
-    """The jobs without a result, and those whose weights they need."""
+    """The jobs without a result, and the jobs whose weights these need."""
 
     def is_finished(work: Work) -> bool:
         return RunFolder(runs / work.name).is_finished()
@@ -168,9 +165,9 @@ def run_missing(
         disable=not sys.stderr.isatty(),
     ) as bar:
 
-        def on_finished(work: Work, outcome: Outcome) -> None:
+        def on_finished(job: Job, outcome: Outcome) -> None:
             nonlocal last_line
-            remaining.pop(work.name)
+            work = remaining.pop(job.name)
             times.add_from_folder(work, context.runs)
             if outcome.exit_code and outcome.status != "interrupted":
                 failed.append(outcome)

@@ -42,9 +42,8 @@ class RunTimes:
 
     def add_from_folder(self, work: Work, runs: Path) -> None:
         """Learn the wall time of a job from its run folder, if it is finished."""
-        folder = RunFolder(runs / work.name)
-        if folder.is_finished():
-            self.add(work, float(folder.status()["wall_s"]))
+        if status := RunFolder(runs / work.name).finished_status():
+            self.add(work, float(status["wall_s"]))
 
     def estimate(self, work: Work) -> float:
         """Expected seconds of a job; 0 if nothing is known of its cost class."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -32,14 +33,14 @@ def measured(folder: Path) -> dict[str, pd.DataFrame]:
 
 
 def settled(paper: Paper, folder: Path) -> pd.DataFrame:
-    """One row a claim: its verdict at the largest compute budget that measured it."""
+    """One row for each claim, with its verdict at the largest compute budget that measured it."""
     rows = []
     for claim in paper.claims:
-        told = {"id": claim.id, "claim": claim.sentence, "verdict": NOT_RUN}
+        cells: dict[str, Any] = {"id": claim.id, "claim": claim.sentence, "verdict": NOT_RUN}
         for profile, table in measured(folder).items():
             if claim.id in table.index:
                 row = table.loc[claim.id]
-                told |= {
+                cells |= {
                     "verdict": row["verdict"],
                     "ours": row["ours"],
                     "95 % interval": tables.format_interval(
@@ -49,20 +50,20 @@ def settled(paper: Paper, folder: Path) -> pd.DataFrame:
                     "dataset": row["dataset"],
                     "measured at": f"[{profile}]({profile}/claims.md)",
                 }
-        rows.append(told)
+        rows.append(cells)
     return pd.DataFrame(rows).fillna("")
 
 
 def page(paper: Paper, folder: Path) -> str:
     """The page of one paper: each claim with its verdict, our value and its interval."""
     links = ", ".join(f"[{profile}]({profile}/claims.md)" for profile in measured(folder))
-    said = (
+    introduction = (
         "Verdict of each claim at the largest compute budget that was run. Profiles:"
         f" {links or 'none has been run'}. [What the paper claims, what we ran and"
         f" why](../../experiments/{paper.handle}/README.md)."
     )
     return "\n".join(
-        [f"# {paper.title}", "", said, "", tables.format_markdown(settled(paper, folder))]
+        [f"# {paper.title}", "", introduction, "", tables.format_markdown(settled(paper, folder))]
     )
 
 
@@ -79,7 +80,7 @@ def overview(papers: Iterable[Paper], results: Path) -> str:
                     for verdict in VERDICTS
                 }
             )
-    said = (
+    introduction = (
         "The claims of each paper by their numbers. The page of a paper has each claim in words,"
         " our value with its interval, and the compute budget (profile) that was run.\n\n"
         "| verdict | meaning |\n| --- | --- |\n"
@@ -94,7 +95,7 @@ def overview(papers: Iterable[Paper], results: Path) -> str:
         [
             "# Results by claim",
             "",
-            said,
+            introduction,
             "",
             tables.format_markdown(pd.DataFrame(rows, columns=["paper", "claims", *VERDICTS])),
         ]

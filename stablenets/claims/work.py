@@ -32,19 +32,19 @@ from stablenets.training.environment import pick_device
 from stablenets.training.network import load_trained_network
 from stablenets.training.run import train
 
-# Opening, head and evaluation of a run take about as long as this number of layers.
+# First layer, output layer and evaluation together take about as long as this number of layers.
 FIXED_COST = 20
 Measured = tuple[dict[str, float], dict[str, np.ndarray]]  # metrics and small arrays, by name
 
 
 @dataclass(frozen=True)
 class Training:
-    """A run of `train` as a job.
+    """A job that trains one network: a run of `train`.
 
     Args:
         values: The mapping that `config.resolve` takes.
         keep: Names of the arrays that the ledger keeps of it, from its probes or its metrics.
-        needs: The jobs that must be finished before.
+        needs: The jobs that must be finished before this one.
 
     Examples:
         >>> values = {"dataset": {"name": "digits"}, "net": {"family": "resnet"}, "epochs": 5}
@@ -82,7 +82,7 @@ class Training:
     def cost_class(self) -> tuple[str, ...]:
         """Jobs of one cost class take time proportional to `cost`.
 
-        The number of examples is known only when the data is read. So `limit` and `train_fraction`
+        The number of examples is known only after the data is read. So `limit` and `train_fraction`
         are part of the class.
         """
         run = self.resolved
@@ -137,8 +137,8 @@ class Training:
 class Study:
     """Base class of studies: measurements that are a pure function of their options.
 
-    The fields are the options, made with `schema.option`. A field may be another job, which is then
-    finished before. `key` names the study in the hash of its runs: it never changes, even if the
+    The fields are the options, made with `schema.option`. A field may be another job, which then
+    runs first. `key` names the study in the hash of its runs: it never changes, even if the
     class gets another name. `version` is raised when the study measures something else.
 
     Examples:
@@ -155,12 +155,18 @@ class Study:
 
     key: ClassVar[str] = ""  # paper/study
 
-    # A subclass may replace these, also by fields. They have no annotations, since annotated names
-    # would be the first fields of every study.
+    # Subclasses may replace these four by a constant, a field or a cached property. An annotation
+    # would turn them into fields, and a plain property could not be replaced by a field.
     version = 1
-    dataset = ""
-    seed = None
     cost = 1.0
+
+    @cached_property
+    def dataset(self) -> str:
+        return ""
+
+    @cached_property
+    def seed(self) -> int | None:
+        return None
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -213,7 +219,8 @@ class Study:
             try:
                 metrics, arrays = self.measure(context)
                 buffer = io.BytesIO()
-                np.savez_compressed(buffer, **arrays)
+                # numpy's stub: one of the arrays could be the argument `allow_pickle`
+                np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
                 write_file(session.folder.path / "probes.npz", buffer.getbuffer())
                 return session.finish("done", metrics)
             except BadInput:
@@ -224,15 +231,15 @@ class Study:
 
 @dataclass(frozen=True)
 class TrainedNetStudy(Study):
-    """Base class of studies of one trained network; data set and seed are those of its training."""
+    """Base class of studies of one trained network, with data set and seed of its training."""
 
     training: Training = option()
 
-    @property
+    @cached_property
     def dataset(self) -> str:
         return self.training.dataset
 
-    @property
+    @cached_property
     def seed(self) -> int:
         return self.training.seed
 
@@ -241,7 +248,7 @@ Work = Training | Study
 
 
 def study_defaults(cls: type[Study]) -> dict[str, Any]:
-    """The defaults of all options of a study, those that are not fields included."""
+    """The defaults of all options of a study: its fields and `further_defaults`."""
     return field_defaults(cls) | cls.further_defaults()
 
 
@@ -260,7 +267,7 @@ def study_name(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
 
 
 def unique(groups: Sequence[Sequence[Work]]) -> list[Work]:
-    """Every job of a plan once, after all jobs that it needs.
+    """The jobs of a plan, each once and after all jobs that it needs.
 
     Args:
         groups: The groups of the plan, in order.

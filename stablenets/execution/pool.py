@@ -54,14 +54,17 @@ class Worker:
     def receive(self) -> tuple[Job, Outcome]:
         """The job and its outcome; if the process has ended, the outcome says how."""
         job, self.job = self.job, None
+        assert job is not None, "receive() without send()"
         try:
             return job, self.connection.recv()
         except (EOFError, OSError):
             self.is_alive = False
             self.process.join()
-            return job, self._outcome_of_death(job, self.process.exitcode)
+            return job, self._outcome_of_death(job)
 
-    def _outcome_of_death(self, job: Job, code: int) -> Outcome:
+    def _outcome_of_death(self, job: Job) -> Outcome:
+        code = self.process.exitcode
+        assert code is not None, "the process has not ended"
         folder = self.context.runs / job.name
         if self.is_ending or code == 128 + signal.SIGTERM:
             # a study has nothing to save: it starts again with the next command
@@ -140,9 +143,10 @@ def start_ready_jobs(
 def signal_busy_workers(workers: list[Worker], number: int) -> None:
     """Send a signal to every worker that runs a job."""
     for worker in workers:
-        if worker.job is not None and worker.process.is_alive():
+        pid = worker.process.pid
+        if worker.job is not None and pid is not None and worker.process.is_alive():
             worker.is_ending = True
-            os.kill(worker.process.pid, number)
+            os.kill(pid, number)
 
 
 def receive_outcomes(

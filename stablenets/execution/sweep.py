@@ -90,7 +90,8 @@ class SignalForwarder:
     """
 
     def __init__(self, process: multiprocessing.Process) -> None:
-        self.process, self.caught = process, None
+        self.process = process
+        self.caught: int | None = None
         self.old: dict[int, Any] = {}
 
     def __enter__(self) -> None:

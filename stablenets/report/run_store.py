@@ -84,7 +84,7 @@ def row_of_run(folder: RunFolder) -> dict[str, Any]:
 
 def read_row(folder: RunFolder) -> dict[str, Any]:
     """The row of a run from its folder: options, results and provenance."""
-    status = folder.status()
+    status = folder.status() or {}
     config = yaml.safe_load((folder.path / "config.yaml").read_text())
     folder.metrics()
     history = load_history(folder.path)

@@ -121,10 +121,14 @@ class RunFolder:
             content["status"] = "interrupted"
         return content
 
+    def finished_status(self) -> dict[str, Any] | None:
+        """The content of status.json if the run is done or diverged, else None."""
+        status = self.status()
+        return status if status and status["status"] in FINISHED else None
+
     def is_finished(self) -> bool:
         """Whether the run is done or diverged."""
-        status = self.status()
-        return status is not None and status["status"] in FINISHED
+        return self.finished_status() is not None
 
     def write_config(self, options: dict[str, Any], execution: dict[str, Any]) -> None:
         """Write config.yaml: all options that decide the numbers, and how the run is executed."""

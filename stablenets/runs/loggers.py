@@ -42,28 +42,27 @@ class WandbLogger:
         run: The resolved configuration.
         folder: The run folder, in which wandb keeps its files.
         entry: The provenance entry of this session.
-        say: Shows a message to the user, if the server does not answer.
+        say: Called with a message for the user if the server does not answer.
     """
 
     def __init__(
         self, run: Resolved, folder: Path, entry: dict[str, Any], say: Callable[[str], None]
     ) -> None:
         mode = run.config.wandb.mode
-        if mode == "auto":
-            mode = "online" if has_wandb_key() else "offline"
-        self.run = None
+        self.run: Any = None
         if mode == "disabled":
             return
+        is_online = mode == "online" or (mode == "auto" and has_wandb_key())
         import wandb
 
         settings = run.config.wandb
         tags = [*settings.tags, run.dataset_name, run.net.family]
         if entry["commit"]:
             tags.append(short_commit(entry["commit"], entry["dirty"]))
-        # wandb needs another id for a run that force=true makes again
+        # force=true makes a run again, and wandb needs another id for it
         redone = len(list(folder.parent.glob(f"{folder.name}.old-*")))
 
-        def start(mode: str) -> Any:
+        def start(is_online: bool) -> Any:
             return wandb.init(
                 project=settings.project,
                 group=settings.group,
@@ -74,7 +73,7 @@ class WandbLogger:
                 tags=tags,
                 config=run.options,
                 dir=folder,
-                mode=mode,
+                mode="online" if is_online else "offline",
                 settings=wandb.Settings(
                     silent=True,
                     console="off",
@@ -86,14 +85,14 @@ class WandbLogger:
             )
 
         try:
-            self.run = start(mode)
+            self.run = start(is_online)
         except wandb.errors.Error as error:  # a logger must not stop a run
             say(
                 f"wandb: {' '.join(str(error).split())}; logging offline instead,"
                 f" `wandb sync` sends {folder / 'wandb'} later"
             )
             wandb.teardown()
-            self.run = start("offline")
+            self.run = start(is_online=False)
 
     def log_row(self, row: dict[str, Any]) -> None:
         """Log the metrics of one epoch."""
@@ -113,7 +112,7 @@ class WandbLogger:
             return
         import wandb
 
-        figures = {}
+        figures: dict[str, wandb.Image | wandb.Histogram] = {}
         if "state_gradients" in arrays:
             figures["gradient norm by depth"] = wandb.Image(render_pixels(gradient_heatmap(arrays)))
         if "singular_values" in arrays and np.isfinite(arrays["singular_values"][-1]).all():

@@ -12,7 +12,7 @@ from typing import Any
 
 from stablenets.errors import EXIT_FAILED
 from stablenets.runs.files import write_json
-from stablenets.runs.folder import FINISHED, RunFolder
+from stablenets.runs.folder import RunFolder
 from stablenets.runs.lock import Lock, is_locked
 from stablenets.runs.provenance import load_history
 
@@ -129,8 +129,8 @@ def finished_run(folder: RunFolder) -> Outcome | None:
     if is_locked(folder.path):
         with Lock(folder.path):
             pass  # raises Busy, which names the holder
-    status = folder.status()
-    if status is None or status["status"] not in FINISHED:
+    status = folder.finished_status()
+    if status is None:
         return None
     folder.metrics()  # raises if rows are missing
     message = f"{folder.path}: {status['status']} already; force=true makes it again"

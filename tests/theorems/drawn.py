@@ -1,5 +1,6 @@
-"""What the theorems are tried on: families, sizes, depths and steps drawn by Hypothesis, weights by
-a drawn seed, all in float64.
+"""Random networks for the tests of theorems, in float64.
+
+Hypothesis draws family, size, depth, step size and a seed; the seed decides the weights.
 """
 
 from collections.abc import Iterator
@@ -13,8 +14,8 @@ from torch import Tensor
 from stablenets.engine.dynamics import ACTIVATIONS, Dynamics
 from stablenets.nets import Flow
 
-# Drawn from fixed seeds: what fails fails again. A draw is a seed and a few sizes, so that there is
-# nothing to shrink.
+# Fixed draws, so that a failure can be repeated. No shrinking: an example is only a seed and a few
+# sizes.
 settings.register_profile(
     "theorems",
     derandomize=True,
@@ -31,13 +32,15 @@ ACTIVATION = st.sampled_from(list(ACTIVATIONS))
 SEED = st.integers(0, 2**32 - 1)
 DEPTH = st.integers(1, 12)
 STEP = st.floats(0.02, 1.0)
-SCALE = st.sampled_from((0.1, 1.0, 3.0))  # of the weights: nearly no layer, as it starts, saturated
+SCALE = st.sampled_from((0.1, 1.0, 3.0))  # of the weights: small, as initialised, saturating
 
 
 @contextmanager
 def float64() -> Iterator[None]:
-    """What is made here is made in float64: a filter or an X that was float32 once would be
-    orthogonal to seven digits only.
+    """Create tensors in float64 inside a `with` block.
+
+    A filter or an X that is created in float32 is orthogonal to seven digits only, also after its
+    conversion.
     """
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
@@ -57,8 +60,9 @@ def flows(
     operators: tuple[str, ...] = ("dense",),
     widths: tuple[int, int] = (2, 8),
 ) -> Flow:
-    """A flow with random weights and biases. torch's generator stands where the weights left it, so
-    that `inputs` is drawn too.
+    """A flow with random weights and biases.
+
+    It sets the seed of torch's generator, so `inputs` and `normal` depend on the draw too.
     """
     family, operator = draw(dynamics), draw(st.sampled_from(operators))
     fitting = [w for w in range(widths[0], widths[1] + 1) if not family.width_problem(w)]
@@ -74,6 +78,7 @@ def flows(
 
 
 def inputs(net: Flow, batch: int = 1) -> Tensor:
+    """Random inputs (batch, n), or (batch, n, 2, 3) for a convolutional net."""
     space = SPACE["dense" if net.operator.feature_dims == 1 else "conv"]
     return torch.randn(batch, net.width, *space, dtype=torch.float64)
 
@@ -83,7 +88,7 @@ def normal(*shape: int) -> Tensor:
 
 
 def repeated(dynamics: Dynamics, K: Tensor, depth: int, h: float) -> Flow:
-    """The same kernel K (n, n) in every layer, no bias."""
+    """A flow with the same kernel K (n, n) in every layer and no bias."""
     with float64():
         net = Flow(dynamics, len(K), depth, h=h).requires_grad_(False)
     net.K.copy_(K.expand_as(net.K))

@@ -1,5 +1,6 @@
-"""Jacobians of single layers, of the vector field behind them, and of what lies between a layer and
-the end; by autograd, in float64.
+"""Jacobians of layers, of vector fields, and of the last state by earlier ones.
+
+All are computed by autograd in float64.
 """
 
 from collections.abc import Callable
@@ -12,8 +13,9 @@ from stablenets.nets import Flow
 
 
 def jacobian(f: Callable[[State], State], state: State) -> Tensor:
-    """(N, N) for one example's state, its parts side by side: N copies of it, each of which takes
-    one row back.
+    """The Jacobian (N, N) of `f` at the state of one example; N counts the entries of all parts.
+
+    The batch holds N copies of the state, and the gradient of copy i is row i.
     """
     N = sum(part.numel() for part in state)
     leaves = tuple(
@@ -28,7 +30,7 @@ def jacobian(f: Callable[[State], State], state: State) -> Tensor:
 
 
 def trajectory(net: Flow, x: Tensor) -> list[State]:
-    """The state that enters each layer, and the last one."""
+    """The states before each layer, and the last state."""
     seen: list[State] = []
     with torch.no_grad():
         net(x, lambda _, state: seen.append(state))
@@ -36,8 +38,11 @@ def trajectory(net: Flow, x: Tensor) -> list[State]:
 
 
 def layer_jacobians(net: Flow, x: Tensor) -> Tensor:
-    """(depth, N, N): ∂state_{j+1}/∂state_j of each layer at the state that enters it, for one
-    example x (1, n, ...).
+    """The Jacobians ∂state_{j+1}/∂state_j of all layers, (depth, N, N).
+
+    Args:
+        net: The network.
+        x: One example, (1, n, ...). Each Jacobian is taken at the state before the layer.
     """
 
     def one(w, state: State) -> Tensor:
@@ -52,8 +57,9 @@ def layer_jacobians(net: Flow, x: Tensor) -> Tensor:
 
 
 def to_the_end(jacobians: Tensor) -> Tensor:
-    """(depth, N, N): ∂state_N/∂state_j for j = 0 ... N-1. The papers' backward sensitivity matrix B
-    is its transpose.
+    """The Jacobians ∂state_L/∂state_j of the last state for j = 0 ... L-1, (depth, N, N).
+
+    The backward sensitivity matrix B of Galimberti et al. is the transpose.
     """
     products = [jacobians[-1]]
     for J in jacobians[:-1].flip(0):
@@ -61,27 +67,29 @@ def to_the_end(jacobians: Tensor) -> Tensor:
     return torch.stack(products[::-1])
 
 
-def kick_jacobian(net: Flow, state: State) -> Tensor:
-    """(N, N): of what the first layer's kicks add to each part, all seen from the same state, over
-    h: the field of the frozen weights.
+def field_jacobian(net: Flow, state: State) -> Tensor:
+    """The Jacobian (N, N) of the vector field of the first layer.
+
+    The field is what the layer adds to each part of the state, divided by h. All updates are
+    evaluated at the same state here, although the layer applies them one after the other.
     """
 
     def rates(state: State) -> State:
         found = [torch.zeros_like(part) for part in state]
-        for part, kick in net.dynamics.coupling_updates(net.layers(net.weights())[0], net.h):
-            found[part] = kick(*state) / net.h
+        for part, update in net.dynamics.coupling_updates(net.layers(net.weights())[0], net.h):
+            found[part] = update(*state) / net.h
         return tuple(found)
 
     return jacobian(rates, state)
 
 
 def slopes(net: Flow, z: Tensor) -> Tensor:
-    """σ'(z)."""
+    """The derivatives σ'(z)."""
     z = z.detach().requires_grad_()
     with torch.enable_grad():
         return torch.autograd.grad(net.dynamics.σ(z).sum(), z, materialize_grads=True)[0]
 
 
 def norm(matrix: Tensor) -> float:
-    """‖M‖₂, the largest singular value."""
+    """The largest singular value ‖M‖₂."""
     return float(torch.linalg.matrix_norm(matrix, 2))

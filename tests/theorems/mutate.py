@@ -1,8 +1,9 @@
-"""Break each formula in a copy of the package, run the tests that must notice, and print what
-noticed.
+"""Mutation tests: change a formula in a copy of the package and run the tests that must then fail.
 
-python tests/theorems/mutate.py [TEXT]        # every mutation, or those whose description holds the
-text; about five seconds each
+    python tests/theorems/mutate.py           # all mutations, about five seconds each
+    python tests/theorems/mutate.py TEXT      # only mutations whose description contains TEXT
+
+It prints a table of the tests that failed, and of those that did not.
 """
 
 import os
@@ -22,26 +23,25 @@ ASSERTION = ("AssertionError", "assert ")  # how the message of a failed asserti
 
 
 class Outcome(NamedTuple):
-    """Of the tests that a mutation names: the cases that failed by assertion, and the tests in
-    which none did.
-    """
+    """What the tests of a mutation did."""
 
-    failed: list[str]
-    survived: list[str]
+    failed: list[str]  # cases in which an assertion failed
+    survived: list[str]  # tests in which no assertion failed, so they did not notice
 
 
 def broken(mutation: Mutation) -> str:
-    """The mutated file's text."""
+    """The text of the mutated file."""
     text = (ROOT / "stablenets" / mutation.file).read_text()
     if text.count(mutation.old) != 1:
         raise ValueError(
-            f"{mutation.file}: holds {mutation.old!r} {text.count(mutation.old)} times, not once;"
+            f"{mutation.file}: {mutation.old!r} occurs {text.count(mutation.old)} times, not once;"
             " correct mutations.py"
         )
     return text.replace(mutation.old, mutation.new)
 
 
 def outcome(mutation: Mutation) -> Outcome:
+    """Run the tests of a mutation in a temporary copy of the package that has this mutation."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for path in ("stablenets", "tests/theorems"):
@@ -101,7 +101,7 @@ def outcome(mutation: Mutation) -> Outcome:
 
 
 def summed_up(cases: list[str]) -> str:
-    """A name a test; its cases where there are a few, their number where there are many."""
+    """The names of the tests, each with its cases, or with their number if they are many."""
     by_test: dict[str, list[str]] = {}
     for case in cases:
         test, _, parameters = case.partition("[")
@@ -119,9 +119,9 @@ def summed_up(cases: list[str]) -> str:
 
 
 def main(text: str = "") -> int:
-    """A markdown table; the number of tests that noticed nothing."""
+    """Print a markdown table of all mutations, and return the number of tests that did not fail."""
     print(
-        "| what was broken | file | instead of | stood | tests that failed | survived"
+        "| mutation | file | original | replaced by | tests that failed | tests that did not"
         " |\n|---|---|---|---|---|---|"
     )
     survivors = 0

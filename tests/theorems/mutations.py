@@ -1,20 +1,23 @@
-"""Each theorem's formula broken on purpose: what is written instead, and the tests that must
-notice. `mutate.py` runs them.
+"""The mutations: wrong versions of the formulas of theorems, and the tests that must then fail.
+
+`mutate.py` runs them.
 """
 
 from typing import NamedTuple
 
 
 class Mutation(NamedTuple):
-    """In `file` of the package, `old`, which stands there once, becomes `new`; at least one case of
-    each test must fail by assertion.
+    """One change of the package: in `file`, `old` is replaced by `new`.
+
+    `old` occurs exactly once in the file. In each of the tests an assertion must then fail, in at
+    least one case.
     """
 
     broken: str
     file: str
     old: str
     new: str
-    tests: tuple[str, ...]  # as pytest names them, in this folder
+    tests: tuple[str, ...]  # their names in pytest, without the folder
 
 
 HABER, CHANG, CENI = (
@@ -67,14 +70,14 @@ MUTATIONS = (
         "nets/antisymmetric.py",
         "- K.identity() * self.gamma) / 2",
         "+ K.identity() * self.gamma) / 2",
-        (EQ_4_12, EULER, HABER + "smallest_gamma_of_the_sheet"),
+        (EQ_4_12, EULER, HABER + "smallest_stable_gamma"),
     ),
     Mutation(
         "antisymmetric: γ for γ/2",
         "nets/antisymmetric.py",
         "K.identity() * self.gamma) / 2",
         "K.identity() * self.gamma * 2) / 2",
-        (EQ_4_12, EULER, HABER + "smallest_gamma_of_the_sheet"),
+        (EQ_4_12, EULER, HABER + "smallest_stable_gamma"),
     ),
     Mutation(
         "antisymmetric: no factor ½",
@@ -92,7 +95,7 @@ MUTATIONS = (
         "nets/antisymmetric.py",
         "ResidualUpdate(y, h, w.A",
         "ResidualUpdate(y, 2 * h, w.A",
-        (EULER, HABER + "smallest_gamma_of_the_sheet"),
+        (EULER, HABER + "smallest_stable_gamma"),
     ),
     Mutation(
         "antisymmetric: h/2 for h",
@@ -197,14 +200,14 @@ MUTATIONS = (
     ),
     # Chang et al. 2018
     Mutation(
-        "a kick undone with its own sign",
+        "an update undone with its own sign",
         "engine/dynamics.py",
         "parts[part] = parts[part] - change(*parts)",
         "parts[part] = parts[part] + change(*parts)",
         (INVERSE, UNDONE, DRIFT),
     ),
     Mutation(
-        "kicks undone in their own order",
+        "updates undone in their own order",
         "engine/dynamics.py",
         "reversed(self.active_updates(w, h))",
         "self.active_updates(w, h)",
@@ -216,14 +219,14 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "parts of a two-step scheme not turned back",
+        "parts of a two-step scheme not swapped back",
         "engine/dynamics.py",
         "parts = list(self.swap_parts(state))",
         "parts = list(state)",
         (INVERSE + "[midpoint]", UNDONE + "[midpoint]"),
     ),
     Mutation(
-        "hamiltonian: equal signs",
+        "hamiltonian: both updates with the same sign",
         "nets/hamiltonian.py",
         "ResidualUpdate(z, -h, w.K2",
         "ResidualUpdate(z, h, w.K2",
@@ -276,7 +279,7 @@ MUTATIONS = (
         (DRIFT,),
     ),
     Mutation(
-        "leapfrog: a step of 0.1 whatever h is",
+        "leapfrog: a step of 0.1 for any h",
         "nets/leapfrog.py",
         "ResidualUpdate(V, -(h**2),",
         "ResidualUpdate(V, -0.01,",
@@ -295,7 +298,7 @@ MUTATIONS = (
     ),
     # Galimberti et al. 2023
     Mutation(
-        "a kick that reads the state before the layer",
+        "an update that reads the state before the layer",
         "engine/dynamics.py",
         "parts[part] = add_change(parts[part], change(*parts))",
         "parts[part] = add_change(parts[part], change(*state))",
@@ -451,7 +454,7 @@ MUTATIONS = (
         "return 1.5 * Q * R",
         (
             CENI + "b1_every_singular_value_of_a_step",
-            CENI + "b1_is_about_alpha_and_o_alone_where_the_weights_are_small",
+            CENI + "b1_without_the_weights_the_jacobian_is_alpha_times_an_orthogonal_matrix",
             CENI + "b2_every_singular_value_over_depth",
             CENI + "b3_b4_gradients_of_states_and_weights",
             CENI + "b5_convex_states_stay_in_their_ball",
@@ -536,7 +539,7 @@ MUTATIONS = (
         "alpha=self.beta, beta=self.alpha",
         (
             CENI + "b1_b2_b5_over_time",
-            CENI + "random_filter_beats_identity_where_weights_are_shared",
+            CENI + "random_filter_has_a_narrower_spectrum_than_identity_if_weights_are_shared",
         ),
     ),
     Mutation(
@@ -544,6 +547,6 @@ MUTATIONS = (
         "nets/roarnn.py",
         "self.orthogonal(1, width)[0]",
         "torch.eye(width)",
-        (CENI + "random_filter_beats_identity_where_weights_are_shared",),
+        (CENI + "random_filter_has_a_narrower_spectrum_than_identity_if_weights_are_shared",),
     ),
 )

@@ -1,7 +1,7 @@
-"""Ceni 2025: bounds B1 to B6 of papers/ceni2025.md, section 2c, a step and over depth, the limits
-at infinite depth, and section 2d.
+"""Ceni 2025: the bounds B1 to B6 for one layer and over depth, and spectra of random networks.
 
-The paper's own theorem was not at hand: these bounds were derived for the sheet.
+We had only the abstract of the paper, without its theorem. The bounds are our own derivation: see
+docs/papers/ceni2025.md#bounds and #random-spectra.
 """
 
 import math
@@ -38,7 +38,7 @@ ROUNDING = 1 + 1e-10
 
 
 def strengths(net: Flow, x: Tensor) -> Tensor:
-    """(depth,): s_l = ‖D_l W_l‖₂ along the way of one example x."""
+    """The norms s_l = ‖D_l W_l‖₂ in all layers for one example x, (depth,)."""
     states, layers = trajectory(net, x)[:-1], net.layers(net.weights())
     return torch.tensor(
         [
@@ -51,8 +51,9 @@ def strengths(net: Flow, x: Tensor) -> Tensor:
 
 @given(flows(NETS))
 def test_b1_every_singular_value_of_a_step(net):
-    """α - β s_l <= σ_i(J_l) <= α + β s_l, by Weyl: all singular values of α O are α. Below 0 the
-    lower side says nothing.
+    """α - β s_l <= σ_i(J_l) <= α + β s_l by Weyl, since all singular values of α O are α.
+
+    A negative lower bound is empty.
     """
     x, (α, β) = inputs(net), (net.dynamics.alpha, net.dynamics.beta)
     for J, s in zip(layer_jacobians(net, x), strengths(net, x), strict=True):
@@ -62,8 +63,8 @@ def test_b1_every_singular_value_of_a_step(net):
 
 
 @given(flows(NETS, scale=st.just(0.1)))
-def test_b1_is_about_alpha_and_o_alone_where_the_weights_are_small(net):
-    """J_l - β D_l W_l = α O_l: an orthogonal matrix times α, to rounding."""
+def test_b1_without_the_weights_the_jacobian_is_alpha_times_an_orthogonal_matrix(net):
+    """J_l - β D_l W_l = α O_l up to rounding, with O_l orthogonal."""
     x, (α, β) = inputs(net), (net.dynamics.alpha, net.dynamics.beta)
     for J, w, (state,) in zip(
         layer_jacobians(net, x), net.layers(net.weights()), trajectory(net, x), strict=False
@@ -76,8 +77,9 @@ def test_b1_is_about_alpha_and_o_alone_where_the_weights_are_small(net):
 
 @given(flows(NETS, depth=st.integers(1, 60)))
 def test_b2_every_singular_value_over_depth(net):
-    """Π(α - β s_l) <= σ_i(∂x_L/∂x_k) <= Π(α + β s_l), the lower side where β s_l < α in each
-    layer.
+    """Π(α - β s_l) <= σ_i(∂x_L/∂x_k) <= Π(α + β s_l).
+
+    The lower bound holds if β s_l < α in each layer.
     """
     x, (α, β) = inputs(net), (net.dynamics.alpha, net.dynamics.beta)
     s = strengths(net, x)
@@ -90,8 +92,9 @@ def test_b2_every_singular_value_over_depth(net):
 
 @given(flows(NETS, depth=st.integers(1, 40)))
 def test_b3_b4_gradients_of_states_and_weights(net):
-    """‖g_L‖ Π(α - β s_l) <= ‖g_k‖ <= ‖g_L‖ Π(α + β s_l), and ‖dLoss/dW_l‖ = β ‖D_l g_{l+1}‖ ‖x_l‖
-    <= β ‖g_{l+1}‖ ‖x_l‖.
+    """States: ‖g_L‖ Π(α - β s_l) <= ‖g_k‖ <= ‖g_L‖ Π(α + β s_l).
+
+    Weights: ‖dLoss/dW_l‖ = β ‖D_l g_{l+1}‖ ‖x_l‖ <= β ‖g_{l+1}‖ ‖x_l‖.
     """
     x, (α, β) = inputs(net), (net.dynamics.alpha, net.dynamics.beta)
     s, states, layers = (
@@ -127,7 +130,7 @@ def test_b3_b4_gradients_of_states_and_weights(net):
     st.floats(0.0, 30.0),
 )
 def test_b5_convex_states_stay_in_their_ball(net, radius):
-    """‖x_l‖ <= max(‖x_0‖, sqrt(n)) for |φ| <= 1."""
+    """‖x_l‖ <= max(‖x_0‖, sqrt(n)) if |φ| <= 1."""
     x = inputs(net)
     x *= radius / x.norm()
     assert (
@@ -150,8 +153,9 @@ def recurrent(width: int, steps: int, seed: int, **options) -> Recurrence:
     st.sampled_from((0.1, 1.0, 10.0)),
 )
 def test_b1_b2_b5_over_time(seed, width, steps, β, drive):
-    """roaRNN, one W for all steps: from h_0 = 0 ‖h_t‖ <= sqrt(n), and the bounds B1 and B2 of each
-    step and of all.
+    """roaRNN uses one W for all steps. If h_0 = 0, then ‖h_t‖ <= sqrt(n).
+
+    B2 holds for the product of all steps, with the factor of B1 in each step.
     """
     net = recurrent(width, steps, seed, beta_scaling="fixed", beta=β)
     x, α = drive * normal(1, steps, 1), 1 - β
@@ -160,9 +164,7 @@ def test_b1_b2_b5_over_time(seed, width, steps, β, drive):
     low = high = 1.0
     for h, u in zip(states, x[0], strict=False):
         slope = 1 - torch.tanh(h @ net.W.T + u * net.U.T + net.b) ** 2
-        s = (
-            norm(slope.T * net.W) + 1e-14
-        )  # 1 - tanh² of a saturated unit is known to 1e-16 and no better
+        s = norm(slope.T * net.W) + 1e-14  # 1 - tanh² has an error of 1e-16 in saturated units
         low, high = low * max(0.0, α - β * s), high * (α + β * s)
     σ = torch.linalg.svdvals(
         jacobian(lambda h: net.run_sequences(x.expand(len(h[0]), -1, -1), h)[1], (states[0],))
@@ -193,8 +195,9 @@ def test_b6_bounds_do_not_depend_on_depth(c, data):
 @pytest.mark.parametrize("sign", [-1, 1])
 @given(st.floats(0.1, 2.0), st.floats(0.1, 2.0))
 def test_b6_limits_are_reached(sign, c, w):
-    """exp(-c(1+w)) by W = -w I and exp(c(w-1)) by W = w I, each with O = I and φ linear: the error
-    halves as the depth doubles.
+    """W = -w I reaches exp(-c(1+w)), and W = w I reaches exp(c(w-1)), if O = I and φ is linear.
+
+    The error halves when the depth doubles.
     """
     limit, errors = math.exp(sign * c * w - c), []
     for L in (250, 500, 1000):
@@ -208,12 +211,12 @@ def test_b6_limits_are_reached(sign, c, w):
         )
     assert abs(errors[-1]) < 0.02
     for few, many in pairwise(errors):
-        assert many == pytest.approx(few / 2, rel=0.03, abs=1e-10)  # at w = 1 and + there is none
+        assert many == pytest.approx(few / 2, rel=0.03, abs=1e-10)  # no error for sign = 1, w = 1
 
 
 @given(st.floats(0.1, 0.9), st.data())
 def test_fixed_beta_in_the_convex_form_vanishes(β, data):
-    """σ_i <= (1 - β(1-w))^L, which goes to 0 for w < 1; W is scaled to w = ½."""
+    """σ_i <= (1 - β(1-w))^L, which tends to 0 if w < 1; here W is scaled to w = ½."""
     net = data.draw(
         flows(
             st.builds(
@@ -234,7 +237,7 @@ def test_fixed_beta_in_the_convex_form_vanishes(β, data):
     )
 
 
-# Section 2d of the sheet: n = 64, W ~ N(0, 1/n), biases N(0, .1²), tanh.
+# docs/papers/ceni2025.md#random-spectra: n = 64, W ~ N(0, 1/n), biases N(0, 0.1²), tanh.
 
 
 def spectrum(depth: int, **options) -> Tensor:
@@ -257,8 +260,9 @@ def spectrum(depth: int, **options) -> Tensor:
     ],
 )
 def test_spectra_at_2000_layers(options, least, median, most):
-    """β = 1/L concentrates at 1/e in the convex form and at 1 with α = 1; at a fixed β the product
-    vanishes like (1 - β)^L.
+    """Singular values for β = 1/L are near 1/e with α = 1 - β, and near 1 with α = 1.
+
+    For a fixed β they vanish like (1 - β)^L.
     """
     σ = spectrum(2000, **options)
     loose = 0.35 if "beta_scaling" in options else 0.02
@@ -280,10 +284,8 @@ def test_spectra_tighten_on_1_over_e_with_depth(depth, least, most):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_random_filter_beats_identity_where_weights_are_shared(seed):
-    """L = 2000, one W for all steps: .314 ... .439 with a random O, .129 ... 1.13 with the
-    identity.
-    """
+def test_random_filter_has_a_narrower_spectrum_than_identity_if_weights_are_shared(seed):
+    """L = 2000; the documented ranges: 0.314 to 0.439 (random O), 0.129 to 1.13 (identity)."""
     spread = {}
     for name in ("haar", "identity"):
         net = recurrent(64, 2000, seed, filter=name, beta=1.0)

@@ -1,7 +1,6 @@
-"""Chang et al. 2018: all three architectures have an inverse, two have imaginary eigenvalues, and
-rounding drifts as the sheet measured.
+"""Chang et al. 2018: inverses of the architectures, eigenvalues of fields, inversion errors.
 
-Sections and claims (C1, C5) are numbered as in papers/chang2018.md.
+Claims (C1, C5) are numbered as in docs/papers/chang2018.md#claims.
 """
 
 import math
@@ -11,7 +10,7 @@ import torch
 from drawn import ACTIVATION, flows, inputs
 from hypothesis import given
 from hypothesis import strategies as st
-from jacobians import jacobian, kick_jacobian, norm, slopes, trajectory
+from jacobians import field_jacobian, jacobian, norm, slopes, trajectory
 from torch import Tensor
 
 from stablenets.engine.dynamics import State
@@ -28,7 +27,7 @@ ARCHITECTURES = {
 }
 ONE = st.just(1)
 SMALL = st.sampled_from((0.1, 1.0))
-ROUNDING = 1e-6  # of eigenvalues that meet, relative to the matrix
+ROUNDING = 1e-6  # error of a double eigenvalue relative to the norm of the matrix
 
 
 def apart(found: State, true: State) -> float:
@@ -42,9 +41,7 @@ def size(*states: State) -> float:
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @given(st.data())
 def test_c1_a_layer_has_an_inverse_on_both_sides(name, data):
-    """Sections 1.1 to 1.3: for any weights, any step and any state, one that no network comes
-    through too.
-    """
+    """Holds for any weights, step size and state; the state need not occur in a forward pass."""
     net = data.draw(flows(ARCHITECTURES[name], depth=ONE, operators=("dense", "conv")))
     (w,) = net.layers(net.weights())
     state = tuple(torch.randn_like(part) for part in net.dynamics.start(inputs(net, 3), w, net.h))
@@ -56,9 +53,7 @@ def test_c1_a_layer_has_an_inverse_on_both_sides(name, data):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @given(st.data())
 def test_c1_the_whole_net_is_undone(name, data):
-    """Back through all layers from the last state: each state that the forward went through, and so
-    the input.
-    """
+    """The inverse layers recover the input and all states of the forward pass from the last one."""
     net = data.draw(
         flows(
             ARCHITECTURES[name],
@@ -78,15 +73,16 @@ def test_c1_the_whole_net_is_undone(name, data):
 
 @given(flows(st.builds(Hamiltonian, activation=ACTIVATION), depth=ONE, operators=("dense", "conv")))
 def test_c5_hamiltonian_field_has_imaginary_eigenvalues(net):
-    """[[0, P], [-Q, 0]], P = K1.T D1 K1 and Q = K2.T D2 K2 positive semidefinite: ±i sqrt(eig(P
-    Q)).
+    """J = [[0, P], [-Q, 0]] has the eigenvalues ±i sqrt(eig(P Q)).
+
+    P = K1.T D1 K1 and Q = K2.T D2 K2 are positive semidefinite.
     """
     (w,) = net.layers(net.weights())
     y, z = state = net.dynamics.start(inputs(net), w, net.h)
-    found = torch.linalg.eigvals(kick_jacobian(net, state))
+    found = torch.linalg.eigvals(field_jacobian(net, state))
 
     def second_derivative(K, x: Tensor, b: Tensor) -> Tensor:
-        """K.T diag(σ') K as a matrix, from the Jacobian A of K alone."""
+        """The matrix K.T diag(σ') K, from the Jacobian A of the operator K."""
         A = jacobian(lambda state: (K(state[0]),), (x,))
         return A.T @ (slopes(net, K(x, b)).flatten()[:, None] * A)
 
@@ -101,34 +97,34 @@ def test_c5_hamiltonian_field_has_imaginary_eigenvalues(net):
 
 @given(flows(st.builds(Midpoint, activation=ACTIVATION), depth=ONE, operators=("dense", "conv")))
 def test_c5_midpoint_field_has_imaginary_eigenvalues(net):
-    """diag(σ') (K - K.T), which is similar to an antisymmetric matrix; the kick adds 2h times the
-    field to the state before.
+    """The Jacobian diag(σ') (K - K.T) is similar to an antisymmetric matrix.
+
+    The layer adds 2h times the field to the older state.
     """
     y = inputs(net)
-    J = kick_jacobian(net, (y, y)) / 2
+    J = field_jacobian(net, (y, y)) / 2
     N = y.numel()
-    assert not J[:, :N].any()  # the kick reads the newer state alone
+    assert not J[:, :N].any()  # the update reads only the newer state
     assert not J[N:].any()
     assert torch.linalg.eigvals(J[:N, N:]).real.abs().max() <= ROUNDING * max(1.0, norm(J))
 
 
 @given(flows(st.builds(Leapfrog, activation=ACTIVATION), depth=ONE, operators=("dense", "conv")))
 def test_leapfrog_force_only_pulls_back(net):
-    """y'' = -K.T σ(K y + b), section 1.3: the Jacobian -K.T diag(σ') K is symmetric, negative
-    semidefinite, so that y only oscillates.
+    """For y'' = -K.T σ(K y + b) the Jacobian -K.T diag(σ') K is negative semidefinite.
+
+    So y oscillates and does not grow.
     """
     y = inputs(net)
-    J = kick_jacobian(net, (y, torch.zeros_like(y)))[
-        y.numel() :, : y.numel()
-    ]  # of what the position does to the velocity, times h
+    # the derivative of the velocity's update by the position, times h
+    J = field_jacobian(net, (y, torch.zeros_like(y)))[y.numel() :, : y.numel()]
     assert torch.allclose(J, J.T, rtol=0, atol=1e-12 * max(1.0, norm(J)))
     assert torch.linalg.eigvalsh(J).max() <= 1e-12 * max(1.0, norm(J))
 
 
-# Section 5.3 of the sheet: the largest error of the reconstructed input; 64 features, ReLU,
-# He-scaled kernels of each layer, no bias.
-# blocks, h, then float32 and float64 of Hamiltonian, midpoint and leapfrog; inf where the sheet
-# says unusable or diverges
+# The largest errors of the reconstructed input in docs/papers/chang2018.md#inversion-error: 64
+# features, ReLU, kernels of He's scale, no bias. Each row holds blocks, h, and the errors in
+# (float32, float64) of Hamiltonian, midpoint and leapfrog; inf: unusable or diverges.
 DRIFT = [
     (18, 0.1, (8e-7, 2e-15), (2e-6, 3e-15), (5e-6, 8e-15)),
     (54, 0.1, (3e-6, 7e-15), (7e-5, 1e-13), (1e-5, 2e-14)),
@@ -165,18 +161,20 @@ def drift(name: str, depth: int, h: float, dtype: torch.dtype) -> float:
     ("precision", "dtype"), [(0, torch.float32), (1, torch.float64)], ids=["float32", "float64"]
 )
 @pytest.mark.parametrize(
-    ("depth", "h", "name", "sheet"),
+    ("depth", "h", "name", "documented"),
     [
-        (depth, h, name, sheet)
+        (depth, h, name, documented)
         for depth, h, *row in DRIFT
-        for name, sheet in zip(ARCHITECTURES, row, strict=True)
+        for name, documented in zip(ARCHITECTURES, row, strict=True)
     ],
 )
-def test_drift_of_the_inverse_by_depth_and_step(depth, h, name, sheet, precision, dtype):
-    """Within a factor of ten of the sheet's. Leapfrog is up to 40 times better: the sheet measured
-    2 y_j - y_{j-1}, we keep a velocity.
+def test_drift_of_the_inverse_by_depth_and_step(depth, h, name, documented, precision, dtype):
+    """The error is within a factor of ten of the documented one.
+
+    Leapfrog may be up to 40 times better: the documented error is of the form 2 y_j - y_{j-1},
+    while our leapfrog keeps a velocity.
     """
-    found, expected = drift(name, depth, h, dtype), sheet[precision]
+    found, expected = drift(name, depth, h, dtype), documented[precision]
     if expected == math.inf:
         assert not found < 1e3
     else:

@@ -1,8 +1,7 @@
-"""Galimberti et al. 2023: symplectic layers, gradients that do not vanish, volume, product bounds,
-and the counterexample of Appendix III.
+"""Galimberti et al. 2023: symplectic layers, gradients that do not vanish, volume, upper bounds.
 
-B = ∂y_N/∂y_j as the paper writes it is the transpose of the Jacobian. Numbers:
-papers/galimberti2023.md, section 2.
+Also the counterexample of Appendix III. The paper's B = ∂y_N/∂y_j is the transpose of the Jacobian.
+Equations and numbers: docs/papers/galimberti2023.md.
 """
 
 import math
@@ -29,9 +28,8 @@ NETS: dict[str, st.SearchStrategy[Dynamics]] = {  # by the paper's name
     "MS2": st.builds(MS2, activation=ACTIVATION),
     "MS3": st.builds(MS3, activation=ACTIVATION),
     "Chang": st.builds(Hamiltonian, activation=ACTIVATION),
-    "ring": st.builds(
-        Distributed, activation=ACTIVATION
-    ),  # of eight nodes, as the authors'; of less than four it has no zeros
+    # eight nodes, as in the authors' example; with fewer than four R has no zeros
+    "ring": st.builds(Distributed, activation=ACTIVATION),
     "ring, other X": st.builds(Distributed, activation=ACTIVATION, coupling=st.just("random")),
 }
 EULER = ["H1", "H1-J2", "MS2"]
@@ -41,7 +39,7 @@ SMALL = st.sampled_from((0.1, 1.0))
 
 
 def drawn_net(data, name: str, widths: tuple[int, int] = (2, 8), **more) -> Flow:
-    """A net by its name; a ring has one feature of p and one of q at each node, and is sparse."""
+    """Draw a net by its name; a ring is sparse, with one feature of p and one of q per node."""
     sparse = name.startswith("ring")
     net = data.draw(flows(NETS[name], widths=(16, 16) if sparse else widths, **more))
     assert ("R" in net.fixed and not net.R.all()) == sparse
@@ -49,7 +47,7 @@ def drawn_net(data, name: str, widths: tuple[int, int] = (2, 8), **more) -> Flow
 
 
 def structure(net: Flow, pixels: int = 1) -> Tensor:
-    """J of y' = J ∂H/∂y, on features and repeated for every pixel."""
+    """The matrix J of y' = J ∂H/∂y on features, repeated for each pixel."""
     m = net.width // 2
     one, zero = torch.eye(m, dtype=torch.float64), torch.zeros(m, m, dtype=torch.float64)
     if isinstance(net.dynamics, SemiImplicit):
@@ -61,20 +59,20 @@ def structure(net: Flow, pixels: int = 1) -> Tensor:
 
 
 def made_singular(net: Flow) -> None:
-    """X forgets one direction."""
+    """Replace X by a singular matrix, by removing one direction v: X v = 0."""
     v = F.normalize(torch.randn(net.width // 2, dtype=torch.float64), dim=0)
     net.X.copy_(net.X - net.X @ v[:, None] * v)
 
 
 def defect(B: Tensor, J: Tensor) -> float:
-    """‖B.T J B - J‖ against the size of its terms."""
+    """‖B.T J B - J‖ relative to the size of its terms."""
     return norm(B.T @ J @ B - J) / (1 + norm(J) * (1 + norm(B) ** 2))
 
 
 @pytest.mark.parametrize("name", [*CANONICAL, "H2, other X", "ring, other X", "singular X"])
 @given(st.data())
 def test_theorem_1_layers_and_their_products_are_symplectic(name, data):
-    """B.T J B = J for any weights, any step and any X, a singular one too."""
+    """B.T J B = J for any weights, step size and X, even a singular X."""
     net = drawn_net(
         data, "H2, other X" if name == "singular X" else name, operators=("dense", "conv")
     )
@@ -91,8 +89,9 @@ def test_theorem_1_layers_and_their_products_are_symplectic(name, data):
 @pytest.mark.parametrize("name", ["H2, other X", "ring, other X"])
 @given(st.data())
 def test_theorem_1_with_the_wrong_transpose_fails_for_a_random_x(name, data):
-    """F.T J F = J for the Jacobian F itself needs an orthogonal X: whoever tests that at X = I has
-    tested nothing.
+    """F.T J F = J for the Jacobian F = B.T holds only if X is orthogonal.
+
+    So a test at X = I would not detect a wrong transpose.
     """
     net = drawn_net(data, name, (4, 8), scale=st.just(1.0), h=st.floats(0.1, 0.5))
     jacobians = layer_jacobians(net, inputs(net))
@@ -105,7 +104,7 @@ def test_theorem_1_with_the_wrong_transpose_fails_for_a_random_x(name, data):
 @pytest.mark.parametrize("name", NETS)
 @given(st.data())
 def test_theorem_1_no_sensitivity_of_a_single_example_is_below_one(name, data):
-    """‖∂y_N/∂y_j‖₂ >= 1 for all j; and as no layer loses volume, ‖·‖_F >= sqrt(n)."""
+    """‖∂y_N/∂y_j‖₂ >= 1 for all j. Since no layer reduces volume, also ‖∂y_N/∂y_j‖_F >= sqrt(n)."""
     net = drawn_net(data, name, depth=st.integers(1, 40))
     for B in to_the_end(layer_jacobians(net, inputs(net))).mT:
         assert norm(B) >= 1 - 1e-10
@@ -125,7 +124,7 @@ def test_theorem_1_at_a_thousand_layers(name, data):
 @pytest.mark.parametrize("name", CANONICAL)
 @given(st.data())
 def test_canonical_j_pairs_the_singular_values_and_keeps_volume(name, data):
-    """(s, 1/s), and determinant 1, of every product of layers."""
+    """Each product of layers has singular values in pairs (s, 1/s), and determinant 1."""
     net = drawn_net(data, name, h=SHORT, scale=SMALL)
     for B in to_the_end(layer_jacobians(net, inputs(net))):
         s = torch.linalg.svdvals(B)
@@ -148,11 +147,10 @@ def test_ms1_keeps_volume(net):
 @pytest.mark.parametrize("name", EULER)
 @given(st.data())
 def test_forward_euler_inflates_volume_layer_by_layer(name, data):
-    """det(I + h J K.T D K) = Π(1 + h² ω²) >= 1, ±iω the eigenvalues of J K.T D K, by the skew
-    matrix S J S with S² = K.T D K.
+    """det(I + h J K.T D K) = Π(1 + h² ω²) >= 1 for the eigenvalues ±iω of J K.T D K.
 
-    For MS2, J K.T = I: the same with S A S, S² = D and A skew. So the product over depth only
-    grows.
+    These are the eigenvalues of the skew-symmetric S J S with S² = K.T D K. For MS2, J K.T = I, and
+    they are those of S A S with S² = D and A skew-symmetric. So volume never decreases with depth.
     """
     net = data.draw(flows(NETS[name], h=SHORT))
     x = inputs(net)
@@ -174,7 +172,7 @@ def test_forward_euler_inflates_volume_layer_by_layer(name, data):
 
 
 def growth(net: Flow, layer: int) -> float:
-    """The factor of one layer in the upper bound of sheet section 2, |σ'| <= 1."""
+    """The factor of one layer in docs/papers/galimberti2023.md#upper-bounds, for |σ'| <= 1."""
     norms = {name: norm(getattr(net, name)[layer]) for name in net.dynamics.operators}
     if isinstance(net.dynamics, MS2):
         return 1 + net.h * norm(net.K[layer] - net.K[layer].T)
@@ -197,8 +195,9 @@ def growth(net: Flow, layer: int) -> float:
 @pytest.mark.parametrize("name", NETS)
 @given(st.data())
 def test_sensitivities_stay_below_the_product_of_the_layers_bounds(name, data):
-    """Forward Euler Π(1 + h ‖J‖ ‖K‖²), H2 Π(1 + h ‖X‖ ‖Kp‖²)(1 + h ‖X‖ ‖Kq‖²): what limits ‖K‖ and
-    T limits the explosion.
+    """Forward Euler: Π(1 + h ‖J‖ ‖K‖²); H2: Π(1 + h ‖X‖ ‖Kp‖²)(1 + h ‖X‖ ‖Kq‖²).
+
+    So limits on ‖K‖ and T limit how much gradients can grow.
     """
     net = drawn_net(data, name, h=st.floats(0.02, 1.0))
     bound = 1.0
@@ -207,20 +206,20 @@ def test_sensitivities_stay_below_the_product_of_the_layers_bounds(name, data):
         assert norm(B) <= bound * (1 + 1e-10)
 
 
-# Appendix III: y' = ε J tanh(y), J = [[0, -1], [1, 0]]. That is J of the semi-implicit family at X
-# = 1, with K = I and b = 0 in every layer; ε is taken into the step. Slow weights (here they do not
-# move at all) do not keep the sensitivity from growing.
+# Appendix III: y' = ε J tanh(y), J = [[0, -1], [1, 0]]. This is the semi-implicit family with
+# X = 1, K = I and b = 0 in every layer, and the step εh. Its weights are constant in time, and
+# still the sensitivity grows.
 
 Y0 = {
     20: (0.33627683, -0.48627683),
     200: (0.4862768297, 0.3733916069),
-}  # by T; the second is RandomState(2020).rand(2) - 1/2
+}  # initial states by T; the second is RandomState(2020).rand(2) - 1/2
 
 
 def sensitivities(
     dynamics: Dynamics, T: float, y0: tuple[float, float], ε: float = 1.0, h: float = 0.05
 ) -> tuple[Tensor, Tensor]:
-    """∂y(T)/∂y(T-t) for t = T ... h, and y(T)."""
+    """The Jacobians ∂y(T)/∂y(T-t) for t = T ... h, and y(T)."""
     net, one = (
         Flow(dynamics, 2, depth, h=ε * h).double().requires_grad_(False)
         for depth in (round(T / h), 1)
@@ -229,19 +228,18 @@ def sensitivities(
         for name in dynamics.operators:
             getattr(flow, name).copy_(torch.eye(2 // (1 + dynamics.capabilities.split)))
         if isinstance(dynamics, HDNN):
-            flow.J.neg_()  # the canonical J turns the other way
+            flow.J.neg_()  # the canonical J rotates in the other direction
     y = torch.tensor([y0], dtype=torch.float64)
     *entered, end = (torch.cat(state, 1) for state in trajectory(net, y / y.norm()))
-    inside = torch.cat(
-        entered
-    ).requires_grad_()  # every layer is the same: one goes over all states as a batch
+    # all layers are the same, so one layer maps all states as a batch
+    inside = torch.cat(entered).requires_grad_()
     left = one(inside)
     rows = [torch.autograd.grad(left[:, i].sum(), inside, retain_graph=True)[0] for i in range(2)]
     return to_the_end(torch.stack(rows, 1)), end[0]
 
 
 def norms_at(found: Tensor, count: int) -> list[float]:
-    """2-norms at t = T/count, 2T/count, ..., T."""
+    """The 2-norms of the Jacobians at t = T/count, 2T/count, ..., T."""
     return [norm(found[-len(found) * (i + 1) // count]) for i in range(count)]
 
 

@@ -1,8 +1,7 @@
-"""Galimberti et al. 2023, distributed networks: which node's numbers a layer, its half steps and
-its backward read.
+"""Galimberti et al. 2023, distributed networks: which nodes communicate, forward and backward.
 
-J and K in blkSparse(T), blkSparse(R): the update has the pattern T R.T R, the backward its
-transpose (papers/galimberti2023.md, section 2).
+If X is in blkSparse(T) and K in blkSparse(R), the update has the block pattern T R.T R and the
+backward pass its transpose (docs/papers/galimberti2023.md#distributed).
 """
 
 import pytest
@@ -10,7 +9,7 @@ import torch
 from drawn import flows, inputs
 from hypothesis import given
 from hypothesis import strategies as st
-from jacobians import kick_jacobian, layer_jacobians
+from jacobians import field_jacobian, layer_jacobians
 from torch import Tensor
 
 from stablenets.nets import Distributed, Flow
@@ -18,8 +17,9 @@ from stablenets.nets import Distributed, Flow
 
 @st.composite
 def networks(draw, nodes: int, width: int, depth: int, coupling: str) -> Flow:
-    """On a ring; the kernels are dense, also where there is no edge: the pattern is made by
-    construction.
+    """A distributed network on a ring.
+
+    Its stored kernels are dense, so all zeros in the Jacobians come from the graph.
     """
     net = draw(
         flows(
@@ -37,8 +37,9 @@ def networks(draw, nodes: int, width: int, depth: int, coupling: str) -> Flow:
 
 @st.composite
 def graphs(draw) -> tuple[Flow, Tensor, Tensor]:
-    """One layer on any directed graph R, every node itself, with any pattern T of X; and both
-    patterns, on the features of a half.
+    """One layer with random patterns, and the patterns R of K and T of X on the features of a half.
+
+    Both are directed graphs in which each node has an edge to itself.
     """
     nodes, features = draw(st.integers(2, 5)), draw(st.integers(1, 2))
     net = draw(networks(nodes, 2 * nodes * features, 1, "random"))
@@ -53,7 +54,7 @@ def graphs(draw) -> tuple[Flow, Tensor, Tensor]:
 
 
 def blocks(J: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Where ∂p+/∂p, ∂p+/∂q, ∂q+/∂p and ∂q+/∂q are not 0."""
+    """Masks of the nonzero entries of ∂p+/∂p, ∂p+/∂q, ∂q+/∂p and ∂q+/∂q."""
     return tuple(half != 0 for rows in J.chunk(2) for half in rows.chunk(2, 1))
 
 
@@ -63,7 +64,7 @@ def test_half_steps_and_layer_have_the_pattern_t_rt_r(drawn):
     x = inputs(net)
     into_p, into_q = (T.T @ R.T @ R != 0), (T @ R.T @ R != 0)
     one = torch.eye(len(R)) != 0
-    p_p, p_q, q_p, q_q = blocks(kick_jacobian(net, x.chunk(2, 1)))
+    p_p, p_q, q_p, q_q = blocks(field_jacobian(net, x.chunk(2, 1)))
     assert not (p_p | q_q).any()
     assert torch.equal(p_q, into_p)
     assert torch.equal(q_p, into_q)
@@ -71,16 +72,17 @@ def test_half_steps_and_layer_have_the_pattern_t_rt_r(drawn):
     assert torch.equal(p_p, one)
     assert torch.equal(p_q, into_p)
     assert torch.equal(q_p, into_q)
-    assert torch.equal(
-        q_q, one | (into_q.double() @ into_p.double() != 0)
-    )  # p first: q+ sees what the new p has seen
+    # p is updated first, so q+ depends on all that the new p depends on
+    assert torch.equal(q_q, one | (into_q.double() @ into_p.double() != 0))
 
 
 @pytest.mark.parametrize("mode", ["store", "reverse"])
 @given(graphs(), st.data())
 def test_backward_has_the_transposed_pattern(mode, drawn, data):
-    """What feature i of the new p asks of the others: its column of R.T R T in q, no other p, and
-    the kernels of nodes in reach alone.
+    """The gradient of feature i of the new p.
+
+    It is nonzero for p_i only among p, for q in column i of R.T R T, and for the rows of Kq within
+    reach of i.
     """
     net, R, T = drawn
     net.backward = mode
@@ -96,12 +98,13 @@ def test_backward_has_the_transposed_pattern(mode, drawn, data):
     assert torch.equal(Kq[0] != 0, (R != 0) & ((R @ T)[:, i, None] != 0))
 
 
-# on a ring, node i = (p_i, q_i), as in the authors' example; also with two features a node and half
+# A ring with node i = (p_i, q_i), as in the authors' example; width 32 has two features for each of
+# p_i and q_i.
 NODES = 8
 
 
 def hops(limit: int, size: int) -> Tensor:
-    """Which features of one half belong to nodes at most `limit` apart on the ring."""
+    """Mask of the pairs of features in one half whose nodes are at most `limit` apart."""
     node = torch.arange(size) * NODES // size
     apart = (node[:, None] - node).abs()
     return torch.minimum(apart, NODES - apart) <= limit
@@ -117,7 +120,7 @@ def test_on_the_ring_a_half_step_reads_two_hops_and_a_layer_all_nodes(width, cou
     assert torch.equal(p_p, torch.eye(m) != 0)
     assert torch.equal(p_q, hops(2, m))
     assert torch.equal(q_p, hops(2, m))
-    assert q_q.all()  # four hops, all of the eight nodes
+    assert q_q.all()  # four hops reach all eight nodes
     if width == 16:
         assert float((first != 0).double().mean()) == pytest.approx(0.59, abs=0.005)
     assert (second @ first != 0).all()

@@ -1,5 +1,7 @@
-"""Haber & Ruthotto 2017: eigenvalues of the antisymmetric field, which steps are stable, Example 1,
-and where (3.8) does not give (3.6).
+"""Haber & Ruthotto 2017: eigenvalues of the antisymmetric field, stable step sizes and Example 1.
+
+The last test is a counterexample: condition (3.8) does not imply condition (3.6). Equations:
+docs/papers/haber2017.md.
 """
 
 import math
@@ -10,14 +12,13 @@ import torch
 from drawn import ACTIVATION, SEED, STEP, flows, inputs, normal, repeated
 from hypothesis import given
 from hypothesis import strategies as st
-from jacobians import kick_jacobian, layer_jacobians, norm, slopes, trajectory
+from jacobians import field_jacobian, layer_jacobians, norm, slopes, trajectory
 
 from stablenets.nets import Antisymmetric, Dynamics, Flow, Leapfrog, LeapfrogHaber, ResNet, Verlet
 
 GAMMA = st.one_of(st.just(0.0), st.floats(0.01, 3.0))
-ROUNDING = (
-    1e-7  # of eigenvalues that meet, relative to the matrix: about the square root of a float64's
-)
+# Error of a double eigenvalue relative to the norm of the matrix: about sqrt(1e-16), with a margin.
+ROUNDING = 1e-7
 
 
 @given(
@@ -28,8 +29,9 @@ ROUNDING = (
     )
 )
 def test_eq_4_12_and_3_6_antisymmetric_field_has_no_growing_direction(net):
-    """diag(σ') ½(K - K.T - γ I): -½γ max σ' <= Re λ <= -½γ min σ' <= 0 for any K and γ >= 0, which
-    at γ = 0 says Re λ = 0.
+    """J = diag(σ') ½(K - K.T - γ I) has -½γ max σ' <= Re λ <= -½γ min σ' <= 0 for any K and γ >= 0.
+
+    For γ = 0 this is Re λ = 0.
     """
     x = inputs(net)
     (step,) = layer_jacobians(net, x)
@@ -48,16 +50,16 @@ def test_eq_4_12_and_3_6_antisymmetric_field_has_no_growing_direction(net):
     flows(st.builds(Verlet, activation=ACTIVATION), depth=st.just(1), operators=("dense", "conv"))
 )
 def test_section_4_2_hamiltonian_inspired_field_has_imaginary_eigenvalues(net):
-    """[y; z]' = σ([[0, K], [-K.T, 0]] [y; z] + b) is antisymmetric for any K."""
-    J = kick_jacobian(net, (inputs(net), inputs(net)))
+    """In [y; z]' = σ([[0, K], [-K.T, 0]] [y; z] + b) the matrix is antisymmetric for any K."""
+    J = field_jacobian(net, (inputs(net), inputs(net)))
     assert torch.linalg.eigvals(J).real.abs().max() <= ROUNDING * max(1.0, norm(J))
 
 
-# Stability of the steps, Lemma 1 and Eq. (3.9): exact where the layer is linear.
+# Stability of the steps, Lemma 1 and Eq. (3.9): exact for linear layers.
 
 
 def mapped(net: Flow) -> torch.Tensor:
-    """The matrix of a linear net, transposed as its rows are examples."""
+    """The transposed matrix of a linear net: row i is the image of the unit vector e_i."""
     return net(torch.eye(net.width, dtype=torch.float64))
 
 
@@ -65,8 +67,9 @@ def mapped(net: Flow) -> torch.Tensor:
 def test_eq_3_9_forward_euler_is_stable_iff_gamma_makes_up_for_the_rotation(
     seed, width, depth, h, hω, half_hγ
 ):
-    """|1 + h(-γ/2 + iω)| <= 1 for all eigenvalues iω of ½(K - K.T) <=> γ >= h(ω² + γ²/4) for the
-    largest.
+    """For each eigenvalue iω of ½(K - K.T): |1 + h(-γ/2 + iω)| <= 1 <=> γ >= h(ω² + γ²/4).
+
+    The largest ω decides.
     """
     torch.manual_seed(seed)
     K = normal(width, width)
@@ -80,7 +83,7 @@ def test_eq_3_9_forward_euler_is_stable_iff_gamma_makes_up_for_the_rotation(
 
 
 def rotation(ω: float, gamma: float, h: float, depth: int) -> float:
-    """Growth a layer of the linear antisymmetric net whose ½(K.T - K) turns with frequency ω."""
+    """Growth factor of one layer of a linear antisymmetric net with ½(K.T - K) of frequency ω."""
     K = torch.tensor([[0.0, 2 * ω], [0.0, 0.0]], dtype=torch.float64)
     return norm(
         mapped(repeated(Antisymmetric(gamma=gamma, activation="identity"), K, depth, h))
@@ -90,7 +93,7 @@ def rotation(ω: float, gamma: float, h: float, depth: int) -> float:
 @pytest.mark.parametrize(
     ("h", "ω", "smallest"), [(0.1, 1.0, 0.1003), (0.1, 2.0, 0.4041), (20 / 1024, 1.0, 0.01953)]
 )
-def test_smallest_gamma_of_the_sheet(h, ω, smallest):
+def test_smallest_stable_gamma(h, ω, smallest):
     boundary = 2 * (1 - math.sqrt(1 - h**2 * ω**2)) / h
     assert boundary == pytest.approx(smallest, rel=5e-4)
     assert rotation(ω, boundary, h, 100) == pytest.approx(1, abs=1e-12)
@@ -107,7 +110,7 @@ def test_no_gamma_helps_where_the_step_is_too_long():
     [(16, 1.9e3), (32, 196), (64, 19.7), (128, 4.7), (256, 2.2), (512, 1.48), (1024, 1.22)],
 )
 def test_forward_euler_without_gamma_grows_less_the_more_layers_share_the_time(depth, growth):
-    """T = 20, ω = 1, claim 7 of the sheet: (1 + h²)^(L/2)."""
+    """For T = 20 and ω = 1 the growth is (1 + h²)^(L/2)."""
     assert rotation(1.0, 0.0, 20 / depth, depth) ** depth == pytest.approx(growth, rel=0.03)
 
 
@@ -119,7 +122,7 @@ STAGGERED = {
 
 
 def oscillator(hs: float, depth: int) -> float:
-    """y_L / y_0 from rest of y'' = -s² y by the staggered scheme: z -= hs y, y += hs z."""
+    """y_L / y_0 for y'' = -s² y with y'(0) = 0 by the staggered scheme z -= hs y, y += hs z."""
     return np.linalg.matrix_power(np.array([[1 - hs**2, hs], [-hs, 1]]), depth)[0, 0]
 
 
@@ -134,8 +137,9 @@ def oscillator(hs: float, depth: int) -> float:
 def test_sections_4_2_and_4_3_verlet_and_leapfrog_are_stable_iff_h_times_s_max_is_at_most_2(
     name, seed, width, depth, h, hs
 ):
-    """Below 2 every eigenvalue of a step has modulus 1, and what starts from rest stays below |y_0|
-    / sqrt(1 - (hs/2)²) at any depth.
+    """For h s < 2 each eigenvalue of a step has modulus 1, and the state is bounded at any depth.
+
+    The bound is |y_0| / sqrt(1 - (hs/2)²) if the velocity is 0 at first.
     """
     torch.manual_seed(seed)
     K = normal(width, width)
@@ -169,7 +173,7 @@ def test_step_of_1_9_is_bounded_and_of_2_1_blows_up(name):
     assert abs(float(repeated(STAGGERED[name], one, 1000, 2.1)(y0))) > 1e200
 
 
-# Example 1 and Fig. 1; the numbers were computed for papers/haber2017.md, section 3.0.
+# Example 1 and Fig. 1; the numbers are from docs/papers/haber2017.md#example-1.
 POINTS = torch.tensor([[0.1, 0.1], [-0.1, -0.1], [0.0, 0.5]], dtype=torch.float64)
 EXAMPLE = {
     "K_+": [[2.0, -2.0], [0.0, 2.0]],
@@ -179,9 +183,7 @@ EXAMPLE = {
 
 
 def example(name: str, depth: int, h: float) -> torch.Tensor:
-    """The three points after `depth` identical layers without bias; K is stored as the paper prints
-    it.
-    """
+    """The three points after `depth` identical layers without bias; K is as the paper prints it."""
     return repeated(ResNet(bias="scalar"), torch.tensor(EXAMPLE[name]), depth, h)(POINTS)
 
 
@@ -207,8 +209,9 @@ def test_example_1(name, y1, y3, apart):
 
 @pytest.mark.parametrize(("name", "growth"), [("K_+", 1.2), ("K_-", 0.8), ("K_0", 1.004988)])
 def test_example_1_against_lemma_1(name, growth):
-    """max |1 + h λ(J)| of a layer at the origin, where σ' = 1: K_0, the net that is called stable,
-    fails by half a percent.
+    """max |1 + h λ(J)| of a layer at the origin, where σ' = 1.
+
+    For K_0, the net that the paper calls stable, it is 1.005: Lemma 1 is violated by 0.5 %.
     """
     (step,) = layer_jacobians(
         repeated(ResNet(bias="scalar"), torch.tensor(EXAMPLE[name]), 1, 0.1),
@@ -229,8 +232,9 @@ def test_example_1_with_a_tenth_of_the_step():
 
 
 def farthest(dynamics: Dynamics, K: list[list[float]]) -> torch.Tensor:
-    """(2, 2): over the first 1,000 and over all 10,000 layers, the largest ‖(all parts of the
-    state)‖ and the largest entry of y.
+    """The largest norm of the whole state and the largest |entry| of y, (2, 2).
+
+    Row 0 is over the first 1,000 layers, row 1 over all 10,000.
     """
     states = trajectory(repeated(dynamics, torch.tensor(K), 10_000, 0.1), POINTS)
     both = torch.stack(
@@ -243,7 +247,7 @@ def farthest(dynamics: Dynamics, K: list[list[float]]) -> torch.Tensor:
 
 
 def test_example_1_verlet_and_leapfrog_stay_where_forward_euler_drifts():
-    """From the three points, K = I, h = 0.1."""
+    """All start at the three points, with h = 0.1; K = I for Verlet and leapfrog."""
     one = [[1.0, 0.0], [0.0, 1.0]]
     assert farthest(Verlet(bias="scalar"), one)[:, 0].tolist() == pytest.approx(
         [0.5074, 0.5074], abs=5.1e-5
@@ -257,15 +261,15 @@ def test_example_1_verlet_and_leapfrog_stay_where_forward_euler_drifts():
 
 
 def test_eq_3_8_does_not_give_3_6_for_a_general_k():
-    """Re λ(K) = -½, and yet with σ' = (1, 0.2) Re λ(diag(σ') K) = +0.3: the ResNet leaves a point
-    that (3.8) calls stable.
+    """K has Re λ = -½, but diag(σ') K with σ' = (1, 0.2) has Re λ = +0.3.
+
+    So the ResNet is unstable at a point that is stable by (3.8).
     """
     K = torch.tensor([[1.0, -3.0], [3.0, -2.0]], dtype=torch.float64)
     origin, h = torch.zeros(1, 2, dtype=torch.float64), 0.01
     for activation, real in (("identity", -0.5), ("tanh", 0.3)):
-        net = repeated(
-            ResNet(activation=activation), K.T, 1, h
-        )  # J = diag(σ'(K.T y + b)) K.T of the K that is stored, Eq. (3.7)
+        # J = diag(σ'(K.T y + b)) K.T by Eq. (3.7), for the kernel that the net stores
+        net = repeated(ResNet(activation=activation), K.T, 1, h)
         net.b[0, 1] = math.atanh(math.sqrt(0.8))
         (step,) = layer_jacobians(net, origin)
         field = torch.linalg.eigvals((step - torch.eye(2)) / h).real

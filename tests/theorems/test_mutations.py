@@ -1,4 +1,4 @@
-"""Every theorem's test notices when its formula is broken."""
+"""Each test of a theorem fails if its formula is wrong."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ named = pytest.mark.parametrize(
 
 
 @named
-def test_what_a_mutation_replaces_stands_once_in_the_package(mutation: Mutation):
+def test_the_text_that_a_mutation_replaces_occurs_once_in_its_file(mutation: Mutation):
     compile(broken(mutation), mutation.file, "exec")
 
 
