@@ -96,9 +96,10 @@ memory: setup ## measure the memory of training steps by depth; takes 15 minutes
 docs: setup ## build the documentation site in site/; a broken link or reference is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
-lint: setup ## check code style and format by ruff
+lint: setup ## check code style and format by ruff, and types by mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 test: setup ## run the fast tests
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not slow"

@@ -100,6 +100,7 @@ def collect_entries(works: Iterable[Work], runs: Path, known: Ledger) -> Ledger:
 
 
 def started(entry: Entry) -> str:
+    """The time at which a run started."""
     return str(entry.provenance["started"])
 
 

@@ -102,9 +102,7 @@ def page(
     command: str,
     drawn_at: str,
 ) -> str:
-    """The text of claims.md: the table of claims, each claim with reasons and figure, the
-    tables.
-    """
+    """The text of claims.md: table of claims, each claim with reasons and figure, tables."""
     shown = pd.DataFrame(
         [{**row, "95 % interval": tables.format_interval(row["low"], row["high"])} for row in rows]
     )

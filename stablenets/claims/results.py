@@ -31,9 +31,7 @@ class Results:
     read: dict[str, None] = field(default_factory=dict, init=False, compare=False)
 
     def __getitem__(self, group: str) -> pd.DataFrame:
-        """The finished runs of a group: one row each with run, status, dataset, seed, options and
-        metrics.
-        """
+        """The finished runs of a group, one row each: status, seed, options and metrics."""
         return pd.DataFrame(
             [
                 {

@@ -135,7 +135,7 @@ class Adding(GeneratedData):
         return torch.rand(count, self.length, generator=generator), torch.stack(marks, 1)
 
     def make_examples(self, *drawn: Tensor) -> tuple[Tensor, Tensor]:
-        """x float32 (N, T, 2), y float32 (N, 1)."""
+        """Return x float32 (N, T, 2) and y float32 (N, 1)."""
         values, marks = drawn
         markers = torch.zeros_like(values).scatter_(1, marks, 1)
         return torch.stack((values, markers), -1), values.gather(1, marks).sum(1, keepdim=True)
@@ -167,7 +167,7 @@ class Copy(GeneratedData):
         return (torch.randint(1, self.SYMBOLS + 1, (count, self.symbols), generator=generator),)
 
     def make_examples(self, *drawn: Tensor) -> tuple[Tensor, Tensor]:
-        """x float32 (N, T, 10), y long (N, T)."""
+        """Return x float32 (N, T, 10) and y long (N, T)."""
         (symbols,) = drawn
         tokens = F.pad(symbols, (0, self.length + self.symbols))
         tokens[:, self.length + self.symbols] = self.SYMBOLS + 1

@@ -121,7 +121,7 @@ class CifarFiles:
 
     @property
     def official(self) -> Any:
-        """torchvision's class."""
+        """The class of torchvision."""
         import torchvision.datasets
 
         return getattr(torchvision.datasets, self.class_name)

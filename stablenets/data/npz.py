@@ -80,4 +80,5 @@ def load_archive(path: Path) -> dict[str, np.ndarray]:
 
 
 def on_one_line(text: object) -> str:
+    """The text with all white space folded to single spaces."""
     return " ".join(str(text).split())

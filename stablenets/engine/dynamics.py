@@ -1,5 +1,4 @@
-"""The interface of a family: a dynamics is one step from a state to the next with one layer's
-weights.
+"""The interface of a family: one step from a state to the next with one layer's weights.
 
 A family is a frozen dataclass. Its fields are its options, its class attributes name its tensors
 and what it can do, its methods are its equations. It knows neither depth nor storage, nor whether
@@ -65,7 +64,7 @@ class Dynamics(Family):
         return [*self.operators, *self.biases, *norms]
 
     def σ(self, x: Tensor, N: BatchNorm | None = None) -> Tensor:
-        """Return σ(x), or σ(N x) in one pass."""
+        """Return the activation of x, or of N x in one pass."""
         return ACTIVATIONS[self.activation](x) if N is None else N(x, self.activation)
 
     def start(self, x: Tensor, w: Weights, h: float) -> State:

@@ -209,6 +209,7 @@ class Flow(LayerStack):
 
 
 def check_step_size(dynamics: Dynamics, h: float | None) -> None:
+    """Raise `BadInput` if h is missing, or given for a family without a step size."""
     name, order = type(dynamics).__name__, dynamics.capabilities.order
     if order is None and h is not None:
         raise BadInput(f"h={h}: {name} has no step size; leave h out")
@@ -217,6 +218,7 @@ def check_step_size(dynamics: Dynamics, h: float | None) -> None:
 
 
 def check_dropout(dynamics: Dynamics, dropout: float) -> None:
+    """Raise `BadInput` if the fraction is out of range, or the family cannot drop entries."""
     if not 0 <= dropout < 1:
         raise BadInput(f"dropout={dropout}: the fraction that is dropped; give 0 <= dropout < 1")
     if dropout and not dynamics.capabilities.supports_dropout:

@@ -157,6 +157,7 @@ def reference_norm(
 
 
 def pointers(*tensors: Tensor) -> list[int]:
+    """The addresses of the data of tensors, for the compiled passes."""
     return [tensor.data_ptr() for tensor in tensors]
 
 

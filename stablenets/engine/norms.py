@@ -1,5 +1,4 @@
-"""Batch normalisation of stacked layers: the scale, shift and running statistics of one layer are a
-row of (L, c) tensors.
+"""Batch normalisation of stacked layers; the tensors of one layer are a row of (L, c) tensors.
 
 The modes `checkpoint` and `reverse` run a layer again in the backward, where its running statistics
 must not be updated again. A `ForwardContext`, one for each forward, holds this state.

@@ -1,5 +1,4 @@
-"""Backpropagation that keeps the last state only and recomputes the others, from the last layer to
-the first.
+"""Backpropagation that keeps only the last state and recomputes the others on the way back.
 
 One autograd Function spans all layers. Its inputs are the first state and the stacked weights. It
 returns their gradients and calls no `.backward()` inside, so it works under `torch.autograd.grad`,

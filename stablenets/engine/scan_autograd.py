@@ -149,6 +149,7 @@ def join_chunks(
 
 
 def take(stack: Tensor | None, chunk: slice) -> Tensor | None:
+    """The steps of a chunk, or None where there is no stack."""
     return None if stack is None else stack[chunk]
 
 
@@ -204,6 +205,7 @@ def allocate_gradients(tensors: UpdateTensors, needed: UpdateTensors) -> UpdateT
 
 
 def allocate_gradient(t: Tensor) -> Tensor:
+    """Memory for a gradient: zeros for a shared tensor, which sums, else uninitialised."""
     return t.new_zeros(t.shape) if len(t) == 1 else t.new_empty(t.shape)
 
 

@@ -27,8 +27,7 @@ from stablenets.engine.types import Weights
 
 
 class LayerStack(nn.Module):
-    """The learned and fixed tensors of `depth` layers, and one layer's weights as `step` reads
-    them.
+    """The learned and fixed tensors of `depth` layers, and the weights of single layers.
 
     Args: as of `Flow`, which checks them.
     """

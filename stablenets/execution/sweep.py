@@ -188,8 +188,10 @@ def same_command(overrides: list[str]) -> str:
 
 
 def sweep_table(records: list[dict[str, Any]]) -> str:
-    """A table with one line for each job: the overrides in which jobs differ, status, score,
-    gradient norms, and the run or the reason why there is none.
+    """A table with one line for each job.
+
+    Its columns are the overrides in which jobs differ, the status, the score, the gradient norms,
+    and the run or the reason why there is none.
     """
     words = [set(record["overrides"]) for record in records]
     common = set.intersection(*words) if len(records) > 1 else set()

@@ -80,6 +80,7 @@ def differentiation(unused: str = CUT) -> Iterator[None]:
 
 
 def check_finite(derivative: Tensor) -> None:
+    """Raise `NotFinite` if a derivative has an entry that is not finite."""
     if not derivative.isfinite().all():
         raise NotFinite(
             "net: its derivative is not finite at this point (a root or norm at 0, or an overflow);"
@@ -99,6 +100,7 @@ def free_bytes(device: torch.device) -> int:
 
 
 def check_memory(needed: int, device: torch.device, what: str, remedy: str) -> None:
+    """Raise `BadInput` if more bytes are needed than are free."""
     if needed > (free := free_bytes(device)):
         raise BadInput(
             f"{what}: takes {needed / 2**30:.3g} GiB and {free / 2**30:.3g} are free; {remedy}"
@@ -156,6 +158,7 @@ def output_sizes(maps: Sequence[Map], batch: Tensor) -> list[int]:
 
 
 def check_tensor(name: str, value: object) -> None:
+    """Raise `BadInput` if a value is not a tensor."""
     if not torch.is_tensor(value):
         raise BadInput(
             f"{name} is a {type(value).__name__}; give one tensor, as lambda x: net(x)[0] does"

@@ -49,6 +49,7 @@ def largest_root(half: Tensor, product: int) -> Tensor:
 
 
 def rk4_factor(z: Tensor) -> Tensor:
+    """The amplification factor of the classical Runge-Kutta method at z = h λ."""
     return 1 + z * (1 + z / 2 * (1 + z / 3 * (1 + z / 4)))
 
 
@@ -103,6 +104,7 @@ INTEGRATORS = {
 
 
 def find_integrator(name: str) -> Integrator:
+    """The integrator of this name; `BadInput` if there is none."""
     if name not in INTEGRATORS:
         raise BadInput(f"integrator={name}: one of: {', '.join(INTEGRATORS)}")
     return INTEGRATORS[name]
@@ -155,5 +157,6 @@ def largest_stable_step(name: str, eigenvalues: Tensor) -> float:
 
 
 def unit_direction(λ: complex) -> complex:
+    """The direction of λ on the unit circle, exactly imaginary where λ nearly is."""
     unit = λ / abs(λ)
     return complex(0.0, unit.imag) if abs(unit.real) <= IMAGINARY else unit

@@ -112,6 +112,7 @@ def bidiagonalise(
 
 
 def bidiagonal_matrix(alpha: Tensor, beta: Tensor, count: int) -> Tensor:
+    """The upper bidiagonal matrix of the first `count` coefficients."""
     return torch.diag_embed(alpha[:, :count]) + torch.diag_embed(beta[:, : count - 1], offset=1)
 
 

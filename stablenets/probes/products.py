@@ -76,6 +76,7 @@ def bidiagonalise_jacobian(
 
 
 def as_stages(f: Stages) -> tuple[Map, ...]:
+    """One map or a pair of maps as a tuple; `BadInput` for anything else."""
     maps = f if isinstance(f, tuple) else (f,)
     if len(maps) not in (1, 2) or not all(map(callable, maps)):
         raise BadInput(

@@ -89,6 +89,7 @@ def weight_gradient_norms(units: Sequence[Flow | Recurrence], layers: Sequence[i
 
 
 def unit_norms(unit: Flow | Recurrence) -> Tensor:
+    """The gradient norm of each layer's weights, (depth,); NaN where layers share weights."""
     gradients = [parameter.grad for parameter in unit.parameters() if parameter.grad is not None]
     if unit.tied or not gradients:
         return torch.full((unit.depth,), torch.nan, dtype=torch.float64)

@@ -140,6 +140,7 @@ def differing_keys(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def low_and_high(name: str, values: list[float] | None) -> dict[str, float | None]:
+    """The two columns of a pair of extreme values."""
     low, high = map(float, values) if values else (None, None)
     return {f"{name}_min": low, f"{name}_max": high}
 

@@ -79,9 +79,7 @@ class Lock:
         self._file.write(content.encode())
 
     def _is_in_place(self) -> bool:
-        """False if the folder was renamed after this process opened the file and before it locked
-        the file.
-        """
+        """Whether the locked file is still the one in the folder, which may have been renamed."""
         return self.path.exists() and os.path.samestat(
             self.path.stat(), os.fstat(self._file.fileno())
         )

@@ -1,5 +1,7 @@
-"""Multi-level training: train a shallow network, double its layers, halve h, interpolate its
-weights in time, and train the deeper network from there (docs/papers/haber2017.md#multilevel).
+"""Multi-level training: networks of rising depth, each from the interpolated weights of the last.
+
+One level trains a network, doubles its layers, halves h and interpolates its weights in time. The
+next level trains from there (docs/papers/haber2017.md#multilevel).
 
 `depth=64 levels=3` trains networks of 8, 16, 32 and 64 layers. Each one starts from the trained
 network before it, the first one from random weights. T, `epochs` and all other options are the same
