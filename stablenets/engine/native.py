@@ -16,6 +16,7 @@ from __future__ import annotations
 import ctypes
 import math
 import os
+import shutil
 import subprocess
 import tempfile
 from functools import cache
@@ -38,20 +39,21 @@ IS_RELU = {"identity": False, "relu": True}  # the activations that the passes s
 
 
 @cache
-def library() -> ctypes.CDLL:
-    """Return the compiled passes.
+def library() -> Any:
+    """Return the compiled passes, a `ctypes.CDLL`; None if they cannot be compiled.
 
-    Raises:
-        OSError: If they cannot be compiled or loaded; see `is_available`.
+    The type is Any because callers ask `is_available` first.
     """
-    compiler = os.environ.get("CXX", "g++")
+    compiler = shutil.which(os.environ.get("CXX", "g++"))
+    if compiler is None:
+        return None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "native.so"
         compiled = subprocess.run(
             [compiler, *FLAGS, str(SOURCE), "-o", str(path)], capture_output=True
         )
         if compiled.returncode:
-            raise OSError(f"{SOURCE.name}: {compiler} cannot compile it")
+            return None
         loaded = ctypes.CDLL(str(path))
     loaded.norm_forward.argtypes = [
         POINTER,
@@ -78,14 +80,9 @@ def library() -> ctypes.CDLL:
     return loaded
 
 
-@cache
 def is_available() -> bool:
     """Return whether the passes can be compiled on this machine."""
-    try:
-        library()
-    except OSError:
-        return False
-    return True
+    return library() is not None
 
 
 def can_normalise(x: Tensor, learned: tuple[Tensor, ...], activation: str) -> bool:
