@@ -83,4 +83,6 @@ def merged(frozen: Any, current: Any, at: str = "") -> Any:
 
 if __name__ == "__main__":
     known = frozen_defaults() if FILE.exists() else {}
-    FILE.write_text(json.dumps(merged(known, current_defaults()), indent=1, sort_keys=True) + "\n")
+    new = merged(known, current_defaults())
+    FILE.write_text(json.dumps(new, indent=1, sort_keys=True) + "\n")
+    print(f"{FILE}: {'unchanged' if new == known else 'new defaults added'}")
