@@ -6,7 +6,7 @@ from four papers: Haber & Ruthotto 2017, Chang et al. 2018, Galimberti et al. 20
 A family over depth is an ordinary `torch.nn.Module`, and a probe takes any module:
 
     import stablenets as sn
-    layer = sn.Flow(sn.Antisymmetric(gamma=0.1), width=64, depth=256, h=0.05)  # (..., 64) in and out
+    layer = sn.Flow(sn.Antisymmetric(gamma=0.1), width=64, depth=256, h=0.05)  # on (..., 64)
     run = sn.resolve({"dataset": {"name": "digits"}, "net": {"family": "resnet"}, "epochs": 5})
     outcome = sn.train(run)  # trains into runs/, or returns the finished run
     print(outcome.status, outcome.summary["test_accuracy"])
