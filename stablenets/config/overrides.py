@@ -45,7 +45,7 @@ def check_overrides(words: Iterable[str], *, is_sweep: bool) -> None:
         if key == "hydra.launcher.n_jobs" and value == 0:
             raise BadInput(f"{word}: must be >= 1, or -1 for one job on each core")
         if key in GROUPS and not override.is_delete() and not isinstance(value, dict):
-            check_choice(key, value)
+            check_option_choice(key, value)
 
 
 def refuse_name_key(word: str, group: str, name: Any) -> None:
@@ -67,7 +67,7 @@ def parse_override(word: str) -> Override:
         ) from None
 
 
-def check_choice(group: str, value: Any) -> None:
+def check_option_choice(group: str, value: Any) -> None:
     """Raise `BadInput` if a group is set to a name that it does not have."""
     names = value.list if isinstance(value, ChoiceSweep) else [value]
     for name in names:

@@ -1,5 +1,5 @@
 """The optimiser of Haber & Ruthotto 2017: block coordinate descent, the classifier and the weights
-in turn (sheet section 2).
+in turn (docs/papers/haber2017.md#optimiser).
 
 An iteration draws a random batch of examples, always as many, and takes
 

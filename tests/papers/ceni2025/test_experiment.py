@@ -32,7 +32,7 @@ def test_learned_numbers_are_counted_and_matched(family):
     net = SequenceNetwork(FAMILIES[family](), shape=(5, 3), outputs=7, width=11)
     assert parameters(family, 11, 3, 7) == sum(tensor.numel() for tensor in net.parameters())
     wanted = parameters("roarnn", 256, 1, 10)
-    assert wanted == 68_618  # the sheet
+    assert wanted == 68_618  # docs/papers/ceni2025.md#architectures
     assert abs(parameters(family, matched(family, wanted, 1, 10), 1, 10) / wanted - 1) < 0.01
 
 

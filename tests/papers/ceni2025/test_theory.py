@@ -1,4 +1,4 @@
-"""Ceni 2025, claims 1 and 8: the spectra that the sheet computed, spectra through time, and what
+"""Ceni 2025, claims 1 and 8: the spectra of docs/papers/ceni2025.md, spectra through time, and what
 earns a verdict.
 """
 
@@ -30,7 +30,7 @@ def test_the_spectrum_is_that_of_the_jacobian_by_autograd(options):
         spectrum(flow, layers(flow, x)),
         torch.linalg.svdvals(full_jacobian(flow, x[0])),
     )
-    told(found, values, σ)
+    check_metrics(found, values, σ)
     assert found["norm_W"] == pytest.approx(
         float(torch.linalg.matrix_norm(flow.W.detach(), 2).mean())
     )
@@ -55,7 +55,7 @@ def test_the_spectrum_through_time_is_that_of_the_jacobian_by_autograd(options):
         return unit.run_sequences(u.expand(len(h), -1, -1), (h,))[1][0]
 
     found, values = spectrum(unit, time_steps(unit, u))
-    told(
+    check_metrics(
         found,
         values,
         torch.linalg.svdvals(full_jacobian(last, torch.zeros(6, dtype=torch.float64))),
@@ -64,7 +64,7 @@ def test_the_spectrum_through_time_is_that_of_the_jacobian_by_autograd(options):
     assert found["low"] <= found["smallest"] <= found["largest"] <= found["high"]
 
 
-def told(found, values, σ):
+def check_metrics(found, values, σ):
     expected = {
         name: math.log10(value)
         for name, value in (("smallest", σ[-1]), ("median", σ.median()), ("largest", σ[0]))
@@ -83,12 +83,12 @@ def test_a_product_beyond_float64_keeps_its_size_and_leaves_out_what_is_not_know
     assert fixed["median"] == pytest.approx(1500 * math.log10(0.99), rel=0.02)
 
 
-# n = 64, computed for the sheet with another program; ours has width 32, whose spectra are as wide
+# n = 64, computed with another program; ours has width 32, whose spectra are as wide
 @pytest.mark.parametrize(
     ("case", "least", "median", "most"),
     [("random", 0.328, 0.368, 0.408), ("relu", 0.328, 0.368, 0.408), ("α = 1", 0.9, 1.0, 1.1)],
 )
-def test_spectra_at_100_layers_are_about_the_sheets(case, least, median, most):
+def test_spectra_at_100_layers_are_near_the_documented_ones(case, least, median, most):
     found = Spectrum(case, 100, 64).measure(None)[0]
     assert [10 ** found[name] for name in ("smallest", "median", "largest")] == pytest.approx(
         [least, median, most], rel=0.05

@@ -30,7 +30,7 @@ from stablenets.claims.claim import PROFILES
 from stablenets.claims.work import unique
 
 
-# The sheet computed these from the authors' two settings by exact Jacobians; the paper has them as
+# These were computed from the authors' two settings by exact Jacobians; the paper has them as
 # pictures.
 @pytest.mark.parametrize(
     ("study", "quarters"),
@@ -46,13 +46,13 @@ from stablenets.claims.work import unique
         ),
     ],
 )
-def test_counterexample_has_the_digits_of_the_sheet(study, quarters):
+def test_counterexample_has_the_documented_digits(study, quarters):
     found = measured(study)
     for quarter, value in enumerate(quarters, 1):
         if value is not None:
             assert found[f"quarter_{quarter}"] == pytest.approx(
                 value, rel=0.003
-            )  # the sheet has three digits
+            )  # three digits are documented
 
 
 def test_counterexample_by_forward_euler_inflates():

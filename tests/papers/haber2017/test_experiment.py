@@ -23,7 +23,7 @@ from experiments.haber2017.studies import Drift, Example1, sufficient
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, PROFILES, REPRODUCED, UNDECIDED
 from stablenets.claims.work import Training, unique
 
-# Computed for the sheet from the paper's settings by another program; the paper prints none of
+# Computed from the paper's settings by another program; the paper prints none of
 # them.
 EXAMPLE_1 = {
     "K+": {
@@ -57,7 +57,7 @@ EXAMPLE_1 = {
 
 
 @pytest.mark.parametrize("net", EXAMPLE_1)
-def test_example_1_has_the_digits_of_the_sheet(net):
+def test_example_1_has_the_documented_digits(net):
     metrics, arrays = Example1(net, 10, 0.1).measure(None)
     assert {name: metrics[name] for name in EXAMPLE_1[net]} == pytest.approx(
         EXAMPLE_1[net], abs=1e-5
@@ -75,7 +75,7 @@ def test_example_1_has_the_digits_of_the_sheet(net):
         ("K0", 100, 0.01, 0.284445),
     ],
 )
-def test_example_1_goes_deep_as_the_sheet_says(net, layers, h, distance):
+def test_example_1_goes_deep_as_documented(net, layers, h, distance):
     assert Example1(net, layers, h).measure(None)[0]["distance_12"] == pytest.approx(
         distance, rel=1e-4, abs=1e-12
     )
@@ -96,7 +96,7 @@ def test_the_others_do_not_grow(scheme, activation):
 
 
 @pytest.mark.parametrize(("h", "gamma"), [(0.1, 0.1003), (20 / 1024, 0.01953)])
-def test_the_sufficient_diffusion_is_the_sheets(h, gamma):
+def test_the_sufficient_diffusion_is_the_documented_one(h, gamma):
     assert sufficient(h) == pytest.approx(gamma, rel=1e-3)
     assert sufficient(h) == pytest.approx(h * (1 + sufficient(h) ** 2 / 4), rel=1e-12)
 
