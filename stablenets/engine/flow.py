@@ -215,6 +215,8 @@ def check_step_size(dynamics: Dynamics, h: float | None) -> None:
         raise BadInput(f"h={h}: {name} has no step size; leave h out")
     if order is not None and h is None:
         raise BadInput(f"h: missing; it is the step size of {name}; give a number, such as h=0.1")
+    if h is not None and h <= 0:
+        raise BadInput(f"h={h}: must be > 0")
 
 
 def check_dropout(dynamics: Dynamics, dropout: float) -> None:

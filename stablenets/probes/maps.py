@@ -124,6 +124,7 @@ def inverse_maps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
         >>> torch.allclose(probes.compose_maps(back)(last), x, atol=1e-5)
         True
     """
+    check_is_flow(flow)
     if not isinstance(flow.dynamics, ReversibleDynamics):
         raise BadInput(
             f"flow: {type(flow.dynamics).__name__} has no inverse; take a reversible family, as"
@@ -135,8 +136,18 @@ def inverse_maps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
     return [partial(unstep, weights) for weights in reversed(layers)], last
 
 
+def check_is_flow(flow: object) -> None:
+    """Raise `BadInput` if a module is not a `Flow`."""
+    if not isinstance(flow, Flow):
+        raise BadInput(
+            f"flow: a {type(flow).__name__}; this probe reads the layers of a Flow. For other"
+            " modules: gradient_norms, full_jacobian, singular_values"
+        )
+
+
 def layers_and_start(flow: Flow, x: Tensor) -> tuple[list[Weights], State]:
     """Return the weights of each layer, detached, and the parts of the first state."""
+    check_is_flow(flow)
     if not flow.depth:
         raise BadInput("flow: depth=0, so it has no layers to measure; give one of depth>=1")
     layers = flow.layers(
