@@ -16,8 +16,9 @@ from typing import Any
 from tqdm import tqdm
 
 from stablenets import data
-from stablenets.claims import ledger, pages, tables
-from stablenets.claims.claim import Paper
+from stablenets.claims import ledger, old_pages, tables
+from stablenets.claims.pages import write_pages
+from stablenets.claims.paper import Paper
 from stablenets.claims.results import Plan, Results
 from stablenets.claims.run_times import RunTimes, longest_first
 from stablenets.claims.work import Training, Work, unique
@@ -89,7 +90,8 @@ def reproduce(
     ledger.write_ledger(folder, ledger.collect_entries(works, context.runs, known))
     # read again, so that all that follows is what another machine gets from the ledger
     found = Results(plan, ledger.read_ledger(folder))
-    rows = pages.write(paper, found, context.profile, folder, context.command)
+    write = write_pages if isinstance(paper, Paper) else old_pages.write
+    rows = write(paper, found, context.profile, folder, context.command)
     print("\n".join(claim_lines(paper, context.profile, rows, folder)))
     return code
 
