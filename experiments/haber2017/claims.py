@@ -37,6 +37,7 @@ NAMES = {
 }
 DATA_NAMES = {"ellipses": "ellipses", "swiss_roll": "swiss roll", "peaks": "peaks"}
 MARGIN = -2.0  # points of test accuracy: a network that loses less is competitive
+GAP = Metric("gap", "points", 100.0)  # training minus test accuracy
 DEEP = 64  # layers from which a planar network counts as deep
 TARGET = 0.95  # test accuracy on the swiss roll, to which work is counted
 START = math.dist(POINTS[0], POINTS[1])  # distance of the first two points of Example 1
@@ -357,9 +358,10 @@ def well_posed(results: Results) -> Iterator[Criterion]:
 def with_sensitivity(results: Results) -> pd.DataFrame:
     """The rows of the compared networks with the sensitivity of their outputs."""
     measured = results["perturbed"][["training", "gain_median", "gain_largest", "relative_gain"]]
-    return results["compared"].merge(
+    rows = results["compared"].merge(
         measured, left_on="run", right_on="training", suffixes=("_unmeasured", "")
     )
+    return rows.assign(gap=rows["train_accuracy"] - rows["test_accuracy"])
 
 
 @paper.claim(
@@ -375,11 +377,10 @@ def generalisation_gap(results: Results) -> Iterator[Criterion]:
     rows = results["compared"]
     deep = rows[rows["depth"] >= DEEP] if (rows["depth"] >= DEEP).any() else rows
     gaps = deep.assign(gap=deep["train_accuracy"] - deep["test_accuracy"])
-    gap = Metric("gap", "points", 100.0)
     for family in ("antisymmetric", "verlet", "leapfrog_haber"):
         yield at_most(
             paired_difference(
-                gap, select_rows(gaps, family=family), select_rows(gaps, family="resnet")
+                GAP, select_rows(gaps, family=family), select_rows(gaps, family="resnet")
             ),
             1.0,
             f"{DEEP} layers and more: training minus test accuracy, {NAMES[family]} minus ResNet",

@@ -143,9 +143,7 @@ def paired_ratio(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame) -> Es
 
     Its interval is that of the mean logarithm. Values must be positive.
     """
-    logs = statistics.mean(
-        np.log(seed_means(ours, metric) / seed_means(theirs, metric)).dropna()
-    )
+    logs = statistics.mean(np.log(seed_means(ours, metric) / seed_means(theirs, metric)).dropna())
     return Estimate(*(math.exp(end) for end in (logs.value, logs.low, logs.high)), logs.n)
 
 

@@ -64,13 +64,17 @@ class Results:
         )
 
     def works(self, groups: Iterable[str]) -> list[Work]:
-        """The planned runs of these groups that have a result."""
+        """The planned runs of these groups that have a result.
+
+        Raises:
+            KeyError: If a group is not in the plan; a check sees only the groups of its claim.
+        """
         groups = tuple(groups)
         self.read.update(dict.fromkeys(groups))
         return [
             work
             for group in groups
-            for work in self.plan.get(group, ())
+            for work in self.plan[group]
             if work.name in self.ledger
         ]
 

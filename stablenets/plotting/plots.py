@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+MOST_TICKS = 5  # of an axis of depths
+
+
 def plot_estimates(
     axes: Axes, estimates: Mapping[float, Estimate], *, label: str, colour: str, **style: Any
 ) -> None:
@@ -57,7 +60,7 @@ def plot_differences(
         limits: Ends of the horizontal axis. What lies beyond is an arrow at the edge.
     """
     low, high = limits or (-np.inf, np.inf)
-    for place, (label, found) in enumerate(differences.items()):
+    for place, found in enumerate(differences.values()):
         colour = colours[place] if colours else "0.1"
         if low <= found.value <= high:
             below, above = found.bar
@@ -105,9 +108,7 @@ def plot_curves(
     """
     stacked = np.asarray(curves, dtype=float)
     axes.plot(places, np.median(stacked, 0), color=colour, label=label, **style)
-    axes.fill_between(
-        places, stacked.min(0), stacked.max(0), color=colour, alpha=0.15, linewidth=0
-    )
+    axes.fill_between(places, stacked.min(0), stacked.max(0), color=colour, alpha=0.15, linewidth=0)
 
 
 def plot_clipped(
@@ -150,13 +151,11 @@ def plot_clipped(
 
 
 def label_depths(axes: Axes, depths: Iterable[float], name: str = "layers") -> None:
-    """Give the horizontal axis a logarithmic scale with a tick at each depth, if there is room."""
+    """Give the horizontal axis a logarithmic scale with ticks at some of the depths."""
     from matplotlib.ticker import FuncFormatter, NullLocator
 
-    ticks: list[float] = []
-    for depth in sorted(set(depths)):
-        if not ticks or depth >= 1.9 * ticks[-1]:
-            ticks.append(depth)
+    every = sorted(set(depths))
+    ticks = every[:: -(-len(every) // MOST_TICKS)]
     axes.set(xscale="log", xticks=ticks, xlabel=name)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -166,7 +165,9 @@ def add_legend_below(figure: Figure, *panels: Axes, columns: int = 4) -> None:
     """Add one legend below all panels; a label that several panels have stands in it once."""
     handles = {}
     for axes in panels:
-        handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels())}
+        handles |= {
+            label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
     figure.legend(
         handles.values(), handles.keys(), loc="outside lower center", ncols=columns, frameon=False
     )
