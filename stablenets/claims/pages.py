@@ -24,7 +24,7 @@ from stablenets.claims.judging import (
 )
 from stablenets.claims.paper import KIND_MEANINGS, Display, Paper
 from stablenets.claims.results import Results
-from stablenets.claims.summary import claim_cells, number, write_paper_page
+from stablenets.claims.summary import claim_cells, interval_text, number, write_paper_page
 from stablenets.plotting.gif import Gif
 from stablenets.plotting.style import PAPER_STYLE
 from stablenets.runs import files, provenance
@@ -155,7 +155,7 @@ def criterion_cells(row: dict[str, Any]) -> dict[str, str]:
     return {
         "criterion": row["criterion"] + (" (condition)" if row["role"] == "condition" else ""),
         "value": number(row["value"], row["unit"]),
-        "95 % interval": tables.format_interval(row["low"], row["high"]),
+        "95 % interval": interval_text(row["low"], row["high"]),
         "must be": f"{relation} {row['threshold']:.4g}",
         "state": row["state"],
     }

@@ -16,11 +16,12 @@ from typing import Any
 from tqdm import tqdm
 
 from stablenets import data
-from stablenets.claims import ledger, old_pages, tables
+from stablenets.claims import ledger, old_pages
 from stablenets.claims.pages import write_pages
 from stablenets.claims.paper import Paper
 from stablenets.claims.results import Plan, Results
 from stablenets.claims.run_times import RunTimes, longest_first
+from stablenets.claims.summary import interval_text, number
 from stablenets.claims.work import Training, Work, unique
 from stablenets.errors import EXIT_FAILED, EXIT_TIME, BadInput
 from stablenets.execution.job import Job, RunContext
@@ -211,8 +212,10 @@ def claim_lines(paper: Paper, profile: str, rows: list[dict[str, Any]], folder: 
     width = min(shutil.get_terminal_size().columns, 140)
     lines = ["", f"{paper.title}, profile {profile}", ""]
     for row in rows:
-        between = tables.format_interval(row["low"], row["high"])
-        ours = row["ours"] + (f" (95 %: {between})" if between else "")
+        value = row["ours"] if isinstance(row["ours"], str) else number(row["ours"], row["unit"])
+        between = interval_text(row["low"], row["high"])
+        ours = f"{row.get('measure', '')} {value}" + (f" (95 %: {between})" if between else "")
+        ours = ours if value else row.get("reason", "")
         for text, lead in ((row["claim"], f"{row['id']:>3}  {row['verdict']:<22}"), (ours, "")):
             if text:
                 lines += textwrap.wrap(

@@ -71,12 +71,7 @@ class Results:
         """
         groups = tuple(groups)
         self.read.update(dict.fromkeys(groups))
-        return [
-            work
-            for group in groups
-            for work in self.plan[group]
-            if work.name in self.ledger
-        ]
+        return [work for group in groups for work in self.plan[group] if work.name in self.ledger]
 
     def commits_of(self, groups: Iterable[str]) -> str:
         """The commits that made the runs of these groups, the most frequent first."""

@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from stablenets.claims.paper import PROFILES, Paper
 from stablenets.claims.ledger import read_ledger
+from stablenets.claims.paper import PROFILES, Paper
 from stablenets.claims.work import Work, unique
 from stablenets.runs.folder import RunFolder
 

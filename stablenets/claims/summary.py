@@ -61,10 +61,15 @@ def number(value: Any, unit: str = "") -> str:
     return f"{text} {unit}".rstrip() if text else ""
 
 
+def interval_text(low: Any, high: Any) -> str:
+    """An interval as text: 'exact' for a value without uncertainty, '' if there is none."""
+    low, high = (float("nan") if end in ("", None) else float(end) for end in (low, high))
+    return "exact" if low == high else tables.format_interval(low, high)
+
+
 def claim_cells(row: dict[str, Any]) -> dict[str, str]:
     """A row of claims.csv for people: one number, one interval and one unit in a cell."""
     states = [f"{row.get(state) or 0} {state}" for state in ("held", "refuted", "open")]
-    ends = [float(row.get(end) or "nan") for end in ("low", "high")]
     return {
         "id": row["id"],
         "claim": row["claim"],
@@ -72,7 +77,7 @@ def claim_cells(row: dict[str, Any]) -> dict[str, str]:
         "paper": row["published"],
         "measured": row.get("measure", ""),
         "ours": number(row.get("ours"), row.get("unit", "")),
-        "95 % interval": tables.format_interval(*ends),
+        "95 % interval": interval_text(row.get("low"), row.get("high")),
         "criteria": ", ".join(states) if row.get("measure") else "",
         "verdict": row["verdict"],
     }
