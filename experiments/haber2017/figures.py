@@ -301,8 +301,8 @@ def depth_figure(results: Results) -> Figure:
 @paper.figure(
     "gradients",
     runs=["depth"],
-    caption="Gradient norms by layer of the deepest networks on the swiss roll, relative to the last"
-    " layer: median over seeds and range. For leapfrog the norm is of the gradient with respect to"
+    caption="Gradient norms by layer of the deepest networks on the swiss roll, relative to the"
+    " last layer: median over seeds and range. For leapfrog the norm is of the gradient with respect to"
     " position and velocity (y_j - y_{j-1}) / h.",
 )
 def gradients_figure(results: Results) -> Figure:
@@ -404,8 +404,8 @@ def best_setting(
 @paper.table(
     "rates",
     runs=["rates"],
-    caption="Choice of Adam's rate: mean validation accuracy in %, swiss roll, 64 layers, seeds that"
-    " are in no other table. Best: the smallest of equal ones.",
+    caption="Choice of Adam's rate: mean validation accuracy in %, swiss roll, 64 layers, seeds"
+    " that are in no other table. Best: the smallest of equal ones.",
 )
 def rates_table(results: Results) -> pd.DataFrame:
     return best_setting(results["rates"], "optim.lr", "rate", RATES, takes_smallest=True)
@@ -414,8 +414,9 @@ def rates_table(results: Results) -> pd.DataFrame:
 @paper.table(
     "penalties",
     runs=["penalties"],
-    caption="Choice of the penalty α on changes of the weights: mean validation accuracy in %, swiss"
-    " roll, 64 layers by levels, seeds that are in no other table. Best: the largest of equal ones.",
+    caption="Choice of the penalty α on changes of the weights: mean validation accuracy in %,"
+    " swiss roll, 64 layers by levels, seeds that are in no other table. Best: the largest of equal"
+    " ones.",
 )
 def penalties_table(results: Results) -> pd.DataFrame:
     rows = results["penalties"]
@@ -486,7 +487,8 @@ def levels_table(results: Results) -> pd.DataFrame:
     "levels",
     runs=["levels", "scratch"],
     caption="Test accuracy before a doubling of the layers (open), right after it (filled) and at"
-    " the end of that level (cross), mean over seeds. A doubling costs less the deeper the network.",
+    " the end of that level (cross), mean over seeds. A doubling costs less the deeper the"
+    " network.",
 )
 def levels_figure(results: Results) -> Figure:
     steps = doublings(results)
@@ -720,8 +722,8 @@ def perturbed_table(results: Results) -> pd.DataFrame:
 @paper.figure(
     "perturbed",
     runs=["compared", "perturbed"],
-    caption="Swiss roll, trained networks: sensitivity of the output to the input relative to the"
-    " spread of the class scores (left, dots for seeds, line through medians) and generalisation gap"
+    caption="Swiss roll, trained networks: sensitivity of the output to the input relative to"
+    " the spread of the class scores (left, dots for seeds, line through medians) and generalisation gap"
     " (right, 95 % intervals). A plain network of 64 layers and more does not train.",
 )
 def perturbed_figure(results: Results) -> Figure:

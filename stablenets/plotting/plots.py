@@ -139,7 +139,7 @@ def plot_clipped(
     inside = np.where((values >= low) & (values <= high), values, np.nan)
     axes.plot(places, inside, color=colour, label=label, **{"markersize": 4} | style)
     for is_beyond, edge, marker in ((values < low, low, "v"), (values > high, high, "^")):
-        axes.plot(
+        (arrows,) = axes.plot(
             places[is_beyond],
             np.full(is_beyond.sum(), edge),
             marker,
@@ -148,6 +148,7 @@ def plot_clipped(
             markerfacecolor="none",
             clip_on=False,
         )
+        arrows.set_in_layout(False)  # an unclipped artist would take room from the axes
 
 
 def label_depths(axes: Axes, depths: Iterable[float], name: str = "layers") -> None:

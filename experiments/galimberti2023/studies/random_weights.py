@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from experiments.galimberti2023.networks import ALL, NETWORKS, PLAIN, drawn, structure
 from stablenets.claims.work import Measured, RunContext, Study, TrainedNetStudy, Training
 from stablenets.data.dataset import ReadSettings
 from stablenets.engine.flow import Flow
@@ -19,6 +18,8 @@ from stablenets.nets import HDNN, SemiImplicit
 from stablenets.probes import layer_jacobians, suffix_jacobians, symplectic_defect
 from stablenets.probes.maps import flow_maps
 from stablenets.schema import option
+
+from .networks import ALL, NETWORKS, PLAIN, drawn, structure
 
 WIDTH = 4  # of the paper's planar networks
 POINTS = 5  # at which a random net is measured
@@ -213,3 +214,42 @@ class Counterexample(Study):
             },
             {"norms": norms[at].numpy()},
         )
+
+
+@dataclass(frozen=True)
+class UpperBound(Study):
+    """Norms of the sensitivities of random weights beside their upper bound.
+
+    For |σ'| <= 1 and ‖J‖ = 1: ‖B_l‖ <= Π (1 + h ‖K_j‖²) over the layers after l, for H2 over both
+    half steps. The paper's own constants are not known.
+
+    Metrics: log10_norm and log10_bound of ∂y_N/∂y_0 (the largest over examples), and `excess`, the
+    largest log10 of norm over bound, over all layers and examples.
+    """
+
+    key = "galimberti2023/upper_bound"
+
+    net: str = option("H2", choices=("H1", "H2"))
+    layers: int = option(64, low=1)
+    h: float = option(0.1, above=0.0)
+    seed: int = option(0, low=0)
+
+    @property
+    def cost(self) -> float:
+        return self.layers
+
+    def measure(self, place: RunContext) -> Measured:
+        flow = drawn(self.net, WIDTH, self.layers, self.h, self.seed)
+        layers = jacobians(flow, torch.randn(POINTS, WIDTH, dtype=torch.float64))
+        norms = torch.linalg.matrix_norm(torch.stack(suffix_jacobians(list(layers))), 2)
+        largest = norms.amax(1).log10()
+        factors = sum(
+            torch.log10(1 + flow.h * torch.linalg.matrix_norm(getattr(flow, name), 2).square())
+            for name in flow.dynamics.operators
+        )
+        bounds = factors.flip(0).cumsum(0).flip(0)  # over this layer and all later ones
+        return {
+            "log10_norm": float(largest[0]),
+            "log10_bound": float(bounds[0]),
+            "excess": float((largest[: self.layers] - bounds).max()),
+        }, {}
