@@ -78,8 +78,8 @@ def plot_differences(
                 va="center",
                 fontsize="small",
             )
-    axes.set(yticks=range(len(differences)), yticklabels=list(differences))
-    axes.invert_yaxis()
+    axes.set_yticks(range(len(differences)), list(differences))
+    axes.set_ylim(len(differences) - 0.5, -0.5)
     axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
     axes.axvline(threshold, color="0.3", linewidth=0.8, linestyle="--", zorder=0)
     if limits:

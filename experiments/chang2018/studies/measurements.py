@@ -17,20 +17,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from experiments.chang2018.published import TABLE
-from experiments.chang2018.settings import COMPARED_MODES, SMALL, chosen, configured
 from stablenets.claims.work import Measured, RunContext, Study, TrainedNetStudy
 from stablenets.config import Resolved, resolve
 from stablenets.data.dataset import ReadSettings
 from stablenets.engine.flow import Flow
 from stablenets.nets import FAMILIES, Network
 from stablenets.nets.assembling import TRANSITIONS
-from stablenets.probes import kept_bytes, reconstruction_error
+from stablenets.probes import kept_bytes, layer_jacobians, reconstruction_error
+from stablenets.probes.maps import flow_maps
 from stablenets.schema import option
 from stablenets.training.environment import data_root
 from stablenets.training.network import build_network
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from ..published import TABLE
+from .networks import COMPARED_MODES, SMALL, chosen, configured
+
+ROOT = Path(__file__).resolve().parents[3]  # the folder from which this package is imported
 REVERSIBLE = ("hamiltonian", "midpoint", "leapfrog")
 PRECISIONS = ("float32", "float64")
 IMAGES = 20  # on which a trained net is measured
@@ -288,18 +290,12 @@ class Peak(Study):
         return self.blocks * self.batch
 
     def measure(self, place: RunContext) -> Measured:
-        command = [
-            sys.executable,
-            str(REPOSITORY / "experiments" / "chang2018" / "peak.py"),
-            str(self.batch),
-            json.dumps(deep(self.blocks, self.backward)),
-        ]
-        done = subprocess.run(
-            command,
-            env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | RETURNED,
-            capture_output=True,
-            text=True,
-        )
+        module = f"{__package__}.peak"
+        values = json.dumps(deep(self.blocks, self.backward))
+        command = [sys.executable, "-m", module, str(self.batch), values]
+        path = os.pathsep.join([str(ROOT), *sys.path])
+        environment = os.environ | {"PYTHONPATH": path} | RETURNED
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(
                 f"{' '.join(command)} ended with {done.returncode}; out of memory, if with -9:"
@@ -372,3 +368,42 @@ def in_turn(nets: dict[str, nn.Module], shape: Sequence[int], batch: int, rounds
     return {name: float(torch.tensor(values).median()) for name, values in seconds.items()}, {
         name: torch.tensor(values).numpy() for name, values in seconds.items()
     }
+
+
+def eigenvalue_metrics(flow: Flow, x: Tensor) -> dict[str, float]:
+    """The extreme moduli of the eigenvalues of single blocks, over blocks and examples.
+
+    On the unit circle, signals are neither damped nor amplified by a block that repeats.
+    """
+    moduli = torch.linalg.eigvals(torch.stack(layer_jacobians(*flow_maps(flow, x)))).abs()
+    return {"largest": float(moduli.max()), "smallest": float(moduli.min())}
+
+
+@dataclass(frozen=True)
+class BlockEigenvalues(Study):
+    """Eigenvalues of the Jacobians of blocks with random weights and one bias, 4x4 pixels."""
+
+    key = "chang2018/block_eigenvalues"
+
+    net: str = option("hamiltonian", choices=REVERSIBLE)
+    blocks: int = option(6, low=1)
+    h: float = option(0.1, above=0.0)
+    seed: int = option(0, low=0)
+
+    def measure(self, place: RunContext) -> Measured:
+        flow = unit(self.net, 8, self.blocks, self.h, "float64", self.seed)
+        return eigenvalue_metrics(flow, torch.randn(2, 8, 4, 4, dtype=torch.float64)), {}
+
+
+@dataclass(frozen=True)
+class TrainedEigenvalues(TrainedNetStudy):
+    """The same for the blocks of the last unit of a trained network, at two test images."""
+
+    key = "chang2018/trained_block_eigenvalues"
+
+    def measure(self, place: RunContext) -> Measured:
+        net = self.training.trained(place)
+        y = net.opening(first_images(self.training.resolved, place, 2).double())
+        for flow, boundary in zip(net.units, net.boundaries, strict=False):
+            y = boundary(flow(y))
+        return eigenvalue_metrics(net.units[-1], y), {}
