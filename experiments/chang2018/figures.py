@@ -64,7 +64,7 @@ TRAIN_ACCURACY = Metric("train_accuracy", "%", 100.0, 0.0, 100.0)
     "counts",
     runs=["counts"],
     caption="Parameters of the table's networks as the paper draws them and as we train them,"
-    " beside what it states (in millions), and the layouts and block norms whose counts agree with it.",
+    " beside what it states (in millions), and the layouts and block norms whose counts agree.",
 )
 def counts_table(results: Results) -> pd.DataFrame:
     found = []
@@ -221,8 +221,8 @@ def peak_table(results: Results) -> pd.DataFrame:
     "memory",
     runs=["memory", "peak"],
     caption="Memory by depth, Hamiltonian-74 with norms. Left: kept for the backward pass;"
-    " `reverse` keeps the same at any depth. Right: resident at the peak of training steps, which grows with"
-    " weights, gradients and momentum in any mode (dashed: before the steps).",
+    " `reverse` keeps the same at any depth. Right: resident at the peak of training steps, which"
+    " grows with weights, gradients and momentum in any mode (dashed: before the steps).",
 )
 def memory_figure(results: Results) -> Figure:
     kept, rows = kept_bytes_by_mode(results) / 2**30, results["peak"]

@@ -302,8 +302,8 @@ def depth_figure(results: Results) -> Figure:
     "gradients",
     runs=["depth"],
     caption="Gradient norms by layer of the deepest networks on the swiss roll, relative to the"
-    " last layer: median over seeds and range. For leapfrog the norm is of the gradient with respect to"
-    " position and velocity (y_j - y_{j-1}) / h.",
+    " last layer: median over seeds and range. For leapfrog, whose state holds y_j - y_{j-1} beside"
+    " y_j, the last layer but one is the reference.",
 )
 def gradients_figure(results: Results) -> Figure:
     rows = select_rows(results["depth"], dataset="swiss_roll")
@@ -723,8 +723,8 @@ def perturbed_table(results: Results) -> pd.DataFrame:
     "perturbed",
     runs=["compared", "perturbed"],
     caption="Swiss roll, trained networks: sensitivity of the output to the input relative to"
-    " the spread of the class scores (left, dots for seeds, line through medians) and generalisation gap"
-    " (right, 95 % intervals). A plain network of 64 layers and more does not train.",
+    " the spread of the class scores (left, dots for seeds, line through medians) and"
+    " generalisation gap (right, 95 % intervals). A plain network of 64 layers and more does not train.",
 )
 def perturbed_figure(results: Results) -> Figure:
     rows = with_sensitivity(results)
