@@ -77,7 +77,7 @@ def main() -> int:
             value = getattr(given, name)
             if value is not None and not 1 <= value <= most:
                 limits = ">= 1" + (f" and <= {most}" if most < math.inf else "")
-                raise BadInput(f"--{name.replace('_', '-')} {value}: must be {limits}")
+                raise BadInput(f"--{name.replace('_', '-')} {value:.10g}: must be {limits}")
         deadline = math.inf if given.time_limit is None else time.monotonic() + given.time_limit
         codes = []
         for handle in PAPERS if given.paper == "all" else [given.paper]:

@@ -124,8 +124,8 @@ def entry_from_folder(work: Work, runs: Path) -> Entry | None:
     """
     folder = RunFolder(runs / work.name)
     try:
-        status = folder.finished_status()
-        if status is None:
+        status = folder.status()
+        if status is None or status["status"] not in FINISHED:
             return None
         history = load_history(folder.path)
         last = history[-1]

@@ -71,9 +71,11 @@ def read_ledger_files(folder: Path, names: Sequence[str]) -> dict[str, bytes]:
 
 def find_content(path: Path, digest: str | None) -> bytes | None:
     """The content of a file, or of its staged successor, with this digest; None if neither has."""
-    for candidate in (path, staged_path(path)):
-        if candidate.exists() and sha256(content := candidate.read_bytes()) == digest:
-            return content
+    # the staged file may get its final name between the first two reads
+    for candidate in (path, staged_path(path), path):
+        with contextlib.suppress(FileNotFoundError):
+            if sha256(content := candidate.read_bytes()) == digest:
+                return content
     return None
 
 
