@@ -145,11 +145,11 @@ def entry_from_folder(work: Work, runs: Path) -> Entry | None:
         arrays = kept_arrays(work, folder)
         return Entry(status["status"], work.options, metrics, provenance, arrays)
     except (LookupError, TypeError, ValueError, OSError, AttributeError) as error:
-        # what follows is the remedy of another command
+        # without the remedy, which is that of the command `stablenets`
         reason = str(error).partition(";")[0] if isinstance(error, BadInput) else repr(error)
         raise BadInput(
-            f"{folder.path}: cannot be read as a finished run ({reason}); move it away, and the"
-            " same command makes the run again"
+            f"{folder.path}: cannot be read as a finished run ({reason}); move the folder away,"
+            " and reproduce makes the run again"
         ) from None
 
 

@@ -137,16 +137,10 @@ def check_writable(folder: Path, option: str) -> None:
 
 
 def missing_works(wanted: list[Work], from_others: dict[str, Any], runs: Path) -> list[Work]:
-    """The jobs without a result, and the jobs whose weights these need.
-
-    A job whose run folder is damaged is left out: it is named when the results are collected.
-    """
+    """The jobs without a result, and the jobs whose weights these need."""
 
     def is_finished(work: Work) -> bool:
-        try:
-            return RunFolder(runs / work.name).is_finished()
-        except BadInput:
-            return True
+        return RunFolder(runs / work.name).is_finished()
 
     unfinished = [work for work in wanted if work.name not in from_others and not is_finished(work)]
     return [work for work in unique([unfinished]) if not is_finished(work)]

@@ -158,16 +158,13 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-@pytest.mark.parametrize("report_only", [True, False])
-def test_a_damaged_run_is_named_and_the_others_are_reported(
-    place, reproduce, folder, capsys, name, report_only
-):
+def test_a_damaged_run_is_named_and_the_others_are_reported(place, reproduce, folder, capsys, name):
     studies = plan("quick", None)["squares"]
     for study in studies:
         study.run(place)
     path = place.runs / studies[1].name / name
     path.write_bytes(DAMAGE[name](path.read_bytes()))
-    assert reproduce(report_only=report_only) == 1
+    assert reproduce() == 1
     assert ledger.read_ledger(folder).keys() == {studies[0].name, studies[2].name}
     (line,) = capsys.readouterr().err.splitlines()
     assert studies[1].name in line
