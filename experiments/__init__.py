@@ -8,7 +8,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stablenets.claims.claim import Paper
+    from stablenets.claims.paper import Paper
 
 PAPERS = {
     "haber2017": "experiments.haber2017",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from experiments import PAPERS, load
 from stablenets.claims import summary, tables
-from stablenets.claims.claim import VERDICTS
+from stablenets.claims.criteria import VERDICTS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"

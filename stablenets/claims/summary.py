@@ -5,7 +5,8 @@ Both pages are made from the committed claims.csv files of the profiles only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import pandas as pd
 
 from stablenets.claims import tables
 from stablenets.claims.criteria import NOT_RUN, VERDICTS
+from stablenets.claims.judging import CLAIM_COLUMNS
 from stablenets.claims.paper import CLAIM_KINDS, KIND_MEANINGS, PROFILES, SMOKE, Paper
+from stablenets.errors import BadInput
 from stablenets.runs import files
 
 VERDICT_MEANINGS = {
@@ -25,10 +28,31 @@ VERDICT_MEANINGS = {
 }
 
 
-def read_claims(folder: Path) -> dict[str, pd.DataFrame]:
+def read_claims(path: Path) -> pd.DataFrame:
+    """The rows of a claims.csv by the ids of the claims, as text.
+
+    Raises:
+        BadInput: If the file is damaged.
+    """
+    try:
+        table = pd.read_csv(path, keep_default_na=False, dtype=str)[list(CLAIM_COLUMNS)]
+        for name in ("ours", "low", "high"):
+            pd.to_numeric(table[name])  # raises if one is not a number
+        if table.isna().any(axis=None) or not table["id"].is_unique:
+            raise ValueError("a row is incomplete, or there twice")
+        return table.set_index("id")
+    except (OSError, ValueError, LookupError):
+        profile, handle = path.parent.name, path.parent.parent.name
+        raise BadInput(
+            f"{path}: damaged; make reproduce-{handle} PROFILE={profile} REPORT_ONLY=1 writes it"
+            " again"
+        ) from None
+
+
+def claims_by_profile(folder: Path) -> dict[str, pd.DataFrame]:
     """The rows of claims.csv by profile, from the smallest compute budget up, without smoke."""
     return {
-        profile: pd.read_csv(path, keep_default_na=False, dtype=str).set_index("id")
+        profile: read_claims(path)
         for profile in PROFILES
         if profile != SMOKE and (path := folder / profile / "claims.csv").exists()
     }
@@ -48,7 +72,7 @@ def final_rows(paper: Paper, folder: Path) -> list[dict[str, Any]]:
             "verdict": NOT_RUN,
             "profile": "",
         }
-        for table in read_claims(folder).values():
+        for table in claims_by_profile(folder).values():
             if claim.id in table.index and table.loc[claim.id, "verdict"] != NOT_RUN:
                 row |= dict(table.loc[claim.id])
         found.append({"id": claim.id} | row)
@@ -84,8 +108,8 @@ def claim_cells(row: dict[str, Any]) -> dict[str, str]:
 
 
 def write_paper_page(paper: Paper, folder: Path) -> None:
-    """Write results/<paper>/README.md."""
-    files.write_file(folder / "README.md", paper_page(paper, folder).encode())
+    """Write results/<paper>/README.md; see `write_unless_damaged`."""
+    write_unless_damaged(folder / "README.md", lambda: paper_page(paper, folder))
 
 
 def paper_page(paper: Paper, folder: Path) -> str:
@@ -147,5 +171,13 @@ def overview(papers: Iterable[Paper], results: Path) -> str:
 
 
 def write_overview(papers: Iterable[Paper], results: Path) -> None:
-    """Write results/README.md."""
-    files.write_file(results / "README.md", overview(papers, results).encode())
+    """Write results/README.md; see `write_unless_damaged`."""
+    write_unless_damaged(results / "README.md", lambda: overview(papers, results))
+
+
+def write_unless_damaged(path: Path, make: Callable[[], str]) -> None:
+    """Write a page; if a claims.csv is damaged, say so on stderr and leave the page as it is."""
+    try:
+        files.write_file(path, make().encode())
+    except BadInput as error:
+        print(f"{path} is not written: {error}", file=sys.stderr)
