@@ -64,7 +64,7 @@ def written(place, tmp_path):
     plan = paper.plan("quick")
     for work in plan["squares"]:
         work.run(place)
-    ledger.write_ledger(folder, ledger.collect_entries(plan["squares"], place.runs, {}))
+    ledger.write_ledger(folder, ledger.collect_entries(plan["squares"], place.runs)[0])
     write_pages(paper, Results(plan, ledger.read_ledger(folder)), "quick", folder, "make it")
     return paper, folder
 
@@ -84,7 +84,7 @@ def test_smoke_decides_nothing(place):
     plan = paper.plan("smoke")
     for work in plan["squares"]:
         work.run(place)
-    results = Results(plan, ledger.collect_entries(plan["squares"], place.runs, {}))
+    results = Results(plan, ledger.collect_entries(plan["squares"], place.runs)[0])
     assert judge_claim(paper.claims[0], results, "smoke").verdict == NOT_RUN
 
 
@@ -101,7 +101,10 @@ def test_a_check_reads_only_the_groups_that_its_claim_names(written):
 def test_a_readme_is_filled_with_committed_results(written):
     _, folder = written
     results = folder.parents[1]
-    text = "Squares: <!-- result: toy/quick 1 --><!-- end -->, <!-- result: toy/quick 1 verdict -->?<!-- end -->"
+    text = (
+        "Squares: <!-- result: toy/quick 1 --><!-- end -->,"
+        " <!-- result: toy/quick 1 verdict -->?<!-- end -->"
+    )
     filled = fill_results(text, results)
     assert "-->4 m²" in filled
     assert "-->reproduced<" in filled
