@@ -32,9 +32,9 @@ def describe_network(family, options):
 @pytest.mark.parametrize("option", OTHER_VALUES)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_an_option_changes_the_network_or_is_refused(family, option):
+    changed, refusal = None, ""
     try:
         changed = describe_network(family, {option: OTHER_VALUES[option]})
     except BadInput as error:
-        assert f"net.{option}" in str(error)
-    else:
-        assert changed != describe_network(family, {})
+        refusal = str(error)
+    assert f"net.{option}" in refusal or (not refusal and changed != describe_network(family, {}))
