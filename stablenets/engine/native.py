@@ -54,10 +54,9 @@ def library() -> Any:
         if compiled.returncode:
             return None
         loaded = ctypes.CDLL(str(path))
-    sizes, four = [LONG] * 3, [POINTER] * 4
-    forward = [POINTER, INT, POINTER, *sizes, *four, FLOAT, FLOAT, INT, POINTER, POINTER]
-    backward = [POINTER, POINTER, INT, POINTER, *sizes, *four, INT, POINTER, POINTER]
-    loaded.norm_forward.argtypes, loaded.norm_backward.argtypes = forward, backward
+    sizes, two, four = [LONG] * 3, [POINTER] * 2, [POINTER] * 4
+    loaded.norm_forward.argtypes = [POINTER, INT, POINTER, *sizes, *four, FLOAT, FLOAT, INT, *two]
+    loaded.norm_backward.argtypes = [*two, INT, POINTER, *sizes, *four, INT, *two]
     loaded.add.argtypes = [*[POINTER] * 3, LONG]
     loaded.add.restype = loaded.norm_forward.restype = loaded.norm_backward.restype = None
     return loaded
