@@ -16,7 +16,8 @@ from typing import Any
 from tqdm import tqdm
 
 from stablenets import data
-from stablenets.claims import ledger, pages, tables
+from stablenets import tables
+from stablenets.claims import ledger, pages
 from stablenets.claims.claim import Paper
 from stablenets.claims.results import Plan, Results
 from stablenets.claims.run_times import RunTimes, longest_first

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from stablenets.claims import tables
+from stablenets import tables
 from stablenets.claims.claim import MISSING, NOT_RUN, PROFILES, SMOKE, VERDICTS, Paper
 from stablenets.runs import files
 

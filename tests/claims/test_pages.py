@@ -7,7 +7,8 @@ import pandas as pd
 from squares import Square
 
 from stablenets import statistics
-from stablenets.claims import ledger, pages, summary, tables
+from stablenets import tables
+from stablenets.claims import ledger, pages, summary
 from stablenets.claims.claim import (
     COLUMNS,
     NOT_RUN,
