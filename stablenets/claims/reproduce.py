@@ -15,8 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stablenets import data
-from stablenets import tables
+from stablenets import data, tables
 from stablenets.claims import ledger, pages
 from stablenets.claims.claim import Paper
 from stablenets.claims.results import Plan, Results

@@ -1,0 +1,307 @@
+"""Lines over seeds in panels: each quantity is a block of panels with one scale.
+
+A line is a mean with a band or with error bars. What its axis cannot show is marked: zeros and
+values below rounding at the lower edge, values that are not finite at the upper edge, and the ends
+of intervals that are cut off.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stablenets.plotting.figures import new_figure
+from stablenets.plotting.style import COLOURS, MARKERS
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+COLOURS_OF_LINES = COLOURS[:7]  # without yellow, which is hardly visible as a line
+WIDTH = 9.0  # of a figure, in inches
+MOST_COLUMNS = 5
+MOST_MARKERS = 8  # of one line
+LETTER = 0.066  # width of a letter of a legend, in inches
+BELOW, ABOVE, CUT = (
+    "0 or rounding error",
+    "not finite: a seed diverged",
+    "interval goes on beyond the axis",
+)
+MARKS: dict[str, dict[str, Any]] = {  # by meaning and edge; numbers are matplotlib's carets
+    BELOW: {"bottom": "v", "left": "<"},
+    ABOVE: {"top": "x", "right": "x"},
+    CUT: {"left": 4, "right": 5, "top": 6, "bottom": 7},
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A mean over seeds at some positions.
+
+    Attributes:
+        x: Positions (n,), increasing.
+        mean: Means (n,); NaN where there is none.
+        low: Lower ends of the band or of the error bars (n,); NaN where there is none.
+        high: Upper ends (n,).
+        below: Positions at which a seed is 0 or a rounding error.
+        above: Positions at which a seed is not finite.
+        has_bars: Whether intervals are drawn as error bars, else as a band.
+        inside: Values that the axes must hold; None: the means and the whole band.
+    """
+
+    x: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    below: tuple[float, ...] = ()
+    above: tuple[float, ...] = ()
+    has_bars: bool = False
+    inside: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What the panels of one block show.
+
+    Attributes:
+        title: Title of the block.
+        xlabel: Label of the horizontal axes, with the unit.
+        ylabel: Label of the vertical axes, with the unit.
+        lines: For each panel the lines by label; all blocks of a figure have the same panels.
+        is_log: Whether the vertical axes are logarithmic.
+        depths: Ticks of logarithmic horizontal axes; none: the horizontal axes are linear.
+        reference: A value to compare with, drawn as a thin line.
+        has_whole_x: Whether the ticks of horizontal axes are whole numbers.
+    """
+
+    title: str
+    xlabel: str
+    ylabel: str
+    lines: Sequence[dict[str, Line]]
+    is_log: bool = False
+    depths: tuple[int, ...] = ()
+    reference: float | None = None
+    has_whole_x: bool = True
+
+
+@dataclass
+class Marks:
+    """Which marks a figure has, so that its legend explains them."""
+
+    found: dict[str, Any] = field(default_factory=dict)  # marker by meaning
+    places: Counter = field(default_factory=Counter)  # marks so far at a place
+
+    def add(self, axes: Axes, at: float, edge: str, meaning: str, colour: str) -> None:
+        """Draw a mark at an edge of the axes, inwards of the marks that are there already.
+
+        Args:
+            axes: The axes.
+            at: The position along the edge, in data coordinates.
+            edge: "bottom", "top", "left" or "right".
+            meaning: `BELOW`, `ABOVE` or `CUT`.
+            colour: The colour of the mark.
+        """
+        marker, is_vertical = MARKS[meaning][edge], edge in ("left", "right")
+        shift = 0.06 * self.places[axes, at, edge]
+        self.places[axes, at, edge] += 1
+        fraction = shift if edge in ("bottom", "left") else 1 - shift
+        axes.plot(
+            *((fraction, at) if is_vertical else (at, fraction)),
+            transform=axes.get_yaxis_transform() if is_vertical else axes.get_xaxis_transform(),
+            linestyle="",
+            marker=marker,
+            color=colour,
+            markersize=5,
+            markerfacecolor="none",
+            clip_on=False,
+            zorder=4,
+        )
+        self.found[meaning] = marker
+
+
+def draw_lines(quantities: Sequence[Quantity], panels: Sequence[str], title: str) -> Figure:
+    """Return a figure with one block of panels for each quantity, and one legend.
+
+    The blocks are side by side if there is one panel, and one above the other otherwise.
+
+    Args:
+        quantities: The blocks.
+        panels: Titles of the panels, at least one.
+        title: Title of the figure.
+
+    Raises:
+        ValueError: If there are more labels than colours.
+    """
+    labels = list(dict.fromkeys(name for q in quantities for lines in q.lines for name in lines))
+    if len(labels) > len(COLOURS_OF_LINES):
+        raise ValueError(f"{len(labels)} lines, {len(COLOURS_OF_LINES)} colours")
+    figure, blocks = new_blocks(len(quantities), len(panels))
+    marks = Marks()
+    for quantity, block in zip(quantities, blocks, strict=True):
+        limits = value_limits(quantity)
+        for name, axes, lines in zip(panels, block, quantity.lines, strict=True):
+            set_axes(axes, quantity, limits, is_alone=len(panels) == 1)
+            for label, line in lines.items():
+                draw_line(axes, line, labels.index(label), len(labels), marks)
+            if len(panels) > 1:
+                axes.set_title(wrap(name, WIDTH / min(len(panels), MOST_COLUMNS) - 0.4))
+                if block.index(axes) % MOST_COLUMNS:  # the block has one scale
+                    axes.set_ylabel("")
+                    axes.tick_params(axis="y", which="both", labelleft=False)
+    figure.suptitle(wrap(title, WIDTH), fontsize="medium")
+    add_legend(figure, labels, marks)
+    return figure
+
+
+def new_blocks(blocks: int, panels: int) -> tuple[Figure, list[list[Axes]]]:
+    """A figure, and the axes of each block; axes that no panel needs are removed."""
+    columns = min(3, blocks) if panels == 1 else min(panels, MOST_COLUMNS)
+    rows = math.ceil(blocks / columns) if panels == 1 else blocks * math.ceil(panels / columns)
+    width = WIDTH if columns > 1 else WIDTH * 0.6
+    figure, _ = new_figure(1, width=width, height=rows * max(1.9, 3.2 - 0.3 * columns))
+    figure.clear()
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    if panels == 1:
+        used = [[axes] for axes in grid[:blocks]]
+    else:
+        size = rows // blocks * columns
+        used = [grid[first : first + panels] for first in range(0, len(grid), size)]
+    for axes in set(grid) - {axes for block in used for axes in block}:
+        axes.remove()
+    return figure, used
+
+
+def set_axes(
+    axes: Axes, quantity: Quantity, limits: tuple[float, float] | None, is_alone: bool
+) -> None:
+    """Set labels, scales, limits and ticks of the axes of one panel."""
+    from matplotlib.ticker import MaxNLocator, NullLocator
+
+    axes.set(xlabel=quantity.xlabel, ylabel=quantity.ylabel)
+    if is_alone:
+        axes.set_title(quantity.title)
+    else:
+        axes.set_ylabel(f"{quantity.title}\n{quantity.ylabel}")
+    if quantity.is_log:
+        axes.set_yscale("log")
+    if limits:
+        axes.set_ylim(*limits)
+        if quantity.is_log:
+            set_log_ticks(axes.yaxis, math.log10(limits[1] / limits[0]))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=quantity.has_whole_x))
+    if quantity.depths:
+        low, high = quantity.depths[0], quantity.depths[-1]
+        if low > 0:
+            axes.set_xscale("log", base=2)
+            axes.set_xlim(low / 1.3, high * 1.3)
+        step = math.ceil(len(quantity.depths) / 5)
+        axes.set_xticks(quantity.depths[::-step][::-1], minor=False)
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(lambda value, _: f"{round(value)}")
+    if quantity.reference is not None:
+        axes.axhline(quantity.reference, color="0.6", linewidth=0.8, zorder=0)
+
+
+def set_log_ticks(axis: Axis, decades: float) -> None:
+    """Plain numbers at the ticks of a logarithmic axis that spans few decades."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+    if decades < 2.5:
+        few = MaxNLocator(5) if decades < 0.8 else LogLocator(subs=(1.0, 2.0, 5.0))
+        axis.set_major_locator(few)
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+def value_limits(quantity: Quantity) -> tuple[float, float] | None:
+    """Limits of the vertical axes that hold what lines need; None if there are no values."""
+    found = np.empty(0)
+    for line in (line for lines in quantity.lines for line in lines.values()):
+        needed = line.inside
+        if needed is None:
+            needed = np.concatenate([line.mean, line.low, line.high])
+        found = np.append(found, needed)
+    found = found[np.isfinite(found) & ((found > 0) | (not quantity.is_log))]
+    if not len(found):
+        return None
+    low, high = float(found.min()), float(found.max())
+    if quantity.is_log:
+        margin = max(0.08 * math.log10(high / low), 0.15)
+        return low * 10**-margin, high * 10**margin
+    margin = max(0.08 * (high - low), 0.01 * max(abs(low), abs(high)), 1e-12)
+    return low - margin, high + margin
+
+
+def draw_line(axes: Axes, line: Line, index: int, count: int, marks: Marks) -> None:
+    """Draw one of `count` lines with its band or error bars, and mark what cannot be shown."""
+    colour, marker = COLOURS_OF_LINES[index], MARKERS[index]
+    if line.has_bars:  # side by side
+        line = replace(line, x=line.x * 1.05 ** (index - (count - 1) / 2))
+    every = max(1, math.ceil(len(line.x) / MOST_MARKERS))
+    axes.plot(
+        *(line.x, line.mean),
+        color=colour,
+        marker=marker,
+        markersize=4,
+        markevery=(index % every, every),
+        linewidth=1.3,
+    )
+    if line.has_bars:
+        draw_bars(axes, line, colour, marks)
+    else:
+        axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.18, linewidth=0)
+    for positions, edge, meaning in ((line.below, "bottom", BELOW), (line.above, "top", ABOVE)):
+        for x in positions:
+            marks.add(axes, x, edge, meaning, colour)
+
+
+def draw_bars(axes: Axes, line: Line, colour: str, marks: Marks) -> None:
+    """Draw error bars; an end outside of the axes is cut off and marked."""
+    bottom, top = axes.get_ylim()
+    for x, low, high in zip(line.x, line.low, line.high, strict=True):
+        if math.isfinite(low):
+            axes.plot([x, x], [max(low, bottom), min(high, top)], color=colour, linewidth=0.9)
+            if low < bottom:
+                marks.add(axes, x, "bottom", CUT, colour)
+            if high > top:
+                marks.add(axes, x, "top", CUT, colour)
+
+
+def add_legend(figure: Figure, labels: Sequence[str], marks: Marks) -> None:
+    """Add the legend below the panels, and enlarge the figure by its height.
+
+    Labels are wrapped and stand in as many columns as the width of the figure allows.
+    """
+    from matplotlib.lines import Line2D
+
+    labels = [label for label in labels if label]  # a panel of one line has its label as title
+    if not (labels or marks.found):
+        return
+    width = figure.get_figwidth()
+    handles: list[Artist] = [
+        Line2D([], [], color=colour, marker=marker, markersize=4, linewidth=1.3)
+        for colour, marker, _ in zip(COLOURS_OF_LINES, MARKERS, labels, strict=False)
+    ]
+    handles += [
+        Line2D([], [], linestyle="", marker=marker, color="0.3", markerfacecolor="none")
+        for marker in marks.found.values()
+    ]
+    texts = [wrap(text, width - 0.8) for text in (*labels, *marks.found)]
+    longest = max(len(line) for text in texts for line in text.splitlines())
+    columns = min(len(texts), max(1, int(width / (longest * LETTER + 0.7))))
+    rows = math.ceil(len(texts) / columns) * max(text.count("\n") + 1 for text in texts)
+    figure.set_figheight(figure.get_figheight() + 0.2 * rows + 0.2)
+    figure.legend(handles, texts, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def wrap(text: str, width: float) -> str:
+    """The text in lines of at most `width` inches."""
+    return textwrap.fill(text, max(12, int(width / LETTER)))
