@@ -210,12 +210,12 @@ def set_axes(
         axes.axhline(quantity.reference, color="0.6", linewidth=0.8, zorder=0)
 
 
-def set_log_ticks(axis: Axis, decades: float) -> None:
-    """Plain numbers at the ticks of a logarithmic axis that spans few decades."""
+def set_log_ticks(axis: Axis, decades: float, most: int = 5) -> None:
+    """Plain numbers at about `most` ticks, if a logarithmic axis spans few decades."""
     from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-    if decades < 2.5:
-        few = MaxNLocator(5) if decades < 0.8 else LogLocator(subs=(1.0, 2.0, 5.0))
+    if decades < most / 2:
+        few = MaxNLocator(most) if decades < 0.8 else LogLocator(subs=(1.0, 2.0, 5.0))
         axis.set_major_locator(few)
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -62,7 +62,7 @@ def draw_column(axes: Axes, quantity: Quantity, line: Line, marks: Marks) -> Non
     if limits := value_limits(quantity):
         axes.set_xlim(*limits)
         if quantity.is_log:
-            set_log_ticks(axes.xaxis, math.log10(limits[1] / limits[0]))
+            set_log_ticks(axes.xaxis, math.log10(limits[1] / limits[0]), most=3)
     if quantity.reference is not None:
         axes.axvline(quantity.reference, color="0.6", linewidth=0.8, zorder=0)
     axes.plot(line.mean, line.x, "o", color=DARK, markersize=4)
