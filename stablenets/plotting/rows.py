@@ -7,19 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from stablenets.plotting.figures import new_figure
-from stablenets.plotting.lines import (
-    ABOVE,
-    BELOW,
-    CUT,
-    WIDTH,
-    Line,
-    Marks,
-    Quantity,
-    add_legend,
-    set_log_ticks,
-    value_limits,
-    wrap,
-)
+from stablenets.plotting.lines import WIDTH, add_legend, set_log_ticks, wrap
+from stablenets.plotting.quantities import ABOVE, BELOW, CUT, Line, Marks, Quantity, value_limits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

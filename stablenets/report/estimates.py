@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from stablenets.plotting.lines import Line, Quantity, draw_lines
+from stablenets.plotting.lines import draw_lines
+from stablenets.plotting.quantities import Line, Quantity
 from stablenets.plotting.rows import draw_rows
 from stablenets.report.layout import figure_title, split_panels
 from stablenets.report.store import StoredRuns

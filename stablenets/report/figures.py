@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from stablenets.plotting.lines import Line, Quantity, draw_lines
+from stablenets.plotting.lines import draw_lines
+from stablenets.plotting.quantities import Line, Quantity
 from stablenets.report.estimates import draw_configurations, draw_depths
 from stablenets.report.layout import Curve, Layout, figure_title, line_over_seeds, split_panels
 from stablenets.report.store import Arrays, StoredRuns, median_spectrum, rounding_limit

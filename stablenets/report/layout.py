@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pandas as pd
 
-from stablenets.plotting.lines import COLOURS_OF_LINES, Line
+from stablenets.plotting.lines import COLOURS_OF_LINES
+from stablenets.plotting.quantities import Line
 from stablenets.report.configurations import label_text, option_text
 from stablenets.report.store import StoredRuns
 
 MOST_PANELS = 30
+MOST_SPLITS = 3  # options by which panels differ, unless all options are needed
 Curve = tuple[np.ndarray, np.ndarray]  # positions and values of one run
 
 
@@ -51,11 +53,14 @@ def split_panels(parts: list[dict[str, str]]) -> Layout:
     Panels differ in some of the options of the labels, so that lines with one colour agree in the
     others.
     """
-    keys = list(dict.fromkeys(key for part in parts for key in part))
-    subsets = itertools.chain.from_iterable(
-        itertools.combinations(keys, size) for size in range(len(keys) + 1)
-    )
-    layouts = [Layout(parts, subset) for subset in subsets]
+    keys = tuple(dict.fromkeys(key for part in parts for key in part))
+    subsets = [
+        subset
+        for size in range(min(len(keys), MOST_SPLITS) + 1)
+        for subset in itertools.combinations(keys, size)
+    ]
+    # all options together always fit: each panel has one line, without a label
+    layouts = [Layout(parts, subset) for subset in (*subsets, keys)]
     fitting = [layout for layout in layouts if len(layout.labels) <= len(COLOURS_OF_LINES)]
     return min(fitting, key=lambda layout: len(layout.panels) + layout.left_out)
 

@@ -120,6 +120,8 @@ def read_run(
     status = folder.status() or {}
     summary = status.get("summary", {})
     history = load_history(folder.path)
+    if not history:
+        raise BadInput("provenance.json has no session")
     last = history[-1]
     scores = {
         name: float(summary[name])

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from stablenets.plotting import lines
+from stablenets.plotting import quantities
 from stablenets.report import layout
 from stablenets.report.configurations import aggregate_runs
 from stablenets.report.figures import draw_figures
@@ -100,6 +100,14 @@ def test_more_configurations_than_colours_become_small_multiples():
     assert len(set(chosen.cells)) == len(chosen.panels) == 12
 
 
+def test_many_options_are_split_in_time():
+    rng = np.random.default_rng(0)
+    parts = [
+        {f"net.option_{number}": str(rng.integers(3)) for number in range(16)} for _ in range(100)
+    ]
+    assert len(split_panels(parts).cells) == 100
+
+
 def test_a_figure_says_how_much_it_leaves_out(write_run, tmp_path, monkeypatch):
     monkeypatch.setattr(layout, "MOST_PANELS", 3)
     for number in range(8):
@@ -149,15 +157,15 @@ def test_marks_are_explained_in_the_legend(write_run, drawn):
     write_run(seed=0, singular=[1.0, 0.1, 1e-3, 1e-30])
     write_run(seed=1, status="diverged", rows=0)
     figures = drawn()
-    assert lines.ABOVE in legend_texts(figures["curves"])
-    assert lines.BELOW in legend_texts(figures["spectra"])
-    assert lines.BELOW not in legend_texts(figures["gradients"])
+    assert quantities.ABOVE in legend_texts(figures["curves"])
+    assert quantities.BELOW in legend_texts(figures["spectra"])
+    assert quantities.BELOW not in legend_texts(figures["gradients"])
 
 
 def test_an_interval_beyond_the_axis_is_marked(write_run, drawn):
     for depth, seed in itertools.product((4, 8), (0, 1)):
         write_run(depth=depth, seed=seed, gradients=[10.0**-seed, 1, 1, 1, 1])
-    assert lines.CUT in legend_texts(drawn()["depth"])
+    assert quantities.CUT in legend_texts(drawn()["depth"])
 
 
 def test_runs_without_measurements_have_curves_only(write_run, drawn):
