@@ -20,6 +20,7 @@ def report(tmp_path):
     return lambda: run_store.write_report(tmp_path / "runs", tmp_path / "out", "the command")
 
 
+@pytest.mark.slow
 def test_runs_of_the_command_line_have_a_full_report(run_cli, report, tmp_path):
     for rate in ("0.001", "0.01"):
         for seed in ("0", "1"):
