@@ -49,6 +49,8 @@ def draw_lines(quantities: Sequence[Quantity], panels: Sequence[str], title: str
             set_axes(axes, quantity, limits, is_alone=len(panels) == 1)
             for label, line in lines.items():
                 draw_line(axes, line, labels.index(label), len(labels), marks)
+            if not lines:  # not measured, such as accuracy in a regression
+                axes.set_axis_off()
             if len(panels) > 1:
                 axes.set_title(wrap(name, WIDTH / min(len(panels), MOST_COLUMNS) - 0.4))
                 if block.index(axes) % MOST_COLUMNS:  # the block has one scale
@@ -94,7 +96,7 @@ def set_axes(
         axes.set_ylim(*limits)
         if quantity.is_log:
             set_log_ticks(axes.yaxis, math.log10(limits[1] / limits[0]))
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=quantity.has_whole_x))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=quantity.has_whole_x, min_n_ticks=1))
     if quantity.depths:
         low, high = quantity.depths[0], quantity.depths[-1]
         if low > 0:

@@ -36,10 +36,11 @@ IN_ROWS = (
 
 
 def draw_depths(stored: StoredRuns, configurations: pd.DataFrame) -> Figure | None:
-    """Return the figure of results by depth, a line a family; None unless depths differ."""
+    """Return the figure of results by depth: a line for each family with two or more depths.
+
+    None if there is no such family.
+    """
     depths = [int(stored.options["depth"][runs[0]]) for runs in configurations["runs"]]
-    if len(set(depths)) < 2:
-        return None
     parts = [
         {key: text for key, text in part.items() if key != "depth"}
         for part in configurations["parts"]
@@ -47,8 +48,12 @@ def draw_depths(stored: StoredRuns, configurations: pd.DataFrame) -> Figure | No
     members: dict[str, list[int]] = {}
     for number, part in enumerate(parts):
         members.setdefault(", ".join(part.values()), []).append(number)
-    families = list(members.values())
-    layout = split_panels([parts[numbers[0]] for numbers in families])
+    families = [rows for rows in members.values() if len({depths[row] for row in rows}) > 1]
+    if not families:
+        return None
+    layout = split_panels([parts[rows[0]] for rows in families])
+    drawn = [row for rows in families for row in rows]
+    ticks = tuple(sorted({depths[row] for row in drawn}))
 
     def quantity(column: str, title: str, label: str, is_log: bool, reference: Any) -> Quantity:
         def line(number: int) -> Line | None:
@@ -60,15 +65,14 @@ def draw_depths(stored: StoredRuns, configurations: pd.DataFrame) -> Figure | No
                 is_log,
             )
 
-        ticks = tuple(sorted(set(depths)))
         return Quantity(title, "depth", label, layout.lines(line), is_log, ticks, reference)
 
     quantities = [
         quantity(*given)
         for given in SHOWN
-        if any(isinstance(cell, Estimate) for cell in configurations[given[0]])
+        if any(isinstance(cell, Estimate) for cell in configurations[given[0]][drawn])
     ]
-    title = figure_title(stored, configurations, layout.left_out)
+    title = figure_title(stored, configurations.loc[drawn].reset_index(drop=True), layout.left_out)
     return draw_lines(quantities, layout.panels, title)
 
 

@@ -46,9 +46,10 @@ CAPTIONS = {  # by figure, for pages and for the metadata of the files
     "spectra": "Singular values of dY_L/dY_0 by rank, before training and at the last measurement."
     " Lines are geometric means over seeds, bands go from the smallest to the largest seed. A line"
     " ends at a triangle: in at least one seed, values from there on are rounding errors.",
-    "depth": "Results by depth, with 95 % intervals over seeds. Arrows mark intervals that go on"
-    " beyond the axis, crosses depths at which a seed diverged. Slope: log10 of first / last,"
-    " divided by the depth; negative if gradients vanish towards the first layer.",
+    "depth": "Results of families with two or more depths, with 95 % intervals over seeds. Arrows"
+    " mark intervals that go on beyond the axis, crosses depths at which a seed diverged. Slope:"
+    " log10 of first / last, divided by the depth; negative if gradients vanish towards the first"
+    " layer.",
     "configurations": "Results of each configuration, with 95 % intervals over seeds. Arrows mark"
     " intervals that go on beyond the axis, crosses configurations of which a seed diverged.",
 }

@@ -122,6 +122,7 @@ def test_a_figure_says_how_much_it_leaves_out(write_run, tmp_path, monkeypatch):
 def test_the_depth_figure_has_a_line_for_each_family_with_error_bars(write_run, drawn):
     for net, depth, seed in itertools.product(("plain", "resnet"), (4, 16), (0, 1, 2)):
         write_run(net, depth, seed, accuracy=0.8 + 0.01 * seed)
+    write_run("verlet", 8)  # one depth: no line
     figure = drawn()["depth"]
     assert legend_texts(figure) == ["plain", "resnet"]
     means = [line for line in figure.axes[0].lines if line.get_marker() != "None"]
@@ -171,6 +172,13 @@ def test_an_interval_beyond_the_axis_is_marked(write_run, drawn):
 def test_runs_without_measurements_have_curves_only(write_run, drawn):
     (write_run() / "probes.npz").unlink()
     assert drawn().keys() == {"curves", "configurations"}
+
+
+def test_the_axis_of_one_epoch_has_a_whole_number(write_run, drawn):
+    write_run(rows=1)
+    axes = drawn()["curves"].axes[0]
+    low, high = axes.get_xlim()
+    assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
 
 
 def test_regression_has_an_error_on_a_logarithmic_axis(write_run, drawn):
