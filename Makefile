@@ -7,7 +7,7 @@
 #? DATA=           folder of the data files; default: $STABLENETS_DATA, or else ./data
 #? RUNS=           folder of the run folders; default: runs
 #? DEVICE=         auto, cpu, cuda or cuda:N; default: auto
-#? OUT=            folder of the table and figure of make report; default: results/report
+#? OUT=            folder of the tables and figures of make report; default: report
 #? PYTHON=         the Python that .venv is made from; default: python3
 #?
 #? Of make reproduce and make reproduce-PAPER:
@@ -25,7 +25,7 @@ RUNS ?= runs
 PROFILE ?= quick
 JOBS ?= 2
 DEVICE ?= auto
-OUT ?= results/report
+OUT ?= report
 ifdef DATA
 export STABLENETS_DATA := $(DATA)
 endif
@@ -84,7 +84,7 @@ $(BIN)/python scripts/reproduce.py $(1) --profile $(PROFILE) --jobs $(JOBS) --de
 	$(if $(EXTRA_LEDGERS),--extra-ledgers $(EXTRA_LEDGERS))
 endef
 
-report: setup ## write one table and one figure of all runs
+report: setup ## write tables and figures of all runs, averaged over seeds
 	$(BIN)/python scripts/report.py --runs '$(RUNS)' --out '$(OUT)'
 
 bench: setup ## measure speed, compared with the usual implementation

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 import pandas as pd
 
-from stablenets.claims import tables
+from stablenets import tables
 from stablenets.claims.judging import (
     CLAIM_COLUMNS,
     CRITERION_COLUMNS,
@@ -25,13 +25,13 @@ from stablenets.claims.judging import (
 from stablenets.claims.paper import KIND_MEANINGS, Display, Paper
 from stablenets.claims.results import Results
 from stablenets.claims.summary import claim_cells, interval_text, number, write_paper_page
+from stablenets.plotting.figures import write_figure
 from stablenets.plotting.gif import Gif
 from stablenets.plotting.style import PAPER_STYLE
 from stablenets.runs import files, provenance
 
 if TYPE_CHECKING:
     from matplotlib.animation import Animation
-    from matplotlib.figure import Figure
 
 KINDS = {"tables": (".md", ".csv", ".tex"), "figures": (".png", ".svg"), "animations": (".gif",)}
 INTERVALS = "intervals are 95 % confidence intervals over seeds"
@@ -110,13 +110,6 @@ def write_displays(
             with matplotlib.rc_context(PAPER_STYLE):  # type: ignore[arg-type]
                 made = display.make(results.only(display.runs))
                 write(made, stem, display.caption, f"{origin} {drawn_at}; {INTERVALS}.")
-
-
-def write_figure(figure: Figure, stem: Path, caption: str, origin: str) -> None:
-    """Write a figure as png and svg, with its caption and origin in the metadata."""
-    metadata = {"Description": caption, "Source": origin}
-    figure.savefig(stem.with_suffix(".png"), dpi=200, metadata=metadata)
-    figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None} | metadata)
 
 
 def write_animation(animation: Animation, stem: Path, caption: str, origin: str) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stablenets.claims import tables
+from stablenets import tables
 from stablenets.claims.summary import number
 from stablenets.errors import BadInput
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from stablenets.claims import tables
+from stablenets import tables
 from stablenets.claims.criteria import NOT_RUN, VERDICTS
 from stablenets.claims.judging import CLAIM_COLUMNS
 from stablenets.claims.paper import CLAIM_KINDS, KIND_MEANINGS, PROFILES, SMOKE, Paper

@@ -1,7 +1,8 @@
-"""Figures that need no display: a new empty one, and a heat map of gradient norms."""
+"""Figures that need no display: a new empty one, a heat map of gradient norms, and their files."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,6 +68,16 @@ def gradient_heatmap(probes: dict[str, np.ndarray]) -> Figure:
     axes.set(xlabel="training step", ylabel="layer $l$")
     figure.colorbar(mesh, ax=axes, label=r"$\log_{10}\,\|\partial\mathrm{Loss}/\partial Y_l\|$")
     return figure
+
+
+def write_figure(figure: Figure, stem: Path, caption: str, origin: str) -> None:
+    """Write a figure as png and svg, with its caption and origin in the metadata."""
+    figure.savefig(
+        stem.with_suffix(".png"), dpi=200, metadata={"Description": caption, "Source": origin}
+    )
+    figure.savefig(
+        stem.with_suffix(".svg"), metadata={"Date": None, "Description": caption, "Source": origin}
+    )
 
 
 def render_pixels(figure: Figure) -> np.ndarray:

@@ -1,12 +1,11 @@
 """What is written of claims and what is taken away: tables, figures, animations."""
 
-import math
 from dataclasses import replace
 
 import pandas as pd
 from squares import Square
 
-from stablenets.claims import ledger, pages, summary, tables
+from stablenets.claims import ledger, pages, summary
 from stablenets.claims.criteria import NOT_REPRODUCED, NOT_RUN, REPRODUCED, UNDECIDED, at_least
 from stablenets.claims.estimates import Metric, mean_over_seeds
 from stablenets.claims.grid import grid, seeds
@@ -114,20 +113,3 @@ def test_the_highest_profile_that_ran_a_claim_counts(tmp_path):
     assert shown() == (UNDECIDED, "quick")
     write("full", NOT_REPRODUCED)
     assert shown() == (NOT_REPRODUCED, "full")
-
-
-def test_tables_say_what_made_them_in_all_three_forms(tmp_path):
-    tables.write_table(
-        pd.DataFrame({"net_a": [1.23456, math.nan], "p|q": ["50 %", None]}),
-        tmp_path / "t",
-        "A caption.",
-        "Made so.",
-    )
-    markdown, tex = (tmp_path / "t.md").read_text(), (tmp_path / "t.tex").read_text()
-    assert "| 1.235 | 50 % |" in markdown
-    assert "|  |  |" in markdown
-    assert "p∣q" in markdown
-    assert r"50 \%" in tex
-    assert r"net\_a" in tex
-    assert all("Made so." in text for text in (markdown, tex))
-    assert pd.read_csv(tmp_path / "t.csv")["net_a"][0] == 1.23456
