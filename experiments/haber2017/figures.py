@@ -724,7 +724,7 @@ def perturbed_table(results: Results) -> pd.DataFrame:
     runs=["compared", "perturbed"],
     caption="Swiss roll, trained networks: sensitivity of the output to the input relative to"
     " the spread of the class scores (left, dots for seeds, line through medians) and"
-    " generalisation gap (right, 95 % intervals). A plain network of 64 layers and more does not train.",
+    " generalisation gap (right, 95 % intervals). Deep plain networks do not train.",
 )
 def perturbed_figure(results: Results) -> Figure:
     rows = with_sensitivity(results)

@@ -64,17 +64,18 @@ def open_ends(path: Path) -> dict[str, str]:
     are not named.
     """
     found: dict[str, tuple[float, str]] = {}
-    for row in pd.read_csv(path, dtype={"id": str}).itertuples():
-        width = row.high - row.low
-        if not width > 0:
+    rows = pd.read_csv(path, keep_default_na=False, dtype=str).to_dict("records")
+    for row in rows:
+        low, high, line = (float(row[key] or "nan") for key in ("low", "high", "threshold"))
+        if not high > low:
             continue
-        distance = min(abs(row.low - row.threshold), abs(row.high - row.threshold)) / width
+        distance = min(abs(low - line), abs(high - line)) / (high - low)
         text = (
-            f"{row.criterion}: the published interval [{row.low:.4g}, {row.high:.4g}] ends near"
-            f" its threshold {row.threshold:.4g}"
+            f"{row['criterion']}: the published interval [{low:.4g}, {high:.4g}] ends near its"
+            f" threshold {line:.4g}"
         )
-        if distance < min(0.25, found.get(row.id, (1.0, ""))[0]):
-            found[row.id] = (distance, text)
+        if distance < min(0.25, found.get(row["id"], (1.0, ""))[0]):
+            found[row["id"]] = (distance, text)
     return {id: text for id, (_, text) in found.items()}
 
 

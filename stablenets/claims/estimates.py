@@ -85,9 +85,10 @@ def column_named(rows: pd.DataFrame, name: str) -> str:
     """The column with this name, or the only one whose last part it is."""
     if name in rows:
         return name
-    found = [column for column in rows if column.split(".")[-1] == name]
+    columns = [str(column) for column in rows]
+    found = [column for column in columns if column.split(".")[-1] == name]
     if len(found) != 1:
-        raise KeyError(f"{name}: {found or suggest(name, list(rows), 'columns')}")
+        raise KeyError(f"{name}: {found or suggest(name, columns, 'columns')}")
     return found[0]
 
 
@@ -143,8 +144,9 @@ def paired_ratio(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame) -> Es
 
     Its interval is that of the mean logarithm. Values must be positive.
     """
-    logs = statistics.mean(np.log(seed_means(ours, metric) / seed_means(theirs, metric)).dropna())
-    return Estimate(*(math.exp(end) for end in (logs.value, logs.low, logs.high)), logs.n)
+    return statistics.geometric_mean(
+        (seed_means(ours, metric) / seed_means(theirs, metric)).dropna()
+    )
 
 
 def exact(value: float, n: int = 1) -> Estimate:

@@ -13,6 +13,7 @@ import numpy as np
 from stablenets.statistics import Estimate
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -164,11 +165,15 @@ def label_depths(axes: Axes, depths: Iterable[float], name: str = "layers") -> N
 
 def add_legend_below(figure: Figure, *panels: Axes, columns: int = 4) -> None:
     """Add one legend below all panels; a label that several panels have stands in it once."""
-    handles = {}
+    handles: dict[str, Artist] = {}
     for axes in panels:
         handles |= {
             label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
         }
     figure.legend(
-        handles.values(), handles.keys(), loc="outside lower center", ncols=columns, frameon=False
+        list(handles.values()),
+        list(handles),
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
     )
