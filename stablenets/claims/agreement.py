@@ -44,7 +44,10 @@ def compare_claims(ours: Path, published: Path) -> list[dict[str, Any]]:
 def read_by_id(path: Path) -> dict[str, dict[str, str]]:
     """The rows of claims.csv by id."""
     frame = pd.read_csv(path, keep_default_na=False, dtype=str)
-    return {row["id"]: row for row in frame.to_dict("records")}
+    return {
+        str(row["id"]): {str(key): value for key, value in row.items()}
+        for row in frame.to_dict("records")
+    }
 
 
 def describe_agreement(own: dict[str, str], other: dict[str, str]) -> str:
