@@ -262,13 +262,6 @@ def test_bad_word_is_refused_without_other_words(run_cli, tmp_path, word):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_flag_without_its_word_is_refused(run_cli, tmp_path):
-    result = run_cli("--shell-completion", small=False)
-    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
-    assert "install" in result.err
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_device_that_is_not_here(refused, monkeypatch):
     import torch
 
