@@ -77,6 +77,7 @@ def load_archive(path: Path) -> dict[str, np.ndarray]:
         archive = np.load(file, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("one array, not an archive of arrays")
+        assert archive.zip is not None  # it is None only after it is closed
         for packed in archive.zip.infolist():
             if packed.file_size > LARGEST:
                 raise ValueError(f"{packed.filename} has {packed.file_size:,} bytes")
