@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -180,10 +179,7 @@ def choose_step_and_time(
             )
         return 1.0, float(depth)
     if config.h is not None:
-        T = round_to_12_digits(config.h * depth)
-        if not math.isfinite(T):
-            raise BadInput(f"h={config.h}: T = h * depth is infinite; use a smaller h")
-        return config.h, T
+        return config.h, round_to_12_digits(config.h * depth)
     if not depth:
         if given:
             raise BadInput(f"T={config.T}: at depth=0 no time passes; leave T out")
