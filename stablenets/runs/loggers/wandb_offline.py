@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+CHART = "_wandb.visualize."  # prefix of a custom chart in the configuration
+
 
 @dataclass
 class WandbSession:
@@ -20,6 +22,8 @@ class WandbSession:
         config: The configuration, nested.
         history: The rows, in order.
         summary: The last value of each name.
+        charts: The custom charts by name.
+        artifacts: Tables and weights, with their type.
         exit_code: How the session ended; None if it was killed.
     """
 
@@ -27,6 +31,8 @@ class WandbSession:
     config: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
+    charts: dict[str, Any] = field(default_factory=dict)
+    artifacts: list[dict[str, Any]] = field(default_factory=list)
     exit_code: int | None = None
 
     @property
@@ -59,6 +65,12 @@ def read_session(folder: Path) -> WandbSession:
                 session.history.append(content["item"])
             case "summary":
                 session.summary |= content.get("update", {})
+            case "config":
+                for name, value in content.get("update", {}).items():
+                    if name.startswith(CHART):
+                        session.charts[name.removeprefix(CHART)] = value
+            case "artifact":
+                session.artifacts.append(content)
             case "exit":
                 session.exit_code = content.get("exit_code", 0)
     return session
