@@ -5,7 +5,7 @@ Depth is never one chart for each layer: nets have up to 50,000.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,10 +39,10 @@ def wandb_media(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
         rows = gradient_table(arrays)
         columns = ["step", "layer", "norm", "log10_norm"]
         last = [row[1:] for row in rows if row[0] == rows[-1][0]]
-        media["depth/gradients"] = wandb.Table(columns, rows)
+        media["depth/gradients"] = new_table(columns, rows)
         media["depth/last_gradients"] = wandb.plot_table(
             LINE_CHART,
-            wandb.Table(columns[1:], last),
+            new_table(columns[1:], last),
             {"x": "layer", "y": "log10_norm"},
             {"title": "log10 of the gradient norm by layer, at the last measured step"},
         )
@@ -50,10 +50,17 @@ def wandb_media(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
         media["depth/gradients_image"] = wandb.Image(pixels)
     if "singular_values" in arrays:
         columns = ["epoch", "example", "index", "singular_value"]
-        media["spectrum/singular_values"] = wandb.Table(columns, spectrum_table(arrays))
+        media["spectrum/singular_values"] = new_table(columns, spectrum_table(arrays))
         histogram = np.histogram(log10_in_bins(arrays["singular_values"][-1]), SPECTRUM_BINS)
         media["spectrum/log10_histogram"] = wandb.Histogram(np_histogram=histogram)
     return media
+
+
+def new_table(columns: Iterable[str], rows: Iterable[list[Any]]) -> Any:
+    """Return a table of wandb, which takes lists only."""
+    import wandb
+
+    return wandb.Table(list(columns), list(rows))
 
 
 def gradient_table(arrays: Mapping[str, np.ndarray]) -> list[list[Any]]:

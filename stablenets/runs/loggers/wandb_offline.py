@@ -87,6 +87,15 @@ def run_sessions(run_folder: Path, wandb_id: str = "*") -> list[Path]:
     return sorted(found, key=lambda path: path.name.removeprefix("offline-"))
 
 
+def last_session(run_folder: Path) -> WandbSession | None:
+    """Return the newest session of a run that can be read, or None."""
+    for path in reversed(run_sessions(run_folder)):
+        session = read_session(path)
+        if not session.is_damaged:
+            return session
+    return None
+
+
 def is_unsent(session: Path) -> bool:
     """Whether a session was offline and has not been sent since."""
     return session.name.startswith("offline-") and not list(session.glob("*.wandb.synced"))

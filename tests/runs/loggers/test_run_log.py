@@ -10,35 +10,6 @@ from stablenets.training.loop import Loop
 from stablenets.training.run import train
 
 
-class ListLogger:
-    """A whole logger: it keeps what it gets."""
-
-    def __init__(self, logged):
-        self.logged, self.rows, self.results, self.ends = logged, [], [], []
-
-    def log_row(self, row):
-        self.rows.append(row)
-
-    def log_results(self, summary, arrays):
-        self.results.append((summary, arrays))
-
-    def close(self, status, exit_code):
-        self.ends.append((status, exit_code))
-
-
-@pytest.fixture
-def sessions(monkeypatch):
-    """The ListLogger of each session, in order."""
-    kept = []
-
-    def start(logged):
-        kept.append(ListLogger(logged))
-        return kept[-1]
-
-    monkeypatch.setattr(run_log, "LOGGERS", {"list": start})
-    return kept
-
-
 def metrics_in(logger):
     """The rows of metrics.jsonl among those that a logger got."""
     rows = [row for row in logger.rows if "epoch" in row]
@@ -84,7 +55,7 @@ def test_a_logger_hears_of_a_failure(sessions, resolved, monkeypatch):
 
 @pytest.mark.parametrize("broken", ["start", "log_row", "log_results", "close"])
 def test_a_logger_that_raises_is_left_out_and_the_run_goes_on(
-    broken, sessions, resolved, monkeypatch
+    broken, sessions, resolved, monkeypatch, list_logger
 ):
     calls = []
 
@@ -95,7 +66,7 @@ def test_a_logger_that_raises_is_left_out_and_the_run_goes_on(
     if broken == "start":
         monkeypatch.setitem(run_log.LOGGERS, "broken", fail)
     else:
-        cls = type("Broken", (ListLogger,), {broken: fail})
+        cls = type("Broken", (list_logger,), {broken: fail})
         monkeypatch.setitem(run_log.LOGGERS, "broken", cls)
     outcome = train(resolved())
     assert outcome.status == "done"

@@ -133,6 +133,7 @@ def test_seeds_share_a_group_and_other_options_do_not(resolved):
     assert group_name(resolved("seeds.init=1")) == groups[0]
 
 
+@pytest.mark.slow
 def test_the_environment_names_mode_project_and_entity(resolved, monkeypatch):
     names = {run.name: run for run in (resolved("wandb.mode=auto"), resolved("wandb.mode=offline"))}
     monkeypatch.setenv("WANDB_PROJECT", "depths")
@@ -192,6 +193,7 @@ def test_a_run_survives_the_death_of_wandb(resolved, monkeypatch):
     assert read_session(only_session(again.folder)).exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_resumed_run_logs_what_an_uninterrupted_run_logs(resolved, interrupted, tmp_path):
     options = (*LOGGED, "epochs=3")
     folder = interrupted(*options, steps=12)
@@ -209,6 +211,7 @@ def test_a_resumed_run_logs_what_an_uninterrupted_run_logs(resolved, interrupted
     assert scalars(first) == scalars(whole)[: len(first.history)]
 
 
+@pytest.mark.slow
 def test_rows_that_wandb_has_are_not_logged_again(resolved, interrupted):
     options = (*LOGGED, "epochs=3")
     folder = interrupted(*options, steps=12)
@@ -220,6 +223,7 @@ def test_rows_that_wandb_has_are_not_logged_again(resolved, interrupted):
     assert rows == RunFolder(folder).metrics()
 
 
+@pytest.mark.slow
 def test_a_trial_of_a_sweep_whose_run_exists_logs_its_results(resolved, monkeypatch):
     train(resolved())
     monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")
@@ -231,6 +235,7 @@ def test_a_trial_of_a_sweep_whose_run_exists_logs_its_results(resolved, monkeypa
     assert session.summary["test_accuracy"] == outcome.summary["test_accuracy"]
 
 
+@pytest.mark.slow
 def test_sync_sends_all_sessions_that_can_be_read(resolved, monkeypatch, tmp_path, capfd):
     runs = [train(resolved("wandb.mode=offline", f"seed={seed}")).folder for seed in (0, 1, 2)]
     sent, unsent, other = (only_session(folder) for folder in runs)
@@ -252,6 +257,7 @@ def test_sync_sends_all_sessions_that_can_be_read(resolved, monkeypatch, tmp_pat
     assert run_sessions(runs[1]) == []
 
 
+@pytest.mark.slow
 def test_wandb_is_imported_only_if_it_logs():
     code = (
         "import sys, stablenets.training.run, stablenets.runs.loggers.wandb_logger;"
