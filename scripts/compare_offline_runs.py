@@ -51,7 +51,10 @@ def draw(ratios: dict[tuple[str, int, str], list[float]], out: Path) -> None:
         )
         depths, means, spreads = zip(*points, strict=True)
         axes.errorbar(depths, means, spreads, color=colour, marker="o", capsize=3, label=family)
-    axes.set_xscale("log", base=2)
+    axes.set_xscale("log")
+    all_depths = sorted({depth for _, depth, _ in ratios})
+    axes.set_xticks(all_depths, [str(depth) for depth in all_depths])
+    axes.minorticks_off()
     axes.set(
         xlabel="depth $L$",
         ylabel=r"$\log_{10}$ of gradient norm, first / last state",

@@ -1,1 +1,3 @@
-"""Loggers of runs: where they connect (`run_log`), what they get (`history`), and wandb."""
+"""Loggers of runs: the seam (`logger`), what goes through it (`run_log`, `history`), and wandb."""
+
+from stablenets.runs.loggers.wandb_offline import sync_runs as sync_runs

@@ -39,18 +39,16 @@ def start_wandb(logged: LoggedRun) -> WandbLogger | None:
         return None
     import wandb
 
-    name = wandb_id(logged.run, logged.folder)
-    remove_unsent_sessions(logged.folder, name)
-    kept_rows = count_kept_rows(logged.folder, name)
+    remove_unsent_sessions(logged.folder, wandb_id(logged.run, logged.folder))
     is_online = mode == "online" or (mode == "auto" and has_wandb_key())
     try:
-        return WandbLogger(logged, is_online, kept_rows)
+        return WandbLogger(logged, is_online)
     except wandb.errors.Error as error:
         if not is_online:
             raise
         logged.say(f"wandb: {' '.join(str(error).split())}; logging offline instead")
         wandb.teardown()
-        return WandbLogger(logged, is_online=False, kept_rows=kept_rows)
+        return WandbLogger(logged, is_online=False)
 
 
 class WandbLogger:
@@ -61,22 +59,23 @@ class WandbLogger:
     Args:
         logged: The run.
         is_online: Whether to send everything at once, instead of keeping it in the run folder.
-        kept_rows: How many rows earlier sessions have logged offline and sent since.
     """
 
-    def __init__(self, logged: LoggedRun, is_online: bool, kept_rows: int) -> None:
+    def __init__(self, logged: LoggedRun, is_online: bool) -> None:
         import wandb
 
         run, options = logged.run, logged.run.config.wandb
-        target = wandb_target(options)
-        provenance = {name: logged.entry[name] for name in PROVENANCE if name in logged.entry}
+        target, name = wandb_target(options), wandb_id(run, logged.folder)
+        # before this session has a file too
+        kept_rows = 0 if is_online else count_kept_rows(logged.folder, name)
+        provenance = {key: logged.entry[key] for key in PROVENANCE if key in logged.entry}
         self.weights = logged.folder / "weights.pt" if options.weights else None
         self.run = wandb.init(
             entity=target.entity,
             project=target.project,
             group=options.group or group_name(run),
             job_type="train",
-            id=wandb_id(run, logged.folder),
+            id=name,
             name=run.name,
             resume="allow",
             tags=wandb_tags(logged),

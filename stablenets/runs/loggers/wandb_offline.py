@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stablenets.errors import BadInput
+
 CHART = "_wandb.visualize."  # prefix of a custom chart in the configuration
 
 
@@ -124,7 +126,12 @@ def sync_runs(runs: Path) -> int:
 
     Returns:
         The exit code of `wandb sync`; 0 if there is nothing to send.
+
+    Raises:
+        BadInput: If there is no such folder.
     """
+    if not runs.is_dir():
+        raise BadInput(f"runs={runs}: no such folder; give the folder of the runs")
     unsent = [
         session
         for run_folder in sorted(path for path in runs.iterdir() if path.is_dir())

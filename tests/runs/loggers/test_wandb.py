@@ -257,6 +257,12 @@ def test_sync_sends_all_sessions_that_can_be_read(resolved, monkeypatch, tmp_pat
     assert run_sessions(runs[1]) == []
 
 
+def test_sync_refuses_a_folder_that_does_not_exist(tmp_path):
+    assert sync_runs(tmp_path) == 0  # nothing to send
+    with pytest.raises(BadInput, match="no such folder"):
+        sync_runs(tmp_path / "typo")
+
+
 @pytest.mark.slow
 def test_wandb_is_imported_only_if_it_logs():
     code = (

@@ -20,7 +20,7 @@ from stablenets.training.run import train
 ROOT = Path(__file__).resolve().parents[3]
 COMPARE = ROOT / "scripts" / "compare_offline_runs.py"
 WORKSPACE = ROOT / "scripts" / "wandb_workspace.py"
-SWEEP = yaml.safe_load((ROOT / "configs" / "wandb_sweep.yaml").read_text())
+SWEEP = yaml.safe_load((ROOT / "scripts" / "wandb_sweep.yaml").read_text())
 FAMILIES, DEPTHS, SEEDS = ("resnet", "antisymmetric"), (4, 16), (0, 1, 2)
 
 
