@@ -263,6 +263,18 @@ def test_sync_refuses_a_folder_that_does_not_exist(tmp_path):
         sync_runs(tmp_path / "typo")
 
 
+def test_wandb_without_a_key_works_offline_and_asks_nothing(
+    run_cli, resolved, only_run, monkeypatch
+):
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("a question"))
+    monkeypatch.setattr(sys, "stdin", None)
+    result = run_cli("wandb.mode=auto")
+    assert (result.code, result.err) == (0, "")
+    kept = only_session(only_run())
+    assert kept.name.startswith("offline-run-")
+    assert (kept / f"run-{resolved().hash}.wandb").stat().st_size > 0
+
+
 @pytest.mark.slow
 def test_wandb_is_imported_only_if_it_logs():
     code = (
