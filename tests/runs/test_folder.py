@@ -5,7 +5,6 @@ import math
 import platform
 import re
 import socket
-import sys
 
 import numpy as np
 import pytest
