@@ -12,7 +12,8 @@ import numpy as np
 
 from stablenets.plotting.figures import gradient_heatmap, render_pixels
 
-TABLE_ROWS = 10_000  # wandb shows no more of a table
+# Longest table. wandb keeps the last hundred tables of a process in memory, and shows 10,000 rows.
+TABLE_ROWS = 5_000
 LINE_CHART = "wandb/line/v0"  # wandb's own preset: needs no account, one line for each run
 # Bins of log10 of the singular values; the first and last also hold what is beyond them.
 SPECTRUM_BINS = np.linspace(-8, 8, 65)
