@@ -140,7 +140,9 @@ def sync_runs(runs: Path) -> int:
     ]
     damaged = [session for session in unsent if read_session(session).is_damaged]
     for session in damaged:
-        print(f"{session}: left out, its session was killed; resume the run to log it again")
+        print(
+            f"{session}: left out, it was damaged when its process ended; the run folder is complete"
+        )
     if sendable := [session for session in unsent if session not in damaged]:
         return subprocess.run([sys.executable, "-m", "wandb", "sync", *sendable]).returncode
     print(f"{runs}: nothing to send")
