@@ -140,9 +140,7 @@ def sync_runs(runs: Path) -> int:
     ]
     damaged = [session for session in unsent if read_session(session).is_damaged]
     for session in damaged:
-        print(
-            f"{session}: left out, it was damaged when its process ended; the run folder is complete"
-        )
+        print(f"{session}: damaged when its process ended, left out; the run folder is complete")
     if sendable := [session for session in unsent if session not in damaged]:
         return subprocess.run([sys.executable, "-m", "wandb", "sync", *sendable]).returncode
     print(f"{runs}: nothing to send")
