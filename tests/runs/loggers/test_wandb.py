@@ -177,6 +177,8 @@ def test_what_wandb_would_refuse_is_refused_before_the_run(variables, options, s
 
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")  # the killed
 def test_a_run_survives_the_death_of_wandb(resolved, monkeypatch):
+    import wandb
+
     end_epoch = Loop.end_epoch
 
     def kill_after_the_first_epoch(loop):
@@ -190,10 +192,11 @@ def test_a_run_survives_the_death_of_wandb(resolved, monkeypatch):
     assert len(RunFolder(outcome.folder).metrics()) == 4
     assert (outcome.folder / "log.txt").read_text().count("wandb: ") == 1
     assert read_session(only_session(outcome.folder)).is_damaged
-    gc.collect()  # wandb's handle of the killed process, whose warning belongs to this test
     monkeypatch.setattr(Loop, "end_epoch", end_epoch)
     again = train(resolved(*LOGGED, "seed=1"))  # the next run of this process logs as usual
     assert read_session(only_session(again.folder)).exit_code == 0
+    wandb.teardown()
+    gc.collect()  # wandb's handle of the killed process, whose warning belongs to this test
 
 
 @pytest.mark.slow
