@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULE = '''
 from dataclasses import dataclass
 
-from stablenets.claims.claim import Paper
+from stablenets.claims.claim import Claim, Finding, Paper
 from stablenets.claims.work import Training
 from stablenets.data.planar import Ellipses
 from stablenets.nets import ResNet
@@ -44,7 +44,16 @@ def training(seed):
     return Training(values | {"depth": 2, "epochs": 1, "seed": seed})
 
 
-PAPER = Paper("mine2026", "Mine 2026", lambda profile, seeds: {"all": [training(0)]}, (), {}, {})
+def plan(profile, seeds):
+    return {"all": [training(0)]}
+
+
+def check(results):
+    return Finding("undecided", f"{len(results['all'])} run")
+
+
+CLAIM = Claim("1", "A run is made", "Section 1", ("all",), check, "")
+PAPER = Paper("mine2026", "Mine 2026", plan, (CLAIM,), {}, {})
 
 FAMILIES = {"halved": Halved}
 DATASETS = {"wide": Wide}

@@ -30,6 +30,7 @@ OTHER_NAMES = {
     "batch_size": "batch",
     "learning_rate": "optim.lr",
     "model": "net",
+    "family": "net",
     "data": "dataset",
     "optimizer": "optim",
     "optimiser": "optim",
@@ -87,7 +88,7 @@ def options_in_sections(name: str) -> list[str]:
     from stablenets.data import DATASETS, CommonDataOptions
     from stablenets.nets import FAMILIES
 
-    sections = {
+    sections: dict[str, list[type]] = {
         "optim": [Optim],
         "net": [Net, *FAMILIES.values()],
         "dataset": [CommonDataOptions, *DATASETS.values()],

@@ -234,7 +234,7 @@ def test_command_prints_one_line_for_each_data_set(server, tmp_path, monkeypatch
 def test_command_refuses_an_unknown_name_before_any_download(server, tmp_path, monkeypatch, capsys):
     assert fetch_command(monkeypatch, "mnist", "mnits", "--root", str(tmp_path)) == 2
     message = capsys.readouterr().err
-    assert message.startswith("error: DATASETS=mnits: ")
+    assert message.startswith("stablenets: mnits: ")
     assert "did you mean mnist? one of: cifar10, cifar100, mnist, stl10" in message
     assert message.count("\n") == 1
     assert server.requests == 0
