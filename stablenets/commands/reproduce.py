@@ -112,14 +112,15 @@ def run(given: argparse.Namespace) -> int:
 
 
 def check_arguments(given: argparse.Namespace, papers: list[str]) -> None:
-    """Raise `BadInput` if the paper or profile does not exist, or a number is too small."""
+    """Raise `BadInput` if the paper or profile does not exist, or a number is out of range."""
     from stablenets.claims.claim import PROFILES
 
     if given.paper not in papers:
         raise BadInput(f"paper={given.paper}: {suggest(given.paper, papers, 'one of')}")
     if given.profile not in PROFILES:
         raise BadInput(f"--profile {given.profile}: {suggest(given.profile, PROFILES, 'one of')}")
-    for name in ("jobs", "seeds", "time_limit"):
+    for name, most in (("jobs", 1024), ("seeds", 100), ("time_limit", math.inf)):
         value = getattr(given, name)
-        if value is not None and value < 1:
-            raise BadInput(f"--{name.replace('_', '-')} {value:g}: must be >= 1")
+        if value is not None and not 1 <= value <= most:
+            limits = ">= 1" + (f" and <= {most}" if most < math.inf else "")
+            raise BadInput(f"--{name.replace('_', '-')} {value:.10g}: must be {limits}")
