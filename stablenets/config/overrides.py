@@ -57,7 +57,8 @@ def check_overrides(words: Iterable[str], *, is_sweep: bool) -> None:
             raise BadInput(
                 f"{word}: several values; add -m for a sweep, or type a list as {key}=[1,2]"
             )
-        check_key(word, key, value)
+        if not override.is_delete():
+            check_key(word, key, value)
         if key in SET_BY_GROUP:
             refuse_name_key(word, SET_BY_GROUP[key], value)
         if key == "hydra.launcher.n_jobs" and value == 0:
