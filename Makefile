@@ -61,7 +61,7 @@ train: setup ## train one network, for example make train net=resnet depth=256
 	$(BIN)/stablenets $(ARGS) $(call if_given,RUNS,runs) $(call if_given,DEVICE,device) $(RUN_OPTIONS)
 
 data: setup ## download data sets and verify them
-	$(BIN)/python scripts/fetch.py $(DATASETS) --root '$(DATA)'
+	$(BIN)/stablenets fetch $(DATASETS) --root '$(DATA)'
 
 reproduce: setup ## re-run all four papers, claim by claim
 	$(call reproduce,all)
@@ -79,14 +79,14 @@ reproduce-ceni2025: setup ## re-run Ceni 2025
 	$(call reproduce,ceni2025)
 
 define reproduce
-$(BIN)/python scripts/reproduce.py $(1) --profile $(PROFILE) --jobs $(JOBS) --device $(DEVICE) --runs '$(RUNS)' \
+$(BIN)/stablenets reproduce $(1) --profile $(PROFILE) --jobs $(JOBS) --device $(DEVICE) --runs '$(RUNS)' \
 	$(if $(SEEDS),--seeds $(SEEDS)) $(if $(RUN_GROUPS),--groups $(RUN_GROUPS)) \
 	$(if $(TIME_LIMIT),--time-limit $(TIME_LIMIT)) $(if $(REPORT_ONLY),--report-only) \
 	$(if $(EXTRA_LEDGERS),--extra-ledgers $(EXTRA_LEDGERS))
 endef
 
 report: setup ## write tables and figures of all runs, averaged over seeds
-	$(BIN)/python scripts/report.py --runs '$(RUNS)' --out '$(OUT)'
+	$(BIN)/stablenets report --runs '$(RUNS)' --out '$(OUT)'
 
 bench: setup ## measure speed, compared with the usual implementation
 	$(BIN)/python scripts/bench.py

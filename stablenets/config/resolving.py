@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from stablenets.config.compatibility import check_compatibility, check_unused_options
 from stablenets.config.defaults import FAMILY_DEFAULTS, OPTIM_DEFAULTS
 from stablenets.config.options import Config, Net
+from stablenets.config.plugins import load_plugins
 from stablenets.config.resolved import (
     Resolved,
     ResolvedConfig,
@@ -48,6 +49,7 @@ def resolve(options: Mapping[str, Any]) -> Resolved:
         >>> run.config.h, run.config.T
         (0.625, 5.0)
     """
+    load_plugins()
     optim = add_optimiser_defaults(options.get("optim", {}))
     config = build(Config, {**options, "optim": optim})
     dataset_name, dataset_options = choose("dataset", "name", config.dataset, DATASETS)

@@ -67,6 +67,8 @@ def train(run: Resolved, command: str | None = None) -> Outcome:
     config = run.config
     device = pick_device(config.device)
     finished = None if config.force else finished_run(RunFolder(Path(config.runs) / run.name))
+    if finished and not run.dataset.reads_files:
+        return finished
     reset_globals(run)
     try:
         dataset = load_data(run, device)

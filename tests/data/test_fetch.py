@@ -4,7 +4,6 @@ A failure is one line, and no incomplete file is left.
 """
 
 import errno
-import runpy
 import socket
 import subprocess
 import sys
@@ -15,12 +14,11 @@ import pytest
 import torchvision.datasets
 from data_server import serving, use_small_cifar10, use_small_mnist, use_small_stl10
 
+from stablenets import cli
 from stablenets.data import fetch as fetching
 from stablenets.data.layouts import LAYOUTS
 from stablenets.data.sources import find_arrays
 from stablenets.errors import BadInput
-
-FETCH = Path(__file__).resolve().parents[2] / "scripts" / "fetch.py"
 
 
 @pytest.fixture(autouse=True)
@@ -238,15 +236,15 @@ def test_full_disk_is_refused_and_leaves_no_file(server, tmp_path, monkeypatch):
     assert files_under(tmp_path) == []
 
 
-def script(monkeypatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", [str(FETCH), *arguments])
+def fetch_command(monkeypatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["stablenets", "fetch", *arguments])
     with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(FETCH), run_name="__main__")
+        cli.main()
     return end.value.code
 
 
-def test_script_prints_one_line_for_each_data_set(server, tmp_path, monkeypatch, capsys):
-    assert script(monkeypatch, "mnist", "cifar10", "--root", str(tmp_path)) == 0
+def test_command_prints_one_line_for_each_data_set(server, tmp_path, monkeypatch, capsys):
+    assert fetch_command(monkeypatch, "mnist", "cifar10", "--root", str(tmp_path)) == 0
     assert (
         capsys.readouterr().out
         == f"mnist: 30 training and 10 test examples under {tmp_path} (torchvision layout"
@@ -255,10 +253,10 @@ def test_script_prints_one_line_for_each_data_set(server, tmp_path, monkeypatch,
     )
 
 
-def test_script_refuses_an_unknown_name_before_any_download(server, tmp_path, monkeypatch, capsys):
-    assert script(monkeypatch, "mnist", "mnits", "--root", str(tmp_path)) == 2
+def test_command_refuses_an_unknown_name_before_any_download(server, tmp_path, monkeypatch, capsys):
+    assert fetch_command(monkeypatch, "mnist", "mnits", "--root", str(tmp_path)) == 2
     message = capsys.readouterr().err
-    assert message.startswith("error: DATASETS=mnits: ")
+    assert message.startswith("stablenets: mnits: ")
     assert "did you mean mnist? one of: cifar10, cifar100, mnist, stl10" in message
     assert message.count("\n") == 1
     assert server.requests == 0
