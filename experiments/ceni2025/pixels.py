@@ -8,19 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-
-from experiments.ceni2025.nets import (
-    DATA_NAMES,
-    RECURRENT,
-    accuracy,
-    counted,
-    images,
-    parts,
-    rows_of,
-    works_of,
-)
-from experiments.ceni2025.pace import BAR, key, minutes_an_epoch
-from stablenets import statistics
 from stablenets.claims.claim import (
     NOT_REPRODUCED,
     NOT_RUN,
@@ -30,8 +17,22 @@ from stablenets.claims.claim import (
     Finding,
     attained,
 )
+
+from stablenets import statistics
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
+
+from .nets import (
+    DATA_NAMES,
+    RECURRENT,
+    accuracy,
+    counted,
+    images,
+    parts,
+    rows_of,
+    works_of,
+)
+from .pace import BAR, key, minutes_an_epoch
 
 STATED = {
     "first": 94.0,

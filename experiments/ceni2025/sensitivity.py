@@ -4,17 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
-
-from experiments.ceni2025.nets import (
-    DATA_NAMES,
-    RECURRENT,
-    accuracy,
-    counted,
-    images,
-    rows_of,
-    told,
-)
-from experiments.ceni2025.plan import VARIED
 from stablenets.claims.claim import (
     NOT_RUN,
     PARTLY,
@@ -24,9 +13,21 @@ from stablenets.claims.claim import (
     compared,
     verdict,
 )
+
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
 from stablenets.plotting.style import COLOURS
+
+from .nets import (
+    DATA_NAMES,
+    RECURRENT,
+    accuracy,
+    counted,
+    images,
+    rows_of,
+    told,
+)
+from .plan import VARIED
 
 NEAR = 2.0  # points of accuracy within which one setting is as good as another
 NAMES = {

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments import PAPERS, load
 from stablenets.claims import ledger, summary
 from stablenets.claims.judging import claim_row, judge_claim
+from stablenets.claims.loader import load_paper, paper_modules
 from stablenets.claims.paper import PROFILES
 from stablenets.claims.readme import fill_results
 from stablenets.claims.results import Results
@@ -17,7 +17,7 @@ from stablenets.claims.work import TrainedNetStudy, unique
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 SHOWN = [
     (handle, profile)
-    for handle in PAPERS
+    for handle in paper_modules()
     for profile in PROFILES
     if (RESULTS / handle / profile / "ledger.csv").exists()
 ]
@@ -25,7 +25,7 @@ SHOWN = [
 
 @pytest.mark.parametrize(("handle", "profile"), SHOWN)
 def test_the_claims_shown_are_those_of_the_ledger(handle, profile):
-    paper, folder = load(handle), RESULTS / handle / profile
+    paper, folder = load_paper(handle), RESULTS / handle / profile
     results = Results(paper.plan(profile), ledger.read_ledger(folder))
     shown = summary.read_claims(folder / "claims.csv")
     assert list(shown.index) == [claim.id for claim in paper.claims]
@@ -50,7 +50,7 @@ def test_trained_nets_were_measured_after_they_were_trained(handle, profile):
     }
     studies = [
         work
-        for work in unique(list(load(handle).plan(profile, None).values()))
+        for work in unique(list(load_paper(handle).plan(profile, None).values()))
         if isinstance(work, TrainedNetStudy)
     ]
     assert not [
@@ -61,7 +61,7 @@ def test_trained_nets_were_measured_after_they_were_trained(handle, profile):
 
 
 def test_the_pages_above_are_those_of_the_claims():
-    papers = [load(handle) for handle in PAPERS]
+    papers = [load_paper(handle) for handle in paper_modules()]
     for paper in papers:
         assert (RESULTS / paper.handle / "README.md").read_text() == summary.paper_page(
             paper, RESULTS / paper.handle
@@ -69,7 +69,7 @@ def test_the_pages_above_are_those_of_the_claims():
     assert (RESULTS / "README.md").read_text() == summary.overview(papers, RESULTS)
 
 
-@pytest.mark.parametrize("handle", PAPERS)
+@pytest.mark.parametrize("handle", paper_modules())
 def test_results_in_readmes_are_those_of_the_committed_tables(handle):
     path = RESULTS.parent / "experiments" / handle / "README.md"
     assert fill_results(path.read_text(), RESULTS) == path.read_text()

@@ -1,31 +1,28 @@
 """The pool: a crash, failure or signal affects only the job that it hits.
 
-And scripts/reproduce.py, which uses it.
+And `stablenets reproduce`, which uses it.
 """
 
 import json
 import multiprocessing
 import os
-import runpy
 import signal
 import sys
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from experiments import PAPERS
+from stablenets import cli
+from stablenets.claims.loader import paper_modules
 from stablenets.claims.run_times import longest_first
 from stablenets.claims.work import Study
 from stablenets.execution import pool
 from stablenets.execution.pool import run_jobs
 from stablenets.runs.folder import RunFolder
 from stablenets.schema import option
-
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "reproduce.py"
 
 
 @dataclass(frozen=True)
@@ -161,15 +158,15 @@ def test_an_error_in_on_finished_ends_the_processes(place):
 
 @pytest.fixture
 def command(tmp_path, monkeypatch, capfd):
-    """command(*arguments): run scripts/reproduce.py here; its exit code, stdout and stderr."""
+    """command(*arguments): `stablenets reproduce` here; its exit code, stdout and stderr."""
     monkeypatch.setenv("STABLENETS_DATA", str(tmp_path / "none"))
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *arguments])
+        monkeypatch.setattr(sys, "argv", ["stablenets", "reproduce", *arguments])
         monkeypatch.chdir(tmp_path)
         capfd.readouterr()
         try:
-            runpy.run_path(str(SCRIPT), run_name="__main__")
+            cli.main()
         except SystemExit as end:
             return end.code, *capfd.readouterr()
 
@@ -204,7 +201,7 @@ def command(tmp_path, monkeypatch, capfd):
 def test_bad_input_is_one_line_before_any_work(tmp_path, command, arguments, says):
     code, out, err = command(*arguments)
     assert (code, out) == (2, "")
-    assert err.startswith("reproduce: ")
+    assert err.startswith("stablenets: ")
     assert err.count("\n") == 1, err
     assert says in err
     assert list(tmp_path.iterdir()) == []
@@ -245,7 +242,7 @@ def test_a_run_of_another_machine_is_not_made_again(tmp_path, command):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("handle", PAPERS)
+@pytest.mark.parametrize("handle", paper_modules())
 def test_smoke_runs_everything_once(tmp_path, command, handle):
     code, out, err = command(handle, "--profile", "smoke")
     assert (code, err) == (0, "")

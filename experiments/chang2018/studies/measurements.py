@@ -32,7 +32,6 @@ from stablenets.training.network import build_network
 from ..published import TABLE
 from .networks import COMPARED_MODES, SMALL, chosen, configured
 
-ROOT = Path(__file__).resolve().parents[3]  # the folder from which this package is imported
 REVERSIBLE = ("hamiltonian", "midpoint", "leapfrog")
 PRECISIONS = ("float32", "float64")
 IMAGES = 20  # on which a trained net is measured
@@ -290,11 +289,9 @@ class Peak(Study):
         return self.blocks * self.batch
 
     def measure(self, place: RunContext) -> Measured:
-        module = f"{__package__}.peak"
         values = json.dumps(deep(self.blocks, self.backward))
-        command = [sys.executable, "-m", module, str(self.batch), values]
-        path = os.pathsep.join([str(ROOT), *sys.path])
-        environment = os.environ | {"PYTHONPATH": path} | RETURNED
+        command = [sys.executable, "-P", "-m", f"{__package__}.peak", str(self.batch), values]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | RETURNED
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(
