@@ -18,9 +18,10 @@
 #? RUN_GROUPS=     run only these groups of the plan, experiments/PAPER/runs.py
 #? TIME_LIMIT=     seconds after which runs are saved and stopped; the same command resumes them
 #? REPORT_ONLY=1   start no runs; write tables and figures from the ledger and the run folders
+#? PUBLISH=1       write results/, not reproduced/
 #? EXTRA_LEDGERS=  folders with ledgers of other machines, whose runs are not repeated here
 VARIABLES := ARGS DATASETS DATA RUNS OUT PYTHON EXTRAS PROFILE JOBS DEVICE SEEDS RUN_GROUPS TIME_LIMIT \
-	REPORT_ONLY EXTRA_LEDGERS SHELL MAKEFLAGS
+	REPORT_ONLY PUBLISH EXTRA_LEDGERS SHELL MAKEFLAGS
 DATASETS ?= mnist cifar10
 RUNS ?= runs
 PROFILE ?= quick
@@ -82,6 +83,7 @@ define reproduce
 $(BIN)/stablenets reproduce $(1) --profile $(PROFILE) --jobs $(JOBS) --device $(DEVICE) --runs '$(RUNS)' \
 	$(if $(SEEDS),--seeds $(SEEDS)) $(if $(RUN_GROUPS),--groups $(RUN_GROUPS)) \
 	$(if $(TIME_LIMIT),--time-limit $(TIME_LIMIT)) $(if $(REPORT_ONLY),--report-only) \
+	$(if $(PUBLISH),--publish) \
 	$(if $(EXTRA_LEDGERS),--extra-ledgers $(EXTRA_LEDGERS))
 endef
 

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from stablenets import data
 from stablenets.claims import ledger
+from stablenets.claims.agreement import agreement_lines, compare_claims
 from stablenets.claims.ledger_files import lock_ledger
 from stablenets.claims.pages import write_pages
 from stablenets.claims.paper import Paper
@@ -41,6 +42,7 @@ def reproduce(
     context: RunContext,
     *,
     results: Path,
+    published: Path,
     jobs: int,
     seeds: int | None,
     report_only: bool,
@@ -53,7 +55,9 @@ def reproduce(
     Args:
         paper: The paper.
         context: Where and how jobs run, with the profile.
-        results: The folder of all results.
+        results: The folder of all results, to which this one is written.
+        published: The folder of the published results, with which the claims are compared; it
+            need not exist, and may be `results`.
         jobs: The largest number of jobs at a time.
         seeds: The number of seeds of each setting; None for that of the profile.
         report_only: Run nothing; write the pages from the ledger and the run folders.
@@ -95,7 +99,7 @@ def reproduce(
     code = 0
     if not report_only:
         code = run_missing(
-            paper, context, wanted, missing, jobs, RunTimes(paper, results), deadline
+            paper, context, wanted, missing, jobs, RunTimes(paper, [results, published]), deadline
         )
     collected, damaged = ledger.collect_entries(works, context.runs)
     for line in damaged:
@@ -107,6 +111,9 @@ def reproduce(
         found = Results(plan, ledger.read_ledger(folder))
         rows = write_pages(paper, found, context.profile, folder, context.command)
     print("\n".join(claim_lines(paper, context.profile, rows, folder)))
+    if published.resolve() != results.resolve():
+        compared = compare_claims(folder, published / paper.handle / context.profile)
+        print("\n".join(agreement_lines(compared)))
     return code or (EXIT_FAILED if damaged else 0)
 
 

@@ -3,8 +3,8 @@
     stablenets reproduce haber2017 --profile quick --jobs 2
 
 Run folders are kept under --runs: finished runs are not repeated, interrupted runs resume. Tables,
-figures and the ledger are written under --results. The exit code says whether runs failed; it does
-not depend on the verdicts.
+figures and the ledger are written under --results, and compared with the published ones claim by
+claim. The exit code says whether runs failed; it does not depend on the verdicts.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import math
 import time
 from pathlib import Path
 
-from stablenets.claims.loader import load_paper, paper_modules
+from stablenets.claims.loader import CHECKOUT, load_paper, paper_modules
 from stablenets.commands import add_folder
 from stablenets.errors import EXIT_TIME, BadInput
 from stablenets.schema import suggest
@@ -73,7 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="save and stop after this time, exit code 124; the groups then run in their order",
     )
     add_folder(parser, "--runs", "runs", "folder of the run folders")
-    add_folder(parser, "--results", "results", "folder of tables, figures and ledgers")
+    add_folder(parser, "--results", "reproduced", "folder of tables, figures and ledgers")
+    parser.add_argument(
+        "--publish",
+        action="store_true",
+        help="write to results/ of this checkout, in place of --results",
+    )
 
 
 def run(given: argparse.Namespace) -> int:
@@ -87,6 +92,8 @@ def run(given: argparse.Namespace) -> int:
     papers = paper_modules()
     check_arguments(given, ["all", *papers])
     deadline = math.inf if given.time_limit is None else time.monotonic() + given.time_limit
+    published = CHECKOUT / "results"
+    results = published if given.publish else given.results
     codes = []
     for handle in papers if given.paper == "all" else [given.paper]:
         seeds = ["--seeds", str(given.seeds)] if given.seeds else []
@@ -96,7 +103,8 @@ def run(given: argparse.Namespace) -> int:
             reproduce(
                 load_paper(handle),
                 place,
-                results=given.results,
+                results=results,
+                published=published,
                 jobs=given.jobs,
                 seeds=given.seeds,
                 report_only=given.report_only,
@@ -105,7 +113,7 @@ def run(given: argparse.Namespace) -> int:
                 deadline=deadline,
             )
         )
-        write_overview(map(load_paper, papers), given.results)
+        write_overview(map(load_paper, papers), results)
         if codes[-1] >= EXIT_TIME:
             break
     return max(codes)

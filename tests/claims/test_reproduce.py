@@ -44,7 +44,8 @@ def reproduce(place, tmp_path):
     """reproduce(**options): the exit code for the toy paper, by default of its finished runs."""
 
     def run(paper=PAPER, runs=place.runs, **options):
-        options = {"results": tmp_path / "results", **DEFAULTS, **options}
+        folders = {"results": tmp_path / "results", "published": tmp_path / "published"}
+        options = folders | DEFAULTS | options
         return reproducing.reproduce(paper, replace(place, runs=runs), **options)
 
     return run
@@ -196,3 +197,10 @@ def test_a_damaged_ledger_of_another_profile_only_costs_its_time_estimates(made,
     full.mkdir()
     (full / "ledger.csv").write_text("run,status\nx\n")
     assert reproduce(report_only=False) == 0
+
+
+def test_claims_are_compared_with_the_published_ones(made, reproduce, tmp_path, capsys):
+    assert reproduce(published=tmp_path / "results", results=tmp_path / "here") == 0
+    assert "1 of 1 verdicts as published" in capsys.readouterr().out
+    assert reproduce(published=tmp_path / "results") == 0  # nothing to compare with
+    assert "as published" not in capsys.readouterr().out

@@ -38,5 +38,5 @@ def test_add_a_paper(run_page, monkeypatch, capsys):
         cli.main()
     assert end.value.code == 0
     assert "reproduced" in capsys.readouterr().out
-    written = Path("results/example2026/quick/claims.csv").read_text()
+    written = Path("reproduced/example2026/quick/claims.csv").read_text()
     assert ",reproduced," in written
