@@ -11,7 +11,6 @@ and exit code 2.
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 from pathlib import Path
@@ -24,6 +23,7 @@ from stablenets.config.groups import CONFIGS, preset_names
 from stablenets.config.help_text import help_text
 from stablenets.errors import EXIT_BAD_INPUT, BadInput
 from stablenets.schema import suggest
+from stablenets.training.signals import end_on_signal
 
 HELP = ("--help", "-h")
 FLAGS_WITH_VALUE = (
@@ -66,8 +66,12 @@ def main() -> None:
         sys.exit(130)
 
 
+@end_on_signal(lambda: os.write(2, b"stablenets: interrupted; the same command resumes\n"))
 def run_command(words: list[str]) -> NoReturn:
-    """Compose the options, then train one network; or let Hydra run a sweep or show something."""
+    """Compose the options, then train one network; or let Hydra run a sweep or show something.
+
+    A signal ends the process at once, except in a training, which saves first.
+    """
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -76,8 +80,6 @@ def run_command(words: list[str]) -> NoReturn:
 
     # errors reach this function, not Hydra's own report of several lines
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    # training installs a handler of its own, which saves
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     os.environ[sweep.OWNER] = f"{socket.gethostname()} {os.getpid()}"
     flags, overrides = split_flags(words)
     sys.argv[1:] = [*flags, *overrides]  # Hydra reads flags only before all other words

@@ -154,11 +154,7 @@ def metric_numbers(summary: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
 
 def kept_arrays(work: Work, folder: RunFolder) -> dict[str, np.ndarray]:
     """The arrays that the ledger keeps: all of a study, and those that a training names."""
-    path = folder.path / "probes.npz"
-    measured = {}
-    if path.exists():
-        with np.load(path) as content:
-            measured = dict(content)
+    measured = folder.arrays()
     if not isinstance(work, Training):
         return measured
     rows = folder.metrics() if set(work.keep) - set(measured) else []

@@ -86,7 +86,7 @@ def read_row(folder: RunFolder) -> dict[str, Any]:
     """The row of a run from its folder: options, results and provenance."""
     status = folder.status() or {}
     config = yaml.safe_load((folder.path / "config.yaml").read_text())
-    folder.metrics()
+    folder.metrics(), folder.arrays()  # both raise if they are damaged
     history = load_history(folder.path)
     summary = status.get("summary", {})
     last = history[-1]
@@ -238,11 +238,8 @@ def without_rounding(values: np.ndarray) -> np.ndarray:
 
 def load_probes(folder: Path) -> dict[str, np.ndarray] | None:
     """The arrays of a run; None unless it has both gradients and singular values."""
-    path = folder / "probes.npz"
-    if not path.exists():
-        return None
-    with np.load(path) as arrays:
-        return dict(arrays) if {"state_gradients", "singular_values"} <= set(arrays) else None
+    arrays = RunFolder(folder).arrays()
+    return arrays if {"state_gradients", "singular_values"} <= set(arrays) else None
 
 
 def median_curve(curves: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
