@@ -156,7 +156,10 @@ class Lock:
         if has_living_holder(self.path, now):
             guard.unlink(missing_ok=True)
             return False
-        os.replace(guard, self.path)
+        try:
+            os.replace(guard, self.path)
+        except FileNotFoundError:  # a new holder has removed leftovers
+            return False
         return True
 
 
