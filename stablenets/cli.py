@@ -11,6 +11,7 @@ and exit code 2.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -66,12 +67,29 @@ def main() -> None:
         sys.exit(130)
 
 
-@end_on_signal(lambda: os.write(2, b"stablenets: interrupted; the same command resumes\n"))
 def run_command(words: list[str]) -> NoReturn:
     """Compose the options, then train one network; or let Hydra run a sweep or show something.
 
-    A signal ends the process at once, except in a training, which saves first.
+    A signal ends the process at once, except in a training, which saves first. In a sweep SIGTERM
+    is an exception, at which launchers end their workers.
     """
+    flags, overrides = split_flags(words)
+    if is_sweep(flags, overrides):
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+        compose_and_run(flags, overrides)
+    message = b"stablenets: interrupted; the same command resumes\n"
+    with end_on_signal(lambda: os.write(2, message)):
+        compose_and_run(flags, overrides)
+
+
+def is_sweep(flags: list[str], overrides: list[str]) -> bool:
+    """Whether Hydra runs several jobs."""
+    has_sweep_mode = any(word.startswith("hydra.mode=") for word in overrides)
+    return has_sweep_mode or bool({"-m", "--multirun"} & {*flags})
+
+
+def compose_and_run(flags: list[str], overrides: list[str]) -> NoReturn:
+    """Compose the options of one run and train; or let Hydra do what the flags say."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -81,11 +99,9 @@ def run_command(words: list[str]) -> NoReturn:
     # errors reach this function, not Hydra's own report of several lines
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     os.environ[sweep.OWNER] = f"{socket.gethostname()} {os.getpid()}"
-    flags, overrides = split_flags(words)
     sys.argv[1:] = [*flags, *overrides]  # Hydra reads flags only before all other words
     if not {"--shell-completion", "-sc"} & {*flags}:
-        has_sweep_mode = any(word.startswith("hydra.mode=") for word in overrides)
-        check_overrides(overrides, is_sweep=has_sweep_mode or bool({"-m", "--multirun"} & {*flags}))
+        check_overrides(overrides, is_sweep=is_sweep(flags, overrides))
     try:
         composed = compose_by_hydra()
     except (HydraException, OmegaConfBaseException) as error:
