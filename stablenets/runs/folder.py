@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from stablenets.errors import BadInput
 from stablenets.runs.files import sha256_digest
@@ -208,3 +209,14 @@ class RunFolder:
                 return dict(arrays)
         except (ValueError, OSError, EOFError, zipfile.BadZipFile):
             raise BadInput(f"{self.path / PROBES}: not readable as arrays; {REMEDY}") from None
+
+
+def config_text(options: dict[str, Any], execution: dict[str, Any]) -> str:
+    """The content of config.yaml: all options, and how the run is executed."""
+    return (
+        "# All options that decide the numbers; those that are not at their defaults are in the"
+        " folder's hash.\n"
+        + yaml.safe_dump(options, sort_keys=False)
+        + "\n# Where and how the run was executed.\n"
+        + yaml.safe_dump({"execution": execution}, sort_keys=False)
+    )

@@ -5,8 +5,7 @@ by a hard link, so of several processes only one creates it. A process counts as
 
 | holder            | evidence                                                                  |
 |-------------------|---------------------------------------------------------------------------|
-| on this host      | the kernel lock on the file, which ends with the process; the process id  |
-|                   | proves nothing, since another process can have it now                     |
+| on this host      | the kernel lock on the file, which ends with the process, unlike its id   |
 | on another host   | 60 s without a heartbeat; a free kernel lock proves nothing, since some   |
 |                   | file systems do not share it between hosts                                |
 | not known         | the kernel lock, if the file is damaged                                   |

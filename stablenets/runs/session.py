@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stablenets.errors import EXIT_FAILED, BadInput, Busy, Irreversible
 from stablenets.runs.checkpoint import save_checkpoint
 from stablenets.runs.files import (
@@ -25,7 +23,7 @@ from stablenets.runs.files import (
     sha256_digest,
     write_file,
 )
-from stablenets.runs.folder import ARTEFACTS, METRICS, STATUSES, RunFolder
+from stablenets.runs.folder import ARTEFACTS, METRICS, STATUSES, RunFolder, config_text
 from stablenets.runs.lock import Lock
 from stablenets.runs.provenance import digest_sources, load_history
 
@@ -247,14 +245,3 @@ def set_old_run_aside(folder: RunFolder, force: bool, stale: str) -> None:
         why = f"{reason}; " if reason else ""
         with contextlib.suppress(OSError):  # nobody may read it any more
             print(f"{folder.path}: {why}the old run is kept as {old.name}", flush=True)
-
-
-def config_text(options: dict[str, Any], execution: dict[str, Any]) -> str:
-    """The content of config.yaml: all options, and how the run is executed."""
-    return (
-        "# All options that decide the numbers; those that are not at their defaults are in the"
-        " folder's hash.\n"
-        + yaml.safe_dump(options, sort_keys=False)
-        + "\n# Where and how the run was executed.\n"
-        + yaml.safe_dump({"execution": execution}, sort_keys=False)
-    )

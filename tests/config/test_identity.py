@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from stablenets.config.identity import training_name
-from stablenets.runs.session import config_text
+from stablenets.runs.folder import config_text
 from stablenets.schema import flatten_keys
 
 SAME = {
