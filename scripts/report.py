@@ -1,6 +1,6 @@
-"""Write one table and one figure of all runs in a folder.
+"""Write tables and figures of all runs in a folder, averaged over seeds.
 
-python scripts/report.py [--runs runs] [--out results/report]
+python scripts/report.py [--runs runs] [--out report]
 """
 
 import argparse
@@ -16,20 +16,14 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parser.add_argument("--out", type=Path, default=Path("results/report"))
+    parser.add_argument("--out", type=Path, default=Path("report"))
     given = parser.parse_args()
+    command = f"make report RUNS={given.runs} OUT={given.out}"
     try:
-        rows = run_store.write_report(
-            given.runs, given.out, f"make report RUNS={given.runs} OUT={given.out}"
-        )
+        print(run_store.write_report(given.runs, given.out, command))
     except BadInput as error:
         print(f"report: {error}", file=sys.stderr)
         return error.exit_code
-    print((given.out / "report.md").read_text())
-    print(
-        f"{len(rows)} runs: {', '.join(path.name for path in sorted(given.out.glob('report.*')))}"
-        f" in {given.out}"
-    )
     return 0
 
 

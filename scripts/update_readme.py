@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from experiments import PAPERS, load
-from stablenets.claims import summary, tables
+from stablenets import tables
+from stablenets.claims import summary
 from stablenets.claims.claim import VERDICTS
 
 ROOT = Path(__file__).resolve().parents[1]

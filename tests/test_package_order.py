@@ -19,6 +19,7 @@ LEVELS = [
     {"probes"},
     {"config"},
     {"runs"},
+    {"tables"},
     {"training"},
     {"execution"},
     {"claims"},

@@ -19,10 +19,8 @@ tries failed runs again. `RunFolder` reads; only a `runs.session.RunSession` wri
 
 from __future__ import annotations
 
-import io
 import json
 import time
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +29,7 @@ import numpy as np
 import yaml
 
 from stablenets.errors import BadInput
+from stablenets.runs.arrays import decode_arrays
 from stablenets.runs.files import sha256_digest
 from stablenets.runs.lock import is_locked
 
@@ -205,9 +204,8 @@ class RunFolder:
         if content is None:
             return {}
         try:
-            with np.load(io.BytesIO(content)) as arrays:
-                return dict(arrays)
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+            return decode_arrays(content)
+        except ValueError:
             raise BadInput(f"{self.path / PROBES}: not readable as arrays; {REMEDY}") from None
 
 

@@ -141,7 +141,15 @@ KINDS = {
         ["net=roamlp", "depth=0"],
         ["net.beta_scaling=depth: ", "depth=0", "give depth>=1", "beta_scaling=fixed"],
     ),
-    "infinite time": (["h=1e308"], ["h=1e+308: ", "infinite", "smaller h"]),
+    "a step that float32 cannot hold": (["h=1e308", "depth=1"], ["h=1e+308: must be <= 1e+30"]),
+    "a negative number that float32 cannot hold": (
+        ["net.gamma=-1e300"],
+        ["net.gamma=-1e+300: must be"],
+    ),
+    "sequences longer than memory": (
+        ["net=rnn", "dataset=adding", "depth=null", "dataset.length=100000000"],
+        ["dataset.length=100000000: must be >= 2 and <= 100000"],
+    ),
     "h and T": (["h=1", "T=1"], ["h=1.0 T=1.0: give one of the two", "T = h * depth"]),
     "h without a step": (
         ["net=plain", "h=0.1"],
@@ -173,7 +181,23 @@ KINDS = {
     ),
     "an opening of images for points": (
         ["net.opening=conv"],
-        ["net.opening=conv: does not fit net.operator=dense", "linear"],
+        ["net.operator=dense net.opening=conv: ", "net.opening is one of: linear"],
+    ),
+    "a dense net with the ends of a convolutional preset": (
+        ["dataset=digits", "net=antisymmetric_conv", "net.operator=dense"],
+        ["net.operator=dense net.opening=conv net.head=mean: ", "net.head is one of: linear"],
+    ),
+    "final time of a net without a step": (
+        ["net=plain", "net.T=3"],
+        ["net.T=3.0: net.family=plain has no step size", "net.T=1.0"],
+    ),
+    "bias of a net without biases": (
+        ["dataset=digits", "net=resnet_bn", "net.bias=scalar"],
+        ["net.bias=scalar: net.family=resnet_bn has no biases"],
+    ),
+    "layers of a recurrent net": (
+        ["dataset=psdigits", "net=rnn", "net.blocks=[3]"],
+        ["net.blocks=[3]: net.family=rnn ", "net.blocks=null"],
     ),
     "pad into too little": (
         ["net.opening=pad", "width=1"],

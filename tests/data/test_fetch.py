@@ -16,6 +16,7 @@ import torchvision.datasets
 from data_server import serving, use_small_cifar10, use_small_mnist, use_small_stl10
 
 from stablenets.data import fetch as fetching
+from stablenets.data.layouts import LAYOUTS
 from stablenets.data.sources import find_arrays
 from stablenets.errors import BadInput
 
@@ -100,6 +101,27 @@ def test_failed_transfer_leaves_no_file(server, tmp_path, monkeypatch, name, beh
     assert files_under(tmp_path) == []
     server.behaviour = "good"
     assert find_arrays(name, tmp_path, download=True).train_labels.max() < 10
+
+
+def test_transfer_that_takes_too_long_ends(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetching, "TIMEOUT", 0.2)
+    monkeypatch.setattr(fetching, "SLOWEST", 10**9)
+    server.behaviour = "slow"
+    assert "too slow" in refusal("mnist", tmp_path)
+    assert files_under(tmp_path) == []
+
+
+@pytest.mark.parametrize("behaviour", ["endless", "huge"])
+def test_transfer_of_too_many_bytes_ends(server, tmp_path, behaviour):
+    server.behaviour = behaviour
+    assert "sends more than" in refusal("mnist", tmp_path)
+    assert files_under(tmp_path) == []
+
+
+def test_largest_file_of_each_data_set_is_within_its_limit():
+    sizes = {"mnist": 9_912_422, "cifar10": 170_498_071, "cifar100": 169_001_437}
+    for name, size in (sizes | {"stl10": 2_640_397_119}).items():
+        assert all(size < archive.limit for archive in LAYOUTS[name].archives())
 
 
 def test_missing_file_on_the_server_is_refused(server, tmp_path):

@@ -182,6 +182,8 @@ def command(tmp_path, monkeypatch, capfd):
         (["haber2071"], "paper=haber2071: did you mean haber2017?"),
         (["haber2017", "--profile", "quack"], "--profile quack: did you mean quick?"),
         (["haber2017", "--jobs", "0"], "--jobs 0: must be >= 1"),
+        (["haber2017", "--seeds", "1000000"], "--seeds 1000000: must be >= 1 and <= 100"),
+        (["haber2017", "--time-limit", "nan"], "--time-limit nan: must be >= 1"),
         (["haber2017", "--profile", "smoke", "--device", "abacus"], "device=abacus: not a device"),
         (["haber2017", "--profile", "full"], "mnist"),
         (
