@@ -26,6 +26,7 @@ from stablenets.config.help_text import help_text
 from stablenets.config.plugins import VARIABLE
 from stablenets.errors import EXIT_BAD_INPUT, BadInput
 from stablenets.schema import suggest
+from stablenets.training.signals import end_on_signal
 
 HELP = ("--help", "-h")
 FLAGS_WITH_VALUE = (
@@ -106,7 +107,28 @@ def answer(words: list[str]) -> int:
 
 
 def run_command(words: list[str]) -> NoReturn:
-    """Compose the options, then train one network; or let Hydra run a sweep or show something."""
+    """Compose the options, then train one network; or let Hydra run a sweep or show something.
+
+    A signal ends the process at once, except in a training, which saves first. In a sweep SIGTERM
+    is an exception, at which launchers end their workers.
+    """
+    flags, overrides = split_flags(words)
+    if is_sweep(flags, overrides):
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+        compose_and_run(flags, overrides)
+    message = b"stablenets: interrupted; the same command resumes\n"
+    with end_on_signal(lambda: os.write(2, message)):
+        compose_and_run(flags, overrides)
+
+
+def is_sweep(flags: list[str], overrides: list[str]) -> bool:
+    """Whether Hydra runs several jobs."""
+    has_sweep_mode = any(word.startswith("hydra.mode=") for word in overrides)
+    return has_sweep_mode or bool({"-m", "--multirun"} & {*flags})
+
+
+def compose_and_run(flags: list[str], overrides: list[str]) -> NoReturn:
+    """Compose the options of one run and train; or let Hydra do what the flags say."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -115,15 +137,11 @@ def run_command(words: list[str]) -> NoReturn:
 
     # errors reach this function, not Hydra's own report of several lines
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    # training installs a handler of its own, which saves
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     os.environ[sweep.OWNER] = f"{socket.gethostname()} {os.getpid()}"
-    flags, overrides = split_flags(words)
     sys.argv[1:] = [*flags, *overrides]  # Hydra reads flags only before all other words
     needs_hydra = bool({*flags} - RUN_FLAGS) or any("hydra" in word for word in overrides)
     if not {"--shell-completion", "-sc"} & {*flags}:
-        has_sweep_mode = any(word.startswith("hydra.mode=") for word in overrides)
-        check_overrides(overrides, is_sweep=has_sweep_mode or bool({"-m", "--multirun"} & {*flags}))
+        check_overrides(overrides, is_sweep=is_sweep(flags, overrides))
     try:
         composed = compose_by_hydra() if needs_hydra else compose_words(overrides)
     except (HydraException, OmegaConfBaseException) as error:

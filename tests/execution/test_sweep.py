@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from stablenets.execution.sweep import missing_results, sweep_table
+from stablenets.runs.lock import read_holder
 
 COMMAND = [sys.executable, "-m", "stablenets.cli"]
 RATES = ["0.001", "0.002", "0.003", "0.004", "0.005", "0.006", "0.007", "1e+30"]
@@ -52,9 +53,9 @@ def pid_at(runs: Path, rate: str, seconds: float = 120.0) -> int:
     while time.monotonic() < end:
         for config in runs.glob("*/config.yaml"):
             if f"lr: {rate}\n" in config.read_text() and (
-                holder := (config.parent / "lock").read_text()
+                holder := read_holder(config.parent / "lock")
             ):
-                return json.loads(holder)["pid"]
+                return holder["pid"]
         time.sleep(0.005)
     raise AssertionError(f"no run with lr={rate} within {seconds} s")
 
