@@ -65,21 +65,15 @@ def train(run: Resolved, command: str | None = None, wait: float = 0.0) -> Outco
     device = pick_device(config.device)
     folder = RunFolder(Path(config.runs) / run.name)
     finished = None if config.force else finished_run(folder, config.stale)
-    if finished and not run.dataset.reads_files:
-        return finished
-    reset_globals(run)
-    try:
-        dataset = load_data(run, device)
-    except BadInput:
-        if finished:
-            return finished  # its data is no longer there, but the result is still valid
-        raise
     if finished:
         history = load_history(finished.folder)
-        check_same_data(finished.folder, history, dataset)
+        if run.dataset.reads_files:
+            check_data_of_finished_run(run, finished.folder, history, device)
         if is_sweep_trial():
             log_finished_run(run, RunFolder(finished.folder), history)
         return finished
+    reset_globals(run)
+    dataset = load_data(run, device)
     stop = StopSignal()
     work = partial(train_in_session, run, dataset, device, command or command_line(), stop)
     outcome = run_session(folder, work, force=config.force, stale=config.stale, wait=wait)
@@ -99,6 +93,20 @@ def load_data(run: Resolved, device: torch.device) -> data.Dataset:
         device=device,
         download=run.config.download,
     )
+
+
+def check_data_of_finished_run(
+    run: Resolved, folder: Path, history: list[dict[str, Any]], device: torch.device
+) -> None:
+    """Raise `BadInput` if the data that is read now is not that of a finished run.
+
+    If the data is no longer there, the result is still valid.
+    """
+    try:
+        dataset = load_data(run, device)
+    except BadInput:
+        return
+    check_same_data(folder, history, dataset)
 
 
 def check_same_data(folder: Path, history: list[dict[str, Any]], dataset: data.Dataset) -> None:
