@@ -1,31 +1,38 @@
-"""One run from the command line, and the jobs of a Hydra sweep with their table.
+"""One run from the command line, and the runs of a Hydra sweep with their records and table.
 
-Each job of a sweep runs in its own process, so one that diverges, fails or is killed does not
-affect the others. Processes come from a fork server that has imported the package once, so jobs
-start quickly with every launcher. Each job writes a small record to the folder of the sweep, and
-the table at the end is made from these records.
+Each job of a sweep has a folder below the folder of the sweep, with its record `job.json`. The
+table at the end is made from the records.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import multiprocessing
-import os
-import signal
-import socket
+import math
 import sys
-import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
-from stablenets.errors import EXIT_FAILED, BadInput, Busy
-from stablenets.execution.processes import PRELOADED, describe_exit, join_owner
-
-WITH_RESULT = ("done", "diverged")
-OWNER = "STABLENETS_SWEEP"  # environment variable: host and process id of the sweep
+from stablenets.config import Resolved, resolve
+from stablenets.errors import EXIT_BAD_INPUT, EXIT_FAILED, BadInput
+from stablenets.execution.job import Job, RunContext, run_job
+from stablenets.runs.files import write_json
+from stablenets.runs.folder import FINISHED
+from stablenets.runs.provenance import command_line
+from stablenets.runs.session import Outcome
+from stablenets.training.environment import data_root
+from stablenets.training.losses import HIGHER_IS_BETTER
+from stablenets.training.run import train
+from stablenets.training.summary import summary_lines
 
 
 def run_once(values: dict[str, Any]) -> int:
@@ -34,10 +41,6 @@ def run_once(values: dict[str, Any]) -> int:
     Args:
         values: The composed configuration, as plain values.
     """
-    from stablenets.config import resolve
-    from stablenets.training.run import train
-    from stablenets.training.summary import summary_lines
-
     try:
         outcome = train(resolve(values))
     except BadInput as error:
@@ -49,142 +52,213 @@ def run_once(values: dict[str, Any]) -> int:
     return outcome.exit_code
 
 
-def run_sweep_job(values: dict[str, Any], folder: Path, overrides: list[str]) -> None:
-    """Make one run of a sweep in its own process, and write its record.
+@dataclass(frozen=True)
+class SweepRun:
+    """A job of a sweep: one training.
 
     Args:
-        values: The composed configuration of the job, as plain values.
-        folder: The folder of the job, in which job.json is written.
+        values: The composed options, as plain values.
         overrides: The arguments of a command that makes only this run.
     """
-    if values.get("progress") == "auto":
-        values["progress"] = "none"  # the bars of several jobs would overwrite each other
-    folder.mkdir(parents=True, exist_ok=True)
-    record = folder / "job.json"
-    update_record(record, {"status": "running", "message": "", "overrides": overrides})
-    # joblib's workers use a start method that multiprocessing does not know
-    multiprocessing.set_start_method("forkserver", force=True)
-    multiprocessing.set_forkserver_preload(PRELOADED)
-    process = multiprocessing.Process(
-        target=run_in_own_process, args=(values, record, overrides, owner_pid()), daemon=False
-    )
-    process.start()
-    with SignalForwarder(process):
-        process.join()
-    if process.exitcode:  # the process could not write its record
-        message = f"by {describe_exit(process.exitcode)}; {same_command(overrides)} resumes it"
-        update_record(record, {"status": "killed", "message": message})
-    ended = json.loads(record.read_text())
-    print(
-        f"[{folder.name}] {' '.join(overrides)}: {ended['status']}; {ended['message']}", flush=True
-    )
+
+    values: dict[str, Any]
+    overrides: tuple[str, ...]
+    needs: ClassVar[tuple[Job, ...]] = ()
+
+    @cached_property
+    def resolved(self) -> Resolved:
+        return resolve(self.values)
+
+    @cached_property
+    def name(self) -> str:
+        return self.resolved.name
+
+    @property
+    def context(self) -> RunContext:
+        """Where and how the job runs."""
+        config = self.resolved.config
+        command = command_line(self.overrides)
+        return RunContext(Path(config.runs), command, config.device, config.data_root)
+
+    def run(self, context: RunContext) -> Outcome:
+        """Make the run, unless it is finished; its own options say where and how."""
+        return train(resolve(self.values), command_line(self.overrides))
 
 
-class SignalForwarder:
-    """Forwards Ctrl-C and SIGTERM to a process, once, as one SIGTERM, inside a `with` block.
-
-    The process saves and ends; then this process ends too.
+def plan_sweep_run(values: dict[str, Any], overrides: Sequence[str], cwd: Path) -> SweepRun:
+    """The job with these options, which is the same in every folder of every machine.
 
     Args:
-        process: The process, already started.
+        values: The composed options, as plain values.
+        overrides: The arguments of a command that makes only this run.
+        cwd: The folder in which the sweep was started.
+
+    Raises:
+        BadInput: If the options are wrong.
+    """
+    config = resolve(values).config
+    place = {"runs": str(cwd / config.runs), "data_root": str(cwd / data_root(config))}
+    if config.progress == "auto":
+        place["progress"] = "none"  # the bars of several jobs would overwrite each other
+    return SweepRun(values | place, tuple(overrides))
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """The record of a job of a sweep, `job.json` in its folder.
+
+    Args:
+        folder: The folder of the job below the folder of the sweep.
+        overrides: The arguments of a command that makes only this run.
     """
 
-    def __init__(self, process: multiprocessing.Process) -> None:
-        self.process = process
-        self.caught: int | None = None
-        self.old: dict[int, Any] = {}
+    folder: Path
+    overrides: Sequence[str]
 
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self.old[number] = signal.signal(number, self._forward)
+    def write(self, status: str, message: str = "", **values: Any) -> None:
+        """Replace the record."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        content = {"status": status, "message": message, "overrides": list(self.overrides)}
+        write_json(self.folder / "job.json", content | values)
 
-    def _forward(self, number: int, _frame: object) -> None:
-        if self.caught is None and self.process.pid is not None:
-            os.kill(self.process.pid, signal.SIGTERM)
-        self.caught = number
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self.old.items():
-            signal.signal(number, handler)
-        if self.caught is not None:
-            raise SystemExit(128 + self.caught)
+    def write_outcome(self, outcome: Outcome) -> None:
+        """Replace the record by how the job ended, and print that."""
+        is_refused = outcome.exit_code == EXIT_BAD_INPUT
+        status = "refused" if is_refused else outcome.status
+        run = {} if is_refused else {"run": outcome.folder.name}
+        self.write(status, outcome.message, summary=outcome.summary, **run)
+        words = " ".join(self.overrides)
+        print(f"[{self.folder.name}] {words}: {status}; {outcome.message}", flush=True)
 
 
-def owner_pid() -> int:
-    """The process whose end must end a job: the sweep's, or the launcher's on another host."""
-    host, _, pid = os.environ.get(OWNER, "").partition(" ")
-    return int(pid) if host == socket.gethostname() else os.getpid()
+def refused_outcome(error: BadInput) -> Outcome:
+    """The outcome of a job whose options are wrong."""
+    return Outcome(Path(), "failed", str(error), exit_code=error.exit_code)
 
 
-def run_in_own_process(
-    values: dict[str, Any], record: Path, overrides: list[str], owner: int
-) -> None:
-    """The main function of the process of a job: make the run and write its record."""
-    join_owner(owner)
-    from stablenets.config import resolve
-    from stablenets.runs.provenance import command_line
-    from stablenets.training.run import train
+def make_sweep_run(
+    values: dict[str, Any], overrides: list[str], record_folder: Path, cwd: Path
+) -> float | None:
+    """Make one run of a sweep in this process, for the launchers of other packages.
 
+    Args:
+        values: The composed options, as plain values.
+        overrides: The arguments of a command that makes only this run.
+        record_folder: The folder of the job below the folder of the sweep.
+        cwd: The folder in which the sweep was started, maybe on another machine.
+
+    Returns:
+        What `objective` says.
+
+    Raises:
+        SystemExit: If a signal interrupted the run.
+    """
+    record = JobRecord(record_folder, overrides)
     try:
-        run = resolve(values)
-        update_record(record, {"run": run.name})
-        outcome = train(run, command_line(overrides))
-        result = {
-            "run": outcome.folder.name,
-            "status": outcome.status,
-            "message": outcome.message,
-            "summary": outcome.summary,
-        }
-    except Busy as error:
-        result = {"status": "busy", "message": str(error)}
+        run = plan_sweep_run(values, overrides, cwd)
+        record.write("running", run=run.name)
+        outcome = run_job(run, run.context)
     except BadInput as error:
-        result = {"status": "refused", "message": str(error)}
-    update_record(record, result)
+        outcome = refused_outcome(error)
+    record.write_outcome(outcome)
+    if outcome.status == "interrupted":
+        raise SystemExit(outcome.exit_code)
+    return objective(outcome)
 
 
-def update_record(path: Path, changes: dict[str, Any]) -> None:
-    """Write the record of a job; what `changes` does not name stays."""
-    from stablenets.runs.files import write_json
+def objective(outcome: Outcome) -> float | None:
+    """What a search optimises: the last validation score of a run.
 
-    before = json.loads(path.read_text()) if path.exists() else {}
-    write_json(path, before | changes)
+    A run that diverged has the worst value, accuracy 0 or an infinite error.
 
-
-class SweepTable(Callback):
-    """Prints a table of all jobs when a sweep ends. Hydra calls it.
-
-    The exit code is 1 if a job has no result.
+    Returns:
+        The accuracy, to maximise, or the error, to minimise; None if the run is not finished or its
+        data has no validation examples.
     """
-
-    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        folder = Path(config.hydra.sweep.dir)
-        paths = sorted(folder.glob("*/job.json"), key=lambda path: int(path.parent.name))
-        records = [json.loads(path.read_text()) for path in paths]
-        print(sweep_table(records))
-        if lines := missing_results(records):
-            for line in lines:
-                print(f"stablenets: {line}", file=sys.stderr)
-            sys.exit(EXIT_FAILED)
+    for score, higher_is_better in HIGHER_IS_BETTER.items():
+        value = outcome.summary.get(f"validation_{score}")
+        if value is not None and outcome.status == "diverged":
+            return 0.0 if higher_is_better else math.inf
+        if value is not None:
+            return float(value)
+    return None
 
 
-def missing_results(records: list[dict[str, Any]]) -> list[str]:
-    """What a person can do about the jobs without a result: one line for each remedy."""
+class SweepStart(Callback):
+    """Keeps what `sweep_report` needs of a sweep. Hydra calls it when a sweep begins."""
+
+    folder: ClassVar[Path | None] = None  # of the sweep of this process; None if it runs none
+    jobs: ClassVar[int] = 0  # how many jobs the sweep has at least
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        SweepStart.folder = Path(config.hydra.sweep.dir).absolute()
+        SweepStart.jobs = 1
+        if str(config.hydra.sweeper.get("_target_")).endswith(".BasicSweeper"):
+            overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+            SweepStart.jobs = math.prod(
+                len(list(override.sweep_string_iterator()))
+                for override in overrides
+                if override.is_discrete_sweep()
+            )
+
+
+@contextlib.contextmanager
+def sweep_report() -> Iterator[None]:
+    """Print the table of a sweep when the block ends, also after an error of the launcher.
+
+    Raises:
+        SystemExit: With exit code 1 if a job of the sweep has no result.
+    """
+    SweepStart.folder = None
+    lines: list[str] = []
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException, BadInput, OSError):
+        raise  # the command was wrong
+    except Exception as error:
+        if SweepStart.folder is None:
+            raise
+        lines.append(f"the launcher failed: {type(error).__name__}: {' '.join(str(error).split())}")
+    except SystemExit:
+        if SweepStart.folder is not None:
+            print(sweep_table(read_records(SweepStart.folder)))
+        raise
+    if SweepStart.folder is None:
+        return
+    records = read_records(SweepStart.folder)
+    print(sweep_table(records))
+    lines += missing_results(records, SweepStart.jobs)
+    for line in lines:
+        print(f"stablenets: {line}", file=sys.stderr)
+    if lines:
+        sys.exit(EXIT_FAILED)
+
+
+def read_records(folder: Path) -> list[dict[str, Any]]:
+    """The records of all jobs of a sweep, in order."""
+    paths = sorted(folder.glob("*/job.json"), key=lambda path: int(path.parent.name))
+    return [json.loads(path.read_text()) for path in paths]
+
+
+def missing_results(records: list[dict[str, Any]], jobs: int) -> list[str]:
+    """What a person can do about the jobs without a result: one line for each remedy.
+
+    Args:
+        records: The records of the jobs.
+        jobs: The number of jobs; some may have no record.
+    """
+    jobs = max(jobs, len(records))
     statuses = [record["status"] for record in records]
     refused = statuses.count("refused")
-    missing = sum(status not in (*WITH_RESULT, "refused") for status in statuses)
+    missing = jobs - refused - sum(statuses.count(status) for status in FINISHED)
     lines = []
     if refused:
-        lines.append(f"{refused} of {len(records)} jobs were refused; correct their options")
+        lines.append(f"{refused} of {jobs} jobs were refused; correct their options")
     if missing:
-        command = same_command(records[0]["overrides"])
-        lines.append(f"{missing} of {len(records)} jobs have no result; {command} makes them")
+        is_forced = any("force=true" in record["overrides"] for record in records)
+        command = "the same command" + (" without force=true" if is_forced else "")
+        lines.append(f"{missing} of {jobs} jobs have no result; {command} makes them")
     return lines
-
-
-def same_command(overrides: list[str]) -> str:
-    """How to name the command that resumes; force=true would start the runs again."""
-    return "the same command" + (" without force=true" if "force=true" in overrides else "")
 
 
 def sweep_table(records: list[dict[str, Any]]) -> str:
