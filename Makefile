@@ -50,7 +50,7 @@ endif
 BIN := .venv/bin
 
 .PHONY: help setup train data reproduce reproduce-haber2017 reproduce-chang2018 reproduce-galimberti2023 reproduce-ceni2025 report bench \
-	memory docs lint test test-all lock clean distclean
+	memory docs lint test test-all test-cluster lock clean distclean
 
 help: ## list the targets and variables
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-24s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -112,6 +112,9 @@ test: setup ## run the fast tests
 
 test-all: setup ## run all tests
 	$(BIN)/python -m pytest -q -n auto --dist worksteal
+
+test-cluster: setup ## run the tests with a real SLURM and Ray on this machine
+	$(BIN)/python -m pytest -q -m cluster
 
 lock: ## update requirements.lock from pyproject.toml, keeping pinned versions that still fit (needs uv)
 	@command -v uv >/dev/null || { echo "make lock: needs uv, which resolves the versions for all platforms" >&2; exit 2; }

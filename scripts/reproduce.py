@@ -21,7 +21,7 @@ def main() -> int:
     from stablenets.claims.reproduce import reproduce
     from stablenets.claims.summary import write_overview
     from stablenets.errors import EXIT_TIME, BadInput
-    from stablenets.execution.executor import EXECUTORS, command_line_executor
+    from stablenets.execution.arguments import add_executor_arguments, executor_from_arguments
     from stablenets.execution.job import RunContext
     from stablenets.schema import suggest
 
@@ -31,18 +31,7 @@ def main() -> int:
     parser.add_argument("paper", help=f"all, or one of: {', '.join(PAPERS)}")
     parser.add_argument("--profile", default="quick", help=f"one of: {', '.join(PROFILES)}")
     parser.add_argument("--data", help="the data root; default $STABLENETS_DATA, else ./data")
-    parser.add_argument("--executor", default="local", help=f"one of: {', '.join(EXECUTORS)}")
-    parser.add_argument("--jobs", type=int, help="parallel runs, one thread each; default: 2")
-    parser.add_argument(
-        "--devices", default="", help="GPUs of --executor local, one for each run: 0-7, or 0,2"
-    )
-    parser.add_argument(
-        "--executor-options",
-        nargs="*",
-        default=[],
-        metavar="KEY=VALUE",
-        help="further options of the executor, docs/clusters.md: partition=gpu minutes=60",
-    )
+    add_executor_arguments(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument(
         "--seeds", type=int, help="seeds of each setting; default: as many as the profile has"
@@ -89,9 +78,7 @@ def main() -> int:
             value = getattr(given, name)
             if value is not None and value < 1:
                 raise BadInput(f"--{name.replace('_', '-')} {value:g}: must be >= 1")
-        executor = command_line_executor(
-            given.executor, given.jobs, given.devices, given.executor_options
-        )
+        executor = executor_from_arguments(given)
         deadline = math.inf if given.time_limit is None else time.monotonic() + given.time_limit
         codes = []
         for handle in PAPERS if given.paper == "all" else [given.paper]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol
-
-import yaml
 
 from stablenets.errors import BadInput
 from stablenets.execution.job import Job, RunContext
@@ -66,42 +63,3 @@ def make_executor(name: str, options: Mapping[str, Any], at: str) -> Executor:
     if name not in EXECUTORS:
         raise BadInput(f"executor={name}: {suggest(name, EXECUTORS, 'one of')}")
     return build(EXECUTORS[name], options, at)
-
-
-def command_line_executor(
-    name: str, jobs: int | None, devices: str, words: Sequence[str]
-) -> Executor:
-    """The executor that the arguments of a command describe.
-
-    Args:
-        name: A key of EXECUTORS.
-        jobs: The largest number of jobs at a time; None for 2 on this machine, and for the default
-            of the executor elsewhere.
-        devices: GPUs of this machine such as '0-7' or '0,2'; '' if the option was not given.
-        words: Further options as KEY=VALUE.
-
-    Raises:
-        BadInput: If the name or an option is wrong.
-    """
-    options: dict[str, Any] = {"jobs": 2} if name == "local" else {}
-    for word in words:
-        key, is_pair, value = word.partition("=")
-        if not is_pair:
-            raise BadInput(f"--executor-options {word}: expected KEY=VALUE")
-        options[key] = yaml.safe_load(value)
-    if jobs is not None:
-        options["jobs"] = jobs
-    if devices:
-        options["devices"] = parse_devices(devices)
-    return make_executor(name, options, "executor")
-
-
-def parse_devices(text: str) -> list[int]:
-    """The numbers in a list such as '0-3,6'."""
-    found: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
-        if match is None:
-            raise BadInput(f"--devices {text}: expected numbers of GPUs, for example 0-7 or 0,2")
-        found += range(int(match[1]), int(match[2] or match[1]) + 1)
-    return found

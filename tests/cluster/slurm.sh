@@ -29,6 +29,7 @@ chmod 755 "$dir"
 dd if=/dev/urandom of="$dir/key" bs=128 count=1 2>/dev/null
 chmod 600 "$dir/key"
 host=$(hostname -s)
+port=$((20000 + $$ % 20000)) # several tests may run at a time
 cat >"$dir/slurm.conf" <<CONF
 ClusterName=stablenets
 SlurmctldHost=$host(127.0.0.1)
@@ -36,8 +37,8 @@ SlurmUser=root
 SlurmdUser=root
 # a requeued job may start again after cred_expire seconds
 AuthInfo=socket=$dir/munge.socket,cred_expire=5
-SlurmctldPort=16817
-SlurmdPort=16818
+SlurmctldPort=$port
+SlurmdPort=$((port + 1))
 SlurmctldPidFile=$dir/slurmctld.pid
 SlurmdPidFile=$dir/slurmd.pid
 SlurmctldLogFile=$dir/slurmctld.log
