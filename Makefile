@@ -12,7 +12,7 @@
 #?
 #? Of make reproduce and make reproduce-PAPER:
 #? PROFILE=        compute budget: smoke, quick, full or paper; default: quick
-#? JOBS=           parallel runs, one thread each; default: 2 on this machine
+#? JOBS=           parallel runs, one thread each; default: 2, or one on each of DEVICES
 #? EXECUTOR=       local (this machine), slurm or ray; default: local; see docs/clusters.md
 #? EXECUTOR_OPTIONS=  further options of the executor: "partition=gpu minutes=60"
 #? DEVICES=        GPUs of this machine, one for each run: 0-7, or 0,2

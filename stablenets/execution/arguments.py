@@ -26,7 +26,7 @@ def add_executor_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=int,
         metavar="N",
-        help="parallel runs, one thread each; default: 2 on this machine",
+        help="parallel runs, one thread each; default: 2, or one on each of --devices",
     )
     parser.add_argument(
         "--devices",
@@ -51,7 +51,10 @@ def executor_from_arguments(given: argparse.Namespace) -> Executor:
     """
     from stablenets.execution.executor import make_executor  # --help does not wait for torch
 
-    options: dict[str, Any] = {"jobs": 2} if given.executor == "local" else {}
+    devices = parse_devices(given.devices) if given.devices else []
+    options: dict[str, Any] = {"devices": devices} if devices else {}
+    if given.executor == "local":
+        options["jobs"] = len(devices) or 2
     for word in given.executor_options:
         key, is_pair, value = word.partition("=")
         if not is_pair:
@@ -59,8 +62,6 @@ def executor_from_arguments(given: argparse.Namespace) -> Executor:
         options[key] = yaml.safe_load(value)
     if given.jobs is not None:
         options["jobs"] = given.jobs
-    if given.devices:
-        options["devices"] = parse_devices(given.devices)
     return make_executor(given.executor, options, "executor")
 
 

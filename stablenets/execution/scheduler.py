@@ -121,6 +121,7 @@ class Schedule:
         """
         if not self.running:
             time.sleep(POLL)  # all waiting jobs are locked by others
+            return
         for job, outcome in self.executor.wait(POLL):
             self.running.discard(job.name)
             if outcome.status == "busy":

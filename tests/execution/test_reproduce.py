@@ -1,5 +1,6 @@
 """The command scripts/reproduce.py."""
 
+import argparse
 import json
 import runpy
 import sys
@@ -8,6 +9,10 @@ from pathlib import Path
 import pytest
 
 from experiments import PAPERS
+from stablenets.execution.arguments import add_executor_arguments, executor_from_arguments
+from stablenets.execution.local import LocalExecutor
+from stablenets.execution.ray import RayExecutor
+from stablenets.execution.slurm import SlurmExecutor
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "reproduce.py"
 
@@ -114,3 +119,22 @@ def test_smoke_runs_everything_once(tmp_path, command, handle):
     )
     for path in (tmp_path / "runs").glob("*/provenance.json"):
         assert len(json.loads(path.read_text())) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], LocalExecutor(jobs=2)),
+        (["--devices", "0-2,5"], LocalExecutor(jobs=4, devices=[0, 1, 2, 5])),
+        (["--devices", "0,1", "--jobs", "8"], LocalExecutor(jobs=8, devices=[0, 1])),
+        (
+            ["--executor", "slurm", "--executor-options", "partition=gpu", "minutes=60"],
+            SlurmExecutor(partition="gpu", minutes=60),
+        ),
+        (["--executor", "ray", "--jobs", "3"], RayExecutor(jobs=3)),
+    ],
+)
+def test_the_executor_of_a_command(words, expected):
+    parser = argparse.ArgumentParser()
+    add_executor_arguments(parser)
+    assert executor_from_arguments(parser.parse_args(words)) == expected
