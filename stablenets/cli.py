@@ -108,6 +108,7 @@ def compose_by_hydra() -> tuple[dict[str, Any], dict[str, str]] | None:
     from stablenets.config.overrides import describe_error, plain_options
     from stablenets.execution import sweep
     from stablenets.execution.launcher import register_launchers
+    from stablenets.execution.sweep_report import sweep_report
 
     composed: list[tuple[dict[str, Any], dict[str, str]]] = []
 
@@ -127,7 +128,7 @@ def compose_by_hydra() -> tuple[dict[str, Any], dict[str, str]] | None:
     register_nodes()
     register_launchers()
     compose = hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")
-    with sweep.sweep_report():
+    with sweep_report():
         compose(keep_or_sweep)()
     return composed[0] if composed else None
 

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stablenets.execution.sweep import missing_results, objective, sweep_table
+from stablenets.execution.sweep import objective
+from stablenets.execution.sweep_report import missing_results, sweep_table
 from stablenets.runs.session import Outcome
 
 COMMAND = [sys.executable, "-m", "stablenets.cli"]
