@@ -84,12 +84,17 @@ def finish(process: subprocess.Popen, code: int = 0) -> str:
     return out + err
 
 
-def trained_run(runs: Path) -> Path | None:
-    """The folder of a run that has trained for some epochs and has a checkpoint."""
-    for path in runs.glob("*/metrics.jsonl"):
-        if len(path.read_text().splitlines()) > 2 and (path.parent / "checkpoint.pt").exists():
-            return path.parent
-    return None
+def trained_run(sweep: subprocess.Popen, runs: Path) -> Path:
+    """The folder of a run of a running sweep that has trained and has a checkpoint."""
+
+    def find() -> Path | None:
+        assert sweep.poll() is None, sweep.communicate()
+        for path in runs.glob("*/metrics.jsonl"):
+            if len(path.read_text().splitlines()) > 2 and (path.parent / "checkpoint.pt").exists():
+                return path.parent
+        return None
+
+    return wait_until(find)
 
 
 def sessions(folder: Path) -> int:

@@ -38,8 +38,8 @@ class RayExecutor:
             ray.init(address=self.address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, ValueError) as error:
             raise BadInput(f"executor=ray: {' '.join(str(error).split())}") from None
-        self._task = ray.remote(run_job).options(
-            num_cpus=self.cpus, num_gpus=self.gpus, max_retries=self.retries
+        self._task = ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=self.retries)(
+            run_job
         )
         self._context = context
         self._running: dict[Any, Job] = {}  # by the reference to the outcome

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sys
 
@@ -13,35 +14,36 @@ from cluster_commands import (
     ledger_metrics,
     sessions,
     trained_run,
-    wait_until,
 )
 
+RAY = {"RAY_AUTH_MODE": "disabled"}  # else `ray start` writes a token to the home folder
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
 
 @pytest.fixture
 def commands(tmp_path):
     pytest.importorskip("ray", reason="needs the package ray, stablenets[ray]")
-    return Commands(tmp_path, {})
+    return Commands(tmp_path, RAY)
 
 
 @pytest.fixture
-def cluster(commands, tmp_path_factory):
-    """A running Ray cluster of two workers, which was started in another folder."""
-    ray = [sys.executable, "-m", "ray.scripts.scripts"]
-    elsewhere = Commands(tmp_path_factory.mktemp("ray"), {})
-    head = ["start", "--head", "--num-cpus=2", "--port=0", "--include-dashboard=false"]
-    started = elsewhere.start(*ray, *head)
-    assert "ray start --address=" in finish(started)
-    yield
-    finish(elsewhere.start(*ray, "stop", "--force"))
+def address(commands, tmp_path_factory):
+    """The address of a running Ray cluster of two workers, which was started in another folder."""
+    elsewhere = Commands(tmp_path_factory.mktemp("ray"), RAY)
+    ray = [sys.executable, "-u", "-m", "ray.scripts.scripts", "start", "--head", "--block"]
+    cluster = elsewhere.start(*ray, "--num-cpus=2", "--port=0", "--include-dashboard=false")
+    yield next(
+        match[1] for line in cluster.stdout if (match := re.search(r"--address='(.*)'", line))
+    )
+    cluster.terminate()
+    cluster.communicate(timeout=60)
 
 
 def test_a_killed_worker_of_a_cluster_loses_only_its_job_which_resumes(
-    commands, cluster, local_runs
+    commands, address, local_runs
 ):
-    sweep = commands.sweep("+cluster=ray", "hydra.launcher.address=auto")
-    run = wait_until(lambda: trained_run(commands.runs))
+    sweep = commands.sweep("+cluster=ray", f"hydra.launcher.address='{address}'")
+    run = trained_run(sweep, commands.runs)
     os.kill(json.loads((run / "lock").read_text())["pid"], signal.SIGKILL)
     finish(sweep)
     assert sessions(run) == 2
@@ -50,7 +52,7 @@ def test_a_killed_worker_of_a_cluster_loses_only_its_job_which_resumes(
 
 def test_ctrl_c_saves_the_jobs(commands, local_runs):
     sweep = commands.sweep("hydra/launcher=ray")
-    run = wait_until(lambda: trained_run(commands.runs))
+    run = trained_run(sweep, commands.runs)
     sweep.send_signal(signal.SIGINT)
     finish(sweep, 130)
     assert json.loads((run / "status.json").read_text())["status"] == "interrupted"

@@ -32,7 +32,7 @@ def job_of(commands: Commands, run: str) -> str:
 
 def test_a_requeued_job_resumes(commands, local_runs):
     sweep = commands.sweep("+cluster=slurm", "hydra.launcher.mem_gb=1")
-    run = wait_until(lambda: trained_run(commands.runs))
+    run = trained_run(sweep, commands.runs)
     commands.shell("scontrol", "requeue", job_of(commands, run.name))
     finish(sweep)
     assert sessions(run) == 2
@@ -41,7 +41,7 @@ def test_a_requeued_job_resumes(commands, local_runs):
 
 def test_a_job_at_its_time_limit_is_requeued(commands, local_runs):
     sweep = commands.sweep("hydra/launcher=slurm")
-    run = wait_until(lambda: trained_run(commands.runs))
+    run = trained_run(sweep, commands.runs)
     commands.shell("scancel", "--signal=USR2", job_of(commands, run.name))  # as SLURM sends it
     finish(sweep)
     assert sessions(run) == 2
@@ -50,7 +50,7 @@ def test_a_job_at_its_time_limit_is_requeued(commands, local_runs):
 
 def test_a_cancelled_job_is_saved_and_the_same_command_resumes_it(commands, local_runs):
     sweep = commands.sweep("hydra/launcher=slurm")
-    run = wait_until(lambda: trained_run(commands.runs))
+    run = trained_run(sweep, commands.runs)
     commands.shell("scancel", job_of(commands, run.name))
     assert "1 of 2 jobs have no result; the same command" in finish(sweep, 1)
     assert status(run) == "interrupted"
@@ -61,7 +61,7 @@ def test_a_cancelled_job_is_saved_and_the_same_command_resumes_it(commands, loca
 
 def test_ctrl_c_cancels_the_jobs_which_save(commands, local_runs):
     sweep = commands.sweep("hydra/launcher=slurm", "hydra.launcher.jobs=1")
-    run = wait_until(lambda: trained_run(commands.runs))
+    run = trained_run(sweep, commands.runs)
     sweep.send_signal(signal.SIGINT)
     finish(sweep, 130)
     assert status(run) == "interrupted"
