@@ -64,7 +64,7 @@ train: setup ## train one network, for example make train net=resnet depth=256
 	$(BIN)/stablenets $(ARGS) $(call if_given,RUNS,runs) $(call if_given,DEVICE,device) $(RUN_OPTIONS)
 
 data: setup ## download data sets and verify them
-	$(BIN)/python scripts/fetch.py $(DATASETS) --root $(DATA)
+	$(BIN)/python scripts/fetch.py $(DATASETS) --root '$(DATA)'
 
 reproduce: setup ## re-run all four papers, claim by claim
 	$(call reproduce,all)
@@ -82,7 +82,7 @@ reproduce-ceni2025: setup ## re-run Ceni 2025
 	$(call reproduce,ceni2025)
 
 define reproduce
-$(BIN)/python scripts/reproduce.py $(1) --profile $(PROFILE) --executor $(EXECUTOR) --device $(DEVICE) --runs $(RUNS) \
+$(BIN)/python scripts/reproduce.py $(1) --profile $(PROFILE) --executor $(EXECUTOR) --device $(DEVICE) --runs '$(RUNS)' \
 	$(if $(JOBS),--jobs $(JOBS)) $(if $(DEVICES),--devices $(DEVICES)) \
 	$(if $(EXECUTOR_OPTIONS),--executor-options $(EXECUTOR_OPTIONS)) \
 	$(if $(SEEDS),--seeds $(SEEDS)) $(if $(RUN_GROUPS),--groups $(RUN_GROUPS)) \
@@ -91,7 +91,7 @@ $(BIN)/python scripts/reproduce.py $(1) --profile $(PROFILE) --executor $(EXECUT
 endef
 
 report: setup ## write one table and one figure of all runs
-	$(BIN)/python scripts/report.py --runs $(RUNS) --out $(OUT)
+	$(BIN)/python scripts/report.py --runs '$(RUNS)' --out '$(OUT)'
 
 bench: setup ## measure speed, compared with the usual implementation
 	$(BIN)/python scripts/bench.py

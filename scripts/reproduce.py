@@ -74,10 +74,11 @@ def main() -> int:
             raise BadInput(
                 f"--profile {given.profile}: {suggest(given.profile, PROFILES, 'one of')}"
             )
-        for name in ("seeds", "time_limit"):
+        for name, most in (("seeds", 100), ("time_limit", math.inf)):
             value = getattr(given, name)
-            if value is not None and value < 1:
-                raise BadInput(f"--{name.replace('_', '-')} {value:g}: must be >= 1")
+            if value is not None and not 1 <= value <= most:
+                limits = ">= 1" + (f" and <= {most}" if most < math.inf else "")
+                raise BadInput(f"--{name.replace('_', '-')} {value:.10g}: must be {limits}")
         executor = executor_from_arguments(given)
         deadline = math.inf if given.time_limit is None else time.monotonic() + given.time_limit
         codes = []

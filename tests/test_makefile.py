@@ -27,6 +27,15 @@ def test_options_of_a_run_are_words_of_make_train():
     assert sorted(command[4:]) == sorted(words)
 
 
+@pytest.mark.parametrize("target", ["data", "report", "reproduce-haber2017"])
+def test_folders_may_have_spaces(target):
+    steps, _ = make(target, "RUNS=my runs", "DATA=my data", "OUT=my report")
+    words = steps[-1]
+    flags = {"data": {"--root": "my data"}, "report": {"--runs": "my runs", "--out": "my report"}}
+    for flag, folder in flags.get(target, {"--runs": "my runs"}).items():
+        assert words[words.index(flag) + 1] == folder
+
+
 @pytest.mark.parametrize("words", [["test", "net=resnet"], ["reproduce-ceni2025", "ONLY=first"]])
 def test_other_targets_refuse_words_that_they_do_not_use(words):
     steps, error = make(*words)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from stablenets.runs.arrays import decode_arrays
 
 # Bits kept of a number in a curve. Five digits are enough to draw it, and halve the file.
 MANTISSA = 16
@@ -43,11 +44,10 @@ def pack_curves(curves: Mapping[str, Mapping[str, np.ndarray]]) -> bytes:
     return buffer.getvalue()
 
 
-def unpack_curves(path: Path) -> dict[str, dict[str, np.ndarray]]:
+def unpack_curves(content: bytes) -> dict[str, dict[str, np.ndarray]]:
     """The arrays in curves.npz, by run and by name."""
-    with np.load(path) as content:
-        stores = {name: content[name] for name in ("numbers", "bytes")}
-        index = json.loads(content["index"].tobytes())
+    stores = decode_arrays(content)
+    index = json.loads(stores["index"].tobytes())
     return {
         run: {
             name: stores[store][first : first + int(np.prod(shape))].reshape(shape)

@@ -1,17 +1,20 @@
 """The ledger: the results of finished runs and studies, from which any machine builds all tables.
 
-| file         | content                                                         |
-|--------------|-----------------------------------------------------------------|
-| ledger.csv   | one row for each run: status, metrics, provenance               |
-| options.json | all resolved options of each run                                |
-| curves.npz   | its small arrays, in one compressed file                        |
+| file          | content                                                         |
+|---------------|-----------------------------------------------------------------|
+| ledger.csv    | one row for each run: status, metrics, provenance               |
+| options.json  | all resolved options of each run                                |
+| curves.npz    | its small arrays, in one compressed file                        |
+| ledger.sha256 | the digests of these three: see `ledger_files`                  |
 
-A run may be both here and in a local run folder. The two are matched by name, which ends in the
-hash of the options, and the later one is used.
+A run may be in several ledgers and in a local run folder. They are matched by name, which ends in
+the hash of the options, and the one that started last is used.
 """
 
 from __future__ import annotations
 
+import io
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +24,14 @@ import numpy as np
 import pandas as pd
 
 from stablenets.claims.curves import pack_curves, unpack_curves
+from stablenets.claims.ledger_files import DIGESTS, read_ledger_files, write_ledger_files
 from stablenets.claims.row_options import decode_options, encode_options
 from stablenets.claims.work import Training, Work
+from stablenets.config.command import command_words
 from stablenets.errors import BadInput
-from stablenets.runs.files import write_file
-from stablenets.runs.folder import RunFolder
-from stablenets.runs.provenance import load_history, short_commit
+from stablenets.runs.arrays import decode_arrays
+from stablenets.runs.folder import FINISHED, RunFolder
+from stablenets.runs.provenance import command_line, load_history, short_commit
 from stablenets.schema import flatten_keys
 
 PROVENANCE = (
@@ -41,7 +46,7 @@ PROVENANCE = (
     "data",
     "command",
 )
-TABLE, OPTIONS, CURVES = "ledger.csv", "options.json", "curves.npz"
+TABLE, OPTIONS, CURVES = FILES = ("ledger.csv", "options.json", "curves.npz")
 
 
 @dataclass(frozen=True)
@@ -62,12 +67,25 @@ class Entry:
     provenance: dict[str, Any]
     arrays: dict[str, np.ndarray]
 
+    @property
+    def command(self) -> str:
+        """The command that makes the run.
+
+        That of a training follows from its options, so that it works after options were renamed.
+        """
+        if "study" in self.options:
+            return self.provenance["command"]
+        return command_line(command_words(self.options))
+
 
 Ledger = dict[str, Entry]  # by the name of the run
 
 
 def merge_ledgers(ledgers: Iterable[Ledger]) -> Ledger:
-    """All entries of several ledgers; for a run in more than one, the one that started last."""
+    """All entries of several ledgers.
+
+    For a run in more than one, that which started last; of the same session, the first one given.
+    """
     found: Ledger = {}
     for entries in ledgers:
         for name, entry in entries.items():
@@ -76,27 +94,21 @@ def merge_ledgers(ledgers: Iterable[Ledger]) -> Ledger:
     return found
 
 
-def collect_entries(works: Iterable[Work], runs: Path, known: Ledger) -> Ledger:
-    """The entries of a plan's jobs, from run folders and a ledger.
-
-    If both have a run, the later one is used. If both hold the same session, the run folder is
-    used, since it has arrays that the ledger was not asked to keep.
+def collect_entries(works: Iterable[Work], runs: Path) -> tuple[Ledger, list[str]]:
+    """The entries of a plan's jobs that are finished, and a line for each damaged run folder.
 
     Args:
         works: The jobs of the plan.
         runs: The folder of all runs.
-        known: The ledger.
-
-    Raises:
-        BadInput: If the folder of a finished run cannot be read.
     """
-    found: Ledger = {}
+    found, damaged = {}, []
     for work in works:
-        candidates = (entry_from_folder(work, runs), known.get(work.name))
-        entries = [entry for entry in candidates if entry]
-        if entries:
-            found[work.name] = max(entries, key=started)
-    return found
+        try:
+            if entry := entry_from_folder(work, runs):
+                found[work.name] = entry
+        except BadInput as error:
+            damaged.append(str(error))
+    return found, damaged
 
 
 def started(entry: Entry) -> str:
@@ -111,11 +123,11 @@ def entry_from_folder(work: Work, runs: Path) -> Entry | None:
         BadInput: If the folder cannot be read.
     """
     folder = RunFolder(runs / work.name)
-    status = folder.finished_status()
-    if status is None:
-        return None
-    history = load_history(folder.path)
     try:
+        status = folder.status()
+        if status is None or status["status"] not in FINISHED:
+            return None
+        history = load_history(folder.path)
         last = history[-1]
         provenance = {
             "started": last["started"],
@@ -127,16 +139,17 @@ def entry_from_folder(work: Work, runs: Path) -> Entry | None:
             "python": last["versions"]["python"],
             "source": last["data"]["source"],
             "data": " ".join(digest[:8] for digest in last["data"]["digests"].values()),
-            # a folder may come from a command with options of other names, or from Python
-            "command": work.command if isinstance(work, Training) else last["command"],
+            "command": last["command"],
         }
         metrics = dict(metric_numbers(status["summary"]))
         arrays = kept_arrays(work, folder)
         return Entry(status["status"], work.options, metrics, provenance, arrays)
-    except (LookupError, TypeError, ValueError, OSError) as error:
+    except (LookupError, TypeError, ValueError, OSError, AttributeError) as error:
+        # without the remedy, which is that of the command `stablenets`
+        reason = str(error).partition(";")[0] if isinstance(error, BadInput) else repr(error)
         raise BadInput(
-            f"{folder.path}: cannot be read as a finished run ({type(error).__name__}: {error});"
-            " remove it or make it again"
+            f"{folder.path}: cannot be read as a finished run ({reason}); move the folder away,"
+            " and reproduce makes the run again"
         ) from None
 
 
@@ -155,10 +168,7 @@ def metric_numbers(summary: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
 def kept_arrays(work: Work, folder: RunFolder) -> dict[str, np.ndarray]:
     """The arrays that the ledger keeps: all of a study, and those that a training names."""
     path = folder.path / "probes.npz"
-    measured = {}
-    if path.exists():
-        with np.load(path) as content:
-            measured = dict(content)
+    measured = decode_arrays(path.read_bytes()) if path.exists() else {}
     if not isinstance(work, Training):
         return measured
     rows = folder.metrics() if set(work.keep) - set(measured) else []
@@ -171,64 +181,72 @@ def kept_arrays(work: Work, folder: RunFolder) -> dict[str, np.ndarray]:
 
 
 def write_ledger(folder: Path, ledger: Ledger) -> None:
-    """Write ledger.csv, options.json and curves.npz, sorted by the names of runs."""
+    """Write all files of a ledger, with rows sorted by the names of runs."""
     folder.mkdir(parents=True, exist_ok=True)
+    entries = dict(sorted(ledger.items()))
     rows = [
         {
             "run": name,
             "status": entry.status,
             **{f"metric.{key}": value for key, value in entry.metrics.items()},
             **entry.provenance,
+            "command": entry.command,
         }
-        for name, entry in sorted(ledger.items())
+        for name, entry in entries.items()
     ]
     metrics = list(dict.fromkeys(key for row in rows for key in row if key.startswith("metric.")))
     frame = pd.DataFrame(rows, columns=["run", "status", *metrics, *PROVENANCE])
-    write_file(folder / TABLE, frame.to_csv(index=False, float_format="%.10g", na_rep="").encode())
-    write_file(
-        folder / OPTIONS, encode_options({name: entry.options for name, entry in ledger.items()})
-    )
-    write_file(
-        folder / CURVES,
-        pack_curves({name: entry.arrays for name, entry in sorted(ledger.items()) if entry.arrays}),
-    )
+    contents = {
+        TABLE: frame.to_csv(index=False, float_format="%.10g", na_rep="").encode(),
+        OPTIONS: encode_options({name: entry.options for name, entry in entries.items()}),
+        CURVES: pack_curves({name: entry.arrays for name, entry in entries.items()}),
+    }
+    write_ledger_files(folder, contents)
 
 
 def read_ledger(folder: Path) -> Ledger:
     """The ledger in a folder; empty if there is none.
 
     Raises:
-        BadInput: If its files cannot be read.
+        BadInput: If its files are damaged, are not those that were written together, or hold a run
+            that is not finished.
     """
-    path = folder / TABLE
-    if not path.exists():
+    if not any((folder / name).exists() for name in (TABLE, DIGESTS)):
         return {}
     try:
+        contents = read_ledger_files(folder, FILES)
         frame = pd.read_csv(
-            path,
+            io.BytesIO(contents[TABLE]),
             dtype=dict.fromkeys({*PROVENANCE} - {"wall_s", "threads"}, str),
             keep_default_na=False,
             na_values=[""],
         )
-        metrics = [name for name in frame.columns if name.startswith("metric.")]
-        options = decode_options((folder / OPTIONS).read_bytes())
-        curves = unpack_curves(folder / CURVES)
+        options = decode_options(contents[OPTIONS])
+        curves = unpack_curves(contents[CURVES])
         return {
-            row["run"]: Entry(
-                row["status"],
-                options[row["run"]],
-                {
-                    name.removeprefix("metric."): float(row[name])
-                    for name in metrics
-                    if row[name] == row[name]
-                },
-                {key: row[key] for key in PROVENANCE},
-                curves.get(row["run"], {}),
-            )
+            row["run"]: entry_from_row(row, options[row["run"]], curves.get(row["run"], {}))
             for row in frame.to_dict("records")
         }
-    except (OSError, ValueError, LookupError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BadInput(
-            f"{path}: cannot be read as a ledger ({' '.join(str(error).split())}); take it from the"
-            " repository again"
+            f"{folder / TABLE}: cannot be read as a ledger ({' '.join(str(error).split())}); take"
+            f" {', '.join(FILES)} and {DIGESTS} from the repository again"
         ) from None
+
+
+def entry_from_row(
+    row: Mapping[Any, Any], options: dict[str, Any], arrays: dict[str, np.ndarray]
+) -> Entry:
+    """The entry of a row of ledger.csv; `ValueError` if it cannot be that of a finished run."""
+    if row["status"] not in FINISHED:
+        raise ValueError(
+            f"{row['run']} has the status {row['status']}, not {' or '.join(FINISHED)}"
+        )
+    if not (isinstance(row["started"], str) and math.isfinite(float(row["wall_s"]))):
+        raise ValueError(f"{row['run']} has no start or no wall time")
+    metrics = {
+        name.removeprefix("metric."): float(value)
+        for name, value in row.items()
+        if name.startswith("metric.") and value == value
+    }
+    return Entry(row["status"], options, metrics, {key: row[key] for key in PROVENANCE}, arrays)

@@ -67,7 +67,7 @@ def write(
     files.write_file(
         folder / "claims.md", page(paper, results, profile, rows, notes, command, drawn_at).encode()
     )
-    files.write_file(folder.parent / "README.md", summary.page(paper, folder.parent).encode())
+    summary.write_paper_page(paper, folder.parent)
     return rows
 
 

@@ -6,6 +6,7 @@ import math
 import shutil
 import signal
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from tqdm import tqdm
 from stablenets import data
 from stablenets.claims import ledger, pages, tables
 from stablenets.claims.claim import Paper
+from stablenets.claims.ledger_files import lock_ledger
 from stablenets.claims.results import Plan, Results
 from stablenets.claims.run_times import RunTimes, longest_first
 from stablenets.claims.work import Training, Work, unique
@@ -64,7 +66,8 @@ def reproduce(
         The exit code: not 0 if a job failed or was interrupted, whatever the verdicts are.
 
     Raises:
-        BadInput: If a group, ledger, device or data set does not exist.
+        BadInput: If a group, ledger, device or data set does not exist, or a folder cannot be
+            written. Nothing has run then.
     """
     plan = paper.plan(context.profile, seeds)
     check_groups(paper, plan, context.profile, groups)
@@ -75,24 +78,35 @@ def reproduce(
                 f" results/{paper.handle}/{context.profile}"
             )
     works = unique(list(plan.values()))
+    wanted = unique([plan[group] for group in groups]) if groups else works
     folder = results / paper.handle / context.profile
     from_others = ledger.merge_ledgers(map(ledger.read_ledger, extra_ledgers))
-    known = ledger.merge_ledgers([ledger.read_ledger(folder), from_others])
-    code = 0
+    ledger.read_ledger(folder)  # a damaged one is refused now, not after the runs
+    check_is_folder(context.runs)
+    missing = []
     if not report_only:
         pick_device(context.device)
-        wanted = unique([plan[group] for group in groups]) if groups else works
         missing = missing_works(wanted, from_others, context.runs)
         check_data(missing, context)
+    check_writable(folder, f"--results {results}")
+    if missing:
+        check_writable(context.runs, f"--runs {context.runs}")
+    code = 0
+    if not report_only:
         code = run_missing(
             paper, context, wanted, missing, executor, RunTimes(paper, results), deadline
         )
-    ledger.write_ledger(folder, ledger.collect_entries(works, context.runs, known))
-    # read again, so that all that follows is what another machine gets from the ledger
-    found = Results(plan, ledger.read_ledger(folder))
-    rows = pages.write(paper, found, context.profile, folder, context.command)
+    collected, damaged = ledger.collect_entries(works, context.runs)
+    for line in damaged:
+        print(line, file=sys.stderr)
+    with lock_ledger(folder):  # also for the pages, which are those of the ledger
+        known = ledger.read_ledger(folder)
+        ledger.write_ledger(folder, ledger.merge_ledgers([collected, known, from_others]))
+        # read again, so that all that follows is what another machine gets from the ledger
+        found = Results(plan, ledger.read_ledger(folder))
+        rows = pages.write(paper, found, context.profile, folder, context.command)
     print("\n".join(claim_lines(paper, context.profile, rows, folder)))
-    return code
+    return code or (EXIT_FAILED if damaged else 0)
 
 
 def check_groups(paper: Paper, plan: Plan, profile: str, groups: Sequence[str]) -> None:
@@ -104,6 +118,23 @@ def check_groups(paper: Paper, plan: Plan, profile: str, groups: Sequence[str]) 
             )
         if not plan[group]:
             raise BadInput(f"--groups {group}: has no runs at --profile {profile}")
+
+
+def check_is_folder(runs: Path) -> None:
+    """Raise `BadInput` if the folder of all runs, or a folder above it, is a file."""
+    if any(path.exists() and not path.is_dir() for path in (runs, *runs.parents)):
+        raise BadInput(f"--runs {runs}: not a folder; choose another one")
+
+
+def check_writable(folder: Path, option: str) -> None:
+    """Create a folder, if it does not exist; raise `BadInput` if it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise BadInput(
+            f"{option}: cannot write to {folder} ({error.strerror or error}); choose another folder"
+        ) from None
 
 
 def missing_works(wanted: list[Work], from_others: dict[str, Any], runs: Path) -> list[Work]:

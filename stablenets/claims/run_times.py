@@ -9,6 +9,7 @@ from pathlib import Path
 from stablenets.claims.claim import PROFILES, Paper
 from stablenets.claims.ledger import read_ledger
 from stablenets.claims.work import Work, unique
+from stablenets.errors import BadInput
 from stablenets.runs.folder import RunFolder
 
 
@@ -28,7 +29,10 @@ class RunTimes:
         self.known: dict[str, float] = {}
         self.rates: dict[tuple[str, ...], list[float]] = {}
         for profile in PROFILES:
-            ledger = read_ledger(results / paper.handle / profile)
+            try:
+                ledger = read_ledger(results / paper.handle / profile)
+            except BadInput:  # of another profile; it is refused where its results are needed
+                continue
             if not ledger:
                 continue
             for work in unique(list(paper.plan(profile, None).values())):

@@ -5,14 +5,24 @@ Both pages are made from the committed claims.csv files of the profiles only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from stablenets.claims import tables
-from stablenets.claims.claim import MISSING, NOT_RUN, PROFILES, SMOKE, VERDICTS, Paper
+from stablenets.claims.claim import (
+    COLUMNS,
+    MISSING,
+    NOT_RUN,
+    PROFILES,
+    SMOKE,
+    VERDICTS,
+    Paper,
+)
+from stablenets.errors import BadInput
 from stablenets.runs import files
 
 
@@ -22,7 +32,7 @@ def measured(folder: Path) -> dict[str, pd.DataFrame]:
     The profile `smoke` only shows that everything runs; it measures nothing.
     """
     claims = {
-        profile: pd.read_csv(path, keep_default_na=False, dtype=str).set_index("id")
+        profile: read_claims(path)
         for profile in PROFILES
         if profile != SMOKE and (path := folder / profile / "claims.csv").exists()
     }
@@ -30,6 +40,27 @@ def measured(folder: Path) -> dict[str, pd.DataFrame]:
         profile: table[(table["ours"] != "") & ~table["ours"].str.endswith(MISSING)]
         for profile, table in claims.items()
     }
+
+
+def read_claims(path: Path) -> pd.DataFrame:
+    """The rows of a claims.csv by the ids of the claims, as text.
+
+    Raises:
+        BadInput: If the file is damaged.
+    """
+    try:
+        table = pd.read_csv(path, keep_default_na=False, dtype=str)[list(COLUMNS)]
+        for name in ("low", "high"):
+            pd.to_numeric(table[name])  # raises if an end of an interval is not a number
+        if table.isna().any(axis=None) or not table["id"].is_unique:
+            raise ValueError("a row is incomplete, or there twice")
+        return table.set_index("id")
+    except (OSError, ValueError, LookupError):
+        profile, handle = path.parent.name, path.parent.parent.name
+        raise BadInput(
+            f"{path}: damaged; make reproduce-{handle} PROFILE={profile} REPORT_ONLY=1 writes it"
+            " again"
+        ) from None
 
 
 def settled(paper: Paper, folder: Path) -> pd.DataFrame:
@@ -103,5 +134,18 @@ def overview(papers: Iterable[Paper], results: Path) -> str:
 
 
 def write_overview(papers: Iterable[Paper], results: Path) -> None:
-    """Write results/README.md."""
-    files.write_file(results / "README.md", overview(papers, results).encode())
+    """Write results/README.md; see `write_unless_damaged`."""
+    write_unless_damaged(results / "README.md", lambda: overview(papers, results))
+
+
+def write_paper_page(paper: Paper, folder: Path) -> None:
+    """Write results/<paper>/README.md; see `write_unless_damaged`."""
+    write_unless_damaged(folder / "README.md", lambda: page(paper, folder))
+
+
+def write_unless_damaged(path: Path, make: Callable[[], str]) -> None:
+    """Write a page; if a claims.csv is damaged, say so on stderr and leave the page as it is."""
+    try:
+        files.write_file(path, make().encode())
+    except BadInput as error:
+        print(f"{path} is not written: {error}", file=sys.stderr)

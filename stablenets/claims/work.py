@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from stablenets.config import Resolved, resolve
+from stablenets.config.command import command_words
 from stablenets.config.defaults import as_plain_values, field_defaults
 from stablenets.config.identity import differing_options, hash_identity
 from stablenets.errors import BadInput
@@ -27,7 +28,7 @@ from stablenets.runs.files import write_file
 from stablenets.runs.folder import RunFolder
 from stablenets.runs.provenance import command_line, session_entry
 from stablenets.runs.session import Outcome, finished_run, open_session
-from stablenets.schema import check_ranges, flatten_keys, format_value, option
+from stablenets.schema import check_ranges, flatten_keys, option
 from stablenets.training.environment import pick_device
 from stablenets.training.network import load_trained_network
 from stablenets.training.run import train
@@ -104,11 +105,7 @@ class Training:
     @property
     def words(self) -> list[str]:
         """The arguments of the command `stablenets` that makes the same run."""
-        groups = {"dataset.name": "dataset", "net.family": "net", "optim.name": "optim"}
-        return [
-            f"{groups.get(key, key)}={hydra_value(value)}"
-            for key, value in flatten_keys(self.values).items()
-        ]
+        return command_words(self.options)
 
     @property
     def command(self) -> str:
@@ -283,10 +280,3 @@ def unique(groups: Sequence[Sequence[Work]]) -> list[Work]:
         for work in group:
             add(work)
     return list(found.values())
-
-
-def hydra_value(value: Any) -> str:
-    """A value as it is written on Hydra's command line."""
-    if isinstance(value, list | tuple):
-        return f"[{','.join(map(hydra_value, value))}]"
-    return str(format_value(value))

@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 
 from stablenets import data
-from stablenets.config.options import BETA2
+from stablenets.config.defaults import net_options
+from stablenets.config.options import BETA2, Net
 from stablenets.config.resolved import Resolved
 from stablenets.engine.recurrence import Recurrent
 from stablenets.errors import BadInput
+from stablenets.nets import Family
 from stablenets.nets.assembling import layers_at_widths
 from stablenets.nets.ends import HEADS, OPENINGS, PLACES
-from stablenets.schema import suggest
+from stablenets.schema import format_value, suggest
 
 
 def check_compatibility(run: Resolved) -> None:
@@ -36,6 +38,21 @@ def check_compatibility(run: Resolved) -> None:
     data.check_data_options(run.dataset, run.common)
 
 
+def check_unused_options(net: Net, dynamics: Family) -> None:
+    """Every option of `net` that is given changes the family.
+
+    Raises:
+        BadInput: If an option differs from its default and has no effect.
+    """
+    given, defaults = vars(net) | vars(dynamics), net_options(net.family)
+    for name, reason in dynamics.unused_options.items():
+        if given[name] != defaults[name]:
+            raise BadInput(
+                f"net.{name}={format_value(given[name])}: net.family={net.family} {reason}; leave"
+                f" it out, or set net.{name}={format_value(defaults[name])}"
+            )
+
+
 def check_net_parts(run: Resolved) -> None:
     """Operator, opening, head and number of units fit each other."""
     run.dynamics.check_supported(
@@ -45,13 +62,16 @@ def check_net_parts(run: Resolved) -> None:
         name=f"net.family={run.net.family}",
         prefix="net.",
     )
-    for key, kinds in (("opening", OPENINGS), ("head", HEADS)):
-        value = getattr(run.net, key)
-        if value not in kinds[run.net.operator]:
-            raise BadInput(
-                f"net.{key}={value}: does not fit net.operator={run.net.operator}; one of:"
-                f" {', '.join(kinds[run.net.operator])}"
-            )
+    given = {"opening": run.net.opening, "head": run.net.head}
+    fitting = {"opening": OPENINGS[run.net.operator], "head": HEADS[run.net.operator]}
+    wrong = [key for key, value in given.items() if value not in fitting[key]]
+    if wrong:
+        values = " ".join(f"net.{key}={given[key]}" for key in wrong)
+        remedies = "; ".join(f"net.{key} is one of: {', '.join(fitting[key])}" for key in wrong)
+        raise BadInput(
+            f"net.operator={run.net.operator} {values}: do not fit together; for"
+            f" net.operator={run.net.operator} {remedies}"
+        )
     if run.net.operator == "dense" and len(run.net.widths) > 1:
         raise BadInput(
             f"net.widths={run.net.widths}: a dense net has one unit; give one width, or set"
@@ -67,11 +87,6 @@ def check_net_on_data(run: Resolved) -> None:
         raise BadInput(
             f"net.family={net.family}: reads sequences, and dataset.name={run.dataset_name} is"
             f" {facts.kind} data; use a sequence (dataset=psdigits, adding, ...) or another family"
-        )
-    if recurrent and (net.opening, net.head) != ("linear", "linear"):
-        raise BadInput(
-            f"net.opening={net.opening} net.head={net.head}: net.family={net.family} reads its"
-            " inputs and is read by linear maps; use net.opening=linear net.head=linear"
         )
     if facts.kind == "sequence" and not recurrent:
         raise BadInput(

@@ -11,7 +11,13 @@ from collections.abc import Iterable
 from stablenets.config.groups import CONFIGS, GROUPS, group_choices, preset_names, registered_names
 from stablenets.config.options import Config
 from stablenets.errors import BadInput
-from stablenets.schema import OptionHelp, describe_options, format_value, suggest
+from stablenets.schema import (
+    OptionHelp,
+    describe_options,
+    format_value,
+    option_fields,
+    suggest,
+)
 
 WIDTH = 100
 COLUMN = 30  # where the meaning of an option begins
@@ -83,21 +89,25 @@ def group_options(group: str, name: str) -> tuple[str, list[OptionHelp]]:
     from stablenets.nets import FAMILIES
 
     title = f"Options of {group}={name}, with their defaults:"
+    hidden = {"family", "name"}  # the group chooses these
     parts: tuple[type, ...]
     if group == "optim":
         parts, values = (Optim,), defaults.optim_options(name)
     elif group == "dataset":
         parts, values = (DATASETS[name], CommonDataOptions), defaults.dataset_options(name)
     else:
-        families = FAMILIES
-        values = defaults.net_options(name) if name in families else composition.net_preset(name)
-        parts = families[values["family"]], Net
+        is_family = name in FAMILIES
+        values = defaults.net_options(name) if is_family else composition.net_preset(name)
+        family = FAMILIES[values["family"]]
+        parts = family, Net
+        own = {key: values[key] for key in option_fields(family)}
+        hidden |= family(**own).unused_options.keys()
     if group != "optim":
         summary = f"{values.get('family', name)}: {first_paragraph(parts[0])}"
         title = textwrap.fill(summary, WIDTH) + f"\n\n{title}"
     options = []
     for option in (option for part in parts for option in describe_options(part)):
-        if option.key not in ("family", "name"):  # the group chooses these
+        if option.key not in hidden:
             default = str(format_value(values[option.key]))
             options.append(option._replace(key=f"{group}.{option.key}", default=default))
     return title, options

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from stablenets.config.compatibility import check_compatibility
+from stablenets.config.compatibility import check_compatibility, check_unused_options
 from stablenets.config.defaults import FAMILY_DEFAULTS, OPTIM_DEFAULTS
 from stablenets.config.options import Config, Net
 from stablenets.config.resolved import (
@@ -58,6 +58,7 @@ def resolve(options: Mapping[str, Any]) -> Resolved:
     family, net_options = choose("net", "family", config.net, FAMILIES)
     net_options = FAMILY_DEFAULTS.get(family, {}) | net_options | {"family": family}
     net, dynamics = build_group("net", Net, FAMILIES, family, net_options)
+    check_unused_options(net, dynamics)
     net = dataclasses.replace(net, widths=choose_widths(net, config.width))
     if isinstance(dynamics, Recurrent) and dataset.facts.kind == "sequence":
         length = sequence_length(config.depth, family, dataset_name, dataset.facts)

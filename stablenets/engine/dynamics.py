@@ -45,7 +45,12 @@ class Dynamics(Family):
         choices=BIASES,
     )
 
+    run_by = "Flow"
     operators: ClassVar[tuple[str, ...]] = ("K",)
+
+    @property
+    def unused_options(self) -> dict[str, str]:
+        return super().unused_options | ({} if self.biases else {"bias": "has no biases"})
 
     @property
     def biases(self) -> tuple[str, ...]:

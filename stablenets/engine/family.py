@@ -55,6 +55,7 @@ class Family:
     """
 
     paper: ClassVar[str] = ""  # handle of the paper that the family comes from, or "baseline"
+    run_by: ClassVar[str]  # the module that runs the family
 
     @property
     def capabilities(self) -> Capabilities:
@@ -63,6 +64,19 @@ class Family:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+
+    @property
+    def unused_options(self) -> dict[str, str]:
+        """Options that do not change this family, among its own and those that families share.
+
+        Each has the reason, which follows the family's name: "ResNetBN has no step size".
+        """
+        unused = {}
+        if self.capabilities.order is None:
+            unused["T"] = "has no step size"
+        if self.capabilities.dense_only:
+            unused |= {"operator": "has no convolutional form", "transition": "has one unit"}
+        return unused
 
     def at_depth(self, depth: int) -> Self:
         """Return the family for `depth` layers or time steps, where its constants depend on them.
@@ -128,5 +142,8 @@ def check_instance(dynamics: object, base: type, user: str) -> None:
     if isinstance(dynamics, type):
         name = dynamics.__name__
         raise TypeError(f"dynamics={name}: a class; give an instance, {name}()")
+    if isinstance(dynamics, Family) and not isinstance(dynamics, base):
+        name, runner = type(dynamics).__name__, dynamics.run_by
+        raise TypeError(f"dynamics={name}(): {user} cannot run it; use {runner}({name}(), ...)")
     if not isinstance(dynamics, base):
         raise TypeError(f"dynamics={dynamics!r}: {user} takes a family that is a {base.__name__}")

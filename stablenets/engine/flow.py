@@ -94,7 +94,7 @@ class Flow(LayerStack):
             f" {self.operator.__name__}, backward={self.backward}"
         )
 
-    def forward(self, x: Tensor, tap: Tap | None = None) -> Tensor:
+    def forward(self, x: Tensor, tap: Tap | None = None, first: int = 0) -> Tensor:
         """Return the output after all layers, of the shape of x.
 
         Args:
@@ -102,36 +102,38 @@ class Flow(LayerStack):
             tap: Called as tap(l, state) with the state that enters layer l < depth, and at last
                 with (depth, last state). Leading dimensions are flattened: the parts of a state are
                 (B, features) or (B, features, H, W).
+            first: What the tap counts from, in place of 0: the number of layers before this flow.
         """
-        y = self.output(self.final_state(x, tap))
+        y = self.output(self.final_state(x, tap, first))
         return y if y.shape == x.shape else y.reshape(x.shape)
 
-    def final_state(self, x: Tensor, tap: Tap | None = None) -> State:
+    def final_state(self, x: Tensor, tap: Tap | None = None, first: int = 0) -> State:
         """Return all parts of the state after the last layer, which `inverse` takes.
 
         Args:
             x: As in `forward`. A dense state is flattened to (B, features).
             tap: As in `forward`.
+            first: As in `forward`.
         """
         x = self.flattened(x)
         if not self.dynamics.capabilities.keeps_weight_dtype:
-            return self.run(x, tap)
+            return self.run(x, tap, first)
         with torch.autocast(x.device.type, enabled=False):
-            return self.run(x.to(getattr(self, self.names[0]).dtype), tap)
+            return self.run(x.to(getattr(self, self.names[0]).dtype), tap, first)
 
-    def run(self, x: Tensor, tap: Tap | None) -> State:
+    def run(self, x: Tensor, tap: Tap | None, first: int) -> State:
         """Return the state after all layers from a flattened input."""
         if not self.depth:
-            return show_to_tap((x,), tap, 0)
+            return show_to_tap((x,), tap, first)
         x = self.operator.laid_out(x)
-        weights, first = self.weights(), Weights()
+        weights, w = self.weights(), Weights()
         if self.dynamics.capabilities.two_step:
             # the first layer's own step updates the running statistics, this use does not
             context = ForwardContext(counting=False, training=self.training)
-            (first,) = self.layers([weight[:1] for weight in weights], context)
-        start = self.dynamics.start(x, first, self.h)
-        state = BACKWARD_MODES[self.backward](self, start, weights, tap)
-        return show_to_tap(state, tap, self.depth)
+            (w,) = self.layers([weight[:1] for weight in weights], context)
+        start = self.dynamics.start(x, w, self.h)
+        state = BACKWARD_MODES[self.backward](self, start, weights, tap, first)
+        return show_to_tap(state, tap, first + self.depth)
 
     def output(self, state: State) -> Tensor:
         """Return the output for the last state."""

@@ -1,7 +1,7 @@
 """How gradients are computed: what each `backward` mode keeps in the forward.
 
 `store` keeps every activation, `checkpoint` about sqrt(L) states, `reverse` the last state only,
-and `plain` every activation, by single layers.
+and `plain` every activation, by single layers. In each mode a tap counts the states from `first`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def run_layers(
     layers: Sequence[Weights],
     h: float,
     tap: Tap | None,
-    first: int = 0,
+    first: int,
 ) -> State:
     """Return the state after the layers; a tap counts them from `first`."""
     for index, w in enumerate(layers, first):
@@ -54,32 +54,36 @@ def show_to_tap(state: State, tap: Tap | None, index: int) -> State:
     return state
 
 
-def store(stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None) -> State:
+def store(
+    stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None, first: int
+) -> State:
     """Keep every activation: memory grows with depth."""
     if can_run_fused(tap, stack, (*state, *weights)):
-        return run_fused(stack, show_to_tap(state, tap, 0), weights, tap)
-    return plain(stack, state, weights, tap)
+        return run_fused(stack, show_to_tap(state, tap, first), weights, tap, first)
+    return plain(stack, state, weights, tap, first)
 
 
-def plain(stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None) -> State:
+def plain(
+    stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None, first: int
+) -> State:
     """Keep every activation and run single layers: slower, but torch sees each operation."""
-    return run_layers(stack.dynamics, state, stack.layers(weights), stack.h, tap)
+    return run_layers(stack.dynamics, state, stack.layers(weights), stack.h, tap, first)
 
 
 def checkpoint(
-    stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None
+    stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None, first: int
 ) -> State:
     """Keep about sqrt(L) states; the backward runs each segment of layers again."""
     length = math.isqrt(stack.depth - 1) + 1  # ceil(sqrt(L)) for L >= 1
     if can_run_fused(tap, stack, (*state, *weights)):
-        return checkpoint_fused(stack, state, weights, tap, length)
+        return checkpoint_fused(stack, state, weights, tap, first, length)
     context = stack.new_context()
     layers = stack.layers(weights, context)
-    for first in range(0, len(layers), length):
+    for start in range(0, len(layers), length):
 
-        def segment(*state: Tensor, first: int = first) -> State:
-            run = layers[first : first + length]
-            return run_layers(stack.dynamics, state, run, stack.h, tap, first)
+        def segment(*state: Tensor, start: int = start) -> State:
+            run = layers[start : start + length]
+            return run_layers(stack.dynamics, state, run, stack.h, tap, first + start)
 
         state = checkpointed(segment, *state)
     context.counting = False  # the backward runs these layers again
@@ -91,6 +95,7 @@ def checkpoint_fused(
     state: State,
     weights: Sequence[Tensor],
     tap: GradientTap | None,
+    first: int,
     length: int,
 ) -> State:
     """As `checkpoint`, with the fused layers of a family in each segment."""
@@ -101,8 +106,8 @@ def checkpoint_fused(
 
     # split once: a slice for each segment would have a gradient of full depth
     stacks = zip(*(tensor.split(length) for tensor in weights), strict=True)
-    for first, some in zip(range(0, stack.depth, length), stacks, strict=True):
-        state = checkpointed(partial(segment, first=first), *show_to_tap(state, tap, first), *some)
+    for index, some in zip(range(first, first + stack.depth, length), stacks, strict=True):
+        state = checkpointed(partial(segment, first=index), *show_to_tap(state, tap, index), *some)
     return state
 
 
@@ -136,7 +141,7 @@ def run_fused(
     state: State,
     weights: Sequence[Tensor],
     tap: GradientTap | None,
-    first: int = 0,
+    first: int,
 ) -> State:
     """Return the state after all layers of a stack of weights, by the family's fused layers."""
     return stack.dynamics.fused(state, stack.h, tap, first, **stack.prepare_weights(weights))

@@ -34,7 +34,6 @@ SOURCE = Path(__file__).with_name("native.cpp")
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-mprefer-vector-width=512", "-shared", "-fPIC")
 STRIP = 64  # numbers that a pass handles at once: LANES * UNROLL in native.cpp
 POINTER, LONG, FLOAT, INT = ctypes.c_void_p, ctypes.c_long, ctypes.c_float, ctypes.c_int
-SIZES = [LONG] * 3
 IS_RELU = {"identity": False, "relu": True}  # the activations that the passes support
 
 
@@ -55,26 +54,9 @@ def library() -> Any:
         if compiled.returncode:
             return None
         loaded = ctypes.CDLL(str(path))
-    loaded.norm_forward.argtypes = [
-        POINTER,
-        INT,
-        POINTER,
-        *SIZES,
-        *[POINTER] * 4,
-        FLOAT,
-        FLOAT,
-        INT,
-        *[POINTER] * 2,
-    ]
-    loaded.norm_backward.argtypes = [
-        *[POINTER] * 2,
-        INT,
-        POINTER,
-        *SIZES,
-        *[POINTER] * 4,
-        INT,
-        *[POINTER] * 2,
-    ]
+    sizes, two, four = [LONG] * 3, [POINTER] * 2, [POINTER] * 4
+    loaded.norm_forward.argtypes = [POINTER, INT, POINTER, *sizes, *four, FLOAT, FLOAT, INT, *two]
+    loaded.norm_backward.argtypes = [*two, INT, POINTER, *sizes, *four, INT, *two]
     loaded.add.argtypes = [*[POINTER] * 3, LONG]
     loaded.add.restype = loaded.norm_forward.restype = loaded.norm_backward.restype = None
     return loaded

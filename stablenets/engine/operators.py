@@ -94,10 +94,6 @@ class Dense(Operator):
     def kernel_shape(width: int) -> tuple[int, ...]:
         return (width, width)
 
-    @staticmethod
-    def fan_in(width: int) -> int:
-        return width
-
     def identity(self) -> Dense:
         """Return the identity map on the same space."""
         return Dense(
@@ -142,10 +138,6 @@ class Conv(Operator):
     @staticmethod
     def kernel_shape(width: int) -> tuple[int, ...]:
         return (width, width, Conv.SIZE, Conv.SIZE)
-
-    @staticmethod
-    def fan_in(width: int) -> int:
-        return width * Conv.SIZE**2
 
     def identity(self) -> Conv:
         """Return the identity map on the same space: a centred delta for each channel."""

@@ -33,6 +33,15 @@ class Recurrent(Family):
 
     capabilities = Capabilities(dense_only=True, keeps_weight_dtype=True, supports_dropout=False)
     parts: ClassVar[int] = 1  # of the state, each (B, H)
+    run_by = "Recurrence"
+
+    @property
+    def unused_options(self) -> dict[str, str]:
+        return super().unused_options | {
+            "blocks": "has a layer for each time step of its sequences",
+            "opening": "reads its inputs by a linear map",
+            "head": "is read by a linear map",
+        }
 
     def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
         """Return the initial values of the learned tensors by name."""

@@ -30,18 +30,20 @@ from stablenets.engine.types import State, Tap
 
 # the compiler cannot trace an inner backward; the code around the layers is compiled
 @disable_compile
-def reverse(stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None) -> State:
+def reverse(
+    stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None, first: int
+) -> State:
     """Keep the last state only: memory for the backward does not grow with depth.
 
-    A tap sees the states in the forward. If it has a method `gradient(layer, gradients)`, the
-    backward calls it with the gradients of the state that enters each layer.
+    A tap sees the states in the forward, counted from `first`. If it has a method
+    `gradient(index, gradients)`, the backward calls it with the gradients of each such state.
     """
     if any(is_transformed(tensor) for tensor in (*state, *weights)):
         raise RuntimeError(
             "backward=reverse: has no torch.func transforms and no forward-mode derivatives; use"
             " backward=store or backward=plain"
         )
-    return Reverse.apply(stack, tap, len(state), *state, *weights)
+    return Reverse.apply(stack, tap, first, len(state), *state, *weights)
 
 
 def current_autocast(tensor: Tensor) -> AbstractContextManager:
@@ -57,16 +59,16 @@ class Reverse(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, stack: LayerStack, tap: Tap | None, parts: int, *tensors: Tensor
+        ctx: Any, stack: LayerStack, tap: Tap | None, first: int, parts: int, *tensors: Tensor
     ) -> State:
         state, weights = tensors[:parts], tensors[parts:]
-        ctx.stack, ctx.tap, ctx.parts = stack, tap, parts
+        ctx.stack, ctx.tap, ctx.first, ctx.parts = stack, tap, first, parts
         ctx.autocast = current_autocast(state[0])
         ctx.true_start = [part[:1].clone() for part in state]
         ctx.scale = max(part.abs().max() for part in state) if len(state[0]) else None
         context = stack.new_context()
         ctx.context = replace(context, counting=False)
-        for index, w in enumerate(stack.layers(weights, context)):
+        for index, w in enumerate(stack.layers(weights, context), first):
             if tap is not None:
                 tap(index, state)
             state = stack.dynamics.step(state, w, stack.h)
@@ -83,7 +85,7 @@ class Reverse(torch.autograd.Function):
             )
         stack, parts, saved = ctx.stack, ctx.parts, ctx.saved_tensors
         state, weights = saved[:parts], saved[parts:]
-        needed = ctx.needs_input_grad[3 + parts :]
+        needed = ctx.needs_input_grad[4 + parts :]
         with torch.enable_grad(), ctx.autocast:
             leaves = [
                 weight.detach().requires_grad_(need)
@@ -96,11 +98,11 @@ class Reverse(torch.autograd.Function):
                     stack, state, gradients, layer, row, prepared, ctx.context
                 )
                 if gradient_tap is not None:
-                    gradient_tap(layer, gradients)
+                    gradient_tap(ctx.first + layer, gradients)
         stack.reconstruction_error = (
             None if ctx.scale is None else relative_error(state, ctx.true_start, ctx.scale)
         )
-        return None, None, None, *gradients, *prepared.gradients(leaves)
+        return None, None, None, None, *gradients, *prepared.gradients(leaves)
 
 
 @dataclass(frozen=True)

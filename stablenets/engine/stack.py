@@ -49,8 +49,8 @@ class LayerStack(nn.Module):
         self.reconstruction_error: Tensor | None = None  # of the last backward in mode `reverse`
         features = width // 2 if dynamics.capabilities.split else width  # that an operator acts on
         for name in dynamics.operators:
-            std = gain / math.sqrt(self.operator.fan_in(features))
-            kernels = torch.randn(depth, *self.operator.kernel_shape(features)) * std
+            shape = self.operator.kernel_shape(features)
+            kernels = torch.randn(depth, *shape) * (gain / math.sqrt(math.prod(shape[1:])))
             initial = dynamics.initial(name, self.operator(kernels)).kernel
             self.register_parameter(name, nn.Parameter(initial))
         for name in dynamics.biases:

@@ -34,7 +34,7 @@ ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 class LocalExecutor:
     """Runs jobs in worker processes of this machine."""
 
-    jobs: int = option(1, "runs at a time, one process each", low=1)
+    jobs: int = option(1, "runs at a time, one process each", low=1, high=1024)
     devices: list[int] = option(
         [], "GPUs by number, shared out among the processes in turn; empty: device decides", low=0
     )

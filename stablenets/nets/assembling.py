@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from stablenets.engine.dynamics import Dynamics
 from stablenets.engine.family import check_instance
 from stablenets.engine.flow import Flow
-from stablenets.engine.types import State, Tap
+from stablenets.engine.types import Tap
 from stablenets.nets.boundaries import Halve
 from stablenets.nets.ends import make_head, make_opening
 
@@ -150,7 +150,7 @@ class Network(nn.Module):
         for index, unit in enumerate(self.units):
             if index:
                 y = self.boundaries[index - 1](y)
-            y = unit(y, tap and OffsetTap(tap, before))
+            y = unit(y, tap, before)
             before += unit.depth
         return y
 
@@ -179,17 +179,3 @@ class Network(nn.Module):
 def image_size(shape: tuple[int, ...], unit: int) -> tuple[int, ...]:
     """Return height and width in a unit."""
     return tuple(size // 2**unit for size in shape[1:])
-
-
-class OffsetTap:
-    """The tap of one unit: counts its layers after those of the units before."""
-
-    def __init__(self, tap: Tap, before: int) -> None:
-        self.tap, self.before = tap, before
-
-    def __call__(self, layer: int, state: State) -> None:
-        self.tap(self.before + layer, state)
-
-    def gradient(self, layer: int, gradients: State) -> None:
-        if (gradient := getattr(self.tap, "gradient", None)) is not None:
-            gradient(self.before + layer, gradients)

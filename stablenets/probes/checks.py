@@ -13,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from stablenets.errors import BadInput
 from stablenets.probes.maps import Map, layer_states
+from stablenets.probes.memory import saved_storages
 
 # Entries of a matrix. Below this size no memory is estimated: the estimate would take longer than
 # the measurement.
@@ -114,17 +115,8 @@ def saved_bytes_per_example(f: Map, example: Tensor) -> int:
     """
 
     def saved_bytes(count: int) -> int:
-        storages: dict[int, int] = {}
-
-        def pack(tensor: Tensor) -> Tensor:
-            storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-            return tensor
-
         batch = example.detach().expand(count, *example.shape).clone().requires_grad_()
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            values = f(batch.clone())
-        # The graph must live until all is counted, or an address would be used twice.
-        return sum(storages.values()) + 0 * values.numel()
+        return sum(storage.nbytes() for storage in saved_storages(f, batch.clone()).values())
 
     with differentiation():
         return max(saved_bytes(2) - saved_bytes(1), 0)

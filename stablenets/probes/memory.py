@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -32,18 +33,25 @@ def kept_bytes(net: nn.Module, x: Tensor) -> int:
         True
     """
     own = {tensor.untyped_storage().data_ptr() for tensor in (*net.parameters(), *net.buffers(), x)}
-    # The storages are held, not only their addresses: torch would use an address again.
-    kept: dict[int, torch.UntypedStorage] = {}
+    kept = saved_storages(net, x)
+    return sum(storage.nbytes() for address, storage in kept.items() if address not in own)
+
+
+def saved_storages(f: Callable[[Tensor], object], x: Tensor) -> dict[int, torch.UntypedStorage]:
+    """Return what `f(x)` saves for its backward, by address, with the weights of `f`.
+
+    The storages are held, not only their addresses: torch would use an address again.
+    """
+    saved: dict[int, torch.UntypedStorage] = {}
 
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage
+        saved[storage.data_ptr()] = storage
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        net(x)
-    return sum(storage.nbytes() for storage in kept.values())
+        f(x)
+    return saved
 
 
 def peak_resident_bytes() -> int:

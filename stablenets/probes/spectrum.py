@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Input dimensions. For larger inputs the matrix and its SVD cost more than Golub-Kahan's products.
 FULL_JACOBIAN_LIMIT = 2000
-KNOWN = 0.1  # a singular value whose relative bound is larger counts as unknown
+KNOWN = 0.1  # a singular value with a larger relative bound is not known
 
 
 class Spectrum(NamedTuple):
@@ -53,8 +53,9 @@ def singular_values(f: Stages, x: Tensor, rank: int | None = None) -> Tensor:
     """Return the singular values of the Jacobian at one example, largest first.
 
     Up to 2,000 input dimensions these are all singular values, from the full matrix. Beyond, they
-    are those of `estimate_singular_values` with 40 steps. A value that is known to less than 10 %
-    is then NaN, often at the lower end of a wide spectrum.
+    are those of `estimate_singular_values` with 40 steps. There NaN means "not known": the bound of
+    the estimate is above 10 % of the value. In a wide spectrum the smallest value is often NaN,
+    because the estimate converges to it slowly.
 
     Args:
         f: Map or module (B, *in) -> (B, *out), in `eval()` mode. If a pooling layer limits the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,10 +53,9 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
             f"  gradient norm of the loss at the states, by depth: {describe_gradients(summary)}"
         )
     if "singular_value_range" in summary:
-        low, high = map(float, summary["singular_value_range"])
         lines.append(
             "  singular values of the Jacobian of the last state with respect to the first:"
-            f" smallest {low:.1e}, largest {high:.1e}"
+            f" {describe_singular_values(summary)}"
         )
     if at := summary.get("divergence"):
         lines.append(
@@ -63,6 +63,21 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
             f"loss {float(at['loss']):g}, gradient norm {float(at['gradient_norm']):g}"
         )
     return lines
+
+
+def describe_singular_values(summary: Mapping[str, Any]) -> str:
+    """The smallest and the largest singular value in words.
+
+    An unknown end is stored as NaN or -inf: see `probes.singular_values`.
+    """
+    low, high = (
+        f"{value:.1e}" if math.isfinite(value) else "not known"
+        for value in map(float, summary["singular_value_range"])
+    )
+    words = f"smallest {low}, largest {high}"
+    if "not known" in words:
+        words += " (the estimate did not converge, or the signal overflowed)"
+    return words
 
 
 def describe_gradients(summary: Mapping[str, Any]) -> str:

@@ -62,6 +62,7 @@ WRITTEN = {
     "claims.csv",
     "claims.md",
     "ledger.csv",
+    "ledger.sha256",
     "options.json",
     "curves.npz",
     "numbers.md",
@@ -75,8 +76,8 @@ WRITTEN = {
 
 def collected(place, folder, seeds=3):
     plan = PAPER.plan("quick", seeds)
-    known = ledger.read_ledger(folder)
-    ledger.write_ledger(folder, ledger.collect_entries(plan["squares"], place.runs, known))
+    collected, _ = ledger.collect_entries(plan["squares"], place.runs)
+    ledger.write_ledger(folder, ledger.merge_ledgers([collected, ledger.read_ledger(folder)]))
     return pages.write(PAPER, Results(plan, ledger.read_ledger(folder)), "quick", folder, "make it")
 
 
@@ -129,6 +130,7 @@ def test_without_all_its_runs_nothing_is_judged_or_drawn(place, tmp_path):
         "claims.csv",
         "claims.md",
         "ledger.csv",
+        "ledger.sha256",
         "options.json",
         "curves.npz",
     }
@@ -170,7 +172,7 @@ def test_what_is_made_names_the_commits_of_all_that_it_read(place):
     for works in plan.values():
         works[0].run(place)
     planned = [work for works in plan.values() for work in works]
-    entries = ledger.collect_entries(planned, place.runs, {})
+    entries, _ = ledger.collect_entries(planned, place.runs)
     for works, commit in zip(plan.values(), ("first", "second"), strict=True):
         entries[works[0].name].provenance["commit"] = commit
     results = Results(plan, entries)

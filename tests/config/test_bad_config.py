@@ -173,7 +173,23 @@ KINDS = {
     ),
     "an opening of images for points": (
         ["net.opening=conv"],
-        ["net.opening=conv: does not fit net.operator=dense", "linear"],
+        ["net.operator=dense net.opening=conv: ", "net.opening is one of: linear"],
+    ),
+    "a dense net with the ends of a convolutional preset": (
+        ["dataset=digits", "net=antisymmetric_conv", "net.operator=dense"],
+        ["net.operator=dense net.opening=conv net.head=mean: ", "net.head is one of: linear"],
+    ),
+    "final time of a net without a step": (
+        ["net=plain", "net.T=3"],
+        ["net.T=3.0: net.family=plain has no step size", "net.T=1.0"],
+    ),
+    "bias of a net without biases": (
+        ["dataset=digits", "net=resnet_bn", "net.bias=scalar"],
+        ["net.bias=scalar: net.family=resnet_bn has no biases"],
+    ),
+    "layers of a recurrent net": (
+        ["dataset=psdigits", "net=rnn", "net.blocks=[3]"],
+        ["net.blocks=[3]: net.family=rnn ", "net.blocks=null"],
     ),
     "pad into too little": (
         ["net.opening=pad", "width=1"],

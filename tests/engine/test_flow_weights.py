@@ -188,8 +188,10 @@ def test_a_class_or_a_family_of_another_kind_is_a_type_error(module):
     )
     with pytest.raises(TypeError, match=r"give an instance"):
         module(FAMILIES[own], **options)
-    with pytest.raises(TypeError, match=r"takes a family that is a"):
+    with pytest.raises(TypeError, match=rf"use {FAMILIES[other].run_by}\("):
         module(FAMILIES[other](), **options)
+    with pytest.raises(TypeError, match=r"takes a family that is a"):
+        module("resnet", **options)
     module(FAMILIES[own](), **options)
 
 

@@ -118,10 +118,6 @@ def test_stack_unbinds_to_its_layers(kind):
         assert close(adjoint(x), layer.T(x))
 
 
-def test_fan_in_is_the_number_of_weights_of_one_feature(kind):
-    assert OPERATORS[kind].fan_in(WIDTH) == operator(kind).kernel[0].numel()
-
-
 def test_the_base_class_names_the_missing_method():
     base = Operator(torch.eye(2))
     with pytest.raises(TypeError, match="does not define"):

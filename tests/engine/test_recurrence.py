@@ -326,7 +326,7 @@ def test_depth_is_the_length_of_the_sequence(resolved):
         ),
         (
             ["net=gru", "dataset=psdigits", "depth=null", "net.opening=pad"],
-            ["net.opening=pad", "use net.opening=linear"],
+            ["net.opening=pad", "net.opening=linear"],
         ),
         (
             ["net=rnn", "dataset=psdigits", "depth=null", "backward=reverse"],

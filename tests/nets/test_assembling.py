@@ -183,6 +183,20 @@ def test_tap_counts_layers_across_units_and_sees_boundaries_twice(mode):
     assert seen == [0, 1, 2, 3, 3, 4, 5]
 
 
+@pytest.mark.parametrize("mode", ["store", "checkpoint"])
+@pytest.mark.parametrize("build", [dense, conv])
+def test_a_function_as_tap_sees_states_that_get_a_gradient(build, mode):
+    """Fused layers give their states no gradient; they need a tap with a method `gradient`."""
+    net, reached = build(backward=mode), set()
+
+    def tap(index, state):
+        for part in state:
+            part.register_hook(lambda gradient: reached.add(index))
+
+    net(torch.randn(2, *(POINT if build is dense else DIGITS)), tap).sum().backward()
+    assert reached == set(range(net.depth + 1))
+
+
 def test_features_are_what_the_head_sees():
     net, x = conv(), torch.randn(2, *DIGITS)
     assert torch.equal(net(x), net.head(net.features(net.opening(x))))

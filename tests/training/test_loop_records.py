@@ -1,5 +1,6 @@
 """What the training loop records: a row for each epoch, scores of each split, and a summary."""
 
+import math
 from functools import partial
 
 import pytest
@@ -122,6 +123,14 @@ def test_the_summary_has_gradient_norms_by_depth_and_their_ratio(make):
     lines = "\n".join(summary_lines(summary))
     for words in ("test accuracy", "gradient norm", "by depth", "first/last", "singular values"):
         assert words in lines
+
+
+@pytest.mark.parametrize("unknown", [math.nan, "nan", -math.inf])
+def test_an_unknown_singular_value_is_shown_as_not_known(unknown):
+    """Golub-Kahan rarely converges to the smallest value of a wide spectrum."""
+    (line,) = summary_lines({"singular_value_range": [unknown, 1.25]})
+    assert "smallest not known" in line
+    assert "largest 1.2e+00" in line
 
 
 def test_the_summary_of_an_earlier_version_can_be_shown():

@@ -1,0 +1,199 @@
+"""Reproducing a paper: what is refused before any run, and what is never lost."""
+
+import fcntl
+import json
+from dataclasses import replace
+
+import pytest
+from conftest import snapshot
+from squares import Square
+
+from stablenets.claims import ledger, ledger_files, summary
+from stablenets.claims import reproduce as reproducing
+from stablenets.claims.claim import COLUMNS, REPRODUCED, Claim, Drawing, Finding, Paper
+from stablenets.errors import BadInput
+
+
+def plan(profile, seeds):
+    return {"squares": [Square(2.0, seed=seed) for seed in range(seeds or 3)]}
+
+
+def squares(results):
+    return Finding(REPRODUCED, f"{len(results['squares'])} squares")
+
+
+def table(results):
+    return results["squares"][["seed", "square"]]
+
+
+PAPER = Paper(
+    "toy",
+    "A toy",
+    plan,
+    (Claim("1", "Squares are squares", "Eq. (1)", ("squares",), squares, ""),),
+    {"numbers": Drawing(("squares",), table, "Numbers.")},
+    {},
+)
+DEFAULTS = {
+    "jobs": 1,
+    "seeds": None,
+    "report_only": True,
+    "extra_ledgers": (),
+    "groups": (),
+}
+
+
+@pytest.fixture
+def reproduce(place, tmp_path):
+    """reproduce(**options): the exit code for the toy paper, by default of its finished runs."""
+
+    def run(paper=PAPER, runs=place.runs, **options):
+        options = {"results": tmp_path / "results", **DEFAULTS, **options}
+        return reproducing.reproduce(paper, replace(place, runs=runs), **options)
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "results" / "toy" / "quick"
+
+
+@pytest.fixture
+def made(place, reproduce, folder):
+    """The studies of the plan; their runs and their ledger are made."""
+    studies = plan("quick", None)["squares"]
+    for study in studies:
+        study.run(place)
+    assert reproduce() == 0
+    assert len(ledger.read_ledger(folder)) == 3
+    return studies
+
+
+@pytest.fixture
+def no_runs(monkeypatch):
+    """A run would fail the test."""
+
+    def refuse(*arguments):
+        raise AssertionError("a run has started")
+
+    monkeypatch.setattr(reproducing, "run_missing", refuse)
+
+
+def test_rows_outside_the_plan_are_kept(made, reproduce, folder, tmp_path):
+    assert reproduce(seeds=1, runs=tmp_path / "none") == 0
+    assert ledger.read_ledger(folder).keys() == {study.name for study in made}
+
+
+def test_rows_that_another_process_writes_meanwhile_are_kept(made, reproduce, folder, monkeypatch):
+    """Another command adds a row while this one makes runs."""
+    (other,) = plan("quick", 1)["squares"]
+    entries = ledger.read_ledger(folder)
+    ledger.write_ledger(folder, {other.name: entries[other.name]})
+    added = {"another-run": entries[other.name]}
+
+    def write_meanwhile(*arguments):
+        ledger.write_ledger(folder, ledger.read_ledger(folder) | added)
+        return 0
+
+    monkeypatch.setattr(reproducing, "run_missing", write_meanwhile)
+    assert reproduce(report_only=False) == 0
+    assert ledger.read_ledger(folder).keys() == {*entries, "another-run"}
+
+
+def test_the_ledger_is_locked_until_its_pages_are_written(made, reproduce, folder):
+    """Two commands would else write the same figures at once."""
+    tried = []
+
+    def try_to_lock(results):
+        with (folder / ledger_files.LOCK).open("a") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        tried.append(True)
+        return table(results)
+
+    paper = replace(PAPER, tables={"numbers": Drawing(("squares",), try_to_lock, "Numbers.")})
+    assert reproduce(paper) == 0
+    assert tried
+    with ledger_files.lock_ledger(folder):
+        pass  # it is free again
+
+
+@pytest.mark.parametrize("where", ["results", "extra"])
+@pytest.mark.parametrize("report_only", [True, False])
+def test_a_damaged_ledger_is_refused_before_any_run_and_left_as_it_is(
+    made, reproduce, folder, tmp_path, no_runs, where, report_only
+):
+    path = folder / "ledger.csv"
+    path.write_bytes(path.read_bytes()[:-30])
+    before = snapshot(tmp_path)
+    options = {"results": tmp_path / "other", "extra_ledgers": [folder]} if where == "extra" else {}
+    with pytest.raises(BadInput, match=r"ledger\.csv: cannot be read"):
+        reproduce(report_only=report_only, **options)
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("option", ["runs", "results"])
+@pytest.mark.parametrize("below", ["", "below"])
+def test_a_folder_that_cannot_be_written_is_refused_before_any_run(
+    reproduce, tmp_path, no_runs, option, below
+):
+    (tmp_path / "file").touch()
+    before = (tmp_path / "file").stat()
+    with pytest.raises(BadInput, match=rf"--{option} .*file"):
+        reproduce(report_only=False, **{option: tmp_path / "file" / below})
+    assert (tmp_path / "file").stat() == before
+
+
+def test_a_file_in_place_of_the_runs_is_refused_by_a_report(reproduce, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match=r"--runs .*not a folder"):
+        reproduce(runs=tmp_path / "file")
+
+
+DAMAGE = {
+    "probes.npz": lambda content: content[: len(content) // 2],
+    "status.json": lambda content: b"{",
+    "provenance.json": lambda content: json.dumps([{"wall_s": 1.0}]).encode(),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_run_is_named_and_the_others_are_reported(place, reproduce, folder, capsys, name):
+    studies = plan("quick", None)["squares"]
+    for study in studies:
+        study.run(place)
+    path = place.runs / studies[1].name / name
+    path.write_bytes(DAMAGE[name](path.read_bytes()))
+    assert reproduce() == 1
+    assert ledger.read_ledger(folder).keys() == {studies[0].name, studies[2].name}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert studies[1].name in line
+    assert "force" not in line
+
+
+def test_a_damaged_run_does_not_replace_its_row(made, place, reproduce, folder):
+    (place.runs / made[1].name / "probes.npz").write_bytes(b"")
+    before = (folder / "ledger.csv").read_bytes()
+    assert reproduce() == 1
+    assert (folder / "ledger.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1\n", "<<<<<<< ours\n"])
+def test_damaged_claims_of_another_paper_are_named(made, reproduce, tmp_path, capsys, content):
+    other = tmp_path / "results" / "other" / "full" / "claims.csv"
+    other.parent.mkdir(parents=True)
+    (tmp_path / "results" / "README.md").write_text("as before")
+    other.write_text(content or ",".join(COLUMNS)[:20])
+    assert reproduce() == 0
+    summary.write_overview([PAPER, replace(PAPER, handle="other")], tmp_path / "results")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(other) in line
+    assert "make reproduce-other PROFILE=full REPORT_ONLY=1" in line
+    assert (tmp_path / "results" / "README.md").read_text() == "as before"
+
+
+def test_a_damaged_ledger_of_another_profile_only_costs_its_time_estimates(made, reproduce, folder):
+    full = folder.with_name("full")
+    full.mkdir()
+    (full / "ledger.csv").write_text("run,status\nx\n")
+    assert reproduce(report_only=False) == 0
