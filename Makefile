@@ -82,8 +82,8 @@ reproduce-ceni2025: setup ## re-run Ceni 2025
 	$(call reproduce,ceni2025)
 
 define reproduce
-$(BIN)/python scripts/reproduce.py $(1) --profile $(PROFILE) --executor $(EXECUTOR) --device $(DEVICE) --runs '$(RUNS)' \
-	$(if $(JOBS),--jobs $(JOBS)) $(if $(DEVICES),--devices $(DEVICES)) \
+$(BIN)/python scripts/reproduce.py $(1) --profile $(PROFILE) $(if $(JOBS),--jobs $(JOBS)) --device $(DEVICE) --runs '$(RUNS)' \
+	--executor $(EXECUTOR) $(if $(DEVICES),--devices $(DEVICES)) \
 	$(if $(EXECUTOR_OPTIONS),--executor-options $(EXECUTOR_OPTIONS)) \
 	$(if $(SEEDS),--seeds $(SEEDS)) $(if $(RUN_GROUPS),--groups $(RUN_GROUPS)) \
 	$(if $(TIME_LIMIT),--time-limit $(TIME_LIMIT)) $(if $(REPORT_ONLY),--report-only) \

@@ -45,6 +45,9 @@ class SweepLauncher(Launcher):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         self.hydra_context, self.config = hydra_context, config
+        options = plain_options(config.hydra.launcher)
+        del options["_target_"]
+        self.executor = make_executor(options.pop("executor"), options, "hydra.launcher")
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -52,16 +55,13 @@ class SweepLauncher(Launcher):
         """Run the jobs, and return what Hydra's sweeper needs of each.
 
         Raises:
-            BadInput: If the options of the executor are wrong.
+            BadInput: If the executor cannot be used here.
             SystemExit: If a signal stopped the sweep; the running jobs have been saved.
         """
         sweep = PlannedSweep(job_overrides, initial_job_idx, self.hydra_context, self.config)
-        options = plain_options(self.config.hydra.launcher)
-        del options["_target_"]
-        executor = make_executor(options.pop("executor"), options, "hydra.launcher")
         if sweep.jobs:
             context = sweep.jobs[0].context
-            stopped_by = run_jobs(sweep.jobs, context, executor, sweep.on_finished)
+            stopped_by = run_jobs(sweep.jobs, context, self.executor, sweep.on_finished)
             if stopped_by is not None:
                 raise SystemExit(128 + stopped_by)
         return sweep.returns()
