@@ -44,7 +44,7 @@ def test_a_killed_worker_of_a_cluster_loses_only_its_job_which_resumes(
 ):
     sweep = commands.sweep("+cluster=ray", f"hydra.launcher.address='{address}'")
     run = trained_run(sweep, commands.runs)
-    os.kill(json.loads((run / "lock").read_text())["pid"], signal.SIGKILL)
+    os.kill(json.loads((run / "provenance.json").read_text())[-1]["pid"], signal.SIGKILL)
     finish(sweep)
     assert sessions(run) == 2
     assert_same_runs(commands.runs, local_runs)
