@@ -20,6 +20,7 @@ import yaml
 from stablenets.execution.sweep import objective
 from stablenets.execution.sweep_report import missing_results, sweep_table
 from stablenets.runs.session import Outcome
+from stablenets.training import signals
 
 COMMAND = [sys.executable, "-m", "stablenets.cli"]
 RATES = ["0.001", "0.002", "0.003", "0.004", "0.005", "0.006", "0.007", "1e+30"]
@@ -283,3 +284,27 @@ def test_a_signal_saves_the_run_and_sets_the_exit_code(tmp_path, number, code):
     assert "interrupted at step" in out
     assert "Traceback" not in err
     assert list(runs.glob("*/checkpoint.pt"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not hasattr(signals, "REPEAT_SECONDS"), reason="a second signal ends a training at once"
+)
+@pytest.mark.parametrize("number", signals.CAUGHT, ids=lambda number: number.name)
+def test_a_signal_that_is_repeated_at_once_saves_the_jobs(tmp_path, number):
+    """A scheduler signals all processes of a job, some of them twice within milliseconds."""
+    runs = tmp_path / "runs"
+    process = start(["-m", *BASE, "epochs=2000", "checkpoint_seconds=600", "seed=0,1"], runs)
+    pid = pid_at(runs, "0.1")
+    while not list(runs.glob("*/metrics.jsonl")):
+        time.sleep(0.01)
+    for receiver in (pid, process.pid, process.pid, pid):
+        # workers ignore Ctrl-C, which the owner passes on as SIGTERM
+        is_ignored = receiver == pid and number == signal.SIGINT
+        os.kill(receiver, signal.SIGTERM if is_ignored else number)
+        time.sleep(0.004)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, out + err
+    (run,) = runs.glob("*/status.json")
+    assert json.loads(run.read_text())["status"] == "interrupted"
+    assert (run.parent / "checkpoint.pt").exists()
