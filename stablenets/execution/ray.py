@@ -21,8 +21,8 @@ class RayExecutor:
     """Runs each job as a task of Ray."""
 
     jobs: int = option(100, "tasks at a time; Ray starts as many as its CPUs and GPUs allow", low=1)
-    address: str | None = option(
-        None, "cluster: auto, or HOST:PORT; null: $RAY_ADDRESS, or a new one of this machine"
+    address: str = option(
+        "local", "cluster: local, a new one of this machine; auto, the one that runs; or HOST:PORT"
     )
     cpus: int = option(1, "CPUs of a task", low=1)
     gpus: float = option(0.0, "GPUs of a task; 0.5: two tasks share one", low=0.0)

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -153,9 +154,15 @@ def test_ctrl_c_on_a_sweep_saves_its_jobs(tmp_path, jobs):
     assert set(saved) == {"interrupted"}
 
 
-def test_the_jobs_of_a_killed_sweep_save_and_end_and_leave_no_files(tmp_path):
-    runs, temporary = tmp_path / "runs", tmp_path / "tmp"
-    temporary.mkdir()
+@pytest.fixture
+def temporary():
+    """A folder for temporary files with a short path, since sockets need one."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def test_the_jobs_of_a_killed_sweep_save_and_end_and_leave_no_files(tmp_path, temporary):
+    runs = tmp_path / "runs"
     process = start(
         ["-m", "hydra.launcher.jobs=2", *BASE, "epochs=2000", "seed=0,1"],
         runs,
