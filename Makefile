@@ -7,8 +7,9 @@
 #? DATA=           folder of the data files; default: $STABLENETS_DATA, or else ./data
 #? RUNS=           folder of the run folders; default: runs
 #? DEVICE=         auto, cpu, cuda or cuda:N; default: auto
-#? OUT=            folder of the table and figure of make report; default: results/report
+#? OUT=            folder of the tables and figures of make report; default: report
 #? PYTHON=         the Python that .venv is made from; default: python3
+#? EXTRAS=1        install the packages of the extras slurm, ray, search and workspaces, too
 #?
 #? Of make reproduce and make reproduce-PAPER:
 #? PROFILE=        compute budget: smoke, quick, full or paper; default: quick
@@ -21,7 +22,7 @@
 #? TIME_LIMIT=     seconds after which runs are saved and stopped; the same command resumes them
 #? REPORT_ONLY=1   start no runs; write tables and figures from the ledger and the run folders
 #? EXTRA_LEDGERS=  folders with ledgers of other machines, whose runs are not repeated here
-VARIABLES := ARGS DATASETS DATA RUNS OUT PYTHON PROFILE JOBS EXECUTOR EXECUTOR_OPTIONS \
+VARIABLES := ARGS DATASETS DATA RUNS OUT PYTHON EXTRAS PROFILE JOBS EXECUTOR EXECUTOR_OPTIONS \
 	DEVICES DEVICE SEEDS RUN_GROUPS TIME_LIMIT \
 	REPORT_ONLY EXTRA_LEDGERS SHELL MAKEFLAGS
 DATASETS ?= mnist cifar10
@@ -29,7 +30,7 @@ RUNS ?= runs
 PROFILE ?= quick
 EXECUTOR ?= local
 DEVICE ?= auto
-OUT ?= results/report
+OUT ?= report
 ifdef DATA
 export STABLENETS_DATA := $(DATA)
 endif
@@ -64,7 +65,7 @@ train: setup ## train one network, for example make train net=resnet depth=256
 	$(BIN)/stablenets $(ARGS) $(call if_given,RUNS,runs) $(call if_given,DEVICE,device) $(RUN_OPTIONS)
 
 data: setup ## download data sets and verify them
-	$(BIN)/python scripts/fetch.py $(DATASETS) --root '$(DATA)'
+	$(BIN)/stablenets fetch $(DATASETS) --root '$(DATA)'
 
 reproduce: setup ## re-run all four papers, claim by claim
 	$(call reproduce,all)
@@ -82,7 +83,7 @@ reproduce-ceni2025: setup ## re-run Ceni 2025
 	$(call reproduce,ceni2025)
 
 define reproduce
-$(BIN)/python scripts/reproduce.py $(1) --profile $(PROFILE) $(if $(JOBS),--jobs $(JOBS)) --device $(DEVICE) --runs '$(RUNS)' \
+$(BIN)/stablenets reproduce $(1) --profile $(PROFILE) $(if $(JOBS),--jobs $(JOBS)) --device $(DEVICE) --runs '$(RUNS)' \
 	--executor $(EXECUTOR) $(if $(DEVICES),--devices $(DEVICES)) \
 	$(if $(EXECUTOR_OPTIONS),--executor-options $(EXECUTOR_OPTIONS)) \
 	$(if $(SEEDS),--seeds $(SEEDS)) $(if $(RUN_GROUPS),--groups $(RUN_GROUPS)) \
@@ -90,8 +91,8 @@ $(BIN)/python scripts/reproduce.py $(1) --profile $(PROFILE) $(if $(JOBS),--jobs
 	$(if $(EXTRA_LEDGERS),--extra-ledgers $(EXTRA_LEDGERS))
 endef
 
-report: setup ## write one table and one figure of all runs
-	$(BIN)/python scripts/report.py --runs '$(RUNS)' --out '$(OUT)'
+report: setup ## write tables and figures of all runs, averaged over seeds
+	$(BIN)/stablenets report --runs '$(RUNS)' --out '$(OUT)'
 
 bench: setup ## measure speed, compared with the usual implementation
 	$(BIN)/python scripts/bench.py
@@ -116,10 +117,20 @@ test-all: setup ## run all tests
 test-cluster: setup ## run the tests with a real SLURM and Ray on this machine
 	$(BIN)/python -m pytest -q -m cluster
 
+# The packages of the extras come last, after a line by which scripts/setup.sh leaves them out.
+define compile_lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" $(1) pyproject.toml
+endef
+
 lock: ## update requirements.lock from pyproject.toml, keeping pinned versions that still fit (needs uv)
 	@command -v uv >/dev/null || { echo "make lock: needs uv, which resolves the versions for all platforms" >&2; exit 2; }
-	uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra docs --no-annotate --custom-compile-command "make lock" \
-		--output-file requirements.lock pyproject.toml
+	cp requirements.lock .extras.lock
+	$(call compile_lock,--extra dev --extra docs --output-file requirements.lock)
+	$(call compile_lock,--all-extras --constraint requirements.lock --output-file .extras.lock \
+		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.lock))
+	{ echo "# extras: make setup EXTRAS=1 installs what follows, too"; grep -v '^#' .extras.lock; } >>requirements.lock
+	rm .extras.lock
 
 clean: ## remove caches and build files; runs and data stay
 	rm -rf build dist site *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache

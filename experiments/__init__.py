@@ -1,22 +1,13 @@
-"""A folder a paper: the plan (which runs, by profile), the studies, the claims, the figures. A new
-one is a folder and a line here.
+"""The papers, each in a folder: which runs it plans, its studies, claims and figures.
+
+A new paper is a folder and a line in `PAPERS`. A wheel carries this folder as
+`stablenets.experiments`. So imports in it are relative, and `stablenets.claims.loader` loads it.
 """
 
-from __future__ import annotations
-
-import importlib
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from stablenets.claims.claim import Paper
-
+# The module of each paper, which defines PAPER, by the paper's handle.
 PAPERS = {
-    "haber2017": "experiments.haber2017",
-    "chang2018": "experiments.chang2018",
-    "galimberti2023": "experiments.galimberti2023",
-    "ceni2025": "experiments.ceni2025",
+    "haber2017": ".haber2017",
+    "chang2018": ".chang2018",
+    "galimberti2023": ".galimberti2023",
+    "ceni2025": ".ceni2025",
 }
-
-
-def load(handle: str) -> Paper:
-    return importlib.import_module(PAPERS[handle]).PAPER

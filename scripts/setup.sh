@@ -1,18 +1,20 @@
 #!/bin/sh
-# Makes .venv with exactly the packages of requirements.lock, and installs this repository in place.
-# Uses uv if it is installed, and pip otherwise. Every make target runs this script first; it takes
-# a few milliseconds if nothing has changed. A missing requirement is reported in one line, before
-# any work.
+# Makes .venv with exactly the packages of requirements.lock, verified by their hashes, and installs
+# this repository in place. Uses uv if it is installed, and pip otherwise. Every make target runs
+# this script first; it takes a few milliseconds if nothing has changed. A missing requirement is
+# reported in one line, before any work.
 #   PYTHON    the Python that .venv is made from; default: python3
+#   EXTRAS    1 installs the packages of the extras, too; a .venv that has them keeps them
 #   SETUP_GB  disk space that the packages need, in GB; 0 skips the check
 set -eu
 cd "$(dirname "$0")/.."
 
-# Holds "unfinished", or a checksum and the path of this folder. The scripts of .venv contain that
-# path, so .venv does not work after the folder has moved.
+# Holds "unfinished", or the packages, a checksum and the path of this folder. The scripts of .venv
+# contain that path, so .venv does not work after the folder has moved.
 stamp=.venv/.setup
 here=$(pwd -P)
-key="$(cat requirements.lock pyproject.toml | cksum) $here"
+case ${EXTRAS:-0}$(cat $stamp 2>/dev/null) in 1* | 0extras*) packages=extras ;; *) packages=base ;; esac
+key="$packages $(cat requirements.lock pyproject.toml | cksum) $here"
 
 die() {
     echo "setup: $*" >&2
@@ -47,7 +49,7 @@ esac
 
 if command -v uv >/dev/null; then
     create() { [ -x .venv/bin/python ] || uv venv --quiet --allow-existing --python "$python" .venv; }
-    install() { uv pip install --compile-bytecode --python .venv/bin/python --build-constraints requirements.lock "$@"; }
+    install() { uv pip install --compile-bytecode --no-build-isolation --python .venv/bin/python "$@"; }
 else
     "$python" -c 'import venv, ensurepip' 2>/dev/null ||
         die "$python cannot make virtual environments: its venv module is missing (Debian, Ubuntu: apt install python$found-venv)"
@@ -56,11 +58,8 @@ else
     create() {
         { [ -x .venv/bin/python ] || "$python" -m venv --without-pip .venv; } && .venv/bin/python -m ensurepip --default-pip >/dev/null
     }
-    # Packages that are built from source use the setuptools of the lock: older versions of pip read
-    # the first variable, newer ones the second.
     install() {
-        PIP_CONSTRAINT=requirements.lock PIP_BUILD_CONSTRAINT=requirements.lock \
-            .venv/bin/python -m pip install --disable-pip-version-check --use-pep517 ${quiet:-} "$@"
+        .venv/bin/python -m pip install --disable-pip-version-check --use-pep517 --no-build-isolation ${quiet:-} "$@"
     }
 fi
 
@@ -92,7 +91,14 @@ mkdir -p .venv
 echo unfinished >$stamp
 echo "setup: .venv with Python $found and the packages of requirements.lock; a few GB, the first time takes minutes"
 create || die "could not make .venv: see above"
-install -r requirements.lock && install --no-deps --no-build-isolation -e . ||
+# Packages that are built from source need setuptools, which comes first: from the lock, by its hashes.
+sed -n '/^setuptools==/,/[^\\]$/p' requirements.lock >.venv/build-tools.txt
+case $packages in
+    extras) cat requirements.lock ;;
+    base) sed '/^# extras:/,$d' requirements.lock ;;
+esac >.venv/packages.txt
+install --require-hashes -r .venv/build-tools.txt && install --require-hashes -r .venv/packages.txt &&
+    install --no-deps -e . ||
     die "could not install the packages: see above; the next call starts again"
 echo "$key" >$stamp
 echo "setup: done"

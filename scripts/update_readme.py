@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments import PAPERS, load
-from stablenets.claims import summary, tables
+from stablenets import tables
+from stablenets.claims import summary
 from stablenets.claims.claim import VERDICTS
+from stablenets.claims.loader import load_paper, paper_modules
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -21,8 +22,8 @@ BEGIN, END = "<!-- verdicts: written by scripts/update_readme.py -->\n", "<!-- e
 def verdict_table() -> str:
     """Return the table: a row for each paper, with the number of claims under each verdict."""
     rows = []
-    for handle in PAPERS:
-        paper = load(handle)
+    for handle in paper_modules():
+        paper = load_paper(handle)
         counts = summary.settled(paper, ROOT / "results" / handle)["verdict"].value_counts()
         link = f"[{paper.title.split(',')[0]}](results/{handle}/README.md)"
         cells = {verdict: counts.get(verdict, 0) for verdict in VERDICTS}

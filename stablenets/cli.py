@@ -19,8 +19,10 @@ from typing import Any, NoReturn
 import yaml
 
 import stablenets
+from stablenets.commands import COMMANDS, run_subcommand
 from stablenets.config.groups import CONFIGS, preset_names
 from stablenets.config.help_text import help_text
+from stablenets.config.plugins import VARIABLE
 from stablenets.errors import EXIT_BAD_INPUT, BadInput
 from stablenets.schema import suggest
 
@@ -39,30 +41,67 @@ FLAGS = (
     "--shell-completion",
     "-sc",
 )
+PAIR = ("dataset", "net")  # the groups for which an experiment may have tuned options
+RUN_FLAGS = {"--run", "-r"}  # one run, which is composed without hydra.main, in half the time
 
 
 def main() -> None:
     """Run the command `stablenets` with the words of sys.argv."""
-    words = sys.argv[1:]
     try:
-        if "--version" in words:
-            print(f"stablenets {stablenets.__version__}")
-        elif any(word in HELP for word in words):
-            print(help_text(word for word in words if word not in HELP))
-        else:
-            run_command(words)
+        sys.argv[1:] = set_plugins(sys.argv[1:])
+        sys.exit(answer(sys.argv[1:]))
     except BadInput as error:
-        refuse(str(error))
+        refuse(str(error), error.exit_code)
     except BrokenPipeError:
         sys.exit(0)  # the reader of a pipe has closed it
     except OSError as error:  # outside of a run folder, such as the folder of a sweep
+        option = "--runs DIR" if sys.argv[1] in COMMANDS else "runs=DIR"
         refuse(
             f"{error.filename or 'a file'}: {error.strerror or error}; correct that or choose"
-            " another folder with runs=DIR"
+            f" another folder with {option}"
         )
     except KeyboardInterrupt:
         print("stablenets: interrupted; the same command resumes", file=sys.stderr)
         sys.exit(130)
+
+
+def set_plugins(words: list[str]) -> list[str]:
+    """The words without --plugins MODULE,..., which sets the environment variable instead."""
+    rest, waiting = [], iter(words)
+    for word in waiting:
+        flag, sign, value = word.partition("=")
+        if flag != "--plugins":
+            rest.append(word)
+            continue
+        value = value if sign else next(waiting, "")
+        if not value or value.startswith("-"):
+            raise BadInput("--plugins: no module; write --plugins MODULE or MODULE,MODULE")
+        os.environ[VARIABLE] = value
+    return rest
+
+
+def answer(words: list[str]) -> int:
+    """Run a subcommand, print help or the version, or train; return the exit code."""
+    first = words[0] if words else ""
+    is_help = first == "help" or any(word in HELP for word in words)
+    if first in COMMANDS:
+        return run_subcommand(first, words[1:])
+    if "--version" in words:
+        print(f"stablenets {stablenets.__version__}")
+    elif is_help:
+        topics = [word for word in words if not word.startswith("-") and word != "help"]
+        if topics and topics[0] in COMMANDS:
+            return run_subcommand(topics[0], ["--help"])
+        # the words of a sweep are no topics
+        print(help_text([] if {"-m", "--multirun"} & {*words} else topics, COMMANDS))
+    elif first and first[0] not in "-+~" and "=" not in first:
+        raise BadInput(
+            f"{first}: no subcommand; {suggest(first, COMMANDS, 'one of')}; a run is trained by"
+            " KEY=VALUE words alone"
+        )
+    else:
+        run_command(words)
+    return 0
 
 
 def run_command(words: list[str]) -> NoReturn:
@@ -70,7 +109,7 @@ def run_command(words: list[str]) -> NoReturn:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from stablenets.config.overrides import check_overrides, explain_failure
+    from stablenets.config.overrides import check_overrides, compose_words, explain_failure
     from stablenets.execution import sweep
 
     # errors reach this function, not Hydra's own report of several lines
@@ -79,11 +118,12 @@ def run_command(words: list[str]) -> NoReturn:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     flags, overrides = split_flags(words)
     sys.argv[1:] = [*flags, *overrides]  # Hydra reads flags only before all other words
+    needs_hydra = bool({*flags} - RUN_FLAGS) or any("hydra" in word for word in overrides)
     if not {"--shell-completion", "-sc"} & {*flags}:
         has_sweep_mode = any(word.startswith("hydra.mode=") for word in overrides)
         check_overrides(overrides, is_sweep=has_sweep_mode or bool({"-m", "--multirun"} & {*flags}))
     try:
-        composed = compose_by_hydra()
+        composed = compose_by_hydra() if needs_hydra else compose_words(overrides)
     except (HydraException, OmegaConfBaseException) as error:
         refuse(explain_failure(overrides, error))
     except ValueError as error:  # of Hydra's flags or of a launcher
@@ -159,7 +199,7 @@ def advise_experiment(choices: dict[str, str]) -> str:
     for name in preset_names("experiment"):
         entries = yaml.safe_load((CONFIGS / "experiment" / f"{name}.yaml").read_text())["defaults"]
         sets = {key: value for entry in entries for key, value in entry.items()}
-        if all(sets.get(f"override /{group}") == choices[group] for group in ("dataset", "net")):
+        if all(choices.get(group) == sets.get(f"override /{group}", "") for group in PAIR):
             return (
                 f"dataset={choices['dataset']} net={choices['net']}: this run trains with default"
                 f" options; experiment={name} has options that were tuned for this pair"
@@ -167,10 +207,10 @@ def advise_experiment(choices: dict[str, str]) -> str:
     return ""
 
 
-def refuse(line: str) -> NoReturn:
-    """End the process with one line on stderr and the exit code of bad input."""
+def refuse(line: str, exit_code: int = EXIT_BAD_INPUT) -> NoReturn:
+    """End the process with one line on stderr."""
     print(f"stablenets: {line}", file=sys.stderr)
-    sys.exit(EXIT_BAD_INPUT)
+    sys.exit(exit_code)
 
 
 if __name__ == "__main__":

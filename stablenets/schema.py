@@ -34,6 +34,7 @@ BOUNDS = {
     "below": ("<", operator.lt),
 }
 LARGEST_INT = 2**63 - 1  # what torch and numpy can hold
+LARGEST_FLOAT = 1e30  # float32 holds it, and its product with the depth of a net
 Options = TypeVar("Options")  # a dataclass whose fields are made with `option`
 
 
@@ -233,6 +234,8 @@ def check_value(key: str, value: Any, hint: Any, limits: Mapping) -> Any:
         raise BadInput(f"{key}={format_value(value)}: expected {describe_type(hint)}")
     if isinstance(value, float) and not math.isfinite(value):
         raise BadInput(f"{key}={value}: expected a finite number")
+    if isinstance(value, float) and abs(value) > LARGEST_FLOAT:
+        raise BadInput(f"{key}={value}: must be <= {LARGEST_FLOAT:g}")
     check_limits(key, value, limits)
     if isinstance(value, int) and abs(value) > LARGEST_INT:
         raise BadInput(f"{key}={value}: must be <= {LARGEST_INT}")

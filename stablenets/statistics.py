@@ -52,8 +52,8 @@ class Estimate:
     def __str__(self) -> str:
         if math.isnan(self.low):
             return f"{self.value:.4g}"
-        # A value far below the width of its interval is what rounding leaves of 0.
-        is_rounding = abs(self.value) < 1e-4 * (self.high - self.low)
+        # A value far below the width of an interval around 0 is what rounding leaves of 0.
+        is_rounding = self.low < 0 < self.high and abs(self.value) < 1e-4 * (self.high - self.low)
         return f"{0.0 if is_rounding else self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
@@ -100,6 +100,28 @@ def percent(fractions: pd.Series) -> Estimate:
     estimate = mean(100 * fractions.fillna(0.0))
     low, high = float(np.maximum(estimate.low, 0.0)), float(np.minimum(estimate.high, 100.0))
     return replace(estimate, low=low, high=high)
+
+
+def geometric_mean(values: Sequence[float] | pd.Series) -> Estimate:
+    """Return the geometric mean and its interval: those of `mean` on a logarithmic scale.
+
+    For quantities that vary over orders of magnitude, such as gradient norms.
+
+    Args:
+        values: Independent observations (n,), for example one per seed, at least 0; n >= 1.
+
+    Returns:
+        An `Estimate`. There is no interval (low and high are NaN) with one observation, or if an
+        observation is 0 or infinite; the mean is then 0 or infinite, too.
+
+    Examples:
+        >>> str(geometric_mean([0.1, 1.0, 10.0]))
+        '1 [0.00328, 304.9]'
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        logarithms = mean(np.log(np.asarray(values, dtype=np.float64)).tolist())
+        value, low, high = np.exp([logarithms.value, logarithms.low, logarithms.high]).tolist()
+    return Estimate(value, low, high, logarithms.n)
 
 
 def median(values: Sequence[float]) -> Estimate:

@@ -12,7 +12,6 @@ import torch
 
 from stablenets.claims.ledger import read_ledger
 
-SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "reproduce.py"
 # a run of some seconds
 RUN = (
     "dataset=digits",
@@ -41,9 +40,10 @@ class Commands:
         return self.start(*self.reproduce_words(*words))
 
     def reproduce_words(self, *words: str) -> list[str]:
-        """scripts/reproduce.py for the studies and trainings of two groups of a paper."""
+        """`stablenets reproduce` for the studies and trainings of two groups of a paper."""
         groups = ["--groups", "example1", "scratch"]
-        return [sys.executable, str(SCRIPT), "haber2017", "--profile", "smoke", *groups, *words]
+        command = [sys.executable, "-m", "stablenets.cli", "reproduce", "haber2017"]
+        return [*command, "--profile", "smoke", *groups, *words]
 
     def start(self, *words: str) -> subprocess.Popen:
         """A command in the folder."""

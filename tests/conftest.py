@@ -149,10 +149,7 @@ def run_cli(tmp_path, monkeypatch, capfd, torch_globals):
     def run(*overrides: str, small: bool = True) -> Finished:
         words = overrides
         if small:
-            # without --run Hydra composes everything twice, the first time only to see whether to
-            # run or to sweep
-            once = () if "-m" in overrides else ("--run",)
-            words = (*once, *SMALL, f"runs={tmp_path / 'runs'}", *overrides)
+            words = (*SMALL, f"runs={tmp_path / 'runs'}", *overrides)
         monkeypatch.setattr(sys, "argv", ["stablenets", *words])
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv(

@@ -1,5 +1,6 @@
 """A local web server that can be made to fail, and small archives in place of the original ones."""
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -7,7 +8,6 @@ import pickle
 import tarfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -16,7 +16,9 @@ import numpy as np
 class Server(ThreadingHTTPServer):
     """Serves `files` (name -> bytes) and counts the requests.
 
-    `behaviour`: good; broken: stops in the middle; stalled: sends nothing more; wrong: other bytes.
+    `behaviour`: good; broken: stops in the middle; stalled: sends nothing more; wrong: other bytes;
+    slow: a byte now and then; endless: more and more bytes, of a number that it does not announce;
+    huge: announces a number of bytes that fit no disk.
     """
 
     daemon_threads = True
@@ -38,22 +40,34 @@ class Handler(BaseHTTPRequestHandler):
         if data is None:
             self.send_error(404)
             return
+        behaviour = self.server.behaviour
         self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
+        if behaviour != "endless":
+            self.send_header("Content-Length", str(10**15 if behaviour == "huge" else len(data)))
         self.end_headers()
-        if self.server.behaviour == "wrong":
+        if behaviour in ("slow", "endless"):
+            self.send_without_end(b"x" if behaviour == "slow" else bytes(1 << 16))
+            return
+        if behaviour == "wrong":
             data = bytes(len(data))
-        half = self.server.behaviour in ("broken", "stalled")
+        half = behaviour in ("broken", "stalled")
         self.wfile.write(data[: len(data) // 2] if half else data)
         self.wfile.flush()
-        if self.server.behaviour == "stalled":
+        if behaviour == "stalled":
             self.server.finished.wait(10)
+
+    def send_without_end(self, piece: bytes) -> None:
+        """Send the same bytes again and again, until the client or the test ends."""
+        pause = 0.05 if len(piece) == 1 else 0
+        with contextlib.suppress(ConnectionError):
+            while not self.server.finished.wait(pause):
+                self.wfile.write(piece)
 
     def log_message(self, *args: object) -> None:
         pass
 
 
-@contextmanager
+@contextlib.contextmanager
 def serving(files: dict[str, bytes]) -> Iterator[Server]:
     """A running server, stopped at the end of the block."""
     server = Server(files)

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from conftest import SMALL
 
 from stablenets.cli import advise_experiment
 from stablenets.config.groups import GROUPS, group_choices, registered_names
@@ -51,6 +52,14 @@ def test_version_is_one_line():
 @pytest.mark.parametrize("words", [["--version"], ["--help"]])
 def test_version_and_help_import_neither_torch_nor_hydra(words):
     assert loaded_modules(words, "torch", "hydra") == []
+
+
+def test_finished_run_imports_only_what_its_answer_needs(run_cli, tmp_path):
+    """Compilers, statistics and loggers would double the time until it answers."""
+    words = (*SMALL, f"runs={tmp_path / 'runs'}", "dataset=digits", "deterministic=true")
+    assert run_cli(*words, small=False).code == 0
+    slow = ("torch._dynamo", "torch._inductor", "sympy", "scipy", "pandas", "sklearn")
+    assert loaded_modules(words, *slow, "matplotlib", "wandb", "joblib") == []
 
 
 def test_help_speaks_of_stablenets_and_lists_groups_and_all_options(run_cli):

@@ -19,10 +19,12 @@ LEVELS = [
     {"probes"},
     {"config"},
     {"runs"},
+    {"tables"},
     {"training"},
     {"execution"},
     {"claims"},
     {"report"},
+    {"commands"},
     {"cli"},
     {"__main__"},
 ]
@@ -88,6 +90,28 @@ def cycle(imports):
         return None
 
     return next((found for name in imports if (found := search(name, []))), None)
+
+
+def absolute_imports(path):
+    """The modules that a source file imports by absolute names, anywhere in it."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.append(node.module)
+    return found
+
+
+def test_only_the_loader_imports_experiments():
+    """It does so by name, so that a wheel can carry them under another name."""
+    sources = [*PACKAGE.rglob("*.py"), *(PACKAGE.parent / "scripts").glob("*.py")]
+    sources += (PACKAGE.parent / "experiments").rglob("*.py")
+    assert [
+        str(path)
+        for path in sources
+        if any("experiments" in module.split(".") for module in absolute_imports(path))
+    ] == []
 
 
 def test_a_cycle_is_found():

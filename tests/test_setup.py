@@ -26,6 +26,7 @@ TOOLS = (
     "env",
     "mkdir",
     "rm",
+    "sed",
     "sleep",
     "uname",
 )
@@ -124,11 +125,26 @@ def test_a_missing_python_is_reported_with_the_versions_that_work(checkout):
 
 def test_set_up_installs_the_lock_then_the_repository_and_nothing_the_next_time(checkout):
     assert run_setup(checkout).returncode == 0
-    lock, project = installs(checkout)
-    assert lock.endswith("-r requirements.lock")
-    assert project.endswith("--no-deps --no-build-isolation -e .")
+    tools, lock, project = installs(checkout)
+    assert tools.endswith("--require-hashes -r .venv/build-tools.txt")
+    assert lock.endswith("--require-hashes -r .venv/packages.txt")
+    assert project.endswith("--no-deps -e .")
     again = run_setup(checkout)
-    assert (again.returncode, again.out, again.err, len(installs(checkout))) == (0, "", "", 2)
+    assert (again.returncode, again.out, again.err, len(installs(checkout))) == (0, "", "", 3)
+
+
+def test_set_up_installs_the_extras_only_where_they_are_wanted(checkout):
+    run_setup(checkout)
+    packages = checkout / ".venv/packages.txt"
+    base = packages.read_text()
+    assert "\ntorch==" in base
+    assert "\nray==" not in base
+    assert (checkout / ".venv/build-tools.txt").read_text().startswith("setuptools==")
+    run_setup(checkout, EXTRAS="1")
+    assert packages.read_text() == (checkout / "requirements.lock").read_text()
+    assert len(installs(checkout)) == 6
+    run_setup(checkout)
+    assert len(installs(checkout)) == 6
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])
@@ -137,7 +153,7 @@ def test_a_changed_file_of_dependencies_installs_again(checkout, name):
     with (checkout / name).open("a") as file:
         file.write("# changed\n")
     run_setup(checkout)
-    assert len(installs(checkout)) == 4
+    assert len(installs(checkout)) == 6
 
 
 def test_another_python_version_makes_a_new_venv(checkout):
@@ -173,7 +189,7 @@ def test_two_set_ups_at_the_same_time_install_once(checkout):
     both = [start_setup(checkout, FAKE_SLEEP="0.2") for _ in range(2)]
     outs = sorted(process.communicate(timeout=30)[0] for process in both)
     assert [process.returncode for process in both] == [0, 0]
-    assert len(installs(checkout)) == 2
+    assert len(installs(checkout)) == 3
     assert "setup: done" in "".join(outs)
 
 
@@ -213,18 +229,36 @@ def read_project():
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def read_pins():
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
-    return [line.split(" ;")[0] for line in lines if line and not line.startswith("#")]
+def read_lock():
+    """The text of the base part and of the extras; one requirement a line, with its hashes."""
+    base, extras = (ROOT / "requirements.lock").read_text().split("# extras: ")
+    return base.replace("\\\n", ""), extras.partition("\n")[2].replace("\\\n", "")
+
+
+def read_pins(text):
+    return [line.split()[0] for line in text.splitlines() if not line.startswith("#")]
 
 
 def test_the_lock_pins_one_version_of_every_dependency():
-    assert [pin for pin in read_pins() if not re.fullmatch(r"[a-z0-9-]+==[a-z0-9.]+", pin)] == []
+    base, extras = map(read_pins, read_lock())
+    pins = base + extras
+    assert [pin for pin in pins if not re.fullmatch(r"[a-z0-9-]+==[a-z0-9.]+", pin)] == []
     project = read_project()
-    extras = project["optional-dependencies"]
-    needs = project["dependencies"] + extras["dev"] + extras["docs"]
-    wanted = {re.split(r"[<>=~! \[]", need)[0].lower() for need in needs}
-    assert wanted - {pin.split("==")[0] for pin in read_pins()} == set()
+
+    def names(needs):
+        return {re.split(r"[<>=~! \[]", need)[0].lower() for need in needs}
+
+    optional = project["optional-dependencies"]
+    installed = names(project["dependencies"] + optional["dev"] + optional["docs"])
+    assert installed - {pin.split("==")[0] for pin in base} == set()
+    wanted = installed.union(*map(names, optional.values()))
+    assert wanted - {pin.split("==")[0] for pin in pins} == set()
+
+
+def test_every_pin_of_the_lock_has_hashes():
+    for line in "".join(read_lock()).splitlines():
+        if not line.startswith("#"):
+            assert re.search(r"( +--hash=sha256:[0-9a-f]{64})+$", line), line
 
 
 def test_set_up_accepts_the_python_versions_of_the_project():

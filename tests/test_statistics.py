@@ -34,6 +34,19 @@ def test_t_intervals_are_those_of_scipy(count):
     )
 
 
+def test_a_geometric_mean_is_the_mean_of_logarithms():
+    values = [1e-9, 1e-6, 1e-4]
+    estimate, logarithms = statistics.geometric_mean(values), statistics.mean(np.log10(values))
+    for end in ("value", "low", "high"):
+        assert math.log10(getattr(estimate, end)) == pytest.approx(getattr(logarithms, end))
+    # a value far below its interval is shown, because 0 is not inside
+    assert str(estimate).startswith("4.642e-07 [")
+    for extreme in (0.0, math.inf):
+        estimate = statistics.geometric_mean([extreme, 1.0])
+        assert estimate.value == extreme
+        assert math.isnan(estimate.low)
+
+
 def coverage(k, n):
     """Return how often the k-th smallest and k-th largest of n values enclose the median.
 

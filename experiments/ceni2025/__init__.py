@@ -4,7 +4,9 @@ it.
 
 from functools import partial
 
-from experiments.ceni2025 import (
+from stablenets.claims.claim import Claim, Drawing, Paper
+
+from . import (
     beside_lstm,
     depth,
     filters,
@@ -16,8 +18,7 @@ from experiments.ceni2025 import (
     theory,
     trained,
 )
-from experiments.ceni2025.plan import plan
-from stablenets.claims.claim import Claim, Drawing, Paper
+from .plan import plan
 
 ABSTRACT = "Abstract"
 CLAIMS = (

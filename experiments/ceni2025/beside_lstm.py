@@ -8,13 +8,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from experiments.ceni2025.nets import DATA_NAMES, RECURRENT, accuracy, counted, rows_of
-from experiments.ceni2025.pace import key, minutes_an_epoch
-from experiments.ceni2025.pixels import REAL
 from stablenets import statistics
 from stablenets.claims.claim import NOT_RUN, Finding, compared
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
+
+from .nets import DATA_NAMES, RECURRENT, accuracy, counted, rows_of
+from .pace import key, minutes_an_epoch
+from .pixels import REAL
 
 
 def beats_lstm(results: Results) -> Finding:

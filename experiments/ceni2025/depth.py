@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.ceni2025.nets import DATA_NAMES, DEEP, images
-from experiments.ceni2025.settings import DEEP_LR
 from stablenets import statistics
 from stablenets.claims.claim import NOT_RUN, Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training, Work
 from stablenets.plotting.figures import new_figure
+
+from .nets import DATA_NAMES, DEEP, images
+from .settings import DEEP_LR
 
 DEEPEST = 50_000
 GROUPS = ("deep", "deep_more", "no_layers", "frozen_layers", "deep_others")

@@ -10,12 +10,13 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from experiments.ceni2025.recall import SUM, outcomes
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.claims.work import Measured, RunContext, TrainedNetStudy
 from stablenets.plotting.figures import new_figure
 from stablenets.plotting.style import COLOURS
+
+from .recall import SUM, outcomes
 
 
 @dataclass(frozen=True)

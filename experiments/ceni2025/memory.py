@@ -6,14 +6,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.ceni2025.memory_controls import CONTROLS, told
-from experiments.ceni2025.nets import RECURRENT, counted, parts
-from experiments.ceni2025.recall import RECALLED, SUM, error, outcomes, solved
-from experiments.ceni2025.settings import ADDING
 from stablenets.claims.claim import NOT_RUN, Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training
 from stablenets.plotting.figures import new_figure
+
+from .memory_controls import CONTROLS, told
+from .nets import RECURRENT, counted, parts
+from .recall import RECALLED, SUM, error, outcomes, solved
+from .settings import ADDING
 
 LONGEST = 10_000
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.ceni2025.nets import RECURRENT, counted
-from experiments.ceni2025.recall import outcomes, solved
-from experiments.ceni2025.scales import Scale
-from experiments.ceni2025.search import SEED
-from experiments.ceni2025.settings import memory
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training
+
+from .nets import RECURRENT, counted
+from .recall import outcomes, solved
+from .scales import Scale
+from .search import SEED
+from .settings import memory
 
 TRIED = (0.001, 0.003, 0.01, 0.03, 0.06)  # rates of all families alike
 # Of roaRNN that adds over the longest sequences: size of U, rate, the share of the steps that it

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 
 import torch
 
-from experiments.ceni2025.nets import RECURRENT, matched, parameters
-from experiments.ceni2025.settings import pixels, read
 from stablenets.claims.results import Results
 from stablenets.claims.work import Measured, RunContext, Study, Training
 from stablenets.schema import option
 from stablenets.training.losses import cross_entropy
 from stablenets.training.network import build_network
 from stablenets.training.optim import build_optimiser
+
+from .nets import RECURRENT, matched, parameters
+from .settings import pixels, read
 
 BAR = 256  # the width of roaRNN at which the time of an epoch is asked for
 

@@ -9,17 +9,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from experiments.ceni2025.nets import (
-    DATA_NAMES,
-    RECURRENT,
-    accuracy,
-    counted,
-    images,
-    parts,
-    rows_of,
-    works_of,
-)
-from experiments.ceni2025.pace import BAR, key, minutes_an_epoch
 from stablenets import statistics
 from stablenets.claims.claim import (
     NOT_REPRODUCED,
@@ -32,6 +21,18 @@ from stablenets.claims.claim import (
 )
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
+
+from .nets import (
+    DATA_NAMES,
+    RECURRENT,
+    accuracy,
+    counted,
+    images,
+    parts,
+    rows_of,
+    works_of,
+)
+from .pace import BAR, key, minutes_an_epoch
 
 STATED = {
     "first": 94.0,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.ceni2025.filters import Steady
-from experiments.ceni2025.memory_controls import controls
-from experiments.ceni2025.nets import DEEP, RECURRENT, matched, parameters
-from experiments.ceni2025.pace import Pace
-from experiments.ceni2025.peak import Peak
-from experiments.ceni2025.scales import SCALES, STEPS, Scale
-from experiments.ceni2025.search import SEED, chrono_rates, long_rates, rates, search
-from experiments.ceni2025.settings import PIXELS, deep, memory, pixels, read
-from experiments.ceni2025.spectra import CASES, Spectrum
-from experiments.ceni2025.trained import Trained
 from stablenets.claims.results import Plan
 from stablenets.claims.work import Training
+
+from .filters import Steady
+from .memory_controls import controls
+from .nets import DEEP, RECURRENT, matched, parameters
+from .pace import Pace
+from .peak import Peak
+from .scales import SCALES, STEPS, Scale
+from .search import SEED, chrono_rates, long_rates, rates, search
+from .settings import PIXELS, deep, memory, pixels, read
+from .spectra import CASES, Spectrum
+from .trained import Trained
 
 VARIED: dict[str, tuple[Any, ...]] = {  # one at a time, the others as chosen
     "net.alpha": (0.9, 0.97, 0.99, 0.999, 1.0),

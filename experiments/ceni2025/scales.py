@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.ceni2025.nets import DEEP, RECURRENT
+from .nets import DEEP, RECURRENT
 
 STEPS = 50
 

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.ceni2025.nets import RECURRENT, images, told
-from experiments.ceni2025.settings import pixels
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training
 from stablenets.data import DATASETS
+
+from .nets import RECURRENT, images, told
+from .settings import pixels
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,6 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.ceni2025.nets import (
-    DATA_NAMES,
-    RECURRENT,
-    accuracy,
-    counted,
-    images,
-    rows_of,
-    told,
-)
-from experiments.ceni2025.plan import VARIED
 from stablenets.claims.claim import (
     NOT_RUN,
     PARTLY,
@@ -27,6 +17,17 @@ from stablenets.claims.claim import (
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
 from stablenets.plotting.style import COLOURS
+
+from .nets import (
+    DATA_NAMES,
+    RECURRENT,
+    accuracy,
+    counted,
+    images,
+    rows_of,
+    told,
+)
+from .plan import VARIED
 
 NEAR = 2.0  # points of accuracy within which one setting is as good as another
 NAMES = {

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.ceni2025.nets import matched, parameters
 from stablenets.claims.work import Training
+
+from .nets import matched, parameters
 
 SILENT = {"every": 0, "spectrum_examples": 0}
 

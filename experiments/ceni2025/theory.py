@@ -11,13 +11,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.ceni2025.depth import DEEPEST
-from experiments.ceni2025.spectra import CASES, TIED
-from experiments.ceni2025.trained import label, shown
 from stablenets.claims.claim import NOT_RUN, Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
 from stablenets.plotting.style import COLOURS
+
+from .depth import DEEPEST
+from .spectra import CASES, TIED
+from .trained import label, shown
 
 ROUNDING = 1e-9
 SCALED = [

@@ -12,8 +12,6 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from experiments.ceni2025.nets import DATA_NAMES, DEEP, RECURRENT
-from experiments.ceni2025.spectra import layers, spectrum, time_steps
 from stablenets.claims.results import Results
 from stablenets.claims.work import Measured, RunContext, TrainedNetStudy
 from stablenets.data import load
@@ -25,6 +23,9 @@ from stablenets.schema import option
 from stablenets.training.environment import data_root
 from stablenets.training.losses import LOSSES
 from stablenets.training.network import build_network
+
+from .nets import DATA_NAMES, DEEP, RECURRENT
+from .spectra import layers, spectrum, time_steps
 
 WHEN = {"_before": "before", "": "after"}
 DEPTHS = 64  # at which gradients are kept

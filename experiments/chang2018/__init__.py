@@ -2,10 +2,11 @@
 it claims, as known.
 """
 
-from experiments.chang2018 import ablations, comparing, counting, fewer, inverting, saving
-from experiments.chang2018.plan import plan
-from experiments.chang2018.published import FEW, STL10, apart, few_gap, printed
 from stablenets.claims.claim import Claim, Drawing, Paper
+
+from . import ablations, comparing, counting, fewer, inverting, saving
+from .plan import plan
+from .published import FEW, STL10, apart, few_gap, printed
 
 CLAIMS = (
     Claim(

@@ -10,14 +10,15 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.chang2018.look import DATA, accuracies, contrary, diverged, mean, relation, source
-from experiments.chang2018.plan import SMOOTH, VARIANTS
 from stablenets import statistics
 from stablenets.claims.claim import Finding
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
 from stablenets.plotting.style import COLOURS
 from stablenets.statistics import Estimate
+
+from .look import DATA, accuracies, contrary, diverged, mean, relation, source
+from .plan import SMOOTH, VARIANTS
 
 AS_IT_IS = "as it is"
 SHOWN = 5.0  # points: what is more stands in the figure as a number

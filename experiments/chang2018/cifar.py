@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from experiments.chang2018.settings import BATCH, IMAGES, chosen, trained
 from stablenets.claims.work import Training
+
+from .settings import BATCH, IMAGES, chosen, trained
 
 NETS = ("hamiltonian_74", "resnet_32", "revnet_38", "midpoint_26", "leapfrog_26")
 REVERSIBLE_NETS = ("hamiltonian_74", "midpoint_26", "leapfrog_26")

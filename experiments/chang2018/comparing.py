@@ -8,8 +8,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.chang2018.counting import BLOCKS
-from experiments.chang2018.look import (
+from stablenets import statistics
+from stablenets.claims.claim import NOT_RUN, Finding, attained
+from stablenets.claims.results import Results
+from stablenets.plotting.figures import new_figure
+from stablenets.statistics import Estimate
+
+from .counting import BLOCKS
+from .look import (
     CHANCE,
     DATA,
     FAMILIES,
@@ -22,13 +28,8 @@ from experiments.chang2018.look import (
     relation,
     source,
 )
-from experiments.chang2018.published import REPLICATIONS, STL10, STL10_REPLICATIONS, TABLE
-from experiments.chang2018.settings import HELD_OUT
-from stablenets import statistics
-from stablenets.claims.claim import NOT_RUN, Finding, attained
-from stablenets.claims.results import Results
-from stablenets.plotting.figures import new_figure
-from stablenets.statistics import Estimate
+from .published import REPLICATIONS, STL10, STL10_REPLICATIONS, TABLE
+from .settings import HELD_OUT
 
 SIZED = (
     "hamiltonian_74",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from experiments.chang2018.look import layout_of
-from experiments.chang2018.published import TABLE
-from experiments.chang2018.settings import BLOCK
 from stablenets.claims.claim import PARTLY, REPRODUCED, Finding
 from stablenets.claims.results import Results
+
+from .look import layout_of
+from .published import TABLE
+from .settings import BLOCK
 
 BLOCKS = {"none": "one bias", "shift": "two biases", "batch": "norms", "": ""}
 

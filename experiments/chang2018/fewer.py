@@ -9,15 +9,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.chang2018.look import DATA, FAMILIES, accuracies, diverged, mean, relation, source
-from experiments.chang2018.plan import FEW_STEPS, LONGER_STEPS, TUNING_STEPS
-from experiments.chang2018.published import FEW, FEW_PEAK, FEW_REPLICATION, few_gap
-from experiments.chang2018.settings import HELD_OUT, SHORT_RATES
 from stablenets import statistics
 from stablenets.claims.claim import NOT_REPRODUCED, Finding
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
 from stablenets.statistics import Estimate
+
+from .look import DATA, FAMILIES, accuracies, diverged, mean, relation, source
+from .plan import FEW_STEPS, LONGER_STEPS, TUNING_STEPS
+from .published import FEW, FEW_PEAK, FEW_REPLICATION, few_gap
+from .settings import HELD_OUT, SHORT_RATES
 
 FAMILY = ("hamiltonian", "resnet_bn")
 FIRST = 5  # per cent: on CIFAR-10 the share of group `few`

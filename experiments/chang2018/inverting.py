@@ -5,14 +5,15 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.chang2018.look import FAMILIES, block_axis
-from experiments.chang2018.settings import STEPS
-from experiments.chang2018.studies import OVERFLOW
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.config.options import Config
 from stablenets.plotting.figures import new_figure
 from stablenets.plotting.style import COLOURS
+
+from .look import FAMILIES, block_axis
+from .settings import STEPS
+from .studies import OVERFLOW
 
 MODERATE = {"h": 0.1, "blocks": 54}  # Hamiltonian-218 has 18 blocks in a unit
 DEEP = 300  # blocks in a unit, at every profile

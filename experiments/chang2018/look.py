@@ -10,12 +10,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from experiments.chang2018.published import TABLE
-from experiments.chang2018.settings import configured
 from stablenets.claims.claim import NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, compared
 from stablenets.claims.results import Results
 from stablenets.plotting.style import COLOURS
 from stablenets.statistics import Estimate, paired, percent
+
+from .published import TABLE
+from .settings import configured
 
 FAMILIES = {  # name, colour, marker
     "hamiltonian": ("Hamiltonian", COLOURS[0], "o"),

@@ -1,7 +1,7 @@
 """Peak memory of two training steps of an image net, as a process of its own: a process never
 forgets its peak.
 
-    python experiments/chang2018/peak.py 100 '{"dataset": {"name": "cifar10"}, "net": {"family":
+    python -m experiments.chang2018.peak 100 '{"dataset": {"name": "cifar10"}, "net": {"family":
     "hamiltonian", ...}, "backward": "reverse"}'
 
 Prints JSON, in bytes: the peak; what was resident before the steps, with the weights, their
@@ -17,10 +17,11 @@ import torch
 import torch._dynamo
 import torch.nn.functional as F
 
-from experiments.chang2018.settings import SGD
 from stablenets.config import resolve
 from stablenets.probes import peak_resident_bytes
 from stablenets.training.network import build_network
+
+from .settings import SGD
 
 
 def main(batch: int, values: dict) -> dict[str, int]:

@@ -7,9 +7,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from experiments.chang2018 import cifar
-from experiments.chang2018.published import TABLE
-from experiments.chang2018.settings import (
+from stablenets.claims.results import Plan
+from stablenets.claims.work import Training
+
+from . import cifar
+from .published import TABLE
+from .settings import (
     COMPARED_MODES,
     SHORT_RATES,
     SMOOTHNESS,
@@ -21,7 +24,7 @@ from experiments.chang2018.settings import (
     stl10,
     table,
 )
-from experiments.chang2018.studies import (
+from .studies import (
     PRECISIONS,
     REVERSIBLE,
     Cost,
@@ -33,8 +36,6 @@ from experiments.chang2018.studies import (
     Peak,
     TrainedInverse,
 )
-from stablenets.claims.results import Plan
-from stablenets.claims.work import Training
 
 TUNING_SEEDS, TUNING_STEPS = (1000, 1001, 1002), 150
 FEW_STEPS = {"digits": 100, "cpu": 400, "gpu": 20_000}  # ours: the paper's number is not known

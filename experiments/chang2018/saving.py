@@ -7,15 +7,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from experiments.chang2018.counting import BLOCKS
-from experiments.chang2018.look import FAMILIES, accuracies, block_axis
-from experiments.chang2018.settings import TABLE_BLOCKS
-from experiments.chang2018.studies import LENGTH
 from stablenets import statistics
 from stablenets.claims.claim import NOT_REPRODUCED, NOT_RUN, REPRODUCED, UNDECIDED, Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
 from stablenets.plotting.style import COLOURS
+
+from .counting import BLOCKS
+from .look import FAMILIES, accuracies, block_axis
+from .settings import TABLE_BLOCKS
+from .studies import LENGTH
 
 MODES = {"store": COLOURS[1], "checkpoint": COLOURS[4], "reverse": COLOURS[0]}
 EQUAL = 1e-10  # in float64

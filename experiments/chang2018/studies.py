@@ -17,8 +17,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from experiments.chang2018.published import TABLE
-from experiments.chang2018.settings import COMPARED_MODES, SMALL, chosen, configured
 from stablenets.claims.work import Measured, RunContext, Study, TrainedNetStudy
 from stablenets.config import Resolved, resolve
 from stablenets.data.dataset import ReadSettings
@@ -30,7 +28,9 @@ from stablenets.schema import option
 from stablenets.training.environment import data_root
 from stablenets.training.network import build_network
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from .published import TABLE
+from .settings import COMPARED_MODES, SMALL, chosen, configured
+
 REVERSIBLE = ("hamiltonian", "midpoint", "leapfrog")
 PRECISIONS = ("float32", "float64")
 IMAGES = 20  # on which a trained net is measured
@@ -289,14 +289,13 @@ class Peak(Study):
 
     def measure(self, place: RunContext) -> Measured:
         command = [
-            sys.executable,
-            str(REPOSITORY / "experiments" / "chang2018" / "peak.py"),
+            *(sys.executable, "-P", "-m", f"{__package__}.peak"),
             str(self.batch),
             json.dumps(deep(self.blocks, self.backward)),
         ]
         done = subprocess.run(
             command,
-            env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | RETURNED,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | RETURNED,
             capture_output=True,
             text=True,
         )

@@ -2,7 +2,9 @@
 Design: what it claims, as known.
 """
 
-from experiments.galimberti2023 import (
+from stablenets.claims.claim import Claim, Drawing, Paper
+
+from . import (
     control,
     depth,
     images,
@@ -13,8 +15,7 @@ from experiments.galimberti2023 import (
     tuning,
     volume,
 )
-from experiments.galimberti2023.plan import plan
-from stablenets.claims.claim import Claim, Drawing, Paper
+from .plan import plan
 
 CLAIMS = (
     Claim(

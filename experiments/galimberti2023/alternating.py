@@ -18,8 +18,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from experiments.galimberti2023.networks import ALL
-from experiments.galimberti2023.studies import jacobians
 from stablenets.claims.work import Measured, RunContext, Study
 from stablenets.data import DATASETS, CommonDataOptions, load
 from stablenets.data.dataset import Split
@@ -27,6 +25,9 @@ from stablenets.engine.flow import Flow
 from stablenets.nets import Network, Plain
 from stablenets.probes import suffix_jacobians
 from stablenets.schema import option
+
+from .networks import ALL
+from .studies import jacobians
 
 RATE, HEAD_STEPS, BATCH = 0.05, 10, 125
 ALPHA, PLAIN_ALPHA, HEAD_SIZE = (

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from experiments.galimberti2023.alternating import BATCH, EVERY, Alternating
 from stablenets import statistics
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.statistics import Estimate
+
+from .alternating import BATCH, EVERY, Alternating
 
 ROUNDING = 1e-9
 STATED = (1.0, 17.0)  # L4DC 2021, Fig. 2: H1, 64 layers, 960 iterations

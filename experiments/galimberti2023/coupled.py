@@ -9,14 +9,15 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from experiments.galimberti2023.networks import ALL, RANDOM_X, SINGULAR_X, make_singular
-from experiments.galimberti2023.settings import BATCH, POINTS, TIMES
-from experiments.galimberti2023.studies import TRAINED_EVERY, WIDTH, symplecticity
 from stablenets.claims.work import Measured, RunContext, Study
 from stablenets.data import DATASETS, CommonDataOptions, load
 from stablenets.data.dataset import Split
 from stablenets.nets import Network
 from stablenets.schema import option
+
+from .networks import ALL, RANDOM_X, SINGULAR_X, make_singular
+from .settings import BATCH, POINTS, TIMES
+from .studies import TRAINED_EVERY, WIDTH, symplecticity
 
 DATASET, RATE = "swiss_roll", 0.1
 

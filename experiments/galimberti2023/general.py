@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from experiments.galimberti2023.networks import NETWORKS, RANDOM_X, drawn, structure
 from stablenets.claims.work import Measured, RunContext, Study
 from stablenets.engine.flow import Flow
 from stablenets.nets.hdnn import canonical
 from stablenets.schema import option
+
+from .networks import NETWORKS, RANDOM_X, drawn, structure
 
 FRAMED = (*NETWORKS, RANDOM_X)
 FIRST_HALF, SECOND_HALF, BOTH = "first half", "second half", "both at once"

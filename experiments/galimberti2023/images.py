@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.galimberti2023.networks import NETWORKS
-from experiments.galimberti2023.planar import named
-from experiments.galimberti2023.settings import IN_TABLE_2
 from stablenets import statistics
 from stablenets.claims.claim import NOT_RUN, Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
+
+from .networks import NETWORKS
+from .planar import named
+from .settings import IN_TABLE_2
 
 NONE = "no layers"  # the convolution and the softmax alone, which are the same whatever the net
 L4DC_2021 = {  # Table 2, MNIST, by layers: test accuracy in per cent, single values

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.galimberti2023.alternating import PLAIN_ALPHA, Alternating
-from experiments.galimberti2023.coupled import Coupled
-from experiments.galimberti2023.general import FRAMED, General
-from experiments.galimberti2023.networks import (
+from stablenets.claims.results import Plan
+
+from .alternating import PLAIN_ALPHA, Alternating
+from .coupled import Coupled
+from .general import FRAMED, General
+from .networks import (
     NETWORKS,
     PLAIN,
     RANDOM_X,
@@ -16,7 +18,7 @@ from experiments.galimberti2023.networks import (
     RING_RANDOM_X,
     SINGULAR_X,
 )
-from experiments.galimberti2023.settings import (
+from .settings import (
     EDGES,
     GRID,
     IMAGES_TUNED_AT,
@@ -31,9 +33,8 @@ from experiments.galimberti2023.settings import (
     planar,
     ring,
 )
-from experiments.galimberti2023.studies import Counterexample, Spread, Symplectic, TrainedSymplectic
-from experiments.galimberti2023.trained import Memory, Reach, Way
-from stablenets.claims.results import Plan
+from .studies import Counterexample, Spread, Symplectic, TrainedSymplectic
+from .trained import Memory, Reach, Way
 
 AUTHORS_T = 1.2
 MLP = {"layers": 32, "width": 6, "alpha": PLAIN_ALPHA}

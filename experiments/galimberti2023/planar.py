@@ -10,14 +10,15 @@ from matplotlib.animation import Animation, FuncAnimation
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from experiments.galimberti2023.networks import NETWORKS
-from experiments.galimberti2023.studies import test_points
-from experiments.galimberti2023.trained import EXTENTS, SHOWN
 from stablenets import statistics
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
 from stablenets.plotting.style import COLOURS
+
+from .networks import NETWORKS
+from .studies import test_points
+from .trained import EXTENTS, SHOWN
 
 DATA_NAMES = {
     "swiss_roll": "swiss roll",

@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.galimberti2023.planar import DATA_NAMES
-from experiments.galimberti2023.settings import RING_SETTINGS
-from experiments.galimberti2023.tuning import middle
 from stablenets import statistics
 from stablenets.claims.claim import Finding, compared
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
 from stablenets.statistics import Estimate
+
+from .planar import DATA_NAMES
+from .settings import RING_SETTINGS
+from .tuning import middle
 
 MARGIN = 2.0  # points of accuracy
 HALF, READ = 2, 5  # hops that a half step reads, and how many nodes of the ring of eight that is

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.galimberti2023.networks import NETWORKS
 from stablenets.claims.work import Training
+
+from .networks import NETWORKS
 
 # Final times, ours: chosen for each network and data set on the validation split, swiss roll at 16
 # layers and double moons at 2 (table `tuning` at profile full), by seeds that are in no other

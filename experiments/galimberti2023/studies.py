@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from experiments.galimberti2023.networks import ALL, NETWORKS, PLAIN, drawn, structure
 from stablenets.claims.work import Measured, RunContext, Study, TrainedNetStudy, Training
 from stablenets.data.dataset import ReadSettings
 from stablenets.engine.flow import Flow
@@ -19,6 +18,8 @@ from stablenets.nets import HDNN, SemiImplicit
 from stablenets.probes import layer_jacobians, suffix_jacobians, symplectic_defect
 from stablenets.probes.maps import flow_maps
 from stablenets.schema import option
+
+from .networks import ALL, NETWORKS, PLAIN, drawn, structure
 
 WIDTH = 4  # of the paper's planar networks
 POINTS = 5  # at which a random net is measured

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.galimberti2023.networks import RANDOM_X, SINGULAR_X
-from experiments.galimberti2023.studies import TrainedSymplectic
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
 from stablenets.plotting.style import COLOURS
+
+from .networks import RANDOM_X, SINGULAR_X
+from .studies import TrainedSymplectic
 
 ROUNDING = 1e-12
 CANONICAL = ("H2", "MS3")  # conserve the form of the canonical J

@@ -7,13 +7,14 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.galimberti2023.alternating import EVERY
-from experiments.galimberti2023.control import STATED
-from experiments.galimberti2023.networks import PLAIN
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
 from stablenets.plotting.style import COLOURS
+
+from .alternating import EVERY
+from .control import STATED
+from .networks import PLAIN
 
 ROUNDING = 1e-9
 FLOOR = 1e-18  # of what is drawn

@@ -13,13 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from experiments.galimberti2023.networks import NETWORKS
-from experiments.galimberti2023.studies import test_points
 from stablenets.claims.work import Measured, RunContext, Study, TrainedNetStudy
 from stablenets.engine.flow import Flow
 from stablenets.probes import kept_bytes, layer_jacobians
 from stablenets.probes.maps import Map, compose_maps, layer_states, layers_and_start
 from stablenets.schema import option
+
+from .networks import NETWORKS
+from .studies import test_points
 
 EXTENTS = {
     "swiss_roll": (-1.4, 1.4, -1.4, 1.4),

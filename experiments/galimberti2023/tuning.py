@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from experiments.galimberti2023.planar import DATA_NAMES, named
-from experiments.galimberti2023.settings import TIMES
 from stablenets.claims.results import Results
+
+from .planar import DATA_NAMES, named
+from .settings import TIMES
 
 
 def tuning_table(results: Results) -> pd.DataFrame:

@@ -9,11 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from experiments.galimberti2023.networks import ALL, EULER, NETWORKS, PLAIN, VOLUME
-from experiments.galimberti2023.theory import CANONICAL, ROUNDING
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
+
+from .networks import ALL, EULER, NETWORKS, PLAIN, VOLUME
+from .theory import CANONICAL, ROUNDING
 
 GROUPS = ("steps", "depths", "longer")
 QUANTITIES = {  # of the figure

@@ -2,9 +2,10 @@
 it is known.
 """
 
-from experiments.haber2017 import deepest, images, levels, optimiser_race, planar, toys, tuning
-from experiments.haber2017.plan import plan
 from stablenets.claims.claim import Claim, Drawing, Paper
+
+from . import deepest, images, levels, optimiser_race, planar, toys, tuning
+from .plan import plan
 
 CLAIMS = (
     Claim(

@@ -9,12 +9,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.haber2017.look import FAMILY_STYLES
-from experiments.haber2017.settings import RATES
 from stablenets import statistics
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
 from stablenets.plotting.style import COLOURS
+
+from .look import FAMILY_STYLES
+from .settings import RATES
 
 BAR = 98.0  # per cent of the test points
 UNUSED = (COLOURS[4], COLOURS[5], "0.2", "0.6")  # by the families

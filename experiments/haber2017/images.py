@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.haber2017.look import DATA_NAMES, FAMILY_STYLES, depth_axis
-from experiments.haber2017.planar import MARGIN, STABLE
 from stablenets import statistics
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
+
+from .look import DATA_NAMES, FAMILY_STYLES, depth_axis
+from .planar import MARGIN, STABLE
 
 ASIDE = 1.05  # from one net to the next, so that bars do not hide one another
 

@@ -11,11 +11,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from experiments.haber2017.look import FAMILY_STYLES, depth_axis
 from stablenets import statistics
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
+
+from .look import FAMILY_STYLES, depth_axis
 
 TARGET = 0.95  # test accuracy on the swiss roll
 LOST = 5.0  # points of accuracy that a prolongation may cost

@@ -12,10 +12,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.haber2017.look import DATA_NAMES, FAMILY_STYLES
-from experiments.haber2017.optimisers.block_descent import BlockDescent
-from experiments.haber2017.optimisers.race import race
-from experiments.haber2017.settings import planar
 from stablenets import statistics
 from stablenets.claims.claim import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Finding
 from stablenets.claims.results import Results
@@ -24,6 +20,11 @@ from stablenets.config import resolve
 from stablenets.plotting.figures import new_figure
 from stablenets.plotting.style import COLOURS
 from stablenets.schema import flatten_keys, option
+
+from .look import DATA_NAMES, FAMILY_STYLES
+from .optimisers.block_descent import BlockDescent
+from .optimisers.race import race
+from .settings import planar
 
 SHARES = np.linspace(0, 1, 201)
 

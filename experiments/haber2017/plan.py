@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from experiments.haber2017.optimiser_race import Race
-from experiments.haber2017.regions import OverTime, Regions
-from experiments.haber2017.settings import (
+from stablenets.claims.results import Plan
+
+from .optimiser_race import Race
+from .regions import OverTime, Regions
+from .settings import (
     FAMILIES,
     FINAL_TIMES,
     PENALTY_GRID,
@@ -20,8 +22,7 @@ from experiments.haber2017.settings import (
     image,
     planar,
 )
-from experiments.haber2017.studies import EXAMPLE_1, SCHEMES, Drift, Example1
-from stablenets.claims.results import Plan
+from .studies import EXAMPLE_1, SCHEMES, Drift, Example1
 
 IMAGE_SEEDS = 3  # at most
 STEPS = (0.01, 0.03, 0.1, 0.3, 1.0)  # of the toy nets with 100 layers

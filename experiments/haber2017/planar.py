@@ -11,15 +11,16 @@ import pandas as pd
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from experiments.haber2017.deepest import reached
-from experiments.haber2017.look import DATA_NAMES, FAMILY_STYLES, depth_axis
-from experiments.haber2017.regions import EXTENTS
 from stablenets import statistics
 from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, REPRODUCED, Finding
 from stablenets.claims.results import Results
 from stablenets.data.dataset import ReadSettings
 from stablenets.plotting.figures import new_figure
 from stablenets.plotting.style import COLOURS
+
+from .deepest import reached
+from .look import DATA_NAMES, FAMILY_STYLES, depth_axis
+from .regions import EXTENTS
 
 MARGIN = 2.0  # points of accuracy that count as competitive
 SHOWN = 120  # test points in a map

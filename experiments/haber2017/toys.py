@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.haber2017.look import depth_axis
-from experiments.haber2017.studies import EXAMPLE_1, POINTS
 from stablenets.claims.claim import Finding, verdict
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_figure
 from stablenets.plotting.style import COLOURS
+
+from .look import depth_axis
+from .studies import EXAMPLE_1, POINTS
 
 NET_COLOURS = dict(zip(EXAMPLE_1, (COLOURS[1], COLOURS[2], COLOURS[0]), strict=True))
 NET_NAMES = {"K+": "$K_+$", "K-": "$K_-$", "K0": "$K_0$"}

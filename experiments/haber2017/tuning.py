@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from experiments.haber2017.look import FAMILY_STYLES
-from experiments.haber2017.settings import RATES, SMOOTHNESS
 from stablenets.claims.results import Results
+
+from .look import FAMILY_STYLES
+from .settings import RATES, SMOOTHNESS
 
 
 def chosen(

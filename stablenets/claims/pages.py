@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 import pandas as pd
 
-from stablenets.claims import summary, tables
+from stablenets import tables
+from stablenets.claims import summary
 from stablenets.claims.claim import COLUMNS, Drawing, Paper, judge
 from stablenets.claims.results import Results
+from stablenets.plotting.figures import write_figure
 from stablenets.plotting.gif import Gif
 from stablenets.plotting.style import PAPER_STYLE
 from stablenets.runs import files, provenance
 
 if TYPE_CHECKING:
     from matplotlib.animation import Animation
-    from matplotlib.figure import Figure
 
 KINDS = {"tables": (".md", ".csv", ".tex"), "figures": (".png", ".svg"), "animations": (".gif",)}
 INTERVALS = (
@@ -75,16 +76,6 @@ def complete(drawing: Drawing, results: Results) -> bool:
     """Whether all runs that a drawing needs are planned and have a result."""
     return all(results.plan.get(group) for group in drawing.needs) and not results.missing(
         drawing.needs
-    )
-
-
-def write_figure(figure: Figure, stem: Path, caption: str, origin: str) -> None:
-    """Write a figure as png and svg, with its caption and origin in the metadata."""
-    figure.savefig(
-        stem.with_suffix(".png"), dpi=200, metadata={"Description": caption, "Source": origin}
-    )
-    figure.savefig(
-        stem.with_suffix(".svg"), metadata={"Date": None, "Description": caption, "Source": origin}
     )
 
 

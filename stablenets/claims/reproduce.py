@@ -16,8 +16,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stablenets import data
-from stablenets.claims import ledger, pages, tables
+from stablenets import data, tables
+from stablenets.claims import ledger, pages
 from stablenets.claims.claim import Paper
 from stablenets.claims.ledger_files import lock_ledger
 from stablenets.claims.results import Plan, Results

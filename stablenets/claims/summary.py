@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from stablenets.claims import tables
+from stablenets import tables
 from stablenets.claims.claim import (
     COLUMNS,
     MISSING,

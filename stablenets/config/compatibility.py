@@ -12,6 +12,7 @@ from stablenets import data
 from stablenets.config.defaults import net_options
 from stablenets.config.options import BETA2, Net
 from stablenets.config.resolved import Resolved
+from stablenets.config.wandb_target import check_wandb_options
 from stablenets.engine.recurrence import Recurrent
 from stablenets.errors import BadInput
 from stablenets.nets import Family
@@ -35,6 +36,7 @@ def check_compatibility(run: Resolved) -> None:
     check_frozen(run)
     check_probe_and_device(run)
     check_levels(run)
+    check_wandb_options(run.config.wandb)
     data.check_data_options(run.dataset, run.common)
 
 

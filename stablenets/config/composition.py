@@ -19,12 +19,14 @@ from stablenets.config.defaults import (
     run_options,
 )
 from stablenets.config.groups import CONFIGS
+from stablenets.config.plugins import load_plugins
 from stablenets.data import DATASETS
 from stablenets.nets import FAMILIES
 
 
 def register_nodes() -> None:
     """Make `dataset=NAME`, `net=FAMILY` and `optim=NAME` known to Hydra."""
+    load_plugins()
     store = ConfigStore.instance()
     store.store("run_options", run_options())
     for name in DATASETS:

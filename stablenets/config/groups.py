@@ -1,6 +1,7 @@
 """The groups of options on the command line, and the names that each can be set to.
 
-Reads file names and source text only, and does not import torch: see `stablenets.lazy`.
+Reads file names and source text only. Imports torch only if there are plugins: see
+`stablenets.lazy`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import ast
 from pathlib import Path
 
 from stablenets.config.options import Optim
+from stablenets.config.plugins import load_plugins
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # configs/ lies beside the package in a checkout and inside it in a wheel.
@@ -36,12 +38,13 @@ def group_choices(group: str) -> list[str]:
 
 
 def registered_names(group: str) -> list[str]:
-    """Return the data sets, families or optimisers of the package, in the order of the registry."""
+    """Return the data sets, families or optimisers: those of the package, then those of plugins."""
     if group == "dataset":
-        return registry_keys(PACKAGE / "data" / "__init__.py", "DATASETS")
+        own = registry_keys(PACKAGE / "data" / "__init__.py", "DATASETS")
+        return [*own, *load_plugins().datasets]
     if group == "net":
-        source = PACKAGE / "nets" / "__init__.py"
-        return registry_keys(source, "FAMILIES")
+        own = registry_keys(PACKAGE / "nets" / "__init__.py", "FAMILIES")
+        return [*own, *load_plugins().families]
     if group == "optim":
         return list(Optim.__dataclass_fields__["name"].metadata["choices"])
     return []

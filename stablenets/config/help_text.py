@@ -6,7 +6,7 @@ Only `--help net=NAME` and `--help dataset=NAME` import torch, for the options o
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from stablenets.config.groups import CONFIGS, GROUPS, group_choices, preset_names, registered_names
 from stablenets.config.options import Config
@@ -29,6 +29,7 @@ Usage:
   stablenets -m KEY=VALUE,VALUE ...        a sweep: one run for each combination of values
   stablenets --help GROUP=NAME             the options of one family, data set or optimiser
   stablenets --cfg job [KEY=VALUE ...]     show the options of a run without running it
+  stablenets --plugins MODULE ...          with families, data sets or papers of your own module
   stablenets --version
 
 Examples:
@@ -41,19 +42,25 @@ Examples:
 Lists are typed as net.widths=[16,32]. Other flags are Hydra's: stablenets --hydra-help."""
 
 
-def help_text(words: Iterable[str]) -> str:
+def help_text(words: Iterable[str], subcommands: Mapping[str, str]) -> str:
     """Return the help for the whole command, or for each GROUP=NAME among the words.
+
+    Args:
+        words: The topics.
+        subcommands: What each subcommand does.
 
     Raises:
         BadInput: If a word is not GROUP=NAME with a known group and name.
     """
     topics = [topic_help(word) for word in words]
-    return "\n\n".join(topics) if topics else command_help()
+    return "\n\n".join(topics) if topics else command_help(subcommands)
 
 
-def command_help() -> str:
-    """Usage, examples, the groups with their names, and all options of a run."""
-    parts = [USAGE, "\nGroups of options, set by GROUP=NAME:"]
+def command_help(subcommands: Mapping[str, str]) -> str:
+    """Usage, examples, the subcommands, the groups with their names, and all options of a run."""
+    parts = [USAGE, "\nOther commands, each with a --help of its own:"]
+    parts += [two_columns(f"stablenets {name}", does) for name, does in subcommands.items()]
+    parts += ["\nGroups of options, set by GROUP=NAME:"]
     for group, meaning in GROUPS.items():
         parts.append(two_columns(group, f"{meaning}:"))
         names = registered_names(group), preset_names(group)

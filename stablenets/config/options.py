@@ -177,12 +177,20 @@ class Wandb:
 
     mode: str = option(
         "auto",
-        "auto: online if an API key is set up, else offline",
+        "auto: $WANDB_MODE, or else online if an API key is set up and offline if not",
         choices=("auto", "online", "offline", "disabled"),
     )
-    project: str = option("stablenets", "project that the runs are logged to")
-    group: str | None = option(None, "group of the run; null: none")
+    project: str | None = option(
+        None, "project that the runs are logged to; null: $WANDB_PROJECT, or else stablenets"
+    )
+    entity: str | None = option(
+        None, "user or team of the project; null: $WANDB_ENTITY, or else your account's default"
+    )
+    group: str | None = option(
+        None, "group of the run; null: the name of the run without its seed, so that seeds average"
+    )
     tags: list[str] = option([], "tags besides those of data set, family and commit")
+    weights: bool = option(False, "also log the trained weights, as an artifact")
 
 
 @dataclass(frozen=True, kw_only=True)

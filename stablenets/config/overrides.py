@@ -13,15 +13,32 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from stablenets.config.groups import CONFIGS, GROUPS, group_choices
+from stablenets.config.options import Config, Net, Optim, Probe, Seeds, Wandb
 from stablenets.errors import BadInput
-from stablenets.schema import suggest
+from stablenets.schema import option_fields, suggest
 
 OPTIONAL_GROUPS = ("experiment", "debug")  # null chooses none
 SET_BY_GROUP = {"dataset.name": "dataset", "net.family": "net"}
+# What people type before they know the names of the options.
+OTHER_NAMES = {
+    "flow": "backward",
+    "layers": "depth",
+    "batch_size": "batch",
+    "learning_rate": "optim.lr",
+    "model": "net",
+    "family": "net",
+    "data": "dataset",
+    "optimizer": "optim",
+    "optimiser": "optim",
+}
+OF_REPRODUCE = ("profile", "jobs", "groups")
+# The option that is meant by a value for a whole section.
+OF_SECTION = {"wandb": "wandb.mode", "probe": "probe.every", "seeds": "seed"}
+OFF = ("off", "false", "no", "none", "null", "0")
 
 
 def check_overrides(words: Iterable[str], *, is_sweep: bool) -> None:
@@ -40,10 +57,49 @@ def check_overrides(words: Iterable[str], *, is_sweep: bool) -> None:
             raise BadInput(
                 f"{word}: several values; add -m for a sweep, or type a list as {key}=[1,2]"
             )
+        if not override.is_delete():
+            check_key(word, key, value)
         if key in SET_BY_GROUP:
             refuse_name_key(word, SET_BY_GROUP[key], value)
         if key in GROUPS and not override.is_delete() and not isinstance(value, dict):
             check_option_choice(key, value)
+
+
+def check_key(word: str, key: str, value: Any) -> None:
+    """Raise `BadInput` if another word is meant, and name that word."""
+    typed = word.partition("=")[2]
+    if key in OF_SECTION and not isinstance(value, dict):
+        meant = "disabled" if key == "wandb" and typed.lower() in OFF else typed
+        raise BadInput(f"{word}: {key} is a section of options; write {OF_SECTION[key]}={meant}")
+    if key in OF_REPRODUCE:
+        raise BadInput(
+            f"{key}: unknown key; it is an option of another command: stablenets reproduce PAPER"
+            f" --{key} {typed}"
+        )
+    if key in option_fields(Config) or key in GROUPS or not key.isidentifier():
+        return
+    if names := [OTHER_NAMES[key]] if key in OTHER_NAMES else options_in_sections(key):
+        raise BadInput(f"{key}: unknown key; write {' or '.join(names)}={typed}")
+
+
+def options_in_sections(name: str) -> list[str]:
+    """The keys of the options that are called `name` inside of a section, such as "optim.lr"."""
+    from stablenets.data import DATASETS, CommonDataOptions
+    from stablenets.nets import FAMILIES
+
+    sections: dict[str, list[type]] = {
+        "optim": [Optim],
+        "net": [Net, *FAMILIES.values()],
+        "dataset": [CommonDataOptions, *DATASETS.values()],
+        "probe": [Probe],
+        "wandb": [Wandb],
+        "seeds": [Seeds],
+    }
+    return [
+        f"{section}.{name}"
+        for section, classes in sections.items()
+        if any(name in option_fields(cls) for cls in classes)
+    ]
 
 
 def refuse_name_key(word: str, group: str, name: Any) -> None:
@@ -86,11 +142,15 @@ def explain_failure(words: Sequence[str], error: Exception) -> str:
 
     try:
         for combination in expand_sweeps(words):
-            resolve(compose_words([allow_unknown_key(word) for word in combination]))
+            options, _ = compose_words([allow_unknown_key(word) for word in combination])
+            resolve(options)
     except BadInput as explanation:
         return str(explanation)
     except (HydraException, OmegaConfBaseException):
         pass
+    for word in words:
+        if word[0] == "+" and f"already at '{word.strip('+').partition('=')[0]}'" in str(error):
+            return f"{word}: the option exists already; write {word.strip('+')}"
     return describe_error(error)
 
 
@@ -128,10 +188,17 @@ def allow_unknown_key(word: str) -> str:
     return word if is_group or word[0] in "+~" else f"++{word}"
 
 
-def compose_words(words: Sequence[str]) -> dict[str, Any]:
-    """The plain options that Hydra composes of configs/ and the words."""
+def compose_words(words: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The plain options that Hydra composes of configs/ and the words, and the chosen groups."""
+    from stablenets.config.composition import register_nodes
+
+    register_nodes()
     with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
-        return plain_options(compose("config", overrides=list(words)))
+        config = compose("config", overrides=list(words), return_hydra_config=True)
+    choices = dict(config.hydra.runtime.choices)
+    with open_dict(config):
+        del config["hydra"]
+    return plain_options(config), choices
 
 
 def plain_options(config: DictConfig) -> dict[str, Any]:

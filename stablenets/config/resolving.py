@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from stablenets.config.compatibility import check_compatibility, check_unused_options
 from stablenets.config.defaults import FAMILY_DEFAULTS, OPTIM_DEFAULTS
 from stablenets.config.options import Config, Net
+from stablenets.config.plugins import load_plugins
 from stablenets.config.resolved import (
     Resolved,
     ResolvedConfig,
@@ -49,6 +49,7 @@ def resolve(options: Mapping[str, Any]) -> Resolved:
         >>> run.config.h, run.config.T
         (0.625, 5.0)
     """
+    load_plugins()
     optim = add_optimiser_defaults(options.get("optim", {}))
     config = build(Config, {**options, "optim": optim})
     dataset_name, dataset_options = choose("dataset", "name", config.dataset, DATASETS)
@@ -180,10 +181,7 @@ def choose_step_and_time(
             )
         return 1.0, float(depth)
     if config.h is not None:
-        T = round_to_12_digits(config.h * depth)
-        if not math.isfinite(T):
-            raise BadInput(f"h={config.h}: T = h * depth is infinite; use a smaller h")
-        return config.h, T
+        return config.h, round_to_12_digits(config.h * depth)
     if not depth:
         if given:
             raise BadInput(f"T={config.T}: at depth=0 no time passes; leave T out")

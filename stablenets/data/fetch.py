@@ -3,8 +3,8 @@
 Addresses and MD5 sums are those of torchvision. The transfer is our own: torchvision writes to the
 final file name, waits for ever if a server stops sending, and lets two processes write to the same
 file. Here a lock admits one process for each data set. Archives are downloaded to a temporary
-folder with a time limit, verified by MD5, unpacked, and checked by `layouts`. Then each file is
-renamed to its place. A file that is there already is never replaced or removed.
+folder with limits of time and size, verified by MD5, unpacked, and checked by `layouts`. Then each
+file is renamed to its place. A file that is there already is never replaced or removed.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ import os
 import shutil
 import socket
 import tarfile
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -27,7 +28,8 @@ from stablenets.data.layouts import LAYOUTS, Archive, Layout
 from stablenets.errors import BadInput
 
 TIMEOUT = 30.0  # seconds without a byte after which a transfer has failed
-CHUNK = 1 << 20
+SLOWEST = 50_000  # bytes a second that a transfer must reach on average
+CHUNK = 1 << 16
 log = logging.getLogger(__name__)
 
 
@@ -100,7 +102,7 @@ def download_archive(archive: Archive, folder: Path) -> Path:
     path, failures = folder / archive.filename, []
     for address in archive.addresses:
         try:
-            found = save_chunks(read_chunks(address), path)
+            found = save_chunks(read_chunks(address, archive.limit), path)
             if found == archive.md5:
                 return path
             failures.append(f"{address}: wrong bytes (MD5 {found}, expected {archive.md5})")
@@ -119,17 +121,26 @@ def save_chunks(chunks: Iterator[bytes], path: Path) -> str:
     return md5.hexdigest()
 
 
-def read_chunks(address: str) -> Iterator[bytes]:
+def read_chunks(address: str, limit: int) -> Iterator[bytes]:
     """Yield the bytes at an address.
 
     Every failure of the network is a `TransferError`. So an OSError elsewhere comes from the disk.
+
+    Args:
+        address: What to download.
+        limit: Largest number of bytes. The transfer may take TIMEOUT + limit / SLOWEST seconds.
     """
-    received = 0
+    received, start, allowed = 0, time.monotonic(), TIMEOUT + limit / SLOWEST
     try:
         with urllib.request.urlopen(address, timeout=TIMEOUT) as response:
             expected = response.length
-            while chunk := response.read(CHUNK):
+            # unlike read, read1 does not wait for a full chunk, so a slow server cannot hold it
+            while chunk := response.read1(CHUNK):
                 received += len(chunk)
+                if max(received, expected or 0) > limit:
+                    raise TransferError(f"the server sends more than {limit:,} bytes")
+                if time.monotonic() - start > allowed:
+                    raise TransferError(f"{received:,} bytes in {allowed:.0f} s are too slow")
                 yield chunk
     except urllib.error.HTTPError as error:
         error.close()

@@ -30,6 +30,7 @@ class GeneratedData:
     """
 
     is_generated: ClassVar[bool] = True  # whether every epoch draws new training examples
+    reads_files: ClassVar[bool] = False
 
     if TYPE_CHECKING:  # at run time this field would precede all options of a subclass
 

@@ -33,6 +33,7 @@ class Digits(ImageData):
     """
 
     facts: ClassVar[DatasetFacts] = DatasetFacts("image", (1, 8, 8), 10, "classify")
+    reads_files: ClassVar[bool] = False
 
     def read(self, settings: ReadSettings) -> Examples:
         from sklearn.datasets import load_digits

@@ -39,6 +39,7 @@ class Archive:
     filename: str
     md5: str
     addresses: tuple[str, ...]
+    limit: int  # bytes after which a transfer ends; the file is a little smaller
 
 
 class Layout(Protocol):
@@ -98,7 +99,7 @@ class MnistFiles:
         from torchvision.datasets import MNIST
 
         return [
-            Archive(file, md5, tuple(mirror + file for mirror in MNIST.mirrors))
+            Archive(file, md5, tuple(mirror + file for mirror in MNIST.mirrors), 11_000_000)
             for file, md5 in MNIST.resources
         ]
 
@@ -149,7 +150,8 @@ class CifarFiles:
         return np.ascontiguousarray(rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)), labels
 
     def archives(self) -> list[Archive]:
-        return [Archive(self.official.filename, self.official.tgz_md5, (self.official.url,))]
+        official = self.official
+        return [Archive(official.filename, official.tgz_md5, (official.url,), 180_000_000)]
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,7 @@ class StlFiles:
     def archives(self) -> list[Archive]:
         from torchvision.datasets import STL10
 
-        return [Archive(STL10.filename, STL10.tgz_md5, (STL10.url,))]
+        return [Archive(STL10.filename, STL10.tgz_md5, (STL10.url,), 2_700_000_000)]
 
 
 LAYOUTS: dict[str, Layout] = {  # by the name of the data set

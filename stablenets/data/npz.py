@@ -15,6 +15,7 @@ import numpy as np
 from stablenets.data.arrays import IMAGE_FORMATS, ImageArrays, find_fault
 from stablenets.errors import BadInput
 
+LARGEST = 1 << 32  # bytes of an array; a small file can unpack to more than any memory holds
 KEYS = ("train_images", "train_labels", "test_images", "test_labels", "source")
 # What numpy and zipfile raise on damaged files. A header may also ask for more memory than there is
 # (MemoryError, OverflowError) or name an unknown compression (NotImplementedError).
@@ -76,6 +77,10 @@ def load_archive(path: Path) -> dict[str, np.ndarray]:
         archive = np.load(file, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("one array, not an archive of arrays")
+        assert archive.zip is not None  # it is None only after it is closed
+        for packed in archive.zip.infolist():
+            if packed.file_size > LARGEST:
+                raise ValueError(f"{packed.filename} has {packed.file_size:,} bytes")
         return {key: archive[key] for key in KEYS if key in archive.files}
 
 

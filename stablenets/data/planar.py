@@ -38,6 +38,7 @@ class Ellipses(PlanarData):
     """
 
     facts: ClassVar[DatasetFacts] = TWO_CLASSES
+    reads_files: ClassVar[bool] = False
     train_points: int = option(1000, "training points of each class", low=2, high=MAX_POINTS)
     test_points: int = option(200, "test points of each class", low=1, high=MAX_POINTS)
 
@@ -69,6 +70,7 @@ class SwissRoll(PlanarData):
     """
 
     facts: ClassVar[DatasetFacts] = TWO_CLASSES
+    reads_files: ClassVar[bool] = False
     points: int = option(513, "points of each spiral; half are for testing", low=4, high=MAX_POINTS)
 
     def read(self, settings: ReadSettings) -> Examples:
@@ -89,6 +91,7 @@ class Peaks(PlanarData):
     """
 
     facts: ClassVar[DatasetFacts] = DatasetFacts("planar", (2,), 5, "classify")
+    reads_files: ClassVar[bool] = False
     train_points: int = option(1000, "training points of each class", low=2, high=MAX_POINTS)
     test_points: int = option(40, "test points of each class", low=1, high=MAX_POINTS)
 
@@ -130,6 +133,7 @@ class DoubleMoons(PlanarData):
     """
 
     facts: ClassVar[DatasetFacts] = TWO_CLASSES
+    reads_files: ClassVar[bool] = False
     points: int = option(
         2000, "points of each half circle; half are for testing", low=4, high=MAX_POINTS
     )
@@ -155,6 +159,7 @@ class DoubleCircles(PlanarData):
     """
 
     facts: ClassVar[DatasetFacts] = TWO_CLASSES
+    reads_files: ClassVar[bool] = False
     points: int = option(2000, "points of each ring; half are for testing", low=4, high=MAX_POINTS)
 
     def read(self, settings: ReadSettings) -> Examples:

@@ -81,6 +81,7 @@ class ResidentData:
     """
 
     is_generated: ClassVar[bool] = False
+    reads_files: ClassVar[bool] = True  # whether the content may change without the options
     facts: ClassVar[DatasetFacts]
     pad: ClassVar[int] = 4  # pixels on each side, for augment=crop_flip
 

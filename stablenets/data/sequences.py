@@ -63,6 +63,7 @@ class SequentialDigits(PixelSequences):
     """The digits of scikit-learn, read row by row: 64 steps."""
 
     facts: ClassVar[DatasetFacts] = DatasetFacts("sequence", (64, 1), 10, "classify")
+    reads_files: ClassVar[bool] = False
     images: ClassVar[type[ImageData]] = Digits
     white: ClassVar[int] = 16
 

@@ -1,13 +1,18 @@
-"""Figures that need no display: a new empty one, and a heat map of gradient norms."""
+"""Figures that need no display: a new empty one, a heat map of gradient norms, and their files."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+# Limits of the colours for log10 of a gradient norm, the same in all heat maps, so that a colour
+# means the same in two runs; what is beyond them has the colour of the limit.
+GRADIENT_SCALE = (-12.0, 4.0)
 
 
 def new_figure(panels: int, width: float = 5.0, height: float = 3.6) -> tuple[Figure, np.ndarray]:
@@ -39,6 +44,8 @@ def new_figure(panels: int, width: float = 5.0, height: float = 3.6) -> tuple[Fi
 def gradient_heatmap(probes: dict[str, np.ndarray]) -> Figure:
     """Return a heat map of log10 ‖dLoss/dY_l‖: depth upwards, training steps to the right.
 
+    The colour scale is the same for all runs.
+
     Args:
         probes: Arrays of a run: steps (P,), depths (D,), state_gradients (P, D). Norms that are 0
             or not finite are left blank.
@@ -61,12 +68,26 @@ def gradient_heatmap(probes: dict[str, np.ndarray]) -> Figure:
         cell_edges(probes["steps"]),
         cell_edges(probes["depths"]),
         shades,
+        vmin=GRADIENT_SCALE[0],
+        vmax=GRADIENT_SCALE[1],
         cmap="viridis",
         shading="flat",
     )
     axes.set(xlabel="training step", ylabel="layer $l$")
-    figure.colorbar(mesh, ax=axes, label=r"$\log_{10}\,\|\partial\mathrm{Loss}/\partial Y_l\|$")
+    figure.colorbar(
+        mesh, ax=axes, extend="both", label=r"$\log_{10}\,\|\partial\mathrm{Loss}/\partial Y_l\|$"
+    )
     return figure
+
+
+def write_figure(figure: Figure, stem: Path, caption: str, origin: str) -> None:
+    """Write a figure as png and svg, with its caption and origin in the metadata."""
+    figure.savefig(
+        stem.with_suffix(".png"), dpi=200, metadata={"Description": caption, "Source": origin}
+    )
+    figure.savefig(
+        stem.with_suffix(".svg"), metadata={"Date": None, "Description": caption, "Source": origin}
+    )
 
 
 def render_pixels(figure: Figure) -> np.ndarray:

@@ -1,1 +1,5 @@
-"""Reports on any folder of runs."""
+"""Reports on any folder of runs.
+
+`store` reads run folders into data frames, `configurations` aggregates them over seeds, `figures`
+draws, and `run_store` writes the files.
+"""

@@ -1,250 +1,177 @@
-"""A table and a figure of all runs in a folder: options, results, gradients and singular values.
+"""Writes the report on a folder of runs: tables, figures and a page that explains them.
 
-Only run folders are read. A folder that cannot be read is a row of the table with its error.
+| file | content |
+|---|---|
+| report.md | the page: what each column is, the table, the figures, what was left out |
+| report-configurations.md .csv .tex | one row for each configuration, averaged over seeds |
+| report-runs.csv | one row for each run |
+| report-curves, -gradients, -spectra, -depth, -configurations, as .png and .svg | the figures |
 """
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import matplotlib
 import pandas as pd
-import yaml
 
+from stablenets import tables
 from stablenets.errors import BadInput
-from stablenets.plotting.figures import new_figure
-from stablenets.plotting.style import COLOURS
-from stablenets.runs.folder import FINISHED, RunFolder
-from stablenets.runs.provenance import load_history, short_commit
-from stablenets.schema import flatten_keys
+from stablenets.plotting.figures import write_figure
+from stablenets.plotting.style import PAPER_STYLE
+from stablenets.report.configurations import ESTIMATES, aggregate_runs
+from stablenets.report.figures import CAPTIONS, draw_figures
+from stablenets.report.store import DAMAGED, StoredRuns, read_runs
+from stablenets.runs.files import write_file
+from stablenets.runs.folder import FINISHED
+from stablenets.statistics import Estimate
 
-# columns of every table; options in which the runs differ are added, apart from ALWAYS_SHOWN
-COLUMNS_OF_RUN = ("dataset", "net", "operator", "depth", "seed", "status", "test")
-GRADIENT_COLUMNS = ("gradient_min", "gradient_max", "gradient_first_to_last")
-SPECTRUM_COLUMNS = ("singular_min", "singular_max")
-ALWAYS_SHOWN = ("name", "family", "operator", "depth", "h", "T")
+TERMINAL_WIDTH = 100
+# the columns of the table on a terminal, as far as they fit
+ON_TERMINAL = (
+    *("label", "seeds", "diverged", "test accuracy (%)", "test MSE (target²)"),
+    *("gradient, first/last", "time per run (s)", "smallest σ", "largest σ"),
+)
+MOST_NAMES = 20  # in a sentence
+COLUMNS = """\
+Each row is a configuration: all options but the seeds. Its first columns are the options in which
+configurations differ. Values are means over the runs that did not diverge, with a 95 % interval in
+brackets if there are two or more. Intervals are by Student's t; those of percentages end at 0 and
+100.
+
+| column | meaning |
+| --- | --- |
+| seeds, diverged | finished runs, and how many of them diverged |
+| parameters | trained parameters |
+| test accuracy, test MSE | after the last epoch |
+| gradient, first/last | norm of dLoss/dY_0 divided by the norm of dLoss/dY_L, at the last \
+measurement: far below 1, gradients vanish on their way to the first layer |
+| slope | log10 of that ratio divided by the depth L: how many powers of ten a layer changes the \
+gradient; negative if it vanishes |
+| smallest and largest gradient | norms of dLoss/dY_l over all measured layers l |
+| σ | smallest, median and largest singular value of dY_L/dY_0 at the last measurement. Values \
+below k · 2.2e-16 times the largest of k singular values are rounding errors and count as this \
+limit |
+| time per run | wall time of all sessions of a run |
+
+Ratios, norms, σ and times are geometric means.
+"""
 
 
-def write_report(runs: Path, out: Path, command: str) -> list[dict[str, Any]]:
-    """Write report.md and report.csv, and a figure if any run has been measured.
+def write_report(runs: Path, out: Path, command: str) -> str:
+    """Write all files of the report, see the table above.
+
+    Files of an earlier report are replaced; figures that can no longer be drawn are removed.
 
     Args:
         runs: The folder of all runs.
         out: The folder of the report, which is created if it does not exist.
-        command: The command that makes the report, for its head.
+        command: The command that makes the report, for the page.
 
     Returns:
-        The rows of report.csv.
+        What a terminal shows: the table in lines of at most 100 characters, and what was left out.
 
     Raises:
-        BadInput: If there are no run folders.
+        BadInput: If there are no run folders, or `out` cannot be written.
     """
-    rows = collect_rows(runs)
-    if not rows:
-        raise BadInput(
-            f"runs={runs}: no run folders there; make some (make train) or choose another folder"
-            " with --runs DIR"
-        )
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "report.md").write_text(runs_markdown(rows, command))
-    pd.DataFrame(rows).to_csv(out / "report.csv", index=False)
-    draw_runs(runs, rows, out)
-    return rows
-
-
-def collect_rows(runs: Path) -> list[dict[str, Any]]:
-    """One row for each run, sorted by dataset, family, depth and seed."""
-    folders = sorted(
-        path.parent for path in runs.glob("*/status.json") if ".old-" not in path.parent.name
-    )
-
-    def order(row: dict[str, Any]) -> tuple:
-        return (
-            str(row.get("dataset")),
-            str(row.get("net")),
-            row.get("depth") or 0,
-            row.get("seed") or 0,
-        )
-
-    return sorted((row_of_run(RunFolder(path)) for path in folders), key=order)
-
-
-def row_of_run(folder: RunFolder) -> dict[str, Any]:
-    """The row of a run; only name, status and error if its folder cannot be read."""
     try:
-        return read_row(folder)
-    except (BadInput, OSError, ValueError, LookupError, TypeError, yaml.YAMLError) as error:
-        return {
-            "run": folder.path.name,
-            "status": "unreadable",
-            "note": f"{type(error).__name__}: {' '.join(str(error).split())}",
-        }
-
-
-def read_row(folder: RunFolder) -> dict[str, Any]:
-    """The row of a run from its folder: options, results and provenance."""
-    status = folder.status() or {}
-    config = yaml.safe_load((folder.path / "config.yaml").read_text())
-    folder.metrics()
-    history = load_history(folder.path)
-    summary = status.get("summary", {})
-    last = history[-1]
-    del config["execution"]
-    seeds = config.pop("seeds")
-    return {
-        "run": folder.path.name,
-        "dataset": config["dataset"]["name"],
-        "net": config["net"]["family"],
-        "operator": config["net"]["operator"],
-        "depth": config["depth"],
-        "widths": " ".join(map(str, config["net"]["widths"])),
-        "h": config["h"],
-        "seed": seeds["init"],
-        "status": status["status"],
-        "epochs": summary.get("epochs"),
-        "parameters": summary.get("parameters"),
-        "test": summary.get("test_accuracy", summary.get("test_mse")),
-        "test_at_best_validation": summary.get(
-            "test_accuracy_at_best_validation", summary.get("test_mse_at_best_validation")
-        ),
-        **low_and_high("gradient", summary.get("state_gradient_range")),
-        "gradient_first_to_last": summary.get("state_gradient_ratio"),
-        **low_and_high("singular", summary.get("singular_value_range")),
-        "diverged_at_step": summary.get("divergence", {}).get("step"),
-        "wall_s": round(sum(entry["wall_s"] for entry in history), 1),
-        "device": last["device"],
-        "threads": last["threads"],
-        "torch": last["versions"]["torch"],
-        "source": last["data"]["source"],
-        "commit": short_commit(last["commit"], last["dirty"]),
-        "command": last["command"],
-        **{
-            f"config.{key}": str(value) if isinstance(value, list) else value
-            for key, value in flatten_keys(config).items()
-        },
-    }
-
-
-def differing_keys(rows: list[dict[str, Any]]) -> list[str]:
-    """The configuration keys in which runs differ, apart from those that every table shows.
-
-    An option of one family is compared only among the runs of that family.
-    """
-    values: dict[str, set[str]] = {}
-    for row in rows:
-        for key, value in row.items():
-            if key.startswith("config.") and key.split(".")[-1] not in ALWAYS_SHOWN:
-                values.setdefault(key, set()).add(str(value))
-    return sorted(key for key, found in values.items() if len(found) > 1)
-
-
-def low_and_high(name: str, values: list[float] | None) -> dict[str, float | None]:
-    """The two columns of a pair of extreme values."""
-    low, high = map(float, values) if values else (None, None)
-    return {f"{name}_min": low, f"{name}_max": high}
-
-
-def runs_markdown(rows: list[dict[str, Any]], command: str) -> str:
-    """report.md: the columns that people compare; report.csv has all of them."""
-    readable = [row for row in rows if row["status"] != "unreadable"]
-    shown = [*COLUMNS_OF_RUN, *GRADIENT_COLUMNS, *SPECTRUM_COLUMNS, *differing_keys(readable)]
-    shown += ["wall_s", "commit"]
-
-    def cell(value: Any) -> str:
-        if value is None or value != value:
-            return ""
-        return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-    lines = [
-        "# Runs",
-        "",
-        f"Made by `{command}` from {len(rows)} run folders. test: accuracy (or mean squared error)",
-        "after the last epoch. gradient: smallest and largest norm of dLoss/dY_l by depth, and the",
-        "norm at the first state divided by that at the last, at the last measurement. singular:",
-        "smallest and largest singular value of dY_L/dY_0 after training.",
-        "",
-        "| " + " | ".join(name.removeprefix("config.") for name in shown) + " |",
-        "|" + " --- |" * len(shown),
-    ]
-    lines += ["| " + " | ".join(cell(row.get(name)) for name in shown) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
-def draw_runs(runs: Path, rows: list[dict[str, Any]], out: Path) -> None:
-    """Draw gradient norm against depth, and singular values by rank.
-
-    The first measurement of a run is dashed, the last one solid. Each configuration is one line:
-    the median over its seeds. There is one line for each colour; the title counts the others.
-    """
-    measured = [
-        (row, probes)
-        for row in rows
-        if row["status"] in FINISHED and (probes := load_probes(runs / row["run"]))
-    ]
-    if not measured:
-        return
-    differing = differing_keys([row for row, _ in measured])
-    groups: dict[str, list[dict[str, np.ndarray]]] = {}
-    for row, probes in measured:
-        groups.setdefault(configuration_label(row, differing), []).append(probes)
-    chosen = dict(list(groups.items())[: len(COLOURS)])
-    figure, (left, right) = new_figure(2, width=4.6, height=3.8)
-    for colour, (label, members) in zip(COLOURS, chosen.items(), strict=False):
-        for index, style in ((0, "--"), (-1, "-")):
-            depths, gradients = median_curve(
-                [(probes["depths"], probes["state_gradients"][index]) for probes in members]
-            )
-            left.plot(depths, gradients, style, color=colour, label=label if style == "-" else None)
-            spectra = [
-                without_rounding(np.median(probes["singular_values"][index], 0))
-                for probes in members
-            ]
-            ranks, values = median_curve(
-                [(np.arange(1, len(spectrum) + 1), spectrum) for spectrum in spectra]
-            )
-            right.plot(ranks, values, style, color=colour)
-    left.set(xlabel="layer $l$", ylabel=r"$\|\partial\mathrm{Loss}/\partial Y_l\|$", yscale="log")
-    right.set(xlabel="rank", ylabel=r"singular value of $\partial Y_L/\partial Y_0$", yscale="log")
-    right.axhline(1, color="0.6", linewidth=0.8, zorder=0)
-    right.plot([], [], "--", color="0.3", label="first measurement")
-    right.plot([], [], "-", color="0.3", label="last measurement")
-    right.legend(frameon=False, fontsize="small")
-    figure.legend(
-        handles=left.get_legend_handles_labels()[0],
-        loc="outside lower center",
-        frameon=False,
-        fontsize="small",
-        ncols=min(3, len(chosen)),
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "report.md").touch()
+    except OSError as error:
+        raise BadInput(
+            f"out={out}: cannot write there ({error.strerror or error}); choose another folder"
+            " with --out DIR"
+        ) from None
+    stored = read_runs(runs)
+    configurations = aggregate_runs(stored)
+    origin = f"`{command}`: runs made at {commits_of(stored)}."
+    every_run = stored.runs.rename_axis("run").join(stored.options).reset_index()
+    tables.write_csv(every_run, out / "report-runs.csv")
+    table = readable_table(configurations)
+    tables.write_table(
+        table.drop(columns="label"),
+        out / "report-configurations",
+        "Configurations of the runs, averaged over seeds; report.md explains the columns.",
+        origin,
     )
-    if left_out := len(groups) - len(chosen):
-        figure.suptitle(f"{left_out} more configurations: see the table", fontsize="small")
-    for kind in ("png", "svg"):
-        figure.savefig(out / f"report.{kind}", metadata={"Date": None} if kind == "svg" else None)
+    for old in [*out.glob("report-*.png"), *out.glob("report-*.svg")]:
+        old.unlink()
+    with matplotlib.rc_context(PAPER_STYLE):  # type: ignore[arg-type]  # as in claims/pages.py
+        figures = draw_figures(stored, configurations)
+        for name, figure in figures.items():
+            write_figure(figure, out / f"report-{name}", CAPTIONS[name], origin)
+    write_file(out / "report.md", report_page(stored, table, figures, origin).encode())
+    return terminal_text(stored, table, out)
 
 
-def configuration_label(row: dict[str, Any], differing: list[str]) -> str:
-    """The label of a configuration in the figure."""
-    own = [f"{key.removeprefix('config.')} {row.get(key)}" for key in differing]
-    named = [f"{row['net']} {row['operator']}", f"{row['depth']} layers", row["dataset"]]
-    return ", ".join(named + own)
+def readable_table(configurations: pd.DataFrame) -> pd.DataFrame:
+    """The columns for people: label, options that differ, counts, and results that exist."""
+    results = [
+        name
+        for _, name, _ in ESTIMATES
+        if any(isinstance(cell, Estimate) for cell in configurations.get(name, ()))
+    ]
+    known = {"runs", "parts", "label", "seeds", "diverged", "parameters"}
+    known |= {name for _, name, _ in ESTIMATES}
+    options = [name for name in configurations if name not in known]
+    counts = ["seeds", "diverged", *results, "parameters"]
+    return configurations.reindex(columns=["label", *options, *counts])
 
 
-def without_rounding(values: np.ndarray) -> np.ndarray:
-    """Singular values (k,), largest first; NaN for those that are rounding errors of float64."""
-    smallest = len(values) * np.finfo(np.float64).eps * values[0]
-    return np.where(values > smallest, values, np.nan)
+def report_page(
+    stored: StoredRuns, table: pd.DataFrame, figures: Iterable[str], origin: str
+) -> str:
+    """The text of report.md."""
+    # a single configuration has no option in which it differs
+    shown = table if len(table) == 1 else table.drop(columns="label")
+    lines = ["# Report on runs", "", origin, "", *left_out_lines(stored), "", "## Table"]
+    lines += ["", COLUMNS, tables.format_markdown(shown)]
+    lines += ["The same as numbers: [report-configurations.csv](report-configurations.csv)."]
+    lines += ["Every run, with all its options: [report-runs.csv](report-runs.csv).", ""]
+    for name in figures:
+        lines += [f"## {name.capitalize()}", "", f"![{name}](report-{name}.png)", ""]
+        lines += [CAPTIONS[name], ""]
+    return "\n".join(lines)
 
 
-def load_probes(folder: Path) -> dict[str, np.ndarray] | None:
-    """The arrays of a run; None unless it has both gradients and singular values."""
-    path = folder / "probes.npz"
-    if not path.exists():
-        return None
-    with np.load(path) as arrays:
-        return dict(arrays) if {"state_gradients", "singular_values"} <= set(arrays) else None
+def left_out_lines(stored: StoredRuns) -> list[str]:
+    """How many runs were read, and which are not in the table, with the reason."""
+    status = stored.runs["status"]
+    finished = status.isin(FINISHED)
+    lines = [f"Run folders: {len(status) + len(stored.studies)}, finished runs: {finished.sum()}."]
+    for name, reason in stored.runs["note"][status == DAMAGED].items():
+        lines.append(f"- damaged, left out: {name} ({reason})")
+    unfinished = status[~finished & (status != DAMAGED)]
+    for kind, names in unfinished.groupby(unfinished).groups.items():
+        lines.append(f"- {kind}, left out: {list_names(names)}")
+    if stored.studies:
+        lines.append(f"- studies of papers, which have their own tables: {len(stored.studies)}")
+    return lines
 
 
-def median_curve(curves: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """The median over seeds; runs of one configuration share their depths and ranks."""
-    return curves[0][0], np.median([values for _, values in curves], 0)
+def list_names(names: Iterable[Any]) -> str:
+    """The names in a sentence, at most MOST_NAMES of them."""
+    names = list(map(str, names))
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def terminal_text(stored: StoredRuns, table: pd.DataFrame, out: Path) -> str:
+    """The table as text, what was left out, and where everything is."""
+    columns = [name for name in ON_TERMINAL if name in table]
+    text = tables.format_text(table[columns], TERMINAL_WIDTH)
+    lines = [*left_out_lines(stored), f"All columns and figures: {out / 'report.md'}"]
+    wrapped = [
+        textwrap.fill(line, TERMINAL_WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+        for line in lines
+    ]
+    return "\n".join([text, "", *wrapped] if len(table) else wrapped)
+
+
+def commits_of(stored: StoredRuns) -> str:
+    """The commits that made the runs, the most frequent first."""
+    made = stored.runs.get("commit", pd.Series(dtype=str)).dropna()
+    return " ".join(filter(None, made.value_counts().index)) or "an installed package"

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from stablenets.config.plugins import plugin_words
 from stablenets.errors import BadInput
 
 # the files that can change a result: only their changes make a checkout "dirty"
@@ -59,12 +60,13 @@ def session_entry(device: torch.device, threads: int, command: str) -> dict[str,
 
 
 def command_line(words: Iterable[str] | None = None) -> str:
-    """A `stablenets` command with these arguments, quoted for a shell.
+    """A `stablenets` command with these arguments and the plugins in use, quoted for a shell.
 
     Args:
         words: The arguments; None for those of this process, which a person typed.
     """
-    return shlex.join(["stablenets", *(sys.argv[1:] if words is None else words)])
+    typed = sys.argv[1:] if words is None else words
+    return shlex.join(["stablenets", *typed, *plugin_words()])
 
 
 def short_commit(commit: str | None, is_dirty: bool | None) -> str:

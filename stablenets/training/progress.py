@@ -1,11 +1,17 @@
-"""Progress for people: a bar on a terminal, plain lines elsewhere, all messages also in the log."""
+"""Progress for people: a bar on a terminal, plain lines elsewhere, all messages also in the log.
+
+If nobody can read the output any more, as after `| head`, it is turned off. The log goes on.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 from tqdm import tqdm
 
@@ -22,7 +28,8 @@ class Progress:
     """
 
     def __init__(self, mode: str, log: Path) -> None:
-        self.mode = ("bar" if sys.stderr.isatty() else "lines") if mode == "auto" else mode
+        is_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self.mode = ("bar" if is_terminal else "lines") if mode == "auto" else mode
         self.log = log
         self.bar: tqdm | None = None
 
@@ -31,7 +38,10 @@ class Progress:
         self.first, self.total = step, total
         self.started = self.last_shown = time.monotonic()
         if self.mode == "bar":
-            self.bar = tqdm(total=total, initial=step, unit="step", dynamic_ncols=True, leave=False)
+            with self.quiet_on_error(sys.stderr):
+                self.bar = tqdm(
+                    total=total, initial=step, unit="step", dynamic_ncols=True, leave=False
+                )
 
     def update(self, step: int, describe: Callable[[], dict[str, str]]) -> None:
         """Show that `step` steps are done.
@@ -40,11 +50,12 @@ class Progress:
             step: The number of steps done.
             describe: Returns values by label; called only if something is about to be shown.
         """
-        if self.bar is not None:
+        if self.mode == "bar" and self.bar is not None:
             if time.monotonic() - self.last_shown > REFRESH_INTERVAL:
                 self.last_shown = time.monotonic()
                 self.bar.set_postfix(describe(), refresh=False)
-            self.bar.update(step - self.bar.n)
+            with self.quiet_on_error(sys.stderr):
+                self.bar.update(step - self.bar.n)
         elif self.mode == "lines" and time.monotonic() - self.last_shown > LINE_INTERVAL:
             self.last_shown = time.monotonic()
             values = ", ".join(f"{label} {value}" for label, value in describe().items())
@@ -61,10 +72,31 @@ class Progress:
         with self.log.open("a") as file:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
         if not only_log and self.mode != "none":
-            tqdm.write(line, file=sys.stdout)
-            sys.stdout.flush()
+            with self.quiet_on_error(sys.stdout):
+                tqdm.write(line, file=sys.stdout)
+                sys.stdout.flush()
 
     def close(self) -> None:
         """Remove the bar."""
         if self.bar is not None:
-            self.bar.close()
+            with self.quiet_on_error(sys.stderr):
+                self.bar.close()
+
+    @contextlib.contextmanager
+    def quiet_on_error(self, stream: TextIO) -> Iterator[None]:
+        """Show nothing more if the block cannot write to a stream of the process."""
+        try:
+            yield
+        except (OSError, ValueError, AttributeError) as error:  # the last two: it is closed
+            self.mode = "none"
+            discard_output(stream)
+            self.say(f"nothing more is shown, only logged here: {error}", only_log=True)
+
+
+def discard_output(stream: TextIO) -> None:
+    """Send what is still written to a stream of the process to nowhere.
+
+    Otherwise the next print fails too, and so does the end of the process, which empties buffers.
+    """
+    with contextlib.suppress(OSError, ValueError, AttributeError), open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())

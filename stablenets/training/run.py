@@ -20,7 +20,9 @@ from stablenets.runs.checkpoint import load_checkpoint, save_checkpoint
 from stablenets.runs.files import write_file
 from stablenets.runs.folder import RunFolder
 from stablenets.runs.lock import Lock
-from stablenets.runs.loggers import WandbLogger
+from stablenets.runs.loggers.logger import LoggedRun
+from stablenets.runs.loggers.run_log import RunLog, log_finished_run
+from stablenets.runs.loggers.wandb_logger import is_sweep_trial
 from stablenets.runs.provenance import command_line, load_history, session_entry
 from stablenets.runs.session import Outcome, RunSession, finished_run, open_session
 from stablenets.training.environment import data_root, pick_device, reset_globals
@@ -65,6 +67,8 @@ def train(run: Resolved, command: str | None = None) -> Outcome:
     config = run.config
     device = pick_device(config.device)
     finished = None if config.force else finished_run(RunFolder(Path(config.runs) / run.name))
+    if finished and not run.dataset.reads_files:
+        return finished
     reset_globals(run)
     try:
         dataset = load_data(run, device)
@@ -73,7 +77,10 @@ def train(run: Resolved, command: str | None = None) -> Outcome:
             return finished  # its data is no longer there, but the result is still valid
         raise
     if finished:
-        check_same_data(finished.folder, load_history(finished.folder), dataset)
+        history = load_history(finished.folder)
+        check_same_data(finished.folder, history, dataset)
+        if is_sweep_trial():
+            log_finished_run(run, RunFolder(finished.folder), history)
         return finished
     folder = RunFolder.create(Path(config.runs), run.name)
     if config.force:
@@ -153,16 +160,18 @@ def train_in_session(
 
     with (
         closing(Progress(config.progress, folder / "log.txt")) as progress,
-        closing(WandbLogger(run, folder, session.entry, progress.say)) as wandb,
+        open_log(run, session, progress) as log,
     ):
-        save, on_epoch = partial(save_state, session), partial(save_metrics, session, wandb)
+        save, on_epoch = partial(save_state, session), partial(save_metrics, session, log)
         loop = Loop(run, dataset, net, device, progress, save, on_epoch)
         begin_or_resume(loop, state, note, session)
+        log.log_rows(loop.rows, loop.recorder.arrays)  # those of earlier sessions
         with StopSignal() as stop:
             status = loop.run(stop)
         if status == "interrupted":
             assert stop.signal is not None
             session.folder.set_status(status, step=loop.step, epoch=loop.epoch)
+            log.close(status, 128 + stop.signal)
             message = (
                 f"{folder}: interrupted at step {loop.step}; the state is saved, and"
                 f" {RESUME[config.force]} resumes the run"
@@ -170,7 +179,8 @@ def train_in_session(
             return Outcome(folder, status, message, exit_code=128 + stop.signal)
         save_weights(net, folder / "weights.pt")
         session.folder.write_metrics(loop.rows)
-        wandb.log_results(loop.recorder.arrays(), loop.summary())
+        log.log_results(loop.summary(), loop.rows, loop.recorder.arrays)
+        log.close(status)
     return session.finish(status, loop.summary(), len(loop.rows))
 
 
@@ -201,10 +211,16 @@ def save_state(session: RunSession, loop: Loop) -> None:
     session.lock.touch()
 
 
-def save_metrics(session: RunSession, wandb: WandbLogger, loop: Loop) -> None:
+def open_log(run: Resolved, session: RunSession, progress: Progress) -> RunLog:
+    """The loggers of a session."""
+    logged = LoggedRun(run, session.folder.path, session.entry, progress.say)
+    return RunLog(logged, seconds=sum(entry["wall_s"] for entry in session.history))
+
+
+def save_metrics(session: RunSession, log: RunLog, loop: Loop) -> None:
     """Write and log the metrics after an epoch."""
     session.folder.write_metrics(loop.rows)
-    wandb.log_row(loop.rows[-1])
+    log.log_rows(loop.rows, loop.recorder.arrays)
 
 
 def save_weights(net: Network | SequenceNetwork, path: Path) -> None:

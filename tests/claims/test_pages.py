@@ -1,13 +1,12 @@
 """What is written of claims and what is taken away: tables, figures, pages."""
 
-import math
 from dataclasses import replace
 
 import pandas as pd
 from squares import Square
 
 from stablenets import statistics
-from stablenets.claims import ledger, pages, summary, tables
+from stablenets.claims import ledger, pages, summary
 from stablenets.claims.claim import (
     COLUMNS,
     NOT_RUN,
@@ -191,20 +190,3 @@ def test_the_page_above_all_papers_has_the_claims_under_what_came_out(place, tmp
     lines = (tmp_path / "README.md").read_text().splitlines()
     assert "| [A toy](toy/README.md) | 2 | 1 |  |  |  | 2 |" in lines
     assert not any("absent" in line for line in lines)
-
-
-def test_tables_say_what_made_them_in_all_three_forms(tmp_path):
-    tables.write_table(
-        pd.DataFrame({"net_a": [1.23456, math.nan], "p|q": ["50 %", None]}),
-        tmp_path / "t",
-        "A caption.",
-        "Made so.",
-    )
-    markdown, tex = (tmp_path / "t.md").read_text(), (tmp_path / "t.tex").read_text()
-    assert "| 1.235 | 50 % |" in markdown
-    assert "|  |  |" in markdown
-    assert "p∣q" in markdown
-    assert r"50 \%" in tex
-    assert r"net\_a" in tex
-    assert all("Made so." in text for text in (markdown, tex))
-    assert pd.read_csv(tmp_path / "t.csv")["net_a"][0] == 1.23456

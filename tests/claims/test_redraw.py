@@ -9,9 +9,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from experiments import PAPERS, load
 from stablenets.claims import ledger, summary
 from stablenets.claims.claim import PROFILES, VERDICTS, judge
+from stablenets.claims.loader import load_paper, paper_modules
 from stablenets.claims.pages import complete
 from stablenets.claims.results import Results
 from stablenets.claims.work import TrainedNetStudy, unique
@@ -19,7 +19,7 @@ from stablenets.claims.work import TrainedNetStudy, unique
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 SHOWN = [
     (handle, profile)
-    for handle in PAPERS
+    for handle in paper_modules()
     for profile in PROFILES
     if (RESULTS / handle / profile / "ledger.csv").exists()
 ]
@@ -28,7 +28,7 @@ SHOWN = [
 @pytest.mark.parametrize("seeds", [None, 1])
 @pytest.mark.parametrize(("handle", "profile"), SHOWN)
 def test_every_page_can_be_made_again(handle, profile, seeds):
-    paper = load(handle)
+    paper = load_paper(handle)
     results = Results(paper.plan(profile, seeds), ledger.read_ledger(RESULTS / handle / profile))
     shown = pd.read_csv(
         RESULTS / handle / profile / "claims.csv", keep_default_na=False, dtype=str
@@ -58,7 +58,7 @@ def test_trained_nets_were_measured_after_they_were_trained(handle, profile):
     }
     studies = [
         work
-        for work in unique(list(load(handle).plan(profile, None).values()))
+        for work in unique(list(load_paper(handle).plan(profile, None).values()))
         if isinstance(work, TrainedNetStudy)
     ]
     assert not [
@@ -69,7 +69,7 @@ def test_trained_nets_were_measured_after_they_were_trained(handle, profile):
 
 
 def test_the_pages_above_are_those_of_the_claims():
-    papers = [load(handle) for handle in PAPERS]
+    papers = [load_paper(handle) for handle in paper_modules()]
     for paper in papers:
         assert (RESULTS / paper.handle / "README.md").read_text() == summary.page(
             paper, RESULTS / paper.handle

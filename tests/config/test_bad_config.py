@@ -19,7 +19,7 @@ KINDS = {
         ["+optim.rate=1"],
         ["optim.rate: unknown key", "known here: ", "lr"],
     ),
-    "known key with +": (["+depth=3"], ["'depth'", "remove + prefix"]),
+    "known key with +": (["+depth=3"], ["+depth=3: ", "write depth=3"]),
     "deleting what is not there": (["~foo"], ["'foo' does not exist"]),
     "deleting a group": (["~net"], ["net: missing"]),
     "unknown net": (
@@ -27,7 +27,14 @@ KINDS = {
         ["net=antisymetric: did you mean antisymmetric?", "plain"],
     ),
     "unknown dataset": (["dataset=mnits"], ["dataset=mnits: did you mean mnist?", "digits"]),
-    "a profile, which belongs to make reproduce": (["profile=paper"], ["profile: unknown key"]),
+    "a profile, which belongs to reproduce": (
+        ["profile=paper"],
+        ["profile: unknown key", "stablenets reproduce PAPER --profile paper"],
+    ),
+    "an option by its last name": (["lr=0.1"], ["lr: unknown key", "write optim.lr=0.1"]),
+    "an option of families by its last name": (["+gamma=1"], ["write net.gamma=1"]),
+    "an earlier name": (["flow=reverse"], ["flow: unknown key", "write backward=reverse"]),
+    "a name of other packages": (["batch_size=8"], ["write batch=8"]),
     "unknown short run": (["debug=huge"], ["debug=huge: one of: smoke"]),
     "option of another family": (
         ["net.alpha=0.1"],
@@ -52,7 +59,9 @@ KINDS = {
     "a group by a number": (["net=3"], ["net=3: one of: antisymmetric"]),
     "a group by null": (["net=null"], ["net=null: one of: antisymmetric"]),
     "a group by nothing": (["net="], ["net=: one of: antisymmetric"]),
-    "a group as a plain value": (["wandb=online"], ["wandb=online: expected a group of keys"]),
+    "a section as a plain value": (["wandb=online"], ["wandb=online: ", "write wandb.mode=online"]),
+    "a section switched off": (["wandb=off"], ["wandb=off: ", "write wandb.mode=disabled"]),
+    "seeds as one seed": (["seeds=3"], ["seeds=3: ", "write seed=3"]),
     "no value": (["depth"], ["depth: cannot be read as key=value"]),
     "no key": (["=3"], ["=3: no key", "KEY=3"]),
     "an open bracket": (["net.widths=[3"], ["net.widths=[3: cannot be read as key=value", "[1,2]"]),
@@ -141,7 +150,15 @@ KINDS = {
         ["net=roamlp", "depth=0"],
         ["net.beta_scaling=depth: ", "depth=0", "give depth>=1", "beta_scaling=fixed"],
     ),
-    "infinite time": (["h=1e308"], ["h=1e+308: ", "infinite", "smaller h"]),
+    "a step that float32 cannot hold": (["h=1e308", "depth=1"], ["h=1e+308: must be <= 1e+30"]),
+    "a negative number that float32 cannot hold": (
+        ["net.gamma=-1e300"],
+        ["net.gamma=-1e+300: must be"],
+    ),
+    "sequences longer than memory": (
+        ["net=rnn", "dataset=adding", "depth=null", "dataset.length=100000000"],
+        ["dataset.length=100000000: must be >= 2 and <= 100000"],
+    ),
     "h and T": (["h=1", "T=1"], ["h=1.0 T=1.0: give one of the two", "T = h * depth"]),
     "h without a step": (
         ["net=plain", "h=0.1"],

@@ -10,8 +10,10 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import compose
 
+from stablenets.cli import advise_experiment
 from stablenets.config import resolve
 from stablenets.config.groups import CONFIGS, group_choices
 from stablenets.config.options import Config, Net, Optim, Probe, Seeds, Wandb
@@ -133,13 +135,47 @@ def test_experiment_runs_shrunk(name, resolved):
     dataset = real.dataset_name if real.dataset_name in WITHOUT_FILES else embedded
     words = [f"experiment={name}", f"dataset={dataset}", *SHRUNK]
     words += ["net.blocks=null", f"depth={depth_of(real.net.family, real.net.widths)}"]
+    words += [f"levels={min(real.config.levels, 1)}"]
+    if real.dataset.is_generated:
+        words += ["dataset.length=20"]
     train_to_the_end(resolved(*words, "probe.spectrum_epochs=[]"))
 
 
+@pytest.mark.parametrize("name", group_choices("experiment"))
+def test_experiment_begins_with_its_time_and_the_result_to_expect(name):
+    comments = "\n".join(head(CONFIGS / "experiment" / f"{name}.yaml"))
+    assert "# Time: " in comments
+    assert "# Result: " in comments
+
+
 @pytest.mark.parametrize(
-    ("name", "ledger"), [("psmnist", "ceni2025/full"), ("psdigits", "ceni2025/quick")]
+    ("experiment", "profile"),
+    [
+        ("ceni2025/adding", "full"),
+        ("ceni2025/copy", "full"),
+        ("ceni2025/deep", "full"),
+        ("ceni2025/psdigits", "quick"),
+        ("ceni2025/psmnist", "full"),
+        ("galimberti2023/double_moons", "full"),
+        ("galimberti2023/mnist", "full"),
+        ("haber2017/swiss_roll_antisymmetric", "full"),
+        ("haber2017/swiss_roll_resnet", "full"),
+        ("haber2017/swiss_roll_verlet", "full"),
+        ("haber2017/swiss_roll_verlet_levels", "full"),
+    ],
 )
-def test_experiment_is_a_run_of_the_committed_results(name, ledger):
-    run = resolve(compose(f"experiment=ceni2025/{name}"))
-    rows = (CONFIGS.parent / "results" / ledger / "ledger.csv").read_text().splitlines()
-    assert run.name in {row.partition(",")[0] for row in rows}
+def test_experiment_is_a_run_of_the_committed_results(experiment, profile):
+    ledger = CONFIGS.parent / "results" / experiment.split("/")[0] / profile / "ledger.csv"
+    made = {row.partition(",")[0] for row in ledger.read_text().splitlines()}
+    names = {resolve(compose(f"experiment={experiment}", f"seed={seed}")).name for seed in (0, 1)}
+    assert len(names) == 2
+    assert names <= made
+
+
+@pytest.mark.parametrize("name", [name for name in group_choices("experiment") if "/" in name])
+def test_experiment_is_advised_for_its_data_set_and_net(name):
+    entries = yaml.safe_load((CONFIGS / "experiment" / f"{name}.yaml").read_text())["defaults"]
+    sets = {key: value for entry in entries for key, value in entry.items()}
+    pair = {"dataset": sets["override /dataset"], "net": sets["override /net"]}
+    advised = advise_experiment(pair).partition("experiment=")[2].split(" ")[0]
+    assert advised == name.removesuffix("_levels")

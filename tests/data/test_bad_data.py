@@ -2,6 +2,8 @@
 files are not changed.
 """
 
+import zipfile
+
 import numpy as np
 import pytest
 from data_server import idx, use_small_mnist
@@ -74,6 +76,23 @@ def test_truncated_npz_is_refused(refused, tmp_path, fraction):
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * fraction)])
     refused(*RUN, says=["data/mnist.npz: truncated, corrupted or not an npz", "numpy.savez"])
+
+
+def test_npz_that_unpacks_to_too_much_is_refused(refused, tmp_path, monkeypatch):
+    save_npz(tmp_path / "data")
+    monkeypatch.setattr("stablenets.data.npz.LARGEST", 40 * 28 * 28)
+    refused(*RUN, says=["data/mnist.npz: truncated, corrupted or not an npz", "train_images.npy"])
+
+
+@pytest.mark.parametrize("images", [10**6, 10**12, 10**30])
+def test_npz_with_more_images_in_its_header_than_in_the_file_is_refused(refused, tmp_path, images):
+    path = save_npz(tmp_path / "data")
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({images}, 28, 28)}}".encode()
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr(
+            "train_images.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+        )
+    refused(*RUN, says=["data/mnist.npz: truncated, corrupted or not an npz"])
 
 
 def test_text_in_place_of_an_npz_is_refused(refused, tmp_path):

@@ -4,7 +4,6 @@ A failure is one line, and no incomplete file is left.
 """
 
 import errno
-import runpy
 import socket
 import subprocess
 import sys
@@ -15,11 +14,11 @@ import pytest
 import torchvision.datasets
 from data_server import serving, use_small_cifar10, use_small_mnist, use_small_stl10
 
+from stablenets import cli
 from stablenets.data import fetch as fetching
+from stablenets.data.layouts import LAYOUTS
 from stablenets.data.sources import find_arrays
 from stablenets.errors import BadInput
-
-FETCH = Path(__file__).resolve().parents[2] / "scripts" / "fetch.py"
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +99,27 @@ def test_failed_transfer_leaves_no_file(server, tmp_path, monkeypatch, name, beh
     assert files_under(tmp_path) == []
     server.behaviour = "good"
     assert find_arrays(name, tmp_path, download=True).train_labels.max() < 10
+
+
+def test_transfer_that_takes_too_long_ends(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetching, "TIMEOUT", 0.2)
+    monkeypatch.setattr(fetching, "SLOWEST", 10**9)
+    server.behaviour = "slow"
+    assert "too slow" in refusal("mnist", tmp_path)
+    assert files_under(tmp_path) == []
+
+
+@pytest.mark.parametrize("behaviour", ["endless", "huge"])
+def test_transfer_of_too_many_bytes_ends(server, tmp_path, behaviour):
+    server.behaviour = behaviour
+    assert "sends more than" in refusal("mnist", tmp_path)
+    assert files_under(tmp_path) == []
+
+
+def test_largest_file_of_each_data_set_is_within_its_limit():
+    sizes = {"mnist": 9_912_422, "cifar10": 170_498_071, "cifar100": 169_001_437}
+    for name, size in (sizes | {"stl10": 2_640_397_119}).items():
+        assert all(size < archive.limit for archive in LAYOUTS[name].archives())
 
 
 def test_missing_file_on_the_server_is_refused(server, tmp_path):
@@ -216,15 +236,15 @@ def test_full_disk_is_refused_and_leaves_no_file(server, tmp_path, monkeypatch):
     assert files_under(tmp_path) == []
 
 
-def script(monkeypatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", [str(FETCH), *arguments])
+def fetch_command(monkeypatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["stablenets", "fetch", *arguments])
     with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(FETCH), run_name="__main__")
+        cli.main()
     return end.value.code
 
 
-def test_script_prints_one_line_for_each_data_set(server, tmp_path, monkeypatch, capsys):
-    assert script(monkeypatch, "mnist", "cifar10", "--root", str(tmp_path)) == 0
+def test_command_prints_one_line_for_each_data_set(server, tmp_path, monkeypatch, capsys):
+    assert fetch_command(monkeypatch, "mnist", "cifar10", "--root", str(tmp_path)) == 0
     assert (
         capsys.readouterr().out
         == f"mnist: 30 training and 10 test examples under {tmp_path} (torchvision layout"
@@ -233,10 +253,10 @@ def test_script_prints_one_line_for_each_data_set(server, tmp_path, monkeypatch,
     )
 
 
-def test_script_refuses_an_unknown_name_before_any_download(server, tmp_path, monkeypatch, capsys):
-    assert script(monkeypatch, "mnist", "mnits", "--root", str(tmp_path)) == 2
+def test_command_refuses_an_unknown_name_before_any_download(server, tmp_path, monkeypatch, capsys):
+    assert fetch_command(monkeypatch, "mnist", "mnits", "--root", str(tmp_path)) == 2
     message = capsys.readouterr().err
-    assert message.startswith("error: DATASETS=mnits: ")
+    assert message.startswith("stablenets: mnits: ")
     assert "did you mean mnist? one of: cifar10, cifar100, mnist, stl10" in message
     assert message.count("\n") == 1
     assert server.requests == 0

@@ -21,6 +21,10 @@ FROM_FILES = ("mnist", "smnist", "psmnist", "cifar10", "cifar100", "stl10")
 WITHOUT_FILES = [name for name in DATASETS if name not in FROM_FILES]
 
 
+def test_data_sets_say_whether_they_read_files():
+    assert tuple(name for name, cls in DATASETS.items() if cls.reads_files) == FROM_FILES
+
+
 @pytest.mark.parametrize("name", WITHOUT_FILES)
 @pytest.mark.parametrize("check", CONTRACT, ids=lambda check: check.__name__)
 def test_data_set_keeps_the_contract(check, name):

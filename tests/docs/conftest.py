@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-import experiments
 from stablenets import data, nets
+from stablenets.claims.loader import experiments_package
 
 ROOT = Path(__file__).resolve().parents[2]
 REGISTRIES = {
     "FAMILIES": nets.FAMILIES,
     "DATASETS": data.DATASETS,
-    "PAPERS": experiments.PAPERS,
+    "PAPERS": experiments_package().PAPERS,
 }
 FENCE = re.compile(
     r'^```(?P<language>python|diff)(?: title="(?P<file>[^"]+)")?\n(?P<code>.*?)^```\n', re.M | re.S

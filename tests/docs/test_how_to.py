@@ -1,15 +1,13 @@
 """The worked examples of docs/how-to run as printed."""
 
-import runpy
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from stablenets import cli
 from stablenets.nets import FAMILIES, Flow
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_add_a_family(run_page):
@@ -35,9 +33,9 @@ def test_add_a_paper(run_page, monkeypatch, capsys):
     """The page's runs are made, and its command decides the claim."""
     names = run_page("how-to/add-a-paper.md")
     assert names["outcome"].status == "done"
-    monkeypatch.setattr(sys, "argv", ["reproduce.py", "example2026", "--profile", "quick"])
+    monkeypatch.setattr(sys, "argv", ["stablenets", "reproduce", "example2026"])
     with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(ROOT / "scripts" / "reproduce.py"), run_name="__main__")
+        cli.main()
     assert end.value.code == 0
     assert "At 32 layers the antisymmetric network" in capsys.readouterr().out
     written = Path("results/example2026/quick/claims.csv").read_text()

@@ -1,33 +1,30 @@
-"""The command scripts/reproduce.py."""
+"""The command `stablenets reproduce`."""
 
 import argparse
 import json
-import runpy
 import sys
-from pathlib import Path
 
 import pytest
 
-from experiments import PAPERS
+from stablenets import cli
+from stablenets.claims.loader import paper_modules
 from stablenets.execution.arguments import add_executor_arguments, executor_from_arguments
 from stablenets.execution.local import LocalExecutor
 from stablenets.execution.ray import RayExecutor
 from stablenets.execution.slurm import SlurmExecutor
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "reproduce.py"
-
 
 @pytest.fixture
 def command(tmp_path, monkeypatch, capfd):
-    """command(*arguments): run scripts/reproduce.py here; its exit code, stdout and stderr."""
+    """command(*arguments): `stablenets reproduce` here; its exit code, stdout and stderr."""
     monkeypatch.setenv("STABLENETS_DATA", str(tmp_path / "none"))
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *arguments])
+        monkeypatch.setattr(sys, "argv", ["stablenets", "reproduce", *arguments])
         monkeypatch.chdir(tmp_path)
         capfd.readouterr()
         try:
-            runpy.run_path(str(SCRIPT), run_name="__main__")
+            cli.main()
         except SystemExit as end:
             return end.code, *capfd.readouterr()
 
@@ -67,7 +64,7 @@ def command(tmp_path, monkeypatch, capfd):
 def test_bad_input_is_one_line_before_any_work(tmp_path, command, arguments, says):
     code, out, err = command(*arguments)
     assert (code, out) == (2, "")
-    assert err.startswith("reproduce: ")
+    assert err.startswith("stablenets: ")
     assert err.count("\n") == 1, err
     assert says in err
     assert list(tmp_path.iterdir()) == []
@@ -108,7 +105,7 @@ def test_a_run_of_another_machine_is_not_made_again(tmp_path, command):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("handle", PAPERS)
+@pytest.mark.parametrize("handle", paper_modules())
 def test_smoke_runs_everything_once(tmp_path, command, handle):
     code, out, err = command(handle, "--profile", "smoke")
     assert (code, err) == (0, "")

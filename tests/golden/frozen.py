@@ -42,11 +42,11 @@ def current_defaults() -> dict[str, Any]:
 
 def study_classes() -> dict[str, type]:
     """The studies of all papers, by their keys."""
-    import experiments
+    from stablenets.claims.loader import load_paper, paper_modules
     from stablenets.claims.work import Study
 
-    for handle in experiments.PAPERS:
-        experiments.load(handle)
+    for handle in paper_modules():
+        load_paper(handle)
     found: dict[str, type] = {}
     waiting = [Study]
     while waiting:

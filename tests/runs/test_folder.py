@@ -5,7 +5,6 @@ import math
 import platform
 import re
 import socket
-import sys
 
 import numpy as np
 import pytest
@@ -241,23 +240,3 @@ def test_train_is_an_ordinary_function(resolved, tmp_path):
         tmp_path / "runs" / run.name,
     )
     assert outcome.summary == RunFolder(outcome.folder).status()["summary"] == train(run).summary
-
-
-def test_wandb_without_a_key_works_offline_and_asks_nothing(
-    run_cli, resolved, only_run, monkeypatch, tmp_path
-):
-    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "NETRC"):
-        monkeypatch.delenv(name, raising=False)
-    for name, folder in (
-        ("HOME", tmp_path),
-        ("WANDB_CONFIG_DIR", tmp_path / "config"),
-        ("WANDB_CACHE_DIR", tmp_path / "cache"),
-    ):
-        monkeypatch.setenv(name, str(folder))
-    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("a question"))
-    monkeypatch.setattr(sys, "stdin", None)
-    result = run_cli("wandb.mode=auto")
-    assert (result.code, result.err) == (0, "")
-    (kept,) = (only_run() / "wandb").glob("offline-run-*")
-    assert kept.name.endswith(f"-{resolved().hash}")
-    assert (kept / f"run-{resolved().hash}.wandb").stat().st_size > 0

@@ -22,13 +22,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from experiments.haber2017.optimisers.newton import Limits, Loss, Step, newton_step
-from experiments.haber2017.optimisers.pcg import Map
 from stablenets.data.dataset import Split
 from stablenets.data.randomness import make_generator
 from stablenets.engine.flow import Flow
 from stablenets.nets import Network
 from stablenets.schema import option
+
+from .newton import Limits, Loss, Step, newton_step
+from .pcg import Map
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 from torch.autograd import grad
 
-from experiments.haber2017.optimisers.pcg import Map, pcg
 from stablenets.schema import option
+
+from .pcg import Map, pcg
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # (outputs, targets) -> mean over the examples
 Term = Callable[[], Tensor]  # of the weights as they are

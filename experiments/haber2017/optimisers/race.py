@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from experiments.haber2017.optimisers.block_descent import BlockDescent, Objective, block_descent
 from stablenets import data
 from stablenets.config import Resolved
 from stablenets.config.options import Config
@@ -28,6 +27,8 @@ from stablenets.training.losses import LOSSES, SCORES
 from stablenets.training.multilevel import prolong
 from stablenets.training.network import build_network
 from stablenets.training.optim import build_optimiser, learning_rate
+
+from .block_descent import BlockDescent, Objective, block_descent
 
 
 @dataclass

@@ -66,7 +66,8 @@ def test_what_overflows_is_called_so_and_ticks_do_not_touch():
 
 def test_a_peak_that_cannot_be_measured_says_why(monkeypatch):
     monkeypatch.setattr(studies, "deep", lambda blocks, mode: {"dataset": {"name": "digits"}})
-    with pytest.raises(RuntimeError, match=r"(?s)peak.py .* ended with 1.*BadInput: net: missing"):
+    says = r"(?s)chang2018.peak .* ended with 1.*BadInput: net: missing"
+    with pytest.raises(RuntimeError, match=says):
         Peak("reverse", 2, 1).measure(None)
 
 

@@ -1,0 +1,56 @@
+"""The subcommands beside training: `stablenets reproduce`, `fetch`, `report` and `wandb-sync`.
+
+Each is a module with `add_arguments` and `run`, imported when it is called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from pathlib import Path
+from typing import NoReturn
+
+from stablenets.errors import BadInput
+
+# What each subcommand does. Its module has the same name, with _ instead of -.
+COMMANDS = {
+    "reproduce": "re-run a paper claim by claim, or all papers",
+    "fetch": "download image data sets and verify them",
+    "report": "write tables and figures of all runs in a folder",
+    "wandb-sync": "send runs that were logged offline to Weights & Biases",
+}
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser that reports wrong arguments as `BadInput`, in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message}; see {self.prog} --help")
+
+
+def run_subcommand(name: str, words: list[str]) -> int:
+    """Run a subcommand and return its exit code.
+
+    Args:
+        name: A key of `COMMANDS`.
+        words: Its arguments.
+
+    Raises:
+        BadInput: If an argument is wrong, or what it names cannot be used.
+    """
+    command = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    parser = CommandParser(
+        prog=f"stablenets {name}",
+        description=command.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_arguments(parser)
+    return command.run(parser.parse_args(words))
+
+
+def add_folder(parser: argparse.ArgumentParser, flag: str, default: str, meaning: str) -> None:
+    """Add an argument that names a folder."""
+    parser.add_argument(
+        flag, type=Path, default=default, metavar="DIR", help=f"{meaning}; default: {default}"
+    )

@@ -1,0 +1,39 @@
+"""Download image data sets to a data root, in torchvision's layout, and verify them.
+
+    stablenets fetch mnist cifar10 --root data
+
+Files that are there already are verified and not changed. If a data set cannot be downloaded, one
+line says why, and the exit code is 2.
+"""
+
+import argparse
+
+from stablenets.commands import add_folder
+from stablenets.data.layouts import LAYOUTS
+from stablenets.data.sources import find_arrays
+from stablenets.errors import BadInput
+from stablenets.schema import suggest
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `stablenets fetch`."""
+    parser.add_argument(
+        "datasets", nargs="+", metavar="DATASET", help=f"data set: {', '.join(LAYOUTS)}"
+    )
+    add_folder(parser, "--root", "data", "data root")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Download and verify the data sets; return the exit code."""
+    for name in given.datasets:
+        if name not in LAYOUTS:
+            raise BadInput(
+                f"{name}: no data set that can be downloaded; {suggest(name, LAYOUTS, 'one of')}"
+            )
+    for name in given.datasets:
+        found = find_arrays(name, given.root.expanduser(), download=True)
+        print(
+            f"{name}: {len(found.train_labels):,} training and {len(found.test_labels):,} test"
+            f" examples under {given.root} ({found.source})"
+        )
+    return 0

@@ -1,0 +1,122 @@
+"""Re-run a paper claim by claim, or all of them.
+
+    stablenets reproduce haber2017 --profile quick --jobs 2
+
+Run folders are kept under --runs: finished runs are not repeated, interrupted runs resume. Tables,
+figures and the ledger are written under --results. The exit code says whether runs failed; it does
+not depend on the verdicts.
+"""
+
+import argparse
+import math
+import time
+from pathlib import Path
+
+from stablenets.claims.loader import load_paper, paper_modules
+from stablenets.commands import add_folder
+from stablenets.errors import EXIT_TIME, BadInput
+from stablenets.execution.arguments import add_executor_arguments, executor_from_arguments
+from stablenets.schema import suggest
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `stablenets reproduce`."""
+    parser.add_argument("paper", help=f"all, or one of: {', '.join(paper_modules())}")
+    parser.add_argument(
+        "--profile",
+        default="quick",
+        metavar="NAME",
+        help="compute budget: smoke, quick, full or paper; default: quick",
+    )
+    parser.add_argument(
+        "--data", metavar="DIR", help="data root; default: $STABLENETS_DATA, or data"
+    )
+    add_executor_arguments(parser)
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda or cuda:N; auto: a GPU if there is one"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help="seeds of each setting; default: as many as the profile has",
+    )
+    parser.add_argument(
+        "--report-only",
+        action="store_true",
+        help="start no runs; write tables and figures from the ledger and the run folders",
+    )
+    parser.add_argument(
+        "--extra-ledgers",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="DIR",
+        help="folders with ledgers of other machines, whose runs are not repeated here",
+    )
+    parser.add_argument(
+        "--groups",
+        nargs="*",
+        default=[],
+        metavar="GROUP",
+        help="run only these groups of the plan, experiments/PAPER/plan.py",
+    )
+    parser.add_argument(
+        "--time-limit",
+        type=float,
+        metavar="SECONDS",
+        help="save and stop after this time, exit code 124; the groups then run in their order",
+    )
+    add_folder(parser, "--runs", "runs", "folder of the run folders")
+    add_folder(parser, "--results", "results", "folder of tables, figures and ledgers")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Reproduce the paper, or all papers; return the largest exit code."""
+    # imported here, so that --help does not wait for torch
+    from stablenets.claims.reproduce import reproduce
+    from stablenets.claims.summary import write_overview
+    from stablenets.execution.job import RunContext
+    from stablenets.runs.provenance import command_line
+
+    papers = paper_modules()
+    check_arguments(given, ["all", *papers])
+    executor = executor_from_arguments(given)
+    deadline = math.inf if given.time_limit is None else time.monotonic() + given.time_limit
+    codes = []
+    for handle in papers if given.paper == "all" else [given.paper]:
+        seeds = ["--seeds", str(given.seeds)] if given.seeds else []
+        command = command_line(["reproduce", handle, "--profile", given.profile, *seeds])
+        place = RunContext(given.runs, command, given.device, given.data, given.profile)
+        codes.append(
+            reproduce(
+                load_paper(handle),
+                place,
+                results=given.results,
+                executor=executor,
+                seeds=given.seeds,
+                report_only=given.report_only,
+                extra_ledgers=given.extra_ledgers,
+                groups=given.groups,
+                deadline=deadline,
+            )
+        )
+        write_overview(map(load_paper, papers), given.results)
+        if codes[-1] >= EXIT_TIME:
+            break
+    return max(codes)
+
+
+def check_arguments(given: argparse.Namespace, papers: list[str]) -> None:
+    """Raise `BadInput` if the paper or profile does not exist, or a number is out of range."""
+    from stablenets.claims.claim import PROFILES
+
+    if given.paper not in papers:
+        raise BadInput(f"paper={given.paper}: {suggest(given.paper, papers, 'one of')}")
+    if given.profile not in PROFILES:
+        raise BadInput(f"--profile {given.profile}: {suggest(given.profile, PROFILES, 'one of')}")
+    for name, most in (("seeds", 100), ("time_limit", math.inf)):
+        value = getattr(given, name)
+        if value is not None and not 1 <= value <= most:
+            limits = ">= 1" + (f" and <= {most}" if most < math.inf else "")
+            raise BadInput(f"--{name.replace('_', '-')} {value:.10g}: must be {limits}")

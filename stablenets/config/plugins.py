@@ -1,0 +1,117 @@
+"""Families, data sets and papers from modules outside of the package.
+
+A plugin is a module that defines any of the dictionaries FAMILIES, DATASETS and PAPERS, written as
+those of `stablenets.nets`, `stablenets.data` and experiments/. The environment variable
+STABLENETS_PLUGINS names modules, separated by commas; the flag --plugins sets it. Worker processes
+and SLURM jobs inherit the variable. An installed package names its modules by entry points of the
+group `stablenets.plugins`, and they are always loaded.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from types import ModuleType
+
+from stablenets.errors import BadInput
+
+VARIABLE = "STABLENETS_PLUGINS"
+ENTRY_POINTS = "stablenets.plugins"
+
+
+@dataclass(frozen=True)
+class Plugins:
+    """What the plugins define, by name.
+
+    Args:
+        families: Classes of families.
+        datasets: Classes of data sets.
+        papers: The module of each paper, which defines PAPER.
+    """
+
+    families: dict[str, type] = field(default_factory=dict)
+    datasets: dict[str, type] = field(default_factory=dict)
+    papers: dict[str, str] = field(default_factory=dict)
+
+
+def load_plugins() -> Plugins:
+    """Import all plugins, at the first call, and add their entries to FAMILIES and DATASETS.
+
+    Raises:
+        BadInput: If a module cannot be imported, or an entry is of another kind than those of the
+            package, or its name is taken.
+    """
+    named = [name.strip() for name in os.environ.get(VARIABLE, "").split(",")]
+    return merge_plugins(tuple(dict.fromkeys([*installed_plugins(), *filter(None, named)])))
+
+
+def plugin_words() -> list[str]:
+    """The words of a command that name the same plugins as this process has."""
+    named = os.environ.get(VARIABLE)
+    return ["--plugins", named] if named else []
+
+
+@cache
+def installed_plugins() -> tuple[str, ...]:
+    """The names of the modules that installed packages declare."""
+    return tuple(sorted(entry.module for entry in entry_points(group=ENTRY_POINTS)))
+
+
+@cache
+def merge_plugins(names: tuple[str, ...]) -> Plugins:
+    """Import the modules, and add their families and data sets to the registries of the package."""
+    found = Plugins()
+    if not names:
+        return found  # without importing torch
+    from stablenets.data import DATASETS, GeneratedData, ResidentData
+    from stablenets.nets import FAMILIES, Dynamics, Recurrent
+
+    for name in names:
+        module = import_plugin(name)
+        families, datasets, papers = (
+            getattr(module, registry, {}) for registry in ("FAMILIES", "DATASETS", "PAPERS")
+        )
+        check_classes(f"{name}.FAMILIES", families, (Dynamics, Recurrent), FAMILIES)
+        check_classes(f"{name}.DATASETS", datasets, (ResidentData, GeneratedData), DATASETS)
+        found.families.update(families)
+        found.datasets.update(datasets)
+        found.papers.update(papers)
+    FAMILIES.update(found.families)
+    DATASETS.update(found.datasets)
+    return found
+
+
+def import_plugin(name: str) -> ModuleType:
+    """Import one module; modules of the current folder are found too, in worker processes too."""
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]:
+            raise BadInput(
+                f"plugin {name}: not found in {os.getcwd()} or among the installed packages"
+            ) from None
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise BadInput(
+            f"plugin {name}: cannot be imported: {type(error).__name__}: {error}"
+            f" ({frame.filename}, line {frame.lineno})"
+        ) from None
+
+
+def check_classes(
+    registry: str, classes: dict[str, type], kinds: tuple[type, ...], known: Mapping[str, type]
+) -> None:
+    """Raise `BadInput` if an entry is no class of one of the kinds, or has the name of another."""
+    for name, cls in classes.items():
+        if not (isinstance(cls, type) and issubclass(cls, kinds)):
+            bases = " or ".join(kind.__name__ for kind in kinds)
+            raise BadInput(f"{registry}: {name} is {cls!r}; give a class derived from {bases}")
+        if known.get(name, cls) is not cls:
+            raise BadInput(f"{registry}: the name {name} is taken; choose another one")

@@ -1,0 +1,157 @@
+"""Aggregates runs over seeds: one row for each configuration, which is all options but the seeds.
+
+It also chooses the options that tell configurations apart, for the columns of tables and for the
+labels of figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stablenets import statistics
+from stablenets.report.store import StoredRuns
+from stablenets.schema import format_value
+from stablenets.statistics import Estimate
+
+LEADING = ("dataset.name", "net.family", "net.operator", "depth")
+# They follow from other options, unless they are given.
+DERIVED = ("net.blocks", "h", "T")
+# labels show them by their value alone
+WITHOUT_KEY = ("dataset.name", "net.family", "net.operator", "optim.name")
+# column of StoredRuns.runs, column of the table, and how its values are averaged
+ESTIMATES: tuple[tuple[str, str, Callable[[pd.Series], Estimate]], ...] = (
+    ("test_accuracy", "test accuracy (%)", statistics.percent),
+    ("test_mse", "test MSE (target²)", statistics.mean),
+    ("gradient_ratio", "gradient, first/last", statistics.geometric_mean),
+    ("gradient_slope", "slope (decades/layer)", statistics.mean),
+    ("gradient_min", "smallest gradient", statistics.geometric_mean),
+    ("gradient_max", "largest gradient", statistics.geometric_mean),
+    ("singular_min", "smallest σ", statistics.geometric_mean),
+    ("singular_median", "median σ", statistics.geometric_mean),
+    ("singular_max", "largest σ", statistics.geometric_mean),
+    ("wall_s", "time per run (s)", statistics.geometric_mean),
+)
+
+
+def aggregate_runs(stored: StoredRuns) -> pd.DataFrame:
+    """One row for each configuration that has a finished run, sorted by its options.
+
+    Returns:
+        A frame with these columns:
+
+        | column | content |
+        |---|---|
+        | runs | names of the finished runs, one for each seed, as a tuple |
+        | parts | the texts of the label by option, a dict; together they are unique |
+        | label | the texts in one line |
+        | seeds, diverged | number of finished runs, and how many of them diverged |
+        | parameters | number of trained parameters |
+        | columns of `ESTIMATES` | an `Estimate` over the runs that did not diverge, or None |
+        | an option in which rows differ | its value as it is typed, "" for other families |
+    """
+    options = stored.options.reindex(stored.finished())
+    if options.empty:
+        return pd.DataFrame(columns=["runs", "parts", "label"])
+    texts = options.map(option_text)
+    keys = list(texts.columns)
+    rows = []
+    for _, members in texts.groupby(keys, sort=False):
+        runs = stored.runs.loc[members.index]
+        rows.append(
+            {
+                "runs": tuple(runs.sort_values("seed").index),
+                "seeds": len(runs),
+                "diverged": int((runs["status"] == "diverged").sum()),
+                "parameters": runs["parameters"].iloc[0],
+                **estimate_results(runs[runs["status"] == "done"]),
+            }
+        )
+    rows.sort(key=lambda row: [sort_key(options.loc[row["runs"][0], key]) for key in order(keys)])
+    first = texts.loc[[row["runs"][0] for row in rows]].reset_index(drop=True)
+    named = label_keys(first)
+    frame = pd.DataFrame(rows)
+    parts = [
+        {key: label_text(key, row[key], named) for key in named if row[key]}
+        for _, row in first.iterrows()
+    ]
+    frame["parts"] = pd.Series(parts, dtype=object)
+    frame["label"] = [", ".join(texts_of_row.values()) for texts_of_row in parts]
+    return frame.join(first[differing_keys(first)])
+
+
+def estimate_results(runs: pd.DataFrame) -> dict[str, Estimate | None]:
+    """The columns of `ESTIMATES` over the given runs of one configuration."""
+    found: dict[str, Estimate | None] = {}
+    for column, name, estimate in ESTIMATES:
+        values = runs.get(column, pd.Series(dtype=float)).astype(float).dropna()
+        found[name] = estimate(values) if len(values) else None
+    return found
+
+
+def order(keys: list[str]) -> list[str]:
+    """The keys in the order in which a person compares: data, net, depth, others, derived ones."""
+    others = [key for key in sorted(keys) if key not in LEADING + DERIVED]
+    return [key for key in (*LEADING, *others, *DERIVED) if key in keys]
+
+
+def differing_keys(texts: pd.DataFrame) -> list[str]:
+    """The options in which configurations differ: the columns of the table.
+
+    An option of one family is compared among the configurations of that family. Options of the
+    data set, of the net and derived ones are left out if they follow from the columns before.
+    """
+    chosen: list[str] = []
+    for key in order(list(texts.columns)):
+        if texts[key][texts[key] != ""].nunique() > 1:
+            may_follow = key in DERIVED or key.startswith(("dataset.", "net."))
+            if not may_follow or splits_rows(texts, key, chosen):
+                chosen.append(key)
+    return chosen
+
+
+def label_keys(texts: pd.DataFrame) -> list[str]:
+    """The fewest options, in the order of `order`, that tell all configurations apart.
+
+    If there is one configuration, its data set, family and depth.
+    """
+    if len(texts) == 1:
+        return ["dataset.name", "net.family", "depth"]
+    chosen: list[str] = []
+    for key in order(list(texts.columns)):
+        if splits_rows(texts, key, chosen):
+            chosen.append(key)
+    return chosen
+
+
+def splits_rows(texts: pd.DataFrame, key: str, chosen: list[str]) -> bool:
+    """Whether rows that agree in the chosen columns differ in `key`."""
+    groups = len(texts[chosen].drop_duplicates()) if chosen else 1
+    return len(texts[[*chosen, key]].drop_duplicates()) > groups
+
+
+def label_text(key: str, text: str, named: list[str]) -> str:
+    """An option in a label: "resnet", "depth=16", "lr=0.1"; with its group if that is ambiguous."""
+    if key in WITHOUT_KEY:
+        return text
+    last = key.split(".")[-1]
+    is_unique = sum(other.split(".")[-1] == last for other in named) == 1
+    return f"{last if is_unique else key}={text}"
+
+
+def option_text(value: Any) -> str:
+    """The value of an option as it is typed; "" if the family has no such option."""
+    if isinstance(value, float) and np.isnan(value):
+        return ""
+    if isinstance(value, list):
+        return f"[{','.join(map(option_text, value))}]"
+    return f"{value:.6g}" if isinstance(value, float) else str(format_value(value))
+
+
+def sort_key(value: Any) -> tuple[bool, float, str]:
+    """A key that sorts numbers by size, before texts."""
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return (not is_number, float(value) if is_number else 0.0, str(value))

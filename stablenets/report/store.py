@@ -1,0 +1,198 @@
+"""Reads a folder of runs into data frames, without a judgement on any run.
+
+A run folder that is damaged, or that belongs to a study, is named and left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from stablenets.errors import BadInput
+from stablenets.runs.folder import FINISHED, RunFolder
+from stablenets.runs.provenance import load_history, short_commit
+from stablenets.schema import flatten_keys
+
+DAMAGED = "damaged"  # the status of a run that cannot be read
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class StoredRuns:
+    """All trainings of a folder of runs.
+
+    Attributes:
+        runs: One row for each run, indexed by the name of its folder.
+
+            | column | content |
+            |---|---|
+            | status, note | one of `runs.folder.STATUSES` or "damaged"; what is damaged |
+            | seed, seeds.split, ... | seed of the initial weights; the other seeds |
+            | epochs_done, parameters | finished epochs; number of trained parameters |
+            | test_accuracy, test_mse | after the last epoch; accuracy as a fraction |
+            | ..._at_best_validation | the same, at the epoch of the best validation score |
+            | gradient_min, gradient_max | norms of dLoss/dY_l over l, at the last measurement |
+            | gradient_ratio | the norm at l = 0 divided by that at l = L |
+            | gradient_slope | log10 of this ratio, divided by L |
+            | singular_min, _median, _max | of dY_L/dY_0 at the last measurement |
+            | singular_limit | smaller ones are rounding errors; they count as this limit |
+            | wall_s | wall time of all sessions, in seconds |
+            | diverged_at_step | for status "diverged" |
+            | device, threads, torch, source, commit, command | provenance of the last session |
+        options: The options of each readable run by full key, such as "optim.lr", with the same
+            index. Seeds, and options of the execution, are not part of it.
+        epochs: One row for each epoch of each run: run, epoch, train_loss, validation_accuracy and
+            so on. A diverged run has a last row of NaN for the epoch in which it diverged.
+        arrays: The arrays of `training.recorder.Recorder` by run.
+        studies: The names of folders that hold a study of a paper, which has no such options.
+    """
+
+    runs: pd.DataFrame
+    options: pd.DataFrame
+    epochs: pd.DataFrame
+    arrays: dict[str, Arrays]
+    studies: list[str]
+
+    def finished(self) -> list[str]:
+        """The names of the runs that are done or have diverged."""
+        return list(self.runs.index[self.runs["status"].isin(FINISHED)])
+
+
+def read_runs(runs: Path) -> StoredRuns:
+    """Read all run folders below `runs`, apart from those that force=true has set aside.
+
+    Raises:
+        BadInput: If there are no run folders.
+    """
+    found = sorted(
+        path.parent for path in runs.glob("*/status.json") if ".old-" not in path.parent.name
+    )
+    if not found:
+        raise BadInput(
+            f"runs={runs}: no run folders there; make some (make train) or choose another folder"
+            " with --runs DIR"
+        )
+    rows, options, epochs, arrays, studies = {}, {}, [], {}, []
+    for path in found:
+        # Anything may be in a damaged file; no error in one run may hide the other runs.
+        try:
+            config = yaml.safe_load((path / "config.yaml").read_text())
+            if "study" in config:
+                studies.append(path.name)
+                continue
+            of_run = load_arrays(path)
+            seeds = config.pop("seeds")
+            del config["execution"]
+            row, own_epochs = read_run(RunFolder(path), seeds, of_run)
+            rows[path.name], options[path.name] = row, flatten_keys(config)
+            arrays[path.name] = of_run
+            epochs += own_epochs
+        except Exception as error:
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            rows[path.name] = {"status": DAMAGED, "note": reason}
+    return StoredRuns(
+        pd.DataFrame.from_dict(rows, orient="index", columns=None if rows else ["status", "note"]),
+        pd.DataFrame.from_dict(options, orient="index"),
+        pd.DataFrame(epochs, columns=None if epochs else ["run", "epoch"]),
+        arrays,
+        studies,
+    )
+
+
+def load_arrays(folder: Path) -> Arrays:
+    """The arrays of probes.npz; none if nothing was measured."""
+    path = folder / "probes.npz"
+    if not path.exists():
+        return {}
+    with path.open("rb") as file:  # opened here, because numpy leaves a damaged archive open
+        return dict(np.load(file, allow_pickle=False))
+
+
+def read_run(
+    folder: RunFolder, seeds: dict[str, Any], arrays: Arrays
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The rows of a run in `StoredRuns.runs` and in `StoredRuns.epochs`."""
+    status = folder.status() or {}
+    summary = status.get("summary", {})
+    history = load_history(folder.path)
+    if not history:
+        raise BadInput("provenance.json has no session")
+    last = history[-1]
+    scores = {
+        name: float(summary[name])
+        for score in ("accuracy", "mse")
+        for name in (f"test_{score}", f"test_{score}_at_best_validation")
+        if name in summary
+    }
+    row = {
+        "status": status["status"],
+        "note": status.get("reason"),
+        "seed": seeds["init"],
+        **{f"seeds.{name}": value for name, value in seeds.items()},
+        "epochs_done": summary.get("epochs"),
+        "parameters": summary.get("parameters"),
+        **scores,
+        **gradient_columns(arrays),
+        **singular_columns(arrays),
+        "diverged_at_step": summary.get("divergence", {}).get("step"),
+        "wall_s": round(sum(entry["wall_s"] for entry in history), 3),
+        "device": last["device"],
+        "threads": last["threads"],
+        "torch": last["versions"]["torch"],
+        "source": last["data"]["source"],
+        "commit": short_commit(last["commit"], last["dirty"]),
+        "command": last["command"],
+    }
+    epochs: list[dict[str, Any]] = [
+        {name: float(value) for name, value in entry.items()} for entry in folder.metrics()
+    ]
+    if row["status"] == "diverged":
+        epochs.append({"epoch": epochs[-1]["epoch"] + 1 if epochs else 1.0})
+    for entry in epochs:
+        entry["run"] = folder.path.name
+    return row, epochs
+
+
+def gradient_columns(arrays: Arrays) -> dict[str, float]:
+    """Extremes, ratio and slope of the gradient norms by depth, at the last measurement."""
+    if "state_gradients" not in arrays:
+        return {}
+    norms, depth = arrays["state_gradients"][-1].astype(np.float64), arrays["depths"][-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = norms[0] / norms[-1]
+        slope = np.log10(ratio) / depth
+    return {
+        "gradient_min": float(norms.min()),
+        "gradient_max": float(norms.max()),
+        "gradient_ratio": float(ratio),
+        "gradient_slope": float(slope),
+    }
+
+
+def singular_columns(arrays: Arrays) -> dict[str, float]:
+    """Extremes and median of the singular values at the last measurement; the rounding limit."""
+    if "singular_values" not in arrays:
+        return {}
+    values = median_spectrum(arrays["singular_values"][-1])
+    limit = rounding_limit(values)
+    return {
+        "singular_min": float(max(values[-1], limit)),
+        "singular_median": float(max(np.median(values), limit)),
+        "singular_max": float(values[0]),
+        "singular_limit": limit,
+    }
+
+
+def median_spectrum(values: np.ndarray) -> np.ndarray:
+    """The median over examples of the singular values (samples, k), largest first."""
+    return np.median(values, axis=0)
+
+
+def rounding_limit(values: np.ndarray) -> float:
+    """Singular values (k,) of one matrix below this are rounding errors of float64."""
+    return float(len(values) * np.finfo(np.float64).eps * values[0])

@@ -1,0 +1,88 @@
+"""Run folders that were never trained: written at once, with the numbers that a test chooses."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+from stablenets.runs.folder import RunFolder
+
+PROVENANCE = {
+    "wall_s": 2.0,
+    "device": "cpu",
+    "threads": 1,
+    "versions": {"torch": "2"},
+    "data": {"source": "made up"},
+    "commit": "c" * 40,
+    "dirty": False,
+    "command": "stablenets",
+}
+
+
+@pytest.fixture
+def write_run(tmp_path):
+    """write_run(net="plain", depth=4, seed=0, ...): a run folder under tmp_path / "runs".
+
+    Options by flat keys, such as {"optim.lr": 0.1}, are added to a small configuration.
+    """
+    written = []
+
+    def write(
+        net="plain",
+        depth=4,
+        seed=0,
+        options=None,
+        *,
+        accuracy=0.9,
+        score="accuracy",
+        status="done",
+        rows=2,
+        gradients=None,
+        singular=None,
+    ):
+        folder = RunFolder.create(tmp_path / "runs", f"run-{len(written)}")
+        written.append(folder)
+        config = {
+            "dataset": {"name": "digits"},
+            "net": {"family": net, "operator": "dense", "blocks": [depth]},
+            "optim": {"name": "adam", "lr": 0.01},
+            "depth": depth,
+            "h": 1 / depth if depth else 1.0,
+            "T": 1.0,
+            "seeds": {"split": 0, "permutation": 0, "init": seed, "order": seed},
+        }
+        for key, value in (options or {}).items():
+            group, _, name = key.rpartition(".")
+            (config[group] if group else config)[name] = value
+        folder.write_config(config, {"device": "cpu"})
+        metrics = [
+            {
+                "epoch": epoch,
+                "step": epoch,
+                "train_loss": 1 / epoch,
+                f"validation_{score}": accuracy,
+            }
+            for epoch in range(1, rows + 1)
+        ]
+        folder.write_metrics(metrics)
+        summary = {"epochs": rows, "parameters": 10, f"test_{score}": accuracy}
+        if status == "diverged":
+            summary = {"epochs": rows, "parameters": 10, "divergence": {"step": 3}}
+        folder.set_status(status, summary=summary, rows=rows)
+        depths = np.unique(np.linspace(0, depth, 5).round().astype(int))
+        norms = np.ones(len(depths)) if gradients is None else np.asarray(gradients)
+        spectrum = np.ones(4) if singular is None else np.asarray(singular)
+        buffer = io.BytesIO()
+        np.savez(
+            buffer,
+            steps=np.array([0, 10]),
+            depths=depths,
+            state_gradients=np.stack([np.ones_like(norms), norms]),
+            singular_values=np.stack([np.ones((1, len(spectrum))), spectrum[None]]),
+        )
+        (folder.path / "probes.npz").write_bytes(buffer.getvalue())
+        (folder.path / "provenance.json").write_text(json.dumps([PROVENANCE]))
+        return folder.path
+
+    return write

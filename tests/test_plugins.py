@@ -1,0 +1,163 @@
+"""Families, data sets and papers from a module outside of the package."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from stablenets.config import plugins
+from stablenets.data import DATASETS
+from stablenets.nets import FAMILIES
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULE = '''
+from dataclasses import dataclass
+
+from stablenets.claims.claim import Claim, Finding, Paper
+from stablenets.claims.work import Training
+from stablenets.data.planar import Ellipses
+from stablenets.nets import ResNet
+from stablenets.schema import option
+
+
+@dataclass(frozen=True)
+class Halved(ResNet):
+    """A residual net with a scaled update."""
+
+    scale: float = option(0.5, "factor of the update", low=0.0)
+
+    def step(self, state, w, h):
+        return super().step(state, w, self.scale * h)
+
+
+@dataclass(frozen=True)
+class Wide(Ellipses):
+    """The ellipses under a name of their own."""
+
+
+def training(seed):
+    values = {"dataset": {"name": "wide"}, "net": {"family": "halved"}}
+    return Training(values | {"depth": 2, "epochs": 1, "seed": seed})
+
+
+def plan(profile, seeds):
+    return {"all": [training(0)]}
+
+
+def check(results):
+    return Finding("undecided", f"{len(results['all'])} run")
+
+
+CLAIM = Claim("1", "A run is made", "Section 1", ("all",), check, "")
+PAPER = Paper("mine2026", "Mine 2026", plan, (CLAIM,), {}, {})
+
+FAMILIES = {"halved": Halved}
+DATASETS = {"wide": Wide}
+PAPERS = {"mine2026": __name__}
+'''
+
+
+@pytest.fixture
+def write_plugin(tmp_path, monkeypatch):
+    """write_plugin(source, name="mine"): a module in the current folder; undone after the test."""
+    monkeypatch.delenv(plugins.VARIABLE, raising=False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = dict(FAMILIES), dict(DATASETS)
+
+    def write(source, name="mine"):
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
+        (tmp_path / f"{name}.py").write_text(source)
+        sys.modules.pop(name, None)
+        plugins.merge_plugins.cache_clear()
+
+    yield write
+    for registry, entries in zip((FAMILIES, DATASETS), before, strict=True):
+        registry.clear()
+        registry.update(entries)
+    plugins.merge_plugins.cache_clear()
+    plugins.installed_plugins.cache_clear()
+    sys.modules.pop("mine", None)
+    os.environ.pop(plugins.VARIABLE, None)
+
+
+def run_command(folder, *words, **variables):
+    """The command in a process of its own, from a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "stablenets", *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
+        text=True,
+        capture_output=True,
+        timeout=300,
+    )
+
+
+def test_a_family_and_a_data_set_of_a_module_are_trained(run_cli, write_plugin, only_run):
+    write_plugin(MODULE)
+    words = ("--plugins", "mine", "dataset=wide", "net=halved", "net.scale=0.25")
+    assert run_cli(*words).code == 0
+    (session,) = json.loads((only_run() / "provenance.json").read_text())
+    assert session["command"].endswith("net=halved net.scale=0.25 --plugins mine")
+
+
+def test_help_knows_the_names_and_options_of_a_module(run_cli, write_plugin):
+    write_plugin(MODULE)
+    assert ", halved" in run_cli("--help", "--plugins", "mine", small=False).out
+    topic = run_cli("--help", "net=halved", "--plugins=mine", small=False)
+    assert "net.scale=0.5" in topic.out
+    assert "mine2026" in run_cli("reproduce", "--help", "--plugins", "mine", small=False).out
+
+
+def test_an_installed_package_declares_its_module(run_cli, write_plugin, monkeypatch):
+    write_plugin(MODULE)
+    entry = EntryPoint("mine", "mine", plugins.ENTRY_POINTS)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [entry])
+    plugins.installed_plugins.cache_clear()
+    assert run_cli("net=halved").code == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("import nowhere", "No module named 'nowhere'"),
+        ("x = 1 / 0", "mine.py, line 1"),
+        ("FAMILIES = {'mine': object}", "mine.FAMILIES: mine is"),
+        ("from stablenets.nets import Plain\nFAMILIES = {'resnet': Plain}", "resnet is taken"),
+        ("PAPERS = {'haber2017': 'mine'}", "haber2017 is taken"),
+    ],
+)
+def test_a_module_that_cannot_be_used_is_one_line(run_cli, write_plugin, source, says):
+    write_plugin(source)
+    result = run_cli("reproduce", "all", "--plugins", "mine", small=False)
+    assert (result.code, result.err.count("\n")) == (2, 1), result.err
+    assert says in result.err
+
+
+def test_a_module_that_is_not_there_is_one_line(run_cli, write_plugin):
+    result = run_cli("net=plain", "--plugins", "nowhere")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "plugin nowhere: not found in " in result.err
+
+
+@pytest.mark.slow
+def test_a_sweep_trains_a_family_of_a_module(tmp_path):
+    (tmp_path / "mine.py").write_text(MODULE)
+    words = ["dataset=ellipses", "debug=smoke", "depth=2", "wandb.mode=disabled", "device=cpu"]
+    done = run_command(tmp_path, "-m", "net=halved,resnet", *words, "--plugins", "mine")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(list((tmp_path / "runs").glob("*-ellipses-*/weights.pt"))) == 2
+
+
+@pytest.mark.slow
+def test_a_paper_of_a_module_is_reproduced(tmp_path):
+    (tmp_path / "mine.py").write_text(MODULE)
+    done = run_command(
+        tmp_path, "reproduce", "mine2026", "--profile", "smoke", STABLENETS_PLUGINS="mine"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    page = (tmp_path / "results" / "mine2026" / "smoke" / "claims.md").read_text()
+    assert "stablenets reproduce mine2026 --profile smoke --plugins mine" in page

@@ -1,0 +1,48 @@
+"""Tables in markdown, csv and tex, and on a terminal."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from stablenets import tables
+from stablenets.statistics import Estimate
+
+
+def test_tables_say_what_made_them_in_all_three_forms(tmp_path):
+    tables.write_table(
+        pd.DataFrame({"net_a": [1.23456, math.nan], "p|q": ["50 %", None]}),
+        tmp_path / "t",
+        "A caption.",
+        "Made so.",
+    )
+    markdown, tex = (tmp_path / "t.md").read_text(), (tmp_path / "t.tex").read_text()
+    assert "| 1.235 | 50 % |" in markdown
+    assert "|  |  |" in markdown
+    assert "p∣q" in markdown
+    assert r"50 \%" in tex
+    assert r"net\_a" in tex
+    assert all("Made so." in text for text in (markdown, tex))
+    assert pd.read_csv(tmp_path / "t.csv")["net_a"][0] == 1.23456
+
+
+def test_an_estimate_is_text_for_people_and_three_numbers_in_csv(tmp_path):
+    cells = [Estimate(1.0, 0.5, 1.5, 3), Estimate(2.0, math.nan, math.nan, 1), None]
+    tables.write_table(
+        pd.DataFrame({"net": list("abc"), "loss": cells}), tmp_path / "t", "C.", "O."
+    )
+    assert "| a | 1 [0.5, 1.5] |" in (tmp_path / "t.md").read_text()
+    assert "| c |  |" in (tmp_path / "t.md").read_text()
+    content = pd.read_csv(tmp_path / "t.csv")
+    assert list(content) == ["net", "loss", "loss, low", "loss, high"]
+    assert content["loss"].tolist() == pytest.approx([1, 2, math.nan], nan_ok=True)
+    assert content["loss, high"].tolist() == pytest.approx([1.5, math.nan, math.nan], nan_ok=True)
+
+
+def test_text_fits_its_width_and_wraps_the_first_column():
+    frame = pd.DataFrame({"label": ["a b c d e f g h i j k l m"], "x": [0.5], "y": ["z" * 20]})
+    lines = tables.format_text(frame, 24).splitlines()
+    assert max(map(len, lines)) <= 24
+    assert "0.5" in lines[1]
+    assert "z" not in "".join(lines)
+    assert " ".join(line[:12] for line in lines[1:]).split() == list("abcdefghijklm")
