@@ -60,11 +60,6 @@ def test_ctrl_c_saves_the_jobs(commands, local_runs):
     assert_same_runs(commands.runs, local_runs)
 
 
-def test_a_cluster_that_does_not_exist_is_refused_in_one_line(commands):
-    said = finish(commands.sweep("hydra/launcher=ray", "hydra.launcher.address=auto"), 2)
-    assert len(said.splitlines()) == 1, said
-
-
 def test_a_reproduction_has_the_metrics_of_local_workers(commands, local_metrics):
     finish(commands.reproduce("--executor", "ray"))
     assert ledger_metrics(commands.folder / "results") == local_metrics
