@@ -2,7 +2,7 @@
 
 #? Options of a run are words of make train: make train net=resnet depth=8 optim.lr=0.01
 #?
-#? ARGS=           further words of make train: ARGS="-m seed=0,1 hydra/launcher=joblib"
+#? ARGS=           further words of make train: ARGS="-m seed=0,1 hydra.launcher.jobs=2"
 #? DATASETS=       data sets that make data downloads: "mnist cifar10"
 #? DATA=           folder of the data files; default: $STABLENETS_DATA, or else ./data
 #? RUNS=           folder of the run folders; default: runs
@@ -13,19 +13,23 @@
 #?
 #? Of make reproduce and make reproduce-PAPER:
 #? PROFILE=        compute budget: smoke, quick, full or paper; default: quick
-#? JOBS=           parallel runs, one thread each; default: 2
+#? JOBS=           parallel runs, one thread each; default: 2, or one on each of DEVICES
+#? EXECUTOR=       local (this machine), slurm or ray; default: local; see docs/clusters.md
+#? EXECUTOR_OPTIONS=  further options of the executor: "partition=gpu minutes=60"
+#? DEVICES=        GPUs of this machine, one for each run: 0-7, or 0,2
 #? SEEDS=          seeds of each setting; default: as many as the profile has
 #? RUN_GROUPS=     run only these groups of the plan, experiments/PAPER/runs.py
 #? TIME_LIMIT=     seconds after which runs are saved and stopped; the same command resumes them
 #? REPORT_ONLY=1   start no runs; write tables and figures from the ledger and the run folders
 #? PUBLISH=1       write results/, not reproduced/
 #? EXTRA_LEDGERS=  folders with ledgers of other machines, whose runs are not repeated here
-VARIABLES := ARGS DATASETS DATA RUNS OUT PYTHON EXTRAS PROFILE JOBS DEVICE SEEDS RUN_GROUPS TIME_LIMIT \
+VARIABLES := ARGS DATASETS DATA RUNS OUT PYTHON EXTRAS PROFILE JOBS EXECUTOR EXECUTOR_OPTIONS \
+	DEVICES DEVICE SEEDS RUN_GROUPS TIME_LIMIT \
 	REPORT_ONLY PUBLISH EXTRA_LEDGERS SHELL MAKEFLAGS
 DATASETS ?= mnist cifar10
 RUNS ?= runs
 PROFILE ?= quick
-JOBS ?= 2
+EXECUTOR ?= local
 DEVICE ?= auto
 OUT ?= report
 ifdef DATA
@@ -48,7 +52,7 @@ endif
 BIN := .venv/bin
 
 .PHONY: help setup train data reproduce reproduce-haber2017 reproduce-chang2018 reproduce-galimberti2023 reproduce-ceni2025 report bench \
-	memory docs lint test test-all lock clean distclean
+	memory docs lint test test-all test-cluster lock clean distclean
 
 help: ## list the targets and variables
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-24s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,7 +84,9 @@ reproduce-ceni2025: setup ## re-run Ceni 2025
 	$(call reproduce,ceni2025)
 
 define reproduce
-$(BIN)/stablenets reproduce $(1) --profile $(PROFILE) --jobs $(JOBS) --device $(DEVICE) --runs '$(RUNS)' \
+$(BIN)/stablenets reproduce $(1) --profile $(PROFILE) $(if $(JOBS),--jobs $(JOBS)) --device $(DEVICE) --runs '$(RUNS)' \
+	--executor $(EXECUTOR) $(if $(DEVICES),--devices $(DEVICES)) \
+	$(if $(EXECUTOR_OPTIONS),--executor-options $(EXECUTOR_OPTIONS)) \
 	$(if $(SEEDS),--seeds $(SEEDS)) $(if $(RUN_GROUPS),--groups $(RUN_GROUPS)) \
 	$(if $(TIME_LIMIT),--time-limit $(TIME_LIMIT)) $(if $(REPORT_ONLY),--report-only) \
 	$(if $(PUBLISH),--publish) \
@@ -109,6 +115,9 @@ test: setup ## run the fast tests
 
 test-all: setup ## run all tests
 	$(BIN)/python -m pytest -q -n auto --dist worksteal
+
+test-cluster: setup ## run the tests with a real SLURM and Ray on this machine
+	$(BIN)/python -m pytest -q -m cluster
 
 # The packages of the extras come last, after a line by which scripts/setup.sh leaves them out.
 define compile_lock

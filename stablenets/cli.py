@@ -1,7 +1,7 @@
 """The command line, which composes the options of a run by Hydra and starts the run or the sweep.
 
     stablenets dataset=digits net=antisymmetric depth=64
-    stablenets -m net=plain,resnet depth=16,64 hydra/launcher=joblib hydra.launcher.n_jobs=2
+    stablenets -m net=plain,resnet depth=16,64 hydra.launcher.jobs=2
 
 Hydra composes configs/ and the words of the command line into a plain mapping. `config.resolve`
 turns it into a run, and `training.run.train` trains it. Wrong input ends with one line on stderr
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,6 +25,7 @@ from stablenets.config.help_text import help_text
 from stablenets.config.plugins import VARIABLE
 from stablenets.errors import EXIT_BAD_INPUT, BadInput
 from stablenets.schema import suggest
+from stablenets.training.signals import end_on_signal
 
 HELP = ("--help", "-h")
 FLAGS_WITH_VALUE = (
@@ -106,7 +106,28 @@ def answer(words: list[str]) -> int:
 
 
 def run_command(words: list[str]) -> NoReturn:
-    """Compose the options, then train one network; or let Hydra run a sweep or show something."""
+    """Compose the options, then train one network; or let Hydra run a sweep or show something.
+
+    A signal ends the process at once, except in a training, which saves first. In a sweep SIGTERM
+    is an exception, at which launchers end their workers.
+    """
+    flags, overrides = split_flags(words)
+    if is_sweep(flags, overrides):
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+        compose_and_run(flags, overrides)
+    message = b"stablenets: interrupted; the same command resumes\n"
+    with end_on_signal(lambda: os.write(2, message)):
+        compose_and_run(flags, overrides)
+
+
+def is_sweep(flags: list[str], overrides: list[str]) -> bool:
+    """Whether Hydra runs several jobs."""
+    has_sweep_mode = any(word.startswith("hydra.mode=") for word in overrides)
+    return has_sweep_mode or bool({"-m", "--multirun"} & {*flags})
+
+
+def compose_and_run(flags: list[str], overrides: list[str]) -> NoReturn:
+    """Compose the options of one run and train; or let Hydra do what the flags say."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -115,15 +136,10 @@ def run_command(words: list[str]) -> NoReturn:
 
     # errors reach this function, not Hydra's own report of several lines
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    # training installs a handler of its own, which saves
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    os.environ[sweep.OWNER] = f"{socket.gethostname()} {os.getpid()}"
-    flags, overrides = split_flags(words)
     sys.argv[1:] = [*flags, *overrides]  # Hydra reads flags only before all other words
     needs_hydra = bool({*flags} - RUN_FLAGS) or any("hydra" in word for word in overrides)
     if not {"--shell-completion", "-sc"} & {*flags}:
-        has_sweep_mode = any(word.startswith("hydra.mode=") for word in overrides)
-        check_overrides(overrides, is_sweep=has_sweep_mode or bool({"-m", "--multirun"} & {*flags}))
+        check_overrides(overrides, is_sweep=is_sweep(flags, overrides))
     try:
         composed = compose_by_hydra() if needs_hydra else compose_words(overrides)
     except (HydraException, OmegaConfBaseException) as error:
@@ -149,23 +165,29 @@ def compose_by_hydra() -> tuple[dict[str, Any], dict[str, str]] | None:
     from stablenets.config.composition import register_nodes
     from stablenets.config.overrides import describe_error, plain_options
     from stablenets.execution import sweep
+    from stablenets.execution.launcher import register_launchers
+    from stablenets.execution.sweep_report import sweep_report
 
     composed: list[tuple[dict[str, Any], dict[str, str]]] = []
 
-    def keep_or_sweep(config: DictConfig) -> None:
+    def keep_or_sweep(config: DictConfig) -> float | None:
         try:
             options = plain_options(config)
         except OmegaConfBaseException as error:
             refuse(describe_error(error))
         settings = HydraConfig.get()
-        if settings.mode == RunMode.MULTIRUN:
-            folder = Path(settings.runtime.output_dir)
-            sweep.run_sweep_job(options, folder, list(settings.overrides.task))
-        else:
-            composed.append((options, dict(settings.runtime.choices)))
+        if settings.mode == RunMode.MULTIRUN:  # only with the launcher of another package
+            cwd = Path(settings.runtime.cwd)
+            folder = cwd / settings.sweep.dir / settings.sweep.subdir
+            return sweep.make_sweep_run(options, list(settings.overrides.task), folder, cwd)
+        composed.append((options, dict(settings.runtime.choices)))
+        return None
 
     register_nodes()
-    hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")(keep_or_sweep)()
+    register_launchers()
+    compose = hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")
+    with sweep_report():
+        compose(keep_or_sweep)()
     return composed[0] if composed else None
 
 

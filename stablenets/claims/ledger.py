@@ -29,7 +29,6 @@ from stablenets.claims.row_options import decode_options, encode_options
 from stablenets.claims.work import Training, Work
 from stablenets.config.command import command_words
 from stablenets.errors import BadInput
-from stablenets.runs.arrays import decode_arrays
 from stablenets.runs.folder import FINISHED, RunFolder
 from stablenets.runs.provenance import command_line, load_history, short_commit
 from stablenets.schema import flatten_keys
@@ -167,8 +166,7 @@ def metric_numbers(summary: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
 
 def kept_arrays(work: Work, folder: RunFolder) -> dict[str, np.ndarray]:
     """The arrays that the ledger keeps: all of a study, and those that a training names."""
-    path = folder.path / "probes.npz"
-    measured = decode_arrays(path.read_bytes()) if path.exists() else {}
+    measured = folder.arrays()
     if not isinstance(work, Training):
         return measured
     rows = folder.metrics() if set(work.keep) - set(measured) else []

@@ -27,8 +27,9 @@ from stablenets.claims.run_times import RunTimes, longest_first
 from stablenets.claims.summary import interval_text, number
 from stablenets.claims.work import Training, Work, unique
 from stablenets.errors import EXIT_FAILED, EXIT_TIME, BadInput
+from stablenets.execution.executor import Executor
 from stablenets.execution.job import Job, RunContext
-from stablenets.execution.pool import run_jobs
+from stablenets.execution.scheduler import run_jobs
 from stablenets.runs.folder import RunFolder
 from stablenets.runs.session import Outcome
 from stablenets.schema import suggest
@@ -43,7 +44,7 @@ def reproduce(
     *,
     results: Path,
     published: Path,
-    jobs: int,
+    executor: Executor,
     seeds: int | None,
     report_only: bool,
     extra_ledgers: Sequence[Path],
@@ -58,7 +59,7 @@ def reproduce(
         results: The folder of all results, to which this one is written.
         published: The folder of the published results, with which the claims are compared; it
             need not exist, and may be `results`.
-        jobs: The largest number of jobs at a time.
+        executor: What runs the jobs.
         seeds: The number of seeds of each setting; None for that of the profile.
         report_only: Run nothing; write the pages from the ledger and the run folders.
         extra_ledgers: Folders with ledgers of other machines. A run in them is not made again,
@@ -99,7 +100,13 @@ def reproduce(
     code = 0
     if not report_only:
         code = run_missing(
-            paper, context, wanted, missing, jobs, RunTimes(paper, [results, published]), deadline
+            paper,
+            context,
+            wanted,
+            missing,
+            executor,
+            RunTimes(paper, [results, published]),
+            deadline,
         )
     collected, damaged = ledger.collect_entries(works, context.runs)
     for line in damaged:
@@ -175,7 +182,7 @@ def run_missing(
     context: RunContext,
     works: list[Work],
     missing: list[Work],
-    jobs: int,
+    executor: Executor,
     times: RunTimes,
     deadline: float,
 ) -> int:
@@ -185,6 +192,7 @@ def run_missing(
     if not missing:
         print(f"{head}; nothing left to run", flush=True)
         return 0
+    jobs = executor.jobs
     print(
         f"{head}; running {len(missing)}, {jobs} at a time{times.time_left(missing, jobs)}",
         flush=True,
@@ -195,7 +203,7 @@ def run_missing(
         if line:
             print(line, flush=True)
     remaining = {work.name: work for work in missing}
-    failed: list[Outcome] = []
+    unsuccessful: list[Outcome] = []
     last_line = time.monotonic()
     with tqdm(
         total=len(missing),
@@ -209,9 +217,10 @@ def run_missing(
             nonlocal last_line
             work = remaining.pop(job.name)
             times.add_from_folder(work, context.runs)
-            if outcome.exit_code and outcome.status != "interrupted":
-                failed.append(outcome)
-                tqdm.write(outcome.message, file=sys.stderr)
+            if outcome.exit_code:
+                unsuccessful.append(outcome)
+                if outcome.status != "interrupted":
+                    tqdm.write(outcome.message, file=sys.stderr)
             line = f"{work.name}: {outcome.status}{times.time_left(list(remaining.values()), jobs)}"
             bar.update()
             bar.set_postfix_str(line)
@@ -220,7 +229,11 @@ def run_missing(
                 print(f"[{len(missing) - len(remaining)}/{len(missing)}] {line}", flush=True)
 
         in_order = missing if deadline < math.inf else longest_first(missing, times)
-        stopped_by = run_jobs(in_order, context, jobs, on_finished, deadline)
+        stopped_by = run_jobs(in_order, context, executor, on_finished, deadline)
+    # a signal interrupts the running jobs; without one, somebody else has stopped a job
+    failed = [
+        outcome for outcome in unsuccessful if stopped_by is None or outcome.status != "interrupted"
+    ]
     if failed:
         print(
             f"{len(failed)} of {len(missing)} runs have no result; run the same command to try them"

@@ -11,7 +11,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,17 +21,16 @@ from stablenets.config import Resolved, resolve
 from stablenets.config.command import command_words
 from stablenets.config.defaults import as_plain_values, field_defaults
 from stablenets.config.identity import differing_options, hash_identity
-from stablenets.errors import BadInput
 from stablenets.execution.job import RunContext
 from stablenets.nets import Network, SequenceNetwork
-from stablenets.runs.files import write_file
-from stablenets.runs.folder import RunFolder
+from stablenets.runs.folder import FINISHED, PROBES, RunFolder
 from stablenets.runs.provenance import command_line, session_entry
-from stablenets.runs.session import Outcome, finished_run, open_session
+from stablenets.runs.session import Outcome, RunSession, finished_run, run_session
 from stablenets.schema import check_ranges, flatten_keys, option
 from stablenets.training.environment import pick_device
 from stablenets.training.network import load_trained_network
 from stablenets.training.run import train
+from stablenets.training.signals import TERMINATING, end_on_signal
 
 # First layer, output layer and evaluation together take about as long as this number of layers.
 FIXED_COST = 20
@@ -202,28 +201,35 @@ class Study:
         return (type(self).__name__,)
 
     def run(self, context: RunContext) -> Outcome:
-        """Measure and write the results to the run folder, unless that is done."""
-        if finished := finished_run(RunFolder(context.runs / self.name)):
+        """Measure and write the results to the run folder, unless that is done.
+
+        A run that this study needs is made first, if it is missing or damaged.
+        """
+        folder = RunFolder(context.runs / self.name)
+        if finished := finished_run(folder):
             return finished
+        for needed in self.needs:
+            if not finished_run(RunFolder(context.runs / needed.name)):
+                outcome = needed.run(context)
+                if outcome.status not in FINISHED:
+                    return dataclasses.replace(outcome, folder=folder.path)
+        return run_session(folder, partial(self._measure_in_session, context))
+
+    def _measure_in_session(self, context: RunContext, session: RunSession) -> Outcome:
         entry = session_entry(pick_device(context.device), 1, context.command) | {
             "data": {"source": self.dataset, "digests": {}},
             "seeds": {"init": self.seed},
         }
         execution = dataclasses.asdict(context) | {"runs": str(context.runs)}
-        with open_session(RunFolder.create(context.runs, self.name)) as session:
-            session.begin(self.options, execution, entry)
-            torch.set_num_threads(1)
-            try:
-                metrics, arrays = self.measure(context)
-                buffer = io.BytesIO()
-                # numpy's stub: one of the arrays could be the argument `allow_pickle`
-                np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-                write_file(session.folder.path / "probes.npz", buffer.getbuffer())
-                return session.finish("done", metrics)
-            except BadInput:
-                raise
-            except Exception as error:
-                return session.record_error(error)
+        session.begin(self.options, execution, entry)
+        torch.set_num_threads(1)
+        with end_on_signal(session.interrupt, TERMINATING):  # there is nothing to save
+            metrics, arrays = self.measure(context)
+            buffer = io.BytesIO()
+            # numpy's stub: one of the arrays could be the argument `allow_pickle`
+            np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+            session.write(PROBES, buffer.getbuffer())
+            return session.finish("done", metrics)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from stablenets.claims.loader import CHECKOUT, load_paper, paper_modules
 from stablenets.commands import add_folder
 from stablenets.errors import EXIT_TIME, BadInput
+from stablenets.execution.arguments import add_executor_arguments, executor_from_arguments
 from stablenets.schema import suggest
 
 
@@ -30,13 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", metavar="DIR", help="data root; default: $STABLENETS_DATA, or data"
     )
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        default=2,
-        metavar="N",
-        help="parallel runs, one thread each; default: 2",
-    )
+    add_executor_arguments(parser)
     parser.add_argument(
         "--device", default="auto", help="auto, cpu, cuda or cuda:N; auto: a GPU if there is one"
     )
@@ -91,6 +86,7 @@ def run(given: argparse.Namespace) -> int:
 
     papers = paper_modules()
     check_arguments(given, ["all", *papers])
+    executor = executor_from_arguments(given)
     deadline = math.inf if given.time_limit is None else time.monotonic() + given.time_limit
     published = CHECKOUT / "results"
     results = published if given.publish else given.results
@@ -105,7 +101,7 @@ def run(given: argparse.Namespace) -> int:
                 place,
                 results=results,
                 published=published,
-                jobs=given.jobs,
+                executor=executor,
                 seeds=given.seeds,
                 report_only=given.report_only,
                 extra_ledgers=given.extra_ledgers,
@@ -127,7 +123,7 @@ def check_arguments(given: argparse.Namespace, papers: list[str]) -> None:
         raise BadInput(f"paper={given.paper}: {suggest(given.paper, papers, 'one of')}")
     if given.profile not in PROFILES:
         raise BadInput(f"--profile {given.profile}: {suggest(given.profile, PROFILES, 'one of')}")
-    for name, most in (("jobs", 1024), ("seeds", 100), ("time_limit", math.inf)):
+    for name, most in (("seeds", 100), ("time_limit", math.inf)):
         value = getattr(given, name)
         if value is not None and not 1 <= value <= most:
             limits = ">= 1" + (f" and <= {most}" if most < math.inf else "")

@@ -36,7 +36,7 @@ Examples:
   stablenets dataset=digits net=antisymmetric depth=64
   stablenets experiment=haber2017/swiss_roll_antisymmetric depth=64
   stablenets -m net=plain,resnet,antisymmetric depth=16,64 seed=0,1,2
-  stablenets -m hydra/launcher=joblib hydra.launcher.n_jobs=2 depth=16,64 seed=0,1
+  stablenets -m hydra.launcher.jobs=2 depth=16,64 seed=0,1
   stablenets --help net=roarnn
 
 Lists are typed as net.widths=[16,32]. Other flags are Hydra's: stablenets --hydra-help."""

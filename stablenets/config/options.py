@@ -20,6 +20,7 @@ EXECUTION_KEYS = (
     "tolerance",
     "runs",
     "force",
+    "stale",
     "checkpoint_seconds",
     "progress",
     "wandb",
@@ -259,6 +260,11 @@ class Config:
     )
     runs: str = option("runs", "folder of the run folders")
     force: bool = option(False, "repeat a finished run; the old folder is kept under another name")
+    stale: str = option(
+        "keep",
+        "a finished run that other code has made: keep it, or redo it like force=true",
+        choices=("keep", "redo"),
+    )
     checkpoint_seconds: float = option(30.0, "seconds between two checkpoints", low=0.0)
     progress: str = option(
         "auto",

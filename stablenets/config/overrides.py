@@ -61,8 +61,6 @@ def check_overrides(words: Iterable[str], *, is_sweep: bool) -> None:
             check_key(word, key, value)
         if key in SET_BY_GROUP:
             refuse_name_key(word, SET_BY_GROUP[key], value)
-        if key == "hydra.launcher.n_jobs" and value == 0:
-            raise BadInput(f"{word}: must be >= 1, or -1 for one job on each core")
         if key in GROUPS and not override.is_delete() and not isinstance(value, dict):
             check_option_choice(key, value)
 

@@ -1,1 +1,1 @@
-"""Execution: the protocol of a job, a pool of worker processes, and the jobs of a Hydra sweep."""
+"""Execution: the protocol of a job, one scheduler, and the executors that it gives jobs to."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from stablenets.config.options import Config
 from stablenets.errors import BadInput, Busy
 from stablenets.runs.session import Outcome
+from stablenets.training.environment import data_root
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,12 @@ class RunContext:
     device: str = "auto"
     data_root: str | None = None
     profile: str = "quick"
+
+    def anchored(self) -> RunContext:
+        """The same with absolute paths, for processes in other folders and on other machines."""
+        config = Config(dataset={}, net={}, data_root=self.data_root)
+        data = data_root(config).absolute()
+        return replace(self, runs=self.runs.absolute(), data_root=str(data))
 
 
 class Job(Protocol):

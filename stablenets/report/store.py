@@ -85,7 +85,7 @@ def read_runs(runs: Path) -> StoredRuns:
             if "study" in config:
                 studies.append(path.name)
                 continue
-            of_run = load_arrays(path)
+            of_run = RunFolder(path).arrays()
             seeds = config.pop("seeds")
             del config["execution"]
             row, own_epochs = read_run(RunFolder(path), seeds, of_run)
@@ -102,15 +102,6 @@ def read_runs(runs: Path) -> StoredRuns:
         arrays,
         studies,
     )
-
-
-def load_arrays(folder: Path) -> Arrays:
-    """The arrays of probes.npz; none if nothing was measured."""
-    path = folder / "probes.npz"
-    if not path.exists():
-        return {}
-    with path.open("rb") as file:  # opened here, because numpy leaves a damaged archive open
-        return dict(np.load(file, allow_pickle=False))
 
 
 def read_run(

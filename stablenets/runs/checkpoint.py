@@ -7,28 +7,31 @@ rest. The new file is complete on the disk before the last one is renamed to
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from stablenets.errors import BadInput
-from stablenets.runs.files import sync_folder, write_temporary
+from stablenets.runs.files import sha256_digest, sync_folder, write_temporary
 
 NEWEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 MAGIC = b"stablenets checkpoint "
 
 
-def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+def save_checkpoint(
+    folder: Path, state: dict[str, Any], confirm: Callable[[], None] | None = None
+) -> None:
     """Write `state` as the newest checkpoint, and keep the one before it.
 
     Args:
         folder: The run folder.
         state: Tensors, numbers, strings, None, and lists and dicts of these.
+        confirm: Called when the state is on the disk; if it raises, both checkpoints are unchanged.
 
     Raises:
         OSError: If the state cannot be written; both old checkpoints are then unchanged.
@@ -36,7 +39,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     payload = buffer.getbuffer()
-    temporary = write_temporary(folder / NEWEST, header(payload), payload)
+    temporary = write_temporary(folder / NEWEST, header(payload), payload, confirm=confirm)
     if (folder / NEWEST).exists():
         os.replace(folder / NEWEST, folder / PREVIOUS)
     os.replace(temporary, folder / NEWEST)
@@ -96,4 +99,4 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 def header(payload: bytes | memoryview) -> bytes:
     """The first line of a checkpoint file."""
-    return MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n"
+    return MAGIC + sha256_digest(payload).encode() + b"\n"

@@ -1,20 +1,20 @@
 """The run folder: its files, its status, and how an old folder is set aside.
 
-| file            | content                                               |
-|-----------------|-------------------------------------------------------|
-| config.yaml     | all options as resolved                               |
-| status.json     | one of STATUSES, and the summary of a finished run    |
-| metrics.jsonl   | one row for each epoch                                |
-| probes.npz      | gradient norms and singular values during training    |
-| provenance.json | one entry for each session                            |
-| weights.pt      | the trained weights, a plain state dict               |
-| checkpoint*.pt  | the two newest states                                 |
-| log.txt         | every message of the run                              |
-| lock            | process id and host of the process that works on it   |
+| file            | content                                                            |
+|-----------------|--------------------------------------------------------------------|
+| config.yaml     | all options as resolved                                            |
+| status.json     | one of STATUSES; of a finished run also summary and digests        |
+| metrics.jsonl   | one row for each epoch                                             |
+| probes.npz      | gradient norms and singular values during training                 |
+| provenance.json | one entry for each session                                         |
+| weights.pt      | the trained weights, a plain state dict                            |
+| checkpoint*.pt  | the two newest states                                              |
+| log.txt         | every message of the run                                           |
+| lock            | the process that works on the run                                  |
 
 `done` and `diverged` are finished. If the status says `running` and no process holds the lock, the
 process was killed: the run counts as interrupted. The same command resumes interrupted runs, and
-tries failed runs again.
+tries failed runs again. `RunFolder` reads; only a `runs.session.RunSession` writes.
 """
 
 from __future__ import annotations
@@ -25,14 +25,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from stablenets.errors import BadInput
-from stablenets.runs.files import json_line, write_file, write_json
+from stablenets.runs.arrays import decode_arrays
+from stablenets.runs.files import sha256_digest
 from stablenets.runs.lock import is_locked
 
 STATUSES = ("running", "done", "diverged", "interrupted", "failed")
 FINISHED = ("done", "diverged")
+WEIGHTS, PROBES, METRICS = "weights.pt", "probes.npz", "metrics.jsonl"
+ARTEFACTS = (WEIGHTS, PROBES, METRICS)  # the status of a finished run has their digests
+REMEDY = (
+    "run its command again, with force=true if it is refused (this folder is kept under another"
+    " name)"
+)
 
 
 @dataclass(frozen=True)
@@ -75,31 +83,31 @@ class RunFolder:
         return cls(path)
 
     def set_aside(self) -> Path | None:
-        """Rename a folder that has content and create an empty one, so that nothing is lost.
+        """Move all files but the lock to a folder of another name, so that nothing is lost.
+
+        The caller holds the lock. If it is killed in between, no command resumes from what is left:
+        checkpoints go first, and the status goes last, with digests of files that are gone.
 
         Returns:
-            The new path of the old content; None if the folder had none.
+            The new folder; None if there was nothing to move.
         """
-        if not any(path.name not in ("log.txt", "lock") for path in self.path.iterdir()):
+        kept = [path for path in self.path.iterdir() if not path.name.startswith(("lock", ".lock"))]
+        if all(path.name == "log.txt" for path in kept):
             return None
-        old = self.path.with_name(
-            f"{self.path.name}.old-{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 10**6:06d}"
-        )
-        self.path.rename(old)
-        self.path.mkdir()
+        now = time.time_ns()
+        stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{now % 10**6:06d}"
+        old = self.path.with_name(f"{self.path.name}.old-{stamp}")
+        old.mkdir()
+        for path in sorted(kept, key=lambda path: (path.name == "status.json", path.name)):
+            path.rename(old / path.name)
         return old
-
-    def set_status(self, status: str, **details: Any) -> None:
-        """Write status.json: one of STATUSES, with details such as summary, rows or reason."""
-        assert status in STATUSES, status
-        write_json(self.path / "status.json", {"status": status, **details})
 
     def status(self) -> dict[str, Any] | None:
         """The content of status.json; `running` reads as `interrupted` if the process was killed.
 
         Returns:
-            A dict with at least `status`, and `summary` and `rows` if the run is finished; None if
-            the run has not begun.
+            A dict with at least `status`, and `summary`, `rows` and `digests` if the run is
+            finished; None if the run has not begun.
 
         Raises:
             BadInput: If the file is damaged.
@@ -108,14 +116,17 @@ class RunFolder:
             content = json.loads((self.path / "status.json").read_text())
             if content["status"] not in STATUSES:
                 raise ValueError(content["status"])
-            if content["status"] in FINISHED and not {"summary", "rows"} <= content.keys():
-                raise ValueError("a finished run without its summary")
-        except FileNotFoundError:
+            if content["status"] in FINISHED and not (
+                isinstance(content["summary"], dict)
+                and isinstance(content["rows"], int)
+                and isinstance(content["digests"], dict)
+            ):
+                raise ValueError("a finished run without its results")
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError):
             raise BadInput(
-                f"{self.path / 'status.json'}: not readable as a status; force=true starts the run"
-                " again and keeps this folder under another name"
+                f"{self.path / 'status.json'}: not readable as a status; {REMEDY}"
             ) from None
         if content["status"] == "running" and not is_locked(self.path):
             content["status"] = "interrupted"
@@ -123,46 +134,87 @@ class RunFolder:
 
     def finished_status(self) -> dict[str, Any] | None:
         """The content of status.json if the run is done or diverged, else None."""
-        status = self.status()
+        try:
+            status = self.status()
+        except BadInput:
+            return None  # damaged: the same command goes on from the checkpoint
         return status if status and status["status"] in FINISHED else None
 
     def is_finished(self) -> bool:
-        """Whether the run is done or diverged."""
-        return self.finished_status() is not None
+        """Whether the run is done or diverged, with undamaged metrics and probes.
 
-    def write_config(self, options: dict[str, Any], execution: dict[str, Any]) -> None:
-        """Write config.yaml: all options that decide the numbers, and how the run is executed."""
-        text = (
-            "# All options that decide the numbers; those that are not at their defaults are in the"
-            " folder's hash.\n"
-        )
-        text += yaml.safe_dump(options, sort_keys=False)
-        text += "\n# Where and how the run was executed.\n" + yaml.safe_dump(
-            {"execution": execution}, sort_keys=False
-        )
-        write_file(self.path / "config.yaml", text.encode())
+        Weights can be large: who reads them checks them.
+        """
+        return self.finished_status() is not None and not self.damaged_artefacts((PROBES, METRICS))
 
-    def write_metrics(self, rows: list[dict[str, Any]]) -> None:
-        """Write metrics.jsonl, one line of JSON for each row."""
-        content = "".join(json_line(row) + "\n" for row in rows)
-        write_file(self.path / "metrics.jsonl", content.encode())
+    def damaged_artefacts(self, names: tuple[str, ...] = ARTEFACTS) -> list[str]:
+        """The artefacts of a finished run that are gone or do not match their digests."""
+        damaged = []
+        for name in names:
+            try:
+                self.read_artefact(name)
+            except BadInput:
+                damaged.append(name)
+        return damaged
+
+    def read_artefact(self, name: str) -> bytes | None:
+        """The content of an artefact; None if the run has no such file.
+
+        Args:
+            name: One of ARTEFACTS.
+
+        Raises:
+            BadInput: If the run is finished, and the file is gone or does not match its digest.
+        """
+        expected = (self.finished_status() or {"digests": {}})["digests"].get(name)
+        try:
+            content = (self.path / name).read_bytes()
+        except FileNotFoundError:
+            if expected is None:
+                return None
+            raise BadInput(f"{self.path / name}: missing; {REMEDY}") from None
+        if expected is not None and sha256_digest(content) != expected:
+            raise BadInput(
+                f"{self.path / name}: damaged, it does not match its digest in status.json;"
+                f" {REMEDY}"
+            )
+        return content
 
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of metrics.jsonl.
 
         Raises:
-            BadInput: If a row is damaged, or if a finished run has another number of rows than its
-                status states.
+            BadInput: If the file is damaged.
         """
-        path = self.path / "metrics.jsonl"
-        remedy = "run its command again with force=true (this folder is kept under another name)"
+        content = self.read_artefact(METRICS) or b""
         try:
-            rows = [json.loads(line) for line in path.read_text().splitlines()]
-        except FileNotFoundError:
-            rows = []
+            return [json.loads(line) for line in content.decode().splitlines()]
         except ValueError:
-            raise BadInput(f"{path}: a row is incomplete or damaged; {remedy}") from None
-        stated = (self.status() or {}).get("rows")
-        if stated is not None and stated != len(rows):
-            raise BadInput(f"{path}: {len(rows)} rows of {stated}; {remedy}")
-        return rows
+            raise BadInput(
+                f"{self.path / METRICS}: a row is incomplete or damaged; {REMEDY}"
+            ) from None
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays of probes.npz by name; empty if the run has none.
+
+        Raises:
+            BadInput: If the file is damaged.
+        """
+        content = self.read_artefact(PROBES)
+        if content is None:
+            return {}
+        try:
+            return decode_arrays(content)
+        except ValueError:
+            raise BadInput(f"{self.path / PROBES}: not readable as arrays; {REMEDY}") from None
+
+
+def config_text(options: dict[str, Any], execution: dict[str, Any]) -> str:
+    """The content of config.yaml: all options, and how the run is executed."""
+    return (
+        "# All options that decide the numbers; those that are not at their defaults are in the"
+        " folder's hash.\n"
+        + yaml.safe_dump(options, sort_keys=False)
+        + "\n# Where and how the run was executed.\n"
+        + yaml.safe_dump({"execution": execution}, sort_keys=False)
+    )

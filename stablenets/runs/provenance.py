@@ -1,10 +1,13 @@
 """Provenance: commit, versions, device, threads, seeds, data digests and command of each session.
 
-A session is one process that works on a run. A run that was interrupted twice has three.
+A session is one process that works on a run. A run that was interrupted twice has three. The digest
+of the package's sources tells whether the code has changed since, also without a repository.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -23,6 +26,7 @@ import torch
 from stablenets.config.plugins import plugin_words
 from stablenets.errors import BadInput
 
+PACKAGE = Path(__file__).resolve().parents[1]
 # the files that can change a result: only their changes make a checkout "dirty"
 SOURCES = (":/stablenets", ":/configs", ":/experiments", ":/pyproject.toml", ":/requirements.lock")
 # keys of /proc/cpuinfo that name a processor; the last two on ARM
@@ -46,6 +50,7 @@ def session_entry(device: torch.device, threads: int, command: str) -> dict[str,
         "command": command,
         "commit": commit,
         "dirty": is_dirty,
+        "sources": digest_sources(),
         "versions": (
             {"python": platform.python_version()}
             | {name: importlib.metadata.version(name) for name in PACKAGES}
@@ -63,10 +68,34 @@ def command_line(words: Iterable[str] | None = None) -> str:
     """A `stablenets` command with these arguments and the plugins in use, quoted for a shell.
 
     Args:
-        words: The arguments; None for those of this process, which a person typed.
+        words: The arguments; None for those of this process, which a person typed. If a script or
+            a notebook started the run, its name is returned.
     """
+    if words is None and (caller := describe_caller()):
+        return f"from Python: {caller}"
     typed = sys.argv[1:] if words is None else words
     return shlex.join(["stablenets", *typed, *plugin_words()])
+
+
+def describe_caller() -> str:
+    """The notebook or script that this process runs; '' for the command `stablenets`."""
+    program = Path(sys.argv[0])
+    if program.name == "stablenets" or program.resolve().parent == PACKAGE:
+        return ""
+    if "ipykernel" in sys.modules:  # its arguments are those of the kernel
+        user = vars(sys.modules["__main__"])
+        return user.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME", "a notebook")
+    return sys.argv[0] if sys.argv[0] not in ("", "-c") else "an interactive session"
+
+
+@functools.cache
+def digest_sources() -> str:
+    """A digest of all Python files of this package, as they were when this process first asked."""
+    digest = hashlib.sha256()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(PACKAGE).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
 
 
 def short_commit(commit: str | None, is_dirty: bool | None) -> str:
@@ -83,14 +112,14 @@ def source_revision() -> tuple[str | None, bool | None]:
     def git(*arguments: str) -> str:
         return subprocess.run(
             ["git", *arguments],
-            cwd=Path(__file__).parent,
+            cwd=PACKAGE,
             capture_output=True,
             text=True,
             check=True,
         ).stdout.strip()
 
     try:
-        if Path(git("rev-parse", "--show-toplevel")) != Path(__file__).resolve().parents[2]:
+        if Path(git("rev-parse", "--show-toplevel")) != PACKAGE.parent:
             return None, None  # installed inside another project's repository
         return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", *SOURCES))
     except (OSError, subprocess.CalledProcessError):
@@ -132,11 +161,13 @@ def load_history(folder: Path) -> list[dict[str, Any]]:
     """
     try:
         history = json.loads((folder / "provenance.json").read_text())
-        sum(entry["wall_s"] for entry in history)  # a later session needs this key
-        return history
+        for entry in history:
+            float(entry["wall_s"])
+            entry["sources"], entry["data"]["source"], entry["data"]["digests"]
+        return list(history)
     except FileNotFoundError:
         return []
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, LookupError):
         raise BadInput(
             f"{folder / 'provenance.json'}: damaged; force=true starts the run again and keeps"
             " this folder under another name"

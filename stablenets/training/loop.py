@@ -72,6 +72,9 @@ class Loop:
         self.rows: list[dict[str, Any]] = []  # metrics, one row for each epoch
         self.divergence: dict[str, float] | None = None
         self.saved = time.monotonic()
+        # whether a run that loads the present state continues bitwise; not within some steps
+        self.is_resumable = True
+        self.has_statistics = any("var" in name for name, _ in net.named_buffers())  # batch norms
 
     def run(self, stop: StopSignal) -> str:
         """Train to the end.
@@ -124,6 +127,7 @@ class Loop:
         """
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.config.optim, self.step, self.steps)
+        self.is_resumable = not self.has_statistics  # the forward pass updates them
         probe = self.recorder.start_probe(self.step, is_last=self.step == self.steps - 1)
         outputs, loss = self.evaluator.predict(x, y, probe)
         self.optimiser.zero_grad()
@@ -136,11 +140,12 @@ class Loop:
         scalars = [loss.detach().double(), norm.double(), score.double()]
         values = torch.stack([*scalars, *reconstruction_errors(self.net)])
         loss_value, norm_value, score_value, *errors = values.tolist()
-        if probe is not None:
-            self.recorder.record_gradients(self.step, loss_value, probe)
         if math.isfinite(loss_value):  # after a divergence there are no states to reconstruct
             check_reconstruction(errors, self.config.tolerance, self.step)
             self.reconstruction_error = max(self.reconstruction_error, *errors, 0.0)
+        self.is_resumable = False
+        if probe is not None:
+            self.recorder.record_gradients(self.step, loss_value, probe)
         if not (math.isfinite(loss_value) and math.isfinite(norm_value)):
             self.divergence = {
                 "step": self.step,
@@ -148,6 +153,7 @@ class Loop:
                 "loss": loss_value,
                 "gradient_norm": norm_value,
             }
+            self.is_resumable = True
             return False
         if self.config.optim.clip_norm is not None:
             torch.nn.utils.clip_grads_with_norm_(
@@ -159,6 +165,7 @@ class Loop:
         self.sums["score"] += score_value * len(y)
         self.step += 1
         self.within += 1
+        self.is_resumable = True
         self.progress.update(self.step, lambda: self.describe_progress(loss_value))
         return True
 
@@ -174,13 +181,14 @@ class Loop:
         }
         if epoch % self.config.evaluate_every == 0 or epoch == self.config.epochs:
             row |= self.evaluator.evaluate_splits("validation", "test")
+        if self.recorder.is_spectrum_due(epoch):
+            self.recorder.record_spectrum(epoch, self.spectrum_examples())
+        # what follows cannot fail before the row is added
         if self.config.backward == "reverse":
             row["reconstruction_error"] = self.reconstruction_error
             self.reconstruction_error = 0.0
         self.epoch, self.within = epoch, 0
         self.sums = dict.fromkeys(self.sums, 0)
-        if self.recorder.is_spectrum_due(epoch):
-            self.recorder.record_spectrum(epoch, self.spectrum_examples())
         self.add_row(row)
 
     def add_row(self, row: dict[str, Any]) -> None:
@@ -224,6 +232,11 @@ class Loop:
     def checkpoint(self) -> None:
         self.save(self)
         self.saved = time.monotonic()
+
+    def checkpoint_if_resumable(self) -> None:
+        """Save the state after an error, unless the error has left it in the middle of a step."""
+        if self.is_resumable and self.step > 0:
+            self.checkpoint()
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed loop needs.

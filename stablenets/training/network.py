@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import torch
 
 from stablenets.config import Resolved
 from stablenets.data import DatasetFacts
+from stablenets.errors import BadInput
 from stablenets.nets import Network, Recurrent, SequenceNetwork
+from stablenets.runs.folder import WEIGHTS, RunFolder
 
 
 def build_network(run: Resolved, facts: DatasetFacts) -> Network | SequenceNetwork:
@@ -71,7 +74,13 @@ def load_trained_network(
         run: The resolved configuration.
         facts: Shapes and task of the data set.
         folder: The run folder.
+
+    Raises:
+        BadInput: If the weights are missing or damaged.
     """
+    weights = RunFolder(folder).read_artefact(WEIGHTS)
+    if weights is None:
+        raise BadInput(f"{folder / WEIGHTS}: missing; run the command of this run again")
     net = build_network(run, facts)
-    net.load_state_dict(torch.load(folder / "weights.pt", map_location="cpu", weights_only=True))
+    net.load_state_dict(torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True))
     return net

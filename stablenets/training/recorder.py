@@ -104,12 +104,11 @@ class Recorder:
         mode = "store" if passages[0][1].numel() <= FULL_JACOBIAN_LIMIT else "plain"
         for unit in net.units:
             unit.backward = mode
-        self.spectrum_epochs.append(epoch)
         spectra = [singular_values_or_nan(through, start, net.rank) for through, start in passages]
         count = self.config.singular_values
-        self.singular_values.append(
-            torch.stack([thin_out(values, count) for values in spectra]).cpu()
-        )
+        thinned = torch.stack([thin_out(values, count) for values in spectra]).cpu()
+        self.singular_values.append(thinned)
+        self.spectrum_epochs.append(epoch)
 
     def is_spectrum_due(self, epoch: int) -> bool:
         """Whether the configuration asks for singular values after this epoch."""

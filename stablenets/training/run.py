@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import time
+import math
+import signal
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -14,17 +15,15 @@ import torch
 
 from stablenets import data
 from stablenets.config import Resolved
-from stablenets.errors import BadInput, Busy, Irreversible
+from stablenets.errors import BadInput
 from stablenets.nets import Network, SequenceNetwork
-from stablenets.runs.checkpoint import load_checkpoint, save_checkpoint
-from stablenets.runs.files import write_file
-from stablenets.runs.folder import RunFolder
-from stablenets.runs.lock import Lock
+from stablenets.runs.checkpoint import load_checkpoint
+from stablenets.runs.folder import PROBES, WEIGHTS, RunFolder
 from stablenets.runs.loggers.logger import LoggedRun
 from stablenets.runs.loggers.run_log import RunLog, log_finished_run
 from stablenets.runs.loggers.wandb_logger import is_sweep_trial
 from stablenets.runs.provenance import command_line, load_history, session_entry
-from stablenets.runs.session import Outcome, RunSession, finished_run, open_session
+from stablenets.runs.session import Outcome, RunSession, finished_run, run_session
 from stablenets.training.environment import data_root, pick_device, reset_globals
 from stablenets.training.loop import Loop
 from stablenets.training.multilevel import prolong
@@ -32,11 +31,8 @@ from stablenets.training.network import build_network, load_trained_network
 from stablenets.training.progress import Progress
 from stablenets.training.signals import StopSignal
 
-# how to resume, by whether the command has force=true
-RESUME = {False: "the same command", True: "the same command without force=true"}
 
-
-def train(run: Resolved, command: str | None = None) -> Outcome:
+def train(run: Resolved, command: str | None = None, wait: float = 0.0) -> Outcome:
     """Make one run in its folder.
 
     A finished run is not made again, an interrupted one resumes from its last checkpoint, and a
@@ -48,13 +44,14 @@ def train(run: Resolved, command: str | None = None) -> Outcome:
         run: The resolved configuration. `run.config.runs` is the folder of all runs.
         command: The command line that makes this run, for its provenance; by default the one of
             this process.
+        wait: Seconds to wait while another process works on this run.
 
     Returns:
         How the run ended. An error in the run is the status 'failed', not an exception.
 
     Raises:
         BadInput: If the device, the data or the run folder cannot be used; nothing has changed.
-        Busy: If another process works on this run.
+        Busy: If another process works on this run, or takes it over.
 
     Examples:
         >>> from stablenets.config import resolve
@@ -66,39 +63,23 @@ def train(run: Resolved, command: str | None = None) -> Outcome:
     """
     config = run.config
     device = pick_device(config.device)
-    finished = None if config.force else finished_run(RunFolder(Path(config.runs) / run.name))
-    if finished and not run.dataset.reads_files:
-        return finished
-    reset_globals(run)
-    try:
-        dataset = load_data(run, device)
-    except BadInput:
-        if finished:
-            return finished  # its data is no longer there, but the result is still valid
-        raise
+    folder = RunFolder(Path(config.runs) / run.name)
+    finished = None if config.force else finished_run(folder, config.stale)
     if finished:
         history = load_history(finished.folder)
-        check_same_data(finished.folder, history, dataset)
+        if run.dataset.reads_files:
+            check_data_of_finished_run(run, finished.folder, history, device)
         if is_sweep_trial():
             log_finished_run(run, RunFolder(finished.folder), history)
         return finished
-    folder = RunFolder.create(Path(config.runs), run.name)
-    if config.force:
-        set_old_run_aside(folder)
-    with open_session(folder) as session:
-        try:
-            return train_in_session(run, dataset, session, device, command or command_line())
-        except BadInput:
-            raise
-        except OSError as error:
-            return session.record_failure(
-                f"{error.strerror or error} ({error.filename or folder.path})",
-                f"correct this, then {RESUME[config.force]} resumes from the last checkpoint",
-            )
-        except Irreversible as error:
-            return session.record_failure(str(error))
-        except Exception as error:
-            return session.record_error(error)
+    reset_globals(run)
+    dataset = load_data(run, device)
+    stop = StopSignal()
+    work = partial(train_in_session, run, dataset, device, command or command_line(), stop)
+    outcome = run_session(folder, work, force=config.force, stale=config.stale, wait=wait)
+    if stop.signal is not None and outcome.status != "interrupted":
+        signal.raise_signal(stop.signal)  # too late for this run, but nothing else may start
+    return outcome
 
 
 def load_data(run: Resolved, device: torch.device) -> data.Dataset:
@@ -112,6 +93,20 @@ def load_data(run: Resolved, device: torch.device) -> data.Dataset:
         device=device,
         download=run.config.download,
     )
+
+
+def check_data_of_finished_run(
+    run: Resolved, folder: Path, history: list[dict[str, Any]], device: torch.device
+) -> None:
+    """Raise `BadInput` if the data that is read now is not that of a finished run.
+
+    If the data is no longer there, the result is still valid.
+    """
+    try:
+        dataset = load_data(run, device)
+    except BadInput:
+        return
+    check_same_data(folder, history, dataset)
 
 
 def check_same_data(folder: Path, history: list[dict[str, Any]], dataset: data.Dataset) -> None:
@@ -128,23 +123,21 @@ def check_same_data(folder: Path, history: list[dict[str, Any]], dataset: data.D
             )
 
 
-def set_old_run_aside(folder: RunFolder) -> None:
-    """Rename the folder of an old run, for force=true."""
-    with Lock(folder.path):  # the lock moves with the old folder; the session takes a new one
-        old = folder.set_aside()
-    if old:
-        print(f"{folder.path}: the old run is kept as {old.name}")
-
-
 def train_in_session(
-    run: Resolved, dataset: data.Dataset, session: RunSession, device: torch.device, command: str
+    run: Resolved,
+    dataset: data.Dataset,
+    device: torch.device,
+    command: str,
+    stop: StopSignal,
+    session: RunSession,
 ) -> Outcome:
     """Train from the last checkpoint or from the start, and leave the folder complete."""
     config, folder = run.config, session.folder.path
     state, note = load_checkpoint(folder)
     check_same_data(folder, session.history, dataset)
     coarser = run.coarser if state is None else None
-    coarse = train_coarser_level(coarser, command) if coarser else None
+    # it may be a level of another chain too, which another process trains
+    coarse = train(coarser, command, wait=math.inf) if coarser else None
     entry = session_entry(device, config.threads, command) | {
         "data": {"source": dataset.source, "digests": dataset.digests},
         "seeds": dataclasses.asdict(config.seeds),
@@ -166,19 +159,20 @@ def train_in_session(
         loop = Loop(run, dataset, net, device, progress, save, on_epoch)
         begin_or_resume(loop, state, note, session)
         log.log_rows(loop.rows, loop.recorder.arrays)  # those of earlier sessions
-        with StopSignal() as stop:
+        session.save_state = loop.checkpoint_if_resumable
+        with stop:
             status = loop.run(stop)
         if status == "interrupted":
             assert stop.signal is not None
-            session.folder.set_status(status, step=loop.step, epoch=loop.epoch)
+            session.set_status(status, step=loop.step, epoch=loop.epoch)
             log.close(status, 128 + stop.signal)
             message = (
                 f"{folder}: interrupted at step {loop.step}; the state is saved, and"
-                f" {RESUME[config.force]} resumes the run"
+                f" {session.same_command} resumes the run"
             )
             return Outcome(folder, status, message, exit_code=128 + stop.signal)
-        save_weights(net, folder / "weights.pt")
-        session.folder.write_metrics(loop.rows)
+        save_weights(session, net)
+        session.write_metrics(loop.rows)
         log.log_results(loop.summary(), loop.rows, loop.recorder.arrays)
         log.close(status)
     return session.finish(status, loop.summary(), len(loop.rows))
@@ -192,7 +186,7 @@ def begin_or_resume(
     doing = f"starting: {loop.steps} steps of {batch} examples"
     if state is not None:
         loop.load_state_dict(state)
-        session.folder.write_metrics(loop.rows)  # without rows later than the checkpoint
+        session.write_metrics(loop.rows)  # without rows later than the checkpoint
         doing = f"resuming at step {loop.step} of {loop.steps}"
     line = f"{folder}: {doing}, {loop.data.source}, {loop.device}"
     if session.lock.previous_holder:
@@ -205,10 +199,9 @@ def begin_or_resume(
 
 def save_state(session: RunSession, loop: Loop) -> None:
     """Save a checkpoint, the arrays of the probes and the provenance."""
-    save_checkpoint(session.folder.path, loop.state_dict())
-    write_file(session.folder.path / "probes.npz", loop.recorder.to_npz())
+    session.write_checkpoint(loop.state_dict())
+    session.write(PROBES, loop.recorder.to_npz())
     session.save_provenance()
-    session.lock.touch()
 
 
 def open_log(run: Resolved, session: RunSession, progress: Progress) -> RunLog:
@@ -219,27 +212,15 @@ def open_log(run: Resolved, session: RunSession, progress: Progress) -> RunLog:
 
 def save_metrics(session: RunSession, log: RunLog, loop: Loop) -> None:
     """Write and log the metrics after an epoch."""
-    session.folder.write_metrics(loop.rows)
+    session.write_metrics(loop.rows)
     log.log_rows(loop.rows, loop.recorder.arrays)
 
 
-def save_weights(net: Network | SequenceNetwork, path: Path) -> None:
+def save_weights(session: RunSession, net: Network | SequenceNetwork) -> None:
     """Write the state dict of a network."""
     buffer = io.BytesIO()  # torch.save to a path reports a full disk as a RuntimeError
     torch.save(net.state_dict(), buffer)
-    write_file(path, buffer.getbuffer())
-
-
-def train_coarser_level(coarser: Resolved, command: str) -> Outcome:
-    """Train the level from which a run starts, unless it is finished.
-
-    It may be a level of another chain too. If another process works on it, wait for that process.
-    """
-    while True:
-        try:
-            return train(coarser, command)
-        except Busy:
-            time.sleep(1.0)
+    session.write(WEIGHTS, buffer.getbuffer())
 
 
 def end_without_coarser_level(session: RunSession, coarse: Outcome, coarser: Resolved) -> Outcome:
@@ -247,13 +228,13 @@ def end_without_coarser_level(session: RunSession, coarse: Outcome, coarser: Res
 
     If that level diverged, the whole chain has diverged, which is a result.
     """
-    depth, summary = coarser.config.depth, {}
+    depth = coarser.config.depth
+    reason = f"the coarser level of {depth} layers: {coarse.message}"
     if coarse.status == "diverged":
         divergence = {"depth": depth} | coarse.summary["divergence"]
         summary = {"epochs": 0, "steps": 0, "divergence": divergence}
-    reason = f"the coarser level of {depth} layers: {coarse.message}"
-    folder = session.folder
-    folder.write_metrics([])
-    folder.set_status(coarse.status, reason=reason, summary=summary, rows=0, wall_s=0.0)
-    message = f"{folder.path}: {coarse.status}: {reason}"
-    return Outcome(folder.path, coarse.status, message, summary, coarse.exit_code)
+        session.write_metrics([])
+        return session.finish(coarse.status, summary, reason=reason)
+    session.set_status(coarse.status, reason=reason)
+    message = f"{session.folder.path}: {coarse.status}: {reason}"
+    return Outcome(session.folder.path, coarse.status, message, exit_code=coarse.exit_code)

@@ -1,20 +1,30 @@
-"""Ctrl-C and SIGTERM: the first asks the loop to save and stop, the second ends the process."""
+"""Signals that end a process: a training saves its state first, everything else ends at once.
+
+A scheduler may send a signal to every process of a job, each of which passes it on. So repeats
+within REPEAT_SECONDS count as one signal.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
+import time
+from collections.abc import Callable, Iterator
 from types import FrameType
 
-CAUGHT = (signal.SIGINT, signal.SIGTERM)
+TERMINATING = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+CAUGHT = (signal.SIGINT, *TERMINATING)  # SIGINT, or Ctrl-C, is a KeyboardInterrupt in Python
+REPEAT_SECONDS = 3.0
 
 
 class StopSignal:
-    """Catches SIGINT and SIGTERM inside a `with` block.
+    """Catches the signals of CAUGHT inside a `with` block, so that a loop can save and stop.
 
-    `signal` is the number of the first one, None before. Only the main thread of a process can
-    catch signals; in other threads this class does nothing.
+    `signal` is the number of the first one, None before. A second one ends the process without
+    saving, unless it is a repeat. Only the main thread of a process can catch signals; in other
+    threads this class does nothing.
 
     Examples:
         >>> with StopSignal() as stop:
@@ -24,18 +34,62 @@ class StopSignal:
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self._handlers = contextlib.ExitStack()
 
     def __enter__(self) -> StopSignal:
-        self._old = {}
-        if threading.current_thread() is threading.main_thread():
-            self._old = {number: signal.signal(number, self._caught) for number in CAUGHT}
+        self._handlers.enter_context(install_handlers(self._caught))
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
+        self._handlers.close()
 
     def _caught(self, number: int, _frame: FrameType | None) -> None:
-        if self.signal is not None:
+        if self.signal is None:
+            self.signal, self._first = number, time.monotonic()
+        elif time.monotonic() - self._first > REPEAT_SECONDS:
             os._exit(128 + number)
-        self.signal = number
+
+
+@contextlib.contextmanager
+def end_on_signal(
+    before: Callable[[], object] | None = None, numbers: tuple[int, ...] = CAUGHT
+) -> Iterator[None]:
+    """Inside the `with` block, a signal ends the process at once, with exit code 128 + number.
+
+    A handler that raises SystemExit would not do: callbacks of other libraries swallow exceptions.
+
+    Args:
+        before: Called before the process ends.
+        numbers: The signals.
+    """
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        try:
+            if before is not None:
+                before()
+        finally:
+            os._exit(128 + number)
+
+    with install_handlers(end, numbers):
+        yield
+
+
+@contextlib.contextmanager
+def install_handlers(
+    handler: Callable[[int, FrameType | None], None], numbers: tuple[int, ...] = CAUGHT
+) -> Iterator[None]:
+    """Handle signals by `handler` inside the `with` block, in the main thread only.
+
+    A SIGHUP that is ignored stays ignored: nohup(1) lets a run outlive its terminal in this way.
+    """
+    old = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in numbers:
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue
+            old[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, previous in old.items():
+            signal.signal(number, previous)

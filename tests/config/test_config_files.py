@@ -19,6 +19,7 @@ from stablenets.config.groups import CONFIGS, group_choices
 from stablenets.config.options import Config, Net, Optim, Probe, Seeds, Wandb
 from stablenets.data import DATASETS, CommonDataOptions
 from stablenets.errors import BadInput
+from stablenets.execution.launcher import register_launchers
 from stablenets.nets import FAMILIES, RECURRENT_FAMILIES
 from stablenets.training.run import train
 
@@ -66,7 +67,9 @@ def test_file_begins_with_a_command_that_can_be_run(path):
     assert overrides, f"{path}: begin with `# stablenets ...`"
     if path != CONFIGS / "config.yaml":
         group, name = path.relative_to(CONFIGS).with_suffix("").as_posix().split("/", 1)
-        assert f"{group}={name}" in overrides
+        sign = "+" if group == "cluster" else ""  # the group is not in config.yaml
+        assert f"{sign}{group}={name}" in overrides
+    register_launchers()
     resolve(compose(*overrides))
 
 

@@ -6,14 +6,16 @@ import json
 import numpy as np
 import pytest
 
-from stablenets.runs.folder import RunFolder
+from stablenets.runs.files import sha256_digest
+from stablenets.runs.folder import RunFolder, config_text
 
 PROVENANCE = {
     "wall_s": 2.0,
     "device": "cpu",
     "threads": 1,
     "versions": {"torch": "2"},
-    "data": {"source": "made up"},
+    "data": {"source": "made up", "digests": {}},
+    "sources": "made up",
     "commit": "c" * 40,
     "dirty": False,
     "command": "stablenets",
@@ -55,7 +57,7 @@ def write_run(tmp_path):
         for key, value in (options or {}).items():
             group, _, name = key.rpartition(".")
             (config[group] if group else config)[name] = value
-        folder.write_config(config, {"device": "cpu"})
+        (folder.path / "config.yaml").write_text(config_text(config, {"device": "cpu"}))
         metrics = [
             {
                 "epoch": epoch,
@@ -65,11 +67,14 @@ def write_run(tmp_path):
             }
             for epoch in range(1, rows + 1)
         ]
-        folder.write_metrics(metrics)
+        lines = "".join(json.dumps(row) + "\n" for row in metrics)
+        (folder.path / "metrics.jsonl").write_text(lines)
         summary = {"epochs": rows, "parameters": 10, f"test_{score}": accuracy}
         if status == "diverged":
             summary = {"epochs": rows, "parameters": 10, "divergence": {"step": 3}}
-        folder.set_status(status, summary=summary, rows=rows)
+        content = {"status": status, "summary": summary, "rows": rows}
+        content["digests"] = {"metrics.jsonl": sha256_digest(lines.encode())}
+        (folder.path / "status.json").write_text(json.dumps(content))
         depths = np.unique(np.linspace(0, depth, 5).round().astype(int))
         norms = np.ones(len(depths)) if gradients is None else np.asarray(gradients)
         spectrum = np.ones(4) if singular is None else np.asarray(singular)

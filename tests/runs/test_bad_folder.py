@@ -9,8 +9,10 @@ import torch
 from conftest import SMALL, compose, snapshot
 
 from stablenets.config import resolve
-from stablenets.runs.folder import RunFolder
+from stablenets.runs import files
+from stablenets.runs.folder import ARTEFACTS, RunFolder
 from stablenets.runs.lock import Lock
+from stablenets.training import run
 from stablenets.training.loop import Loop
 from stablenets.training.run import train
 
@@ -31,12 +33,12 @@ def old_folder(folder):
 
 def assert_force_works(run_cli, folder):
     """force=true starts the run again and keeps the old folder unchanged under another name."""
-    before = {name: content for name, content in snapshot(folder).items() if name != "lock"}
+    before = snapshot(folder)
     result = run_cli("force=true", "progress=lines")
     assert result.code == 0, result
     assert "starting: 16 steps of 16 examples" in result.out
     old = old_folder(folder)
-    assert {name: content for name, content in snapshot(old).items() if name != "lock"} == before
+    assert snapshot(old) == before
     assert f"the old run is kept as {old.name}" in result.out
     assert RunFolder(folder).status()["status"] == "done"
 
@@ -71,59 +73,54 @@ def test_a_run_with_a_damaged_newest_checkpoint_resumes_from_the_previous(
     assert RunFolder(folder).status()["status"] == "done"
 
 
-@pytest.fixture
-def folder_with(resolved, tmp_path):
-    """folder_with(**status): a run folder with this status and two valid rows of metrics."""
-
-    def make(**status: object) -> RunFolder:
-        folder = RunFolder.create(tmp_path / "runs", resolved().name)
-        (folder.path / "lock").touch()
-        folder.set_status(**status)
-        folder.write_metrics([{"epoch": 1}, {"epoch": 2}])
-        return folder
-
-    return make
+STATUS_DAMAGE = [b"", b"[]", b"{}", b'{"status": "finished"}', b'{"status": "done"}', b"\xff"]
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"[]", b"{}", b'{"status": "finished"}', b'{"status": "done"}', b"\xff"]
-)
-def test_an_unreadable_status_is_refused(refused, folder_with, content):
-    path = folder_with(status="failed").path / "status.json"
-    path.write_bytes(content)
-    refused(says=[f"{path}: not readable", "force=true"])
-
-
-@pytest.mark.parametrize("content", [b"{", b"3", b'{"a": 1}', b'[{"pid": 1}]', b"\xff"])
-def test_unreadable_provenance_is_refused(refused, folder_with, content):
-    path = folder_with(status="interrupted").path / "provenance.json"
-    path.write_bytes(content)
-    refused(says=[f"{path}: damaged", "force=true"])
+@pytest.mark.parametrize("content", STATUS_DAMAGE)
+def test_a_run_with_a_damaged_status_goes_on_from_its_checkpoint(
+    run_cli, interrupted, undisturbed, content
+):
+    folder = interrupted()
+    (folder / "status.json").write_bytes(content)
+    assert not RunFolder(folder).is_finished()
+    assert_same_end(run_cli, folder, undisturbed)
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (b'{"epoch": 1}\n{"epo', "damaged"),
-        (b'{"epoch": 1}\n\xff', "damaged"),
-        (b'{"epoch": 1}\n', "1 rows of 2"),
-        (b"", "0 rows of 2"),
-        (None, "0 rows of 2"),
-    ],
-    ids=["within a row", "no text", "a row short", "empty", "gone"],
+    "content", [b"{", b"3", b'{"a": 1}', b'[{"pid": 1}]', b'[{"wall_s": 1}]', b"[3]", b"\xff"]
 )
-def test_a_finished_run_with_damaged_metrics_is_refused(refused, folder_with, content, says):
-    path = folder_with(status="done", summary={}, rows=2).path / "metrics.jsonl"
-    path.unlink() if content is None else path.write_bytes(content)
-    refused(says=[f"{path}: ", says, "force=true"])
-
-
-@pytest.mark.parametrize("name", ["status.json", "provenance.json", "metrics.jsonl"])
-def test_force_repairs_a_damaged_file(run_cli, only_run, interrupted, name):
-    folder = interrupted() if name == "provenance.json" else (run_cli(), only_run())[1]
-    (folder / name).write_text("{")
-    assert run_cli().code == 2
+def test_damaged_provenance_is_refused(refused, run_cli, interrupted, content):
+    """It names the data of the run, with which other data must not be mixed."""
+    folder = interrupted()
+    (folder / "provenance.json").write_bytes(content)
+    refused(says=[f"{folder / 'provenance.json'}: damaged", "force=true"])
     assert_force_works(run_cli, folder)
+
+
+def damages():
+    """By name: what damages a finished run, and the file that its message names."""
+    for name in ("weights.pt", "probes.npz", "metrics.jsonl", "provenance.json"):
+        yield pytest.param(name, os.unlink, id=f"{name} gone")
+        yield pytest.param(name, lambda path: path.write_bytes(b""), id=f"{name} empty")
+    for name in ("weights.pt", "probes.npz", "metrics.jsonl"):
+        yield pytest.param(name, damage, id=f"{name} with a flipped bit")
+
+
+@pytest.mark.parametrize(("name", "spoil"), [*damages()])
+def test_a_finished_run_that_is_damaged_is_made_again(run_cli, only_run, name, spoil):
+    run_cli()
+    folder = only_run()
+    whole = snapshot(folder)
+    spoil(folder / name)
+    damaged = snapshot(folder)
+    assert name in ("weights.pt", "provenance.json") or not RunFolder(folder).is_finished()
+    result = run_cli()
+    assert (result.code, result.err) == (0, "")
+    assert f"{name} damaged or missing; the old run is kept as" in result.out
+    assert snapshot(old_folder(folder)) == damaged
+    after = snapshot(folder)
+    assert {key: after[key] for key in ARTEFACTS} == {key: whole[key] for key in ARTEFACTS}
+    assert "done already" in run_cli().out
 
 
 def test_metrics_of_an_interrupted_run_are_written_again(run_cli, interrupted):
@@ -134,9 +131,8 @@ def test_metrics_of_an_interrupted_run_are_written_again(run_cli, interrupted):
     assert [row["epoch"] for row in RunFolder(folder).metrics()] == [1, 2]
 
 
-@pytest.mark.parametrize("state", ["finished", "interrupted"])
-def test_a_run_of_another_process_is_refused(refused, run_cli, only_run, interrupted, state):
-    folder = interrupted() if state == "interrupted" else (run_cli(), only_run())[1]
+def test_a_run_of_another_process_is_refused(refused, run_cli, interrupted):
+    folder = interrupted()
     with Lock(folder):
         for overrides in ([], ["force=true"]):
             refused(
@@ -145,6 +141,39 @@ def test_a_run_of_another_process_is_refused(refused, run_cli, only_run, interru
                 code=3,
             )
     assert run_cli().code == 0
+
+
+def test_a_run_that_another_process_has_finished_is_not_made_again(run_cli, only_run, monkeypatch):
+    """It was not finished when this command looked, and is when it has the lock."""
+    run_cli()
+    before = snapshot(only_run())
+    monkeypatch.setattr(run, "finished_run", lambda *_: None)
+    assert "done already" in run_cli().out
+    assert snapshot(only_run()) == before
+
+
+def test_a_run_that_loses_its_lock_writes_nothing_any_more(run_cli, only_run, monkeypatch):
+    update, kept = Loop.update, {}
+
+    def robbed(self: Loop, *batch: object) -> bool:
+        if self.step == 3 and not kept:
+            (only_run() / "lock").unlink()
+            kept.update(snapshot(only_run()))
+        return update(self, *batch)
+
+    monkeypatch.setattr(Loop, "update", robbed)
+    result = run_cli("checkpoint_seconds=0")
+    assert (result.code, result.err.count("\n")) == (3, 1)
+    assert "lost its lock" in result.err
+    assert snapshot(only_run()) == kept
+    assert run_cli().code == 0
+
+
+def test_leftovers_of_killed_writers_are_removed(run_cli, interrupted):
+    folder = interrupted()
+    (folder / ".checkpoint.pt.0123.part").write_bytes(b"half")
+    assert run_cli().code == 0
+    assert not list(folder.glob(".*"))
 
 
 def test_a_file_in_place_of_the_run_folder_is_refused(refused, resolved, tmp_path):
@@ -156,7 +185,6 @@ def test_a_file_in_place_of_the_run_folder_is_refused(refused, resolved, tmp_pat
 
 def test_a_run_folder_that_cannot_be_written_is_refused(refused, interrupted, monkeypatch):
     folder = interrupted()
-    (folder / "lock").unlink()
     (folder / "lock").mkdir()  # fails for root too, unlike missing permissions
     refused(says=[f"{folder}: cannot be written (Is a directory)", "permissions", "runs=DIR"])
 
@@ -201,18 +229,25 @@ def assert_same_end(run_cli, folder, weights):
         "weights.pt",
     ],
 )
-def test_a_full_disk_while_a_file_is_written(run_cli, interrupted, undisturbed, name):
+def test_a_full_disk_while_a_file_is_written(run_cli, interrupted, undisturbed, name, monkeypatch):
     folder = interrupted(steps=12)  # in its second epoch, every file has content
-    checkpoint = (folder / NEWEST).read_bytes()
-    (folder / f".{name}.part").symlink_to("/dev/full")
-    assert_failed(
-        run_cli(),
-        folder,
-        "No space left on device",
-        "the same command resumes",
-    )
-    if name == NEWEST:
-        assert (folder / NEWEST).read_bytes() == checkpoint
+    real, calls = files.temporary_path, []
+
+    def on_the_full_disk(path):
+        temporary = real(path)
+        if path.name == name and not calls:
+            calls.append(path)
+            temporary.symlink_to("/dev/full")
+        return temporary
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "temporary_path", on_the_full_disk)
+        assert_failed(
+            run_cli(),
+            folder,
+            "No space left on device",
+            "the same command resumes",
+        )
     assert not list(folder.glob(".*.part"))  # an incomplete file would keep the disk full
     assert RunFolder(folder).status()["status"] == "failed"
     assert_same_end(run_cli, folder, undisturbed)
@@ -244,10 +279,10 @@ def test_a_disk_that_stays_full(run_cli, interrupted, undisturbed, monkeypatch):
 def test_a_full_disk_before_the_run_is_refused(refused, interrupted, monkeypatch):
     folder = interrupted()
 
-    def full(self: Lock, content: str) -> None:
+    def full(self: Lock) -> bool:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Lock, "_write", full)
+    monkeypatch.setattr(Lock, "_acquire", full)
     refused(
         says=[
             f"{folder}: cannot be written (No space left on device)",
@@ -257,7 +292,9 @@ def test_a_full_disk_before_the_run_is_refused(refused, interrupted, monkeypatch
     )
 
 
-def test_a_run_folder_that_is_deleted_during_the_run(run_cli, only_run, undisturbed, monkeypatch):
+def test_a_run_folder_that_is_deleted_during_the_run(
+    run_cli, only_run, undisturbed, monkeypatch, resolved, tmp_path
+):
     update = Loop.update
 
     def deleting(self: Loop, *batch: object) -> bool:
@@ -268,9 +305,9 @@ def test_a_run_folder_that_is_deleted_during_the_run(run_cli, only_run, undistur
     with monkeypatch.context() as patch:
         patch.setattr(Loop, "update", deleting)
         result = run_cli("checkpoint_seconds=0")
-    assert result.code == 1
-    assert result.err.count("\n") == 1
+    assert (result.code, result.err.count("\n")) == (1, 1)
     assert "failed: No such file or directory" in result.err
+    assert not (tmp_path / "runs" / resolved().name).exists()
     assert run_cli().code == 0
     after = torch.load(only_run() / "weights.pt", weights_only=True)
     assert all(torch.equal(after[name], undisturbed[name]) for name in undisturbed)

@@ -1,6 +1,7 @@
 """Writes are atomic, and a damaged checkpoint is always noticed."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from stablenets.runs.checkpoint import (
     read_checkpoint,
     save_checkpoint,
 )
-from stablenets.runs.files import write_file
+from stablenets.runs.files import remove_leftovers, write_file
 
 STATE = {
     "step": 3,
@@ -54,7 +55,32 @@ def test_a_kill_before_the_rename_leaves_the_old_file(tmp_path, monkeypatch):
     assert path.read_bytes() == b"old"
     write_file(path, b"newer")  # the temporary file of the kill does no harm
     assert path.read_bytes() == b"newer"
+    assert len(list(tmp_path.iterdir())) == 2
+    remove_leftovers(tmp_path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["status.json"]
+
+
+def test_many_writers_of_one_file_do_not_disturb_each_other(tmp_path):
+    path = tmp_path / "status.json"
+    contents = [str(number).encode() * 1000 for number in range(600)]
+    with ThreadPoolExecutor(8) as writers:
+        list(writers.map(lambda content: write_file(path, content), contents))
+    assert path.read_bytes() in contents
+    assert [entry.name for entry in tmp_path.iterdir()] == ["status.json"]
+
+
+def test_a_write_that_is_not_confirmed_changes_nothing(tmp_path):
+    def refuse():
+        raise KeyError
+
+    write_file(tmp_path / "a", b"old")
+    save_checkpoint(tmp_path, STATE)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(KeyError):
+        write_file(tmp_path / "a", b"new", refuse)
+    with pytest.raises(KeyError):
+        save_checkpoint(tmp_path, STATE | {"step": 4}, refuse)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_file_is_flushed_before_it_is_renamed(tmp_path, monkeypatch):

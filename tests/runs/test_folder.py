@@ -1,10 +1,12 @@
 """The files of a run folder, and what the same command does if the folder exists."""
 
+import hashlib
 import json
 import math
 import platform
 import re
 import socket
+import sys
 
 import numpy as np
 import pytest
@@ -15,8 +17,9 @@ from conftest import snapshot
 from stablenets.config import EXECUTION_KEYS
 from stablenets.errors import BadInput
 from stablenets.nets import Network
-from stablenets.runs import provenance
+from stablenets.runs import provenance, session
 from stablenets.runs.checkpoint import load_checkpoint
+from stablenets.runs.files import write_json
 from stablenets.runs.folder import FINISHED, STATUSES, RunFolder
 from stablenets.runs.lock import Lock
 from stablenets.training.run import train
@@ -30,8 +33,6 @@ def folder(tmp_path):
 def test_statuses_are_a_closed_set(folder):
     assert set(STATUSES) == {"running", "done", "diverged", "interrupted", "failed"}
     assert set(FINISHED) == {"done", "diverged"}
-    with pytest.raises(AssertionError):
-        folder.set_status("finished")
     assert folder.status() is None
     (folder.path / "status.json").write_text('{"status": "finished"}')
     with pytest.raises(BadInput, match=r"status\.json: not readable"):
@@ -39,7 +40,7 @@ def test_statuses_are_a_closed_set(folder):
 
 
 def test_a_running_status_without_a_process_reads_as_interrupted(folder):
-    folder.set_status("running")
+    write_json(folder.path / "status.json", {"status": "running"})
     assert folder.status()["status"] == "interrupted"
     with Lock(folder.path):
         assert folder.status()["status"] == "running"
@@ -49,7 +50,7 @@ def test_a_running_status_without_a_process_reads_as_interrupted(folder):
 
 def test_set_aside_keeps_everything_under_another_name(folder):
     assert folder.set_aside() is None  # nothing there yet
-    folder.set_status("failed", reason="x")
+    write_json(folder.path / "status.json", {"status": "failed"})
     (folder.path / "checkpoint.pt").write_bytes(b"weights")
     before = snapshot(folder.path)
     old = folder.set_aside()
@@ -73,7 +74,6 @@ def test_a_run_leaves_its_options_metrics_and_measurements(run_cli, resolved, on
     assert sorted(snapshot(folder)) == [
         "checkpoint.pt",
         "config.yaml",
-        "lock",
         "log.txt",
         "metrics.jsonl",
         "probes.npz",
@@ -110,7 +110,11 @@ def test_a_run_leaves_its_options_metrics_and_measurements(run_cli, resolved, on
     assert probes["steps"].tolist() == [0, 15]  # every 50th step, and the last one
     assert probes["state_gradients"].shape == (2, len(probes["depths"]))
     assert probes["spectrum_epochs"].tolist() == [0, 2]
-    assert (folder / "lock").read_text() == ""
+    digests = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in ("weights.pt", "probes.npz", "metrics.jsonl")
+    }
+    assert status["digests"] == digests
 
 
 def test_weights_are_a_plain_state_dict_of_the_network(run_cli, resolved, only_run):
@@ -152,6 +156,7 @@ def test_provenance_has_an_entry_for_each_session(run_cli, interrupted):
         )
         assert (entry["threads"], entry["host"]) == (1, socket.gethostname())
         assert entry["seeds"] == {"split": 5, "permutation": 0, "init": 0, "order": 0}
+        assert re.fullmatch("[0-9a-f]{64}", entry["sources"])
         assert entry["data"]["source"]
         assert entry["data"]["digests"]
         assert all(
@@ -192,6 +197,79 @@ def test_a_finished_run_is_not_made_again(run_cli, only_run):
     assert again.out.startswith(f"{folder}: done already; force=true")
     assert again.out.splitlines()[1:] == first.out.splitlines()[1:]  # the same numbers are shown
     assert snapshot(folder) == before
+
+
+@pytest.fixture
+def other_code(monkeypatch):
+    """other_code(): from now on, this process has another version of the package."""
+
+    def change():
+        for module in (provenance, session):
+            monkeypatch.setattr(module, "digest_sources", lambda: "other")
+
+    return change
+
+
+def test_a_finished_run_of_other_code_is_named_and_kept(run_cli, only_run, other_code):
+    assert "changed" not in (run_cli(), run_cli())[1].out
+    before = snapshot(only_run())
+    other_code()
+    result = run_cli()
+    assert result.code == 0
+    assert "done already; force=true" in result.out
+    assert "stale=redo" in result.out
+    assert snapshot(only_run()) == before
+
+
+def test_stale_redo_makes_only_runs_of_other_code_again(run_cli, only_run, other_code):
+    run_cli()
+    folder = only_run()
+    before = snapshot(folder)
+    assert "done already" in run_cli("stale=redo").out
+    assert snapshot(folder) == before
+    other_code()
+    result = run_cli("stale=redo")
+    (old,) = folder.parent.glob(f"{folder.name}.old-*")
+    assert f"the old run is kept as {old.name}" in result.out
+    assert snapshot(old) == before
+    assert "done already" in run_cli("stale=redo").out
+
+
+def test_the_digest_of_the_sources_changes_with_any_of_them(tmp_path, monkeypatch):
+    digest = provenance.digest_sources.__wrapped__
+    assert digest() == digest() == provenance.digest_sources()
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
+    digests = []
+    for name, content in (("a.py", "1"), ("a.py", "2"), ("b/c.py", "1"), ("note.md", "1")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+        digests.append(digest())
+    assert len(set(digests)) == 3  # the last file is no source
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["/usr/bin/stablenets", "depth=4"], "stablenets depth=4"),
+        ([str(provenance.PACKAGE / "__main__.py"), "seed=1"], "stablenets seed=1"),
+        (["my/script.py", "--fast"], "from Python: my/script.py"),
+        ([""], "from Python: an interactive session"),
+        (["-c"], "from Python: an interactive session"),
+    ],
+)
+def test_the_command_names_a_script_that_started_the_run(monkeypatch, arguments, command):
+    monkeypatch.setattr(sys, "argv", arguments)
+    assert provenance.command_line() == command
+    assert provenance.command_line(["depth=8"]) == "stablenets depth=8"
+
+
+def test_the_command_names_a_notebook_that_started_the_run(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/lib/ipykernel_launcher.py", "-f", "/tmp/kernel.json"])
+    monkeypatch.setitem(sys.modules, "ipykernel", object())
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    assert provenance.command_line() == "from Python: a notebook"
+    monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/depth.ipynb")
+    assert provenance.command_line() == "from Python: /home/me/depth.ipynb"
 
 
 def test_force_makes_a_run_again_and_keeps_the_old_folder(run_cli, only_run):

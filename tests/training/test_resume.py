@@ -1,10 +1,11 @@
 """A run that is killed at any moment and resumed ends bitwise like an uninterrupted run.
 
 Each run is made in its own process, from a fork server that has imported torch. It is killed there:
-by SIGKILL at a random moment or at a chosen system call, or by SIGTERM. The tests compare weights,
-optimiser, random generators, the metrics file and the arrays of the probes.
+by SIGKILL at a random moment or at a chosen system call, or by a signal that it catches. The tests
+compare weights, optimiser, random generators, the metrics file and the arrays of the probes.
 """
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -49,22 +50,41 @@ def processes():
     return context
 
 
-def make_run(values: dict, ready=None, deadly_call: int | None = None) -> None:
+def make_run(values: dict, ready=None, deadly_call: int | None = None, steps=None) -> None:
     """In the child process: train.
 
     With `deadly_call`, send SIGKILL instead of that call of fsync or replace, which leaves a
-    write incomplete.
+    write incomplete. `steps` is given the number of steps done after each step.
     """
     from stablenets.config import resolve
     from stablenets.training.run import train
+    from stablenets.training.signals import end_on_signal
+
+    if steps is not None:
+        count_steps(steps)
 
     if deadly_call is not None:
         left = [deadly_call]
         for name in ("fsync", "replace"):
             setattr(os, name, deadly(getattr(os, name), left))
-    if ready is not None:
-        ready.set()
-    raise SystemExit(train(resolve(values)).exit_code)
+    with end_on_signal():  # like the command
+        if ready is not None:
+            ready.set()
+        code = train(resolve(values)).exit_code
+    raise SystemExit(code)
+
+
+def count_steps(steps) -> None:
+    from stablenets.training.loop import Loop
+
+    update = Loop.update
+
+    def counted(self, *batch):
+        is_finite = update(self, *batch)
+        steps.value = self.step
+        return is_finite
+
+    Loop.update = counted
 
 
 def deadly(call, left: list[int]):
@@ -84,13 +104,14 @@ def run(
     kill_after: float | None = None,
     by: int = signal.SIGKILL,
     deadly_call: int | None = None,
+    steps=None,
 ) -> int:
     """The exit code of a run; a negative code is the signal that ended it.
 
     With `kill_after`, the run is killed after so many seconds of training.
     """
     ready = processes.Event()
-    process = processes.Process(target=make_run, args=(values, ready, deadly_call))
+    process = processes.Process(target=make_run, args=(values, ready, deadly_call, steps))
     process.start()
     assert ready.wait(60)
     if kill_after is not None:
@@ -161,23 +182,39 @@ def reference(processes, tmp_path_factory):
     return get
 
 
-def killed_then_finished(
-    processes, reference, tmp_path, kind: str, kills: int, seed: int, by: int = signal.SIGKILL
-) -> int:
-    """Kill a run `kills` times at random moments, finish it, and compare.
-
-    Returns the number of kills that hit a running process.
-    """
+def killed_then_finished(processes, reference, tmp_path, kind: str, kills: int, seed: int) -> None:
+    """Kill a run `kills` times at random moments, finish it, and compare."""
     values, expected, seconds = reference(kind)
     values = values | {"runs": str(tmp_path / "runs")}
     moments = random.Random(seed)
-    codes = [
-        run(processes, values, kill_after=moments.uniform(0, seconds), by=by) for _ in range(kills)
-    ]
-    assert set(codes) <= {0, -by, 128 + by}, codes
+    codes = [run(processes, values, kill_after=moments.uniform(0, seconds)) for _ in range(kills)]
+    assert set(codes) <= {0, -signal.SIGKILL}, codes
     assert run(processes, values) == 0
     assert_bitwise(result(tmp_path / "runs"), expected)
-    return sum(code != 0 for code in codes)
+
+
+def signalled_then_finished(
+    processes, reference, tmp_path, number: int, signals: int, seed: int
+) -> None:
+    """Send a signal to a run at random moments, look at what is saved, finish it, and compare.
+
+    Only the signal saves: there are no checkpoints in between.
+    """
+    from stablenets.runs.checkpoint import load_checkpoint
+
+    kind = ("dense", "augmented")[seed % 2]
+    values, expected, seconds = reference(kind)
+    values = values | {"runs": str(tmp_path / "runs"), "checkpoint_seconds": 1e6}
+    moments, steps = random.Random(seed), processes.Value("i", 0)
+    for _ in range(signals):
+        moment = moments.uniform(0, seconds)
+        code = run(processes, values, kill_after=moment, by=number, steps=steps)
+        assert code in (0, 128 + number)
+        for folder in (tmp_path / "runs").iterdir():
+            state, _ = load_checkpoint(folder)
+            assert steps.value == (state["step"] if state else 0)
+    assert run(processes, values) == 0
+    assert_bitwise(result(tmp_path / "runs"), expected)
 
 
 @pytest.mark.parametrize("kind", SMALL)
@@ -195,24 +232,146 @@ def test_a_run_killed_at_a_random_moment_ends_bitwise_the_same(
     )
 
 
-def test_sigterm_saves_and_the_same_command_resumes(processes, reference, tmp_path):
+CAUGHT = ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"]
+
+
+@pytest.mark.parametrize("name", CAUGHT)
+def test_a_signal_at_a_random_moment_loses_nothing(processes, reference, tmp_path, name):
+    signalled_then_finished(
+        processes, reference, tmp_path, signal.Signals[name], signals=2, seed=len(name) % 2
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", CAUGHT)
+def test_five_signals_at_random_moments_lose_nothing(processes, reference, tmp_path, name, seed):
+    signalled_then_finished(
+        processes, reference, tmp_path, signal.Signals[name], signals=5, seed=100 + seed
+    )
+
+
+def start_and_wait_for_an_epoch(processes, values: dict, runs: Path):
+    """The process of a run that has something to save."""
+    process = processes.Process(target=make_run, args=(values,))
+    process.start()
+    wait_for(lambda: list(runs.glob("*/metrics.jsonl")))
+    return process
+
+
+def long_run(reference, runs: Path) -> dict:
+    values, _, _ = reference("dense")
+    return values | {"runs": str(runs), "checkpoint_seconds": 1e6, "epochs": 2000}
+
+
+def test_signals_within_milliseconds_count_as_one(processes, reference, tmp_path):
+    """A scheduler signals every process of a job, and each of them may pass the signal on."""
+    runs = tmp_path / "runs"
+    process = start_and_wait_for_an_epoch(processes, long_run(reference, runs), runs)
+    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGUSR2, signal.SIGTERM):
+        os.kill(process.pid, number)
+        time.sleep(0.004)
+    process.join()
+    assert process.exitcode in (128 + signal.SIGTERM, 128 + signal.SIGUSR2)
+    (path,) = runs.glob("*/status.json")
+    status = json.loads(path.read_text())
+    assert (status["status"], status["step"] > 0) == ("interrupted", True)
+    assert (path.parent / "checkpoint.pt").exists()
+
+
+def never_save(values: dict) -> None:
+    """In the child process: a training that takes for ever to save."""
+    from stablenets.training import run as module
+    from stablenets.training import signals
+
+    signals.REPEAT_SECONDS = 0.1
+    module.save_state = lambda *_: time.sleep(1000)
+    make_run(values)
+
+
+def test_a_later_second_signal_ends_the_process_at_once(processes, reference, tmp_path):
+    runs = tmp_path / "runs"
+    process = processes.Process(target=never_save, args=(long_run(reference, runs),))
+    process.start()
+    wait_for(lambda: list(runs.glob("*/metrics.jsonl")))
+    os.kill(process.pid, signal.SIGTERM)
+    time.sleep(0.5)
+    os.kill(process.pid, signal.SIGTERM)
+    process.join(30)
+    assert process.exitcode == 128 + signal.SIGTERM
+    assert not list(runs.glob("*/checkpoint.pt"))
+
+
+def measure_until_signalled(runs: Path, number: int) -> None:
+    """In the child process: a study that swallows what a handler raises, like many callbacks."""
+    from stablenets.claims.work import Study
+    from stablenets.execution.job import RunContext
+
+    class Waiting(Study):
+        key = "tests/waiting"
+
+        def measure(self, context):
+            while True:
+                with contextlib.suppress(BaseException):
+                    signal.raise_signal(number)
+                    time.sleep(0.1)
+
+    Waiting().run(RunContext(runs, "make", "cpu"))
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1"])
+def test_a_signal_ends_a_study_at_once(processes, tmp_path, name):
+    number = signal.Signals[name]
+    process = processes.Process(target=measure_until_signalled, args=(tmp_path, number))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 128 + number
+    (folder,) = tmp_path.iterdir()
+    assert json.loads((folder / "status.json").read_text()) == {"status": "interrupted"}
+    assert not (folder / "lock").exists()
+
+
+def compose_until_signalled(number: int) -> None:
+    """In the child process: a signal arrives in a callback while the options are composed."""
+    import sys
+
+    from stablenets import cli
+
+    def swallow():
+        while True:
+            with contextlib.suppress(BaseException):
+                signal.raise_signal(number)
+                time.sleep(0.1)
+
+    cli.compose_by_hydra = swallow
+    sys.argv = ["stablenets", "depth=4"]
+    cli.main()
+
+
+@pytest.mark.parametrize("name", CAUGHT)
+def test_a_signal_while_options_are_composed_ends_the_command(processes, name):
+    number = signal.Signals[name]
+    process = processes.Process(target=compose_until_signalled, args=(number,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 128 + number
+
+
+def ignore_hang_up(values: dict) -> None:
+    """In the child process: nohup, which ignores SIGHUP."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    make_run(values)
+
+
+def test_a_run_under_nohup_outlives_its_terminal(processes, reference, tmp_path):
     values, expected, _ = reference("dense")
-    values = values | {
-        "runs": str(tmp_path / "runs"),
-        "checkpoint_seconds": 1e6,
-    }  # only the signal saves
-    watched = processes.Process(target=make_run, args=(values,))
-    watched.start()
-    # after an epoch there is something to save
+    values = values | {"runs": str(tmp_path / "runs")}
+    process = processes.Process(target=ignore_hang_up, args=(values,))
+    process.start()
     wait_for(lambda: list((tmp_path / "runs").glob("*/metrics.jsonl")))
-    os.kill(watched.pid, signal.SIGTERM)
-    watched.join()
-    assert watched.exitcode in (0, 128 + signal.SIGTERM)
-    (status,) = (json.loads(path.read_text()) for path in (tmp_path / "runs").glob("*/status.json"))
-    if watched.exitcode:
-        assert status["status"] == "interrupted"
-        assert status["step"] > 0
-    assert run(processes, values) == 0
+    os.kill(process.pid, signal.SIGHUP)
+    process.join()
+    assert process.exitcode == 0
     assert_bitwise(result(tmp_path / "runs"), expected)
 
 

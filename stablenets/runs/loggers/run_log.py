@@ -122,9 +122,7 @@ def log_finished_run(
         history: The provenance entries of its sessions.
     """
     status = folder.status() or {}
-    with np.load(folder.path / "probes.npz") as file:
-        arrays = dict(file)
     logged = LoggedRun(run, folder.path, history[-1], print)
     with RunLog(logged, seconds=status["wall_s"]) as log:
-        log.log_results(status["summary"], folder.metrics(), lambda: arrays)
+        log.log_results(status["summary"], folder.metrics(), folder.arrays)
         log.close(status["status"])
