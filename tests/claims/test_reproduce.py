@@ -16,6 +16,7 @@ from stablenets.claims.grid import grid, seeds
 from stablenets.claims.judging import CLAIM_COLUMNS
 from stablenets.claims.paper import Paper
 from stablenets.errors import BadInput
+from stablenets.execution.local import LocalExecutor
 
 PAPER = Paper("toy", "A toy", {"squares": grid(Square, value=2.0, seed=seeds(quick=3, full=3))})
 
@@ -31,7 +32,7 @@ def table(results):
 
 
 DEFAULTS = {
-    "jobs": 1,
+    "executor": LocalExecutor(jobs=1),
     "seeds": None,
     "report_only": True,
     "extra_ledgers": (),
