@@ -159,5 +159,5 @@ def test_a_paper_of_a_module_is_reproduced(tmp_path):
         tmp_path, "reproduce", "mine2026", "--profile", "smoke", STABLENETS_PLUGINS="mine"
     )
     assert (done.returncode, done.stderr) == (0, "")
-    page = (tmp_path / "results" / "mine2026" / "smoke" / "claims.md").read_text()
+    page = (tmp_path / "reproduced" / "mine2026" / "smoke" / "claims.md").read_text()
     assert "stablenets reproduce mine2026 --profile smoke --plugins mine" in page
