@@ -273,9 +273,9 @@ def trained_table(results: Results) -> pd.DataFrame:
     "trained",
     runs=["trained_deep", "trained_recurrent"],
     caption="Networks before (grey) and after training (blue), one seed each. Left: range of the"
-    " singular values of ∂x_L/∂x_0; dashed: 1e-3 and 1e3. Those of the network that reads psMNIST,"
-    " where α < 1 and β is fixed, leave this range. Right: range of the gradient norms over all"
-    " states, relative to the last one.",
+    " singular values of ∂x_L/∂x_0; dashed: 1e-3 and 1e3. Networks that read pixels have a fixed β"
+    " and α < 1, and can leave this range. Right: range of the gradient norms over all states,"
+    " relative to the last one.",
 )
 def trained_figure(results: Results) -> Figure:
     rows = trained_rows(results)
@@ -421,9 +421,9 @@ def deep_rates_table(results: Results) -> pd.DataFrame:
     "deep",
     runs=["deep", "no_layers", "frozen_layers", "deep_baselines"],
     caption="Very deep networks. Left: test accuracy, mean over seeds with its interval; no bar:"
-    " one seed; an arrow: at chance. roaMLP is about a point ahead of a network without layers, and"
-    " as good as a ResNet. Right: gradient norm at the first state / at the last during training,"
-    " range over seeds. That of the plain MLP is 0 from the first step.",
+    " one seed; an arrow: at chance. What the layers add in so few steps is small; figure `longer`"
+    " has more steps. Right: gradient norm at the first state / at the last during training, range"
+    " over seeds. That of the plain MLP is 0 from the first step.",
 )
 def deep_figure(results: Results) -> Figure:
     rows = deep_rows(results, "deep", "no_layers", "frozen_layers", "deep_baselines")
@@ -462,8 +462,7 @@ def deep_figure(results: Results) -> Figure:
     "longer",
     runs=["longer"],
     caption="Test accuracy by epoch of the networks with fewer layers and more steps: median over"
-    " seeds and range. roaMLP with relu and ResNet learn more than networks whose layers are frozen"
-    " or missing; roaMLP with tanh hardly does.",
+    " seeds and range. Networks whose layers are frozen or missing learn less.",
 )
 def longer_figure(results: Results) -> Figure:
     rows = deep_rows(results, "longer")
@@ -567,7 +566,7 @@ def memory_rates_table(results: Results) -> pd.DataFrame:
     }
     order = ["dataset", "length", "net.family", "net.input_scale", "optim.warmup", "optim.lr"]
     table = rows.sort_values(order)[list(columns)].rename(columns=columns)
-    return table.assign(net=table["net"].map(NAMES))
+    return table.assign(net=table["net"].map(NAMES), task=table["task"].map(DATA_NAMES))
 
 
 def memory_figure(results: Results, task: str) -> Figure:
@@ -607,8 +606,8 @@ def memory_figure(results: Results, task: str) -> Figure:
     "adding",
     runs=["adding", "adding_short", "adding_others", "chrono"],
     caption="The adding problem: squared error on test sequences, a line for each seed; dotted: the"
-    " line of 0.01; guessing has 0.167. At the longest lag roaRNN and LSTM with chrono"
-    " initialisation solve it, and the others do not.",
+    " line of 0.01; guessing has 0.167. At the longest lag roaRNN solves it, and LSTM does with the"
+    " chrono initialisation only.",
 )
 def adding_figure(results: Results) -> Figure:
     return memory_figure(results, "adding")
@@ -849,8 +848,7 @@ def sensitivity_table(results: Results) -> pd.DataFrame:
     "sensitivity",
     runs=["sensitivity"],
     caption="roaRNN with one option changed at a time: change of the validation accuracy in points,"
-    " one seed. Dashed: 2 points less than the chosen setting. α near 1, relu and enough width"
-    " matter most.",
+    " one seed. Dashed: 2 points less than the chosen setting.",
 )
 def sensitivity_figure(results: Results) -> Figure:
     rows = variations(results["sensitivity"])
