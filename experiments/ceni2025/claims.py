@@ -62,7 +62,7 @@ ADDED = 0.01  # squared error of solved adding; the answer 1 to every sequence h
 SYMBOLS, WRONG = 10, 1.0  # of copying: symbols to recall, and wrong ones of solved copying in %
 FIXED_ANGLE = 1e-5  # radians below which a filter counts as leaving a direction; it is float32
 NEAR = 2.0  # points of accuracy within which two settings count as equal
-SEARCHED = 30  # settings of LSTM that a fair comparison needs; as many as of roaRNN and fewer
+SEARCHED = 30  # settings of LSTM that a fair comparison needs; roaRNN's search tried 40
 STRETCH = "largest factor by which ∂x_L/∂x_0 stretches or shrinks a vector"
 
 

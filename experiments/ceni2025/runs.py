@@ -1,6 +1,6 @@
 """The runs of each profile.
 
-Groups that begin with a task or a number of epochs hold roaRNN alone, so that a claim about it
+Groups such as `adding`, `one_epoch` and `ten_epochs` hold roaRNN alone, so that a claim about it
 does not wait for the networks beside it. Further recurrent families join `BASELINES`.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from stablenets.claims.grid import Grid, Seeds, grid, per_profile, seeds, tuning_seeds
+from stablenets.claims.grid import Grid, PerProfile, Seeds, grid, per_profile, seeds, tuning_seeds
 from stablenets.claims.paper import Paper
 from stablenets.claims.work import Training
 from stablenets.data import DATASETS
@@ -256,12 +256,34 @@ def memory_controls(make: Any, **axes: Any) -> Grid:
     """A control at all lags; adding over the longest has three seeds."""
     few = {"length": per_profile(smoke=[5, 10], quick=200, full=[100, 1000], paper=[100, 1000])}
     longest = {"length": per_profile(full=LENGTH, paper=LENGTH)}
-    one, three = {"seed": seeds(smoke=1, quick=1, full=1, paper=1)}, {"seed": SEEDS}
+    one = seeds(smoke=1, quick=1, full=1, paper=1)
     return (
-        memory_grid("adding", make, **few, **one, **axes)
-        + memory_grid("adding", make, **longest, **three, **axes)
-        + memory_grid("copy", make, **few, **one, **axes)
+        memory_grid("adding", make, **few, seed=one, **axes)
+        + memory_grid("adding", make, **longest, seed=SEEDS, **axes)
+        + memory_grid("copy", make, **few, seed=one, **axes)
         + memory_grid("copy", make, **longest, seed=seeds(full=1, paper=3), **axes)
+    )
+
+
+def unclipped(task: str, lengths: PerProfile) -> Grid:
+    """roaRNN without clipping."""
+    return memory_grid(
+        task,
+        family="roarnn",
+        length=lengths,
+        seed=seeds(smoke=1, quick=1, full=3, paper=3),
+        changes={"optim.clip_norm": None},
+    )
+
+
+def memory_rates(task: str) -> Grid:
+    """All families by rate, at one lag."""
+    return memory_grid(
+        task,
+        rate_trial,
+        length=per_profile(smoke=5, full=100, paper=100),
+        family=list(FAMILIES),
+        rate=list(MEMORY_RATE_GRID),
     )
 
 
@@ -349,20 +371,10 @@ RUNS: dict[str, Grid] = {
         steps=50,
         seed=seeds(full=3),
     ),
-    "unclipped": memory_grid(
-        "adding",
-        family="roarnn",
-        length=per_profile(smoke=10, quick=200, full=[1000, LENGTH], paper=[1000, LENGTH]),
-        seed=seeds(smoke=1, quick=1, full=3, paper=3),
-        changes={"optim.clip_norm": None},
+    "unclipped": unclipped(
+        "adding", per_profile(smoke=10, quick=200, full=[1000, LENGTH], paper=[1000, LENGTH])
     )
-    + memory_grid(
-        "copy",
-        family="roarnn",
-        length=per_profile(smoke=10, quick=200, full=1000, paper=[1000, LENGTH]),
-        seed=seeds(smoke=1, quick=1, full=3, paper=3),
-        changes={"optim.clip_norm": None},
-    ),
+    + unclipped("copy", per_profile(smoke=10, quick=200, full=1000, paper=[1000, LENGTH])),
     "near_convex": memory_grid("adding", near_convex, length=LONGEST, seed=0)
     + memory_grid("copy", near_convex, length=LONGEST, seed=0),
     "readout_only": memory_controls(lag_run, family="roarnn", changes=READOUT_ONLY),
@@ -373,20 +385,8 @@ RUNS: dict[str, Grid] = {
         length=per_profile(smoke=10, full=LENGTH, paper=LENGTH),
         steps=STEPS,
     )
-    + memory_grid(
-        "adding",
-        rate_trial,
-        length=per_profile(smoke=5, full=100, paper=100),
-        family=list(FAMILIES),
-        rate=list(MEMORY_RATE_GRID),
-    )
-    + memory_grid(
-        "copy",
-        rate_trial,
-        length=per_profile(smoke=5, full=100, paper=100),
-        family=list(FAMILIES),
-        rate=list(MEMORY_RATE_GRID),
-    )
+    + memory_rates("adding")
+    + memory_rates("copy")
     + grid(
         copying_trial,
         trial=list(TRIED_COPYING),
