@@ -20,9 +20,11 @@ from stablenets.schema import option
 PIXELS, CLASSES = 784, 10
 
 
-def steps(layers: int, width: int, batch: int) -> tuple[float, float]:
-    """Two steps of Adam on random images: the peak memory of this process in GiB and the seconds of
-    the second step.
+def measure_steps(layers: int, width: int, batch: int) -> tuple[float, float]:
+    """Make two steps of Adam on random images.
+
+    Returns:
+        The peak memory of this process in GiB, and the seconds of the second step.
     """
     torch.set_num_threads(1)
     net = Network(
@@ -47,8 +49,8 @@ def steps(layers: int, width: int, batch: int) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Peak(Study):
-    """Metrics: peak_gib, resident memory of the whole process with Python and torch, and step_s."""
+class PeakMemory(Study):
+    """Metrics: `peak_gib`, resident memory of the process with Python and torch, and `step_s`."""
 
     key = "ceni2025/peak_memory"
 
@@ -77,4 +79,4 @@ class Peak(Study):
 
 
 def main() -> None:
-    print(json.dumps(steps(*map(int, sys.argv[1:]))))
+    print(json.dumps(measure_steps(*map(int, sys.argv[1:]))))

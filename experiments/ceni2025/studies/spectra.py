@@ -1,6 +1,4 @@
-"""What is measured on the Jacobian of a net with filters, in float64: singular values of a step and
-of all, beside their bounds.
-"""
+"""Singular values of the Jacobian of a network with filters, beside their bounds, in float64."""
 
 from __future__ import annotations
 
@@ -25,11 +23,9 @@ SLOPES = {
     "identity": torch.ones_like,
 }
 PLAIN: dict[str, Any] = {"filter": "none", "alpha": 0.0, "beta": 1.0, "beta_scaling": "fixed"}
-TIED = ", one W"
-CASES: dict[
-    str, dict[str, Any]
-    # options of RoaMLP; convex with β = 1/L, tanh and a W for each layer but for what stands here
-] = {
+TIED = ", one W"  # ends the name of a case in which all layers share W
+# Options of RoaMLP that differ from: convex, β = 1/L, tanh, and W of its own in each layer.
+CASES: dict[str, dict[str, Any]] = {
     "random": {},
     "cyclic": {"filter": "cyclic"},
     "identity": {"filter": "identity"},
@@ -46,19 +42,19 @@ CASES: dict[
     "β = 0.01": {"beta_scaling": "fixed", "beta": 0.01},
     "β = 0.001": {"beta_scaling": "fixed", "beta": 0.001},
 }
-Steps = Iterator[
-    tuple[Tensor, Tensor]
-]  # of some steps the slopes φ' (S, n), diagonals of D, and W (S, n, n), or (1, n, n) for all
+# Slopes φ' of some steps (S, n), the diagonals of D, and their W (S, n, n), or (1, n, n) for all.
+Steps = Iterator[tuple[Tensor, Tensor]]
 
 
 @torch.no_grad()
-def layers(flow: Flow, x: Tensor) -> Steps:
+def layer_steps(flow: Flow, x: Tensor) -> Steps:
     """The layers of a roaMLP at one example x (1, n)."""
     states: list[Tensor] = []
     flow(x, lambda _, state: states.append(state[0]))
     for some in torch.arange(flow.depth).split(CHUNK):
         W, at = flow.W[some], torch.cat(states[some[0] : some[-1] + 1])
-        yield SLOPES[flow.dynamics.activation]((W @ at.unsqueeze(2)).squeeze(2) + flow.b[some]), W
+        z = (W @ at.unsqueeze(2)).squeeze(2) + flow.b[some]
+        yield SLOPES[flow.dynamics.activation](z), W
 
 
 @torch.no_grad()
@@ -71,34 +67,34 @@ def time_steps(unit: Recurrence, u: Tensor) -> Steps:
         yield SLOPES[unit.dynamics.activation](z), unit.W[None]
 
 
-def orthogonal(O: Tensor) -> Tensor:
-    """The orthogonal matrix nearest to a filter, which is one to seven digits: weights are
-    float32.
-    """
+def nearest_orthogonal(O: Tensor) -> Tensor:
+    """The orthogonal matrix nearest to a filter, which is orthogonal to float32 only."""
     U, _, V = torch.linalg.svd(O.double().squeeze(0))
     return U @ V
 
 
 @torch.no_grad()
-def spectrum(unit: Flow | Recurrence, steps: Steps) -> tuple[dict[str, float], Tensor]:
-    """Singular values σ of ∂x_L/∂x_0, of each step J_l = α O + β D_l W_l, and what bounds them;
-    log10 of all σ (n,), the largest first.
+def measure_spectrum(unit: Flow | Recurrence, steps: Steps) -> tuple[dict[str, float], Tensor]:
+    """Singular values σ of ∂x_L/∂x_0 and of each step J_l = α O + β D_l W_l, and their bounds.
 
-    With s_l = ‖D_l W_l‖: α - β s_l <= σ(J_l) <= α + β s_l, over all steps the products of these,
-    and for many of them exp(-L (1 - α) ± β Σ‖W_l‖), where slopes are at most 1. All as log10 but
-    for `norm_W`, the mean of ‖W_l‖, and `inside`, the smallest distance of a step's singular values
-    to their bounds. What float64 cannot tell from 0 beside the largest is NaN, and left out.
+    With s_l = ‖D_l W_l‖, Weyl's inequality gives α - β s_l <= σ(J_l) <= α + β s_l. The bounds of
+    the product are the products of these. If slopes are at most 1 they tend, for many steps, to
+    exp(-L (1 - α) ± β Σ‖W_l‖).
+
+    Returns:
+        The metrics and log10 of all σ (n,), the largest first. Metrics are log10, except `norm_W`,
+        the mean of ‖W_l‖, and `inside`, the smallest distance of a singular value of a step to its
+        bounds. What float64 cannot tell from 0 beside the largest σ is NaN, and no metric.
     """
-    α, β, n, O = unit.dynamics.alpha, unit.dynamics.beta, unit.width, orthogonal(unit.O)
+    α, β, n, O = unit.dynamics.alpha, unit.dynamics.beta, unit.width, nearest_orthogonal(unit.O)
     product, scale, inside, L, norms = torch.eye(n, dtype=torch.float64), 0.0, math.inf, 0, 0.0
     low, high = torch.zeros(2, dtype=torch.float64)
     for D, W in steps:
         DW = D.unsqueeze(2) * W
         J = α * O + β * DW
         s, σ = torch.linalg.matrix_norm(DW, 2), torch.linalg.svdvals(J)
-        inside = min(
-            inside, float((σ[:, -1] - (α - β * s)).min()), float((α + β * s - σ[:, 0]).min())
-        )
+        below, above = σ[:, -1] - (α - β * s), α + β * s - σ[:, 0]
+        inside = min(inside, float(below.min()), float(above.min()))
         low, high = low + (α - β * s).clamp(min=0).log10().sum(), high + (α + β * s).log10().sum()
         L, norms = L + len(D), norms + float(torch.linalg.matrix_norm(W, 2).expand(len(D)).sum())
         for step in J:
@@ -124,13 +120,14 @@ def spectrum(unit: Flow | Recurrence, steps: Steps) -> tuple[dict[str, float], T
     return found, torch.where(σ > least, scale + σ.log10(), torch.nan)
 
 
-def tied(case: str) -> bool:
+def is_tied(case: str) -> bool:
+    """Whether all layers of a case share W."""
     return case.endswith(TIED)
 
 
 @dataclass(frozen=True)
-class Spectrum(Study):
-    """Random weights: W ~ N(0, 1/n), b ~ N(0, 0.1²), an example ~ N(0, 1)."""
+class JacobianSpectrum(Study):
+    """Singular values with random weights: W ~ N(0, 1/n), b ~ N(0, 0.1²), an example ~ N(0, 1)."""
 
     key = "ceni2025/jacobian_spectrum"
 
@@ -148,20 +145,18 @@ class Spectrum(Study):
     @torch.no_grad()
     def measure(self, place: RunContext) -> Measured:
         torch.manual_seed(self.seed)
-        flow = Flow(
-            RoaMLP(**CASES[self.case]), self.width, 1 if tied(self.case) else self.layers
-        ).double()
-        if tied(self.case):
-            one, flow = flow, Flow(RoaMLP(**CASES[self.case]), self.width, self.layers).double()
-            flow.load_state_dict(
-                {
-                    name: value.expand_as(getattr(flow, name))
-                    for name, value in one.state_dict().items()
-                }
-            )
-            flow.b.normal_(std=0.1)
+        dynamics = RoaMLP(**CASES[self.case])
+        flow = Flow(dynamics, self.width, 1 if is_tied(self.case) else self.layers).double()
+        if is_tied(self.case):
+            one, flow = flow, Flow(dynamics, self.width, self.layers).double()
+            shared = {
+                name: value.expand_as(getattr(flow, name))
+                for name, value in one.state_dict().items()
+            }
+            flow.load_state_dict(shared)
+        flow.b.normal_(std=0.1)
+        if is_tied(self.case):
             flow.b.copy_(flow.b[:1].clone().expand_as(flow.b))
-        else:
-            flow.b.normal_(std=0.1)
-        found, _ = spectrum(flow, layers(flow, torch.randn(1, self.width, dtype=torch.float64)))
+        x = torch.randn(1, self.width, dtype=torch.float64)
+        found, _ = measure_spectrum(flow, layer_steps(flow, x))
         return found, {}
