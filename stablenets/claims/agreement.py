@@ -20,7 +20,7 @@ def compare_claims(ours: Path, published: Path) -> list[dict[str, Any]]:
         ours: The folder of a profile with the results made here.
         published: The same folder of the published results; it need not exist.
     """
-    if not (published / "claims.csv").exists():
+    if not (published / "claims.csv").exists() or not (published / "criteria.csv").exists():
         return []
     theirs = read_by_id(published / "claims.csv")
     near = open_ends(published / "criteria.csv")
