@@ -1,8 +1,9 @@
-"""Write the table of verdicts of README.md from results/<paper>/<profile>/claims.csv.
+"""Write the results in README.md and experiments/*/README.md from results/.
 
     python scripts/update_readme.py
 
-Each claim counts with its verdict at the largest profile that was run. Needs no run folders.
+README.md gets the table of verdicts. Each claim counts with its verdict at the largest profile that
+was run. The READMEs of papers get the results that their markers name, see `claims.readme`.
 """
 
 from pathlib import Path
@@ -11,23 +12,27 @@ import pandas as pd
 
 from stablenets import tables
 from stablenets.claims import summary
-from stablenets.claims.claim import VERDICTS
+from stablenets.claims.criteria import VERDICTS
 from stablenets.claims.loader import load_paper, paper_modules
+from stablenets.claims.paper import PAPER
+from stablenets.claims.readme import fill_results
 
 ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "README.md"
 BEGIN, END = "<!-- verdicts: written by scripts/update_readme.py -->\n", "<!-- end of verdicts -->"
 
 
 def verdict_table() -> str:
-    """Return the table: a row for each paper, with the number of claims under each verdict."""
+    """Return the table: the claims of each paper by verdict, and beside them our own."""
     rows = []
     for handle in paper_modules():
         paper = load_paper(handle)
-        counts = summary.settled(paper, ROOT / "results" / handle)["verdict"].value_counts()
+        found = summary.final_rows(paper, ROOT / "results" / handle)
+        stated = [row["verdict"] for row in found if row["kind"] == PAPER]
+        others = [row["verdict"] for row in found if row["kind"] != PAPER]
         link = f"[{paper.title.split(',')[0]}](results/{handle}/README.md)"
-        cells = {verdict: counts.get(verdict, 0) for verdict in VERDICTS}
-        rows.append({"paper": link, "claims": len(paper.claims)} | cells)
+        cells = {verdict: stated.count(verdict) or "" for verdict in VERDICTS}
+        held = f"{others.count('reproduced')} of {len(others)}"
+        rows.append({"paper": link} | cells | {"theorems and controls that hold": held})
     return tables.format_markdown(pd.DataFrame(rows))
 
 
@@ -38,5 +43,16 @@ def with_table(text: str, table: str) -> str:
     return f"{before}{BEGIN}{table}\n{END}{after}"
 
 
+def updated_pages() -> dict[Path, str]:
+    """Return the text of each README with its results."""
+    readme = ROOT / "README.md"
+    pages = {readme: with_table(readme.read_text(), verdict_table())}
+    for handle in paper_modules():
+        path = ROOT / "experiments" / handle / "README.md"
+        pages[path] = fill_results(path.read_text(), ROOT / "results")
+    return pages
+
+
 if __name__ == "__main__":
-    README.write_text(with_table(README.read_text(), verdict_table()))
+    for path, text in updated_pages().items():
+        path.write_text(text)

@@ -17,7 +17,10 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULE = '''
 from dataclasses import dataclass
 
-from stablenets.claims.claim import Claim, Finding, Paper
+from stablenets.claims.criteria import at_least
+from stablenets.claims.estimates import exact
+from stablenets.claims.grid import grid
+from stablenets.claims.paper import Paper
 from stablenets.claims.work import Training
 from stablenets.data.planar import Ellipses
 from stablenets.nets import ResNet
@@ -44,16 +47,13 @@ def training(seed):
     return Training(values | {"depth": 2, "epochs": 1, "seed": seed})
 
 
-def plan(profile, seeds):
-    return {"all": [training(0)]}
+PAPER = Paper("mine2026", "Mine 2026", {"all": grid(training, seed=0)})
 
 
+@PAPER.claim("1", "A run is made", kind="ours", source="Section 1", runs=["all"])
 def check(results):
-    return Finding("undecided", f"{len(results['all'])} run")
+    yield at_least(exact(len(results["all"])), 1, "runs")
 
-
-CLAIM = Claim("1", "A run is made", "Section 1", ("all",), check, "")
-PAPER = Paper("mine2026", "Mine 2026", plan, (CLAIM,), {}, {})
 
 FAMILIES = {"halved": Halved}
 DATASETS = {"wide": Wide}
@@ -159,5 +159,5 @@ def test_a_paper_of_a_module_is_reproduced(tmp_path):
         tmp_path, "reproduce", "mine2026", "--profile", "smoke", STABLENETS_PLUGINS="mine"
     )
     assert (done.returncode, done.stderr) == (0, "")
-    page = (tmp_path / "results" / "mine2026" / "smoke" / "claims.md").read_text()
+    page = (tmp_path / "reproduced" / "mine2026" / "smoke" / "claims.md").read_text()
     assert "stablenets reproduce mine2026 --profile smoke --plugins mine" in page

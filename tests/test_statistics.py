@@ -7,14 +7,6 @@ import pandas as pd
 import pytest
 
 from stablenets import statistics
-from stablenets.claims.claim import (
-    NOT_REPRODUCED,
-    PARTLY,
-    REPRODUCED,
-    UNDECIDED,
-    attained,
-    compared,
-)
 from stablenets.statistics import Estimate
 
 
@@ -99,25 +91,6 @@ def test_a_difference_of_0_is_printed_as_0_despite_rounding():
 def test_one_observation_has_no_interval():
     assert math.isnan(statistics.mean([2.0]).low)
     assert str(statistics.mean([2.0])) == "2"
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "n", "verdict"),
-    [
-        (1.0, 3.0, 3, REPRODUCED),
-        (-1.0, 3.0, 3, UNDECIDED),
-        (-3.0, -1.0, 3, NOT_REPRODUCED),
-        (math.nan, math.nan, 1, PARTLY),
-    ],
-)
-def test_an_interval_that_contains_the_threshold_decides_nothing(low, high, n, verdict):
-    assert attained([(Estimate(2.0, low, high, n), 0.0)]) == verdict
-    assert compared([(Estimate(2.0, low, high, n), 0.0)]) == (verdict if n > 1 else UNDECIDED)
-
-
-def test_one_seed_supports_a_claim_partly_and_never_refutes_it():
-    assert attained([(Estimate(2.0, math.nan, math.nan, 1), 0.0)]) == PARTLY
-    assert attained([(Estimate(-2.0, math.nan, math.nan, 1), 0.0)]) == UNDECIDED
 
 
 def test_a_signed_difference_shows_its_interval_if_there_is_one():

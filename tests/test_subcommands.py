@@ -103,5 +103,5 @@ def test_a_wheel_reproduces_a_paper_in_an_empty_folder(tmp_path):
         timeout=300,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert (empty / "results" / "haber2017" / "smoke" / "claims.md").is_file()
-    assert sorted(path.name for path in empty.iterdir()) == ["results", "runs"]
+    assert (empty / "reproduced" / "haber2017" / "smoke" / "claims.md").is_file()
+    assert sorted(path.name for path in empty.iterdir()) == ["reproduced", "runs"]

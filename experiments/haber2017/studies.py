@@ -1,31 +1,37 @@
-"""What is measured without training: the toy nets of Example 1, and what an integrator does to
-antisymmetric weights. In float64.
+"""Measurements without training: Example 1, integrators, and what trained networks do.
+
+All in float64.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from stablenets.claims.work import Measured, RunContext, Study
+from stablenets.claims.work import Measured, RunContext, Study, TrainedNetStudy
+from stablenets.config import resolve
+from stablenets.data import load
 from stablenets.engine.dynamics import Dynamics, State
 from stablenets.engine.flow import Flow
 from stablenets.nets import Antisymmetric, LeapfrogHaber, ResNet, Verlet
 from stablenets.probes import NotFinite, log_spaced_depths, singular_values
-from stablenets.schema import option
+from stablenets.schema import flatten_keys, option
+from stablenets.training.environment import data_root
 
-EXAMPLE_1 = {
-    "K+": ((2.0, -2.0), (0.0, 2.0)),
-    "K-": ((-2.0, 0.0), (2.0, -2.0)),
-    "K0": ((0.0, -1.0), (1.0, 0.0)),
-}
-POINTS = ((0.1, 0.1), (-0.1, -0.1), (0.0, 0.5))
+from .optimisers.block_descent import BlockDescent
+from .optimisers.race import race
+from .published import EXAMPLE_1, POINTS
+
 SCHEMES = ("euler", "damped euler", "rk4", "verlet", "leapfrog")
 KEPT = 129  # states of a trajectory that are kept
+EXTENTS = {"ellipses": (2.2, 1.0), "swiss_roll": (1.4, 1.4), "peaks": (3.0, 3.0)}  # half sizes
+PIXELS = 120  # of a map of decision regions, in each direction
 
 
 @dataclass(frozen=True)
@@ -162,3 +168,136 @@ def constant(dynamics: Dynamics, K: Tensor, layers: int, h: float) -> Flow:
     flow = Flow(dynamics, len(K), layers, h=h).double().requires_grad_(False)
     flow.K.copy_(K.expand_as(flow.K))
     return flow
+
+
+@dataclass(frozen=True)
+class Regions(TrainedNetStudy):
+    """The class that a trained net gives to each point of a grid. Array: classes (PIXELS, PIXELS)
+    uint8, rows from below.
+    """
+
+    key = "haber2017/decision_regions"
+
+    def measure(self, place: RunContext) -> Measured:
+        wide, high = EXTENTS[self.dataset]
+        x, y = torch.meshgrid(
+            torch.linspace(-wide, wide, PIXELS), torch.linspace(-high, high, PIXELS), indexing="xy"
+        )
+        outputs = self.training.trained(place)(torch.stack((x, y), -1).flatten(0, 1).double())
+        return {}, {"classes": outputs.argmax(1).view(PIXELS, PIXELS).numpy().astype(np.uint8)}
+
+
+@dataclass(frozen=True)
+class OverTime(TrainedNetStudy):
+    """How the learned weights of a trained net move from layer to layer.
+
+    Metrics: variation, 1/(2h) Σ ‖θ_{j+1} - θ_j‖², and roughness, Σ ‖K_{j+1} - K_j‖² / Σ ‖K_j‖²,
+    which is 2 for weights that are drawn independently and falls as 1 / depth² for samples of a
+    smooth function. Array: K (layers, n²).
+    """
+
+    key = "haber2017/weights_over_depth"
+
+    def measure(self, place: RunContext) -> Measured:
+        net = self.training.trained(place)
+        (unit,) = net.units
+        K = unit.K.flatten(1)
+        roughness = K.diff(dim=0).square().sum() / K.square().sum()
+        return {"variation": float(net.variation()), "roughness": float(roughness)}, {
+            "K": K.numpy()
+        }
+
+
+@dataclass(frozen=True)
+class Race(Study):
+    """Block coordinate descent against Adam on a planar problem.
+
+    Adam has the time that block descent took, and its cycle ends with it. Metrics: that time, and
+    of both the test error of the iterate with the lowest validation error (the paper's output rule)
+    and the objective at the end. Arrays: seconds, objective and test error.
+    """
+
+    key = "haber2017/optimiser_race"
+
+    dataset: str = option("swiss_roll")
+    family: str = option("resnet")
+    layers: int = option(16, low=1)
+    iterations: int = option(40, "of block descent", low=1)
+    smoothness: float = option(1e-4, low=0.0)
+    seed: int = option(0, low=0)
+
+    @property
+    def descent(self) -> BlockDescent:
+        """Iterations on all training examples of the swiss roll, on a part of the others'."""
+        return BlockDescent(iterations=self.iterations, batch=512, sample=512)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return super().options | flatten_keys({"descent": dataclasses.asdict(self.descent)})
+
+    @classmethod
+    def further_defaults(cls) -> dict[str, Any]:
+        return flatten_keys({"descent": dataclasses.asdict(BlockDescent())})
+
+    @property
+    def cost(self) -> float:
+        return self.layers * self.iterations
+
+    def measure(self, place: RunContext) -> Measured:
+        from .runs import planar  # runs.py imports this module
+
+        # Adam's limit is the time, so the number of epochs does not matter
+        problem = planar(
+            self.dataset, self.family, self.layers, self.seed, 1, smoothness=self.smoothness
+        )
+        traces = race(resolve(problem.values), self.descent)
+        names = {"block descent": "descent", "adam": "adam"}
+        metrics, arrays = {"seconds": traces["block descent"].seconds[-1]}, {}
+        for name, short in names.items():
+            trace = traces[name]
+            metrics |= {
+                f"{short}_test_error": trace.test_error[trace.best],
+                f"{short}_objective": trace.objective[-1],
+            }
+            arrays |= {
+                f"{short}_seconds": np.array(trace.seconds),
+                f"{short}_objective": np.array(trace.objective),
+                f"{short}_test_error": np.array(trace.test_error),
+            }
+        return metrics, arrays
+
+
+@dataclass(frozen=True)
+class Perturbed(TrainedNetStudy):
+    """How far the output of a trained network moves when its input moves a little.
+
+    Metrics over 100 test points: median and largest ‖N(x + δ) - N(x)‖ / ‖δ‖, where N is the whole
+    network to its class scores and δ the direction of largest effect (the largest singular value
+    of the Jacobian), and the same relative to the size of the scores.
+    """
+
+    key = "haber2017/perturbed_outputs"
+
+    def measure(self, place: RunContext) -> Measured:
+        net = self.training.trained(place)
+        run = self.training.resolved
+        config = dataclasses.replace(run.config, data_root=place.data_root)
+        points = load(
+            run.dataset,
+            run.common,
+            root=data_root(config),
+            split_seed=run.config.seeds.split,
+            permutation_seed=run.config.seeds.permutation,
+            device="cpu",
+            download=False,
+        ).test
+        x = next(iter(points.sweep(100)))[0].double()
+        jacobians = torch.func.vmap(torch.func.jacrev(lambda point: net(point[None])[0]))(x)
+        gains = torch.linalg.matrix_norm(jacobians, 2)
+        scores = net(x)
+        spread = (scores - scores.mean(0)).norm(dim=1).mean()
+        return {
+            "gain_median": float(gains.median()),
+            "gain_largest": float(gains.max()),
+            "relative_gain": float(gains.median() / spread),
+        }, {}

@@ -12,7 +12,13 @@ from torch import nn
 
 from bench_rows.planar import BATCH, DEPTH, WIDTH, H, modules
 from bench_rows.row import Row
-from experiments.galimberti2023.alternating import ALPHA, HEAD_SIZE, HEAD_STEPS, RATE, iterate
+from experiments.galimberti2023.studies.alternating import (
+    ALPHA,
+    HEAD_SIZE,
+    HEAD_STEPS,
+    RATE,
+    iterate,
+)
 from stablenets.nets import HDNN, Network, SemiImplicit
 from stablenets.nets.ends import make_opening
 

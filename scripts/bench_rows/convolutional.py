@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench_rows.row import Row
-from experiments.chang2018.settings import BATCH, STEPS, table
+from experiments.chang2018.runs import recipe
+from experiments.chang2018.studies.networks import BATCH, STEPS
 from stablenets.config import resolve
 from stablenets.engine.operators import Conv
 from stablenets.nets import Network
@@ -37,7 +38,7 @@ def hamiltonian_step() -> Row:
 
 def made(how: str) -> tuple[Network, torch.optim.Optimizer]:
     """Return the net of the paper's table and its optimiser."""
-    run = resolve(table("hamiltonian_74", "cifar10", 0).values | {"precision": how})
+    run = resolve(recipe("hamiltonian_74", "cifar10", 0).values | {"precision": how})
     net = build_network(run, run.dataset.facts)
     return net, build_optimiser(net, run.config.optim)
 

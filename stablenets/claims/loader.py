@@ -19,7 +19,7 @@ from stablenets.errors import BadInput
 from stablenets.schema import suggest
 
 if TYPE_CHECKING:
-    from stablenets.claims.claim import Paper
+    from stablenets.claims.paper import Paper
 
 INSTALLED = "stablenets.experiments"
 CHECKOUT = Path(__file__).resolve().parents[2]

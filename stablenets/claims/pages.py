@@ -14,9 +14,17 @@ import matplotlib
 import pandas as pd
 
 from stablenets import tables
-from stablenets.claims import summary
-from stablenets.claims.claim import COLUMNS, Drawing, Paper, judge
+from stablenets.claims.judging import (
+    CLAIM_COLUMNS,
+    CRITERION_COLUMNS,
+    Judgement,
+    claim_row,
+    criterion_rows,
+    judge_claim,
+)
+from stablenets.claims.paper import KIND_MEANINGS, Display, Paper
 from stablenets.claims.results import Results
+from stablenets.claims.summary import claim_cells, interval_text, number, write_paper_page
 from stablenets.plotting.figures import write_figure
 from stablenets.plotting.gif import Gif
 from stablenets.plotting.style import PAPER_STYLE
@@ -26,57 +34,82 @@ if TYPE_CHECKING:
     from matplotlib.animation import Animation
 
 KINDS = {"tables": (".md", ".csv", ".tex"), "figures": (".png", ".svg"), "animations": (".gif",)}
-INTERVALS = (
-    "95 % intervals by Student's t over seeds, where nothing else is said; those of percentages end"
-    " at 0 and 100"
-)
+INTERVALS = "intervals are 95 % confidence intervals over seeds"
+SIGNS = {">=": "≥", "<=": "≤"}
 
 
-def write(
+def write_pages(
     paper: Paper, results: Results, profile: str, folder: Path, command: str
 ) -> list[dict[str, Any]]:
-    """Write all files in `folder` except the ledger, and return the rows of the claims."""
+    """Write all files of a profile except the ledger.
+
+    Args:
+        paper: The paper.
+        results: Its plan at this profile, and its ledger.
+        profile: The profile.
+        folder: The folder results/<paper>/<profile>/.
+        command: The command that makes the runs.
+
+    Returns:
+        The rows of claims.csv.
+    """
     drawn_at = provenance.short_commit(*provenance.source_revision()) or "no repository"
+    write_displays(paper, results, folder, command, drawn_at)
+    judged = [judge_claim(claim, results, profile) for claim in paper.claims]
+    rows = [claim_row(judgement, results, profile) for judgement in judged]
+    write_csv(folder / "claims.csv", rows, CLAIM_COLUMNS)
+    criteria = [row for judgement in judged for row in criterion_rows(judgement)]
+    write_csv(folder / "criteria.csv", criteria, CRITERION_COLUMNS)
+    lines = [
+        f"# {paper.title}: claims at profile `{profile}`",
+        "",
+        f"Made by `{command}`; drawn at commit {drawn_at}; {INTERVALS}. All runs are in"
+        f" [ledger.csv](ledger.csv), all criteria in [criteria.csv](criteria.csv). Background:"
+        f" [experiments/{paper.handle}](../../../experiments/{paper.handle}/README.md).",
+        "",
+        tables.format_markdown(pd.DataFrame([claim_cells(row) for row in rows])),
+    ]
+    for judgement, row in zip(judged, rows, strict=True):
+        lines += claim_section(judgement, row, paper, results)
+    lines += list_tables(paper, results)
+    files.write_file(folder / "claims.md", "\n".join(lines).encode())
+    write_paper_page(paper, folder.parent)
+    return rows
+
+
+def write_csv(path: Path, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    """Write rows as csv with six digits."""
+    frame = pd.DataFrame(rows, columns=list(columns))
+    files.write_file(path, frame.to_csv(index=False, float_format="%.6g").encode())
+
+
+def is_complete(display: Display, results: Results) -> bool:
+    """Whether all runs that a display needs are planned and have a result."""
+    is_planned = all(results.plan.get(group) for group in display.runs)
+    return is_planned and not results.missing(display.runs)
+
+
+def write_displays(
+    paper: Paper, results: Results, folder: Path, command: str, drawn_at: str
+) -> None:
+    """Write all tables, figures and animations whose runs are made, and remove the others."""
     writers: dict[str, Callable[[Any, Path, str, str], None]] = {
         "tables": tables.write_table,
         "figures": write_figure,
         "animations": write_animation,
     }
-    for kind, written in writers.items():
-        for name, drawing in getattr(paper, kind).items():
-            if complete(drawing, results):
-                own = results.unread()
-                # matplotlib's stub wants keys of type Literal, which a module constant has not
-                with matplotlib.rc_context(PAPER_STYLE):  # type: ignore[arg-type]
-                    made = drawing.make(own)
-                    written(
-                        made,
-                        folder / name,
-                        drawing.caption,
-                        f"`{command}`: runs {own.commits()}, drawn at {drawn_at}, {INTERVALS}.",
-                    )
-            else:
+    for kind, write in writers.items():
+        for name, display in getattr(paper, kind).items():
+            stem = folder / name
+            if not is_complete(display, results):
                 for ending in KINDS[kind]:
-                    (folder / name).with_suffix(ending).unlink(missing_ok=True)
-    judged = [judge(claim, results, profile, command) for claim in paper.claims]
-    rows = [row for row, _ in judged]
-    files.write_file(
-        folder / "claims.csv",
-        pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(index=False, float_format="%.6g").encode(),
-    )
-    notes = [note for _, note in judged]
-    files.write_file(
-        folder / "claims.md", page(paper, results, profile, rows, notes, command, drawn_at).encode()
-    )
-    summary.write_paper_page(paper, folder.parent)
-    return rows
-
-
-def complete(drawing: Drawing, results: Results) -> bool:
-    """Whether all runs that a drawing needs are planned and have a result."""
-    return all(results.plan.get(group) for group in drawing.needs) and not results.missing(
-        drawing.needs
-    )
+                    stem.with_suffix(ending).unlink(missing_ok=True)
+                continue
+            origin = f"`{command}`: runs made at {results.commits_of(display.runs)}, drawn at"
+            # matplotlib's stub wants keys of type Literal, which a module constant has not
+            with matplotlib.rc_context(PAPER_STYLE):  # type: ignore[arg-type]
+                made = display.make(results.only(display.runs))
+                write(made, stem, display.caption, f"{origin} {drawn_at}; {INTERVALS}.")
 
 
 def write_animation(animation: Animation, stem: Path, caption: str, origin: str) -> None:
@@ -84,64 +117,51 @@ def write_animation(animation: Animation, stem: Path, caption: str, origin: str)
     animation.save(stem.with_suffix(".gif"), writer=Gif(f"{caption} {origin}"))
 
 
-def page(
-    paper: Paper,
-    results: Results,
-    profile: str,
-    rows: list[dict[str, Any]],
-    notes: list[str],
-    command: str,
-    drawn_at: str,
-) -> str:
-    """The text of claims.md: table of claims, each claim with reasons and figure, tables."""
-    shown = pd.DataFrame(
-        [{**row, "95 % interval": tables.format_interval(row["low"], row["high"])} for row in rows]
-    )
-    columns = [
-        "id",
-        "claim",
-        "place",
-        "paper",
-        "ours",
-        "95 % interval",
-        "seeds",
-        "dataset",
-        "verdict",
-    ]
+def claim_section(
+    judgement: Judgement, row: dict[str, Any], paper: Paper, results: Results
+) -> list[str]:
+    """The lines of a claim: verdict, kind and source, table of criteria, figure."""
+    claim = judgement.claim
+    reason = f": {judgement.reason}" if judgement.reason else ""
+    value = f" The paper's value: {claim.published}." if claim.published else ""
     lines = [
-        f"# {paper.title}: claims at profile `{profile}`",
+        f"## {claim.id}. {claim.sentence}",
         "",
-        (
-            f"`{command}`, drawn at {drawn_at}, {INTERVALS}. Runs: [ledger.csv](ledger.csv), "
-            f"[what we ran](../../../experiments/{paper.handle}/README.md)."
-        ),
+        f"**{judgement.verdict.capitalize()}**{reason}. {KIND_MEANINGS[claim.kind].capitalize()}"
+        f" ({claim.source}).{value}",
         "",
-        tables.format_markdown(shown[columns]),
     ]
-    for row, note in zip(rows, notes, strict=True):
+    if judgement.criteria:
+        cells = [criterion_cells(criterion) for criterion in criterion_rows(judgement)]
+        lines += [tables.format_markdown(pd.DataFrame(cells))]
+    figure = paper.figures.get(claim.figure)
+    if figure and is_complete(figure, results):
+        lines += [f"![{figure.caption}]({claim.figure}.png)", "", figure.caption, ""]
+    if row["commit"]:
+        lines += [f"Runs made at {row['commit']}.", ""]
+    return lines
+
+
+def criterion_cells(row: dict[str, Any]) -> dict[str, str]:
+    """A row of criteria.csv for people."""
+    relation = SIGNS.get(row["relation"], row["relation"])
+    return {
+        "criterion": row["criterion"] + (" (condition)" if row["role"] == "condition" else ""),
+        "value": number(row["value"], row["unit"]),
+        "95 % interval": interval_text(row["low"], row["high"]),
+        "must be": f"{relation} {row['threshold']:.4g}",
+        "state": row["state"],
+    }
+
+
+def list_tables(paper: Paper, results: Results) -> list[str]:
+    """The lines that link to all tables, and to figures and animations that no claim shows."""
+    shown = {claim.figure for claim in paper.claims}
+    lines = []
+    for kind, ending in (("tables", "md"), ("figures", "png"), ("animations", "gif")):
         lines += [
-            f"## {row['id']}. {row['claim']}",
-            "",
-            f"**{row['verdict']}**. {note}".rstrip(),
-            "",
+            f"- [{name}]({name}.{ending}): {display.caption}"
+            for name, display in getattr(paper, kind).items()
+            if is_complete(display, results) and name not in shown
         ]
-        if row["figure"] in paper.figures and complete(
-            drawing := paper.figures[row["figure"]], results
-        ):
-            lines += [
-                f"![{drawing.caption}]({row['figure']}.png)",
-                "",
-                drawing.caption,
-                "",
-                f"Runs made at {row['commit']}.",
-                "",
-            ]
-    for name, animation in paper.animations.items():
-        if complete(animation, results):
-            lines += [f"![{animation.caption}]({name}.gif)", "", animation.caption, ""]
-    made = [
-        f"- [{name}]({name}.md): {table.caption}"
-        for name, table in paper.tables.items()
-        if complete(table, results)
-    ]
-    return "\n".join([*lines, *(["## Tables", "", *made, ""] if made else [])])
+    return ["## Tables and further figures", "", *lines, ""] if lines else []

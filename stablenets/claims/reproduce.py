@@ -16,12 +16,15 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stablenets import data, tables
-from stablenets.claims import ledger, pages
-from stablenets.claims.claim import Paper
+from stablenets import data
+from stablenets.claims import ledger
+from stablenets.claims.agreement import agreement_lines, compare_claims
 from stablenets.claims.ledger_files import lock_ledger
+from stablenets.claims.pages import write_pages
+from stablenets.claims.paper import Paper
 from stablenets.claims.results import Plan, Results
 from stablenets.claims.run_times import RunTimes, longest_first
+from stablenets.claims.summary import interval_text, number
 from stablenets.claims.work import Training, Work, unique
 from stablenets.errors import EXIT_FAILED, EXIT_TIME, BadInput
 from stablenets.execution.executor import Executor
@@ -40,6 +43,7 @@ def reproduce(
     context: RunContext,
     *,
     results: Path,
+    published: Path,
     executor: Executor,
     seeds: int | None,
     report_only: bool,
@@ -52,7 +56,9 @@ def reproduce(
     Args:
         paper: The paper.
         context: Where and how jobs run, with the profile.
-        results: The folder of all results.
+        results: The folder of all results, to which this one is written.
+        published: The folder of the published results, with which the claims are compared; it
+            need not exist, and may be `results`.
         executor: What runs the jobs.
         seeds: The number of seeds of each setting; None for that of the profile.
         report_only: Run nothing; write the pages from the ledger and the run folders.
@@ -94,7 +100,13 @@ def reproduce(
     code = 0
     if not report_only:
         code = run_missing(
-            paper, context, wanted, missing, executor, RunTimes(paper, results), deadline
+            paper,
+            context,
+            wanted,
+            missing,
+            executor,
+            RunTimes(paper, [results, published]),
+            deadline,
         )
     collected, damaged = ledger.collect_entries(works, context.runs)
     for line in damaged:
@@ -104,8 +116,11 @@ def reproduce(
         ledger.write_ledger(folder, ledger.merge_ledgers([collected, known, from_others]))
         # read again, so that all that follows is what another machine gets from the ledger
         found = Results(plan, ledger.read_ledger(folder))
-        rows = pages.write(paper, found, context.profile, folder, context.command)
+        rows = write_pages(paper, found, context.profile, folder, context.command)
     print("\n".join(claim_lines(paper, context.profile, rows, folder)))
+    if published.resolve() != results.resolve():
+        compared = compare_claims(folder, published / paper.handle / context.profile)
+        print("\n".join(agreement_lines(compared)))
     return code or (EXIT_FAILED if damaged else 0)
 
 
@@ -247,8 +262,10 @@ def claim_lines(paper: Paper, profile: str, rows: list[dict[str, Any]], folder: 
     width = min(shutil.get_terminal_size().columns, 140)
     lines = ["", f"{paper.title}, profile {profile}", ""]
     for row in rows:
-        between = tables.format_interval(row["low"], row["high"])
-        ours = row["ours"] + (f" (95 %: {between})" if between else "")
+        value = row["ours"] if isinstance(row["ours"], str) else number(row["ours"], row["unit"])
+        between = interval_text(row["low"], row["high"])
+        ours = f"{row.get('measure', '')} {value}" + (f" (95 %: {between})" if between else "")
+        ours = ours if value else row.get("reason", "")
         for text, lead in ((row["claim"], f"{row['id']:>3}  {row['verdict']:<22}"), (ours, "")):
             if text:
                 lines += textwrap.wrap(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from stablenets.claims.ledger import Ledger
-from stablenets.claims.work import Work
+from stablenets.claims.work import Training, Work
 
 Plan = Mapping[str, Sequence[Work]]  # runs by group; claims and drawings ask for groups
 
@@ -39,12 +40,18 @@ class Results:
                     "status": self.ledger[work.name].status,
                     "dataset": work.dataset,
                     "seed": work.seed,
+                    "chance": chance(work),
+                    "seconds": self.ledger[work.name].provenance["wall_s"],
                     **self.ledger[work.name].options,
                     **self.ledger[work.name].metrics,
                 }
                 for work in self.works((group,))
             ]
         )
+
+    def only(self, groups: Iterable[str]) -> Results:
+        """The same results with these groups only, so that a check reads what it declares."""
+        return Results({group: self.plan[group] for group in groups}, self.ledger)
 
     def arrays(self, run: str) -> dict[str, np.ndarray]:
         """The arrays that the ledger keeps of a run, by name."""
@@ -57,15 +64,20 @@ class Results:
         )
 
     def works(self, groups: Iterable[str]) -> list[Work]:
-        """The planned runs of these groups that have a result."""
+        """The planned runs of these groups that have a result.
+
+        Raises:
+            KeyError: If a group is not in the plan; a check sees only the groups of its claim.
+        """
         groups = tuple(groups)
         self.read.update(dict.fromkeys(groups))
-        return [
-            work
-            for group in groups
-            for work in self.plan.get(group, ())
-            if work.name in self.ledger
-        ]
+        return [work for group in groups for work in self.plan[group] if work.name in self.ledger]
+
+    def commits_of(self, groups: Iterable[str]) -> str:
+        """The commits that made the runs of these groups, the most frequent first."""
+        runs = dict.fromkeys(work.name for work in self.works(groups))
+        commits = [self.ledger[run].provenance["commit"] for run in runs]
+        return " ".join(pd.Series(commits, dtype=str).value_counts().index)
 
     def unread(self) -> Results:
         """The same results, with no group read yet."""
@@ -79,3 +91,11 @@ class Results:
             .value_counts()
             .index
         )
+
+
+def chance(work: Work) -> float:
+    """The accuracy of guessing; NaN for a study and for a regression."""
+    if not isinstance(work, Training):
+        return math.nan
+    facts = work.resolved.dataset.facts
+    return 1 / facts.outputs if facts.task == "classify" else math.nan

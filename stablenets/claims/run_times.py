@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from stablenets.claims.claim import PROFILES, Paper
 from stablenets.claims.ledger import read_ledger
+from stablenets.claims.paper import PROFILES, Paper
 from stablenets.claims.work import Work, unique
 from stablenets.errors import BadInput
 from stablenets.runs.folder import RunFolder
@@ -22,13 +23,13 @@ class RunTimes:
 
     Args:
         paper: The paper, whose ledgers of all profiles are read.
-        results: The folder of all results.
+        folders: Folders of all results: those made here, and the published ones.
     """
 
-    def __init__(self, paper: Paper, results: Path) -> None:
+    def __init__(self, paper: Paper, folders: Sequence[Path]) -> None:
         self.known: dict[str, float] = {}
         self.rates: dict[tuple[str, ...], list[float]] = {}
-        for profile in PROFILES:
+        for results, profile in itertools.product(folders, PROFILES):
             try:
                 ledger = read_ledger(results / paper.handle / profile)
             except BadInput:  # of another profile; it is refused where its results are needed

@@ -13,33 +13,19 @@ from typing import Any
 import pandas as pd
 
 from stablenets import tables
-from stablenets.claims.claim import (
-    COLUMNS,
-    MISSING,
-    NOT_RUN,
-    PROFILES,
-    SMOKE,
-    VERDICTS,
-    Paper,
-)
+from stablenets.claims.criteria import NOT_RUN, VERDICTS
+from stablenets.claims.judging import CLAIM_COLUMNS
+from stablenets.claims.paper import CLAIM_KINDS, KIND_MEANINGS, PROFILES, SMOKE, Paper
 from stablenets.errors import BadInput
 from stablenets.runs import files
 
-
-def measured(folder: Path) -> dict[str, pd.DataFrame]:
-    """The measured claims of a paper's folder by profile, from the smallest compute budget up.
-
-    The profile `smoke` only shows that everything runs; it measures nothing.
-    """
-    claims = {
-        profile: read_claims(path)
-        for profile in PROFILES
-        if profile != SMOKE and (path := folder / profile / "claims.csv").exists()
-    }
-    return {
-        profile: table[(table["ours"] != "") & ~table["ours"].str.endswith(MISSING)]
-        for profile, table in claims.items()
-    }
+VERDICT_MEANINGS = {
+    "reproduced": "All deciding criteria are held: their whole intervals are on the right side.",
+    "partly": "Some criteria are held and some are refuted.",
+    "not reproduced": "All deciding criteria are refuted.",
+    "undecided": "The measurements allow either answer, or a condition is not held.",
+    "not run": "No measurement yet, or only on substitute data that cannot test the claim.",
+}
 
 
 def read_claims(path: Path) -> pd.DataFrame:
@@ -49,9 +35,9 @@ def read_claims(path: Path) -> pd.DataFrame:
         BadInput: If the file is damaged.
     """
     try:
-        table = pd.read_csv(path, keep_default_na=False, dtype=str)[list(COLUMNS)]
-        for name in ("low", "high"):
-            pd.to_numeric(table[name])  # raises if an end of an interval is not a number
+        table = pd.read_csv(path, keep_default_na=False, dtype=str)[list(CLAIM_COLUMNS)]
+        for name in ("ours", "low", "high"):
+            pd.to_numeric(table[name])  # raises if one is not a number
         if table.isna().any(axis=None) or not table["id"].is_unique:
             raise ValueError("a row is incomplete, or there twice")
         return table.set_index("id")
@@ -63,84 +49,130 @@ def read_claims(path: Path) -> pd.DataFrame:
         ) from None
 
 
-def settled(paper: Paper, folder: Path) -> pd.DataFrame:
-    """One row for each claim, with its verdict at the largest compute budget that measured it."""
-    rows = []
+def claims_by_profile(folder: Path) -> dict[str, pd.DataFrame]:
+    """The rows of claims.csv by profile, from the smallest compute budget up, without smoke."""
+    return {
+        profile: read_claims(path)
+        for profile in PROFILES
+        if profile != SMOKE and (path := folder / profile / "claims.csv").exists()
+    }
+
+
+def final_rows(paper: Paper, folder: Path) -> list[dict[str, Any]]:
+    """The row of each claim at the largest compute budget at which it was run.
+
+    A claim that was run nowhere has the verdict 'not run' and the profile ''.
+    """
+    found = []
     for claim in paper.claims:
-        cells: dict[str, Any] = {"id": claim.id, "claim": claim.sentence, "verdict": NOT_RUN}
-        for profile, table in measured(folder).items():
-            if claim.id in table.index:
-                row = table.loc[claim.id]
-                cells |= {
-                    "verdict": row["verdict"],
-                    "ours": row["ours"],
-                    "95 % interval": tables.format_interval(
-                        float(row["low"] or "nan"), float(row["high"] or "nan")
-                    ),
-                    "seeds": row["seeds"],
-                    "dataset": row["dataset"],
-                    "measured at": f"[{profile}]({profile}/claims.md)",
-                }
-        rows.append(cells)
-    return pd.DataFrame(rows).fillna("")
+        row: dict[str, Any] = {
+            "kind": claim.kind,
+            "claim": claim.sentence,
+            "published": claim.published,
+            "verdict": NOT_RUN,
+            "profile": "",
+        }
+        for table in claims_by_profile(folder).values():
+            if claim.id in table.index and table.loc[claim.id, "verdict"] != NOT_RUN:
+                row |= dict(table.loc[claim.id])
+        found.append({"id": claim.id} | row)
+    return found
 
 
-def page(paper: Paper, folder: Path) -> str:
+def number(value: Any, unit: str = "") -> str:
+    """A value with four digits and its unit; '' if there is none."""
+    text = tables.format_cell(float(value)) if value not in ("", None) else ""
+    return f"{text} {unit}".rstrip() if text else ""
+
+
+def interval_text(low: Any, high: Any) -> str:
+    """An interval as text: 'exact' for a value without uncertainty, '' if there is none."""
+    low, high = (float("nan") if end in ("", None) else float(end) for end in (low, high))
+    return "exact" if low == high else tables.format_interval(low, high)
+
+
+def claim_cells(row: dict[str, Any]) -> dict[str, str]:
+    """A row of claims.csv for people: one number, one interval and one unit in a cell."""
+    states = [f"{row.get(state) or 0} {state}" for state in ("held", "refuted", "open")]
+    return {
+        "id": row["id"],
+        "claim": row["claim"],
+        "kind": row["kind"],
+        "paper": row["published"],
+        "measured": row.get("measure", ""),
+        "ours": number(row.get("ours"), row.get("unit", "")),
+        "95 % interval": interval_text(row.get("low"), row.get("high")),
+        "criteria": ", ".join(states) if row.get("measure") else "",
+        "verdict": row["verdict"],
+    }
+
+
+def write_paper_page(paper: Paper, folder: Path) -> None:
+    """Write results/<paper>/README.md; see `write_unless_damaged`."""
+    write_unless_damaged(folder / "README.md", lambda: paper_page(paper, folder))
+
+
+def paper_page(paper: Paper, folder: Path) -> str:
     """The page of one paper: each claim with its verdict, our value and its interval."""
-    links = ", ".join(f"[{profile}]({profile}/claims.md)" for profile in measured(folder))
-    introduction = (
-        "Verdict of each claim at the largest compute budget that was run. Profiles:"
-        f" {links or 'none has been run'}. [What the paper claims, what we ran and"
-        f" why](../../experiments/{paper.handle}/README.md)."
-    )
-    return "\n".join(
-        [f"# {paper.title}", "", introduction, "", tables.format_markdown(settled(paper, folder))]
-    )
+    rows = final_rows(paper, folder)
+    cells = [claim_cells(row) | {"measured at": profile_link(row)} for row in rows]
+    lines = [
+        f"# {paper.title}",
+        "",
+        "The verdict of each claim at the largest compute budget at which it was run.",
+        f"[What the paper claims, what we found and what limits it](../../experiments/"
+        f"{paper.handle}/README.md).",
+        "",
+        tables.format_markdown(pd.DataFrame(cells)),
+    ]
+    return "\n".join(lines)
+
+
+def profile_link(row: dict[str, Any]) -> str:
+    """A link to the page of the profile that decided a claim."""
+    return f"[{row['profile']}]({row['profile']}/claims.md)" if row["profile"] else ""
+
+
+def count_verdicts(papers: Iterable[Paper], results: Path) -> pd.DataFrame:
+    """The number of claims by kind and verdict."""
+    rows = [row for paper in papers for row in final_rows(paper, results / paper.handle)]
+    counts = [
+        {"kind": kind, "meaning": KIND_MEANINGS[kind]}
+        | {
+            verdict: sum(row["kind"] == kind and row["verdict"] == verdict for row in rows)
+            for verdict in VERDICTS
+        }
+        for kind in CLAIM_KINDS
+    ]
+    return pd.DataFrame(counts)
 
 
 def overview(papers: Iterable[Paper], results: Path) -> str:
-    """The page of all papers: the ids of their claims by verdict."""
-    rows = []
+    """The page of all papers: counts by kind and verdict, then one line for each claim."""
+    papers = list(papers)
+    lines = [
+        "# Results by claim",
+        "",
+        tables.format_markdown(count_verdicts(papers, results)),
+        "| verdict | meaning |\n| --- | --- |",
+        *(f"| {verdict} | {meaning} |" for verdict, meaning in VERDICT_MEANINGS.items()),
+        "",
+    ]
     for paper in papers:
-        if measured(results / paper.handle):
-            claims = settled(paper, results / paper.handle)
-            rows.append(
-                {"paper": f"[{paper.title}]({paper.handle}/README.md)", "claims": len(claims)}
-                | {
-                    verdict: ", ".join(claims["id"][claims["verdict"] == verdict])
-                    for verdict in VERDICTS
-                }
-            )
-    introduction = (
-        "The claims of each paper by their numbers. The page of a paper has each claim in words,"
-        " our value with its interval, and the compute budget (profile) that was run.\n\n"
-        "| verdict | meaning |\n| --- | --- |\n"
-        "| reproduced | All criteria of the claim hold. |\n"
-        "| partly | Some criteria hold. |\n"
-        "| not reproduced | No criterion holds, and at least one is refuted. |\n"
-        "| undecided | The measurements allow either answer. |\n"
-        "| not run at this scale | No measurement yet, or only on substitute data that cannot test"
-        " the claim. |"
-    )
-    return "\n".join(
-        [
-            "# Results by claim",
+        rows = final_rows(paper, results / paper.handle)
+        shown = ("id", "claim", "kind", "paper", "ours", "95 % interval", "verdict")
+        cells = [{name: claim_cells(row)[name] for name in shown} for row in rows]
+        lines += [
+            f"## [{paper.title}]({paper.handle}/README.md)",
             "",
-            introduction,
-            "",
-            tables.format_markdown(pd.DataFrame(rows, columns=["paper", "claims", *VERDICTS])),
+            tables.format_markdown(pd.DataFrame(cells)),
         ]
-    )
+    return "\n".join(lines)
 
 
 def write_overview(papers: Iterable[Paper], results: Path) -> None:
     """Write results/README.md; see `write_unless_damaged`."""
     write_unless_damaged(results / "README.md", lambda: overview(papers, results))
-
-
-def write_paper_page(paper: Paper, folder: Path) -> None:
-    """Write results/<paper>/README.md; see `write_unless_damaged`."""
-    write_unless_damaged(folder / "README.md", lambda: page(paper, folder))
 
 
 def write_unless_damaged(path: Path, make: Callable[[], str]) -> None:

@@ -3,8 +3,8 @@
     stablenets reproduce haber2017 --profile quick --jobs 2
 
 Run folders are kept under --runs: finished runs are not repeated, interrupted runs resume. Tables,
-figures and the ledger are written under --results. The exit code says whether runs failed; it does
-not depend on the verdicts.
+figures and the ledger are written under --results, and compared with the published ones claim by
+claim. The exit code says whether runs failed; it does not depend on the verdicts.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import math
 import time
 from pathlib import Path
 
-from stablenets.claims.loader import load_paper, paper_modules
+from stablenets.claims.loader import CHECKOUT, load_paper, paper_modules
 from stablenets.commands import add_folder
 from stablenets.errors import EXIT_TIME, BadInput
 from stablenets.execution.arguments import add_executor_arguments, executor_from_arguments
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="GROUP",
-        help="run only these groups of the plan, experiments/PAPER/plan.py",
+        help="run only these groups of the plan, experiments/PAPER/runs.py",
     )
     parser.add_argument(
         "--time-limit",
@@ -68,7 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="save and stop after this time, exit code 124; the groups then run in their order",
     )
     add_folder(parser, "--runs", "runs", "folder of the run folders")
-    add_folder(parser, "--results", "results", "folder of tables, figures and ledgers")
+    add_folder(parser, "--results", "reproduced", "folder of tables, figures and ledgers")
+    parser.add_argument(
+        "--publish",
+        action="store_true",
+        help="write to results/ of this checkout, in place of --results",
+    )
 
 
 def run(given: argparse.Namespace) -> int:
@@ -83,6 +88,8 @@ def run(given: argparse.Namespace) -> int:
     check_arguments(given, ["all", *papers])
     executor = executor_from_arguments(given)
     deadline = math.inf if given.time_limit is None else time.monotonic() + given.time_limit
+    published = CHECKOUT / "results"
+    results = published if given.publish else given.results
     codes = []
     for handle in papers if given.paper == "all" else [given.paper]:
         seeds = ["--seeds", str(given.seeds)] if given.seeds else []
@@ -92,7 +99,8 @@ def run(given: argparse.Namespace) -> int:
             reproduce(
                 load_paper(handle),
                 place,
-                results=given.results,
+                results=results,
+                published=published,
                 executor=executor,
                 seeds=given.seeds,
                 report_only=given.report_only,
@@ -101,7 +109,7 @@ def run(given: argparse.Namespace) -> int:
                 deadline=deadline,
             )
         )
-        write_overview(map(load_paper, papers), given.results)
+        write_overview(map(load_paper, papers), results)
         if codes[-1] >= EXIT_TIME:
             break
     return max(codes)
@@ -109,7 +117,7 @@ def run(given: argparse.Namespace) -> int:
 
 def check_arguments(given: argparse.Namespace, papers: list[str]) -> None:
     """Raise `BadInput` if the paper or profile does not exist, or a number is out of range."""
-    from stablenets.claims.claim import PROFILES
+    from stablenets.claims.paper import PROFILES
 
     if given.paper not in papers:
         raise BadInput(f"paper={given.paper}: {suggest(given.paper, papers, 'one of')}")

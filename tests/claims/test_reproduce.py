@@ -10,32 +10,29 @@ from squares import Square
 
 from stablenets.claims import ledger, ledger_files, summary
 from stablenets.claims import reproduce as reproducing
-from stablenets.claims.claim import COLUMNS, REPRODUCED, Claim, Drawing, Finding, Paper
+from stablenets.claims.criteria import at_least
+from stablenets.claims.estimates import exact
+from stablenets.claims.grid import grid, seeds
+from stablenets.claims.judging import CLAIM_COLUMNS
+from stablenets.claims.paper import Paper
 from stablenets.errors import BadInput
+from stablenets.execution.local import LocalExecutor
+
+PAPER = Paper("toy", "A toy", {"squares": grid(Square, value=2.0, seed=seeds(quick=3, full=3))})
 
 
-def plan(profile, seeds):
-    return {"squares": [Square(2.0, seed=seed) for seed in range(seeds or 3)]}
-
-
+@PAPER.claim("1", "Squares are squares", kind="ours", source="Eq. (1)", runs=["squares"])
 def squares(results):
-    return Finding(REPRODUCED, f"{len(results['squares'])} squares")
+    yield at_least(exact(len(results["squares"])), 1, "squares")
 
 
+@PAPER.table("numbers", runs=["squares"], caption="Numbers.")
 def table(results):
     return results["squares"][["seed", "square"]]
 
 
-PAPER = Paper(
-    "toy",
-    "A toy",
-    plan,
-    (Claim("1", "Squares are squares", "Eq. (1)", ("squares",), squares, ""),),
-    {"numbers": Drawing(("squares",), table, "Numbers.")},
-    {},
-)
 DEFAULTS = {
-    "jobs": 1,
+    "executor": LocalExecutor(jobs=1),
     "seeds": None,
     "report_only": True,
     "extra_ledgers": (),
@@ -48,7 +45,8 @@ def reproduce(place, tmp_path):
     """reproduce(**options): the exit code for the toy paper, by default of its finished runs."""
 
     def run(paper=PAPER, runs=place.runs, **options):
-        options = {"results": tmp_path / "results", **DEFAULTS, **options}
+        folders = {"results": tmp_path / "results", "published": tmp_path / "published"}
+        options = folders | DEFAULTS | options
         return reproducing.reproduce(paper, replace(place, runs=runs), **options)
 
     return run
@@ -62,7 +60,7 @@ def folder(tmp_path):
 @pytest.fixture
 def made(place, reproduce, folder):
     """The studies of the plan; their runs and their ledger are made."""
-    studies = plan("quick", None)["squares"]
+    studies = PAPER.plan("quick")["squares"]
     for study in studies:
         study.run(place)
     assert reproduce() == 0
@@ -87,7 +85,7 @@ def test_rows_outside_the_plan_are_kept(made, reproduce, folder, tmp_path):
 
 def test_rows_that_another_process_writes_meanwhile_are_kept(made, reproduce, folder, monkeypatch):
     """Another command adds a row while this one makes runs."""
-    (other,) = plan("quick", 1)["squares"]
+    (other,) = PAPER.plan("quick", 1)["squares"]
     entries = ledger.read_ledger(folder)
     ledger.write_ledger(folder, {other.name: entries[other.name]})
     added = {"another-run": entries[other.name]}
@@ -111,7 +109,8 @@ def test_the_ledger_is_locked_until_its_pages_are_written(made, reproduce, folde
         tried.append(True)
         return table(results)
 
-    paper = replace(PAPER, tables={"numbers": Drawing(("squares",), try_to_lock, "Numbers.")})
+    paper = Paper("toy", "A toy", PAPER.runs)
+    paper.table("numbers", runs=["squares"], caption="Numbers.")(try_to_lock)
     assert reproduce(paper) == 0
     assert tried
     with ledger_files.lock_ledger(folder):
@@ -159,7 +158,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("name", DAMAGE)
 def test_a_damaged_run_is_named_and_the_others_are_reported(place, reproduce, folder, capsys, name):
-    studies = plan("quick", None)["squares"]
+    studies = PAPER.plan("quick")["squares"]
     for study in studies:
         study.run(place)
     path = place.runs / studies[1].name / name
@@ -183,9 +182,11 @@ def test_damaged_claims_of_another_paper_are_named(made, reproduce, tmp_path, ca
     other = tmp_path / "results" / "other" / "full" / "claims.csv"
     other.parent.mkdir(parents=True)
     (tmp_path / "results" / "README.md").write_text("as before")
-    other.write_text(content or ",".join(COLUMNS)[:20])
+    other.write_text(content or ",".join(CLAIM_COLUMNS)[:20])
     assert reproduce() == 0
-    summary.write_overview([PAPER, replace(PAPER, handle="other")], tmp_path / "results")
+    second = Paper("other", "Another", PAPER.runs)
+    second.claim("1", "x", kind="ours", source="x", runs=["squares"])(squares)
+    summary.write_overview([PAPER, second], tmp_path / "results")
     (line,) = capsys.readouterr().err.splitlines()
     assert str(other) in line
     assert "make reproduce-other PROFILE=full REPORT_ONLY=1" in line
@@ -197,3 +198,10 @@ def test_a_damaged_ledger_of_another_profile_only_costs_its_time_estimates(made,
     full.mkdir()
     (full / "ledger.csv").write_text("run,status\nx\n")
     assert reproduce(report_only=False) == 0
+
+
+def test_claims_are_compared_with_the_published_ones(made, reproduce, tmp_path, capsys):
+    assert reproduce(published=tmp_path / "results", results=tmp_path / "here") == 0
+    assert "1 of 1 verdicts as published" in capsys.readouterr().out
+    assert reproduce(published=tmp_path / "results") == 0  # nothing to compare with
+    assert "as published" not in capsys.readouterr().out

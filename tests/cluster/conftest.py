@@ -24,7 +24,7 @@ def local_metrics(tmp_path_factory) -> dict[str, dict]:
     """The ledger of the reproduction by local workers."""
     commands = Commands(tmp_path_factory.mktemp("local"), {})
     finish(commands.reproduce("--jobs", "2"))
-    return ledger_metrics(commands.folder / "results")
+    return ledger_metrics(commands.folder / "reproduced")
 
 
 @pytest.fixture(scope="session")

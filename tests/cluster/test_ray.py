@@ -62,4 +62,4 @@ def test_ctrl_c_saves_the_jobs(commands, local_runs):
 
 def test_a_reproduction_has_the_metrics_of_local_workers(commands, local_metrics):
     finish(commands.reproduce("--executor", "ray"))
-    assert ledger_metrics(commands.folder / "results") == local_metrics
+    assert ledger_metrics(commands.folder / "reproduced") == local_metrics

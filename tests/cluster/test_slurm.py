@@ -77,7 +77,7 @@ def test_an_unknown_partition_is_refused_in_one_line(commands):
 
 def test_a_reproduction_has_the_metrics_of_local_workers(commands, local_metrics):
     finish(commands.reproduce("--executor", "slurm", "--executor-options", "mem_gb=1"))
-    assert ledger_metrics(commands.folder / "results") == local_metrics
+    assert ledger_metrics(commands.folder / "reproduced") == local_metrics
 
 
 def test_an_array_of_identical_commands_shares_the_work(commands, local_metrics):
@@ -85,5 +85,5 @@ def test_an_array_of_identical_commands_shares_the_work(commands, local_metrics)
     words = " ".join(commands.reproduce_words("--jobs", "1"))
     array = ["sbatch", "--wait", "--array=0-1", f"--chdir={commands.folder}", f"--wrap={words}"]
     commands.shell(*array)  # fails if a task fails
-    assert ledger_metrics(commands.folder / "results") == local_metrics
+    assert ledger_metrics(commands.folder / "reproduced") == local_metrics
     assert len(list(commands.runs.glob("*/status.json"))) == len(local_metrics)

@@ -37,6 +37,6 @@ def test_add_a_paper(run_page, monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert end.value.code == 0
-    assert "At 32 layers the antisymmetric network" in capsys.readouterr().out
-    written = Path("results/example2026/quick/claims.csv").read_text()
+    assert "reproduced" in capsys.readouterr().out
+    written = Path("reproduced/example2026/quick/claims.csv").read_text()
     assert ",reproduced," in written

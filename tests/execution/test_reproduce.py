@@ -86,7 +86,7 @@ def test_only_the_given_groups_run_in_their_order_until_the_time_limit(tmp_path,
     assert code == 124
     assert "time limit" in err
     assert "same command" in err
-    assert (tmp_path / "results" / "haber2017" / "smoke" / "claims.md").exists()
+    assert (tmp_path / "reproduced" / "haber2017" / "smoke" / "claims.md").exists()
 
 
 def test_a_run_of_another_machine_is_not_made_again(tmp_path, command):
@@ -97,8 +97,8 @@ def test_a_run_of_another_machine_is_not_made_again(tmp_path, command):
     )
     assert (code, "nothing left to run" in out) == (0, True)
     assert not (tmp_path / "runs").exists()
-    assert "| paper | claims | reproduced |" in (tmp_path / "results" / "README.md").read_text()
-    lines = (tmp_path / "results" / "haber2017" / "smoke" / "ledger.csv").read_bytes()
+    assert "reproduced" in (tmp_path / "reproduced" / "README.md").read_text()
+    lines = (tmp_path / "reproduced" / "haber2017" / "smoke" / "ledger.csv").read_bytes()
     assert (
         lines == (tmp_path / "far" / "results" / "haber2017" / "smoke" / "ledger.csv").read_bytes()
     )
@@ -111,7 +111,7 @@ def test_smoke_runs_everything_once(tmp_path, command, handle):
     assert (code, err) == (0, "")
     assert "0 of " in out
     assert "nothing left to run" in command(handle, "--profile", "smoke")[1]
-    folder = tmp_path / "results" / handle / "smoke"
+    folder = tmp_path / "reproduced" / handle / "smoke"
     before = (folder / "claims.csv").read_bytes()
     assert command(handle, "--profile", "smoke", "--report-only", "--runs", "nothing")[0] == 0
     assert (folder / "claims.csv").read_bytes() == before, (

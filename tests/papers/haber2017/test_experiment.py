@@ -1,28 +1,34 @@
-"""Haber & Ruthotto 2017: the digits of Example 1, what theory says of the integrators, and a plan
-whose parts fit together.
-"""
+"""Haber & Ruthotto 2017: the digits of Example 1, theory of the integrators, claims and plan."""
 
 import math
 from functools import partial
+from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import made_up, same_by_command
 
-from experiments.haber2017 import PAPER, deepest, images, levels, optimiser_race, planar, tuning
-from experiments.haber2017.settings import (
+from experiments.haber2017 import PAPER, claims, figures
+from experiments.haber2017.runs import (
     FAMILIES,
+    PENALTIES,
     PENALTY_GRID,
     RATE_GRID,
     RATES,
-    SMOOTHNESS,
-    Chain,
+    penalised_chain,
+    planar,
 )
-from experiments.haber2017.settings import planar as planar_net
 from experiments.haber2017.studies import Drift, Example1, sufficient
-from stablenets.claims.claim import NOT_REPRODUCED, PARTLY, PROFILES, REPRODUCED, UNDECIDED
-from stablenets.claims.work import Training, unique
+from stablenets.claims import ledger
+from stablenets.claims.criteria import HELD, OPEN, REFUTED
+from stablenets.claims.pages import is_complete
+from stablenets.claims.paper import PROFILES
+from stablenets.claims.results import Results
+from stablenets.claims.work import Training
 
+RESULTS = Path(__file__).resolve().parents[3] / "results" / "haber2017"
 # Computed from the paper's settings by another program; the paper prints none of
 # them.
 EXAMPLE_1 = {
@@ -102,21 +108,16 @@ def test_the_sufficient_diffusion_is_the_documented_one(h, gamma):
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_every_claim_and_drawing_asks_for_groups_of_the_plan(profile):
+def test_tuning_seeds_are_in_no_other_group(profile):
     plan = PAPER.plan(profile, 2)
-    for needs in [claim.needs for claim in PAPER.claims] + [
-        drawing.needs for drawing in (PAPER.tables | PAPER.figures).values()
-    ]:
-        assert set(needs) <= set(plan)
-    assert {claim.figure for claim in PAPER.claims} <= set(PAPER.figures)
-    works = unique(list(plan.values()))
-    assert len({work.name for work in works}) == len(works)
     seeds = {group: {work.seed for work in plan[group]} - {None} for group in plan}
-    tuned = {group: seeds.pop(group) for group in ("rates", "penalties", "deepest")}
+    tuned = [seeds.pop(group) for group in ("rates", "penalties", "deepest")]
     assert set().union(*seeds.values()) == {0, 1}
-    assert all(
-        min(own, default=100) >= 100 for own in tuned.values()
-    )  # no seed of the tables has a say in the settings
+    assert all(min(own, default=100) >= 100 for own in tuned)
+
+
+def test_figures_of_claims_exist():
+    assert {claim.figure for claim in PAPER.claims} <= set(PAPER.figures)
 
 
 def test_a_run_of_the_plan_is_what_its_command_makes():
@@ -125,7 +126,7 @@ def test_a_run_of_the_plan_is_what_its_command_makes():
 
 
 def test_levels_follow_one_another_and_share_their_runs():
-    coarse, fine = Chain(4, 1, 3).of(planar_net, "swiss_roll", "verlet", seed=0)
+    coarse, fine = penalised_chain("verlet", first=4, doublings=1, epochs=3, seed=0)
     assert fine.needs == (coarse,)
     assert fine.resolved.coarser.name == coarse.name
 
@@ -133,123 +134,87 @@ def test_levels_follow_one_another_and_share_their_runs():
 results = partial(made_up, PAPER)
 
 
+def states(check, found):
+    """The states of the criteria of a check."""
+    return [criterion.state for criterion in check(found)]
+
+
 def accuracy(offset):
-    """Accuracies of a training: the same for all families but for the offset of the stable ones,
-    and noise that pairs share.
-    """
+    """Accuracies that differ from ResNet's by an offset, with noise that pairs share."""
 
     def entry(work: Training):
         noise = 0.01 * work.seed + 0.02 * (work.dataset == "peaks")
         value = 0.9 + noise + (0.0 if work.resolved.net.family == "resnet" else offset(work))
         return {
             "test_accuracy": value,
+            "train_accuracy": value,
             "test_accuracy_at_best_validation": value,
             "parameters": 10.0,
-        }, {}
+        }
 
     return entry
 
 
-def validated(value):
-    return lambda work: ({"validation_accuracy": value}, {})
-
-
 @pytest.mark.parametrize(
-    ("offset", "verdict"),
+    ("offset", "expected"),
     [
-        (lambda work: 0.0, REPRODUCED),
-        (lambda work: 0.005 * (work.seed % 2), REPRODUCED),
-        (lambda work: -0.1, NOT_REPRODUCED),
-        (lambda work: -0.1 * (work.resolved.config.depth == 4), PARTLY),
+        (lambda work: 0.0, [HELD] * 6),
+        (lambda work: -0.1, [REFUTED] * 6),
+        (lambda work: -0.02 + 0.01 * (work.seed % 2), [OPEN] * 6),
+        (lambda work: -0.1 * (work.resolved.config.depth < 64), [HELD] * 3 + [REFUTED] * 3),
     ],
 )
-def test_competitive_rests_on_the_paired_difference(offset, verdict):
-    finding = planar.competitive(results({"depth": accuracy(offset)}))
-    assert finding.verdict == verdict
-    assert finding.low <= finding.high
+def test_competitive_rests_on_paired_differences_by_data_set_and_depth(offset, expected):
+    assert states(claims.verlet_is_competitive, results({"depth": accuracy(offset)})) == expected
 
 
-def test_a_diverged_net_counts_as_wrong_and_not_as_absent():
+def test_a_diverged_network_counts_as_guessing():
     def entry(work):
-        diverged = work.resolved.net.family == "verlet"
-        return {"parameters": 10.0} | ({} if diverged else accuracy(lambda work: 0.0)(work)[0]), {}
+        is_verlet = work.resolved.net.family == "verlet"
+        return {"test_accuracy": math.nan} if is_verlet else accuracy(lambda work: 0.0)(work)
 
-    finding = planar.competitive(results({"depth": entry}))
-    assert finding.verdict == PARTLY
-    assert "Verlet at 4" in finding.note
+    found = results({"depth": entry})
+    assert states(claims.verlet_is_competitive, found) == [REFUTED] * 6
+    assert states(claims.leapfrog_is_competitive, found) == [HELD] * 6
 
 
 @pytest.mark.parametrize(
-    ("gain", "verdict"), [(-0.05, REPRODUCED), (0.05, NOT_REPRODUCED), (0.0, UNDECIDED)]
+    ("offset", "expected"),
+    [
+        (lambda work: 0.0, [HELD] * 6),
+        (lambda work: -0.1 * (work.resolved.config.depth == 4), [HELD] * 3 + [REFUTED] * 3),
+    ],
 )
-def test_the_race_is_judged_by_test_error_at_equal_time(gain, verdict):
+def test_image_networks_are_judged_at_the_deepest_and_below(offset, expected):
+    assert states(claims.image_networks, results({"images": accuracy(offset)})) == expected
+
+
+@pytest.mark.parametrize(("gain", "state"), [(-0.05, HELD), (0.05, REFUTED), (0.0, OPEN)])
+def test_the_race_is_judged_by_test_error(gain, state):
     def entry(race):
         noise = 0.002 * (race.seed % 2 - 0.5)
-        return {
-            "descent_test_error": 0.1 + gain + noise,
-            "adam_test_error": 0.1,
-            "descent_objective": 1.0,
-            "adam_objective": 2.0,
-        }, {}
+        return {"descent_test_error": 0.1 + gain + noise, "adam_test_error": 0.1}
 
-    finding = optimiser_race.compared(results({"race": entry}))
-    assert finding.verdict == verdict
-    assert "100%" in finding.ours
+    assert states(claims.optimiser_race, results({"race": entry})) == [state]
+
+
+def test_families_of_the_race_are_averaged_within_a_seed():
+    def entry(race):
+        gain = {"resnet": 0.1, "antisymmetric": -0.1, "verlet": 0.03, "leapfrog_haber": 0.01}
+        return {"descent_test_error": 0.2 + gain[race.family], "adam_test_error": 0.2}
+
+    for criterion in claims.optimiser_race(results({"race": entry}, "full")):
+        assert criterion.estimate.low == pytest.approx(criterion.estimate.high) == 1.0
 
 
 def test_epochs_to_the_target_count_from_the_first_row():
-    assert levels.reached(np.array([]), 1) == math.inf
-    assert levels.reached(np.array([0.5, 0.96, 0.9]), 1) == 2
-    assert levels.reached(np.array([0.96, 0.5]), 0) == 0
+    assert claims.epochs_to_target(np.array([]), 1) == math.inf
+    assert claims.epochs_to_target(np.array([0.5, 0.96, 0.9]), 1) == 2
+    assert claims.epochs_to_target(np.array([0.96, 0.5]), 0) == 0
 
 
-def test_the_race_is_one_observation_a_seed():
-    """Where data sets differ and seeds do not, the interval has no width."""
-
-    def entry(race):
-        gain = {"ellipses": 0.1, "swiss_roll": -0.1, "peaks": 0.03}[race.dataset]
-        return {
-            "descent_test_error": 0.2 + gain,
-            "adam_test_error": 0.2,
-            "descent_objective": 1.0,
-            "adam_objective": 2.0,
-        }, {}
-
-    finding = optimiser_race.compared(results({"race": entry}, "full"))
-    assert (finding.low, finding.high) == (pytest.approx(1.0), pytest.approx(1.0))
-
-
-def test_the_race_is_drawn_for_every_data_set():
-    def entry(race):
-        curves = {
-            f"{short}_{name}": np.linspace(*ends, 5)
-            for short in ("descent", "adam")
-            for name, ends in (("seconds", (0, 2)), ("objective", (1, 0.1)))
-        }
-        return {"descent_test_error": 0.1}, curves
-
-    figure = optimiser_race.race_curves(results({"race": entry}, "full"))
-    panels = figure.get_axes()
-    assert len(panels) == 3 * len(FAMILIES)
-    assert all(len(axes.lines) == 2 for axes in panels)
-
-
-@pytest.mark.parametrize(
-    ("offset", "verdict"),
-    [
-        (lambda work: 0.0, REPRODUCED),
-        (lambda work: -0.1, NOT_REPRODUCED),
-        (lambda work: -0.1 * (work.resolved.config.depth == 4), PARTLY),
-    ],
-)
-def test_image_nets_are_judged_at_every_depth(offset, verdict):
-    finding = images.on_par(results({"images": accuracy(offset)}))
-    assert finding.verdict == verdict
-    assert ("antisymmetric at 4" in finding.note) == (verdict != REPRODUCED)
-
-
-def test_a_doubling_is_told_by_accuracy_and_by_loss():
-    """A tenth of the points and half a loss are lost when weights are prolonged."""
+def test_a_doubling_is_measured_by_accuracy_and_work():
+    """A tenth of the points are lost when weights are prolonged; all reach the target at once."""
 
     def entry(work):
         first = work.resolved.config.levels == 0
@@ -259,40 +224,47 @@ def test_a_doubling_is_told_by_accuracy_and_by_loss():
         }
         return {"epochs": 2.0, "test_accuracy": 0.97}, curves
 
-    finding = levels.multilevel(results(dict.fromkeys(("levels", "scratch"), entry)))
-    assert "accuracy -10.0 points, training loss ×1.5" in finding.ours
-
-
-def test_every_family_of_the_paper_is_there():
-    assert {work.resolved.net.family for work in PAPER.plan("quick", 1)["depth"]} == set(FAMILIES)
+    lost, *work = claims.multilevel(results(dict.fromkeys(("levels", "scratch"), entry)))
+    assert lost.estimate.value == pytest.approx(-10.0)
+    # 16 and 32 layers for two epochs and 64 for one, against 64 for two
+    assert [each.estimate.value for each in work] == pytest.approx([160 / 128] * 4)
 
 
 def test_of_equal_settings_the_gentler_is_the_best():
-    found = [
-        tuning.rates_table(results({"rates": validated(0.9)}, "full")),
-        tuning.penalties_table(results({"penalties": validated(0.9)}, "full")),
-    ]
-    assert [set(table["best"]) for table in found] == [{min(RATE_GRID)}, {max(PENALTY_GRID)}]
-    assert list(found[0]["used"]) == [RATES[family] for family in FAMILIES]
-    assert set(found[1]["used"]) <= set(SMOOTHNESS.values())
+    entry = {"rates": lambda work: {"validation_accuracy": 0.9}}
+    table = figures.rates_table(results(entry, "full"))
+    assert set(table["best"]) == {min(RATE_GRID)}
+    assert list(table["used"]) == [RATES[family] for family in FAMILIES]
+    entry = {"penalties": lambda work: {"validation_accuracy": 0.9}}
+    table = figures.penalties_table(results(entry, "full"))
+    assert set(table["best"]) == {max(PENALTY_GRID)}
+    assert set(table["used"]) <= set(PENALTIES.values())
 
 
-def test_the_deepest_nets_are_told_apart_by_what_is_changed():
-    def entry(work: Training):
-        metrics = {
-            "train_loss": 0.1,
-            "validation_accuracy": 0.9,
-            "test_accuracy": 0.97 + 0.02 * (work.resolved.net.family == "resnet"),
-            "state_gradient_range_low": 0.1,
-            "state_gradient_range_high": 1.0,
-        }
+def test_the_deepest_networks_are_told_apart_by_what_is_changed():
+    def entry(work):
+        metrics = dict.fromkeys(("train_loss", "validation_accuracy", "test_accuracy"), 0.5)
         return metrics, {"train_loss": np.linspace(1, 0.1, 5)}
 
-    found = results({"deepest": entry}, "full")
-    table = deepest.deepest_table(found)
-    own = table[table["net"] == "antisymmetric"]["changed"]
-    assert list(own) == ["", "rate 0.01", "rate 0.1", "γ = 0.02", "a bias a feature"]
-    assert list(table["seeds at 98 %"])[:2] == ["3 of 3", "0 of 3"]
-    deepest.deepest_curves(found)
-    assert "ResNet 3 of 3, antisymmetric 0 of 3" in deepest.reached(found)
-    assert deepest.reached(results({"depth": accuracy(lambda work: 0.0)})) == ""
+    table = figures.deepest_table(results({"deepest": entry}, "full"))
+    assert list(table[table["net"] == "antisymmetric"]["changed"]) == [
+        "",
+        "rate 0.01",
+        "rate 0.1",
+        "damping γ = 0.02",
+        "a bias for each feature",
+    ]
+
+
+def test_planar_networks_of_a_plain_family_have_no_step():
+    assert planar("swiss_roll", "plain", 4, 0, 1).resolved.options["net"]["family"] == "plain"
+
+
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_every_table_and_figure_is_made_from_the_committed_results(profile):
+    found = Results(PAPER.plan(profile), ledger.read_ledger(RESULTS / profile))
+    for display in (*PAPER.tables.values(), *PAPER.figures.values()):
+        if is_complete(display, found):
+            made = display.make(found.only(display.runs))
+            assert not isinstance(made, pd.DataFrame) or len(made)
+    plt.close("all")

@@ -1,0 +1,615 @@
+"""The claims of the paper and the criteria that decide them.
+
+Only the paper's abstract is known. All thresholds without a source are ours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from stablenets import statistics
+from stablenets.claims.criteria import Criterion, ahead_of, at_least, at_most, below, condition
+from stablenets.claims.estimates import (
+    TEST_ACCURACY,
+    VALIDATION_ACCURACY,
+    Metric,
+    exact,
+    largest,
+    mean_over_seeds,
+    paired_difference,
+    select_rows,
+    smallest,
+)
+from stablenets.claims.results import Results
+from stablenets.claims.work import Training
+
+from .published import DEPTH, FIRST_EPOCH, LENGTH, TEN_EPOCHS
+from .runs import VARIED, paper
+from .studies.networks import DEEP
+from .studies.spectra import CASES, TIED
+from .studies.trained import TrainedSpectrum
+from .studies.weight_gradients import GRADIENT_CASES
+
+NAMES = {"roarnn": "roaRNN", "lstm": "LSTM", "gru": "GRU", "rnn": "vanilla RNN"}
+DEEP_NAMES = {
+    "roamlp": "roaMLP",
+    "tanh": "roaMLP, tanh",
+    "frozen": "roaMLP, layers frozen",
+    "none": "no layers",
+    "resnet": "ResNet",
+    "plain": "plain MLP",
+}
+DATA_NAMES = {
+    "psdigits": "psdigits",
+    "sdigits": "sdigits",
+    "psmnist": "psMNIST",
+    "smnist": "sMNIST",
+    "digits": "digits",
+    "mnist": "MNIST",
+    "adding": "adding",
+    "copy": "copying",
+}
+ROUNDING = 1e-9
+KEPT = 1000.0  # a size that changes by a smaller factor has neither vanished nor exploded
+NEAR_ISOMETRY = 1.2  # largest / smallest singular value of an approximate isometry
+GUESS = math.log(10)  # the loss of equal odds on ten classes
+CHANCE = 10.0  # % of ten classes
+ADDED = 0.01  # squared error of solved adding; the answer 1 to every sequence has 1/6
+SYMBOLS, WRONG = 10, 1.0  # of copying: symbols to recall, and wrong ones of solved copying in %
+FIXED_ANGLE = 1e-5  # radians below which a filter counts as leaving a direction; it is float32
+NEAR = 2.0  # points of accuracy within which two settings count as equal
+SEARCHED = 30  # settings of LSTM that a fair comparison needs; roaRNN's search tried 40
+STRETCH = "largest factor by which ∂x_L/∂x_0 stretches or shrinks a vector"
+
+
+def deep_enough(rows: pd.DataFrame, column: str = "layers") -> Criterion:
+    """The condition that the deepest network has the depth that the abstract names."""
+    return condition(at_least(exact(rows[column].max()), DEPTH, "layers of the deepest network"))
+
+
+def at_depth(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the deepest networks."""
+    return select_rows(rows, layers=rows["layers"].max())
+
+
+def excess(rows: pd.DataFrame, low: str, high: str) -> statistics.Estimate:
+    """The largest log10 by which a singular value lies outside two columns of bounds."""
+    below_low = (rows[low] - rows["smallest"]).max()
+    above_high = (rows["largest"] - rows[high]).max()
+    return exact(np.nanmax([below_low, above_high]), len(rows))
+
+
+def largest_stretch(rows: pd.DataFrame) -> statistics.Estimate:
+    """The largest of all σ and 1/σ; infinite if a singular value is too small to be known."""
+    logs = np.maximum(rows["largest"], -rows["smallest"].fillna(-math.inf))
+    return exact(np.power(10.0, logs.max()), len(rows))
+
+
+def trained_rows(results: Results) -> pd.DataFrame:
+    """The rows of the trained networks with `net`, a name, and `alpha`."""
+    found = []
+    for group in ("trained_deep", "trained_recurrent"):
+        rows = results[group]
+        works = [work for work in results.works((group,)) if isinstance(work, TrainedSpectrum)]
+        runs = [work.training.resolved for work in works]
+        alphas = [run.dynamics.at_depth(run.config.depth).alpha for run in runs]
+        found.append(rows.assign(net=list(map(trained_name, works)), alpha=alphas))
+    return pd.concat(found, ignore_index=True)
+
+
+def trained_name(study: TrainedSpectrum) -> str:
+    """What was trained, on which data, with how many layers or steps."""
+    run = study.training.resolved
+    is_deep = run.net.family == "roamlp"
+    name = DEEP_NAMES["roamlp"] if is_deep else NAMES[run.net.family]
+    reader = ", hidden layer" if run.net.head_hidden else ""
+    steps = f"{run.config.depth:,} {'layers' if is_deep else 'steps'}"
+    return f"{name}{reader}, {DATA_NAMES[run.dataset_name]}, {steps}"
+
+
+@paper.claim(
+    "1a",
+    "Singular values of the Jacobian of each step, and of all steps together, lie within analytical"
+    " bounds: with random weights and after training",
+    kind="theorem",
+    source="Abstract; our bounds, by Weyl's inequality",
+    runs=["spectra", "trained_deep", "trained_recurrent"],
+    figure="spectrum",
+)
+def bounds_hold(results: Results) -> Iterator[Criterion]:
+    for name, rows in (
+        ("random weights", results["spectra"]),
+        ("trained networks", trained_rows(results)),
+    ):
+        inside = smallest(rows, Metric("inside"))
+        yield at_least(inside, -ROUNDING, f"{name}: smallest distance of a step to its bounds")
+        outside = excess(rows, "low", "high")
+        yield at_most(outside, ROUNDING, f"{name}: largest log10 outside the bounds of all steps")
+    scaled = [case for case, options in CASES.items() if options.get("beta_scaling") != "fixed"]
+    deepest = select_rows(at_depth(results["spectra"]), case=scaled)
+    layers = f"{deepest['layers'].iloc[0]:,} layers, β ∝ 1/L"
+    yield at_most(
+        excess(deepest, "limit_low", "limit_high"),
+        ROUNDING,
+        f"{layers}: largest log10 outside the limits for infinite depth",
+    )
+
+
+FORMS = {
+    "convex, a W for each layer": "random",
+    "convex, one W": f"random{TIED}",
+    "α = 1, a W for each layer": "α = 1",
+    "α = 1, one W": f"α = 1{TIED}",
+}
+
+
+@paper.claim(
+    "1b",
+    "If β falls as 1/L, gradients neither vanish nor explode: the singular values of the Jacobian"
+    " of 50,000 layers keep their size",
+    kind="paper",
+    source="Abstract; that β falls as 1/L is our reading",
+    runs=["spectra"],
+    figure="spectrum",
+)
+def singular_values_keep_their_size(results: Results) -> Iterator[Criterion]:
+    deepest = at_depth(results["spectra"])
+    yield deep_enough(deepest)
+    for name, case in FORMS.items():
+        yield below(largest_stretch(select_rows(deepest, case=case)), KEPT, f"{name}: {STRETCH}")
+
+
+@paper.claim(
+    "1c",
+    "Singular values keep their size in training too, in a roaMLP with β = 1/L and in roaRNNs with"
+    " α = 1",
+    kind="ours",
+    source="Abstract; the networks are ours",
+    runs=["trained_deep", "trained_recurrent"],
+    figure="trained",
+)
+def trained_values_keep_their_size(results: Results) -> Iterator[Criterion]:
+    rows = trained_rows(results)
+    yield deep_enough(results["trained_deep"].assign(layers=depths_of_trained(results)))
+    for name, own in rows.groupby("net", sort=False):
+        if name.startswith(DEEP_NAMES["roamlp"]) or (own["alpha"] == 1).all():
+            yield below(largest_stretch(own), KEPT, f"{name}, one seed: {STRETCH}")
+
+
+def depths_of_trained(results: Results) -> list[int]:
+    """The layers of the trained roaMLPs."""
+    works = results.works(("trained_deep",))
+    return [work.training.resolved.config.depth for work in works]
+
+
+@paper.claim(
+    "1d",
+    "If β does not fall with depth, the singular values of the convex form vanish",
+    kind="ours",
+    source="not in the abstract: our finding",
+    runs=["spectra"],
+    figure="spectrum",
+)
+def fixed_beta_vanishes(results: Results) -> Iterator[Criterion]:
+    rows = select_rows(at_depth(results["spectra"]), case="β = 0.01")
+    found = exact(np.power(10.0, rows["largest"].max()), len(rows))
+    label = f"{rows['layers'].iloc[0]:,} layers, β = 0.01: largest singular value"
+    yield below(found, 1 / KEPT, label)
+
+
+def deep_kind(work: Training) -> str:
+    """The key of DEEP that a run of a deep network belongs to."""
+    run = work.resolved
+    if not run.config.depth:
+        return "none"
+    if run.net.family != "roamlp":
+        return run.net.family
+    if run.config.optim.frozen:
+        return "frozen"
+    return "tanh" if run.dynamics.activation == "tanh" else "roamlp"
+
+
+def deep_rows(results: Results, *groups: str) -> pd.DataFrame:
+    """The rows of deep networks with `kind`, in the order of DEEP."""
+    rows = pd.concat([results[group] for group in groups], ignore_index=True)
+    kinds = [deep_kind(work) for work in results.works(groups)]
+    order = {kind: place for place, kind in enumerate(DEEP)}
+    return rows.assign(kind=kinds).sort_values(
+        "kind", key=lambda key: key.map(order), kind="stable"
+    )
+
+
+def gradient_ratios(results: Results, run: str) -> np.ndarray:
+    """Gradient norm at the first state / at the last, at each measured step (P,)."""
+    gradients = results.arrays(run)["state_gradients"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return gradients[:, 0] / gradients[:, -1]
+
+
+def gain_over(rows: pd.DataFrame, kind: str) -> statistics.Estimate:
+    """Points of test accuracy that roaMLP is ahead of another kind, paired over seeds."""
+    return paired_difference(
+        TEST_ACCURACY, select_rows(rows, kind="roamlp"), select_rows(rows, kind=kind)
+    )
+
+
+@paper.claim(
+    "2a",
+    "An MLP of 50,000 layers with filters trains by plain backpropagation",
+    kind="paper",
+    source="Abstract; data set and width are ours",
+    runs=["deep", "no_layers"],
+    figure="deep",
+)
+def deep_network_trains(results: Results) -> Iterator[Criterion]:
+    rows = deep_rows(results, "deep", "no_layers")
+    ours = select_rows(rows, kind="roamlp")
+    yield ahead_of(mean_over_seeds(ours, TEST_ACCURACY), 2 * CHANCE, "test accuracy", "%")
+    yield ahead_of(
+        gain_over(rows, "none"),
+        0.0,
+        "test accuracy minus that of a network without layers",
+        "points",
+    )
+    loss = largest(ours, Metric("train_loss"))
+    yield below(loss, GUESS / 2, "training loss of the last epoch, worst seed (half of guessing)")
+    yield deep_enough(ours, "depth")
+    logs = np.abs(np.log10([gradient_ratios(results, run) for run in ours["run"]]))
+    changed = exact(np.power(10.0, logs.max()), len(ours))
+    yield condition(below(changed, KEPT, "largest factor between first and last state gradient"))
+    unfinished = exact((ours["status"] != "done").sum(), len(ours))
+    yield condition(at_most(unfinished, 0.0, "runs that did not finish"))
+
+
+@paper.claim(
+    "2b",
+    "The layers of a very deep roaMLP learn: it is ahead of one whose layers stay as drawn",
+    kind="ours",
+    source="our control of claim 2a",
+    runs=["deep", "frozen_layers", "longer"],
+    figure="longer",
+)
+def layers_learn(results: Results) -> Iterator[Criterion]:
+    for groups in (("deep", "frozen_layers"), ("longer",)):
+        rows = deep_rows(results, *groups)
+        label = f"{rows['depth'].max():,} layers, {rows['steps'].max():,.0f} steps: test accuracy"
+        yield ahead_of(gain_over(rows, "frozen"), 0.0, f"{label} minus layers frozen", "points")
+
+
+@paper.claim(
+    "2c",
+    "A very deep roaMLP is ahead of a ResNet with the same width, depth and steps",
+    kind="ours",
+    source="our control of claim 2a",
+    runs=["deep", "deep_baselines", "longer"],
+    figure="longer",
+)
+def ahead_of_resnet(results: Results) -> Iterator[Criterion]:
+    for groups in (("deep", "deep_baselines"), ("longer",)):
+        rows = deep_rows(results, *groups)
+        label = f"{rows['depth'].max():,} layers, {rows['steps'].max():,.0f} steps: test accuracy"
+        yield ahead_of(gain_over(rows, "resnet"), 0.0, f"{label} minus ResNet", "points")
+
+
+def memory_errors(work: Training, results: Results, split: str) -> np.ndarray:
+    """The error of a memory task by epoch: the squared error, or the fraction of wrong symbols.
+
+    In copying a wrong blank counts as a wrong symbol.
+    """
+    arrays = results.arrays(work.name)
+    if work.dataset == "adding":
+        return arrays[f"{split}_loss"]
+    outputs = work.resolved.dataset.length + 2 * SYMBOLS
+    return np.minimum(1.0, (1 - arrays[f"{split}_accuracy"]) * outputs / SYMBOLS)
+
+
+def solved_at(work: Training, results: Results) -> float:
+    """The step at which the validation sequences were first solved.
+
+    It is infinite if they never were, or if the test sequences are not solved at the end.
+    """
+    limit = ADDED if work.dataset == "adding" else WRONG / 100
+    validation, test = (memory_errors(work, results, split) for split in ("validation", "test"))
+    is_solved = results.ledger[work.name].status == "done" and len(test) and test[-1] < limit
+    reached = np.flatnonzero(validation < limit)
+    if not is_solved or not len(reached):
+        return math.inf
+    return float(results.arrays(work.name)["step"][reached[0]])
+
+
+def memory_rows(results: Results, *groups: str) -> pd.DataFrame:
+    """The rows of memory tasks with their errors at the end, and the step at which they solved it.
+
+    A run that diverged has an infinite test error.
+    """
+    found = []
+    for group in groups:
+        for row, work in zip(
+            results[group].to_dict("records"), results.works((group,)), strict=True
+        ):
+            test, validation = (
+                memory_errors(work, results, split) for split in ("test", "validation")
+            )
+            losses = results.arrays(work.name)["train_loss"]
+            is_done = row["status"] == "done" and len(test)
+            found.append(
+                row
+                | {
+                    "group": group,
+                    "length": work.resolved.dataset.length,
+                    "error": float(test[-1]) if is_done else math.inf,
+                    "validation_error": float(validation[-1]) if is_done else math.inf,
+                    "solved_at": solved_at(work, results),
+                    "highest_loss": np.nanmax(losses) if len(losses) else math.nan,
+                }
+            )
+    return pd.DataFrame(found)
+
+
+def long_enough(rows: pd.DataFrame) -> Criterion:
+    """The condition that sequences are as long as the abstract says."""
+    return condition(at_least(exact(rows["length"].max()), LENGTH, "time steps"))
+
+
+@paper.claim(
+    "3a",
+    "A one-layer vanilla RNN with a filter adds two numbers that lie up to 10,000 time steps back,"
+    " in every seed",
+    kind="paper",
+    source="Abstract; task and settings are ours, designed for it",
+    runs=["adding"],
+    figure="adding",
+)
+def adding(results: Results) -> Iterator[Criterion]:
+    rows = memory_rows(results, "adding")
+    yield below(
+        largest(rows, Metric("error")), ADDED, "mean squared error, worst seed (guessing: 0.167)"
+    )
+    yield long_enough(rows)
+
+
+@paper.claim(
+    "3b",
+    "A one-layer vanilla RNN with a filter copies ten symbols over 10,000 time steps, in every"
+    " seed",
+    kind="paper",
+    source="Abstract; task and settings are ours, designed for it",
+    runs=["copy"],
+    figure="copying",
+)
+def copying(results: Results) -> Iterator[Criterion]:
+    rows = memory_rows(results, "copy")
+    wrong = largest(rows, Metric("error", "%", 100.0))
+    yield below(wrong, WRONG, "wrong symbols, worst seed (guessing: 87.5 %)", "%")
+    yield long_enough(rows)
+
+
+def width_of(rows: pd.DataFrame) -> int:
+    """The width of networks that are all as wide."""
+    return int(rows["net.widths"].iloc[0][0])
+
+
+@paper.claim(
+    "4",
+    "psMNIST: test accuracy above 94 % in the first epoch",
+    kind="paper",
+    source="Abstract",
+    runs=["one_epoch"],
+    data=["psmnist"],
+    published=f"> {FIRST_EPOCH:g} %",
+    figure="pixels",
+)
+def first_epoch(results: Results) -> Iterator[Criterion]:
+    rows = results["one_epoch"]
+    label = f"test accuracy after one epoch, H = {width_of(rows)}"
+    yield ahead_of(mean_over_seeds(rows, TEST_ACCURACY), FIRST_EPOCH, label, "%")
+
+
+@paper.claim(
+    "5a",
+    "psMNIST: test accuracy above 98 % after ten epochs, one recurrent layer read by an affine map",
+    kind="paper",
+    source="Abstract; the width is ours",
+    runs=["ten_epochs", "wide"],
+    data=["psmnist"],
+    published=f"> {TEN_EPOCHS:g} %",
+    figure="pixels",
+)
+def ten_epochs(results: Results) -> Iterator[Criterion]:
+    for group in ("ten_epochs", "wide"):
+        rows = results[group]
+        label = f"test accuracy after ten epochs, H = {width_of(rows)}"
+        yield ahead_of(mean_over_seeds(rows, TEST_ACCURACY), TEN_EPOCHS, label, "%")
+
+
+@paper.claim(
+    "5b",
+    "psMNIST: test accuracy above 98 % after ten epochs, if a hidden layer reads the last state",
+    kind="ours",
+    source="claim 5a with a larger readout",
+    runs=["hidden"],
+    data=["psmnist"],
+    figure="pixels",
+)
+def ten_epochs_with_hidden_layer(results: Results) -> Iterator[Criterion]:
+    rows = results["hidden"]
+    units = rows["net.head_hidden"].iloc[0]
+    label = f"test accuracy after ten epochs, H = {width_of(rows)}, {units} hidden units"
+    yield ahead_of(mean_over_seeds(rows, TEST_ACCURACY), TEN_EPOCHS, label, "%")
+
+
+@paper.claim(
+    "6",
+    "psMNIST: roaRNN is ahead of an LSTM with as many trainable parameters and its own search",
+    kind="paper",
+    source="Abstract: simpler yet more effective than LSTM",
+    runs=["one_epoch", "one_epoch_lstm", "ten_epochs", "ten_epochs_lstm", "rates"],
+    data=["psmnist"],
+    figure="pixels",
+)
+def ahead_of_lstm(results: Results) -> Iterator[Criterion]:
+    for group in ("one_epoch", "ten_epochs"):
+        ours, theirs = results[group], results[f"{group}_lstm"]
+        epochs = f"after {group.replace('_', ' ')}"
+        gap = paired_difference(TEST_ACCURACY, ours, theirs)
+        yield ahead_of(gap, 0.0, f"test accuracy {epochs}: roaRNN minus LSTM", "points")
+    tried = exact(len(select_rows(results["rates"], family="lstm")))
+    yield condition(at_least(tried, SEARCHED, "settings of LSTM that its search tried"))
+
+
+def variations(rows: pd.DataFrame) -> pd.DataFrame:
+    """The changes of validation accuracy by one changed option, in points.
+
+    Returns:
+        A row for each changed setting with `key`, `value`, `accuracy` in % and `change`, means over
+        seeds.
+    """
+    rows = rows.assign(accuracy=VALIDATION_ACCURACY.of(rows))
+    chosen = rows.groupby("seed").first()  # the plan has the chosen setting first
+    found = []
+    for row in rows.to_dict("records"):
+        base = chosen.loc[row["seed"]]
+        for key in VARIED:
+            if row[key] != base[key]:
+                value = row[key][0] if isinstance(row[key], list) else row[key]
+                change = row["accuracy"] - base["accuracy"]
+                found.append(
+                    {"key": key, "value": value, "accuracy": row["accuracy"], "change": change}
+                )
+    return pd.DataFrame(found).groupby(["key", "value"], sort=False, as_index=False).mean()
+
+
+@paper.claim(
+    "7",
+    "Control: pixels in their order are read as well as permuted ones, and the accuracy does not"
+    " depend on one option",
+    kind="ours",
+    source="not in the abstract: our control",
+    runs=["ordered", "one_epoch", "ten_epochs", "sensitivity"],
+    data=["smnist"],
+    figure="sensitivity",
+)
+def controlled(results: Results) -> Iterator[Criterion]:
+    rows = results["ordered"]
+    epochs = rows["epochs"].max()
+    permuted = next(
+        own
+        for own in (results["one_epoch"], results["ten_epochs"])
+        if own["epochs"].max() == epochs
+    )
+    line = mean_over_seeds(permuted, TEST_ACCURACY).value - NEAR
+    label = "test accuracy on pixels in their order (permuted minus 2 points)"
+    yield at_least(mean_over_seeds(rows, TEST_ACCURACY), line, label, "%")
+    changes = variations(results["sensitivity"])["change"]
+    near = exact(100 * (changes > -NEAR).mean(), len(changes))
+    yield at_least(near, 50.0, f"settings with one change that lose less than {NEAR:g} points", "%")
+
+
+def spread(results: Results, case: str) -> pd.Series:
+    """Largest / smallest singular value of the deepest networks, by seed."""
+    rows = select_rows(at_depth(results["spectra"]), case=case).set_index("seed")
+    return np.power(10.0, rows["largest"] - rows["smallest"])
+
+
+WEIGHTS = {"a W for each layer": "", "one W": TIED}  # ending of the name of a case
+
+
+@paper.claim(
+    "8a",
+    "Approximate dynamical isometry: with random filters and β = 1/L all singular values of a deep"
+    " network are nearly equal",
+    kind="paper",
+    source="Abstract",
+    runs=["spectra"],
+    figure="isometry",
+)
+def nearly_isometric(results: Results) -> Iterator[Criterion]:
+    for name, ending in WEIGHTS.items():
+        ratios = spread(results, f"random{ending}")
+        label = f"{name}: largest / smallest singular value, worst seed"
+        yield below(exact(ratios.max(), len(ratios)), NEAR_ISOMETRY, label)
+
+
+@paper.claim(
+    "8b",
+    "A random filter brings the singular values nearer to each other than the identity does",
+    kind="ours",
+    source="not in the abstract: our comparison",
+    runs=["spectra"],
+    figure="isometry",
+)
+def random_beats_identity(results: Results) -> Iterator[Criterion]:
+    for name, ending in WEIGHTS.items():
+        random, identity = (
+            spread(results, f"{filter}{ending}") for filter in ("random", "identity")
+        )
+        found = exact(((random - 1) / (identity - 1)).max(), len(random))
+        label = f"{name}: (largest / smallest - 1), random / identity, worst seed"
+        yield below(found, 0.5, label)
+
+
+def filter_rows(results: Results) -> pd.DataFrame:
+    """The rows of the adding problem by filter, with `angle` and `is_fixed`."""
+    angles = results["filter_angles"].set_index("training")["angle"]
+    rows = memory_rows(results, "filters")
+    angle = rows["run"].map(angles)
+    return rows.assign(angle=angle, is_fixed=angle < FIXED_ANGLE)
+
+
+@paper.claim(
+    "9",
+    "In a short training, the adding problem is solved with filters that have an eigenvalue 1, and"
+    " with no others",
+    kind="ours",
+    source="not in the abstract: our finding",
+    runs=["filters", "filter_angles"],
+    figure="filters",
+)
+def only_fixed_directions_add(results: Results) -> Iterator[Criterion]:
+    rows = filter_rows(results)
+    is_solved = np.isfinite(rows["solved_at"])
+    fixed, others = rows["is_fixed"].sum(), (~rows["is_fixed"]).sum()
+    length = f"{rows['length'].max():,} steps"
+    solved = exact(is_solved[rows["is_fixed"]].sum(), fixed)
+    yield at_least(
+        solved, fixed, f"{length}: filters with an eigenvalue 1 that solve it, of {fixed}"
+    )
+    solved = exact(is_solved[~rows["is_fixed"]].sum(), others)
+    yield at_most(solved, 0.0, f"{length}: filters without it that solve it, of {others}")
+
+
+@paper.claim(
+    "10a",
+    "If β falls as 1/L, gradient updates neither vanish nor explode: the weight gradients of all"
+    " layers of a network of 50,000 layers have about the same size",
+    kind="paper",
+    source="Abstract; that β falls as 1/L is our reading",
+    runs=["weight_gradients"],
+    figure="weight_gradients",
+)
+def updates_keep_their_size(results: Results) -> Iterator[Criterion]:
+    rows = select_rows(at_depth(results["weight_gradients"]), case="β = 1/L")
+    ratio = exact(np.power(10.0, rows["ratio"].max()), len(rows))
+    yield below(ratio, KEPT, "largest / smallest norm over the layers, worst seed")
+    first = exact(np.power(10.0, rows["first"].abs().max()), len(rows))
+    yield below(first, KEPT, "largest factor between first and last layer's norm, worst seed")
+    yield deep_enough(rows)
+
+
+@paper.claim(
+    "10b",
+    "Weight gradients do not exceed their analytical bound",
+    kind="theorem",
+    source="Abstract; our bound",
+    runs=["weight_gradients"],
+    figure="weight_gradients",
+)
+def updates_are_bounded(results: Results) -> Iterator[Criterion]:
+    rows = results["weight_gradients"]
+    for case in GRADIENT_CASES:
+        found = largest(select_rows(rows, case=case), Metric("over_bound"))
+        yield at_most(found, ROUNDING, f"{case}: largest log10 of norm / bound, all layers")

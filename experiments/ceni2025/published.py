@@ -1,0 +1,48 @@
+"""What is known of the paper, and values of others on permuted sequential MNIST.
+
+Of the paper only the abstract was available; docs/papers/ceni2025.md has every number with its
+source.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+# The abstract.
+DEPTH = 50_000  # layers of the deepest MLP that was trained
+LENGTH = 10_000  # time steps back that the recurrent network learns dependencies
+FIRST_EPOCH = 94.0  # psMNIST: test accuracy in % that is exceeded in the first epoch
+TEN_EPOCHS = 98.0  # psMNIST: test accuracy in % that is exceeded after ten epochs
+
+
+class Reference(NamedTuple):
+    """Accuracy on psMNIST that others report, in %."""
+
+    model: str
+    units: str
+    epochs: str
+    accuracy: float
+    source: str
+
+
+README, LOG = "public README or paper, best test accuracy", "log in the repository, validation"
+PSMNIST = (
+    Reference("LSTM", "128", "many", 79.5, README),
+    Reference("LSTM", "256", "many", 92.9, "table 2 of the wRNN paper"),
+    Reference("LSTM", "", "many", 95.11, "table 12 of the S4 paper"),
+    *(
+        Reference("expRNN", units, "70 or more", accuracy, README)
+        for units, accuracy in (("170", 94.9), ("360", 96.2), ("512", 96.6))
+    ),
+    *(Reference("scoRNN", "", "many", accuracy, README) for accuracy in (94.8, 95.9, 96.5)),
+    *(
+        Reference("asRNN", units, "many", accuracy, README)
+        for units, accuracy in (("122", 95.4), ("257", 96.9), ("364", 97.0))
+    ),
+    Reference("LEM", "128", "many", 96.6, README),
+    Reference("coRNN", "256", "1", 10.3, LOG),
+    Reference("coRNN", "256", "10", 87.7, LOG),
+    Reference("LEM", "128", "1", 63.9, LOG),
+    Reference("LEM", "128", "10", 91.6, LOG),
+    Reference("UnICORNN", "3 x 256", "1", 63.7, LOG),
+)

@@ -1,0 +1,493 @@
+"""The runs of each profile.
+
+Groups such as `adding`, `one_epoch` and `ten_epochs` hold roaRNN alone, so that a claim about it
+does not wait for the networks beside it. Further recurrent families join `BASELINES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from stablenets.claims.grid import Grid, PerProfile, Seeds, grid, per_profile, seeds, tuning_seeds
+from stablenets.claims.paper import Paper
+from stablenets.claims.work import Training
+from stablenets.data import DATASETS
+
+from .published import DEPTH, LENGTH
+from .search_space import FIRST_SEED, draw_setting
+from .studies.networks import (
+    DEEP,
+    FAMILIES,
+    PIXELS,
+    deep_run,
+    memory_run,
+    pixel_run,
+)
+from .studies.peak import PeakMemory
+from .studies.spectra import CASES, JacobianSpectrum
+from .studies.step_time import StepTime
+from .studies.trained import FilterAngle, TrainedSpectrum
+from .studies.weight_gradients import GRADIENT_CASES, WeightGradients
+
+BASELINES = ["gru", "rnn"]  # beside roaRNN and LSTM
+LONGER = ["roamlp", "tanh", "frozen", "none", "resnet"]  # kinds with fewer layers and more steps
+DEEP_RATE_GRID = [0.003, 0.01, 0.03, 0.1, 0.3]
+MEMORY_RATE_GRID = (0.001, 0.003, 0.01, 0.03, 0.06)
+GATED_RATE_GRID = (0.003, 0.01, 0.03, 0.1)
+RATE_GRIDS = {
+    "roarnn": (0.005, 0.01, 0.02, 0.04),
+    "lstm": GATED_RATE_GRID,
+    "gru": GATED_RATE_GRID,
+    "rnn": (0.0003, 0.001, 0.003, 0.01),
+}
+VARIED: dict[str, tuple[Any, ...]] = {  # one at a time; the others as chosen
+    "net.alpha": (0.9, 0.97, 0.99, 0.999, 1.0),
+    "net.beta": (0.01, 0.05, 0.1, 0.3),
+    "net.input_scale": (0.5, 2.0, 3.0, 10.0),
+    "net.gain": (0.0, 0.2, 1.0),
+    "net.activation": ("tanh", "relu"),
+    "net.widths": ([32], [64], [128], [256]),
+    "optim.lr": (0.001, 0.005, 0.01, 0.02, 0.05),
+    "batch": (16, 32, 64, 128),
+    "optim.label_smoothing": (0.0, 0.1, 0.2),
+    "dataset.permutation": ("torch", "expRNN", "coRNN", "LEM", "bit_reversal"),
+}
+# Settings of roaRNN that were tried for adding over the longest sequences: size of U, rate, share
+# of the steps in which the rate rises, and how many seeds after the first one.
+TRIED_ADDING = (
+    *((10.0, rate, 0.3, (0,)) for rate in MEMORY_RATE_GRID[1:]),
+    (10.0, 0.04, 0.1, (0, 1)),
+    (40.0, 0.04, 0.1, (1, 2)),
+    (40.0, 0.06, 0.1, (0, 1)),
+)
+TRIED_ADDING_EPOCHS = 6  # enough to see a rate explode
+TRIED_COPYING = ((0.03, 1), (0.06, 1), (0.03, 2))  # rate, and factor of the epochs
+READOUT_ONLY = {"optim.frozen": ["W", "U", "b"]}
+
+
+def lag_run(
+    task: str,
+    length: int,
+    family: str,
+    seed: int,
+    epochs: Mapping[int, int],
+    steps: int,
+    changes: Mapping[str, Any] | None = None,
+) -> Training:
+    """A memory run with the epochs of its length."""
+    return memory_run(task, length, family, seed, epochs[length], steps, changes)
+
+
+def near_convex(length: int, **arguments: Any) -> Training:
+    """roaRNN with an α that is below 1 by 0.01 over the whole sequence."""
+    changes = {"net.alpha": 1 - 0.01 / length}
+    return lag_run(length=length, family="roarnn", changes=changes, **arguments)
+
+
+def chrono(length: int, **arguments: Any) -> Training:
+    """LSTM whose forget gates begin as long as the sequence."""
+    return lag_run(length=length, family="lstm", changes={"net.chrono_lag": length}, **arguments)
+
+
+def chrono_reader(trial: tuple[int, float], dataset: str, width: int, seed: int) -> Training:
+    """LSTM with the chrono initialisation on pixels; `trial` holds epochs and rate."""
+    epochs, rate = trial
+    changes = {"net.chrono_lag": DATASETS[dataset].facts.shape[0], "optim.lr": rate}
+    return pixel_run(dataset, "lstm", width, seed, epochs, changes)
+
+
+def reader_at_rate(rate: float, **arguments: Any) -> Training:
+    """A network on pixels at a learning rate."""
+    return pixel_run(changes={"optim.lr": rate}, **arguments)
+
+
+def rate_trials(family: str, limit: int | None, **arguments: Any) -> Iterator[Training]:
+    """A network on pixels at each rate of its family's grid."""
+    for rate in RATE_GRIDS[family]:
+        changes = {"dataset.limit": limit, "optim.lr": rate}
+        yield pixel_run(family=family, changes=changes, **arguments)
+
+
+def lstm_at_rate_of_one_epoch(dataset: str, **arguments: Any) -> Training:
+    """LSTM over several epochs at the rate that is best in one epoch."""
+    rate = PIXELS["mnist"]["rates"]["lstm"]
+    return reader_at_rate(rate, dataset=dataset, family="lstm", **arguments)
+
+
+def frozen_reader(names: tuple[str, ...], **arguments: Any) -> Training:
+    """A hidden layer on a roaRNN of which some tensors are not trained."""
+    changes = {"optim.frozen": list(names)}
+    return pixel_run(family="roarnn", changes=changes, has_hidden_layer=True, **arguments)
+
+
+def varied_readers(limit: int | None, **arguments: Any) -> list[Training]:
+    """roaRNN on pixels as chosen, and with one option changed at a time."""
+    changes = [{}, *({key: value} for key, values in VARIED.items() for value in values)]
+    runs = [
+        pixel_run(family="roarnn", changes={"dataset.limit": limit} | change, **arguments)
+        for change in changes
+    ]
+    return list({run.name: run for run in runs}.values())
+
+
+def searched_reader(number: int, dataset: str, width: int, limit: int | None, epochs: int):
+    """Configuration `number` of the random search; -1 is the chosen setting."""
+    changes = {"dataset.limit": limit, "optim.name": "adamw", "optim.weight_decay": 0.0}
+    drawn = draw_setting(number) if number >= 0 else {}
+    return pixel_run(dataset, "roarnn", width, FIRST_SEED, epochs, changes | drawn)
+
+
+def adding_trial(
+    trial: tuple[float, float, float, tuple[int, ...]], length: int, steps: int
+) -> Iterator[Training]:
+    """A setting of roaRNN that was tried for adding.
+
+    With relu, U and b of another size and β to match give the same network at first. A step of
+    Adam then moves U and b by another share.
+    """
+    size, rate, warmup, numbers = trial
+    changes = {
+        "net.input_scale": size,
+        "net.bias_init": -1.2 * size,
+        "net.beta": 1 / size,
+        "optim.lr": rate,
+        "optim.warmup": warmup,
+    }
+    for number in numbers:
+        yield memory_run(
+            *("adding", length, "roarnn", FIRST_SEED + number),
+            *(TRIED_ADDING_EPOCHS, steps, changes),
+        )
+
+
+def copying_trial(
+    trial: tuple[float, int], length: int, epochs: Mapping[int, int], steps: int
+) -> Training:
+    """A rate of roaRNN that was tried for copying, with more epochs or not."""
+    rate, factor = trial
+    changes = {"optim.lr": rate}
+    return memory_run("copy", length, "roarnn", FIRST_SEED, factor * epochs[length], steps, changes)
+
+
+def rate_trial(rate: float, **arguments: Any) -> Training:
+    """A memory run at a rate that was tried."""
+    return lag_run(seed=FIRST_SEED, changes={"optim.lr": rate}, **arguments)
+
+
+def deep_trial(kind: str, lr: float, **arguments: Any) -> Training:
+    """A deep network at a rate that was tried."""
+    return deep_run(kind=kind, lr=lr, seed=FIRST_SEED, **arguments)
+
+
+def filter_run(filter: str, seed: int, **arguments: Any) -> Training:
+    """roaRNN that adds, with another filter."""
+    changes = {"net.filter": filter}
+    return memory_run(task="adding", family="roarnn", seed=seed, changes=changes, **arguments)
+
+
+SEEDS = seeds(smoke=1, quick=3, full=3, paper=3)
+ONE_SEED = seeds(smoke=1, quick=1, full=1, paper=3)
+LAYERS = [10, 30, 100, 300, 1000, 3000, 10_000, DEPTH]
+LAYERS_BY_PROFILE = per_profile(
+    smoke=[4, 8], quick=[10, 30, 100, 300, 2000], full=LAYERS, paper=LAYERS
+)
+
+# Very deep networks
+IMAGES = per_profile(
+    smoke={"name": "digits", "limit": 64},
+    quick={"name": "digits"},
+    full={"name": "mnist", "limit": 10_000},
+    paper={"name": "mnist"},
+)
+DEEPEST = per_profile(smoke=50, quick=2000, full=DEPTH, paper=DEPTH)
+LONGER_DEPTH = per_profile(smoke=4, quick=100, full=1000, paper=1000)
+DEEP_EPOCHS = per_profile(smoke=1, quick=3, full=1, paper=5)
+deep = partial(grid, deep_run, dataset=IMAGES, epochs=DEEP_EPOCHS)
+
+# Memory tasks: lags, epochs by lag, and training steps in an epoch
+LONGEST = per_profile(smoke=10, quick=200, full=LENGTH, paper=LENGTH)
+SHORTER = per_profile(smoke=[5], quick=[100], full=[100, 1000], paper=[100, 1000])
+ALL_LAGS = [100, 1000, LENGTH]
+STEPS = per_profile(smoke=2, quick=50, full=50, paper=50)
+SHORT_BUDGET = {100: 40, 1000: 8, LENGTH: 8}
+EPOCHS = {
+    "adding": per_profile(
+        smoke={5: 1, 10: 1},
+        quick={100: 8, 200: 8},
+        full=SHORT_BUDGET,
+        paper=dict.fromkeys(ALL_LAGS, 80),
+    ),
+    "copy": per_profile(
+        smoke={5: 1, 10: 1},
+        quick={100: 8, 200: 8},
+        full=SHORT_BUDGET | {LENGTH: 16},
+        paper=dict.fromkeys(ALL_LAGS, 80),
+    ),
+}
+
+
+def memory_grid(task: str, make: Any = lag_run, **axes: Any) -> Grid:
+    """The grid of a memory task with the budgets of each profile."""
+    return grid(make, task=task, epochs=EPOCHS[task], steps=STEPS, **axes)
+
+
+def memory_baselines(task: str) -> Grid:
+    """The networks beside roaRNN at all lags."""
+    own = partial(memory_grid, task)
+    return (
+        own(
+            family=["lstm", *BASELINES],
+            length=per_profile(smoke=[5, 10], quick=100, full=100, paper=ALL_LAGS),
+            seed=seeds(smoke=1, quick=1, full=3, paper=3),
+        )
+        + own(
+            family="lstm",
+            length=per_profile(quick=200, full=1000),
+            seed=seeds(quick=1, full=3),
+        )
+        + own(family="lstm", length=per_profile(full=LENGTH), seed=seeds(full=1))
+        + own(family=BASELINES, length=per_profile(full=[1000, LENGTH]), seed=seeds(full=1))
+    )
+
+
+def memory_controls(make: Any, **axes: Any) -> Grid:
+    """A control at all lags; adding over the longest has three seeds."""
+    few = {"length": per_profile(smoke=[5, 10], quick=200, full=[100, 1000], paper=[100, 1000])}
+    longest = {"length": per_profile(full=LENGTH, paper=LENGTH)}
+    one = seeds(smoke=1, quick=1, full=1, paper=1)
+    return (
+        memory_grid("adding", make, **few, seed=one, **axes)
+        + memory_grid("adding", make, **longest, seed=SEEDS, **axes)
+        + memory_grid("copy", make, **few, seed=one, **axes)
+        + memory_grid("copy", make, **longest, seed=seeds(full=1, paper=3), **axes)
+    )
+
+
+def unclipped(task: str, lengths: PerProfile) -> Grid:
+    """roaRNN without clipping."""
+    return memory_grid(
+        task,
+        family="roarnn",
+        length=lengths,
+        seed=seeds(smoke=1, quick=1, full=3, paper=3),
+        changes={"optim.clip_norm": None},
+    )
+
+
+def memory_rates(task: str) -> Grid:
+    """All families by rate, at one lag."""
+    return memory_grid(
+        task,
+        rate_trial,
+        length=per_profile(smoke=5, full=100, paper=100),
+        family=list(FAMILIES),
+        rate=list(MEMORY_RATE_GRID),
+    )
+
+
+# Images read pixel by pixel
+PERMUTED = per_profile(smoke="psdigits", quick="psdigits", full="psmnist", paper="psmnist")
+ORDERED = per_profile(smoke="sdigits", quick="sdigits", full="smnist", paper="smnist")
+WIDTH = per_profile(smoke=8, quick=64, full=128, paper=512)
+TEN = per_profile(smoke=1, quick=10, full=10, paper=10)  # epochs
+VARIED_EPOCHS = per_profile(smoke=1, quick=5, full=1, paper=2)
+ONE_TUNING_SEED = tuning_seeds(smoke=1, quick=1, full=1, paper=1)
+LSTM_TRIALS = [0.003, 0.01, 0.03]
+CHRONO_TRIALS = [(1, 0.003), (1, 0.01), (1, 0.03), (1, 0.1), (10, 0.03)]
+permuted = partial(grid, pixel_run, dataset=PERMUTED, width=WIDTH)
+ordered = partial(
+    *(grid, pixel_run),
+    dataset=ORDERED,
+    width=WIDTH,
+    epochs=per_profile(smoke=1, quick=10, full=1, paper=10),
+)
+filtered = partial(
+    *(grid, filter_run),
+    length=per_profile(smoke=10, quick=100, full=1000, paper=1000),
+    epochs=per_profile(smoke=1, quick=8, full=8, paper=40),
+    steps=50,
+)
+filters = (
+    filtered(filter="haar", seed=Seeds({"smoke": 2, "quick": 6, "full": 6, "paper": 6}, first=10))
+    + filtered(filter="haar_fixed_axis", seed=SEEDS)
+    + filtered(filter=["cyclic", "identity"], seed=0)
+)
+RUNS: dict[str, Grid] = {
+    "spectra": grid(JacobianSpectrum, seed=SEEDS, layers=LAYERS_BY_PROFILE, case=list(CASES)),
+    "weight_gradients": grid(
+        WeightGradients, seed=SEEDS, layers=LAYERS_BY_PROFILE, case=list(GRADIENT_CASES)
+    ),
+    "deep": deep(kind="roamlp", depth=DEEPEST, seed=SEEDS),
+    "no_layers": deep(kind="none", depth=DEEPEST, seed=SEEDS),
+    "frozen_layers": deep(kind="frozen", depth=DEEPEST, seed=SEEDS),
+    "deep_baselines": deep(kind=["resnet", "plain"], depth=DEEPEST, seed=ONE_SEED)
+    + deep(kind="tanh", depth=DEEPEST, seed=seeds(smoke=1, quick=1, paper=3)),
+    "longer": grid(
+        deep_run,
+        dataset=IMAGES,
+        kind=LONGER,
+        depth=LONGER_DEPTH,
+        epochs=per_profile(smoke=2, quick=20, full=10, paper=20),
+        seed=SEEDS,
+    ),
+    "deep_rates": grid(
+        deep_trial,
+        dataset=IMAGES,
+        kind=list(DEEP),
+        depth=LONGER_DEPTH,
+        epochs=DEEP_EPOCHS,
+        lr=DEEP_RATE_GRID,
+    ),
+    "trained_deep": deep(kind="roamlp", depth=DEEPEST, seed=0).then(TrainedSpectrum),
+    "trained_recurrent": (
+        permuted(family="roarnn", epochs=TEN, seed=0)
+        + permuted(family="roarnn", epochs=TEN, seed=0, has_hidden_layer=True)
+        + memory_grid("adding", family="roarnn", length=LONGEST, seed=0)
+        + memory_grid("copy", family="roarnn", length=LONGEST, seed=0)
+    ).then(TrainedSpectrum),
+    "peak": grid(PeakMemory, layers=DEEPEST),
+    **{
+        name: runs
+        for task in ("adding", "copy")
+        for name, runs in {
+            task: memory_grid(
+                task,
+                family="roarnn",
+                length=LONGEST,
+                seed=seeds(smoke=1, quick=1, full=3, paper=3),
+            ),
+            f"{task}_short": memory_grid(task, family="roarnn", length=SHORTER, seed=SEEDS),
+            f"{task}_others": memory_baselines(task),
+        }.items()
+    },
+    "short_budget": grid(
+        lag_run,
+        task="copy",
+        length=per_profile(full=LENGTH),
+        family="roarnn",
+        epochs=SHORT_BUDGET,
+        steps=50,
+        seed=seeds(full=3),
+    ),
+    "unclipped": unclipped(
+        "adding", per_profile(smoke=10, quick=200, full=[1000, LENGTH], paper=[1000, LENGTH])
+    )
+    + unclipped("copy", per_profile(smoke=10, quick=200, full=1000, paper=[1000, LENGTH])),
+    "near_convex": memory_grid("adding", near_convex, length=LONGEST, seed=0)
+    + memory_grid("copy", near_convex, length=LONGEST, seed=0),
+    "readout_only": memory_controls(lag_run, family="roarnn", changes=READOUT_ONLY),
+    "chrono": memory_controls(chrono),
+    "memory_rates": grid(
+        adding_trial,
+        trial=list(TRIED_ADDING),
+        length=per_profile(smoke=10, full=LENGTH, paper=LENGTH),
+        steps=STEPS,
+    )
+    + memory_rates("adding")
+    + memory_rates("copy")
+    + grid(
+        copying_trial,
+        trial=list(TRIED_COPYING),
+        length=per_profile(smoke=10, full=LENGTH, paper=LENGTH),
+        epochs=EPOCHS["adding"],
+        steps=STEPS,
+    ),
+    "filters": filters,
+    "filter_angles": filters.then(FilterAngle),
+    "rates": grid(
+        rate_trials,
+        dataset=PERMUTED,
+        family=list(FAMILIES),
+        width=WIDTH,
+        limit=per_profile(smoke=64, quick=None, full=None, paper=None),
+        epochs=VARIED_EPOCHS,
+        seed=ONE_TUNING_SEED,
+    )
+    + grid(
+        chrono_reader,
+        trial=per_profile(smoke=[(1, 0.01)], full=CHRONO_TRIALS, paper=CHRONO_TRIALS),
+        dataset=PERMUTED,
+        width=WIDTH,
+        seed=ONE_TUNING_SEED,
+    )
+    + grid(
+        reader_at_rate,
+        rate=per_profile(smoke=[0.01], full=LSTM_TRIALS, paper=LSTM_TRIALS),
+        dataset=PERMUTED,
+        family="lstm",
+        width=WIDTH,
+        epochs=TEN,
+        seed=ONE_TUNING_SEED,
+    ),
+    "one_epoch": permuted(family="roarnn", epochs=1, seed=SEEDS),
+    "one_epoch_lstm": permuted(family="lstm", epochs=1, seed=SEEDS),
+    "one_epoch_others": permuted(family=BASELINES, epochs=1, seed=ONE_SEED),
+    "ten_epochs": permuted(family="roarnn", epochs=TEN, seed=SEEDS),
+    "ten_epochs_lstm": permuted(family="lstm", epochs=TEN, seed=SEEDS),
+    "ten_epochs_others": permuted(
+        family=BASELINES, epochs=TEN, seed=seeds(smoke=1, quick=1, paper=3)
+    ),
+    "lstm_fast_rate": grid(
+        lstm_at_rate_of_one_epoch,
+        dataset=PERMUTED,
+        width=WIDTH,
+        epochs=TEN,
+        seed=seeds(smoke=1, full=3, paper=3),
+    ),
+    "wide": grid(
+        pixel_run,
+        dataset=PERMUTED,
+        family="roarnn",
+        width=per_profile(smoke=16, quick=128, full=256, paper=1024),
+        epochs=TEN,
+        seed=SEEDS,
+    ),
+    "hidden": permuted(family="roarnn", epochs=TEN, seed=SEEDS, has_hidden_layer=True),
+    "hidden_frozen": grid(
+        frozen_reader,
+        names=[("W",), ("W", "U", "b")],
+        dataset=PERMUTED,
+        width=WIDTH,
+        epochs=TEN,
+        seed=0,
+    ),
+    "hidden_others": permuted(family="lstm", epochs=TEN, seed=0, has_hidden_layer=True),
+    "sizes": grid(
+        pixel_run,
+        dataset=PERMUTED,
+        width=per_profile(
+            smoke=[4, 8],
+            quick=[32, 64, 128],
+            full=[32, 64, 128, 256],
+            paper=[128, 256, 512, 1024],
+        ),
+        family=["roarnn", "lstm"],
+        epochs=per_profile(smoke=1, quick=5, full=1, paper=1),
+        seed=ONE_SEED,
+    ),
+    "step_time": grid(StepTime, data=PERMUTED, width=WIDTH),
+    "ordered": ordered(family="roarnn", seed=SEEDS),
+    "ordered_lstm": ordered(family="lstm", seed=seeds(smoke=1, quick=1, full=3, paper=3)),
+    "ordered_others": ordered(family=BASELINES, seed=seeds(smoke=1, paper=3)),
+    "sensitivity": grid(
+        varied_readers,
+        dataset=PERMUTED,
+        width=WIDTH,
+        epochs=VARIED_EPOCHS,
+        limit=per_profile(smoke=64, quick=None, full=12_000, paper=None),
+        seed=tuning_seeds(smoke=1, quick=1, full=1, paper=3),
+    ),
+    "search": grid(
+        searched_reader,
+        number=per_profile(
+            smoke=range(-1, 2), quick=range(-1, 4), full=range(-1, 40), paper=range(-1, 40)
+        ),
+        dataset=PERMUTED,
+        width=WIDTH,
+        limit=per_profile(smoke=64, quick=None, full=10_000, paper=10_000),
+        epochs=per_profile(smoke=1, quick=3, full=3, paper=3),
+    ),
+}
+paper = Paper("ceni2025", "Ceni 2025, Random Orthogonal Additive Filters", RUNS)

@@ -1,0 +1,62 @@
+"""The random search for psMNIST: where its settings are drawn from.
+
+The draws of a configuration depend on its number only.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+FIRST_SEED = 100  # of the runs that choose settings, and of the draws
+
+
+@dataclass(frozen=True)
+class LogUniform:
+    """The log-uniform distribution between two numbers.
+
+    Args:
+        low: The smallest value.
+        high: The largest value.
+        below: If given, such a draw is subtracted from it.
+    """
+
+    low: float
+    high: float
+    below: float | None = None
+
+    def draw(self, generator: np.random.Generator) -> float:
+        """One draw with four digits."""
+        value = math.exp(generator.uniform(math.log(self.low), math.log(self.high)))
+        return float(f"{value if self.below is None else self.below - value:.4g}")
+
+
+SPACE: dict[str, LogUniform | tuple[Any, ...]] = {
+    "net.alpha": LogUniform(1e-4, 3e-2, below=1.0),
+    "net.beta": LogUniform(0.01, 0.3),
+    "net.input_scale": LogUniform(0.3, 10.0),
+    "net.gain": (0.0, 0.05, 0.1, 0.2, 0.5, 1.0),
+    "net.bias_init": (-1.0, 0.0, 1.0),
+    "net.activation": ("tanh", "relu"),
+    "net.filter": ("haar", "haar_fixed_axis", "cyclic"),
+    "optim.lr": LogUniform(1e-3, 5e-2),
+    "optim.warmup": (0.05, 0.1, 0.3),
+    "optim.weight_decay": (0.0, LogUniform(1e-3, 1.0)),
+    "optim.label_smoothing": (0.0, 0.1, 0.2),
+    "batch": (32, 64, 128),
+}
+
+
+def draw_setting(number: int) -> dict[str, Any]:
+    """The options of configuration `number` of the search."""
+    generator = np.random.default_rng((FIRST_SEED, number))
+
+    def draw(values: Any) -> Any:
+        if isinstance(values, tuple):
+            values = values[generator.integers(len(values))]
+        return values.draw(generator) if isinstance(values, LogUniform) else values
+
+    return {key: draw(values) for key, values in SPACE.items()}

@@ -1,0 +1,388 @@
+"""The claims of the paper and the criteria that decide them.
+
+Thresholds are ours: the paper states no numbers. `MARGIN` is what counts as equal accuracy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from stablenets.claims.criteria import Criterion, ahead_of, at_least, at_most, below, condition
+from stablenets.claims.estimates import (
+    TEST_ACCURACY,
+    Metric,
+    exact,
+    largest,
+    mean_over_seeds,
+    paired_difference,
+    paired_ratio,
+    select_rows,
+)
+from stablenets.claims.results import Results
+
+from .published import POINTS
+from .runs import SMOOTHED, paper
+from .studies import SCHEMES
+
+NAMES = {
+    "plain": "plain",
+    "resnet": "ResNet",
+    "antisymmetric": "antisymmetric",
+    "verlet": "Verlet",
+    "leapfrog_haber": "leapfrog",
+}
+DATA_NAMES = {"ellipses": "ellipses", "swiss_roll": "swiss roll", "peaks": "peaks"}
+MARGIN = -2.0  # points of test accuracy: a network that loses less is competitive
+GAP = Metric("gap", "points", 100.0)  # training minus test accuracy
+DEEP = 64  # layers from which a planar network counts as deep
+TARGET = 0.95  # test accuracy on the swiss roll, to which work is counted
+START = math.dist(POINTS[0], POINTS[1])  # distance of the first two points of Example 1
+
+
+@paper.claim(
+    "1",
+    "Example 1: in ten layers, K+ drives two points apart, K- draws them together, and K0 keeps"
+    " their distance",
+    kind="paper",
+    source="Example 1, Fig. 1",
+    runs=["example1"],
+    figure="example_1",
+)
+def example_1(results: Results) -> Iterator[Criterion]:
+    rows = results["example1"]
+    distance = Metric("distance_12", scale=1 / START)
+
+    def of(net: str):
+        return largest(select_rows(rows, net=net), distance)
+
+    yield ahead_of(of("K+"), 2.0, "K+: distance after 10 layers / before")
+    yield below(of("K-"), 0.5, "K-: distance after 10 layers / before")
+    yield at_most(exact(abs(of("K0").value - 1)), 0.1, "K0: relative change of the distance")
+
+
+@paper.claim(
+    "2",
+    "With depth, gradients vanish if the eigenvalues of K have negative real parts, explode if they"
+    " have positive ones, and keep their size if the real parts are 0",
+    kind="paper",
+    source="Section 3, Example 1",
+    runs=["growth"],
+    figure="growth",
+)
+def growth(results: Results) -> Iterator[Criterion]:
+    rows = results["growth"]
+    depth = int(rows["layers"].max())
+
+    def of(net: str, column: str) -> float:
+        return float(select_rows(rows, net=net, layers=depth)[column].iloc[0])
+
+    at = f"at {depth:,} layers"
+    kept = max(of("K0", "jacobian_points_high"), 1 / of("K0", "jacobian_points_low"))
+    yield below(exact(of("K-", "jacobian_points_high")), 1e-6, f"K-: norm of dY_N/dY_0 {at}")
+    yield ahead_of(
+        exact(of("K+", "jacobian_origin_high")), 1e6, f"K+: norm of dY_N/dY_0 at the origin {at}"
+    )
+    yield below(
+        exact(kept), 3.0, f"K0: largest factor by which dY_N/dY_0 grows or shrinks a vector {at}"
+    )
+
+
+@paper.claim(
+    "3",
+    "With antisymmetric weights the signal drifts under forward Euler; under Runge-Kutta, Verlet,"
+    " leapfrog, or with enough damping, it does not",
+    kind="ours",
+    source="Section 4.1; the authors' later course and code",
+    runs=["drift"],
+    figure="drift",
+)
+def drift(results: Results) -> Iterator[Criterion]:
+    rows = results["drift"]
+    signal = Metric("growth")
+    linear = select_rows(rows, scheme="euler", activation="identity")
+    exact_growth = (1 + linear["h"] ** 2) ** (linear["layers"] / 2)
+    error = float((linear["jacobian_high"] / exact_growth - 1).abs().max())
+    label = "largest growth of the signal, all seeds"
+    yield ahead_of(
+        largest(select_rows(rows, scheme="euler"), signal), 10, f"forward Euler: {label}"
+    )
+    yield at_most(exact(error), 1e-6, "forward Euler, linear: relative error of (1 + h²)^(N/2)")
+    for scheme in SCHEMES[1:]:
+        found = largest(select_rows(rows, scheme=scheme), signal)
+        yield at_most(found, 3.0, f"{scheme}: {label}")
+
+
+def competitive(results: Results, family: str) -> Iterator[Criterion]:
+    """A family against ResNet, by data set, for shallow and deep networks."""
+    rows = results["depth"]
+    for is_deep in (True, False):
+        for dataset in rows["dataset"].unique():
+            on = select_rows(rows[(rows["depth"] >= DEEP) == is_deep], dataset=dataset)
+            if not len(on):
+                continue
+            gap = paired_difference(
+                TEST_ACCURACY, select_rows(on, family=family), select_rows(on, family="resnet")
+            )
+            depths = f"{on['depth'].min()} to {on['depth'].max()} layers"
+            label = f"{DATA_NAMES[dataset]}, {depths}: {NAMES[family]} minus ResNet"
+            yield at_least(gap, MARGIN, label, "points")
+
+
+COMPETITIVE = {
+    "kind": "paper",
+    "source": "Abstract, section 6",
+    "runs": ["depth"],
+    "figure": "depth",
+    "published": "not known",
+}
+
+
+@paper.claim("4a", "The antisymmetric network is competitive with ResNet", **COMPETITIVE)
+def antisymmetric_is_competitive(results: Results) -> Iterator[Criterion]:
+    yield from competitive(results, "antisymmetric")
+
+
+@paper.claim("4b", "The Verlet network is competitive with ResNet", **COMPETITIVE)
+def verlet_is_competitive(results: Results) -> Iterator[Criterion]:
+    yield from competitive(results, "verlet")
+
+
+@paper.claim("4c", "The leapfrog network is competitive with ResNet", **COMPETITIVE)
+def leapfrog_is_competitive(results: Results) -> Iterator[Criterion]:
+    yield from competitive(results, "leapfrog_haber")
+
+
+def doublings(results: Results) -> pd.DataFrame:
+    """Loss and accuracy around each doubling of the depth.
+
+    Returns:
+        A row for each family, seed and doubling: `train_loss` and `test_accuracy` of the coarse
+        network at its end (`_coarse`), of the fine one before its first step (`_prolonged`) and
+        at its end (`_trained`).
+    """
+    found = []
+    rows = results["levels"].sort_values("levels")
+    for (family, seed), own in rows.groupby(["net.family", "seed"], sort=False):
+        curves = [results.arrays(run) for run in own["run"]]
+        for coarse, fine, depth in zip(curves, curves[1:], own["depth"].iloc[1:], strict=False):
+            row = {"net.family": family, "seed": seed, "depth": depth}
+            for name in ("train_loss", "test_accuracy"):
+                row[f"{name}_coarse"] = coarse[name][-1]
+                row[f"{name}_prolonged"] = fine[name][0]
+                row[f"{name}_trained"] = fine[name][-1]
+            found.append(row)
+    return pd.DataFrame(found)
+
+
+def epochs_to_target(curve: np.ndarray, first_epoch: int) -> float:
+    """The epoch at which the test accuracy first reaches the target; infinite if it never does."""
+    reached = np.flatnonzero(curve >= TARGET)
+    return float(reached[0] + first_epoch) if len(reached) else math.inf
+
+
+def work_to_target(results: Results) -> pd.DataFrame:
+    """Work in layers times epochs to the target, level by level and from scratch.
+
+    A chain pays for all its coarser levels in full. A run that never reached the target has spent
+    at least all its epochs: the columns with `_reached` say so.
+    """
+    scratch = results["scratch"]
+    found = []
+    for (family, seed), own in results["levels"].groupby(["net.family", "seed"], sort=False):
+        own = own.sort_values("depth")
+        last, depth = own.iloc[-1], own["depth"].max()
+        coarser = float((own["depth"] * own["epochs"]).iloc[:-1].sum())
+        epochs = epochs_to_target(results.arrays(last["run"])["test_accuracy"], 0)
+        alone = select_rows(scratch, family=family, seed=seed).iloc[0]
+        alone_epochs = epochs_to_target(results.arrays(alone["run"])["test_accuracy"], 1)
+        found.append(
+            {
+                "net.family": family,
+                "seed": seed,
+                "depth": depth,
+                "work_by_levels": coarser + depth * min(epochs, last["epochs"]),
+                "levels_reached": math.isfinite(epochs),
+                "work_from_scratch": depth * min(alone_epochs, alone["epochs"]),
+                "scratch_reached": math.isfinite(alone_epochs),
+            }
+        )
+    return pd.DataFrame(found)
+
+
+@paper.claim(
+    "5",
+    "Multilevel training: prolonged weights start near the trained coarse network, and a deep"
+    " network needs less work than from scratch",
+    kind="paper",
+    source="Sections 1 and 5",
+    runs=["levels", "scratch"],
+    figure="levels",
+)
+def multilevel(results: Results) -> Iterator[Criterion]:
+    steps, work = doublings(results), work_to_target(results)
+    finest = steps[steps["depth"] == steps["depth"].max()]
+    before, after = (
+        finest.assign(accuracy=finest[f"test_accuracy_{when}"]) for when in ("coarse", "prolonged")
+    )
+    accuracy = Metric("accuracy", "points", 100.0)
+    depth = int(finest["depth"].iloc[0])
+    yield at_least(
+        paired_difference(accuracy, after, before),
+        -5.0,
+        f"test accuracy after the last doubling, to {depth} layers, minus before, all families",
+        "points",
+    )
+    for family, name in NAMES.items():
+        own = select_rows(work, family=family)
+        if len(own):
+            ours, theirs = (
+                own.assign(work=own[column]) for column in ("work_by_levels", "work_from_scratch")
+            )
+            yield below(
+                paired_ratio(Metric("work"), ours, theirs),
+                1.0,
+                f"{name}: work to {TARGET:.0%} by levels / from scratch",
+            )
+
+
+def with_roughness(results: Results) -> pd.DataFrame:
+    """The rows of the smoothed networks with roughness and variation of their weights."""
+    measured = results["over_time"][["training", "roughness", "variation"]]
+    return results["smooth"].merge(
+        measured, left_on="run", right_on="training", suffixes=("_unmeasured", "")
+    )
+
+
+@paper.claim(
+    "6",
+    "A penalty on changes of the weights over depth makes them smoother and costs no accuracy",
+    kind="paper",
+    source="Section 5",
+    runs=["smooth", "over_time"],
+    figure="smooth",
+)
+def smooth(results: Results) -> Iterator[Criterion]:
+    rows = with_roughness(results)
+    is_penalised = rows["optim.smoothness"] > 0
+    for family in SMOOTHED:
+        with_penalty = select_rows(rows[is_penalised], family=family)
+        without = select_rows(rows[~is_penalised], family=family)
+        yield below(
+            paired_ratio(Metric("roughness"), with_penalty, without),
+            1.0,
+            f"{NAMES[family]}: roughness of K with / without the penalty",
+        )
+        yield at_least(
+            paired_difference(TEST_ACCURACY, with_penalty, without),
+            MARGIN,
+            f"{NAMES[family]}: test accuracy with minus without",
+            "points",
+        )
+
+
+@paper.claim(
+    "7",
+    "The paper's optimiser, block coordinate descent with Newton and Gauss-Newton steps, is no"
+    " worse than Adam at equal processor time",
+    kind="ours",
+    source="Section 2 (method; no comparison)",
+    runs=["race"],
+    figure="race",
+)
+def optimiser_race(results: Results) -> Iterator[Criterion]:
+    rows = results["race"]
+    error = Metric("error", "points", 100.0)
+    for dataset, own in rows.groupby("dataset", sort=False):
+        descent, adam = (
+            own.assign(error=own[f"{name}_test_error"]) for name in ("descent", "adam")
+        )
+        yield at_most(
+            paired_difference(error, descent, adam),
+            0.0,
+            f"{DATA_NAMES[dataset]}: test error of block descent minus Adam's, mean over families",
+            "points",
+        )
+
+
+@paper.claim(
+    "8",
+    "Image networks of 3x3 convolutions: the stable families are on par with ResNet",
+    kind="paper",
+    source="Section 6",
+    runs=["images"],
+    figure="images",
+    published="not known",
+)
+def image_networks(results: Results) -> Iterator[Criterion]:
+    rows = results["images"]
+    deepest = rows["depth"].max()
+    for is_deepest in (True, False):
+        on = rows[(rows["depth"] == deepest) == is_deepest]
+        depths = f"{deepest} layers" if is_deepest else f"{on['depth'].min()} layers and more"
+        for family in ("antisymmetric", "verlet", "leapfrog_haber"):
+            gap = paired_difference(
+                TEST_ACCURACY, select_rows(on, family=family), select_rows(on, family="resnet")
+            )
+            yield at_least(gap, MARGIN, f"{depths}: {NAMES[family]} minus ResNet", "points")
+
+
+@paper.claim(
+    "9",
+    "Well-posedness: in deep trained networks of the stable families, a small change of the input"
+    " changes the output no more than in ResNet",
+    kind="paper",
+    source="Abstract, section 3",
+    runs=["compared", "perturbed"],
+    figure="perturbed",
+)
+def well_posed(results: Results) -> Iterator[Criterion]:
+    rows = with_sensitivity(results)
+    deep = rows[rows["depth"] == rows["depth"].max()]
+    depth = int(deep["depth"].iloc[0])
+    resnet = select_rows(deep, family="resnet")
+    yield condition(
+        at_least(mean_over_seeds(resnet, TEST_ACCURACY), 90.0, f"ResNet at {depth} layers", "%")
+    )
+    for family in ("antisymmetric", "verlet", "leapfrog_haber"):
+        yield at_most(
+            paired_ratio(Metric("relative_gain"), select_rows(deep, family=family), resnet),
+            1.0,
+            f"{depth} layers: relative sensitivity of the output, {NAMES[family]} / ResNet",
+        )
+
+
+def with_sensitivity(results: Results) -> pd.DataFrame:
+    """The rows of the compared networks with the sensitivity of their outputs."""
+    measured = results["perturbed"][["training", "gain_median", "gain_largest", "relative_gain"]]
+    rows = results["compared"].merge(
+        measured, left_on="run", right_on="training", suffixes=("_unmeasured", "")
+    )
+    return rows.assign(gap=rows["train_accuracy"] - rows["test_accuracy"])
+
+
+@paper.claim(
+    "10",
+    "The stable families generalise as well as ResNet: the gap between training and test accuracy"
+    " is no larger",
+    kind="paper",
+    source="Abstract",
+    runs=["compared"],
+    figure="perturbed",
+)
+def generalisation_gap(results: Results) -> Iterator[Criterion]:
+    rows = results["compared"]
+    deep = rows[rows["depth"] >= DEEP] if (rows["depth"] >= DEEP).any() else rows
+    gaps = deep.assign(gap=deep["train_accuracy"] - deep["test_accuracy"])
+    for family in ("antisymmetric", "verlet", "leapfrog_haber"):
+        yield at_most(
+            paired_difference(
+                GAP, select_rows(gaps, family=family), select_rows(gaps, family="resnet")
+            ),
+            1.0,
+            f"{DEEP} layers and more: training minus test accuracy, {NAMES[family]} minus ResNet",
+            "points",
+        )

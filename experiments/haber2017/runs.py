@@ -1,0 +1,339 @@
+"""The runs of each profile, and how their networks are set.
+
+Rates and penalties are our choice, by the validation accuracy of seeds that are in no other table:
+tables `rates` and `penalties` of profile full, on the swiss roll at 64 layers. They are used for
+all data sets and depths. Batch, schedule and all settings of the image networks are ours too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from stablenets.claims.grid import Grid, grid, per_profile, seeds, tuning_seeds
+from stablenets.claims.paper import Paper
+from stablenets.claims.work import Training
+
+from .published import EXAMPLE_1, FINAL_TIMES, HALF_WIDTHS, WIDTHS
+from .studies import SCHEMES, Drift, Example1, OverTime, Perturbed, Race, Regions
+
+FAMILIES = ("resnet", "antisymmetric", "verlet", "leapfrog_haber")
+STABLE = FAMILIES[1:]
+RATES = {"resnet": 0.03, "antisymmetric": 0.03, "verlet": 0.01, "leapfrog_haber": 0.03}
+PENALTIES = {"resnet": 5e-4, "antisymmetric": 5e-5, "verlet": 5e-5, "leapfrog_haber": 5e-5}
+RATE_GRID, PENALTY_GRID = [0.003, 0.01, 0.03, 0.1], [5e-5, 5e-4, 5e-3]
+SMOOTHED = ("resnet", "antisymmetric", "verlet")  # leapfrog takes as long as these three together
+# gradient norms at the first step and at the last one
+PROBE = {"every": 1_000_000, "depths": 24, "spectrum_examples": 0}
+
+
+def planar(
+    dataset: str,
+    family: str,
+    depth: int,
+    seed: int,
+    epochs: int,
+    smoothness: float = 0.0,
+    levels: int = 0,
+    needs: tuple[Training, ...] = (),
+    keeps_curves: bool = False,
+    rate: float | None = None,
+    net: Mapping[str, Any] | None = None,
+) -> Training:
+    """A network on points in the plane.
+
+    Args:
+        dataset: The data set.
+        family: The family.
+        depth: Layers.
+        seed: The seed of split, initial weights and order.
+        epochs: Epochs.
+        smoothness: The penalty on changes of the weights over depth.
+        levels: The number of doublings before this depth.
+        needs: The runs of the coarser levels.
+        keeps_curves: Whether the ledger keeps loss and accuracy of each epoch.
+        rate: The learning rate; None for that of the family.
+        net: Options of the network that differ.
+    """
+    is_half = family in ("verlet", "leapfrog_haber")
+    return Training(
+        {
+            "dataset": {"name": dataset},
+            "depth": depth,
+            "T": FINAL_TIMES[dataset] if family in FAMILIES else None,  # a plain net has no step
+            "levels": levels,
+            "epochs": epochs,
+            "batch": 128,
+            "net": {
+                "family": family,
+                "widths": [(HALF_WIDTHS if is_half else WIDTHS)[dataset]],
+                "opening": "pad",
+                "bias": "scalar",
+                **(net or {}),
+            },
+            "optim": {
+                "name": "adam",
+                "lr": rate or RATES.get(family, RATES["resnet"]),
+                "schedule": "onecycle",
+                "smoothness": smoothness,
+            },
+            "probe": PROBE,
+            "seed": seed,
+            "seeds": {"split": seed},
+        },
+        keep=(
+            *("depths", "state_gradients"),
+            *(("train_loss", "test_accuracy") if keeps_curves else ()),
+        ),
+        needs=needs,
+    )
+
+
+def image(
+    dataset: dict[str, Any],
+    family: str,
+    depth: int,
+    seed: int,
+    epochs: int,
+    levels: int = 0,
+    needs: tuple[Training, ...] = (),
+) -> Training:
+    """A network of 3x3 convolutions on images."""
+    return Training(
+        {
+            "dataset": dataset,
+            "depth": depth,
+            "T": 5.0,
+            "levels": levels,
+            "epochs": epochs,
+            "batch": 64,
+            "net": {
+                "family": family,
+                "operator": "conv",
+                "widths": [8],
+                "opening": "conv",
+                "head": "flatten",
+            },
+            "optim": {"name": "adam", "lr": 0.005, "schedule": "onecycle"},
+            "probe": PROBE,
+            "seed": seed,
+            "seeds": {"split": seed},
+        },
+        keep=("depths", "state_gradients"),
+        needs=needs,
+    )
+
+
+def chain(
+    make: Callable[..., Training], first: int, doublings: int, **arguments: Any
+) -> list[Training]:
+    """The levels of multilevel training: `first` layers, then twice as many at each doubling."""
+    trainings: list[Training] = []
+    for levels in range(doublings + 1):
+        needs = tuple(trainings[-1:])
+        depth = first * 2**levels
+        trainings.append(make(depth=depth, levels=levels, needs=needs, **arguments))
+    return trainings
+
+
+def penalised_chain(family: str, smoothness: float | None = None, **arguments: Any):
+    """A chain on the swiss roll with the penalty of the family, or with the given one."""
+    penalty = PENALTIES[family] if smoothness is None else smoothness
+    return chain(
+        planar,
+        dataset="swiss_roll",
+        family=family,
+        smoothness=penalty,
+        keeps_curves=True,
+        **arguments,
+    )
+
+
+def smoothed_net(is_penalised: bool, family: str, **arguments: Any) -> Training:
+    """The last level of a short chain, with or without the penalty."""
+    return penalised_chain(family, None if is_penalised else 0.0, **arguments)[-1]
+
+
+def penalty_trial(family: str, smoothness: float, **arguments: Any) -> Training:
+    """The last level of a short chain with a penalty that is tried."""
+    return chain(planar, dataset="swiss_roll", family=family, smoothness=smoothness, **arguments)[
+        -1
+    ]
+
+
+def deep_trial(change: tuple[str, Mapping[str, Any]], **arguments: Any) -> Training:
+    """One of the deepest networks on the swiss roll, with one thing changed."""
+    family, changed = change
+    return planar("swiss_roll", family, keeps_curves=True, **arguments, **changed)
+
+
+def drift_at_fixed_time(scheme: str, activation: str, layers: int, seed: int) -> Drift | None:
+    """An integrator to time 20. Beyond h = 1 no damping of forward Euler is sufficient."""
+    h = 20.0 / layers
+    if scheme == "damped euler" and h > 1:
+        return None
+    return Drift(scheme, activation, layers, h, seed=seed)
+
+
+ALL_DEPTHS = [4, 8, 16, 32, 64, 128, 256, 512, 1024]
+SEEDS = seeds(smoke=2, quick=3, full=5, paper=5)
+TUNING_SEEDS = tuning_seeds(full=3, paper=5)
+ROLL_EPOCHS = per_profile(smoke=5, quick=250, full=300, paper=1000)
+LEVEL_EPOCHS = per_profile(smoke=5, quick=100, full=100, paper=300)
+TOY_LAYERS = [10, 30, 100, 300, 1000, 3000, 10_000]
+# What is changed in the deepest antisymmetric network: the rate, the damping that suffices at its
+# step (claim 3), the bias.
+DEEP_TRIALS = [
+    *((family, {}) for family in FAMILIES),
+    ("verlet", {"rate": RATES["antisymmetric"]}),
+    ("antisymmetric", {"rate": 0.01}),
+    ("antisymmetric", {"rate": 0.1}),
+    ("antisymmetric", {"net": {"gamma": 0.02}}),
+    ("antisymmetric", {"net": {"bias": "feature"}}),
+]
+IMAGES = per_profile(
+    smoke={"name": "digits", "limit": 64},
+    quick={"name": "digits"},
+    full={"name": "mnist", "validation_fraction": 0.02, "train_fraction": 0.15},
+    paper={"name": "mnist"},
+)
+drawn_net = partial(
+    grid, planar, family=list(FAMILIES), depth=per_profile(smoke=8, quick=64, full=1024, paper=1024)
+)
+swiss_roll = grid(
+    planar,
+    dataset="swiss_roll",
+    family=list(FAMILIES),
+    depth=per_profile(smoke=[4, 8], quick=[4, 16, 64], full=ALL_DEPTHS, paper=ALL_DEPTHS),
+    epochs=ROLL_EPOCHS,
+    seed=SEEDS,
+)
+ellipses = grid(
+    planar,
+    dataset="ellipses",
+    family=list(FAMILIES),
+    depth=per_profile(quick=[4, 64], full=ALL_DEPTHS[::2], paper=ALL_DEPTHS),
+    epochs=per_profile(quick=20, full=40, paper=200),
+    seed=SEEDS,
+)
+peaks = grid(
+    planar,
+    dataset="peaks",
+    family=list(FAMILIES),
+    depth=per_profile(quick=[4, 64], full=ALL_DEPTHS[::2], paper=ALL_DEPTHS),
+    epochs=per_profile(quick=12, full=20, paper=100),
+    seed=SEEDS,
+)
+smoothed = grid(
+    smoothed_net,
+    family=list(SMOOTHED),
+    is_penalised=[False, True],
+    first=per_profile(smoke=4, quick=16, full=16, paper=16),
+    doublings=per_profile(smoke=1, quick=2, full=2, paper=2),
+    epochs=LEVEL_EPOCHS,
+    seed=SEEDS,
+)
+compared_nets = grid(
+    planar,
+    dataset="swiss_roll",
+    family=["plain", *FAMILIES],
+    depth=per_profile(smoke=[4, 8], quick=[4, 16, 64], full=[4, 16, 64, 256], paper=ALL_DEPTHS),
+    epochs=ROLL_EPOCHS,
+    seed=SEEDS,
+)
+RUNS: dict[str, Grid] = {
+    "rates": grid(
+        planar,
+        dataset="swiss_roll",
+        family=list(FAMILIES),
+        depth=64,
+        rate=RATE_GRID,
+        epochs=ROLL_EPOCHS,
+        seed=TUNING_SEEDS,
+    ),
+    "penalties": grid(
+        penalty_trial,
+        family=list(SMOOTHED),
+        smoothness=PENALTY_GRID,
+        first=16,
+        doublings=2,
+        epochs=LEVEL_EPOCHS,
+        seed=TUNING_SEEDS,
+    ),
+    "deepest": grid(
+        deep_trial, change=DEEP_TRIALS, depth=1024, epochs=ROLL_EPOCHS, seed=TUNING_SEEDS
+    ),
+    "example1": grid(Example1, net=list(EXAMPLE_1), layers=10, h=0.1),
+    "growth": grid(
+        Example1,
+        net=list(EXAMPLE_1),
+        layers=per_profile(smoke=[10, 100], quick=TOY_LAYERS, full=TOY_LAYERS, paper=TOY_LAYERS),
+        h=0.1,
+    ),
+    "steps": grid(Example1, net=list(EXAMPLE_1), layers=100, h=[0.01, 0.03, 0.1, 0.3, 1.0]),
+    "drift": grid(
+        drift_at_fixed_time,
+        scheme=list(SCHEMES),
+        activation=["identity", "tanh"],
+        layers=per_profile(
+            smoke=[32, 128], **dict.fromkeys(("quick", "full", "paper"), ALL_DEPTHS[2:])
+        ),
+        seed=SEEDS,
+    )
+    + grid(
+        Drift,
+        scheme=list(SCHEMES),
+        activation=["identity", "tanh"],
+        layers=per_profile(smoke=100, quick=3000, full=10_000, paper=10_000),
+        h=0.1,
+        seed=SEEDS,
+    ),
+    "scratch": grid(
+        planar,
+        dataset="swiss_roll",
+        family=list(FAMILIES),
+        depth=per_profile(smoke=8, quick=64, full=1024, paper=1024),
+        epochs=ROLL_EPOCHS,
+        seed=SEEDS,
+        keeps_curves=True,
+    ),
+    "depth": ellipses + swiss_roll + peaks,
+    "regions": (
+        drawn_net(dataset="ellipses", epochs=per_profile(quick=20, full=40, paper=200), seed=0)
+        + drawn_net(dataset="swiss_roll", epochs=ROLL_EPOCHS, seed=0)
+        + drawn_net(dataset="peaks", epochs=per_profile(quick=12, full=20, paper=100), seed=0)
+    ).then(Regions),
+    "levels": grid(
+        penalised_chain,
+        family=list(FAMILIES),
+        first=per_profile(smoke=4, quick=16, full=16, paper=16),
+        doublings=per_profile(smoke=1, quick=2, full=6, paper=6),
+        epochs=LEVEL_EPOCHS,
+        seed=SEEDS,
+    ),
+    "smooth": smoothed,
+    "over_time": smoothed.then(OverTime),
+    "race": grid(
+        Race,
+        dataset=per_profile(quick=["swiss_roll"], full=list(WIDTHS), paper=list(WIDTHS)),
+        family=list(FAMILIES),
+        layers=per_profile(quick=16, full=16, paper=64),
+        iterations=per_profile(quick=40, full=100, paper=400),
+        seed=SEEDS,
+    ),
+    "images": grid(
+        partial(chain, image),
+        dataset=IMAGES,
+        family=list(FAMILIES),
+        first=4,
+        doublings=per_profile(smoke=1, quick=2, full=4, paper=4),
+        epochs=per_profile(smoke=1, quick=4, full=1, paper=10),
+        seed=seeds(smoke=2, quick=3, full=3, paper=3),
+    ),
+    "compared": compared_nets,
+    "perturbed": compared_nets.then(Perturbed),
+}
+paper = Paper(
+    "haber2017", "Haber & Ruthotto 2017, Stable Architectures for Deep Neural Networks", RUNS
+)

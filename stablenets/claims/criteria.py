@@ -1,0 +1,126 @@
+"""Criteria: an estimate, a direction and a threshold; and the verdict that follows from criteria.
+
+The check of a claim returns criteria and never a verdict.
+
+| state   | when                                                              |
+|---------|-------------------------------------------------------------------|
+| held    | the whole interval is on the right side of the threshold          |
+| refuted | the whole interval is on the wrong side                           |
+| open    | the interval contains the threshold, or there is no interval      |
+
+`at_least` and `at_most` count the threshold as right; `ahead_of` and `below` count it as wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from stablenets.statistics import Estimate
+
+HELD, REFUTED, OPEN = STATES = ("held", "refuted", "open")
+REPRODUCED, PARTLY, NOT_REPRODUCED, UNDECIDED, NOT_RUN = VERDICTS = (
+    "reproduced",
+    "partly",
+    "not reproduced",
+    "undecided",
+    "not run",
+)
+MOST_DECIDING = 6  # criteria that decide a claim; what needs more is several claims
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """An estimate that must lie on one side of a threshold.
+
+    Args:
+        estimate: The estimate with its 95 % interval.
+        relation: One of '>=', '>', '<=', '<': the side on which the interval must lie.
+        threshold: The threshold, fixed before the runs.
+        label: What is estimated, for example 'Hamiltonian-74 minus ResNet-32'.
+        unit: The unit of estimate and threshold, for example 'points'; '' for none.
+        is_condition: Whether it must hold for the claim to mean anything, but does not decide it.
+
+    Examples:
+        >>> gap = Estimate(-0.1, -0.4, 0.2, n=5)
+        >>> at_least(gap, -0.5, "Hamiltonian minus ResNet", "points").state
+        'held'
+        >>> ahead_of(gap, 0.0, "Hamiltonian minus ResNet", "points").state
+        'open'
+    """
+
+    estimate: Estimate
+    relation: str
+    threshold: float
+    label: str
+    unit: str = ""
+    is_condition: bool = False
+
+    @property
+    def state(self) -> str:
+        """One of STATES; see the table of this module."""
+        low, high, threshold = self.estimate.low, self.estimate.high, self.threshold
+        if math.isnan(low) or math.isnan(high):
+            return OPEN
+        is_held, is_refuted = {
+            ">=": (low >= threshold, high < threshold),
+            ">": (low > threshold, high <= threshold),
+            "<=": (high <= threshold, low > threshold),
+            "<": (high < threshold, low >= threshold),
+        }[self.relation]
+        return HELD if is_held else REFUTED if is_refuted else OPEN
+
+
+def at_least(estimate: Estimate, threshold: float, label: str, unit: str = "") -> Criterion:
+    """The criterion that an estimate is not smaller than a threshold."""
+    return Criterion(estimate, ">=", threshold, label, unit)
+
+
+def ahead_of(estimate: Estimate, threshold: float, label: str, unit: str = "") -> Criterion:
+    """The criterion that an estimate is larger than a threshold."""
+    return Criterion(estimate, ">", threshold, label, unit)
+
+
+def at_most(estimate: Estimate, threshold: float, label: str, unit: str = "") -> Criterion:
+    """The criterion that an estimate is not larger than a threshold."""
+    return Criterion(estimate, "<=", threshold, label, unit)
+
+
+def below(estimate: Estimate, threshold: float, label: str, unit: str = "") -> Criterion:
+    """The criterion that an estimate is smaller than a threshold."""
+    return Criterion(estimate, "<", threshold, label, unit)
+
+
+def condition(criterion: Criterion) -> Criterion:
+    """A criterion without which the claim means nothing, for example that the baseline trained."""
+    return replace(criterion, is_condition=True)
+
+
+def decide_verdict(criteria: Sequence[Criterion]) -> str:
+    """The verdict on a claim whose runs are made.
+
+    The first rule that applies decides:
+
+    | criteria                                | verdict        |
+    |-----------------------------------------|----------------|
+    | a condition is not held                 | undecided      |
+    | all deciding criteria are held          | reproduced     |
+    | all deciding criteria are refuted       | not reproduced |
+    | some are held and some are refuted      | partly         |
+    | all other cases                         | undecided      |
+
+    Args:
+        criteria: What the check of the claim returned; at least one deciding criterion, at most
+            MOST_DECIDING.
+    """
+    deciding = [criterion.state for criterion in criteria if not criterion.is_condition]
+    assert 0 < len(deciding) <= MOST_DECIDING, f"{len(deciding)} deciding criteria"
+    if any(criterion.is_condition and criterion.state != HELD for criterion in criteria):
+        return UNDECIDED
+    found = set(deciding)
+    if found == {HELD}:
+        return REPRODUCED
+    if found == {REFUTED}:
+        return NOT_REPRODUCED
+    return PARTLY if {HELD, REFUTED} <= found else UNDECIDED

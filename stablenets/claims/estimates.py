@@ -1,0 +1,164 @@
+"""Estimates from the rows of finished runs: means, differences and ratios over seeds.
+
+The rows are those of `Results`: one for each run, with its seed, options and metrics. Independent
+units are seeds: if the rows have several runs of a seed, they are averaged within the seed first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from stablenets import statistics
+from stablenets.schema import suggest
+from stablenets.statistics import Estimate
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column of the rows, with its unit.
+
+    Args:
+        column: The name of the column, for example 'test_accuracy'.
+        unit: The unit after scaling, for example '%'; '' for none.
+        scale: The factor from the column to the unit.
+        low: The smallest possible value, in the unit: intervals of means end there.
+        high: The largest possible value, in the unit.
+        is_chance_if_missing: Whether a run without a value counts as guessing: the column `chance`
+            of the rows. So a run that diverged counts with the accuracy of guessing.
+    """
+
+    column: str
+    unit: str = ""
+    scale: float = 1.0
+    low: float = -math.inf
+    high: float = math.inf
+    is_chance_if_missing: bool = False
+
+    def of(self, rows: pd.DataFrame) -> pd.Series:
+        """The values of the rows in the unit."""
+        values = rows[self.column].astype(float)
+        if self.is_chance_if_missing:
+            values = values.fillna(rows["chance"])
+        return self.scale * values
+
+
+def percentage(column: str) -> Metric:
+    """The metric of a fraction in per cent, such as an accuracy; a run that diverged guesses."""
+    return Metric(column, "%", 100.0, 0.0, 100.0, is_chance_if_missing=True)
+
+
+TEST_ACCURACY = percentage("test_accuracy")
+VALIDATION_ACCURACY = percentage("validation_accuracy")
+
+
+def select_rows(rows: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
+    """The rows whose options have the given values.
+
+    Args:
+        rows: Rows of `Results`.
+        wanted: Values by column, or by the last part of its name: `family` for `net.family`. A
+            list, tuple, set or range stands for any of its members.
+
+    Raises:
+        KeyError: If no column, or more than one, has this name.
+
+    Examples:
+        >>> rows = pd.DataFrame({"net.family": ["plain", "resnet"], "depth": [4, 64]})
+        >>> list(select_rows(rows, family="resnet", depth=[16, 64])["depth"])
+        [64]
+    """
+    for name, value in wanted.items():
+        column = rows[column_named(rows, name)]
+        is_any = isinstance(value, Collection) and not isinstance(value, str)
+        rows = rows[column.isin(list(value)) if is_any else column == value]
+    return rows
+
+
+def column_named(rows: pd.DataFrame, name: str) -> str:
+    """The column with this name, or the only one whose last part it is."""
+    if name in rows:
+        return name
+    columns = [str(column) for column in rows]
+    found = [column for column in columns if column.split(".")[-1] == name]
+    if len(found) != 1:
+        raise KeyError(f"{name}: {found or suggest(name, columns, 'columns')}")
+    return found[0]
+
+
+def seed_means(rows: pd.DataFrame, metric: Metric) -> pd.Series:
+    """The mean of a metric for each seed."""
+    return metric.of(rows).groupby(rows["seed"]).mean()
+
+
+def mean_over_seeds(rows: pd.DataFrame, metric: Metric) -> Estimate:
+    """The mean over seeds with its interval, which ends at the limits of the metric."""
+    found = statistics.mean(seed_means(rows, metric))
+    return replace(found, low=np.clip(found.low, metric.low, None), high=clip_high(found, metric))
+
+
+def clip_high(found: Estimate, metric: Metric) -> float:
+    """The upper end of an interval, at most the largest possible value."""
+    return float(np.clip(found.high, None, metric.high))
+
+
+def median_over_seeds(rows: pd.DataFrame, metric: Metric) -> Estimate:
+    """The median over seeds with an interval that holds for every distribution."""
+    return statistics.median(list(seed_means(rows, metric)))
+
+
+def paired_difference(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame) -> Estimate:
+    """The mean difference ours - theirs, paired over seeds.
+
+    Args:
+        metric: What is compared.
+        ours: Rows of one setting, or of several that `theirs` has too.
+        theirs: The rows to compare with.
+    """
+    return statistics.paired(seed_means(ours, metric), seed_means(theirs, metric))
+
+
+def unpaired_difference(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame) -> Estimate:
+    """The difference of two means with Welch's interval, for runs that share no seeds."""
+    first, second = seed_means(ours, metric), seed_means(theirs, metric)
+    value, n = float(first.mean() - second.mean()), min(len(first), len(second))
+    if n < 2:
+        return Estimate(value, math.nan, math.nan, n)
+    parts = np.array([first.var(ddof=1) / len(first), second.var(ddof=1) / len(second)])
+    error = parts.sum()
+    if error == 0:
+        return Estimate(value, value, value, n)
+    freedom = error**2 / (parts**2 / [len(first) - 1, len(second) - 1]).sum()
+    half = float(special.stdtrit(freedom, (1 + statistics.LEVEL) / 2) * math.sqrt(error))
+    return Estimate(value, value - half, value + half, n)
+
+
+def paired_ratio(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame) -> Estimate:
+    """The geometric mean of the ratios ours / theirs, paired over seeds.
+
+    Its interval is that of the mean logarithm. Values must be positive.
+    """
+    return statistics.geometric_mean(
+        (seed_means(ours, metric) / seed_means(theirs, metric)).dropna()
+    )
+
+
+def exact(value: float, n: int = 1) -> Estimate:
+    """A value without uncertainty, such as a count, a bound or the worst of all cases."""
+    return Estimate(float(value), float(value), float(value), n)
+
+
+def largest(rows: pd.DataFrame, metric: Metric) -> Estimate:
+    """The largest value of all rows, as an exact value."""
+    return exact(metric.of(rows).max(), len(rows))
+
+
+def smallest(rows: pd.DataFrame, metric: Metric) -> Estimate:
+    """The smallest value of all rows, as an exact value."""
+    return exact(metric.of(rows).min(), len(rows))

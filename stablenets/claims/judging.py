@@ -1,0 +1,115 @@
+"""Decide the claims of a paper: the rows of claims.csv and criteria.csv."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from stablenets.claims.criteria import (
+    HELD,
+    NOT_RUN,
+    OPEN,
+    REFUTED,
+    Criterion,
+    decide_verdict,
+)
+from stablenets.claims.paper import SMOKE, DeclaredClaim
+from stablenets.claims.results import Results
+
+CLAIM_COLUMNS = (
+    *("id", "kind", "claim", "source", "published"),
+    *("measure", "ours", "low", "high", "unit"),
+    *("verdict", "held", "refuted", "open", "reason"),
+    *("seeds", "dataset", "profile", "figure", "commit"),
+)
+CRITERION_COLUMNS = (
+    *("id", "criterion", "role", "value", "low", "high", "n"),
+    *("relation", "threshold", "unit", "state"),
+)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was found of a claim.
+
+    Args:
+        claim: The claim.
+        verdict: One of `criteria.VERDICTS`.
+        criteria: What its check returned; empty if runs are missing.
+        reason: Why it was not run; '' otherwise.
+    """
+
+    claim: DeclaredClaim
+    verdict: str
+    criteria: tuple[Criterion, ...] = ()
+    reason: str = ""
+
+
+def judge_claim(claim: DeclaredClaim, results: Results, profile: str) -> Judgement:
+    """Call the check of a claim, if its runs are made, and decide the verdict."""
+    if unplanned := [group for group in claim.runs if not results.plan.get(group)]:
+        return Judgement(claim, NOT_RUN, reason=f"this profile has no runs of {unplanned[0]}")
+    if missing := results.missing(claim.runs):
+        planned = sum(len(results.plan[group]) for group in claim.runs)
+        return Judgement(claim, NOT_RUN, reason=f"{missing} of {planned} runs are missing")
+    criteria = tuple(claim.check(results.only(claim.runs)))
+    verdict = decide_verdict(criteria)
+    if profile == SMOKE:
+        reason = "this profile only shows that everything runs"
+        return Judgement(claim, NOT_RUN, criteria, reason)
+    used = {work.dataset for work in results.works(claim.runs)} - {""}
+    if claim.data and not used & set(claim.data):
+        reason = f"only on {', '.join(sorted(used))}; the claim is about {', '.join(claim.data)}"
+        return Judgement(claim, NOT_RUN, criteria, reason)
+    return Judgement(claim, verdict, criteria)
+
+
+def claim_row(judgement: Judgement, results: Results, profile: str) -> dict[str, Any]:
+    """The row of a claim, with the columns CLAIM_COLUMNS."""
+    claim = judgement.claim
+    deciding = [criterion for criterion in judgement.criteria if not criterion.is_condition]
+    states = [criterion.state for criterion in deciding]
+    works = results.works(claim.runs)
+    first = deciding[0] if deciding else None
+    return {
+        "id": claim.id,
+        "kind": claim.kind,
+        "claim": claim.sentence,
+        "source": claim.source,
+        "published": claim.published,
+        "measure": first.label if first else "",
+        "ours": first.estimate.value if first else None,
+        "low": first.estimate.low if first else None,
+        "high": first.estimate.high if first else None,
+        "unit": first.unit if first else "",
+        "verdict": judgement.verdict,
+        HELD: states.count(HELD),
+        REFUTED: states.count(REFUTED),
+        OPEN: states.count(OPEN),
+        "reason": judgement.reason,
+        "seeds": len({work.seed for work in works if work.seed is not None}) or "",
+        "dataset": ", ".join(sorted({work.dataset for work in works} - {""})),
+        "profile": profile,
+        "figure": claim.figure if works else "",
+        "commit": results.commits_of(claim.runs),
+    }
+
+
+def criterion_rows(judgement: Judgement) -> list[dict[str, Any]]:
+    """A row for each criterion of a claim, with the columns CRITERION_COLUMNS."""
+    return [
+        {
+            "id": judgement.claim.id,
+            "criterion": criterion.label,
+            "role": "condition" if criterion.is_condition else "deciding",
+            "value": criterion.estimate.value,
+            "low": criterion.estimate.low,
+            "high": criterion.estimate.high,
+            "n": criterion.estimate.n,
+            "relation": criterion.relation,
+            "threshold": criterion.threshold,
+            "unit": criterion.unit,
+            "state": criterion.state,
+        }
+        for criterion in judgement.criteria
+    ]

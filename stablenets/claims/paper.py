@@ -1,0 +1,166 @@
+"""A paper: its runs, claims, tables and figures.
+
+    paper = Paper("example2026", "Example 2026, A title", RUNS)
+
+    @paper.claim("1", "Deep nets train", kind="paper", source="Section 4", runs=["deep"])
+    def deep_nets_train(results):
+        yield ahead_of(mean_over_seeds(results["deep"], TEST_ACCURACY), 90.0, "accuracy", "%")
+
+    @paper.table("deep", runs=["deep"], caption="Test accuracy by depth.")
+    def deep_table(results):
+        return results["deep"][["depth", "test_accuracy"]]
+
+The module that defines `paper` and the modules that add to it belong to one paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from stablenets.claims.criteria import Criterion
+from stablenets.claims.grid import Grid
+from stablenets.claims.results import Plan, Results
+
+if TYPE_CHECKING:
+    from matplotlib.animation import Animation
+    from matplotlib.figure import Figure
+
+SMOKE, *_ = PROFILES = ("smoke", "quick", "full", "paper")
+PAPER, THEOREM, OURS = CLAIM_KINDS = ("paper", "theorem", "ours")
+KIND_MEANINGS = {
+    PAPER: "an empirical statement of the paper",
+    THEOREM: "holds by construction; we check it numerically",
+    OURS: "a control or an extension that the paper does not state",
+}
+Check = Callable[[Results], Iterable[Criterion]]
+
+
+@dataclass(frozen=True)
+class DeclaredClaim:
+    """A statement and the criteria that decide it.
+
+    Args:
+        id: Its number within the paper.
+        sentence: The statement, in words that a newcomer understands.
+        kind: One of CLAIM_KINDS.
+        source: Where the paper makes the statement.
+        runs: Groups of runs that the check reads. It is called if all have a result.
+        check: From results to criteria. The first deciding criterion is the value on the page.
+        published: The paper's value; '' if it states none.
+        data: Data sets that the statement is about. Runs on other data decide nothing. Empty if
+            the data do not matter.
+        figure: The figure that shows the criteria; '' for none.
+    """
+
+    id: str
+    sentence: str
+    kind: str
+    source: str
+    runs: tuple[str, ...]
+    check: Check
+    published: str = ""
+    data: tuple[str, ...] = ()
+    figure: str = ""
+
+
+@dataclass(frozen=True)
+class Display:
+    """A table, a figure or an animation.
+
+    Args:
+        runs: Groups of runs that it shows. It is made if all have a result.
+        make: From results to the table, figure or animation.
+        caption: What to see in it.
+    """
+
+    runs: tuple[str, ...]
+    make: Callable[[Results], Figure | pd.DataFrame | Animation]
+    caption: str
+
+
+@dataclass(frozen=True)
+class Paper:
+    """All that is run, decided and shown of one paper.
+
+    Args:
+        handle: Its short name: that of its folder and of its results.
+        title: Authors, year and title.
+        runs: Its grids of runs, by the name of the group.
+    """
+
+    handle: str
+    title: str
+    runs: Mapping[str, Grid]
+    claims: list[DeclaredClaim] = field(default_factory=list, init=False)
+    tables: dict[str, Display] = field(default_factory=dict, init=False)
+    figures: dict[str, Display] = field(default_factory=dict, init=False)
+    animations: dict[str, Display] = field(default_factory=dict, init=False)
+
+    def plan(self, profile: str, seeds: int | None = None) -> Plan:
+        """The runs of a profile by group.
+
+        Args:
+            profile: One of PROFILES.
+            seeds: The number of seeds of each setting; None for that of the profile.
+        """
+        return {group: runs.works(profile, seeds) for group, runs in self.runs.items()}
+
+    def claim(
+        self,
+        id: str,
+        sentence: str,
+        *,
+        kind: str,
+        source: str,
+        runs: Sequence[str],
+        published: str = "",
+        data: Sequence[str] = (),
+        figure: str = "",
+    ) -> Callable[[Check], Check]:
+        """Add a claim, whose check is the decorated function; see `DeclaredClaim`."""
+        assert kind in CLAIM_KINDS, f"{id}: kind {kind} is none of {CLAIM_KINDS}"
+        self.check_groups(runs)
+
+        def add(check: Check) -> Check:
+            self.claims.append(
+                DeclaredClaim(
+                    id, sentence, kind, source, tuple(runs), check, published, tuple(data), figure
+                )
+            )
+            return check
+
+        return add
+
+    def table(self, name: str, *, runs: Sequence[str], caption: str) -> Callable[[Any], Any]:
+        """Add a table, made by the decorated function; see `Display`."""
+        return self.display(self.tables, name, runs, caption)
+
+    def figure(self, name: str, *, runs: Sequence[str], caption: str) -> Callable[[Any], Any]:
+        """Add a figure, made by the decorated function; see `Display`."""
+        return self.display(self.figures, name, runs, caption)
+
+    def animation(self, name: str, *, runs: Sequence[str], caption: str) -> Callable[[Any], Any]:
+        """Add an animation, made by the decorated function; see `Display`."""
+        return self.display(self.animations, name, runs, caption)
+
+    def display(
+        self, displays: dict[str, Display], name: str, runs: Sequence[str], caption: str
+    ) -> Callable[[Any], Any]:
+        """Add a table, a figure or an animation to its collection."""
+        self.check_groups(runs)
+
+        def add(make: Any) -> Any:
+            displays[name] = Display(tuple(runs), make, caption)
+            return make
+
+        return add
+
+    def check_groups(self, groups: Sequence[str]) -> None:
+        """Raise `KeyError` if a group has no runs."""
+        for group in groups:
+            if group not in self.runs:
+                raise KeyError(f"{self.handle}: no group {group}; one of {', '.join(self.runs)}")

@@ -1,0 +1,74 @@
+"""Fills the results in READMEs from results/, so that no number in them is typed by hand.
+
+A person writes the text and marks where a result stands:
+
+    50,000 layers train: <!-- result: ceni2025/full 2 --> <!-- end -->.
+
+A marker names the folder of a profile and a claim, or one of its criteria by its number: `2.3`
+is the third criterion of claim 2. What stands between the two comments is replaced by the value
+with its unit and interval. `verdict` after the claim asks for the verdict instead, and a marker
+`table: ceni2025/full deep` is filled with a whole table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from stablenets import tables
+from stablenets.claims.summary import number
+from stablenets.errors import BadInput
+
+END = "<!-- end -->"
+MARKER = re.compile(r"(<!-- (result|table): (\S+) ([^>]*?) -->)(.*?)<!-- end -->", re.DOTALL)
+
+
+def fill_results(text: str, results: Path) -> str:
+    """The text of a README with the results of all its markers.
+
+    Args:
+        text: The text, with markers.
+        results: The folder of all results.
+
+    Raises:
+        BadInput: If a marker names a result that does not exist.
+
+    Examples:
+        >>> fill_results("<!-- result: ceni2025/full 2 --><!-- end -->", Path("results"))
+        '<!-- result: ceni2025/full 2 -->91.5 % [90.8, 92.2]<!-- end -->'
+    """
+    fillers: dict[str, Callable[[Path, str], str]] = {"result": result_text, "table": table_text}
+
+    def filled(found: re.Match[str]) -> str:
+        marker, kind, folder, what = found.group(1, 2, 3, 4)
+        try:
+            return f"{marker}{fillers[kind](results / folder, what)}{END}"
+        except (OSError, LookupError, ValueError) as error:
+            raise BadInput(f"{marker}: no such result in {results} ({error})") from None
+
+    return MARKER.sub(filled, text)
+
+
+def result_text(folder: Path, what: str) -> str:
+    """The value of a claim or of a criterion with unit and interval, or the verdict of a claim."""
+    name, _, wanted = what.partition(" ")
+    claim, _, place = name.partition(".")
+    if place or not wanted:
+        rows = pd.read_csv(folder / "criteria.csv", dtype={"id": str}, keep_default_na=False)
+        own = rows[rows["id"] == claim]
+        deciding = own if place else own[own["role"] == "deciding"]
+        row = deciding.iloc[int(place or 1) - 1]
+        interval = tables.format_interval(float(row["low"] or "nan"), float(row["high"] or "nan"))
+        between = f" [{interval.replace(' to ', ', ')}]" if row["low"] != row["high"] else ""
+        return number(row["value"], row["unit"]) + (between if interval else "")
+    claims = pd.read_csv(folder / "claims.csv", dtype=str, keep_default_na=False).set_index("id")
+    return str(claims.loc[claim, wanted])
+
+
+def table_text(folder: Path, what: str) -> str:
+    """A committed table as markdown, on lines of its own."""
+    frame = pd.read_csv(folder / f"{what}.csv", keep_default_na=False)
+    return f"\n\n{tables.format_markdown(frame)}\n"

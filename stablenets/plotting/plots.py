@@ -1,0 +1,179 @@
+"""The plots that papers and reports share: estimates with intervals, differences, curves.
+
+Each function draws on given axes, so that several can share a figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stablenets.statistics import Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+MOST_TICKS = 5  # of an axis of depths
+
+
+def plot_estimates(
+    axes: Axes, estimates: Mapping[float, Estimate], *, label: str, colour: str, **style: Any
+) -> None:
+    """Draw estimates against a number such as depth, with their intervals as a band.
+
+    Estimates without an interval are drawn as a line only.
+
+    Args:
+        axes: The axes.
+        estimates: Estimates by the number on the horizontal axis.
+        label: The name in the legend.
+        colour: The colour of line and band.
+        style: Further arguments of `axes.plot`, such as `marker` or `linestyle`.
+    """
+    places = list(estimates)
+    values, lows, highs = np.array(
+        [(each.value, each.low, each.high) for each in estimates.values()]
+    ).T
+    axes.plot(places, values, color=colour, label=label, **{"markersize": 4} | style)
+    axes.fill_between(places, lows, highs, color=colour, alpha=0.15, linewidth=0)
+
+
+def plot_differences(
+    axes: Axes,
+    differences: Mapping[str, Estimate],
+    threshold: float,
+    *,
+    colours: Sequence[str] | None = None,
+    limits: tuple[float, float] | None = None,
+) -> None:
+    """Draw estimates as dots with bars, one below the other, and a threshold as a dashed line.
+
+    Args:
+        axes: The axes.
+        differences: Estimates by their label; the first is on top.
+        threshold: Where the dashed line is. The line at 0 is solid.
+        colours: The colour of each dot; black if None.
+        limits: Ends of the horizontal axis. What lies beyond is an arrow at the edge.
+    """
+    low, high = limits or (-np.inf, np.inf)
+    for place, found in enumerate(differences.values()):
+        colour = colours[place] if colours else "0.1"
+        if low <= found.value <= high:
+            below, above = found.bar
+            bar = [[below], [above]] if below == below else None
+            axes.errorbar(found.value, place, xerr=bar, fmt="o", color=colour, markersize=4)
+        else:
+            is_low = found.value < low
+            axes.plot(low if is_low else high, place, "<" if is_low else ">", color=colour)
+            axes.annotate(
+                f"{found.value:.3g}",
+                (low if is_low else high, place),
+                xytext=(8 if is_low else -8, 0),
+                textcoords="offset points",
+                ha="left" if is_low else "right",
+                va="center",
+                fontsize="small",
+            )
+    axes.set_yticks(range(len(differences)), list(differences))
+    axes.set_ylim(len(differences) - 0.5, -0.5)
+    axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
+    axes.axvline(threshold, color="0.3", linewidth=0.8, linestyle="--", zorder=0)
+    if limits:
+        margin = 0.03 * (high - low)
+        axes.set_xlim(low - margin, high + margin)
+
+
+def plot_curves(
+    axes: Axes,
+    places: np.ndarray,
+    curves: Sequence[np.ndarray] | np.ndarray,
+    *,
+    label: str,
+    colour: str,
+    **style: Any,
+) -> None:
+    """Draw the median of several curves, for example one for each seed, and their range as a band.
+
+    Args:
+        axes: The axes.
+        places: The numbers on the horizontal axis (P,), such as steps or layers.
+        curves: The curves (n, P).
+        label: The name in the legend.
+        colour: The colour of line and band.
+        style: Further arguments of `axes.plot`.
+    """
+    stacked = np.asarray(curves, dtype=float)
+    axes.plot(places, np.median(stacked, 0), color=colour, label=label, **style)
+    axes.fill_between(places, stacked.min(0), stacked.max(0), color=colour, alpha=0.15, linewidth=0)
+
+
+def plot_clipped(
+    axes: Axes,
+    places: Sequence[float] | np.ndarray,
+    values: Sequence[float] | np.ndarray,
+    limits: tuple[float, float],
+    *,
+    label: str,
+    colour: str,
+    **style: Any,
+) -> None:
+    """Draw a line whose values beyond the limits, or not finite, are arrows at the edge.
+
+    NaN is not drawn.
+
+    Args:
+        axes: The axes.
+        places: The numbers on the horizontal axis (P,).
+        values: The values (P,).
+        limits: The smallest and the largest value that is drawn as it is.
+        label: The name in the legend.
+        colour: The colour of line and arrows.
+        style: Further arguments of `axes.plot`.
+    """
+    low, high = limits
+    places, values = np.asarray(places, dtype=float), np.asarray(values, dtype=float)
+    inside = np.where((values >= low) & (values <= high), values, np.nan)
+    axes.plot(places, inside, color=colour, label=label, **{"markersize": 4} | style)
+    for is_beyond, edge, marker in ((values < low, low, "v"), (values > high, high, "^")):
+        (arrows,) = axes.plot(
+            places[is_beyond],
+            np.full(is_beyond.sum(), edge),
+            marker,
+            color=colour,
+            markersize=5,
+            markerfacecolor="none",
+            clip_on=False,
+        )
+        arrows.set_in_layout(False)  # an unclipped artist would take room from the axes
+
+
+def label_depths(axes: Axes, depths: Iterable[float], name: str = "layers") -> None:
+    """Give the horizontal axis a logarithmic scale with ticks at some of the depths."""
+    from matplotlib.ticker import FuncFormatter, NullLocator
+
+    every = sorted(set(depths))
+    ticks = every[:: -(-len(every) // MOST_TICKS)]
+    axes.set(xscale="log", xticks=ticks, xlabel=name)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def add_legend_below(figure: Figure, *panels: Axes, columns: int = 4) -> None:
+    """Add one legend below all panels; a label that several panels have stands in it once."""
+    handles: dict[str, Artist] = {}
+    for axes in panels:
+        handles |= {
+            label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+    figure.legend(
+        list(handles.values()),
+        list(handles),
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+    )

@@ -1,0 +1,138 @@
+"""A paper from its runs to its pages, and a reproduction compared with what is published."""
+
+import pandas as pd
+import pytest
+from squares import Square
+
+from stablenets.claims import ledger, summary
+from stablenets.claims.agreement import agreement_lines, compare_claims
+from stablenets.claims.criteria import NOT_RUN, REPRODUCED, UNDECIDED, ahead_of, at_least
+from stablenets.claims.estimates import Metric, exact, mean_over_seeds
+from stablenets.claims.grid import grid, per_profile, seeds
+from stablenets.claims.judging import judge_claim
+from stablenets.claims.pages import write_pages
+from stablenets.claims.paper import Paper
+from stablenets.claims.readme import fill_results
+from stablenets.claims.results import Results
+from stablenets.errors import BadInput
+from stablenets.plotting.figures import new_figure
+
+SQUARE = Metric("square")
+
+
+def toy_paper():
+    paper = Paper(
+        "toy",
+        "Toy 2026, Squares",
+        {
+            "squares": grid(Square, value=2.0, seed=seeds(smoke=2, quick=3)),
+            "cubes": grid(Square, value=per_profile(full=3.0), seed=seeds(full=2)),
+        },
+    )
+
+    @paper.claim(
+        "1", "Squares grow", kind="paper", source="Eq. (1)", runs=["squares"], figure="curve"
+    )
+    def squares_grow(results):
+        yield at_least(mean_over_seeds(results["squares"], SQUARE), 3.0, "mean | square", "m²")
+
+    @paper.claim("2", "Cubes too", kind="theorem", source="Eq. (2)", runs=["cubes"])
+    def cubes_grow(results):
+        yield ahead_of(exact(1.0), 0.0, "cube")
+
+    @paper.claim("3", "On MNIST", kind="ours", source="ours", runs=["squares"], data=["mnist"])
+    def on_mnist(results):
+        yield at_least(exact(1.0), 0.0, "one")
+
+    @paper.table("numbers", runs=["squares"], caption="Numbers.")
+    def numbers(results):
+        return results["squares"][["value", "square"]]
+
+    @paper.figure("curve", runs=["squares"], caption="A curve.")
+    def curve(results):
+        figure, (axes,) = new_figure(1)
+        axes.plot(results["squares"]["value"], results["squares"]["square"])
+        return figure
+
+    return paper
+
+
+@pytest.fixture
+def written(place, tmp_path):
+    """The toy paper and its folder results/toy/quick with everything in it."""
+    paper, folder = toy_paper(), tmp_path / "results" / "toy" / "quick"
+    plan = paper.plan("quick")
+    for work in plan["squares"]:
+        work.run(place)
+    ledger.write_ledger(folder, ledger.collect_entries(plan["squares"], place.runs)[0])
+    write_pages(paper, Results(plan, ledger.read_ledger(folder)), "quick", folder, "make it")
+    return paper, folder
+
+
+def test_every_file_is_written_and_the_rows_say_what_was_found(written):
+    _, folder = written
+    names = {path.name for path in folder.iterdir()}
+    assert {"claims.csv", "criteria.csv", "claims.md", "numbers.md", "curve.png"} <= names
+    claims = pd.read_csv(folder / "claims.csv", dtype={"id": str}).set_index("id")
+    assert list(claims["verdict"]) == [REPRODUCED, NOT_RUN, NOT_RUN]
+    assert claims.loc["1", ["ours", "unit", "held", "seeds"]].tolist() == [4.0, "m²", 1, 3]
+    assert (folder.parent / "README.md").exists()
+
+
+def test_smoke_decides_nothing(place):
+    paper = toy_paper()
+    plan = paper.plan("smoke")
+    for work in plan["squares"]:
+        work.run(place)
+    results = Results(plan, ledger.collect_entries(plan["squares"], place.runs)[0])
+    assert judge_claim(paper.claims[0], results, "smoke").verdict == NOT_RUN
+
+
+def test_a_check_reads_only_the_groups_that_its_claim_names(written):
+    paper, folder = written
+    results = Results(paper.plan("quick"), ledger.read_ledger(folder))
+    assert len(results["squares"]) == 3
+    with pytest.raises(KeyError):
+        results.only(["squares"])["cubes"]
+    with pytest.raises(KeyError, match="circles"):
+        paper.claim("4", "x", kind="paper", source="x", runs=["circles"])
+
+
+def test_a_readme_is_filled_with_committed_results(written):
+    _, folder = written
+    results = folder.parents[1]
+    text = (
+        "Squares: <!-- result: toy/quick 1 --><!-- end -->,"
+        " <!-- result: toy/quick 1 verdict -->?<!-- end -->"
+    )
+    filled = fill_results(text, results)
+    assert "-->4 m²" in filled
+    assert "-->reproduced<" in filled
+    assert fill_results(filled, results) == filled
+    assert "| value |" in fill_results("<!-- table: toy/quick numbers --><!-- end -->", results)
+    with pytest.raises(BadInput, match="toy/quick 9"):
+        fill_results("<!-- result: toy/quick 9 --><!-- end -->", results)
+
+
+def test_a_reproduction_is_compared_claim_by_claim(written, tmp_path):
+    _, folder = written
+    published = tmp_path / "published"
+    published.mkdir()
+    for name in ("claims.csv", "criteria.csv"):
+        frame = pd.read_csv(folder / name, dtype=str, keep_default_na=False)
+        if name == "claims.csv":
+            frame.loc[0, "verdict"] = UNDECIDED
+        frame.to_csv(published / name, index=False)
+    rows = compare_claims(folder, published)
+    assert [row["value"] for row in rows][:1] == ["as published"]
+    lines = agreement_lines(rows)
+    assert lines[0].startswith("claim 1: reproduced here, undecided as published")
+    assert lines[-1] == "2 of 3 verdicts as published"
+    assert compare_claims(folder, tmp_path / "nowhere") == []
+
+
+def test_verdicts_are_counted_by_kind(written):
+    paper, folder = written
+    counts = summary.count_verdicts([paper], folder.parents[1]).set_index("kind")
+    assert counts.loc["paper", REPRODUCED] == 1
+    assert counts.loc["theorem", NOT_RUN] == counts.loc["ours", NOT_RUN] == 1

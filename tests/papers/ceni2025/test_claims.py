@@ -1,0 +1,374 @@
+"""Ceni 2025: plan and criteria, on made-up results and on the committed ones."""
+
+import math
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import made_up, same_by_command
+
+from experiments.ceni2025 import PAPER, claims, figures
+from experiments.ceni2025.runs import VARIED
+from stablenets.claims import ledger
+from stablenets.claims.criteria import HELD, OPEN, REFUTED
+from stablenets.claims.ledger import Entry
+from stablenets.claims.pages import is_complete
+from stablenets.claims.paper import PROFILES
+from stablenets.claims.results import Results
+from stablenets.claims.work import unique
+from stablenets.training.network import build_network
+
+RESULTS = Path(__file__).resolve().parents[3] / "results" / "ceni2025"
+TUNING = ("search", "sensitivity", "rates", "memory_rates", "deep_rates")
+results = partial(made_up, PAPER, seeds=3)
+
+
+def states(check, found):
+    """The states of the deciding criteria, then those of the conditions."""
+    criteria = sorted(check(found), key=lambda criterion: criterion.is_condition)
+    return [criterion.state for criterion in criteria]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_run_of_the_plan_is_in_it_once(profile):
+    works = unique(list(PAPER.plan(profile, 2).values()))
+    assert len({work.name for work in works}) == len(works)
+
+
+def test_figures_of_claims_exist():
+    assert {claim.figure for claim in PAPER.claims} <= set(PAPER.figures)
+
+
+def test_settings_are_chosen_by_seeds_that_are_in_no_other_group():
+    plan = PAPER.plan("full")
+    tuning = [plan.pop(group) for group in TUNING]
+    others = {work.seed for works in plan.values() for work in works if work.seed is not None}
+    assert min(work.seed for works in tuning for work in works) == 100 > max(others)
+    assert len(PAPER.plan("full")["search"]) == 41
+
+
+def test_a_run_of_the_plan_is_what_its_command_makes():
+    plan = PAPER.plan("full", 1)
+    groups = (
+        *("deep", "deep_baselines", "no_layers", "frozen_layers", "longer", "deep_rates"),
+        *("adding", "copy_others", "unclipped", "near_convex", "short_budget", "readout_only"),
+        *("chrono", "filters", "ten_epochs", "hidden_frozen", "hidden_others", "sensitivity"),
+        *("search", "rates"),
+    )
+    same_by_command(plan[group][-1] for group in groups)
+
+
+def test_networks_that_are_compared_have_the_same_budget():
+    plan = PAPER.plan("full")
+
+    def epochs(*groups):
+        return {
+            work.resolved.config.epochs
+            for group in groups
+            for work in plan[group]
+            if (work.dataset, work.resolved.dataset.length) == ("copy", 10_000)
+        }
+
+    assert epochs("copy", "copy_others", "near_convex", "readout_only", "chrono") == {16}
+    assert epochs("short_budget") == {8}
+    widths = {work.resolved.net.family: work.resolved.net.widths[0] for work in plan["rates"]}
+    assert widths["roarnn"] == widths["rnn"] > widths["gru"] > widths["lstm"]
+
+
+def test_no_filter_counts_twice():
+    """`haar_fixed_axis` is Haar's draw of the same seed, if that has the eigenvalue 1."""
+    found = []
+    for work in PAPER.plan("full")["filters"]:
+        torch.manual_seed(work.seed)
+        found.append(build_network(work.resolved, work.resolved.dataset.facts).units[0].O)
+    assert not any(torch.allclose(one, other) for one, other in combinations(found, 2))
+
+
+def spectra(smallest=-0.4, identity=0.5, inside=1e-6, low=-9.0):
+    """Spectra from `smallest` to 0, wider with the identity."""
+
+    def entry(work):
+        wider = identity if work.case.startswith("identity") else 0.0
+        values = {"smallest": smallest - wider, "largest": -300.0 if "0.01" in work.case else 0.0}
+        bounds = {"low": low, "high": 9.0, "limit_low": -9.0, "limit_high": 9.0}
+        return values | bounds | {"inside": inside}
+
+    return entry
+
+
+def trained(smallest=-0.4):
+    def entry(work):
+        return spectra(smallest)(type("Case", (), {"case": "random"}))
+
+    return entry
+
+
+def of_spectra(profile="full", after=-0.4, **arguments):
+    groups = {"trained_deep": trained(after), "trained_recurrent": trained(after)}
+    return results({"spectra": spectra(**arguments)} | groups, profile)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({}, [HELD] * 5),
+        ({"inside": -1e-3}, [REFUTED, HELD, HELD, HELD, HELD]),
+        ({"low": -0.3}, [HELD, REFUTED, HELD, HELD, HELD]),
+    ],
+)
+def test_bounds_are_checked_by_step_and_for_all_steps(arguments, expected):
+    assert states(claims.bounds_hold, of_spectra(**arguments)) == expected
+
+
+@pytest.mark.parametrize(
+    ("profile", "smallest", "deep", "state"),
+    [("full", -0.4, HELD, HELD), ("full", -3.1, HELD, REFUTED), ("quick", -0.4, REFUTED, HELD)],
+)
+def test_singular_values_are_judged_at_50_000_layers(profile, smallest, deep, state):
+    found = of_spectra(profile, after=smallest, smallest=smallest)
+    assert states(claims.singular_values_keep_their_size, found) == [state] * 4 + [deep]
+    assert states(claims.trained_values_keep_their_size, found) == [state] * 3 + [deep]
+
+
+def test_a_singular_value_that_is_too_small_to_be_known_has_vanished():
+    entry = spectra()
+    unknown = results({"spectra": lambda work: entry(work) | {"smallest": math.nan}}, "full")
+    assert REFUTED in states(claims.singular_values_keep_their_size, unknown)
+
+
+def test_a_fixed_beta_is_judged_by_the_largest_singular_value():
+    assert states(claims.fixed_beta_vanishes, of_spectra()) == [HELD]
+
+
+@pytest.mark.parametrize(
+    ("smallest", "identity", "tight", "ahead"),
+    [
+        (-0.01, 0.5, HELD, HELD),
+        (-0.4, 0.5, REFUTED, HELD),
+        (-0.4, 0.1, REFUTED, REFUTED),
+        (-0.01, 0.0, HELD, REFUTED),
+    ],
+)
+def test_isometry_is_judged_with_one_w_and_with_many(smallest, identity, tight, ahead):
+    found = of_spectra(smallest=smallest, identity=identity)
+    assert states(claims.nearly_isometric, found) == [tight] * 2
+    assert states(claims.random_beats_identity, found) == [ahead] * 2
+
+
+def deep(ours=0.9, alone=0.8, loss=0.3, vanishing=1.0):
+    """Deep networks; those whose layers are missing or frozen have the accuracy `alone`."""
+
+    def entry(work):
+        kind = claims.deep_kind(work)
+        right = alone if kind in ("none", "frozen") else ours
+        right += 0.001 * work.seed**2 - 0.0005 * (kind != "roamlp") * work.seed
+        metrics = {"test_accuracy": right, "train_loss": loss, "steps": 20.0, "parameters": 10.0}
+        gradients = np.array([[vanishing, 1.0, 1.0]] * 2)
+        curve = np.array([0.5, right])
+        return metrics, {
+            "state_gradients": gradients,
+            "steps": np.arange(2),
+            "test_accuracy": curve,
+        }
+
+    return entry
+
+
+def of_deep(profile="full", count=3, **arguments):
+    groups = ("deep", "no_layers", "frozen_layers", "deep_baselines", "longer")
+    return made_up(PAPER, dict.fromkeys(groups, deep(**arguments)), profile, count)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({}, [HELD] * 6),
+        ({"alone": 0.95}, [HELD, REFUTED, HELD, HELD, HELD, HELD]),
+        ({"ours": 0.1, "alone": 0.5, "loss": 2.3}, [REFUTED] * 3 + [HELD] * 3),
+        ({"vanishing": 1e-4}, [HELD, HELD, HELD, HELD, REFUTED, HELD]),
+        ({"profile": "quick"}, [HELD, HELD, HELD, REFUTED, HELD, HELD]),
+        ({"count": 1}, [OPEN, OPEN, HELD, HELD, HELD, HELD]),
+    ],
+)
+def test_a_deep_network_is_judged_beside_none(arguments, expected):
+    assert states(claims.deep_network_trains, of_deep(**arguments)) == expected
+
+
+def test_layers_are_judged_beside_frozen_ones_and_beside_a_resnet():
+    assert states(claims.layers_learn, of_deep()) == [HELD, HELD]
+    assert states(claims.layers_learn, of_deep(alone=0.95)) == [REFUTED, REFUTED]
+    # one ResNet of 50,000 layers was trained
+    assert states(claims.ahead_of_resnet, of_deep())[0] == OPEN
+
+
+def learning(last):
+    """Memory runs that come to an error of `last(work)` in three epochs."""
+
+    def entry(work):
+        end = last(work)
+        loss = np.array([1.0, (1.0 + end) / 2, end])
+        outputs = work.resolved.dataset.length + 20
+        accuracy = 1 - loss * 10 / outputs if work.dataset == "copy" else np.full(3, np.nan)
+        curves = {"loss": loss, "accuracy": accuracy}
+        arrays = {
+            f"{split}_{name}": value
+            for split in ("validation", "test")
+            for name, value in curves.items()
+        }
+        steps = {"step": np.array([10.0, 20.0, 30.0]), "train_loss": loss}
+        return {"steps": 30.0, "parameters": 10.0}, arrays | steps
+
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("profile", "last", "expected"),
+    [
+        ("full", lambda work: 1e-3, [HELD, HELD]),
+        ("full", lambda work: 0.5 if work.seed == 2 else 1e-3, [REFUTED, HELD]),
+        ("quick", lambda work: 1e-3, [HELD, REFUTED]),
+    ],
+)
+def test_memory_is_judged_by_the_worst_seed_at_10_000_steps(profile, last, expected):
+    found = results({"adding": learning(last), "copy": learning(last)}, profile)
+    assert states(claims.adding, found) == expected
+    assert states(claims.copying, found) == expected
+
+
+def test_a_memory_run_that_diverged_has_not_solved_its_task():
+    found = results({"adding": learning(lambda work: 1e-3)}, "full")
+    (run, *_) = found.plan["adding"]
+    entry = found.ledger[run.name]
+    found.ledger[run.name] = Entry("diverged", entry.options, {}, entry.provenance, entry.arrays)
+    assert states(claims.adding, found) == [REFUTED, HELD]
+    assert claims.memory_rows(found, "adding")["solved_at"].iloc[0] == math.inf
+
+
+def test_the_error_of_copying_is_the_fraction_of_wrong_symbols():
+    found = results({"copy": learning(lambda work: 0.5)}, "full")
+    (work, *_) = found.works(("copy",))
+    assert claims.memory_errors(work, found, "test") == pytest.approx([1.0, 0.75, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("of_fixed", "of_others", "expected"),
+    [(1e-3, 0.2, [HELD, HELD]), (1e-3, 1e-3, [HELD, REFUTED]), (0.2, 0.2, [REFUTED, HELD])],
+)
+def test_filters_are_judged_by_their_eigenvalue(of_fixed, of_others, expected):
+    def is_moving(training):
+        return training.resolved.dynamics.filter == "haar" and training.seed % 2
+
+    entries = {
+        "filters": learning(lambda work: of_others if is_moving(work) else of_fixed),
+        "filter_angles": lambda work: {"angle": 0.1 if is_moving(work.training) else 0.0},
+    }
+    assert states(claims.only_fixed_directions_add, results(entries, "full")) == expected
+
+
+def reading(affine=99.0, hidden=99.0, lstm=90.0, noise=0.01):
+    """Accuracies in per cent of networks that read pixels."""
+
+    def entry(work):
+        net = work.resolved.net
+        value = hidden if net.head_hidden else affine if net.family == "roarnn" else lstm
+        value = (value + noise * work.seed) / 100
+        metrics = {"test_accuracy": value, "validation_accuracy": value, "parameters": 10.0}
+        epochs = {"epochs": float(work.resolved.config.epochs), "steps": 10.0}
+        curve = {"epoch": np.array([1.0, 2.0]), "test_accuracy": np.array([value - 0.1, value])}
+        return metrics | epochs, curve
+
+    return entry
+
+
+def of_pixels(profile="full", seeds=3, **arguments):
+    groups = ("one_epoch", "one_epoch_lstm", "ten_epochs", "ten_epochs_lstm", "wide", "hidden")
+    others = ("ordered", "sensitivity", "rates")
+    made = dict.fromkeys((*groups, *others), reading(**arguments))
+    return made_up(PAPER, made, profile, seeds)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "first", "tenth", "hidden"),
+    [
+        ({}, HELD, HELD, HELD),
+        ({"affine": 97.0}, HELD, REFUTED, HELD),
+        ({"affine": 93.0, "hidden": 97.0}, REFUTED, REFUTED, REFUTED),
+        ({"affine": 97.5, "noise": 1.0}, HELD, OPEN, OPEN),
+        ({"seeds": 1}, OPEN, OPEN, OPEN),
+    ],
+)
+def test_accuracies_on_psmnist_are_judged_by_the_whole_interval(arguments, first, tenth, hidden):
+    found = of_pixels(**arguments)
+    assert states(claims.first_epoch, found) == [first]
+    assert states(claims.ten_epochs, found) == [tenth] * 2
+    assert states(claims.ten_epochs_with_hidden_layer, found) == [hidden]
+
+
+def test_lstm_needs_a_search_of_its_own():
+    assert states(claims.ahead_of_lstm, of_pixels()) == [HELD, HELD, REFUTED]
+    assert states(claims.ahead_of_lstm, of_pixels(lstm=99.5)) == [REFUTED, REFUTED, REFUTED]
+
+
+def test_pixels_in_order_are_compared_with_permuted_ones():
+    assert states(claims.controlled, of_pixels()) == [HELD, HELD]
+    behind = of_pixels()
+    for work in behind.plan["ordered"]:
+        behind.ledger[work.name].metrics["test_accuracy"] -= 0.05
+    assert states(claims.controlled, behind) == [REFUTED, HELD]
+
+
+def test_a_varied_setting_is_named_by_what_it_changes():
+    def entry(work):
+        return {"validation_accuracy": 0.9 - 0.2 * (work.resolved.dynamics.alpha == 0.9)}
+
+    rows = claims.variations(results({"sensitivity": entry})["sensitivity"])
+    assert set(rows["key"]) == set(VARIED)
+    harmed = rows[rows["change"] < 0]
+    assert harmed[["key", "value"]].to_numpy().tolist() == [["net.alpha", 0.9]]
+    assert harmed["change"].tolist() == pytest.approx([-20])
+
+
+@pytest.mark.parametrize(
+    ("profile", "ratio", "expected"),
+    [
+        ("full", 0.2, [HELD, HELD, HELD]),
+        ("full", 4.0, [REFUTED, REFUTED, HELD]),
+        ("full", math.inf, [REFUTED, REFUTED, HELD]),
+        ("quick", 0.2, [HELD, HELD, REFUTED]),
+    ],
+)
+def test_weight_gradients_are_judged_at_50_000_layers_with_a_beta_that_falls(
+    profile, ratio, expected
+):
+    def entry(work):
+        size = ratio if work.case == "β = 1/L" else 9.0
+        return {"ratio": size, "first": -size, "largest": 0.0, "over_bound": -1.0}
+
+    found = results({"weight_gradients": entry}, profile)
+    assert states(claims.updates_keep_their_size, found) == expected
+    assert states(claims.updates_are_bounded, found) == [HELD] * 3
+
+
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_every_table_and_figure_is_made_from_the_committed_results(profile):
+    found = Results(PAPER.plan(profile), ledger.read_ledger(RESULTS / profile))
+    for display in (*PAPER.tables.values(), *PAPER.figures.values()):
+        if is_complete(display, found):
+            made = display.make(found.only(display.runs))
+            assert not isinstance(made, pd.DataFrame) or len(made)
+    plt.close("all")
+
+
+def test_weight_gradients_can_be_drawn():
+    def entry(work):
+        metrics = {"ratio": 1.0, "first": -math.inf, "largest": 0.0, "over_bound": -1.0}
+        return metrics, {"layers": np.arange(3), "norms": np.array([-math.inf, -1.0, 0.0])}
+
+    found = results({"weight_gradients": entry}, "full")
+    assert len(figures.weight_gradient_table(found)) == 24
+    assert figures.weight_gradient_figure(found).axes

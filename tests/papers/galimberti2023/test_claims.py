@@ -1,0 +1,261 @@
+"""Galimberti et al. 2023: plan and criteria, on made-up results and on the committed ones."""
+
+from functools import partial
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import made_up, same_by_command
+
+from experiments.galimberti2023 import PAPER, claims, figures
+from experiments.galimberti2023.published import COLUMNS, TABLE_1
+from experiments.galimberti2023.runs import RING_GRID, RING_SETTINGS, TIME_GRID, TIMES
+from experiments.galimberti2023.studies.networks import EULER, NETWORKS, PLAIN, RANDOM_X, SINGULAR_X
+from stablenets.claims import ledger
+from stablenets.claims.criteria import HELD, OPEN, REFUTED
+from stablenets.claims.pages import is_complete
+from stablenets.claims.results import Results
+
+RESULTS = Path(__file__).resolve().parents[3] / "results" / "galimberti2023"
+results = partial(made_up, PAPER)
+
+
+def states(check, found):
+    """The states of the criteria of a check."""
+    return [criterion.state for criterion in check(found)]
+
+
+def test_settings_are_chosen_by_seeds_that_are_in_no_other_group():
+    plan = PAPER.plan("full")
+    tuning = [plan.pop(group) for group in ("tuning", "ring_tuning", "image_tuning")]
+    others = {work.seed for works in plan.values() for work in works if work.seed is not None}
+    assert min(work.seed for works in tuning for work in works) == 100 > max(others)
+    assert set(RING_SETTINGS.values()) <= set(RING_GRID)
+    chosen = {T for times in TIMES.values() for T in times.values()}
+    assert chosen <= set(TIME_GRID[1:-1])  # none lies at an end of the grid
+
+
+def test_figures_of_claims_exist():
+    assert {claim.figure for claim in PAPER.claims} - {""} <= set(PAPER.figures)
+
+
+def test_a_run_of_the_plan_is_what_its_command_makes():
+    plan = PAPER.plan("full", 1)
+    same_by_command(plan[group][-1] for group in ("table", "images", "ring", "deep"))
+
+
+def defects(layer=1e-16, product=1e-15, trained=1e-15, wrong=0.3):
+    def entry(product):
+        def metrics(work):
+            is_told = getattr(work, "net", "H2") in (RANDOM_X, SINGULAR_X)
+            return {
+                "layer": layer,
+                "product": product,
+                "wrong_transpose": wrong if is_told else 1e-15,
+                "determinant": 1e-16,
+            }
+
+        return metrics
+
+    return results({"symplectic": entry(product), "trained": entry(trained)})
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({}, [HELD] * 4),
+        ({"trained": 1e-3}, [HELD, HELD, REFUTED, HELD]),
+        ({"layer": 1e-3}, [REFUTED, HELD, REFUTED, HELD]),
+        ({"wrong": 1e-15}, [HELD, HELD, HELD, REFUTED]),
+    ],
+)
+def test_symplecticity_is_judged_before_and_after_training(found, expected):
+    assert states(claims.symplectic, defects(**found)) == expected
+
+
+def spread(work):
+    inflates = 0.3 * work.h if work.net in EULER else 1e-16
+    metrics = {"norm": 2.0, "lowest": 1.0, "log10_determinant": inflates}
+    if work.net == PLAIN:
+        return metrics
+    is_canonical = work.net in ("H2", "MS3")
+    scaled = 1e-16 if is_canonical else 0.1
+    return metrics | {"smallest": 0.5, "pair": 1.0, "defect": scaled, "scaled_defect": scaled}
+
+
+def test_volume_tells_the_networks_apart():
+    found = results(dict.fromkeys(("steps", "depths", "longer"), spread))
+    assert states(claims.volume, found) == [HELD] * 4
+    table = figures.depths_table(found)
+    assert set(table["fixed"]) == {"final time 1.2", "step 0.1"}
+
+
+@pytest.mark.parametrize(
+    ("lowest", "end", "accuracy", "bound", "plain"),
+    [
+        (1.0, 1e-10, 0.5, [HELD, HELD], [HELD, HELD]),
+        (0.9, 1e-10, 0.5, [HELD, REFUTED], [HELD, HELD]),
+        (1.0, 0.1, 0.9, [HELD, HELD], [REFUTED, REFUTED]),
+    ],
+)
+def test_the_bound_and_the_plain_net_are_two_claims(lowest, end, accuracy, bound, plain):
+    def through(work):
+        return {"lowest": lowest, "end": end, "test_accuracy": accuracy}
+
+    found = results({"depths": lambda work: {"lowest": 1.0}, "through": through})
+    assert states(claims.bounded_below, found) == bound
+    assert states(claims.plain_vanishes, found) == plain
+
+
+def controlled(T=1.0, alpha=1.0, decay=1.0, cost=0.0):
+    """Largest norms that each setting multiplies by so much, beside noise that pairs share."""
+
+    def entry(work):
+        highest = 50.0 + 5 * work.seed
+        highest *= T if work.T > 0.8 else 1.0
+        highest *= alpha if work.alpha > 0.01 else 1.0
+        highest *= decay if work.weight_decay > 0 else 1.0
+        accuracy = 1.0 - cost * (work.weight_decay > 0)
+        return {"highest": highest, "test_accuracy": accuracy, "end_highest": 1.0, "bound": 2.0}
+
+    return results({"control": entry}, "full", 5)
+
+
+@pytest.mark.parametrize(
+    ("check", "found", "expected"),
+    [
+        (claims.decay_limits_norms, {"decay": 0.5}, [HELD, HELD]),
+        (claims.decay_limits_norms, {"decay": 0.5, "cost": 0.14}, [HELD, REFUTED]),
+        (claims.decay_limits_norms, {"decay": 2.0}, [REFUTED, HELD]),
+        (claims.change_penalty_limits_norms, {"alpha": 0.5}, [HELD]),
+        (claims.change_penalty_limits_norms, {"alpha": 2.0}, [REFUTED]),
+        (claims.time_raises_norms, {"T": 2.0}, [HELD]),
+        (claims.time_raises_norms, {"T": 0.5}, [REFUTED]),
+    ],
+)
+def test_control_is_judged_seed_by_seed(check, found, expected):
+    assert states(check, controlled(**found)) == expected
+
+
+def grown(power, by_epsilon=0.0):
+    def entry(work):
+        norms = np.linspace(0.01, 1, 100) ** power * work.T**power * work.epsilon**by_epsilon
+        quarters = {f"quarter_{number}": norms[25 * number - 1] for number in range(1, 5)}
+        return quarters | {"determinant": 1.0, "length": 1.0}, {"norms": norms}
+
+    return results({"counterexample": entry}, "full")
+
+
+@pytest.mark.parametrize(
+    ("power", "by_epsilon", "expected"),
+    [
+        (1.0, 0.0, [HELD, HELD, HELD, HELD]),
+        (0.5, 0.0, [REFUTED, HELD, HELD, HELD]),
+        (1.5, 0.0, [HELD, REFUTED, HELD, HELD]),
+        (1.0, 0.5, [HELD, HELD, REFUTED, HELD]),
+    ],
+)
+def test_growth_is_linear_and_the_same_at_each_epsilon(power, by_epsilon, expected):
+    assert states(claims.counterexample, grown(power, by_epsilon)) == expected
+
+
+def planar_accuracy(ours=0.0, rise=0.0):
+    """Accuracies of Table 1, and for H2 100 %, changed by so many points."""
+
+    def entry(work):
+        name = claims.with_names(
+            pd.DataFrame(
+                {
+                    "net.family": [work.resolved.net.family],
+                    "net.interconnection": [work.options.get("net.interconnection")],
+                    "depth": [work.resolved.config.depth],
+                }
+            )
+        )["net"].iloc[0]
+        depth = work.resolved.config.depth
+        stated = dict(zip(COLUMNS, TABLE_1[work.dataset, depth], strict=True)).get(name, 100.0)
+        value = stated + ours + rise * depth + 0.01 * work.seed
+        return {"test_accuracy": min(value, 100.0) / 100}
+
+    return results({"table": entry}, "full", 8)
+
+
+@pytest.mark.parametrize(("ours", "state"), [(0.0, HELD), (-2.0, REFUTED)])
+def test_the_cells_of_table_1_are_compared(ours, state):
+    assert states(claims.table_1_is_met, planar_accuracy(ours)) == [state] * len(COLUMNS)
+
+
+def test_accuracy_is_to_rise_and_leads_are_paired():
+    found = planar_accuracy()
+    assert states(claims.accuracy_rises, found)[:4] == [HELD] * 4
+    assert states(claims.leads_on_swiss_roll, found) == [HELD] * 6
+    assert states(claims.leads_on_double_moons, found) == [HELD] * 6
+    fallen = planar_accuracy(rise=-0.5)
+    assert REFUTED in states(claims.accuracy_rises, fallen)
+
+
+@pytest.mark.parametrize(
+    ("gap", "expected"),
+    [(5.0, HELD), (-1.0, HELD), (-5.0, REFUTED), (None, OPEN)],
+)
+def test_the_ring_is_within_two_points(gap, expected):
+    def ring(work):
+        is_sparse = work.resolved.dynamics.graph == "ring"
+        points = 10.0 * (-1) ** work.seed if gap is None else gap
+        value = 0.90 + 1e-3 * work.seed + is_sparse * points / 100
+        return {"test_accuracy": value, "test_accuracy_at_best_validation": value}
+
+    local = {"half_hops": 2.0, "backward_hops": 2.0, "outside": 0.0, "outside_gradients": 0.0}
+    found = results({"ring": ring, "reach": lambda work: local}, "full")
+    assert states(claims.distributed, found) == [expected] * 4 + [HELD] * 2
+    wide = results({"ring": ring, "reach": lambda work: local | {"half_hops": 3.0}}, "full")
+    assert states(claims.distributed, wide)[-1] == REFUTED
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "smallest", "grows", "expected"),
+    [
+        (0.99, 1.0, False, [HELD, HELD, HELD]),
+        (0.5, 1.0, False, [REFUTED, HELD, HELD]),
+        (0.99, 1e-3, False, [HELD, REFUTED, HELD]),
+        (0.99, 1.0, True, [HELD, HELD, REFUTED]),
+    ],
+)
+def test_a_deep_net_is_to_train_with_gradients_and_flat_memory(accuracy, smallest, grows, expected):
+    curve = {"state_gradients": np.array([[smallest, 2, 1, 1]] * 2)}
+    found = results(
+        {
+            "deep": lambda work: ({"test_accuracy": accuracy}, curve),
+            "memory": lambda work: {
+                "bytes": 2000.0 * (work.layers if grows or work.backward != "reverse" else 1)
+            },
+        },
+        "full",
+    )
+    assert states(claims.deep, found) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "chosen"), [([0.5, 1.0, 2.0], 1.0), ([0.5, 1.0], 0.5), ([2.0], 2.0)]
+)
+def test_of_several_best_settings_the_middle_one_is_taken(values, chosen):
+    assert figures.middle(values) == chosen
+
+
+def test_every_name_is_the_papers():
+    plan = PAPER.plan("quick", 1)
+    found = results({"table": lambda work: {"test_accuracy": 1.0}}, "quick", 1)
+    assert len(claims.with_names(found["table"])["net"].unique()) == len(NETWORKS)
+    assert len(plan["table"]) == len(found["table"])
+
+
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_every_table_and_figure_is_made_from_the_committed_results(profile):
+    found = Results(PAPER.plan(profile), ledger.read_ledger(RESULTS / profile))
+    for display in (*PAPER.tables.values(), *PAPER.figures.values()):
+        if is_complete(display, found):
+            made = display.make(found.only(display.runs))
+            assert not isinstance(made, pd.DataFrame) or len(made)
+    plt.close("all")
