@@ -73,27 +73,74 @@ class Criterion:
 
 
 def at_least(estimate: Estimate, threshold: float, label: str, unit: str = "") -> Criterion:
-    """The criterion that an estimate is not smaller than a threshold."""
+    """The criterion that an estimate is not smaller than a threshold.
+
+    Args:
+        estimate: The estimate with its interval.
+        threshold: The threshold, fixed before the runs.
+        label: What is estimated.
+        unit: The unit of both; '' for none.
+
+    Returns:
+        A deciding criterion.
+    """
     return Criterion(estimate, ">=", threshold, label, unit)
 
 
 def ahead_of(estimate: Estimate, threshold: float, label: str, unit: str = "") -> Criterion:
-    """The criterion that an estimate is larger than a threshold."""
+    """The criterion that an estimate is larger than a threshold.
+
+    Args:
+        estimate: The estimate with its interval.
+        threshold: The threshold, fixed before the runs.
+        label: What is estimated.
+        unit: The unit of both; '' for none.
+
+    Returns:
+        A deciding criterion.
+    """
     return Criterion(estimate, ">", threshold, label, unit)
 
 
 def at_most(estimate: Estimate, threshold: float, label: str, unit: str = "") -> Criterion:
-    """The criterion that an estimate is not larger than a threshold."""
+    """The criterion that an estimate is not larger than a threshold.
+
+    Args:
+        estimate: The estimate with its interval.
+        threshold: The threshold, fixed before the runs.
+        label: What is estimated.
+        unit: The unit of both; '' for none.
+
+    Returns:
+        A deciding criterion.
+    """
     return Criterion(estimate, "<=", threshold, label, unit)
 
 
 def below(estimate: Estimate, threshold: float, label: str, unit: str = "") -> Criterion:
-    """The criterion that an estimate is smaller than a threshold."""
+    """The criterion that an estimate is smaller than a threshold.
+
+    Args:
+        estimate: The estimate with its interval.
+        threshold: The threshold, fixed before the runs.
+        label: What is estimated.
+        unit: The unit of both; '' for none.
+
+    Returns:
+        A deciding criterion.
+    """
     return Criterion(estimate, "<", threshold, label, unit)
 
 
 def condition(criterion: Criterion) -> Criterion:
-    """A criterion without which the claim means nothing, for example that the baseline trained."""
+    """A criterion without which the claim means nothing, for example that the baseline trained.
+
+    Args:
+        criterion: A deciding criterion.
+
+    Returns:
+        The same as a condition.
+    """
     return replace(criterion, is_condition=True)
 
 
@@ -113,6 +160,9 @@ def decide_verdict(criteria: Sequence[Criterion]) -> str:
     Args:
         criteria: What the check of the claim returned; at least one deciding criterion, at most
             MOST_DECIDING.
+
+    Returns:
+        One of VERDICTS, but not "not run".
     """
     deciding = [criterion.state for criterion in criteria if not criterion.is_condition]
     assert 0 < len(deciding) <= MOST_DECIDING, f"{len(deciding)} deciding criteria"

@@ -66,6 +66,9 @@ def select_rows(rows: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
         wanted: Values by column, or by the last part of its name: `family` for `net.family`. A
             list, tuple, set or range stands for any of its members.
 
+    Returns:
+        The rows, in their order.
+
     Raises:
         KeyError: If no column, or more than one, has this name.
 
@@ -98,7 +101,15 @@ def seed_means(rows: pd.DataFrame, metric: Metric) -> pd.Series:
 
 
 def mean_over_seeds(rows: pd.DataFrame, metric: Metric) -> Estimate:
-    """The mean over seeds with its interval, which ends at the limits of the metric."""
+    """The mean over seeds with its interval, which ends at the limits of the metric.
+
+    Args:
+        rows: Rows of `Results`.
+        metric: What is estimated.
+
+    Returns:
+        An `Estimate` whose n is the number of seeds.
+    """
     found = statistics.mean(seed_means(rows, metric))
     return replace(found, low=np.clip(found.low, metric.low, None), high=clip_high(found, metric))
 
@@ -109,7 +120,15 @@ def clip_high(found: Estimate, metric: Metric) -> float:
 
 
 def median_over_seeds(rows: pd.DataFrame, metric: Metric) -> Estimate:
-    """The median over seeds with an interval that holds for every distribution."""
+    """The median over seeds with an interval that holds for every distribution.
+
+    Args:
+        rows: Rows of `Results`.
+        metric: What is estimated.
+
+    Returns:
+        An `Estimate` whose n is the number of seeds.
+    """
     return statistics.median(list(seed_means(rows, metric)))
 
 
@@ -120,12 +139,24 @@ def paired_difference(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame) 
         metric: What is compared.
         ours: Rows of one setting, or of several that `theirs` has too.
         theirs: The rows to compare with.
+
+    Returns:
+        An `Estimate` in the unit of the metric; points where that is per cent.
     """
     return statistics.paired(seed_means(ours, metric), seed_means(theirs, metric))
 
 
 def unpaired_difference(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame) -> Estimate:
-    """The difference of two means with Welch's interval, for runs that share no seeds."""
+    """The difference of two means with Welch's interval, for runs that share no seeds.
+
+    Args:
+        metric: What is compared.
+        ours: Rows of one setting.
+        theirs: The rows to compare with.
+
+    Returns:
+        An `Estimate` whose n is the smaller number of seeds.
+    """
     first, second = seed_means(ours, metric), seed_means(theirs, metric)
     value, n = float(first.mean() - second.mean()), min(len(first), len(second))
     if n < 2:
@@ -143,6 +174,14 @@ def paired_ratio(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame) -> Es
     """The geometric mean of the ratios ours / theirs, paired over seeds.
 
     Its interval is that of the mean logarithm. Values must be positive.
+
+    Args:
+        metric: What is compared.
+        ours: Rows of one setting.
+        theirs: The rows to compare with.
+
+    Returns:
+        An `Estimate` without unit.
     """
     return statistics.geometric_mean(
         (seed_means(ours, metric) / seed_means(theirs, metric)).dropna()
@@ -150,7 +189,15 @@ def paired_ratio(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame) -> Es
 
 
 def exact(value: float, n: int = 1) -> Estimate:
-    """A value without uncertainty, such as a count, a bound or the worst of all cases."""
+    """A value without uncertainty, such as a count, a bound or the worst of all cases.
+
+    Args:
+        value: The value.
+        n: The number of cases behind it.
+
+    Returns:
+        An `Estimate` whose interval has length zero.
+    """
     return Estimate(float(value), float(value), float(value), n)
 
 

@@ -51,6 +51,12 @@ class Seeds:
 def per_profile(**values: Any) -> PerProfile:
     """A value for each profile: smoke, quick, full, paper. Profiles that are missing have no runs.
 
+    Args:
+        values: The value by profile; a list is an axis.
+
+    Returns:
+        A value for `grid`.
+
     Examples:
         >>> per_profile(quick=[4, 64], full=[4, 16, 64, 256])
         PerProfile(values={'quick': [4, 64], 'full': [4, 16, 64, 256]})
@@ -59,12 +65,27 @@ def per_profile(**values: Any) -> PerProfile:
 
 
 def seeds(**counts: int) -> Seeds:
-    """Seeds from 0 on: their number by profile, unless a person asks for another number."""
+    """Seeds from 0 on: their number by profile, unless a person asks for another number.
+
+    Args:
+        counts: The number of seeds by profile.
+
+    Returns:
+        An axis for `grid`.
+    """
     return Seeds(counts)
 
 
 def tuning_seeds(first: int = 100, **counts: int) -> Seeds:
-    """Seeds that are in no table of results, for the choice of settings; their number is fixed."""
+    """Seeds that are in no table of results, for the choice of settings; their number is fixed.
+
+    Args:
+        first: The first seed.
+        counts: The number of seeds by profile.
+
+    Returns:
+        An axis for `grid`.
+    """
     return Seeds(counts, first, is_adjustable=False)
 
 
@@ -111,6 +132,9 @@ def grid(make: Make, **axes: Any) -> Grid:
         make: From the arguments of one combination to a run, to several runs, or to None if there
             is no such run.
         axes: Arguments of `make`. See the module for axes and values by profile.
+
+    Returns:
+        A grid, to which others can be added.
     """
     return Grid(((make, axes),))
 

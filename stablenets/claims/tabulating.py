@@ -25,6 +25,9 @@ def tabulate(
             interval, the name of a column its median, and a function is called with the rows of
             the group.
 
+    Returns:
+        The table.
+
     Examples:
         >>> rows = pd.DataFrame({"depth": [4, 4], "seed": [0, 1], "loss": [1.0, 3.0]})
         >>> tabulate(rows, {"depth": "layers"}, {"loss": "loss"}).to_dict("records")
