@@ -323,28 +323,29 @@ def weight_gradient_table(results: Results) -> pd.DataFrame:
 @paper.figure(
     "weight_gradients",
     runs=["weight_gradients"],
-    caption="Weight gradients at random weights, width 32. Left: norm by layer of the deepest"
-    " network, relative to the last layer; median over seeds and range. Right: largest / smallest"
-    " norm over the layers, by depth, worst seed; dashed: 1,000. With β = 1/L all layers have about"
-    " the same gradient. Arrows: beyond the axis.",
+    caption="Weight gradients at random weights, width 32. With β = 1/L all layers have about the"
+    " same gradient. Left: norm by layer, relative to the last layer, median over seeds. Right:"
+    " largest / smallest norm over the layers, by depth, worst seed; dashed: 1,000. Arrows: beyond"
+    " the axis.",
 )
 def weight_gradient_figure(results: Results) -> Figure:
     rows = results["weight_gradients"]
     figure, (by_layer, by_depth) = new_figure(2, width=3.2, height=3.0)
-    deepest = rows["layers"].max()
+    shown = rows["layers"][rows["layers"] <= 1000].max()  # deeper, only one case is on the axis
+    limits, ends = (1e-16, 10), (0.5, 1e16)
     for case, colour, marker in zip(GRADIENT_CASES, (*COLOURS[:2], "0.4"), "sox", strict=True):
         own = select_rows(rows, case=case)
-        curves = [results.arrays(run) for run in select_rows(own, layers=deepest)["run"]]
+        curves = [results.arrays(run) for run in select_rows(own, layers=shown)["run"]]
         norms = np.median([curve["norms"] - curve["norms"][-1] for curve in curves], 0)
-        places = (curves[0]["layers"] + 1) / deepest
-        values = np.power(10.0, norms)
-        style = {"label": case, "colour": colour, "marker": marker}
-        plot_clipped(by_layer, places, values, (1e-16, 1e4), **style)
+        values, places = np.power(10.0, norms), curves[0]["layers"] + 1
+        style = {"label": case, "colour": colour}
+        plot_clipped(by_layer, places, values, limits, marker=marker, **style)
         ratios = own.groupby("layers")["ratio"].max()
-        plot_clipped(by_depth, ratios.index, np.power(10.0, ratios), (0.5, 1e16), **style)
-    by_layer.set(yscale="log", ylim=(1e-16, 1e4), xlabel=f"layer / {deepest:,}")
-    by_layer.set_ylabel("norm of the weight gradient / last layer's")
-    by_depth.set(yscale="log", ylim=(0.5, 1e16), ylabel="largest / smallest norm")
+        values = np.power(10.0, ratios)
+        plot_clipped(by_depth, ratios.index, values, ends, marker=marker, **style)
+    by_layer.set(yscale="log", ylim=limits, xlabel=f"layer of {shown:,}")
+    by_layer.set_ylabel("gradient norm / last layer's")
+    by_depth.set(yscale="log", ylim=ends, ylabel="largest / smallest norm")
     by_depth.axhline(KEPT, color="0.3", linewidth=0.8, linestyle="--")
     label_depths(by_depth, rows["layers"], "layers $L$")
     add_legend_below(figure, by_layer)
