@@ -11,6 +11,7 @@ from typing import NamedTuple
 # The abstract.
 DEPTH = 50_000  # layers of the deepest MLP that was trained
 LENGTH = 10_000  # time steps back that the recurrent network learns dependencies
+PIXELS_OF = "psmnist"  # the data set of the next two values
 FIRST_EPOCH = 94.0  # psMNIST: test accuracy in % that is exceeded in the first epoch
 TEN_EPOCHS = 98.0  # psMNIST: test accuracy in % that is exceeded after ten epochs
 
