@@ -778,9 +778,9 @@ def pixels_figure(results: Results) -> Figure:
         for run in results[group]["run"]:
             curve = results.arrays(run)
             style = {"color": colour, "linestyle": line, "linewidth": 1.2, "label": label}
-            for axes in (all_nets, closer):
-                is_wanted = group in ("ten_epochs", "ten_epochs_lstm") or axes is closer
-                if is_wanted:
+            is_left, is_right = group in ("ten_epochs", "ten_epochs_lstm"), label != "LSTM"
+            for axes, is_shown in ((all_nets, is_left), (closer, is_right)):
+                if is_shown:
                     axes.plot(curve["epoch"], 100 * curve["test_accuracy"], **style)
     once = results["one_epoch"]
     label = "roaRNN, schedule of one epoch"
