@@ -587,6 +587,7 @@ def eigenvalues_figure(results: Results) -> Figure:
         axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)
         axes.set(title=title)
     panels[0].set_ylabel("modulus of eigenvalues")
+    panels[1].set_yscale("log")
     return figure
 
 
