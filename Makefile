@@ -13,7 +13,8 @@
 #?
 #? Of make reproduce and make reproduce-PAPER:
 #? PROFILE=        compute budget: smoke, quick, full or paper; default: quick
-#? JOBS=           parallel runs, one thread each; default: 2, or one on each of DEVICES
+#? JOBS=           parallel runs, one thread each; default: 2, or one on each of DEVICES; on a
+#?                 cluster 100
 #? EXECUTOR=       local (this machine), slurm or ray; default: local; see docs/clusters.md
 #? EXECUTOR_OPTIONS=  further options of the executor: "partition=gpu minutes=60"
 #? DEVICES=        GPUs of this machine, one for each run: 0-7, or 0,2

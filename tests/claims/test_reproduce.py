@@ -250,6 +250,15 @@ def test_a_damaged_ledger_of_another_profile_only_costs_its_time_estimates(made,
     assert reproduce(report_only=False) == 0
 
 
+@pytest.mark.parametrize("name", ["claims.csv", "criteria.csv"])
+@pytest.mark.parametrize("content", ["", "a,b\n1\n", "<<<<<<< ours\n"])
+def test_damaged_published_results_are_named(made, reproduce, tmp_path, capsys, name, content):
+    (tmp_path / "results" / "toy" / "quick" / name).write_text(content)
+    assert reproduce(published=tmp_path / "results", results=tmp_path / "here") == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"toy/quick/{name}: damaged" in line
+
+
 def test_claims_are_compared_with_the_published_ones(made, reproduce, tmp_path, capsys):
     assert reproduce(published=tmp_path / "results", results=tmp_path / "here") == 0
     assert "1 of 1 verdicts as published" in capsys.readouterr().out

@@ -58,7 +58,7 @@ def command(tmp_path, monkeypatch, capfd):
         ),
         (
             ["haber2017", "--extra-ledgers", "nowhere"],
-            "--extra-ledgers nowhere: no ledger.csv there; give folders such as results/",
+            "--extra-ledgers nowhere: no ledger.csv there; give folders such as reproduced/",
         ),
     ],
 )
