@@ -202,7 +202,8 @@ def run_missing(
 ) -> int:
     """Run the missing jobs, show progress, and return the exit code."""
     done = f"{len(works) - len(missing)} of {len(works)} runs are done"
-    if stale := count_stale([work for work in works if work not in missing], context):
+    names = {work.name for work in missing}
+    if stale := count_stale([work for work in works if work.name not in names], context):
         done += f" ({stale} by other code; --stale redo makes them again)"
     head = f"{paper.handle}, profile {context.profile}: {done}"
     if not missing:
