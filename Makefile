@@ -13,18 +13,20 @@
 #?
 #? Of make reproduce and make reproduce-PAPER:
 #? PROFILE=        compute budget: smoke, quick, full or paper; default: quick
-#? JOBS=           parallel runs, one thread each; default: 2, or one on each of DEVICES
+#? JOBS=           parallel runs, one thread each; default: 2, or one on each of DEVICES; on a
+#?                 cluster 100
 #? EXECUTOR=       local (this machine), slurm or ray; default: local; see docs/clusters.md
 #? EXECUTOR_OPTIONS=  further options of the executor: "partition=gpu minutes=60"
 #? DEVICES=        GPUs of this machine, one for each run: 0-7, or 0,2
 #? SEEDS=          seeds of each setting; default: as many as the profile has
 #? RUN_GROUPS=     run only these groups of the plan, experiments/PAPER/runs.py
 #? TIME_LIMIT=     seconds after which runs are saved and stopped; the same command resumes them
+#? STALE=redo      make finished runs of other versions of the code again
 #? REPORT_ONLY=1   start no runs; write tables and figures from the ledger and the run folders
 #? PUBLISH=1       write results/, not reproduced/
 #? EXTRA_LEDGERS=  folders with ledgers of other machines, whose runs are not repeated here
 VARIABLES := ARGS DATASETS DATA RUNS OUT PYTHON EXTRAS PROFILE JOBS EXECUTOR EXECUTOR_OPTIONS \
-	DEVICES DEVICE SEEDS RUN_GROUPS TIME_LIMIT \
+	DEVICES DEVICE SEEDS RUN_GROUPS TIME_LIMIT STALE \
 	REPORT_ONLY PUBLISH EXTRA_LEDGERS SHELL MAKEFLAGS
 DATASETS ?= mnist cifar10
 RUNS ?= runs
@@ -88,7 +90,7 @@ $(BIN)/stablenets reproduce $(1) --profile $(PROFILE) $(if $(JOBS),--jobs $(JOBS
 	--executor $(EXECUTOR) $(if $(DEVICES),--devices $(DEVICES)) \
 	$(if $(EXECUTOR_OPTIONS),--executor-options $(EXECUTOR_OPTIONS)) \
 	$(if $(SEEDS),--seeds $(SEEDS)) $(if $(RUN_GROUPS),--groups $(RUN_GROUPS)) \
-	$(if $(TIME_LIMIT),--time-limit $(TIME_LIMIT)) $(if $(REPORT_ONLY),--report-only) \
+	$(if $(TIME_LIMIT),--time-limit $(TIME_LIMIT)) $(if $(STALE),--stale $(STALE)) $(if $(REPORT_ONLY),--report-only) \
 	$(if $(PUBLISH),--publish) \
 	$(if $(EXTRA_LEDGERS),--extra-ledgers $(EXTRA_LEDGERS))
 endef

@@ -56,10 +56,10 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(0)  # the reader of a pipe has closed it
     except OSError as error:  # outside of a run folder, such as the folder of a sweep
-        option = "--runs DIR" if sys.argv[1] in COMMANDS else "runs=DIR"
+        option = "" if {*sys.argv[1:2]} & {*COMMANDS} else " with runs=DIR"
         refuse(
             f"{error.filename or 'a file'}: {error.strerror or error}; correct that or choose"
-            f" another folder with {option}"
+            f" another folder{option}"
         )
     except KeyboardInterrupt:
         print("stablenets: interrupted; the same command resumes", file=sys.stderr)

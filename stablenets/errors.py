@@ -9,6 +9,12 @@ EXIT_BAD_INPUT = 2
 EXIT_BUSY = 3  # another process works on this run
 EXIT_TIME = 124  # the time limit was reached, the same code as that of timeout(1)
 
+# what every command offers for a run folder that cannot be used; `reproduce` has no force=true
+START_AGAIN = (
+    "move the folder away to start the run again; where it is an option, force=true does so and"
+    " keeps the folder under another name"
+)
+
 
 class BadInput(ValueError):
     """A config value, data file or run folder that cannot be used; the message is one line."""

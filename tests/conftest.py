@@ -138,6 +138,19 @@ def place(tmp_path, torch_globals) -> Any:
 
 
 @pytest.fixture
+def other_code(monkeypatch):
+    """other_code(): from now on, this process has another version of the package."""
+
+    from stablenets.runs import provenance, session
+
+    def change():
+        for module in (provenance, session):
+            monkeypatch.setattr(module, "digest_sources", lambda: "other")
+
+    return change
+
+
+@pytest.fixture
 def run_cli(tmp_path, monkeypatch, capfd, torch_globals):
     """run_cli(*overrides): the stablenets command in this process, from tmp_path, with SMALL and
     runs under tmp_path.

@@ -47,12 +47,15 @@ def test_other_targets_refuse_words_that_they_do_not_use(words):
 def test_variables_of_a_reproduction_become_flags_of_the_command():
     variables = ["PROFILE=full", "JOBS=4", "SEEDS=2", "RUN_GROUPS=depth levels", "TIME_LIMIT=3300"]
     variables += ["EXECUTOR=slurm", "DEVICES=0-7", "EXECUTOR_OPTIONS=cpus=2 gpus=1"]
-    steps, _ = make("reproduce-haber2017", *variables, "REPORT_ONLY=1", "EXTRA_LEDGERS=a b")
+    steps, _ = make(
+        "reproduce-haber2017", *variables, "STALE=redo", "REPORT_ONLY=1", "EXTRA_LEDGERS=a b"
+    )
     line = shlex.join(steps[-1])
     for flags in (
         ".venv/bin/stablenets reproduce haber2017 --profile full --jobs 4",
         "--executor slurm --devices 0-7 --executor-options cpus=2 gpus=1",
-        "--seeds 2 --groups depth levels --time-limit 3300 --report-only --extra-ledgers a b",
+        "--seeds 2 --groups depth levels --time-limit 3300 --stale redo --report-only",
+        "--extra-ledgers a b",
     ):
         assert flags in line
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from stablenets.claims.criteria import NOT_RUN
-from stablenets.claims.summary import number
+from stablenets.claims.summary import number, read_claims
+from stablenets.errors import BadInput
 
 SAME, WITHIN, DIFFERENT = "as published", "within the published interval", "different"
 
@@ -19,13 +21,16 @@ def compare_claims(ours: Path, published: Path) -> list[dict[str, Any]]:
     Args:
         ours: The folder of a profile with the results made here.
         published: The same folder of the published results; it need not exist.
+
+    Raises:
+        BadInput: If a file is damaged.
     """
     if not (published / "claims.csv").exists() or not (published / "criteria.csv").exists():
         return []
-    theirs = read_by_id(published / "claims.csv")
+    theirs = read_claims(published / "claims.csv").to_dict("index")
     near = open_ends(published / "criteria.csv")
     rows = []
-    for id, own in read_by_id(ours / "claims.csv").items():
+    for id, own in read_claims(ours / "claims.csv").to_dict("index").items():
         other = theirs.get(id, {"verdict": NOT_RUN})
         rows.append(
             {
@@ -35,22 +40,13 @@ def compare_claims(ours: Path, published: Path) -> list[dict[str, Any]]:
                 "ours": number(own["ours"], own["unit"]),
                 "published value": number(other.get("ours"), other.get("unit", "")),
                 "value": describe_agreement(own, other),
-                "near": near.get(id, ""),
+                "near": near.get(str(id), ""),
             }
         )
     return rows
 
 
-def read_by_id(path: Path) -> dict[str, dict[str, str]]:
-    """The rows of claims.csv by id."""
-    frame = pd.read_csv(path, keep_default_na=False, dtype=str)
-    return {
-        str(row["id"]): {str(key): value for key, value in row.items()}
-        for row in frame.to_dict("records")
-    }
-
-
-def describe_agreement(own: dict[str, str], other: dict[str, str]) -> str:
+def describe_agreement(own: Mapping[Any, str], other: Mapping[Any, str]) -> str:
     """How our value of a claim agrees with the published one; '' if either is missing."""
     if not own["ours"] or not other.get("ours"):
         return ""
@@ -67,9 +63,15 @@ def open_ends(path: Path) -> dict[str, str]:
     are not named.
     """
     found: dict[str, tuple[float, str]] = {}
-    rows = pd.read_csv(path, keep_default_na=False, dtype=str).to_dict("records")
+    try:
+        table = pd.read_csv(path, keep_default_na=False, dtype=str)
+        for name in ("low", "high", "threshold"):
+            table[name] = pd.to_numeric(table[name])
+        rows = table[["id", "criterion", "low", "high", "threshold"]].to_dict("records")
+    except (OSError, ValueError, LookupError):
+        raise BadInput(f"{path}: damaged; take it from the repository again") from None
     for row in rows:
-        low, high, line = (float(row[key] or "nan") for key in ("low", "high", "threshold"))
+        low, high, line = row["low"], row["high"], row["threshold"]
         if not high > low:
             continue
         distance = min(abs(low - line), abs(high - line)) / (high - low)

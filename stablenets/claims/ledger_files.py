@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from stablenets.runs.files import write_file
+from stablenets.runs.files import sha256_digest, write_file
 
 DIGESTS, LOCK = "ledger.sha256", ".ledger.lock"
 
@@ -44,7 +43,7 @@ def write_ledger_files(folder: Path, contents: Mapping[str, bytes]) -> None:
     """
     for name, content in contents.items():
         write_file(staged_path(folder / name), content)
-    digests = [f"{sha256(content)}  {name}\n" for name, content in contents.items()]
+    digests = [f"{sha256_digest(content)}  {name}\n" for name, content in contents.items()]
     write_file(folder / DIGESTS, "".join(digests).encode())
     for name in contents:
         os.replace(staged_path(folder / name), folder / name)
@@ -74,7 +73,7 @@ def find_content(path: Path, digest: str | None) -> bytes | None:
     # the staged file may get its final name between the first two reads
     for candidate in (path, staged_path(path), path):
         with contextlib.suppress(FileNotFoundError):
-            if sha256(content := candidate.read_bytes()) == digest:
+            if sha256_digest(content := candidate.read_bytes()) == digest:
                 return content
     return None
 
@@ -82,8 +81,3 @@ def find_content(path: Path, digest: str | None) -> bytes | None:
 def staged_path(path: Path) -> Path:
     """Where the new content of a file lies until all files are complete."""
     return path.with_name(f".{path.name}.new")
-
-
-def sha256(content: bytes) -> str:
-    """The SHA-256 of bytes in hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()

@@ -31,7 +31,7 @@ from stablenets.execution.executor import Executor
 from stablenets.execution.job import Job, RunContext
 from stablenets.execution.scheduler import run_jobs
 from stablenets.runs.folder import RunFolder
-from stablenets.runs.session import Outcome
+from stablenets.runs.session import Outcome, has_other_sources, is_finished
 from stablenets.schema import suggest
 from stablenets.training.environment import data_root, pick_device
 from stablenets.training.precision import precision_warning
@@ -81,7 +81,7 @@ def reproduce(
         if not (other / ledger.TABLE).is_file():
             raise BadInput(
                 f"--extra-ledgers {other}: no {ledger.TABLE} there; give folders such as"
-                f" results/{paper.handle}/{context.profile}"
+                f" reproduced/{paper.handle}/{context.profile}"
             )
     works = unique(list(plan.values()))
     wanted = unique([plan[group] for group in groups]) if groups else works
@@ -92,7 +92,7 @@ def reproduce(
     missing = []
     if not report_only:
         pick_device(context.device)
-        missing = missing_works(wanted, from_others, context.runs)
+        missing = missing_works(wanted, from_others, context)
         check_data(missing, context)
     check_writable(folder, f"--results {results}")
     if missing:
@@ -119,8 +119,11 @@ def reproduce(
         rows = write_pages(paper, found, context.profile, folder, context.command)
     print("\n".join(claim_lines(paper, context.profile, rows, folder)))
     if published.resolve() != results.resolve():
-        compared = compare_claims(folder, published / paper.handle / context.profile)
-        print("\n".join(agreement_lines(compared)))
+        try:
+            compared = compare_claims(folder, published / paper.handle / context.profile)
+            print("\n".join(agreement_lines(compared)))
+        except BadInput as error:
+            print(f"not compared with the published results: {error}", file=sys.stderr)
     return code or (EXIT_FAILED if damaged else 0)
 
 
@@ -152,14 +155,25 @@ def check_writable(folder: Path, option: str) -> None:
         ) from None
 
 
-def missing_works(wanted: list[Work], from_others: dict[str, Any], runs: Path) -> list[Work]:
+def missing_works(
+    wanted: list[Work], from_others: dict[str, Any], context: RunContext
+) -> list[Work]:
     """The jobs without a result, and the jobs whose weights these need."""
+    missing = [
+        work for work in wanted if work.name not in from_others and not is_made(work, context)
+    ]
+    return [work for work in unique([missing]) if not is_made(work, context)]
 
-    def is_finished(work: Work) -> bool:
-        return RunFolder(runs / work.name).is_finished()
 
-    unfinished = [work for work in wanted if work.name not in from_others and not is_finished(work)]
-    return [work for work in unique([unfinished]) if not is_finished(work)]
+def is_made(work: Work, context: RunContext) -> bool:
+    """Whether a job has an undamaged result, made by this code if the context asks for that."""
+    return is_finished(RunFolder(context.runs / work.name), context.stale)
+
+
+def count_stale(works: list[Work], context: RunContext) -> int:
+    """The number of results here that other code has made."""
+    folders = [RunFolder(context.runs / work.name) for work in works]
+    return sum(is_finished(folder) and has_other_sources(folder) for folder in folders)
 
 
 def check_data(works: Sequence[Work], context: RunContext) -> None:
@@ -188,6 +202,9 @@ def run_missing(
 ) -> int:
     """Run the missing jobs, show progress, and return the exit code."""
     done = f"{len(works) - len(missing)} of {len(works)} runs are done"
+    names = {work.name for work in missing}
+    if stale := count_stale([work for work in works if work.name not in names], context):
+        done += f" ({stale} by other code; --stale redo makes them again)"
     head = f"{paper.handle}, profile {context.profile}: {done}"
     if not missing:
         print(f"{head}; nothing left to run", flush=True)
@@ -241,7 +258,7 @@ def run_missing(
             file=sys.stderr,
         )
     if stopped_by == signal.SIGALRM:
-        left = sum(not RunFolder(context.runs / work.name).is_finished() for work in missing)
+        left = sum(not is_made(work, context) for work in missing)
         print(
             f"the time limit is reached and {left} runs are left; the running trainings were"
             " saved, run the same command to resume",

@@ -45,7 +45,7 @@ def read_claims(path: Path) -> pd.DataFrame:
         profile, handle = path.parent.name, path.parent.parent.name
         raise BadInput(
             f"{path}: damaged; make reproduce-{handle} PROFILE={profile} REPORT_ONLY=1 writes it"
-            " again"
+            " again; that in results/ also needs PUBLISH=1"
         ) from None
 
 

@@ -123,6 +123,7 @@ class Training:
             "runs": str(context.runs),
             "device": context.device,
             "data_root": context.data_root,
+            "stale": context.stale,
             "progress": "none",
             "wandb": {"mode": "disabled"},
         }
@@ -206,14 +207,15 @@ class Study:
         A run that this study needs is made first, if it is missing or damaged.
         """
         folder = RunFolder(context.runs / self.name)
-        if finished := finished_run(folder):
+        if finished := finished_run(folder, context.stale):
             return finished
         for needed in self.needs:
-            if not finished_run(RunFolder(context.runs / needed.name)):
+            if not finished_run(RunFolder(context.runs / needed.name), context.stale):
                 outcome = needed.run(context)
                 if outcome.status not in FINISHED:
                     return dataclasses.replace(outcome, folder=folder.path)
-        return run_session(folder, partial(self._measure_in_session, context))
+        work = partial(self._measure_in_session, context)
+        return run_session(folder, work, stale=context.stale)
 
     def _measure_in_session(self, context: RunContext, session: RunSession) -> Outcome:
         entry = session_entry(pick_device(context.device), 1, context.command) | {

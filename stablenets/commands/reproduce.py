@@ -47,6 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="start no runs; write tables and figures from the ledger and the run folders",
     )
     parser.add_argument(
+        "--stale",
+        default="keep",
+        metavar="WHAT",
+        help="finished runs of other code: keep them, or redo them; default: keep",
+    )
+    parser.add_argument(
         "--extra-ledgers",
         type=Path,
         nargs="*",
@@ -94,7 +100,9 @@ def run(given: argparse.Namespace) -> int:
     for handle in papers if given.paper == "all" else [given.paper]:
         seeds = ["--seeds", str(given.seeds)] if given.seeds else []
         command = command_line(["reproduce", handle, "--profile", given.profile, *seeds])
-        place = RunContext(given.runs, command, given.device, given.data, given.profile)
+        place = RunContext(
+            given.runs, command, given.device, given.data, given.profile, given.stale
+        )
         codes.append(
             reproduce(
                 load_paper(handle),
@@ -116,13 +124,18 @@ def run(given: argparse.Namespace) -> int:
 
 
 def check_arguments(given: argparse.Namespace, papers: list[str]) -> None:
-    """Raise `BadInput` if the paper or profile does not exist, or a number is out of range."""
+    """Raise `BadInput` if a name does not exist, a number is out of range, or --publish is."""
     from stablenets.claims.paper import PROFILES
+    from stablenets.config.options import STALE
 
     if given.paper not in papers:
         raise BadInput(f"paper={given.paper}: {suggest(given.paper, papers, 'one of')}")
     if given.profile not in PROFILES:
         raise BadInput(f"--profile {given.profile}: {suggest(given.profile, PROFILES, 'one of')}")
+    if given.stale not in STALE:
+        raise BadInput(f"--stale {given.stale}: {suggest(given.stale, STALE, 'one of')}")
+    if given.publish and not (CHECKOUT / "experiments").is_dir():
+        raise BadInput("--publish: this package is not a checkout; use --results DIR")
     for name, most in (("seeds", 100), ("time_limit", math.inf)):
         value = getattr(given, name)
         if value is not None and not 1 <= value <= most:

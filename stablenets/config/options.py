@@ -25,6 +25,7 @@ EXECUTION_KEYS = (
     "progress",
     "wandb",
 )
+STALE = ("keep", "redo")  # what to do with finished runs of other code
 BETA2 = 0.999  # the default of torch.optim.Adam
 # Generators use 32 bits of a seed. A larger seed would repeat the numbers of a smaller one.
 LARGEST_SEED = 2**32 - 1
@@ -263,7 +264,7 @@ class Config:
     stale: str = option(
         "keep",
         "a finished run that other code has made: keep it, or redo it like force=true",
-        choices=("keep", "redo"),
+        choices=STALE,
     )
     checkpoint_seconds: float = option(30.0, "seconds between two checkpoints", low=0.0)
     progress: str = option(

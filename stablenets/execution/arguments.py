@@ -26,7 +26,8 @@ def add_executor_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=int,
         metavar="N",
-        help="parallel runs, one thread each; default: 2, or one on each of --devices",
+        help="parallel runs, one thread each; default: 2, or one on each of --devices; on a cluster"
+        " 100",
     )
     parser.add_argument(
         "--devices",

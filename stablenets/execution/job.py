@@ -23,6 +23,7 @@ class RunContext:
         device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
         data_root: The folder of the data sets; None for the default.
         profile: The compute budget: 'smoke', 'quick', 'full' or 'paper'.
+        stale: 'redo' makes finished runs of other code again; else 'keep'.
     """
 
     runs: Path
@@ -30,6 +31,7 @@ class RunContext:
     device: str = "auto"
     data_root: str | None = None
     profile: str = "quick"
+    stale: str = "keep"
 
     def anchored(self) -> RunContext:
         """The same with absolute paths, for processes in other folders and on other machines."""

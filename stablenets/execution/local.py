@@ -22,12 +22,11 @@ from stablenets.execution.job import Job, RunContext, run_job
 from stablenets.runs.session import Outcome
 from stablenets.schema import option
 from stablenets.training.environment import pick_device
+from stablenets.training.signals import TERMINATING
 
 # Imported once by the fork server. The last two are what torch's deterministic mode and the digits
 # data import at their first use.
 PRELOADED = ["stablenets.training.run", "torch._inductor.config", "sklearn.datasets"]
-# a study has nothing to save at these signals; a training catches them itself
-ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 @dataclass
@@ -137,7 +136,7 @@ class Worker:
         code = self.process.exitcode
         assert code is not None, "the process has not ended"
         folder = self.context.runs / job.name
-        if self.is_ending or code - 128 in ENDING:
+        if self.is_ending or code - 128 in TERMINATING:
             # a study has nothing to save: it starts again with the next command
             return Outcome(folder, "interrupted", f"{job.name}: interrupted", exit_code=code)
         message = f"{job.name}: its process was ended by {describe_exit(code)}"
@@ -168,7 +167,7 @@ def serve_jobs(connection: Connection, folder: str, gpu: str | None) -> None:
     os.setpgid(0, 0)
     threading.Thread(target=end_with_owner, args=(folder,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for number in ENDING:
+    for number in TERMINATING:  # a training catches them itself
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # read when torch first uses CUDA

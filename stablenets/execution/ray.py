@@ -6,10 +6,12 @@ file system that all machines of the cluster share.
 
 from __future__ import annotations
 
+import os
 import signal
 from dataclasses import dataclass
 from typing import Any
 
+from stablenets.config.plugins import VARIABLE
 from stablenets.errors import EXIT_FAILED, BadInput
 from stablenets.execution.job import Job, RunContext, run_job
 from stablenets.runs.session import Outcome
@@ -39,15 +41,16 @@ class RayExecutor:
         except (ConnectionError, ValueError) as error:
             raise BadInput(f"executor=ray: {' '.join(str(error).split())}") from None
         self._task = ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=self.retries)(
-            run_job
+            run_with_plugins
         )
         self._context = context
+        self._plugins = os.environ.get(VARIABLE, "")
         self._running: dict[Any, Job] = {}  # by the reference to the outcome
         self._is_stopping = False
 
     def start(self, job: Job) -> None:
         task = self._task.options(name=f"stablenets-{job.name}")
-        self._running[task.remote(job, self._context)] = job
+        self._running[task.remote(self._plugins, job, self._context)] = job
 
     def wait(self, timeout: float) -> list[tuple[Job, Outcome]]:
         ended, _ = self._ray.wait(list(self._running), timeout=timeout)
@@ -79,3 +82,9 @@ class RayExecutor:
 
     def close(self) -> None:
         self._ray.shutdown()  # ends the tasks that still run
+
+
+def run_with_plugins(plugins: str, job: Job, context: RunContext) -> Outcome:
+    """Run a job in a worker, which has the environment of its cluster, not of the command."""
+    os.environ[VARIABLE] = plugins
+    return run_job(job, context)

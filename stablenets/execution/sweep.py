@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from stablenets.config import Resolved, resolve
 from stablenets.errors import EXIT_BAD_INPUT, EXIT_FAILED, BadInput
 from stablenets.execution.job import Job, RunContext, run_job
 from stablenets.runs.files import write_json
-from stablenets.runs.provenance import command_line
+from stablenets.runs.provenance import command_line, has_session_since, utc_now
 from stablenets.runs.session import Outcome
 from stablenets.training.environment import data_root
 from stablenets.training.losses import HIGHER_IS_BETTER
@@ -49,10 +49,15 @@ class SweepRun:
     Args:
         values: The composed options, as plain values.
         overrides: The arguments of a command that makes only this run.
+        wait: Seconds to wait while another process works on the run. The scheduler needs no wait:
+            it defers the run.
+        planned: The time at which the sweep began, as in provenance.json.
     """
 
     values: dict[str, Any]
     overrides: tuple[str, ...]
+    wait: float = 0.0
+    planned: str = field(default_factory=utc_now)
     needs: ClassVar[tuple[Job, ...]] = ()
 
     @cached_property
@@ -71,8 +76,15 @@ class SweepRun:
         return RunContext(Path(config.runs), command, config.device, config.data_root)
 
     def run(self, context: RunContext) -> Outcome:
-        """Make the run, unless it is finished; its own options say where and how."""
-        return train(resolve(self.values), command_line(self.overrides))
+        """Make the run, unless it is finished; its own options say where and how.
+
+        A cluster may start a job again. With force=true it then resumes what this sweep has begun.
+        """
+        run = resolve(self.values)
+        folder = Path(run.config.runs, run.name)
+        if run.config.force and has_session_since(folder, self.planned):
+            run = resolve(self.values | {"force": False})
+        return train(run, command_line(self.overrides), self.wait)
 
 
 def plan_sweep_run(values: dict[str, Any], overrides: Sequence[str], cwd: Path) -> SweepRun:
@@ -145,7 +157,7 @@ def make_sweep_run(
     """
     record = JobRecord(record_folder, overrides)
     try:
-        run = plan_sweep_run(values, overrides, cwd)
+        run = replace(plan_sweep_run(values, overrides, cwd), wait=math.inf)
         record.write("running", run=run.name)
         outcome = run_job(run, run.context)
     except BadInput as error:

@@ -77,15 +77,14 @@ def write_report(runs: Path, out: Path, command: str) -> str:
     Raises:
         BadInput: If there are no run folders, or `out` cannot be written.
     """
+    stored = read_runs(runs)
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / "report.md").touch()
     except OSError as error:
         raise BadInput(
-            f"out={out}: cannot write there ({error.strerror or error}); choose another folder"
-            " with --out DIR"
+            f"--out {out}: cannot write there ({error.strerror or error}); choose another folder"
         ) from None
-    stored = read_runs(runs)
     configurations = aggregate_runs(stored)
     origin = f"`{command}`: runs made at {commits_of(stored)}."
     every_run = stored.runs.rename_axis("run").join(stored.options).reset_index()

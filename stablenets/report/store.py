@@ -74,8 +74,7 @@ def read_runs(runs: Path) -> StoredRuns:
     )
     if not found:
         raise BadInput(
-            f"runs={runs}: no run folders there; make some (make train) or choose another folder"
-            " with --runs DIR"
+            f"--runs {runs}: no run folders there; make some (make train) or choose another folder"
         )
     rows, options, epochs, arrays, studies = {}, {}, [], {}, []
     for path in found:

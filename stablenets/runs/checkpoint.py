@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from stablenets.errors import BadInput
+from stablenets.errors import START_AGAIN, BadInput
 from stablenets.runs.files import sha256_digest, sync_folder, write_temporary
 
 NEWEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
@@ -72,7 +72,7 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Any] | None, str]:
     if damaged:
         raise BadInput(
             f"{folder}: {' and '.join(damaged)} damaged, and there is no other checkpoint;"
-            " force=true starts the run again and keeps this folder under another name"
+            f" {START_AGAIN}"
         )
     return None, ""
 

@@ -140,15 +140,8 @@ class RunFolder:
             return None  # damaged: the same command goes on from the checkpoint
         return status if status and status["status"] in FINISHED else None
 
-    def is_finished(self) -> bool:
-        """Whether the run is done or diverged, with undamaged metrics and probes.
-
-        Weights can be large: who reads them checks them.
-        """
-        return self.finished_status() is not None and not self.damaged_artefacts((PROBES, METRICS))
-
-    def damaged_artefacts(self, names: tuple[str, ...] = ARTEFACTS) -> list[str]:
-        """The artefacts of a finished run that are gone or do not match their digests."""
+    def damaged_artefacts(self, names: tuple[str, ...]) -> list[str]:
+        """Those artefacts of a finished run that are gone or do not match their digests."""
         damaged = []
         for name in names:
             try:

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from stablenets.config.plugins import plugin_words
-from stablenets.errors import BadInput
+from stablenets.errors import START_AGAIN, BadInput
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # the files that can change a result: only their changes make a checkout "dirty"
@@ -59,9 +59,22 @@ def session_entry(device: torch.device, threads: int, command: str) -> dict[str,
         "threads": threads,
         "host": socket.gethostname(),
         "pid": os.getpid(),
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "started": utc_now(),
         "wall_s": 0.0,
     }
+
+
+def utc_now() -> str:
+    """The present time as provenance states it; later times are greater strings."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def has_session_since(folder: Path, moment: str) -> bool:
+    """Whether a session of a run started at this time or later; False if that cannot be read."""
+    try:
+        return any(entry.get("started", "") >= moment for entry in load_history(folder))
+    except BadInput:
+        return False
 
 
 def command_line(words: Iterable[str] | None = None) -> str:
@@ -168,7 +181,4 @@ def load_history(folder: Path) -> list[dict[str, Any]]:
     except FileNotFoundError:
         return []
     except (ValueError, TypeError, LookupError):
-        raise BadInput(
-            f"{folder / 'provenance.json'}: damaged; force=true starts the run again and keeps"
-            " this folder under another name"
-        ) from None
+        raise BadInput(f"{folder / 'provenance.json'}: damaged; {START_AGAIN}") from None

@@ -23,7 +23,7 @@ from stablenets.runs.files import (
     sha256_digest,
     write_file,
 )
-from stablenets.runs.folder import ARTEFACTS, METRICS, STATUSES, RunFolder, config_text
+from stablenets.runs.folder import ARTEFACTS, METRICS, PROBES, STATUSES, RunFolder, config_text
 from stablenets.runs.lock import Lock
 from stablenets.runs.provenance import digest_sources, load_history
 
@@ -223,9 +223,23 @@ def finished_run(folder: RunFolder, stale: str = "keep") -> Outcome | None:
     return Outcome(folder.path, status["status"], message, status["summary"])
 
 
-def reason_to_redo(folder: RunFolder, stale: str) -> str:
+def is_finished(folder: RunFolder, stale: str = "keep") -> bool:
+    """Whether there is no work to do, apart from weights that may be damaged.
+
+    They can be large: who reads them checks them.
+
+    Args:
+        folder: The run folder, which need not exist.
+        stale: See `run_session`.
+    """
+    if folder.finished_status() is None:
+        return False
+    return not reason_to_redo(folder, stale, (PROBES, METRICS))
+
+
+def reason_to_redo(folder: RunFolder, stale: str, artefacts: tuple[str, ...] = ARTEFACTS) -> str:
     """Why a finished run has to be made again; '' if it has not."""
-    if damaged := folder.damaged_artefacts():
+    if damaged := folder.damaged_artefacts(artefacts):
         return f"{' and '.join(damaged)} damaged or missing"
     try:
         return "made by other code" if has_other_sources(folder) and stale == "redo" else ""

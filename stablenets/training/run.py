@@ -15,7 +15,7 @@ import torch
 
 from stablenets import data
 from stablenets.config import Resolved
-from stablenets.errors import BadInput
+from stablenets.errors import START_AGAIN, BadInput
 from stablenets.nets import Network, SequenceNetwork
 from stablenets.runs.checkpoint import load_checkpoint
 from stablenets.runs.folder import PROBES, WEIGHTS, RunFolder
@@ -118,8 +118,7 @@ def check_same_data(folder: Path, history: list[dict[str, Any]], dataset: data.D
         if session["data"]["digests"] != dataset.digests:
             raise BadInput(
                 f"{folder}: made on other data ({session['data']['source']}) than is read now"
-                f" ({dataset.source}); use another runs=DIR, or force=true, which keeps this folder"
-                " under another name"
+                f" ({dataset.source}); use another folder of runs, or {START_AGAIN}"
             )
 
 

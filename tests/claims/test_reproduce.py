@@ -16,6 +16,7 @@ from stablenets.claims.grid import grid, seeds
 from stablenets.claims.judging import CLAIM_COLUMNS
 from stablenets.claims.paper import Paper
 from stablenets.errors import BadInput
+from stablenets.execution.job import run_job
 from stablenets.execution.local import LocalExecutor
 
 PAPER = Paper("toy", "A toy", {"squares": grid(Square, value=2.0, seed=seeds(quick=3, full=3))})
@@ -31,6 +32,27 @@ def table(results):
     return results["squares"][["seed", "square"]]
 
 
+class InThisProcess:
+    """An executor without other processes."""
+
+    jobs = 1
+
+    def open(self, context):
+        self.context, self.ended = context, []
+
+    def start(self, job):
+        self.ended.append((job, run_job(job, self.context)))
+
+    def wait(self, timeout):
+        ended, self.ended = self.ended, []
+        return ended
+
+    def stop(self):
+        pass
+
+    kill = close = stop
+
+
 DEFAULTS = {
     "executor": LocalExecutor(jobs=1),
     "seeds": None,
@@ -44,10 +66,10 @@ DEFAULTS = {
 def reproduce(place, tmp_path):
     """reproduce(**options): the exit code for the toy paper, by default of its finished runs."""
 
-    def run(paper=PAPER, runs=place.runs, **options):
+    def run(paper=PAPER, runs=place.runs, stale="keep", **options):
         folders = {"results": tmp_path / "results", "published": tmp_path / "published"}
         options = folders | DEFAULTS | options
-        return reproducing.reproduce(paper, replace(place, runs=runs), **options)
+        return reproducing.reproduce(paper, replace(place, runs=runs, stale=stale), **options)
 
     return run
 
@@ -170,6 +192,34 @@ def test_a_damaged_run_is_named_and_the_others_are_reported(place, reproduce, fo
     assert "force" not in line
 
 
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_run_is_made_again(place, reproduce, folder, name):
+    studies = PAPER.plan("quick")["squares"]
+    for study in studies:
+        study.run(place)
+    path = place.runs / studies[1].name / name
+    path.write_bytes(DAMAGE[name](path.read_bytes()))
+    assert reproduce(report_only=False, executor=InThisProcess()) == 0
+    assert ledger.read_ledger(folder).keys() == {study.name for study in studies}
+    assert len((place.runs / "measured").read_text().splitlines()) == 4
+
+
+def test_results_of_other_code_are_named_and_can_be_made_again(
+    made, place, reproduce, other_code, capsys
+):
+    options = {"report_only": False, "executor": InThisProcess()}
+    other_code()
+    assert reproduce(**options) == 0
+    assert "3 by other code; --stale redo" in capsys.readouterr().out
+    assert len((place.runs / "measured").read_text().splitlines()) == 3
+    assert reproduce(stale="redo", **options) == 0
+    assert len((place.runs / "measured").read_text().splitlines()) == 6
+    capsys.readouterr()
+    assert reproduce(stale="redo", **options) == 0
+    assert "other code" not in capsys.readouterr().out
+    assert len((place.runs / "measured").read_text().splitlines()) == 6
+
+
 def test_a_damaged_run_does_not_replace_its_row(made, place, reproduce, folder):
     (place.runs / made[1].name / "probes.npz").write_bytes(b"")
     before = (folder / "ledger.csv").read_bytes()
@@ -198,6 +248,15 @@ def test_a_damaged_ledger_of_another_profile_only_costs_its_time_estimates(made,
     full.mkdir()
     (full / "ledger.csv").write_text("run,status\nx\n")
     assert reproduce(report_only=False) == 0
+
+
+@pytest.mark.parametrize("name", ["claims.csv", "criteria.csv"])
+@pytest.mark.parametrize("content", ["", "a,b\n1\n", "<<<<<<< ours\n"])
+def test_damaged_published_results_are_named(made, reproduce, tmp_path, capsys, name, content):
+    (tmp_path / "results" / "toy" / "quick" / name).write_text(content)
+    assert reproduce(published=tmp_path / "results", results=tmp_path / "here") == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"toy/quick/{name}: damaged" in line
 
 
 def test_claims_are_compared_with_the_published_ones(made, reproduce, tmp_path, capsys):

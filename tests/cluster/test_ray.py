@@ -50,6 +50,15 @@ def test_a_killed_worker_of_a_cluster_loses_only_its_job_which_resumes(
     assert_same_runs(commands.runs, local_runs)
 
 
+def test_a_cluster_that_was_started_elsewhere_knows_the_plugins_of_the_command(commands, address):
+    """Its workers have the environment of the cluster."""
+    module = "from stablenets.nets import ResNet\n\nclass Mine(ResNet):\n    pass\n\n"
+    (commands.folder / "mine.py").write_text(module + 'FAMILIES = {"mine": Mine}\n')
+    words = ("--plugins", "mine", "+cluster=ray", f"hydra.launcher.address='{address}'")
+    finish(commands.sweep(*words, "net=mine", "epochs=1"))
+    assert len(list(commands.runs.glob("mine-*/weights.pt"))) == 2
+
+
 def test_ctrl_c_saves_the_jobs(commands, local_runs):
     sweep = commands.sweep("hydra/launcher=ray")
     run = trained_run(sweep, commands.runs)

@@ -171,7 +171,7 @@ def test_run_made_on_other_data_is_refused(refused, run_cli, interrupted, tmp_pa
         says=[
             "made on other data (made up",
             "than is read now (the real one",
-            "runs=DIR",
+            "another folder of runs",
             "force=true",
         ],
     )

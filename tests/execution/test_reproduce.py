@@ -50,6 +50,7 @@ def command(tmp_path, monkeypatch, capfd):
             ["haber2017", "--groups", "example1", "grwoth"],
             "--groups grwoth: no group of haber2017; did you mean growth?",
         ),
+        (["haber2017", "--stale", "rdo"], "--stale rdo: did you mean redo?"),
         (["haber2017", "--time-limit", "0"], "--time-limit 0: must be >= 1"),
         (
             ["haber2017", "--profile", "smoke", "--groups", "race"],
@@ -57,7 +58,7 @@ def command(tmp_path, monkeypatch, capfd):
         ),
         (
             ["haber2017", "--extra-ledgers", "nowhere"],
-            "--extra-ledgers nowhere: no ledger.csv there; give folders such as results/",
+            "--extra-ledgers nowhere: no ledger.csv there; give folders such as reproduced/",
         ),
     ],
 )
@@ -67,6 +68,15 @@ def test_bad_input_is_one_line_before_any_work(tmp_path, command, arguments, say
     assert err.startswith("stablenets: ")
     assert err.count("\n") == 1, err
     assert says in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_a_checkout_publishes(tmp_path, command, monkeypatch):
+    """An installed package has no folder of published results."""
+    monkeypatch.setattr("stablenets.commands.reproduce.CHECKOUT", tmp_path / "site-packages")
+    code, out, err = command("haber2017", "--profile", "smoke", "--publish")
+    assert (code, out) == (2, "")
+    assert "--publish: " in err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -12,15 +12,16 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 import pytest
 import yaml
 
-from stablenets.execution.sweep import objective
+from stablenets.execution.sweep import make_sweep_run, objective, plan_sweep_run
 from stablenets.execution.sweep_report import missing_results, sweep_table
-from stablenets.runs.lock import read_holder
+from stablenets.runs.lock import Lock, read_holder
 from stablenets.runs.session import Outcome
 from stablenets.training import signals
 
@@ -179,6 +180,52 @@ def test_the_jobs_of_a_killed_sweep_save_and_end_and_leave_no_files(tmp_path, te
         json.loads(path.read_text())["status"] for path in runs.glob("*/status.json")
     ]
     assert list(temporary.glob("pymp-*")) == []
+
+
+@pytest.fixture
+def values(tmp_path, torch_globals):
+    """The options of a run of a sweep in this process."""
+    return {
+        "dataset": {"name": "digits", "limit": 40},
+        "net": {"family": "plain"},
+        "depth": 2,
+        "epochs": 1,
+        "device": "cpu",
+        "runs": str(tmp_path / "runs"),
+        "wandb": {"mode": "disabled"},
+    }
+
+
+def test_a_job_of_another_launcher_waits_for_a_run_of_another_process(values, tmp_path):
+    run = plan_sweep_run(values, [], tmp_path)
+    folder = tmp_path / "runs" / run.name
+    folder.mkdir(parents=True)
+    held, ended = threading.Event(), []
+
+    def hold():
+        with Lock(folder):
+            held.set()
+            time.sleep(1.0)
+            ended.append(True)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    held.wait()
+    assert make_sweep_run(values, [], tmp_path / "record", tmp_path) is not None
+    assert ended
+    other.join()
+    assert json.loads((tmp_path / "record" / "job.json").read_text())["status"] == "done"
+
+
+def test_a_job_that_a_cluster_starts_again_resumes_in_spite_of_force(values, tmp_path):
+    """Else each preemption would begin the run anew."""
+    context = plan_sweep_run(values, [], tmp_path).context
+    plan_sweep_run(values, [], tmp_path).run(context)
+    time.sleep(1.1)  # provenance has whole seconds
+    forced = plan_sweep_run(values | {"force": True}, [], tmp_path)
+    for _ in range(2):  # the second time, the first has finished the run
+        assert forced.run(context).status == "done"
+        assert len(list((tmp_path / "runs").glob("*.old-*"))) == 1
 
 
 STUB = """

@@ -161,7 +161,7 @@ def test_a_folder_without_runs_is_refused(tmp_path, report):
 def test_a_file_as_output_folder_is_refused(write_run, tmp_path):
     write_run()
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(BadInput, match=r"^out="):
+    with pytest.raises(BadInput, match=r"^--out "):
         run_store.write_report(tmp_path / "runs", tmp_path / "file", "the command")
     assert (tmp_path / "file").read_text() == "mine"
 

@@ -10,6 +10,7 @@ from stablenets.claims.work import TrainedNetStudy, Training
 from stablenets.errors import BadInput
 from stablenets.report.store import DAMAGED, read_runs
 from stablenets.runs.folder import RunFolder
+from stablenets.runs.session import is_finished
 from stablenets.training.run import train
 
 TINY = {
@@ -60,7 +61,7 @@ def test_damaged_results_are_not_read(place, training, name):
     with pytest.raises(BadInput, match=rf"{name}: damaged.*command"):
         readers[name]()
     if name != "weights.pt":
-        assert not folder.is_finished()
+        assert not is_finished(folder)
         with pytest.raises(BadInput):
             ledger.entry_from_folder(training, place.runs)
         assert list(read_runs(place.runs).runs["status"]) == [DAMAGED]

@@ -17,7 +17,7 @@ from conftest import snapshot
 from stablenets.config import EXECUTION_KEYS
 from stablenets.errors import BadInput
 from stablenets.nets import Network
-from stablenets.runs import provenance, session
+from stablenets.runs import provenance
 from stablenets.runs.checkpoint import load_checkpoint
 from stablenets.runs.files import write_json
 from stablenets.runs.folder import FINISHED, STATUSES, RunFolder
@@ -197,17 +197,6 @@ def test_a_finished_run_is_not_made_again(run_cli, only_run):
     assert again.out.startswith(f"{folder}: done already; force=true")
     assert again.out.splitlines()[1:] == first.out.splitlines()[1:]  # the same numbers are shown
     assert snapshot(folder) == before
-
-
-@pytest.fixture
-def other_code(monkeypatch):
-    """other_code(): from now on, this process has another version of the package."""
-
-    def change():
-        for module in (provenance, session):
-            monkeypatch.setattr(module, "digest_sources", lambda: "other")
-
-    return change
 
 
 def test_a_finished_run_of_other_code_is_named_and_kept(run_cli, only_run, other_code):

@@ -336,14 +336,15 @@ def compose_until_signalled(number: int) -> None:
     import sys
 
     from stablenets import cli
+    from stablenets.config import overrides
 
-    def swallow():
+    def swallow(words):
         while True:
             with contextlib.suppress(BaseException):
                 signal.raise_signal(number)
                 time.sleep(0.1)
 
-    cli.compose_by_hydra = swallow
+    overrides.compose_words = swallow
     sys.argv = ["stablenets", "depth=4"]
     cli.main()
 

@@ -131,7 +131,7 @@ def sync_runs(runs: Path) -> int:
         BadInput: If there is no such folder.
     """
     if not runs.is_dir():
-        raise BadInput(f"runs={runs}: no such folder; give the folder of the runs")
+        raise BadInput(f"--runs {runs}: no such folder; give the folder of the runs")
     unsent = [
         session
         for run_folder in sorted(path for path in runs.iterdir() if path.is_dir())
