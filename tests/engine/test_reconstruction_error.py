@@ -39,13 +39,13 @@ def test_reconstruction_error_is_measured_and_grows_with_the_step():
 
 @pytest.mark.parametrize(("gamma", "depth"), [(0.9, 87), (0.99, 916)])
 def test_momentum_reconstructs_as_many_layers_as_its_documentation_says(gamma, depth):
-    """In float32: an error below 0.001 over 4 / log10(1 / gamma) layers, and not over twice that."""
+    """In float32, an error below 0.01 over 4 / log10(1 / gamma) layers, and not over twice that."""
     errors = []
     for layers in (depth, 2 * depth):
         net = flow("momentum", "reverse", layers, "dense", 5 / layers, gamma=gamma)
         net(torch.randn(4, 8)).sum().backward()
         errors.append(net.reconstruction_error.item())
-    assert errors[0] < 1e-3 < errors[1]
+    assert errors[0] < 1e-2 < errors[1]
 
 
 def small_run(folder: Path, **more):
