@@ -33,6 +33,7 @@ load_name, __dir__, __all__ = lazy_exports(
         **dict.fromkeys(families, "stablenets.nets"),
         "Flow": "stablenets.engine.flow",
         "Recurrence": "stablenets.engine.recurrence",
+        "Reversible": "stablenets.engine.blocks",
         "probes": "stablenets.probes",
         "resolve": "stablenets.config.resolving",
         "train": "stablenets.training.run",
