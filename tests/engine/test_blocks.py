@@ -190,6 +190,20 @@ def test_autocast_gives_the_dtypes_and_gradients_of_plain_autograd(dtype):
     assert results[0][0].dtype == dtype
 
 
+def test_autocast_is_on_when_the_backward_runs_the_functions_again():
+    class Watched(nn.Linear):
+        def forward(self, x):
+            y = super().forward(x)
+            seen.append(y.dtype)
+            return y
+
+    chain, seen = Reversible(lambda: Watched(4, 4), nn.Tanh, 2), []
+    with torch.autocast("cpu", torch.bfloat16):
+        y = chain(torch.randn(3, 8))
+    y.sum().backward()
+    assert seen == [torch.bfloat16] * 4
+
+
 def test_inverse_returns_the_input_and_changes_no_buffer():
     for chain, x in (built("dense", 50), built("conv", 10)):
         chain.eval()
