@@ -22,8 +22,8 @@ from stablenets.lazy import lazy_exports
 # fmt: off
 families = (
     "Antisymmetric", "Distributed", "GRU", "HDNN", "Hamiltonian", "LSTM", "Leapfrog",
-    "LeapfrogHaber", "MS1", "MS2", "MS3", "Midpoint", "Plain", "RNN", "ResNet", "ResNetBN",
-    "RevNet", "RoaMLP", "RoaRNN", "SemiImplicit", "Verlet",
+    "LeapfrogHaber", "MS1", "MS2", "MS3", "Midpoint", "Momentum", "Plain", "RNN", "ResNet",
+    "ResNetBN", "RevNet", "RoaMLP", "RoaRNN", "SemiImplicit", "Verlet",
 )
 # fmt: on
 
@@ -33,6 +33,7 @@ load_name, __dir__, __all__ = lazy_exports(
         **dict.fromkeys(families, "stablenets.nets"),
         "Flow": "stablenets.engine.flow",
         "Recurrence": "stablenets.engine.recurrence",
+        "Reversible": "stablenets.engine.blocks",
         "probes": "stablenets.probes",
         "resolve": "stablenets.config.resolving",
         "train": "stablenets.training.run",

@@ -14,6 +14,7 @@ WIDTH = 4
 SPACE = {"dense": (), "conv": (5, 6)}
 OPTIONS = {
     "distributed": {"nodes": 2},  # the default number of nodes does not fit WIDTH
+    "momentum": {"gamma": 0.95},  # its inverse multiplies rounding errors by gamma^-L
     "revnet": {"activation": "tanh"},  # a kink would break finite differences
     "resnet_bn": {"activation": "tanh"},
 }

@@ -32,6 +32,7 @@ CIFAR_BLOCKS = {
 FAMILY_DEFAULTS: dict[str, dict[str, Any]] = {
     "resnet": {"T": 5.0},
     "antisymmetric": {"T": 5.0},
+    "momentum": {"T": 5.0},
     "verlet": {"T": 5.0},
     "leapfrog_haber": {"T": 5.0},
     "hamiltonian": {"T": 5.0},

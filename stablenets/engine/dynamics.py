@@ -154,12 +154,21 @@ class ReversibleDynamics(Dynamics):
 
     A step is a sequence of coupling updates: each adds to one part of the state a function of the
     other parts. Subtracting the same function inverts it, so volume is conserved. Reverse mode uses
-    one evaluation of that function for both the inverse and the gradient.
+    one evaluation of that function for both the inverse and the gradient. Before its updates a
+    layer may multiply each part by a constant, see `scale_parts`.
     """
 
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(reversible=True)
+
+    def scale_parts(self, parts: State) -> State:
+        """Return the parts, each times its constant; the same map takes gradients back."""
+        return parts
+
+    def unscale_parts(self, parts: State) -> State:
+        """Return the parts, each divided by its constant."""
+        return parts
 
     def coupling_updates(self, w: Weights, h: float) -> Iterable[CouplingUpdate]:
         """Return the coupling updates of one layer in order."""
@@ -182,7 +191,7 @@ class ReversibleDynamics(Dynamics):
         ]
 
     def step(self, state: State, w: Weights, h: float) -> State:
-        parts = list(state)
+        parts = list(self.scale_parts(state))
         for part, change in self.active_updates(w, h):
             parts[part] = add_change(parts[part], change(*parts))
         return self.swap_parts(parts)
@@ -192,4 +201,4 @@ class ReversibleDynamics(Dynamics):
         parts = list(self.swap_parts(state))
         for part, change in reversed(self.active_updates(w, h)):
             parts[part] = parts[part] - change(*parts)
-        return tuple(parts)
+        return self.unscale_parts(tuple(parts))

@@ -16,8 +16,9 @@ class Capabilities:
 
     Attributes:
         order: Order of accuracy in the step size h; None for a family without a step size.
-        reversible: Has an exact inverse step, as every `ReversibleDynamics`. The Jacobian M of the
-            state over any layers with any weights has |det M| = 1: volume is conserved.
+        reversible: Has an exact inverse step, which a `ReversibleDynamics` defines. The Jacobian M
+            of the state over any layers with any weights has |det M| = 1: volume is conserved.
+        contracts_volume: Has |det M| < 1 for any weights, although it is reversible.
         symplectic: M conserves the canonical form: M.T J M = J, J = [[0, I], [-I, 0]].
         split: The state is two halves of the features, and each operator acts on one half.
         two_step: The two parts are successive states. They swap places after every layer, and the
@@ -32,6 +33,7 @@ class Capabilities:
 
     order: int | None = None
     reversible: bool = False
+    contracts_volume: bool = False
     symplectic: bool = False
     split: bool = False
     two_step: bool = False

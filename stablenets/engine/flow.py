@@ -144,7 +144,7 @@ class Flow(LayerStack):
 
         A split family (Hamiltonian, SemiImplicit, Distributed, MS1, MS3, RevNet) returns its whole
         state, so its output is enough. The output of the others (Verlet, Leapfrog, LeapfrogHaber,
-        Midpoint) is one of two parts, and x does not follow from it: give both parts, as
+        Midpoint, Momentum) is one of two parts, and x does not follow from it: give both parts, as
         `final_state` returns them.
 
         Exact up to rounding: about 1e-12 in float64 over 100 layers. Batch norms use their running
@@ -166,7 +166,7 @@ class Flow(LayerStack):
             tensor(True)
         """
         dynamics, name = self.dynamics, type(self.dynamics).__name__
-        if not isinstance(dynamics, ReversibleDynamics):
+        if not (isinstance(dynamics, ReversibleDynamics) and dynamics.capabilities.reversible):
             raise BadInput(f"inverse: {name} has no inverse step; use a reversible family")
         if self.is_dropping:
             raise BadInput(f"inverse: dropout={self.dropout} is random; call eval() first")

@@ -190,7 +190,7 @@ def reverse_layer(
             if gradient is not None:
                 sums[name][layer] += gradient
         parts[part] = parts[part] - change.detach()
-    return tuple(parts), tuple(gradients)
+    return dynamics.unscale_parts(tuple(parts)), dynamics.scale_parts(tuple(gradients))
 
 
 def relative_error(state: State, true: Sequence[Tensor], scale: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from stablenets.nets.hamiltonian import Hamiltonian
 from stablenets.nets.hdnn import HDNN
 from stablenets.nets.leapfrog import Leapfrog, LeapfrogHaber
 from stablenets.nets.midpoint import Midpoint
+from stablenets.nets.momentum import Momentum
 from stablenets.nets.ms import MS1, MS2, MS3
 from stablenets.nets.plain import Plain
 from stablenets.nets.resnet import ResNet
@@ -47,6 +48,7 @@ FAMILIES: dict[str, type[Dynamics | Recurrent]] = {
     "distributed": Distributed,
     "resnet_bn": ResNetBN,
     "revnet": RevNet,
+    "momentum": Momentum,
     "roamlp": RoaMLP,
     # over the time steps of sequences, run by `Recurrence`
     "rnn": RNN,
@@ -78,6 +80,7 @@ __all__ = [
     "Leapfrog",
     "LeapfrogHaber",
     "Midpoint",
+    "Momentum",
     "Network",
     "Plain",
     "Recurrence",

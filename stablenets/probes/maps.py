@@ -125,14 +125,15 @@ def inverse_maps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
         True
     """
     check_is_flow(flow)
-    if not isinstance(flow.dynamics, ReversibleDynamics):
+    dynamics = flow.dynamics
+    if not (isinstance(dynamics, ReversibleDynamics) and dynamics.capabilities.reversible):
         raise BadInput(
-            f"flow: {type(flow.dynamics).__name__} has no inverse; take a reversible family, as"
+            f"flow: {type(dynamics).__name__} has no inverse; take a reversible family, as"
             " Hamiltonian"
         )
     layers, start = layers_and_start(flow, x)
     last = layer_states(*flow_maps(flow, x))[-1]
-    unstep = partial(joined_step, flow.dynamics.unstep, flow.h, len(start))
+    unstep = partial(joined_step, dynamics.unstep, flow.h, len(start))
     return [partial(unstep, weights) for weights in reversed(layers)], last
 
 

@@ -19,6 +19,11 @@ def test_add_a_family(run_page):
     assert torch.allclose(flow(x), y, atol=1e-14)
 
 
+def test_make_blocks_reversible(run_page):
+    names = run_page("how-to/make-blocks-reversible.md")
+    assert names["net"](torch.randn(2, 3, 32, 32)).shape == (2, 10)
+
+
 def test_add_a_recurrent_family(run_page):
     names = run_page("how-to/add-a-recurrent-family.md")
     assert FAMILIES["leaky"] is names["Leaky"]

@@ -37,6 +37,17 @@ def test_reconstruction_error_is_measured_and_grows_with_the_step():
     assert errors[0] < errors[1] < errors[2]
 
 
+@pytest.mark.parametrize(("gamma", "depth"), [(0.9, 87), (0.99, 916)])
+def test_momentum_reconstructs_as_many_layers_as_its_documentation_says(gamma, depth):
+    """In float32, an error below 0.01 over 4 / log10(1 / gamma) layers, and not over twice that."""
+    errors = []
+    for layers in (depth, 2 * depth):
+        net = flow("momentum", "reverse", layers, "dense", 5 / layers, gamma=gamma)
+        net(torch.randn(4, 8)).sum().backward()
+        errors.append(net.reconstruction_error.item())
+    assert errors[0] < 1e-2 < errors[1]
+
+
 def small_run(folder: Path, **more):
     net = {"family": "midpoint", "widths": [8], "gain": 1.4, "activation": "relu"}
     return resolve(
@@ -70,8 +81,10 @@ def test_a_run_records_its_reconstruction_error(tmp_path):
     assert 0 < rows[-1]["reconstruction_error"] < 1e-4
 
 
-def test_a_run_whose_states_cannot_be_reconstructed_fails_in_one_line(tmp_path):
-    outcome = train(small_run(tmp_path, depth=128, h=0.1))
+@pytest.mark.parametrize("family", ["midpoint", "momentum"])
+def test_a_run_whose_states_cannot_be_reconstructed_fails_in_one_line(family, tmp_path):
+    net = {"family": family, "widths": [8], "gain": 1.4, "activation": "relu"}
+    outcome = train(small_run(tmp_path, depth=256, h=0.1, net=net))
     assert (outcome.status, outcome.exit_code) == ("failed", 1)
     assert "lower h or use backward=checkpoint" in outcome.message
     assert "\n" not in outcome.message
