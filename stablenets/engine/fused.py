@@ -103,8 +103,8 @@ def fused_scan(
         raise TypeError("filter: it is fixed and has no gradient; give filter.detach()")
     if filter is None and (alpha, beta) != (0.0, 1.0) and alpha != 1.0:
         raise TypeError(
-            f"alpha={alpha}, beta={beta}: without a filter the step is φ(W x + b), or residual; give"
-            " alpha=0 and beta=1, or alpha=1, or a filter"
+            f"alpha={alpha}, beta={beta}: without a filter the step is φ(W x + b), or residual;"
+            " give alpha=0 and beta=1, or alpha=1, or a filter"
         )
     if filter is not None and filter.dim() == 2:
         filter = filter[None]

@@ -40,7 +40,7 @@ class ExpRNN(Recurrent):
     """
 
     angles: str = option(
-        "cayley",
+        "henaff",
         "angles θ of the 2 x 2 blocks of the initial A; henaff: U(-π, π), cayley: -tan(U(0, π/4))",
         choices=tuple(ANGLES),
     )
@@ -63,7 +63,9 @@ class ExpRNN(Recurrent):
         }
 
     def prepare(self, A: Tensor, **others: Tensor) -> dict[str, Any]:
-        return {"O": torch.linalg.matrix_exp(make_skew_matrix(self.skew_rate * A)), **others}
+        # in float32 the exponential is orthogonal to 1e-6 only
+        O = torch.linalg.matrix_exp(make_skew_matrix(self.skew_rate * A).double())
+        return {"O": O.to(A.dtype), **others}
 
     def project_inputs(self, u: Tensor, w: Weights) -> Tensor:
         return u @ w.U.mT

@@ -22,5 +22,5 @@ def make_skew_matrix(entries: Tensor) -> Tensor:
 
 def lower_entries(matrix: Tensor) -> Tensor:
     """Return the entries below the diagonal of an (n, n) matrix, row by row."""
-    rows, columns = torch.tril_indices(*matrix.shape, -1)
+    rows, columns = torch.tril_indices(len(matrix), len(matrix), -1)
     return matrix[rows, columns]

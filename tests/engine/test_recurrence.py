@@ -103,7 +103,7 @@ def gated_antisymmetric_rnn(net, x):
 
 
 def cornn(net, x):
-    (y, z), ys, (dt, γ, ε) = torch.zeros(2, len(x), WIDTH), [], (0.076, 0.4, 8.0)
+    (y, z), ys, (dt, γ, ε) = torch.zeros(2, len(x), WIDTH), [], (60 / x.shape[1], 0.4, 8.0)
     for t in range(x.shape[1]):
         f = torch.tanh(y @ net.W.T + z @ net.Z.T + x[:, t] @ net.U.T + net.b)
         z = torch.linalg.solve((1 + dt * ε) * torch.eye(WIDTH), (z + dt * f - dt * γ * y).T).T
@@ -225,7 +225,7 @@ def test_prepare_is_called_once_a_forward_and_keeps_the_gradients(mode, float64)
     calls = []
 
     @dataclass(frozen=True)
-    class AntisymmetricRNN(RNN):
+    class Antisymmetric(RNN):
         capabilities = Recurrent.capabilities
 
         def prepare(self, W, U, b):
@@ -236,7 +236,7 @@ def test_prepare_is_called_once_a_forward_and_keeps_the_gradients(mode, float64)
             (h,) = state
             return (h + 0.1 * torch.tanh(h @ w.A.mT + u @ w.U.mT + w.b),)
 
-    net = Recurrence(AntisymmetricRNN(), INPUTS, WIDTH, STEPS, backward=mode)
+    net = Recurrence(Antisymmetric(), INPUTS, WIDTH, STEPS, backward=mode)
     x, h = torch.randn(BATCH, STEPS, INPUTS, requires_grad=True), torch.zeros(BATCH, WIDTH)
     y = net(x)
     assert len(calls) == 1
