@@ -21,9 +21,10 @@ from stablenets.lazy import lazy_exports
 
 # fmt: off
 families = (
-    "Antisymmetric", "Distributed", "GRU", "HDNN", "Hamiltonian", "LSTM", "Leapfrog",
-    "LeapfrogHaber", "MS1", "MS2", "MS3", "Midpoint", "Momentum", "Plain", "RNN", "ResNet",
-    "ResNetBN", "RevNet", "RoaMLP", "RoaRNN", "SemiImplicit", "Verlet",
+    "Antisymmetric", "AntisymmetricRNN", "CoRNN", "Distributed", "ExpRNN", "GRU",
+    "GatedAntisymmetricRNN", "HDNN", "Hamiltonian", "LSTM", "Leapfrog", "LeapfrogHaber", "MS1",
+    "MS2", "MS3", "Midpoint", "Momentum", "Plain", "RNN", "ResNet", "ResNetBN", "RevNet", "RoaMLP",
+    "RoaRNN", "SemiImplicit", "Verlet",
 )
 # fmt: on
 

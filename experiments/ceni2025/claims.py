@@ -34,7 +34,15 @@ from .studies.spectra import CASES, TIED
 from .studies.trained import TrainedSpectrum
 from .studies.weight_gradients import GRADIENT_CASES
 
-NAMES = {"roarnn": "roaRNN", "lstm": "LSTM", "gru": "GRU", "rnn": "vanilla RNN"}
+NAMES = {
+    "roarnn": "roaRNN",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "rnn": "vanilla RNN",
+    "antisymmetric_rnn": "AntisymmetricRNN",
+    "cornn": "coRNN",
+    "exprnn": "expRNN",
+}
 DEEP_NAMES = {
     "roamlp": "roaMLP",
     "tanh": "roaMLP, tanh",

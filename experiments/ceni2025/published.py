@@ -36,7 +36,7 @@ PSMNIST = (
         for units, accuracy in (("170", 94.9), ("360", 96.2), ("512", 96.6))
     ),
     *(Reference("scoRNN", "", "many", accuracy, README) for accuracy in (94.8, 95.9, 96.5)),
-    *(
+    *(  # the adaptive-saturated RNN, which is not AntisymmetricRNN
         Reference("asRNN", units, "many", accuracy, README)
         for units, accuracy in (("122", 95.4), ("257", 96.9), ("364", 97.0))
     ),

@@ -1,7 +1,8 @@
 """The runs of each profile.
 
 Groups such as `adding`, `one_epoch` and `ten_epochs` hold roaRNN alone, so that a claim about it
-does not wait for the networks beside it. Further recurrent families join `BASELINES`.
+does not wait for the networks beside it. `first_devised` has other networks that were devised
+against vanishing gradients, after their rates are chosen by `devised_rates`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from .published import DEPTH, LENGTH
 from .search_space import FIRST_SEED, draw_setting
 from .studies.networks import (
     DEEP,
+    DEVISED,
     FAMILIES,
     PIXELS,
     deep_run,
@@ -41,6 +43,7 @@ RATE_GRIDS = {
     "lstm": GATED_RATE_GRID,
     "gru": GATED_RATE_GRID,
     "rnn": (0.0003, 0.001, 0.003, 0.01),
+    **dict.fromkeys(DEVISED, (0.001, 0.003, 0.01, 0.03)),
 }
 VARIED: dict[str, tuple[Any, ...]] = {  # one at a time; the others as chosen
     "net.alpha": (0.9, 0.97, 0.99, 0.999, 1.0),
@@ -291,6 +294,7 @@ def memory_rates(task: str) -> Grid:
 PERMUTED = per_profile(smoke="psdigits", quick="psdigits", full="psmnist", paper="psmnist")
 ORDERED = per_profile(smoke="sdigits", quick="sdigits", full="smnist", paper="smnist")
 WIDTH = per_profile(smoke=8, quick=64, full=128, paper=512)
+FIRST = per_profile(smoke=1, full=1, paper=1)
 TEN = per_profile(smoke=1, quick=10, full=10, paper=10)  # epochs
 VARIED_EPOCHS = per_profile(smoke=1, quick=5, full=1, paper=2)
 ONE_TUNING_SEED = tuning_seeds(smoke=1, quick=1, full=1, paper=1)
@@ -424,6 +428,18 @@ RUNS: dict[str, Grid] = {
     "one_epoch": permuted(family="roarnn", epochs=1, seed=SEEDS),
     "one_epoch_lstm": permuted(family="lstm", epochs=1, seed=SEEDS),
     "one_epoch_others": permuted(family=BASELINES, epochs=1, seed=ONE_SEED),
+    "first_devised": permuted(
+        family=list(DEVISED), epochs=FIRST, seed=seeds(smoke=1, full=3, paper=3)
+    ),
+    "devised_rates": grid(
+        rate_trials,
+        dataset=PERMUTED,
+        family=list(DEVISED),
+        width=WIDTH,
+        limit=per_profile(smoke=64, full=None, paper=None),
+        epochs=FIRST,
+        seed=ONE_TUNING_SEED,
+    ),
     "ten_epochs": permuted(family="roarnn", epochs=TEN, seed=SEEDS),
     "ten_epochs_lstm": permuted(family="lstm", epochs=TEN, seed=SEEDS),
     "ten_epochs_others": permuted(

@@ -46,7 +46,13 @@ FAMILY_DEFAULTS: dict[str, dict[str, Any]] = {
     "distributed": {"T": 2.0, "widths": [16]},
     "resnet_bn": {**CIFAR_BLOCKS, "widths": [8, 16, 32], "head": "mean"},
     "revnet": {**CIFAR_BLOCKS, "widths": [12, 24, 44], "head": "bn_relu_mean"},
-    **{family: {"widths": [64]} for family in ("rnn", "roarnn", "lstm", "gru")},
+    **{
+        family: {"widths": [64]}
+        for family in (
+            *("rnn", "roarnn", "lstm", "gru"),
+            *("antisymmetric_rnn", "gated_antisymmetric_rnn", "cornn", "exprnn"),
+        )
+    },
 }
 OPTIM_DEFAULTS: dict[str, dict[str, Any]] = {
     "sgd": {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.0002},

@@ -76,10 +76,11 @@ def fused_scan(
         W: Weights, (steps, n, n), or (1, n, n) if all steps share them.
         b: Biases, (steps, n) or (1, n).
         filter: Orthogonal matrices O, (steps, n, n), or (n, n) if all steps share one. They are
-            never trained. None for the plain step φ(W x + b + U u).
+            never trained. None for the plain step φ(W x + b + U u), or with alpha=1 for a residual
+            step x + beta * φ(W x + b + U u).
         drive: Inputs u (steps, batch, d) and their weights U (n, d), or None.
-        alpha: Factor of O x; 0 without a filter.
-        beta: Factor of the activation; 1 without a filter.
+        alpha: Factor of O x; 0 or 1 without a filter.
+        beta: Factor of the activation; 1 in a plain step.
         activation: φ, a key of `ACTIVATIONS`.
         every: Whether to return the states after all steps.
         tap: Called with the index of a state and the state, for the states that are not returned;
@@ -90,7 +91,8 @@ def fused_scan(
         The last state (batch, n), or with `every` the states after each step (steps, batch, n).
 
     Raises:
-        TypeError: If `filter` requires a gradient, or alpha or beta are given without a filter.
+        TypeError: If `filter` requires a gradient, or without a filter the step is neither plain
+            nor residual.
 
     Examples:
         >>> x, W, b = torch.ones(1, 2), torch.eye(2).expand(10, 2, 2), torch.zeros(10, 2)
@@ -99,10 +101,10 @@ def fused_scan(
     """
     if filter is not None and filter.requires_grad:
         raise TypeError("filter: it is fixed and has no gradient; give filter.detach()")
-    if filter is None and (alpha, beta) != (0.0, 1.0):
+    if filter is None and (alpha, beta) != (0.0, 1.0) and alpha != 1.0:
         raise TypeError(
-            f"alpha={alpha}, beta={beta}: without a filter the step is φ(W x + b); give alpha=0 and"
-            " beta=1, or a filter"
+            f"alpha={alpha}, beta={beta}: without a filter the step is φ(W x + b), or residual;"
+            " give alpha=0 and beta=1, or alpha=1, or a filter"
         )
     if filter is not None and filter.dim() == 2:
         filter = filter[None]
@@ -111,7 +113,7 @@ def fused_scan(
     u, U = (None, None) if drive is None else (drive[0].contiguous(), drive[1][None])
     weights = [UpdateTensors(K=W, b=b, u=u, U=U, O=filter)]
     spec = ScanSpec(
-        (UpdateSpec(0, 0, beta, None if filter is None else alpha),),
+        (UpdateSpec(0, 0, beta, alpha if alpha or filter is not None else None),),
         activation,
         batch_first=True,
         every=every,

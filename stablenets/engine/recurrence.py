@@ -28,7 +28,7 @@ Driven = tuple[Tensor | None, State]
 class Recurrent(Family):
     """Base of the recurrent families. The output is the first part of the state.
 
-    A family defines `learned` and `step`. `prepare` and `fused` make it faster.
+    A family defines `learned` and `step`. `prepare`, `project_inputs` and `fused` make it faster.
     """
 
     capabilities = Capabilities(dense_only=True, keeps_weight_dtype=True, supports_dropout=False)
@@ -58,8 +58,15 @@ class Recurrent(Family):
         """
         return tensors
 
+    def project_inputs(self, u: Tensor, w: Weights) -> Tensor:
+        """Return what `step` reads of the inputs u (T, B, d), such as U u + b, (T, B, H).
+
+        One product for many steps is faster than a product in each step.
+        """
+        return u
+
     def step(self, state: State, u: Tensor, w: Weights) -> State:
-        """Return the state after one input u, (B, d)."""
+        """Return the state after one input; u, (B, d) by default, is from `project_inputs`."""
         raise TypeError(f"{type(self).__name__} does not define a step")
 
     def fused(
@@ -193,7 +200,7 @@ class Recurrence(nn.Module):
         if self.can_run_fused(tap, u, state, w):
             return self.dynamics.fused(state, u, w, every, tap, first)
         outputs = []
-        for index, now in enumerate(u.unbind(0), first + 1):
+        for index, now in enumerate(self.dynamics.project_inputs(u, w).unbind(0), first + 1):
             state = self.dynamics.step(state, now, w)
             if every or index < first + len(u):
                 state = show_to_tap(state, tap, index)

@@ -11,8 +11,11 @@ from stablenets.engine.family import Capabilities, Family
 from stablenets.engine.flow import Flow
 from stablenets.engine.recurrence import Recurrence, Recurrent
 from stablenets.nets.antisymmetric import Antisymmetric
+from stablenets.nets.antisymmetric_rnn import AntisymmetricRNN, GatedAntisymmetricRNN
 from stablenets.nets.assembling import Network
+from stablenets.nets.cornn import CoRNN
 from stablenets.nets.distributed import Distributed
+from stablenets.nets.exprnn import ExpRNN
 from stablenets.nets.gated import GRU, LSTM
 from stablenets.nets.hamiltonian import Hamiltonian
 from stablenets.nets.hdnn import HDNN
@@ -55,6 +58,10 @@ FAMILIES: dict[str, type[Dynamics | Recurrent]] = {
     "roarnn": RoaRNN,
     "lstm": LSTM,
     "gru": GRU,
+    "antisymmetric_rnn": AntisymmetricRNN,
+    "gated_antisymmetric_rnn": GatedAntisymmetricRNN,
+    "cornn": CoRNN,
+    "exprnn": ExpRNN,
 }
 DEPTH_FAMILIES = {name: cls for name, cls in FAMILIES.items() if issubclass(cls, Dynamics)}
 RECURRENT_FAMILIES = {name: cls for name, cls in FAMILIES.items() if issubclass(cls, Recurrent)}
@@ -71,11 +78,15 @@ __all__ = [
     "RECURRENT_FAMILIES",
     "RNN",
     "Antisymmetric",
+    "AntisymmetricRNN",
     "Capabilities",
+    "CoRNN",
     "Distributed",
     "Dynamics",
+    "ExpRNN",
     "Family",
     "Flow",
+    "GatedAntisymmetricRNN",
     "Hamiltonian",
     "Leapfrog",
     "LeapfrogHaber",

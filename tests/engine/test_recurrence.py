@@ -75,14 +75,75 @@ def gru(net, x):
     return torch.stack(hs, 1)
 
 
-EQUATIONS = {"rnn": rnn, "roarnn": roarnn, "lstm": lstm, "gru": gru}
+def lower_triangular(entries):
+    L = torch.zeros(WIDTH, WIDTH)
+    rows, columns = np.tril_indices(WIDTH, -1)
+    L[rows, columns] = entries
+    return L
+
+
+def antisymmetric_rnn(net, x):
+    L = lower_triangular(net.W)
+    h, hs, K = torch.zeros(len(x), WIDTH), [], L - L.T - 0.1 * torch.eye(WIDTH)
+    for t in range(x.shape[1]):
+        h = h + 0.1 * torch.tanh(h @ K.T + x[:, t] @ net.U.T + net.b)
+        hs.append(h)
+    return torch.stack(hs, 1)
+
+
+def gated_antisymmetric_rnn(net, x):
+    L = lower_triangular(net.W)
+    h, hs, K = torch.zeros(len(x), WIDTH), [], L - L.T - 0.1 * torch.eye(WIDTH)
+    (U, V), (b, c) = net.U.split(WIDTH), net.b.split(WIDTH)
+    for t in range(x.shape[1]):
+        gate = torch.sigmoid(h @ K.T + x[:, t] @ V.T + c)
+        h = h + 0.1 * gate * torch.tanh(h @ K.T + x[:, t] @ U.T + b)
+        hs.append(h)
+    return torch.stack(hs, 1)
+
+
+def cornn(net, x):
+    (y, z), ys, (dt, γ, ε) = torch.zeros(2, len(x), WIDTH), [], (60 / x.shape[1], 0.4, 8.0)
+    for t in range(x.shape[1]):
+        f = torch.tanh(y @ net.W.T + z @ net.Z.T + x[:, t] @ net.U.T + net.b)
+        z = torch.linalg.solve((1 + dt * ε) * torch.eye(WIDTH), (z + dt * f - dt * γ * y).T).T
+        y = y + dt * z
+        ys.append(y)
+    return torch.stack(ys, 1)
+
+
+def exprnn(net, x):
+    L = 0.1 * lower_triangular(net.A)
+    h, hs, O = torch.zeros(len(x), WIDTH), [], torch.matrix_exp(L - L.T)
+    for t in range(x.shape[1]):
+        z = h @ O.T + x[:, t] @ net.U.T
+        h = torch.where(z.abs() + net.b > 0, z + net.b * z.sign(), 0.0)
+        hs.append(h)
+    return torch.stack(hs, 1)
+
+
+EQUATIONS = {
+    "rnn": rnn,
+    "roarnn": roarnn,
+    "lstm": lstm,
+    "gru": gru,
+    "antisymmetric_rnn": antisymmetric_rnn,
+    "gated_antisymmetric_rnn": gated_antisymmetric_rnn,
+    "cornn": cornn,
+    "exprnn": exprnn,
+}
+
+
+def take_step(net, state, u, w):
+    """The state after one input u (B, d)."""
+    return net.dynamics.step(state, net.dynamics.project_inputs(u, w), w)
 
 
 def recurrence_by_steps(net, x):
     """All outputs (B, T, H), by the family's single steps."""
     state, outputs, w = net.start(x), [], net.weights()
     for t in range(x.shape[1]):
-        state = net.dynamics.step(state, x[:, t], w)
+        state = take_step(net, state, x[:, t], w)
         outputs.append(state[0])
     return torch.stack(outputs, 1)
 
@@ -136,7 +197,7 @@ def test_state_gradients_by_time_step(name, every, mode, float64):
     bumps = [torch.zeros(parts, BATCH, WIDTH, requires_grad=True) for _ in range(12)]
     state, outputs, w = tuple(bumps[0]), [], net.weights()
     for t in range(11):
-        state = net.dynamics.step(state, x[:, t], w)
+        state = take_step(net, state, x[:, t], w)
         state = tuple(part + bump for part, bump in zip(state, bumps[t + 1], strict=True))
         outputs.append(state[0])
     (torch.stack(outputs) if every else outputs[-1]).square().sum().backward()
@@ -164,7 +225,7 @@ def test_prepare_is_called_once_a_forward_and_keeps_the_gradients(mode, float64)
     calls = []
 
     @dataclass(frozen=True)
-    class AntisymmetricRNN(RNN):
+    class Antisymmetric(RNN):
         capabilities = Recurrent.capabilities
 
         def prepare(self, W, U, b):
@@ -175,7 +236,7 @@ def test_prepare_is_called_once_a_forward_and_keeps_the_gradients(mode, float64)
             (h,) = state
             return (h + 0.1 * torch.tanh(h @ w.A.mT + u @ w.U.mT + w.b),)
 
-    net = Recurrence(AntisymmetricRNN(), INPUTS, WIDTH, STEPS, backward=mode)
+    net = Recurrence(Antisymmetric(), INPUTS, WIDTH, STEPS, backward=mode)
     x, h = torch.randn(BATCH, STEPS, INPUTS, requires_grad=True), torch.zeros(BATCH, WIDTH)
     y = net(x)
     assert len(calls) == 1
@@ -250,9 +311,8 @@ def test_jacobian_of_the_last_state_by_the_first(name, float64):
     for u in example:
 
         def one(flat, u=u):
-            return torch.cat(
-                unit.dynamics.step(flat.chunk(parts, 1), u.expand(len(flat), -1), unit.weights()), 1
-            )
+            inputs = u.expand(len(flat), -1)
+            return torch.cat(take_step(unit, flat.chunk(parts, 1), inputs, unit.weights()), 1)
 
         J, state = full_jacobian(one, state) @ J, one(state[None])[0].detach()
     assert torch.allclose(full_jacobian(h_T, start), J, rtol=1e-9, atol=1e-12)
@@ -298,7 +358,7 @@ def test_run_of_each_task(name, task, resolved):
         assert arrays["depths"][-1] == steps
         assert np.isfinite(arrays["state_gradients"]).all()
         assert np.isnan(arrays["weight_gradients"]).all()  # no step has weights of its own
-        assert arrays["singular_values"].shape[-1] == (16 if name == "lstm" else 8)
+        assert arrays["singular_values"].shape[-1] == 8 * RECURRENT_FAMILIES[name].parts
     score = {"classify": "accuracy", "label": "accuracy", "regress": "mse"}[task]
     assert math.isfinite(
         json.loads((outcome.folder / "metrics.jsonl").read_text())[f"test_{score}"]

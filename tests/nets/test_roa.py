@@ -165,6 +165,13 @@ def test_gradients_and_second_derivatives_equal_finite_differences(activation, e
         deep_ones,
     )
     driven = leaves((2, 3), (1, 3, 3), (1, 3), (4, 2, 5), (3, 5))
+    for check in (torch.autograd.gradcheck, torch.autograd.gradgradcheck):
+        assert check(
+            lambda x, W, b, u, U: fused_scan(
+                x, W, b, drive=(u, U), alpha=1.0, beta=0.2, activation=activation, every=every
+            ),
+            driven,
+        )
     assert torch.autograd.gradcheck(
         lambda x, W, b, u, U: fused_scan(
             x, W, b, filter=O, drive=(u, U), alpha=0.9, beta=0.2, activation=activation, every=every

@@ -24,7 +24,7 @@ from stablenets.claims.work import unique
 from stablenets.training.network import build_network
 
 RESULTS = Path(__file__).resolve().parents[3] / "results" / "ceni2025"
-TUNING = ("search", "sensitivity", "rates", "memory_rates", "deep_rates")
+TUNING = ("search", "sensitivity", "rates", "memory_rates", "deep_rates", "devised_rates")
 results = partial(made_up, PAPER, seeds=3)
 
 
@@ -58,7 +58,7 @@ def test_a_run_of_the_plan_is_what_its_command_makes():
         *("deep", "deep_baselines", "no_layers", "frozen_layers", "longer", "deep_rates"),
         *("adding", "copy_others", "unclipped", "near_convex", "short_budget", "readout_only"),
         *("chrono", "filters", "ten_epochs", "hidden_frozen", "hidden_others", "sensitivity"),
-        *("search", "rates"),
+        *("search", "rates", "devised_rates", "first_devised"),
     )
     same_by_command(plan[group][-1] for group in groups)
 

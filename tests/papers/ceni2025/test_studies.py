@@ -13,7 +13,6 @@ from experiments.ceni2025 import PAPER
 from experiments.ceni2025.search_space import SPACE, LogUniform, draw_setting
 from experiments.ceni2025.studies.networks import (
     DEEP,
-    FAMILIES,
     count_parameters,
     deep_run,
     matched_width,
@@ -35,8 +34,7 @@ from experiments.ceni2025.studies.step_time import StepTime
 from experiments.ceni2025.studies.trained import TrainedSpectrum
 from experiments.ceni2025.studies.weight_gradients import GRADIENT_CASES, WeightGradients
 from stablenets.engine.flow import Flow
-from stablenets.nets import FAMILIES as DYNAMICS
-from stablenets.nets import Recurrence, RoaMLP, RoaRNN, SequenceNetwork
+from stablenets.nets import RECURRENT_FAMILIES, Recurrence, RoaMLP, RoaRNN, SequenceNetwork
 from stablenets.probes import full_jacobian
 
 
@@ -181,9 +179,9 @@ def test_steps_of_all_networks_are_timed():
     assert min(seconds.values()) > 0
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", RECURRENT_FAMILIES)
 def test_trainable_parameters_are_counted_and_matched(family):
-    net = SequenceNetwork(DYNAMICS[family](), shape=(5, 3), outputs=7, width=11)
+    net = SequenceNetwork(RECURRENT_FAMILIES[family](), shape=(5, 3), outputs=7, width=11)
     assert count_parameters(family, 11, 3, 7) == sum(tensor.numel() for tensor in net.parameters())
     for hidden in (0, 512):
         wanted = count_parameters("roarnn", 128, 1, 10, hidden)
