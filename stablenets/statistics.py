@@ -42,13 +42,6 @@ class Estimate:
         """The distances from the value to both ends, as matplotlib's error bars take them."""
         return self.value - self.low, self.high - self.value
 
-    def signed(self, digits: int = 1) -> str:
-        """Return a difference as text with its sign, and with its interval if there is one."""
-        value = f"{self.value:+.{digits}f}"
-        if math.isnan(self.low):
-            return value
-        return f"{value} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
-
     def __str__(self) -> str:
         if math.isnan(self.low):
             return f"{self.value:.4g}"

@@ -91,8 +91,3 @@ def test_a_difference_of_0_is_printed_as_0_despite_rounding():
 def test_one_observation_has_no_interval():
     assert math.isnan(statistics.mean([2.0]).low)
     assert str(statistics.mean([2.0])) == "2"
-
-
-def test_a_signed_difference_shows_its_interval_if_there_is_one():
-    assert Estimate(2.0, -1.0, 3.0, 3).signed() == "+2.0 [-1.0, 3.0]"
-    assert Estimate(-2.0, math.nan, math.nan, 1).signed(2) == "-2.00"

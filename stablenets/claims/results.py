@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -19,17 +19,13 @@ Plan = Mapping[str, Sequence[Work]]  # runs by group; claims and drawings ask fo
 class Results:
     """The plan of a profile joined with the ledger of finished runs.
 
-    It remembers which groups were read, so that a table or figure can name the commits behind it.
-
     Attributes:
         plan: The planned runs by group.
         ledger: The finished runs by name.
-        read: Names of the groups that were read.
     """
 
     plan: Plan
     ledger: Ledger
-    read: dict[str, None] = field(default_factory=dict, init=False, compare=False)
 
     def __getitem__(self, group: str) -> pd.DataFrame:
         """The finished runs of a group, one row each: status, seed, options and metrics."""
@@ -69,8 +65,6 @@ class Results:
         Raises:
             KeyError: If a group is not in the plan; a check sees only the groups of its claim.
         """
-        groups = tuple(groups)
-        self.read.update(dict.fromkeys(groups))
         return [work for group in groups for work in self.plan[group] if work.name in self.ledger]
 
     def commits_of(self, groups: Iterable[str]) -> str:
@@ -78,19 +72,6 @@ class Results:
         runs = dict.fromkeys(work.name for work in self.works(groups))
         commits = [self.ledger[run].provenance["commit"] for run in runs]
         return " ".join(pd.Series(commits, dtype=str).value_counts().index)
-
-    def unread(self) -> Results:
-        """The same results, with no group read yet."""
-        return Results(self.plan, self.ledger)
-
-    def commits(self) -> str:
-        """The commits that made the runs read so far, the most frequent first."""
-        runs = dict.fromkeys(work.name for work in self.works(self.read))
-        return " ".join(
-            pd.Series([self.ledger[run].provenance["commit"] for run in runs], dtype=str)
-            .value_counts()
-            .index
-        )
 
 
 def chance(work: Work) -> float:
