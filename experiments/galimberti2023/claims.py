@@ -355,7 +355,7 @@ def leads(results: Results, dataset: str) -> Iterator[Criterion]:
             gap = paired_difference(
                 TEST_ACCURACY, select_rows(few, net=ours), select_rows(few, net=theirs)
             )
-            yield ahead_of(gap, 0.0, f"{depth} layers: {ours} minus {theirs}", "points")
+            yield ahead_of(gap, 0.0, f"depth {depth}: {ours} minus {theirs}", "points")
 
 
 @paper.claim(
