@@ -50,7 +50,7 @@ def test_data_read_from_files_has_the_stated_shape(name, use_small, tmp_path, mo
 
     files = use_small(monkeypatch)
     monkeypatch.setattr(
-        fetch, "read_chunks", lambda address: iter([files[address.rsplit("/", 1)[1]]])
+        fetch, "read_chunks", lambda address, limit: iter([files[address.rsplit("/", 1)[1]]])
     )
     found = load(
         DATASETS[name](),

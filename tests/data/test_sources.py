@@ -60,7 +60,7 @@ def installed(tmp_path, monkeypatch):
             name
         ](monkeypatch)
         monkeypatch.setattr(
-            fetch, "read_chunks", lambda address: iter([files[address.rsplit("/", 1)[1]]])
+            fetch, "read_chunks", lambda address, limit: iter([files[address.rsplit("/", 1)[1]]])
         )
         fetch.fetch(name, tmp_path)
         return tmp_path / fetch.LAYOUTS[name].folder

@@ -257,8 +257,8 @@ def test_the_command_names_a_notebook_that_started_the_run(monkeypatch):
     monkeypatch.setitem(sys.modules, "ipykernel", object())
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     assert provenance.command_line() == "from Python: a notebook"
-    monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/depth.ipynb")
-    assert provenance.command_line() == "from Python: /home/me/depth.ipynb"
+    monkeypatch.setenv("JPY_SESSION_NAME", "/notebooks/depth.ipynb")
+    assert provenance.command_line() == "from Python: /notebooks/depth.ipynb"
 
 
 def test_force_makes_a_run_again_and_keeps_the_old_folder(run_cli, only_run):

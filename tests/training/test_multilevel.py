@@ -100,9 +100,12 @@ def test_every_family_with_a_step_is_prolonged(name, operator):
             )
 
 
-@pytest.mark.parametrize("name", IN_TIME)
+@pytest.mark.parametrize("name", [name for name in IN_TIME if name != "momentum"])
 def test_a_prolonged_flow_computes_nearly_the_same_function(name):
-    """Both discretise one ODE, and the weights are smooth in time: the difference falls with h."""
+    """Both discretise one ODE, and the weights are smooth in time: the difference falls with h.
+
+    Not so Momentum: its velocity decays by gamma in each layer, however short the step is.
+    """
     x = torch.randn(5, WIDTH, dtype=torch.float64)
     changes = []
     for depth in (16, 32, 64):
