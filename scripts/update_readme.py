@@ -3,7 +3,7 @@
     python scripts/update_readme.py
 
 README.md gets the table of verdicts. Each claim counts with its verdict at the largest profile that
-was run. The READMEs of papers get the results that their markers name, see `claims.readme`.
+was run. All READMEs get the results that their markers name, see `claims.readme`.
 """
 
 from pathlib import Path
@@ -46,11 +46,11 @@ def with_table(text: str, table: str) -> str:
 def updated_pages() -> dict[Path, str]:
     """Return the text of each README with its results."""
     readme = ROOT / "README.md"
-    pages = {readme: with_table(readme.read_text(), verdict_table())}
+    texts = {readme: with_table(readme.read_text(), verdict_table())}
     for handle in paper_modules():
         path = ROOT / "experiments" / handle / "README.md"
-        pages[path] = fill_results(path.read_text(), ROOT / "results")
-    return pages
+        texts[path] = path.read_text()
+    return {path: fill_results(text, ROOT / "results") for path, text in texts.items()}
 
 
 if __name__ == "__main__":
