@@ -273,6 +273,16 @@ def deep_network_trains(results: Results) -> Iterator[Criterion]:
     yield condition(at_most(unfinished, 0.0, "runs that did not finish"))
 
 
+def ahead_at_great_depth(
+    results: Results, group: str, other: str, name: str
+) -> Iterator[Criterion]:
+    """roaMLP against another network: the deepest with few steps, and 1,000 layers with more."""
+    for groups in (("deep", group), ("longer",)):
+        rows = deep_rows(results, *groups)
+        label = f"{rows['depth'].max():,} layers, {rows['steps'].max():,.0f} steps: test accuracy"
+        yield ahead_of(gain_over(rows, other), 0.0, f"{label} minus {name}", "points")
+
+
 @paper.claim(
     "2b",
     "The layers of a very deep roaMLP learn: it is ahead of one whose layers stay as drawn",
@@ -282,10 +292,7 @@ def deep_network_trains(results: Results) -> Iterator[Criterion]:
     figure="longer",
 )
 def layers_learn(results: Results) -> Iterator[Criterion]:
-    for groups in (("deep", "frozen_layers"), ("longer",)):
-        rows = deep_rows(results, *groups)
-        label = f"{rows['depth'].max():,} layers, {rows['steps'].max():,.0f} steps: test accuracy"
-        yield ahead_of(gain_over(rows, "frozen"), 0.0, f"{label} minus layers frozen", "points")
+    yield from ahead_at_great_depth(results, "frozen_layers", "frozen", "layers frozen")
 
 
 @paper.claim(
@@ -297,10 +304,7 @@ def layers_learn(results: Results) -> Iterator[Criterion]:
     figure="longer",
 )
 def ahead_of_resnet(results: Results) -> Iterator[Criterion]:
-    for groups in (("deep", "deep_baselines"), ("longer",)):
-        rows = deep_rows(results, *groups)
-        label = f"{rows['depth'].max():,} layers, {rows['steps'].max():,.0f} steps: test accuracy"
-        yield ahead_of(gain_over(rows, "resnet"), 0.0, f"{label} minus ResNet", "points")
+    yield from ahead_at_great_depth(results, "deep_baselines", "resnet", "ResNet")
 
 
 def memory_errors(work: Training, results: Results, split: str) -> np.ndarray:
