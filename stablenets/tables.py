@@ -16,6 +16,8 @@ import pandas as pd
 from stablenets.runs import files
 from stablenets.statistics import Estimate
 
+SMALLEST = 1e-300  # below, float64 loses digits and then becomes 0
+
 
 def write_table(frame: pd.DataFrame, stem: Path, caption: str, origin: str) -> None:
     """Write `frame` to `stem` with the three endings; `origin` names the command and commits."""
@@ -84,7 +86,17 @@ def format_interval(low: float | None, high: float | None) -> str:
 
 
 def format_cell(value: Any) -> str:
-    """A value with four digits, empty where there is none."""
+    """A value with four digits, empty where there is none.
+
+    Numbers from 10,000 to ten millions are written out. What float64 cannot hold is said in words.
+    """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    size = abs(value)
+    if math.isinf(value):
+        return f"beyond {'-' if value < 0 else ''}1e308"
+    if 0 < size < SMALLEST:
+        return f"below {SMALLEST:g}"
+    return f"{value:,.0f}" if 1e4 <= size < 1e7 else f"{value:.4g}"

@@ -39,6 +39,27 @@ def test_an_estimate_is_text_for_people_and_three_numbers_in_csv(tmp_path):
     assert content["loss, high"].tolist() == pytest.approx([1.5, math.nan, math.nan], nan_ok=True)
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (17420.0, "17,420"),
+        (-50231.7, "-50,232"),
+        (9999.4, "9999"),
+        (2.5e8, "2.5e+08"),
+        (0.01234567, "0.01235"),
+        (1.5e-323, "below 1e-300"),
+        (math.inf, "beyond 1e308"),
+        (-math.inf, "beyond -1e308"),
+        (0.0, "0"),
+        (17420, "17420"),
+        (math.nan, ""),
+        (None, ""),
+    ],
+)
+def test_numbers_are_written_for_people(value, text):
+    assert tables.format_cell(value) == text
+
+
 def test_text_fits_its_width_and_wraps_the_first_column():
     frame = pd.DataFrame({"label": ["a b c d e f g h i j k l m"], "x": [0.5], "y": ["z" * 20]})
     lines = tables.format_text(frame, 24).splitlines()

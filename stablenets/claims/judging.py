@@ -18,7 +18,7 @@ from stablenets.claims.results import Results
 
 CLAIM_COLUMNS = (
     *("id", "kind", "claim", "source", "published"),
-    *("measure", "ours", "low", "high", "unit"),
+    *("measure", "ours", "low", "high", "n", "unit"),
     *("verdict", "held", "refuted", "open", "reason"),
     *("seeds", "dataset", "profile", "figure", "commit"),
 )
@@ -44,6 +44,22 @@ class Judgement:
     criteria: tuple[Criterion, ...] = ()
     reason: str = ""
 
+    @property
+    def shown(self) -> Criterion | None:
+        """The criterion that stands for the claim where there is room for one; None without any.
+
+        It is the one because of which the claim is not reproduced: the first condition that is not
+        held, else the first criterion that is refuted, else the first that is open. If all are
+        held it is the first.
+        """
+        failed = [
+            *(each for each in self.criteria if each.is_condition and each.state != HELD),
+            *(each for each in self.criteria if not each.is_condition and each.state == REFUTED),
+            *(each for each in self.criteria if not each.is_condition and each.state == OPEN),
+        ]
+        deciding = [each for each in self.criteria if not each.is_condition]
+        return next(iter([*failed, *deciding]), None)
+
 
 def judge_claim(claim: DeclaredClaim, results: Results, profile: str) -> Judgement:
     """Call the check of a claim, if its runs are made, and decide the verdict."""
@@ -67,21 +83,21 @@ def judge_claim(claim: DeclaredClaim, results: Results, profile: str) -> Judgeme
 def claim_row(judgement: Judgement, results: Results, profile: str) -> dict[str, Any]:
     """The row of a claim, with the columns CLAIM_COLUMNS."""
     claim = judgement.claim
-    deciding = [criterion for criterion in judgement.criteria if not criterion.is_condition]
-    states = [criterion.state for criterion in deciding]
+    states = [each.state for each in judgement.criteria if not each.is_condition]
     works = results.works(claim.runs)
-    first = deciding[0] if deciding else None
+    shown = judgement.shown
     return {
         "id": claim.id,
         "kind": claim.kind,
         "claim": claim.sentence,
         "source": claim.source,
         "published": claim.published,
-        "measure": first.label if first else "",
-        "ours": first.estimate.value if first else None,
-        "low": first.estimate.low if first else None,
-        "high": first.estimate.high if first else None,
-        "unit": first.unit if first else "",
+        "measure": shown.label if shown else "",
+        "ours": shown.estimate.value if shown else None,
+        "low": shown.estimate.low if shown else None,
+        "high": shown.estimate.high if shown else None,
+        "n": shown.estimate.n if shown else None,
+        "unit": shown.unit if shown else "",
         "verdict": judgement.verdict,
         HELD: states.count(HELD),
         REFUTED: states.count(REFUTED),

@@ -14,6 +14,7 @@ import matplotlib
 import pandas as pd
 
 from stablenets import tables
+from stablenets.claims.criteria import NOT_RUN
 from stablenets.claims.judging import (
     CLAIM_COLUMNS,
     CRITERION_COLUMNS,
@@ -24,7 +25,13 @@ from stablenets.claims.judging import (
 )
 from stablenets.claims.paper import KIND_MEANINGS, Display, Paper
 from stablenets.claims.results import Results
-from stablenets.claims.summary import claim_cells, interval_text, number, write_paper_page
+from stablenets.claims.summary import (
+    VALUES,
+    claim_cells,
+    interval_text,
+    number,
+    write_paper_page,
+)
 from stablenets.plotting.figures import write_figure
 from stablenets.plotting.gif import Gif
 from stablenets.plotting.style import PAPER_STYLE
@@ -34,7 +41,7 @@ if TYPE_CHECKING:
     from matplotlib.animation import Animation
 
 KINDS = {"tables": (".md", ".csv", ".tex"), "figures": (".png", ".svg"), "animations": (".gif",)}
-INTERVALS = "intervals are 95 % confidence intervals over seeds"
+INTERVALS = "intervals in brackets are 95 % confidence intervals over seeds"
 SIGNS = {">=": "≥", "<=": "≤"}
 
 
@@ -54,7 +61,7 @@ def write_pages(
         The rows of claims.csv.
     """
     drawn_at = provenance.short_commit(*provenance.source_revision()) or "no repository"
-    write_displays(paper, results, folder, command, drawn_at)
+    write_displays(paper, results, profile, folder, command, drawn_at)
     judged = [judge_claim(claim, results, profile) for claim in paper.claims]
     rows = [claim_row(judgement, results, profile) for judgement in judged]
     write_csv(folder / "claims.csv", rows, CLAIM_COLUMNS)
@@ -63,15 +70,19 @@ def write_pages(
     lines = [
         f"# {paper.title}: claims at profile `{profile}`",
         "",
-        f"Made by `{command}`; drawn at commit {drawn_at}; {INTERVALS}. All runs are in"
-        f" [ledger.csv](ledger.csv), all criteria in [criteria.csv](criteria.csv). Background:"
+        f"Made by `{command}`; tables and figures are those of commit {drawn_at}. All runs with"
+        " their commits are in [ledger.csv](ledger.csv), all criteria in"
+        " [criteria.csv](criteria.csv). Background:"
         f" [experiments/{paper.handle}](../../../experiments/{paper.handle}/README.md).",
+        "",
+        *([paper.notation, ""] if paper.notation else []),
+        VALUES,
         "",
         tables.format_markdown(pd.DataFrame([claim_cells(row) for row in rows])),
     ]
-    for judgement, row in zip(judged, rows, strict=True):
-        lines += claim_section(judgement, row, paper, results)
-    lines += list_tables(paper, results)
+    for judgement in judged:
+        lines += claim_section(judgement, paper, results, profile)
+    lines += list_tables(paper, results, profile)
     files.write_file(folder / "claims.md", "\n".join(lines).encode())
     write_paper_page(paper, folder.parent)
     return rows
@@ -90,7 +101,7 @@ def is_complete(display: Display, results: Results) -> bool:
 
 
 def write_displays(
-    paper: Paper, results: Results, folder: Path, command: str, drawn_at: str
+    paper: Paper, results: Results, profile: str, folder: Path, command: str, drawn_at: str
 ) -> None:
     """Write all tables, figures and animations whose runs are made, and remove the others."""
     writers: dict[str, Callable[[Any, Path, str, str], None]] = {
@@ -105,11 +116,14 @@ def write_displays(
                 for ending in KINDS[kind]:
                     stem.with_suffix(ending).unlink(missing_ok=True)
                 continue
-            origin = f"`{command}`: runs made at {results.commits_of(display.runs)}, drawn at"
+            commits = results.commits_of(display.runs)
+            origin = f"`{command}`: runs made at {commits}, written at {drawn_at}"
             # matplotlib's stub wants keys of type Literal, which a module constant has not
             with matplotlib.rc_context(PAPER_STYLE):  # type: ignore[arg-type]
                 made = display.make(results.only(display.runs))
-                write(made, stem, display.caption, f"{origin} {drawn_at}; {INTERVALS}.")
+                has_intervals = kind == "tables" and "[" in tables.format_markdown(made)
+                intervals = f"; {INTERVALS}" if has_intervals else ""
+                write(made, stem, display.text(profile), f"{origin}{intervals}.")
 
 
 def write_animation(animation: Animation, stem: Path, caption: str, origin: str) -> None:
@@ -117,9 +131,7 @@ def write_animation(animation: Animation, stem: Path, caption: str, origin: str)
     animation.save(stem.with_suffix(".gif"), writer=Gif(f"{caption} {origin}"))
 
 
-def claim_section(
-    judgement: Judgement, row: dict[str, Any], paper: Paper, results: Results
-) -> list[str]:
+def claim_section(judgement: Judgement, paper: Paper, results: Results, profile: str) -> list[str]:
     """The lines of a claim: verdict, kind and source, table of criteria, figure."""
     claim = judgement.claim
     reason = f": {judgement.reason}" if judgement.reason else ""
@@ -132,13 +144,14 @@ def claim_section(
         "",
     ]
     if judgement.criteria:
+        if judgement.verdict == NOT_RUN:
+            lines += ["These criteria are measured on other data and decide nothing:", ""]
         cells = [criterion_cells(criterion) for criterion in criterion_rows(judgement)]
         lines += [tables.format_markdown(pd.DataFrame(cells))]
     figure = paper.figures.get(claim.figure)
     if figure and is_complete(figure, results):
-        lines += [f"![{figure.caption}]({claim.figure}.png)", "", figure.caption, ""]
-    if row["commit"]:
-        lines += [f"Runs made at {row['commit']}.", ""]
+        text = figure.text(profile)
+        lines += [f"![{text}]({claim.figure}.png)", "", text, ""]
     return lines
 
 
@@ -148,20 +161,32 @@ def criterion_cells(row: dict[str, Any]) -> dict[str, str]:
     return {
         "criterion": row["criterion"] + (" (condition)" if row["role"] == "condition" else ""),
         "value": number(row["value"], row["unit"]),
-        "95 % interval": interval_text(row["low"], row["high"]),
-        "must be": f"{relation} {row['threshold']:.4g}",
+        "95 % interval": interval_text(row["low"], row["high"], row["n"]),
+        "must be": f"{relation} {number(row['threshold'])}",
         "state": row["state"],
     }
 
 
-def list_tables(paper: Paper, results: Results) -> list[str]:
-    """The lines that link to all tables, and to figures and animations that no claim shows."""
-    shown = {claim.figure for claim in paper.claims}
-    lines = []
-    for kind, ending in (("tables", "md"), ("figures", "png"), ("animations", "gif")):
-        lines += [
-            f"- [{name}]({name}.{ending}): {display.caption}"
-            for name, display in getattr(paper, kind).items()
-            if is_complete(display, results) and name not in shown
+def list_tables(paper: Paper, results: Results, profile: str) -> list[str]:
+    """The lines that link to all tables, and show figures and animations that no claim shows."""
+
+    def complete(displays: dict[str, Display]) -> list[tuple[str, str]]:
+        return [
+            (name, display.text(profile))
+            for name, display in displays.items()
+            if is_complete(display, results)
         ]
-    return ["## Tables and further figures", "", *lines, ""] if lines else []
+
+    shown = {claim.figure for claim in paper.claims}
+    pictures = [
+        *((f"{name}.png", text) for name, text in complete(paper.figures) if name not in shown),
+        *((f"{name}.gif", text) for name, text in complete(paper.animations)),
+    ]
+    lines = []
+    if pictures:
+        lines += ["## Further figures", ""]
+        for file, text in pictures:
+            lines += [f"![{text}]({file})", "", text, ""]
+    if linked := complete(paper.tables):
+        lines += ["## Tables", "", *(f"- [{name}]({name}.md): {text}" for name, text in linked), ""]
+    return lines

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SMOKE, *_ = PROFILES = ("smoke", "quick", "full", "paper")
+FINDINGS_AT = "full"
 PAPER, THEOREM, OURS = CLAIM_KINDS = ("paper", "theorem", "ours")
 KIND_MEANINGS = {
     PAPER: "an empirical statement of the paper",
@@ -49,7 +50,7 @@ class DeclaredClaim:
         kind: One of CLAIM_KINDS.
         source: Where the paper makes the statement.
         runs: Groups of runs that the check reads. It is called if all have a result.
-        check: From results to criteria. The first deciding criterion is the value on the page.
+        check: From results to criteria.
         published: The paper's value; '' if it states none.
         data: Data sets that the statement is about. Runs on other data decide nothing. Empty if
             the data do not matter.
@@ -74,12 +75,19 @@ class Display:
     Args:
         runs: Groups of runs that it shows. It is made if all have a result.
         make: From results to the table, figure or animation.
-        caption: What to see in it.
+        caption: What it shows, in words that are true of any results.
+        finding: What to see in it. It is about the runs of the profile FINDINGS_AT, and stands
+            beside these only.
     """
 
     runs: tuple[str, ...]
     make: Callable[[Results], Figure | pd.DataFrame | Animation]
     caption: str
+    finding: str = ""
+
+    def text(self, profile: str) -> str:
+        """The caption at a profile, followed by the finding if it is about this profile."""
+        return f"{self.caption} {self.finding if profile == FINDINGS_AT else ''}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -90,11 +98,13 @@ class Paper:
         handle: Its short name: that of its folder and of its results.
         title: Authors, year and title.
         runs: Its grids of runs, by the name of the group.
+        notation: The symbols and short names that its pages use, in one or two sentences.
     """
 
     handle: str
     title: str
     runs: Mapping[str, Grid]
+    notation: str = ""
     claims: list[DeclaredClaim] = field(default_factory=list, init=False)
     tables: dict[str, Display] = field(default_factory=dict, init=False)
     figures: dict[str, Display] = field(default_factory=dict, init=False)
@@ -135,26 +145,37 @@ class Paper:
 
         return add
 
-    def table(self, name: str, *, runs: Sequence[str], caption: str) -> Callable[[Any], Any]:
+    def table(
+        self, name: str, *, runs: Sequence[str], caption: str, finding: str = ""
+    ) -> Callable[[Any], Any]:
         """Add a table, made by the decorated function; see `Display`."""
-        return self.display(self.tables, name, runs, caption)
+        return self.display(self.tables, name, runs, caption, finding)
 
-    def figure(self, name: str, *, runs: Sequence[str], caption: str) -> Callable[[Any], Any]:
+    def figure(
+        self, name: str, *, runs: Sequence[str], caption: str, finding: str = ""
+    ) -> Callable[[Any], Any]:
         """Add a figure, made by the decorated function; see `Display`."""
-        return self.display(self.figures, name, runs, caption)
+        return self.display(self.figures, name, runs, caption, finding)
 
-    def animation(self, name: str, *, runs: Sequence[str], caption: str) -> Callable[[Any], Any]:
+    def animation(
+        self, name: str, *, runs: Sequence[str], caption: str, finding: str = ""
+    ) -> Callable[[Any], Any]:
         """Add an animation, made by the decorated function; see `Display`."""
-        return self.display(self.animations, name, runs, caption)
+        return self.display(self.animations, name, runs, caption, finding)
 
     def display(
-        self, displays: dict[str, Display], name: str, runs: Sequence[str], caption: str
+        self,
+        displays: dict[str, Display],
+        name: str,
+        runs: Sequence[str],
+        caption: str,
+        finding: str,
     ) -> Callable[[Any], Any]:
         """Add a table, a figure or an animation to its collection."""
         self.check_groups(runs)
 
         def add(make: Any) -> Any:
-            displays[name] = Display(tuple(runs), make, caption)
+            displays[name] = Display(tuple(runs), make, caption, finding)
             return make
 
         return add

@@ -280,7 +280,7 @@ def claim_lines(paper: Paper, profile: str, rows: list[dict[str, Any]], folder: 
     lines = ["", f"{paper.title}, profile {profile}", ""]
     for row in rows:
         value = row["ours"] if isinstance(row["ours"], str) else number(row["ours"], row["unit"])
-        between = interval_text(row["low"], row["high"])
+        between = interval_text(row["low"], row["high"], row["n"])
         ours = f"{row.get('measure', '')} {value}" + (f" (95 %: {between})" if between else "")
         ours = ours if value else row.get("reason", "")
         for text, lead in ((row["claim"], f"{row['id']:>3}  {row['verdict']:<22}"), (ours, "")):

@@ -21,11 +21,17 @@ from stablenets.runs import files
 
 VERDICT_MEANINGS = {
     "reproduced": "All deciding criteria are held: their whole intervals are on the right side.",
-    "partly": "Some criteria are held and some are refuted.",
+    "partly": "Some deciding criteria are held and some are refuted.",
     "not reproduced": "All deciding criteria are refuted.",
-    "undecided": "The measurements allow either answer, or a condition is not held.",
-    "not run": "No measurement yet, or only on substitute data that cannot test the claim.",
+    "undecided": "All other cases: criteria are open, because their intervals contain the threshold"
+    " or there is no interval, or a condition is not held.",
+    "not run": "No measurement yet, or only on substitute data, which decide nothing.",
 }
+VALUES = (
+    "A claim has up to six criteria. A line shows the one that decides: the first that is not held,"
+    " or the first one if all are. 'over all n' in place of an interval: the value is the worst or"
+    " the number of n runs, so it has none."
+)
 
 
 def read_claims(path: Path) -> pd.DataFrame:
@@ -85,10 +91,16 @@ def number(value: Any, unit: str = "") -> str:
     return f"{text} {unit}".rstrip() if text else ""
 
 
-def interval_text(low: Any, high: Any) -> str:
-    """An interval as text: 'exact' for a value without uncertainty, '' if there is none."""
+def interval_text(low: Any, high: Any, n: Any) -> str:
+    """An interval as text; '' if there is none.
+
+    An interval of length zero belongs to a value that needs none: the worst, the best or the number
+    of n runs. Then the text says of how many.
+    """
     low, high = (float("nan") if end in ("", None) else float(end) for end in (low, high))
-    return "exact" if low == high else tables.format_interval(low, high)
+    if low == high:
+        return "one value" if int(n) == 1 else f"over all {int(n)}"
+    return tables.format_interval(low, high)
 
 
 def claim_cells(row: dict[str, Any]) -> dict[str, str]:
@@ -100,8 +112,8 @@ def claim_cells(row: dict[str, Any]) -> dict[str, str]:
         "kind": row["kind"],
         "paper": row["published"],
         "measured": row.get("measure", ""),
-        "ours": number(row.get("ours"), row.get("unit", "")),
-        "95 % interval": interval_text(row.get("low"), row.get("high")),
+        "our value": number(row.get("ours"), row.get("unit", "")),
+        "95 % interval": interval_text(row.get("low"), row.get("high"), row.get("n")),
         "criteria": ", ".join(states) if row.get("measure") else "",
         "verdict": row["verdict"],
     }
@@ -122,6 +134,9 @@ def paper_page(paper: Paper, folder: Path) -> str:
         "The verdict of each claim at the largest compute budget at which it was run.",
         f"[What the paper claims, what we found and what limits it](../../experiments/"
         f"{paper.handle}/README.md).",
+        "",
+        *([paper.notation, ""] if paper.notation else []),
+        VALUES,
         "",
         tables.format_markdown(pd.DataFrame(cells)),
     ]
@@ -157,15 +172,16 @@ def overview(papers: Iterable[Paper], results: Path) -> str:
         "| verdict | meaning |\n| --- | --- |",
         *(f"| {verdict} | {meaning} |" for verdict, meaning in VERDICT_MEANINGS.items()),
         "",
+        VALUES,
+        "",
     ]
     for paper in papers:
         rows = final_rows(paper, results / paper.handle)
-        shown = ("id", "claim", "kind", "paper", "ours", "95 % interval", "verdict")
-        cells = [{name: claim_cells(row)[name] for name in shown} for row in rows]
+        cells = pd.DataFrame([claim_cells(row) for row in rows]).drop(columns="criteria")
         lines += [
             f"## [{paper.title}]({paper.handle}/README.md)",
             "",
-            tables.format_markdown(pd.DataFrame(cells)),
+            tables.format_markdown(cells),
         ]
     return "\n".join(lines)
 

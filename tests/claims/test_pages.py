@@ -64,7 +64,7 @@ def test_a_report_is_whole_and_another_machine_makes_the_same(place, tmp_path):
     assert {path.name for path in folder.iterdir()} == DATA_FILES | PAGES | DISPLAYS
     assert tuple(pd.read_csv(folder / "claims.csv").columns) == CLAIM_COLUMNS
     assert "Cubes ∣ too" in (folder.parent / "README.md").read_text()
-    assert "[turning](turning.gif)" in (folder / "claims.md").read_text()
+    assert "](turning.gif)" in (folder / "claims.md").read_text()
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     collected(replace(place, runs=tmp_path / "nothing"), folder)
     after = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -113,3 +113,10 @@ def test_the_highest_profile_that_ran_a_claim_counts(tmp_path):
     assert shown() == (UNDECIDED, "quick")
     write("full", NOT_REPRODUCED)
     assert shown() == (NOT_REPRODUCED, "full")
+
+
+def test_an_interval_of_length_zero_says_over_how_many_runs():
+    assert summary.interval_text("0.5", "1.5", "3") == "0.5 to 1.5"
+    assert summary.interval_text(2.0, 2.0, 3) == "over all 3"
+    assert summary.interval_text(2.0, 2.0, 1) == "one value"
+    assert summary.interval_text("", "", "1") == ""

@@ -69,6 +69,13 @@ def written(place, tmp_path):
     return paper, folder
 
 
+def test_a_finding_stands_beside_the_runs_it_is_about():
+    paper = toy_paper()
+    paper.figure("other", runs=["squares"], caption="Squares.", finding="They grow.")(None)
+    assert paper.figures["other"].text("full") == "Squares. They grow."
+    assert paper.figures["other"].text("quick") == "Squares."
+
+
 def test_every_file_is_written_and_the_rows_say_what_was_found(written):
     _, folder = written
     names = {path.name for path in folder.iterdir()}
