@@ -25,7 +25,7 @@ from stablenets.claims.estimates import (
 from stablenets.claims.results import Results
 
 from .published import POINTS
-from .runs import SMOOTHED, paper
+from .runs import FIXED_TIME, SMOOTHED, paper
 from .studies import SCHEMES
 
 NAMES = {
@@ -67,10 +67,11 @@ def example_1(results: Results) -> Iterator[Criterion]:
 @paper.claim(
     "2",
     "With depth, gradients vanish if the eigenvalues of K have negative real parts, explode if they"
-    " have positive ones, and keep their size if the real parts are 0",
+    " have positive ones, and keep their size if the real parts are 0 and the scheme is stable or"
+    " the final time is fixed",
     kind="paper",
     source="Section 3, Example 1",
-    runs=["growth"],
+    runs=["growth", "rotation"],
     figure="growth",
 )
 def growth(results: Results) -> Iterator[Criterion]:
@@ -81,14 +82,19 @@ def growth(results: Results) -> Iterator[Criterion]:
         return float(select_rows(rows, net=net, layers=depth)[column].iloc[0])
 
     at = f"at {depth:,} layers"
-    kept = max(of("K0", "jacobian_points_high"), 1 / of("K0", "jacobian_points_low"))
     yield below(exact(of("K-", "jacobian_points_high")), 1e-6, f"K-: norm of dY_N/dY_0 {at}")
     yield ahead_of(
         exact(of("K+", "jacobian_origin_high")), 1e6, f"K+: norm of dY_N/dY_0 at the origin {at}"
     )
-    yield below(
-        exact(kept), 3.0, f"K0: largest factor by which dY_N/dY_0 grows or shrinks a vector {at}"
-    )
+    rows = results["rotation"]
+    label = "largest factor by which dY_l/dY_0 grows or shrinks a vector"
+    for scheme, name in (("rk4", "Runge-Kutta"), ("verlet", "Verlet")):
+        found = largest(select_rows(rows, scheme=scheme, h=0.1), Metric("origin"))
+        yield below(found, 3.0, f"K0 by {name}, h = 0.1, at the origin: {label}")
+    fixed = rows[np.isclose(rows["h"] * rows["layers"], FIXED_TIME)]
+    for where, name in (("origin", "the origin"), ("point", "the first point")):
+        found = largest(fixed, Metric(where))
+        yield below(found, 3.0, f"K0 to time {FIXED_TIME:g}, three schemes, at {name}: {label}")
 
 
 @paper.claim(

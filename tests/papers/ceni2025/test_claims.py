@@ -154,10 +154,25 @@ def test_a_fixed_beta_is_judged_by_the_largest_singular_value():
         (-0.01, 0.0, HELD, REFUTED),
     ],
 )
-def test_isometry_is_judged_with_one_w_and_with_many(smallest, identity, tight, ahead):
-    found = of_spectra(smallest=smallest, identity=identity)
-    assert states(claims.nearly_isometric, found) == [tight] * 2
-    assert states(claims.random_beats_identity, found) == [ahead] * 2
+def test_isometry_is_judged_with_one_w_and_with_many_at_three_widths(
+    smallest, identity, tight, ahead
+):
+    def by_size(work):
+        wider = identity if work.filter == "identity" else 0.0
+        return {"smallest": smallest - wider, "median": smallest / 2, "largest": 0.0}
+
+    found = results({"spectra": spectra(smallest, identity), "spectra_by_size": by_size}, "full")
+    assert states(claims.nearly_isometric, found) == [tight] * 6
+    assert states(claims.random_beats_identity, found) == [ahead] * 6
+
+
+def test_the_level_of_the_singular_values_is_judged_by_c():
+    def by_size(work):
+        level = -work.c * math.log10(math.e) * (1.5 if work.c == 2 else 1.0)
+        return {"smallest": level, "median": level, "largest": level}
+
+    found = results({"spectra_by_size": by_size}, "full")
+    assert states(claims.level_is_exponential, found) == [HELD, HELD, HELD, REFUTED]
 
 
 def deep(ours=0.9, alone=0.8, loss=0.3, vanishing=1.0):
