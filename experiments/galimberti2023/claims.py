@@ -118,7 +118,8 @@ def bounded_below(results: Results) -> Iterator[Criterion]:
 
 @paper.claim(
     "2b",
-    "The sensitivities of a deep MLP vanish, and it does not train",
+    "The sensitivities of a tanh MLP of 32 layers, trained as the authors do, vanish, and it does"
+    " not train",
     kind="paper",
     source="L4DC 2021, section 4.3",
     runs=["through"],
@@ -238,8 +239,8 @@ NORM_RATIO = "largest ‖B_l‖ of a run, {} / {}"
 @paper.claim(
     "4b",
     "Weight decay limits the growth of the norms at no cost in accuracy",
-    kind="paper",
-    source="Abstract (regularisation controls exploding gradients)",
+    kind="ours",
+    source="Abstract (regularisation controls exploding gradients); the decay is ours",
     runs=["control"],
     figure="control",
 )
@@ -257,8 +258,8 @@ def decay_limits_norms(results: Results) -> Iterator[Criterion]:
 @paper.claim(
     "4c",
     "The authors' penalty on changes of the weights from layer to layer limits the growth",
-    kind="ours",
-    source="the penalty of the authors' code",
+    kind="paper",
+    source="Abstract (regularisation controls exploding gradients); the authors' code",
     runs=["control"],
     figure="control",
 )
@@ -339,7 +340,8 @@ def one_equation(results: Results) -> Iterator[Criterion]:
 
 @paper.claim(
     "7a",
-    "On the swiss roll, the accuracies of Table 1 at 16 layers and more are met",
+    "On the swiss roll, the accuracies of Table 1 at 16 layers and more are met, with our training"
+    " and a final time chosen by validation",
     kind="paper",
     source="L4DC 2021, Table 1",
     runs=["table"],
@@ -358,13 +360,13 @@ def table_1_is_met(results: Results) -> Iterator[Criterion]:
                 gaps[depth] = Estimate(*(end - values[column] for end in ends), median.n)
         depth, gap = min(gaps.items(), key=lambda item: item[1].value)
         yield at_least(
-            gap, -1.0, f"{net}: median minus Table 1 where lowest, at {depth} layers", "points"
+            gap, -1.0, f"{net}: median minus Table 1, smallest of all depths, {depth}", "points"
         )
 
 
 @paper.claim(
     "7b",
-    "On the swiss roll, accuracy rises with depth",
+    "On the swiss roll, accuracy is higher with 64 layers than with 4",
     kind="paper",
     source="L4DC 2021, Table 1",
     runs=["table"],
@@ -471,7 +473,12 @@ def h1_j2_on_mnist(results: Results) -> Iterator[Criterion]:
     yield from image_claim(results, "H1-J2")
 
 
-@paper.claim("8c", "So do H1 and H2, which the table does not have", kind="ours", **TABLE_2_CLAIM)
+@paper.claim(
+    "8c",
+    "On MNIST, H1 and H2, which the table does not have, reach about 98 % as well",
+    kind="ours",
+    **TABLE_2_CLAIM,
+)
 def h1_and_h2_on_mnist(results: Results) -> Iterator[Criterion]:
     rows = with_names(results["images"])
     for net in ("H1", "H2"):

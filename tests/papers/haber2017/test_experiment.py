@@ -139,6 +139,20 @@ def test_gradients_of_example_1_are_judged_by_network_and_scheme(vanish, rotate,
     assert states(claims.growth, found) == expected
 
 
+@pytest.mark.parametrize(
+    ("damped", "expected"),
+    [(0.5, [HELD] * 6), (0.1, [HELD, HELD, REFUTED, HELD, HELD, HELD])],
+)
+def test_a_signal_that_decays_does_not_keep_its_size(damped, expected):
+    def entry(work):
+        linear = (1 + work.h**2) ** (work.layers / 2)
+        sizes = {"euler": np.array([1.0, 50.0]), "damped euler": np.array([1.0, damped])}
+        growth = sizes.get(work.scheme, np.array([1.0, 2.0]))
+        return {"growth": growth.max(), "jacobian_high": linear}, {"growth": growth}
+
+    assert states(claims.drift, results({"drift": entry}, "full")) == expected
+
+
 @pytest.mark.parametrize(("h", "gamma"), [(0.1, 0.1003), (20 / 1024, 0.01953)])
 def test_the_sufficient_diffusion_is_the_documented_one(h, gamma):
     assert sufficient(h) == pytest.approx(gamma, rel=1e-3)
