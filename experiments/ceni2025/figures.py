@@ -43,6 +43,7 @@ from .claims import (
     KEPT,
     NAMES,
     NEAR,
+    NEAR_ISOMETRY,
     TEN_EPOCHS,
     WEIGHTS,
     WRONG,
@@ -58,6 +59,7 @@ from .published import PIXELS_OF, PSMNIST
 from .runs import paper
 from .search_space import SPACE
 from .studies.networks import DEEP_RATES
+from .studies.spectra import TIED
 from .studies.step_time import timed_name
 from .studies.weight_gradients import GRADIENT_CASES
 
@@ -172,6 +174,7 @@ FORM_STYLES = dict(
         strict=True,
     )
 )
+FILTER_NAMES = {"haar": "random filter", "cyclic": "cyclic filter", "identity": "identity"}
 FIXED = {"β = 0.001": COLOURS[2], "β = 0.01": COLOURS[3], "no filter": "0.4"}
 
 
@@ -231,6 +234,56 @@ def isometry_figure(results: Results) -> Figure:
         label_depths(axes, rows["layers"], "layers $L$")
     panels[0].set_ylabel("largest / smallest singular value - 1")
     add_legend_below(figure, panels[0])
+    return figure
+
+
+@paper.table(
+    "isometry_by_size",
+    runs=["spectra_by_size"],
+    caption="Singular values of ∂x_L/∂x_0 with random weights and β = c/L, 300 layers, by filter,"
+    " width and c: largest / smallest of the worst seed, and the median value beside e^-c.",
+)
+def isometry_by_size_table(results: Results) -> pd.DataFrame:
+    rows = results["spectra_by_size"]
+    rows = rows.assign(weights=rows["is_tied"].map({False: "for each layer", True: "one"}))
+    by = {"filter": {"": "filter"} | FILTER_NAMES, "weights": "W", "width": "width", "c": "c"}
+    columns = {
+        "largest / smallest": lambda own: 10 ** (own["largest"] - own["smallest"]).max(),
+        "median": lambda own: 10 ** own["median"].median(),
+        "e^-c": lambda own: math.exp(-own["c"].iloc[0]),
+        "seeds": count_seeds,
+    }
+    return tabulate(rows, by, columns)
+
+
+@paper.figure(
+    "isometry_by_size",
+    runs=["spectra_by_size"],
+    caption="Largest / smallest singular value minus 1 by c, with β = c/L and 300 layers; medians"
+    " over seeds. Dashed: 0.2. Random filters (solid) do not depend on the width. The identity"
+    " (dotted) is as near to an isometry with a W for each layer, and far from it with one W.",
+)
+def isometry_by_size_figure(results: Results) -> Figure:
+    rows = results["spectra_by_size"]
+    rows = rows.assign(excess=np.power(10.0, rows["largest"] - rows["smallest"]) - 1)
+    figure, panels = new_figure(2, width=3.0, height=3.0)
+    for axes, (title, ending) in zip(panels, WEIGHTS.items(), strict=True):
+        for filter, line in (("haar", "-"), ("identity", ":")):
+            own = select_rows(rows, filter=filter, is_tied=ending == TIED)
+            for (width, of_width), colour, marker in zip(
+                own.groupby("width"), COLOURS, "osD", strict=False
+            ):
+                medians = of_width.groupby("c")["excess"].median()
+                label = f"{FILTER_NAMES[filter]}, width {width}"
+                style = {"linestyle": line, "marker": marker, "markersize": 4, "color": colour}
+                axes.plot(medians.index, medians, label=label, **style)
+        axes.axhline(NEAR_ISOMETRY - 1, color="0.3", linewidth=0.8, linestyle="--")
+        axes.set(title=title, xscale="log", yscale="log", ylim=(0.005, 20), xlabel="c = β L")
+        ticks = sorted(set(rows["c"]))
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
+    panels[0].set_ylabel("largest / smallest singular value - 1")
+    add_legend_below(figure, panels[0], columns=2)
     return figure
 
 

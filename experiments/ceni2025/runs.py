@@ -28,7 +28,7 @@ from .studies.networks import (
     pixel_run,
 )
 from .studies.peak import PeakMemory
-from .studies.spectra import CASES, JacobianSpectrum
+from .studies.spectra import CASES, JacobianSpectrum, SpectrumBySize
 from .studies.step_time import StepTime
 from .studies.trained import FilterAngle, TrainedSpectrum
 from .studies.weight_gradients import GRADIENT_CASES, WeightGradients
@@ -196,6 +196,7 @@ LAYERS = [10, 30, 100, 300, 1000, 3000, 10_000, DEPTH]
 LAYERS_BY_PROFILE = per_profile(
     smoke=[4, 8], quick=[10, 30, 100, 300, 2000], full=LAYERS, paper=LAYERS
 )
+SPECTRUM_WIDTHS = [32, 128, 512]
 
 # Very deep networks
 IMAGES = per_profile(
@@ -320,6 +321,15 @@ filters = (
 )
 RUNS: dict[str, Grid] = {
     "spectra": grid(JacobianSpectrum, seed=SEEDS, layers=LAYERS_BY_PROFILE, case=list(CASES)),
+    "spectra_by_size": grid(
+        SpectrumBySize,
+        seed=SEEDS,
+        filter=["haar", "cyclic", "identity"],
+        c=[0.25, 0.5, 1.0, 2.0],
+        width=per_profile(smoke=[8], quick=[32, 128], full=SPECTRUM_WIDTHS, paper=SPECTRUM_WIDTHS),
+        layers=per_profile(smoke=10, quick=300, full=300, paper=300),
+        is_tied=[False, True],
+    ),
     "weight_gradients": grid(
         WeightGradients, seed=SEEDS, layers=LAYERS_BY_PROFILE, case=list(GRADIENT_CASES)
     ),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -35,6 +33,7 @@ from .claims import (
     TOLERANCE,
     counted,
     few_gaps,
+    few_gaps_at_equal_cost,
     kept_bytes_by_mode,
     peak_memory,
     variant_gain,
@@ -414,23 +413,16 @@ def few_table(results: Results) -> pd.DataFrame:
     " after more, in points. A step of Hamiltonian costs about 2.5 of ResNet (table `cost`).",
 )
 def few_equal_cost_table(results: Results) -> pd.DataFrame:
-    rows, found = few_rows(results), []
-    steps = sorted(rows["planned_steps"].unique())
-    for fewer, more in pairwise(steps):
-        ours = select_rows(rows, family="hamiltonian", planned_steps=fewer)
-        theirs = select_rows(rows, family="resnet_bn", planned_steps=more)
-        for percent in sorted(set(ours["percent"]) & set(theirs["percent"])):
-            pair = (select_rows(own, percent=percent) for own in (ours, theirs))
-            gap = paired_difference(TEST_ACCURACY, *pair)
-            found.append(
-                {
-                    "% of the images": percent,
-                    "steps, Hamiltonian": int(fewer),
-                    "steps, ResNet": int(more),
-                    "difference": str(gap),
-                    "seeds": gap.n,
-                }
-            )
+    found = [
+        {
+            "% of the images": percent,
+            "steps, Hamiltonian": int(fewer),
+            "steps, ResNet": int(more),
+            "difference": str(gap),
+            "seeds": gap.n,
+        }
+        for (percent, fewer, more), gap in few_gaps_at_equal_cost(results).items()
+    ]
     heads = ["% of the images", "steps, Hamiltonian", "steps, ResNet", "difference", "seeds"]
     return pd.DataFrame(found, columns=heads)
 

@@ -118,7 +118,8 @@ def bounded_below(results: Results) -> Iterator[Criterion]:
 
 @paper.claim(
     "2b",
-    "The sensitivities of a deep MLP vanish, and it does not train",
+    "The sensitivities of a tanh MLP of 32 layers, trained as the authors do, vanish, and it does"
+    " not train",
     kind="paper",
     source="L4DC 2021, section 4.3",
     runs=["through"],
@@ -133,6 +134,26 @@ def plain_vanishes(results: Results) -> Iterator[Criterion]:
     yield below(
         largest(plain, Metric("test_accuracy", "%", 100.0)), 60.0, "MLP: highest accuracy", "%"
     )
+
+
+@paper.claim(
+    "2c",
+    "The penalty and the first weights are not the reason: without its penalty, and from orthogonal"
+    " weights, the deep MLP does not train either",
+    kind="ours",
+    source="a control of claim 2b",
+    runs=["plain_variants"],
+)
+def plain_fails_without_penalty(results: Results) -> Iterator[Criterion]:
+    rows = results["plain_variants"]
+    for is_orthogonal, start in ((False, "normal"), (True, "orthogonal")):
+        own = rows[rows["orthogonal"] == is_orthogonal]
+        label = f"MLP without penalty, {start} start"
+        yield below(
+            largest(own, Metric("end")), 1e-6, f"{label}: largest median ‖∂y_N/∂y_0‖ at the end"
+        )
+        accuracy = mean_over_seeds(own, TEST_ACCURACY)
+        yield below(accuracy, 60.0, f"{label}: test accuracy", "%")
 
 
 def volume_rows(results: Results) -> pd.DataFrame:
@@ -179,16 +200,26 @@ def volume(results: Results) -> Iterator[Criterion]:
 def stays_in_range(results: Results) -> Iterator[Criterion]:
     rows = select_rows(results["through"], net="H1")
     low, high = STATED_NORMS
-    yield at_most(mean_over_seeds(rows, Metric("mean_highest")), high, "largest norm of a run")
+    yield at_most(
+        mean_over_seeds(rows, Metric("mean_highest")), high, "mean over runs of the largest norm"
+    )
     yield at_least(smallest(rows, Metric("mean_lowest")), low - 0.001, "smallest norm of all runs")
 
 
-def controlled(results: Results, setting: str, level: float) -> tuple[Estimate, Estimate]:
+def controlled(
+    results: Results, setting: str, level: float, norm: str = "highest"
+) -> tuple[Estimate, Estimate]:
     """What a level of one setting does to H1, against its lowest level.
 
+    Args:
+        results: The results.
+        setting: T, alpha or weight_decay.
+        level: The level of the setting.
+        norm: The norm that is compared: `highest`, the largest of all points through training, or
+            `end`, the median over points after training.
+
     Returns:
-        The ratio of the largest sensitivity norms through training, and the difference of the
-        test accuracies in points.
+        The ratio of the norms, and the difference of the test accuracies in points.
     """
     rows = results["control"]
     for other, usual in {"T": 0.8, "alpha": 5e-4, "weight_decay": 0.0}.items():
@@ -196,33 +227,39 @@ def controlled(results: Results, setting: str, level: float) -> tuple[Estimate, 
             rows = rows[rows[other] == usual]
     changed, lowest = rows[rows[setting] == level], rows[rows[setting] == rows[setting].min()]
     return (
-        paired_ratio(Metric("highest"), changed, lowest),
+        paired_ratio(Metric(norm), changed, lowest),
         paired_difference(TEST_ACCURACY, changed, lowest),
     )
 
 
+DECIDING_DECAYS = (0.01, 0.03, 0.05)
 NORM_RATIO = "largest ‖B_l‖ of a run, {} / {}"
 
 
 @paper.claim(
     "4b",
     "Weight decay limits the growth of the norms at no cost in accuracy",
-    kind="paper",
-    source="Abstract (regularisation controls exploding gradients)",
+    kind="ours",
+    source="Abstract (regularisation controls exploding gradients); the decay is ours",
     runs=["control"],
     figure="control",
 )
 def decay_limits_norms(results: Results) -> Iterator[Criterion]:
-    ratio, accuracy = controlled(results, "weight_decay", 0.01)
-    yield below(ratio, 1.0, NORM_RATIO.format("weight decay 0.01", "none"))
+    for level in DECIDING_DECAYS:
+        if level in set(results["control"]["weight_decay"]):
+            ratio, _ = controlled(results, "weight_decay", level)
+            yield below(ratio, 1.0, NORM_RATIO.format(f"weight decay {level}", "none"))
+    level = DECIDING_DECAYS[0]
+    typical, accuracy = controlled(results, "weight_decay", level, "end")
+    yield below(typical, 1.0, f"median ‖B_0‖ after training, weight decay {level} / none")
     yield at_least(accuracy, -1.0, "test accuracy, weight decay 0.01 minus none", "points")
 
 
 @paper.claim(
     "4c",
     "The authors' penalty on changes of the weights from layer to layer limits the growth",
-    kind="ours",
-    source="the penalty of the authors' code",
+    kind="paper",
+    source="Abstract (regularisation controls exploding gradients); the authors' code",
     runs=["control"],
     figure="control",
 )
@@ -303,7 +340,8 @@ def one_equation(results: Results) -> Iterator[Criterion]:
 
 @paper.claim(
     "7a",
-    "On the swiss roll, the accuracies of Table 1 at 16 layers and more are met",
+    "On the swiss roll, the accuracies of Table 1 at 16 layers and more are met, with our training"
+    " and a final time chosen by validation",
     kind="paper",
     source="L4DC 2021, Table 1",
     runs=["table"],
@@ -322,13 +360,13 @@ def table_1_is_met(results: Results) -> Iterator[Criterion]:
                 gaps[depth] = Estimate(*(end - values[column] for end in ends), median.n)
         depth, gap = min(gaps.items(), key=lambda item: item[1].value)
         yield at_least(
-            gap, -1.0, f"{net}: median minus Table 1 where lowest, at {depth} layers", "points"
+            gap, -1.0, f"{net}: median minus Table 1, smallest of all depths, {depth}", "points"
         )
 
 
 @paper.claim(
     "7b",
-    "On the swiss roll, accuracy rises with depth",
+    "On the swiss roll, accuracy is higher with 64 layers than with 4",
     kind="paper",
     source="L4DC 2021, Table 1",
     runs=["table"],
@@ -435,7 +473,12 @@ def h1_j2_on_mnist(results: Results) -> Iterator[Criterion]:
     yield from image_claim(results, "H1-J2")
 
 
-@paper.claim("8c", "So do H1 and H2, which the table does not have", kind="ours", **TABLE_2_CLAIM)
+@paper.claim(
+    "8c",
+    "On MNIST, H1 and H2, which the table does not have, reach about 98 % as well",
+    kind="ours",
+    **TABLE_2_CLAIM,
+)
 def h1_and_h2_on_mnist(results: Results) -> Iterator[Criterion]:
     rows = with_names(results["images"])
     for net in ("H1", "H2"):

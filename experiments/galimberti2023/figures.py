@@ -156,13 +156,15 @@ def spread_figure(results: Results) -> Figure:
 
 @paper.table(
     "through",
-    runs=["through", "control"],
+    runs=["through", "control", "plain_variants"],
     caption="Norms of sensitivities through training on double moons, trained as in the authors'"
     " code: of single test points, and of the mean over the training batch. alpha: the authors'"
-    " penalty on changes from layer to layer (MLP: on sizes); decay: ours, on sizes.",
+    " penalty on changes from layer to layer (MLP: on sizes); decay: ours, on sizes; orthogonal:"
+    " whether the first kernels are orthogonal, with zero biases.",
 )
 def through_table(results: Results) -> pd.DataFrame:
-    rows = pd.concat([results["through"], results["control"]]).drop_duplicates("run")
+    groups = ("through", "control", "plain_variants")
+    rows = pd.concat([results[group] for group in groups]).drop_duplicates("run")
     return tabulate(
         rows.assign(T=rows["T"].where(rows["net"] != PLAIN)),
         {
@@ -171,6 +173,7 @@ def through_table(results: Results) -> pd.DataFrame:
             "T": "T",
             "alpha": "alpha",
             "weight_decay": "decay",
+            "orthogonal": "orthogonal",
             "epochs": "epochs",
         },
         {
@@ -228,13 +231,22 @@ def through_figure(results: Results) -> Figure:
 
 
 CONTROLS = (
+    ("weight_decay", 0.003, "weight decay 0.003 / 0"),
     ("weight_decay", 0.01, "weight decay 0.01 / 0"),
+    ("weight_decay", 0.03, "weight decay 0.03 / 0"),
+    ("weight_decay", 0.05, "weight decay 0.05 / 0"),
     ("weight_decay", 0.1, "weight decay 0.1 / 0"),
     ("alpha", 0.01, "alpha 0.01 / 0"),
     ("alpha", 0.1, "alpha 0.1 / 0"),
     ("T", 0.8, "T = 0.8 / 0.4"),
     ("T", 1.6, "T = 1.6 / 0.4"),
 )
+
+
+def measured_controls(results: Results) -> list[tuple[str, float, str]]:
+    """The settings, levels and labels of CONTROLS that have runs at this profile."""
+    rows = results["control"]
+    return [control for control in CONTROLS if control[1] in set(rows[control[0]])]
 
 
 @paper.table(
@@ -246,7 +258,7 @@ CONTROLS = (
 )
 def control_table(results: Results) -> pd.DataFrame:
     found = []
-    for setting, level, label in CONTROLS:
+    for setting, level, label in measured_controls(results):
         ratio, accuracy = controlled(results, setting, level)
         found.append(
             {
@@ -268,7 +280,10 @@ def control_table(results: Results) -> pd.DataFrame:
 )
 def control_figure(results: Results) -> Figure:
     figure, (axes,) = new_figure(1, width=4.6, height=2.4)
-    ratios = {label: controlled(results, setting, level)[0] for setting, level, label in CONTROLS}
+    ratios = {
+        label: controlled(results, setting, level)[0]
+        for setting, level, label in measured_controls(results)
+    }
     plot_differences(axes, ratios, 1.0)
     axes.set(xscale="log", xlabel="largest norm, ratio")
     return figure

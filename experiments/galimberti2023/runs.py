@@ -182,9 +182,11 @@ def deepest_nets(nets: list[str], seed: Any) -> Grid:
 
 
 SEEDS = seeds(smoke=2, quick=3, full=10, paper=10)
-MOON_SEEDS = seeds(smoke=1, quick=1, full=5, paper=10)
+MOON_SEEDS = seeds(smoke=1, quick=1, full=30, paper=30)
 TUNING_SEEDS = tuning_seeds(smoke=1, full=3, paper=10)
 PLANAR_EPOCHS = per_profile(smoke=1, quick=35, full=50, paper=50)
+ALL_DECAYS = [0.003, 0.01, 0.03, 0.05, 0.1]
+DECAYS = per_profile(smoke=[0.01, 0.1], quick=[0.01, 0.1], full=ALL_DECAYS, paper=ALL_DECAYS)
 DEPTHS = per_profile(smoke=[4, 16], quick=RANDOM_DEPTHS, full=RANDOM_DEPTHS, paper=RANDOM_DEPTHS)
 MOONS = {
     "layers": per_profile(smoke=8, quick=64, full=64, paper=64),
@@ -241,11 +243,21 @@ RUNS: dict[str, Grid] = {
         epochs=MOONS["epochs"],
         seed=MOON_SEEDS,
     ),
+    "plain_variants": grid(
+        Alternating,
+        net=PLAIN,
+        layers=32,
+        width=6,
+        alpha=0.0,
+        orthogonal=[False, True],
+        epochs=MOONS["epochs"],
+        seed=MOON_SEEDS,
+    ),
     "longer": grid(Spread, net=list(NETWORKS), layers=DEPTHS, h=0.1, seed=SEEDS),
     "steps": grid(Spread, net=list(NETWORKS), layers=64, h=[0.01875, 0.1, 0.5], seed=SEEDS),
     "control": grid(Alternating, net="H1", T=[0.4, 0.8, 1.6], **MOONS)
     + grid(Alternating, net="H1", alpha=[0.0, 0.01, 0.1], **MOONS)
-    + grid(Alternating, net="H1", weight_decay=[0.01, 0.1], **MOONS),
+    + grid(Alternating, net="H1", weight_decay=DECAYS, **MOONS),
     "bounds": grid(at_authors_time, study=UpperBound, net=["H1", "H2"], layers=DEPTHS, seed=SEEDS),
     "counterexample": grid(counterexample, case=COUNTEREXAMPLES)
     + grid(counterexample, case=(20, 1.0), scheme="forward Euler")

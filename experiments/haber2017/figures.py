@@ -157,6 +157,25 @@ def growth_table(results: Results) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+@paper.table(
+    "rotation",
+    runs=["rotation"],
+    caption="K0 of Example 1 by three schemes: the largest factor by which dY_l/dY_0 grows or"
+    " shrinks a vector over all layers l. At the first point it grows about linearly with the time"
+    " h N, because tanh turns larger states more slowly.",
+)
+def rotation_table(results: Results) -> pd.DataFrame:
+    columns = {
+        "scheme": "scheme",
+        "layers": "layers N",
+        "h": "h",
+        "origin": "factor at the origin",
+        "point": "factor at the first point",
+    }
+    rows = results["rotation"].sort_values(["scheme", "h", "layers"])
+    return rows[list(columns)].rename(columns=columns)
+
+
 @paper.figure(
     "growth",
     runs=["growth", "steps"],

@@ -16,7 +16,7 @@ from stablenets.claims.paper import Paper
 from stablenets.claims.work import Training
 
 from .published import EXAMPLE_1, FINAL_TIMES, HALF_WIDTHS, WIDTHS
-from .studies import SCHEMES, Drift, Example1, OverTime, Perturbed, Race, Regions
+from .studies import SCHEMES, Drift, Example1, OverTime, Perturbed, Race, Regions, Rotation
 
 FAMILIES = ("resnet", "antisymmetric", "verlet", "leapfrog_haber")
 STABLE = FAMILIES[1:]
@@ -25,6 +25,7 @@ PENALTIES = {"resnet": 5e-4, "antisymmetric": 5e-5, "verlet": 5e-5, "leapfrog_ha
 RATE_GRID, PENALTY_GRID = [0.003, 0.01, 0.03, 0.1], [5e-5, 5e-4, 5e-3]
 SMOOTHED = ("resnet", "antisymmetric", "verlet")  # leapfrog takes as long as these three together
 # gradient norms at the first step and at the last one
+FIXED_TIME = 20.0  # of integrators that are compared, and of networks on ellipses and swiss roll
 PROBE = {"every": 1_000_000, "depths": 24, "spectrum_examples": 0}
 
 
@@ -170,10 +171,15 @@ def deep_trial(change: tuple[str, Mapping[str, Any]], **arguments: Any) -> Train
 
 def drift_at_fixed_time(scheme: str, activation: str, layers: int, seed: int) -> Drift | None:
     """An integrator to time 20. Beyond h = 1 no damping of forward Euler is sufficient."""
-    h = 20.0 / layers
+    h = FIXED_TIME / layers
     if scheme == "damped euler" and h > 1:
         return None
     return Drift(scheme, activation, layers, h, seed=seed)
+
+
+def rotation_at_fixed_time(scheme: str, layers: int) -> Rotation:
+    """K0 of Example 1, from time 0 to FIXED_TIME."""
+    return Rotation(scheme, layers, FIXED_TIME / layers)
 
 
 ALL_DEPTHS = [4, 8, 16, 32, 64, 128, 256, 512, 1024]
@@ -181,6 +187,7 @@ SEEDS = seeds(smoke=2, quick=3, full=5, paper=5)
 TUNING_SEEDS = tuning_seeds(full=3, paper=5)
 ROLL_EPOCHS = per_profile(smoke=5, quick=250, full=300, paper=1000)
 LEVEL_EPOCHS = per_profile(smoke=5, quick=100, full=100, paper=300)
+ROTATION_LAYERS = [100, 1000, 10_000]
 TOY_LAYERS = [10, 30, 100, 300, 1000, 3000, 10_000]
 # What is changed in the deepest antisymmetric network: the rate, the damping that suffices at its
 # step (claim 3), the bias.
@@ -270,6 +277,19 @@ RUNS: dict[str, Grid] = {
         net=list(EXAMPLE_1),
         layers=per_profile(smoke=[10, 100], quick=TOY_LAYERS, full=TOY_LAYERS, paper=TOY_LAYERS),
         h=0.1,
+    ),
+    "rotation": grid(
+        Rotation,
+        scheme=["rk4", "verlet"],
+        layers=per_profile(
+            smoke=[100], quick=ROTATION_LAYERS, full=ROTATION_LAYERS, paper=ROTATION_LAYERS
+        ),
+        h=0.1,
+    )
+    + grid(
+        rotation_at_fixed_time,
+        scheme=["euler", "rk4", "verlet"],
+        layers=per_profile(smoke=[100], quick=[1000], full=[1000, 10_000], paper=[1000, 10_000]),
     ),
     "steps": grid(Example1, net=list(EXAMPLE_1), layers=100, h=[0.01, 0.03, 0.1, 0.3, 1.0]),
     "drift": grid(

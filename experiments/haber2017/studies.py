@@ -85,6 +85,55 @@ class Example1(Study):
         return metrics, {"trajectory": torch.stack(states).numpy()}
 
 
+@dataclass(frozen=True)
+class Rotation(Study):
+    """The network K0 of Example 1 as a differential equation, y' = tanh(y K0), by three schemes.
+
+    With y = (a, b) the equation is a' = tanh(b), b' = -tanh(a). Its linearisation at the origin is
+    a rotation, which keeps the length of every vector.
+
+    Metrics: the largest factor by which dY_l/dY_0 grows or shrinks a vector, over all layers l, at
+    the first point of Example 1 (`point`) and at the origin (`origin`).
+    """
+
+    key = "haber2017/rotation"
+
+    scheme: str = option("euler", choices=("euler", "rk4", "verlet"))
+    layers: int = option(10, low=1)
+    h: float = option(0.1, above=0.0)
+
+    @property
+    def cost(self) -> float:
+        return self.layers
+
+    def step(self, y: Tensor) -> Tensor:
+        """One layer: from y (2,) to the next state (2,)."""
+        h, K0 = self.h, torch.tensor(EXAMPLE_1["K0"], dtype=torch.float64)
+        if self.scheme == "verlet":
+            a, b = y
+            b = b - h * torch.tanh(a)
+            return torch.stack([a + h * torch.tanh(b), b])
+        k1 = torch.tanh(y @ K0)
+        if self.scheme == "euler":
+            return y + h * k1
+        k2 = torch.tanh((y + h / 2 * k1) @ K0)
+        k3 = torch.tanh((y + h / 2 * k2) @ K0)
+        k4 = torch.tanh((y + h * k3) @ K0)
+        return y + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+
+    def measure(self, context: RunContext) -> Measured:
+        y = torch.tensor([POINTS[0], (0.0, 0.0)], dtype=torch.float64)
+        slopes = torch.func.vmap(torch.func.jacrev(self.step))
+        product = torch.eye(2, dtype=torch.float64).expand(2, 2, 2)
+        largest = torch.ones(2, dtype=torch.float64)
+        for _ in range(self.layers):
+            product = slopes(y) @ product
+            y = torch.func.vmap(self.step)(y)
+            values = torch.linalg.svdvals(product)
+            largest = torch.maximum(largest, torch.maximum(values[:, 0], 1 / values[:, 1]))
+        return dict(zip(("point", "origin"), largest.tolist(), strict=True)), {}
+
+
 def spectrum(flow: Flow, at: torch.Tensor) -> torch.Tensor:
     """Singular values of the Jacobian at a point, (n,); beyond 1e308 without end."""
     try:

@@ -84,5 +84,5 @@ def merged(frozen: Any, current: Any, at: str = "") -> Any:
 if __name__ == "__main__":
     known = frozen_defaults() if FILE.exists() else {}
     new = merged(known, current_defaults())
-    FILE.write_text(json.dumps(new, indent=1, sort_keys=True) + "\n")
+    FILE.write_text(json.dumps(new, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     print(f"{FILE}: {'unchanged' if new == known else 'new defaults added'}")

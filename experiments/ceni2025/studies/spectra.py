@@ -73,6 +73,24 @@ def nearest_orthogonal(O: Tensor) -> Tensor:
     return U @ V
 
 
+def multiply_steps(J: Tensor, product: Tensor, scale: float) -> tuple[Tensor, float]:
+    """The product of Jacobians, continued by those of some steps.
+
+    Args:
+        J: Jacobians of the steps (S, n, n), the first one first.
+        product: The product of the earlier steps (n, n), divided by 10^scale.
+        scale: log10 of the factor that `product` lacks, so that it neither over- nor underflows.
+
+    Returns:
+        The new product, of Frobenius norm 1, and its scale.
+    """
+    for step in J:
+        product = step @ product
+        size = float(product.norm())
+        product, scale = product / size, scale + math.log10(size)
+    return product, scale
+
+
 @torch.no_grad()
 def measure_spectrum(unit: Flow | Recurrence, steps: Steps) -> tuple[dict[str, float], Tensor]:
     """Singular values σ of ∂x_L/∂x_0 and of each step J_l = α O + β D_l W_l, and their bounds.
@@ -97,10 +115,7 @@ def measure_spectrum(unit: Flow | Recurrence, steps: Steps) -> tuple[dict[str, f
         inside = min(inside, float(below.min()), float(above.min()))
         low, high = low + (α - β * s).clamp(min=0).log10().sum(), high + (α + β * s).log10().sum()
         L, norms = L + len(D), norms + float(torch.linalg.matrix_norm(W, 2).expand(len(D)).sum())
-        for step in J:
-            product = step @ product
-            size = float(product.norm())
-            product, scale = product / size, scale + math.log10(size)
+        product, scale = multiply_steps(J, product, scale)
     σ = torch.linalg.svdvals(product)
     least = n * torch.finfo(torch.float64).eps * σ[0]
     known = {
@@ -146,17 +161,65 @@ class JacobianSpectrum(Study):
     def measure(self, place: RunContext) -> Measured:
         torch.manual_seed(self.seed)
         dynamics = RoaMLP(**CASES[self.case])
-        flow = Flow(dynamics, self.width, 1 if is_tied(self.case) else self.layers).double()
-        if is_tied(self.case):
-            one, flow = flow, Flow(dynamics, self.width, self.layers).double()
-            shared = {
-                name: value.expand_as(getattr(flow, name))
-                for name, value in one.state_dict().items()
-            }
-            flow.load_state_dict(shared)
-        flow.b.normal_(std=0.1)
-        if is_tied(self.case):
-            flow.b.copy_(flow.b[:1].clone().expand_as(flow.b))
-        x = torch.randn(1, self.width, dtype=torch.float64)
+        flow, x = draw_network(dynamics, self.width, self.layers, is_tied(self.case))
         found, _ = measure_spectrum(flow, layer_steps(flow, x))
         return found, {}
+
+
+@dataclass(frozen=True)
+class SpectrumBySize(Study):
+    """Singular values of ∂x_L/∂x_0 with random weights and β = c/L, in the convex form.
+
+    Weights and example are drawn as in `JacobianSpectrum`. Metrics: log10 of the `smallest`, the
+    `median` and the `largest` singular value.
+    """
+
+    key = "ceni2025/spectrum_by_size"
+
+    filter: str = option("haar", choices=("haar", "cyclic", "identity"))
+    c: float = option(1.0, "β is c / L", above=0.0)
+    width: int = option(WIDTH, low=2)
+    layers: int = option(300, low=1)
+    is_tied: bool = option(False, "all layers share W and b")
+    seed: int = option(0, low=0)
+
+    @property
+    def cost(self) -> float:
+        return self.layers * self.width**3
+
+    @torch.no_grad()
+    def measure(self, context: RunContext) -> Measured:
+        torch.manual_seed(self.seed)
+        dynamics = RoaMLP(filter=self.filter, beta=self.c)
+        flow, x = draw_network(dynamics, self.width, self.layers, self.is_tied)
+        α, β, O = flow.dynamics.alpha, flow.dynamics.beta, nearest_orthogonal(flow.O)
+        product, scale = torch.eye(self.width, dtype=torch.float64), 0.0
+        for D, W in layer_steps(flow, x):
+            product, scale = multiply_steps(α * O + β * D.unsqueeze(2) * W, product, scale)
+        σ = torch.linalg.svdvals(product).log10() + scale
+        ends = {"smallest": σ[-1], "median": σ.median(), "largest": σ[0]}
+        return {name: float(value) for name, value in ends.items()}, {}
+
+
+def draw_network(dynamics: RoaMLP, width: int, layers: int, is_tied: bool) -> tuple[Flow, Tensor]:
+    """A network with random weights in float64, and an example x (1, n).
+
+    W ~ N(0, 1/n), b ~ N(0, 0.1²), x ~ N(0, 1).
+
+    Args:
+        dynamics: The layers.
+        width: The width n.
+        layers: The number of layers L.
+        is_tied: Whether all layers share W and b.
+    """
+    flow = Flow(dynamics, width, 1 if is_tied else layers).double()
+    if is_tied:
+        one, flow = flow, Flow(dynamics, width, layers).double()
+        shared = {
+            name: value.expand_as(getattr(flow, name)) for name, value in one.state_dict().items()
+        }
+        flow.load_state_dict(shared)
+    flow.b.normal_(std=0.1)
+    if is_tied:
+        flow.b.copy_(flow.b[:1].clone().expand_as(flow.b))
+    return flow, torch.randn(1, width, dtype=torch.float64)

@@ -160,6 +160,9 @@ class Alternating(Study):
     weight_decay: float = option(
         0.0, "of all weights of the layers; the authors have none", low=0.0
     )
+    orthogonal: bool = option(
+        False, "start from orthogonal kernels and zero biases; the authors draw both from N(0, 1)"
+    )
 
     version = 2  # 1 had another head and other penalties than the authors' code
     dataset = DATASET
@@ -180,6 +183,8 @@ class Alternating(Study):
         )
         net = network(self.net, self.width, self.layers, self.T / self.layers, self.seed)
         (flow,) = net.units
+        if self.orthogonal:
+            make_orthogonal(flow)
         ((everything, labels),) = data.test.sweep(len(data.test))
         points = everything[:: len(data.test) // MEASURED]
         before, rows, iterations = sizes(flow), [], []
@@ -245,6 +250,17 @@ def network(name: str, width: int, layers: int, h: float, seed: int) -> Network:
         for parameter in net.units.parameters():
             parameter.normal_()
     return net
+
+
+@torch.no_grad()
+def make_orthogonal(flow: Flow) -> None:
+    """Give each layer of a flow a random orthogonal kernel, and zero biases."""
+    for name, parameter in flow.named_parameters():
+        if name in flow.dynamics.operators:
+            for kernel in parameter:
+                torch.nn.init.orthogonal_(kernel)
+        else:
+            parameter.zero_()
 
 
 @torch.no_grad()

@@ -41,7 +41,7 @@ def test_every_run_of_the_plan_is_in_it_once(profile):
 
 
 def test_figures_of_claims_exist():
-    assert {claim.figure for claim in PAPER.claims} <= set(PAPER.figures)
+    assert {claim.figure for claim in PAPER.claims} - {""} <= set(PAPER.figures)
 
 
 def test_settings_are_chosen_by_seeds_that_are_in_no_other_group():
@@ -132,7 +132,8 @@ def test_bounds_are_checked_by_step_and_for_all_steps(arguments, expected):
 def test_singular_values_are_judged_at_50_000_layers(profile, smallest, deep, state):
     found = of_spectra(profile, after=smallest, smallest=smallest)
     assert states(claims.singular_values_keep_their_size, found) == [state] * 4 + [deep]
-    assert states(claims.trained_values_keep_their_size, found) == [state] * 3 + [deep]
+    nets = claims.trained_rows(found)["net"].nunique()
+    assert states(claims.trained_values_keep_their_size, found) == [state] * nets + [deep]
 
 
 def test_a_singular_value_that_is_too_small_to_be_known_has_vanished():
@@ -154,10 +155,25 @@ def test_a_fixed_beta_is_judged_by_the_largest_singular_value():
         (-0.01, 0.0, HELD, REFUTED),
     ],
 )
-def test_isometry_is_judged_with_one_w_and_with_many(smallest, identity, tight, ahead):
-    found = of_spectra(smallest=smallest, identity=identity)
-    assert states(claims.nearly_isometric, found) == [tight] * 2
-    assert states(claims.random_beats_identity, found) == [ahead] * 2
+def test_isometry_is_judged_with_one_w_and_with_many_at_three_widths(
+    smallest, identity, tight, ahead
+):
+    def by_size(work):
+        wider = identity if work.filter == "identity" else 0.0
+        return {"smallest": smallest - wider, "median": smallest / 2, "largest": 0.0}
+
+    found = results({"spectra": spectra(smallest, identity), "spectra_by_size": by_size}, "full")
+    assert states(claims.nearly_isometric, found) == [tight] * 6
+    assert states(claims.random_beats_identity, found) == [ahead] * 6
+
+
+def test_the_level_of_the_singular_values_is_judged_by_c():
+    def by_size(work):
+        level = -work.c * math.log10(math.e) * (1.5 if work.c == 2 else 1.0)
+        return {"smallest": level, "median": level, "largest": level}
+
+    found = results({"spectra_by_size": by_size}, "full")
+    assert states(claims.level_is_exponential, found) == [HELD, HELD, HELD, REFUTED]
 
 
 def deep(ours=0.9, alone=0.8, loss=0.3, vanishing=1.0):
@@ -188,7 +204,7 @@ def of_deep(profile="full", count=3, **arguments):
     ("arguments", "expected"),
     [
         ({}, [HELD] * 6),
-        ({"alone": 0.95}, [HELD, REFUTED, HELD, HELD, HELD, HELD]),
+        ({"alone": 0.95}, [REFUTED, HELD, HELD, HELD, HELD, HELD]),
         ({"ours": 0.1, "alone": 0.5, "loss": 2.3}, [REFUTED] * 3 + [HELD] * 3),
         ({"vanishing": 1e-4}, [HELD, HELD, HELD, HELD, REFUTED, HELD]),
         ({"profile": "quick"}, [HELD, HELD, HELD, REFUTED, HELD, HELD]),
@@ -229,12 +245,13 @@ def learning(last):
 @pytest.mark.parametrize(
     ("profile", "last", "expected"),
     [
-        ("full", lambda work: 1e-3, [HELD, HELD]),
-        ("full", lambda work: 0.5 if work.seed == 2 else 1e-3, [REFUTED, HELD]),
-        ("quick", lambda work: 1e-3, [HELD, REFUTED]),
+        ("full", lambda work: 1e-3, [HELD, HELD, HELD]),
+        ("full", lambda work: 0.5 if work.seed == 2 else 1e-3, [HELD, REFUTED, HELD]),
+        ("full", lambda work: 0.5, [REFUTED, REFUTED, HELD]),
+        ("quick", lambda work: 1e-3, [HELD, HELD, REFUTED]),
     ],
 )
-def test_memory_is_judged_by_the_worst_seed_at_10_000_steps(profile, last, expected):
+def test_memory_is_judged_by_the_best_and_the_worst_seed_at_10_000_steps(profile, last, expected):
     found = results({"adding": learning(last), "copy": learning(last)}, profile)
     assert states(claims.adding, found) == expected
     assert states(claims.copying, found) == expected
@@ -245,7 +262,7 @@ def test_a_memory_run_that_diverged_has_not_solved_its_task():
     (run, *_) = found.plan["adding"]
     entry = found.ledger[run.name]
     found.ledger[run.name] = Entry("diverged", entry.options, {}, entry.provenance, entry.arrays)
-    assert states(claims.adding, found) == [REFUTED, HELD]
+    assert states(claims.adding, found) == [HELD, REFUTED, HELD]
     assert claims.memory_rows(found, "adding")["solved_at"].iloc[0] == math.inf
 
 
@@ -304,7 +321,8 @@ def of_pixels(profile="full", seeds=3, **arguments):
 )
 def test_accuracies_on_psmnist_are_judged_by_the_whole_interval(arguments, first, tenth, hidden):
     found = of_pixels(**arguments)
-    assert states(claims.first_epoch, found) == [first]
+    behind = OPEN if "seeds" in arguments else REFUTED  # 10 points, in the first of ten epochs
+    assert states(claims.first_epoch, found) == [first, behind]
     assert states(claims.ten_epochs, found) == [tenth] * 2
     assert states(claims.ten_epochs_with_hidden_layer, found) == [hidden]
 
@@ -315,11 +333,12 @@ def test_lstm_needs_a_search_of_its_own():
 
 
 def test_pixels_in_order_are_compared_with_permuted_ones():
-    assert states(claims.controlled, of_pixels()) == [HELD, HELD]
+    assert states(claims.order_does_not_matter, of_pixels()) == [HELD]
+    assert states(claims.settings_do_not_matter, of_pixels()) == [HELD]
     behind = of_pixels()
     for work in behind.plan["ordered"]:
         behind.ledger[work.name].metrics["test_accuracy"] -= 0.05
-    assert states(claims.controlled, behind) == [REFUTED, HELD]
+    assert states(claims.order_does_not_matter, behind) == [REFUTED]
 
 
 def test_a_varied_setting_is_named_by_what_it_changes():

@@ -26,6 +26,7 @@ from experiments.ceni2025.studies.spectra import (
     PLAIN,
     TIED,
     JacobianSpectrum,
+    SpectrumBySize,
     layer_steps,
     measure_spectrum,
     time_steps,
@@ -109,6 +110,14 @@ def test_every_case_is_within_its_bounds(case):
     assert found["largest"] <= found["high"]
     if CASES[case].get("beta_scaling") != "fixed":
         assert found["limit_low"] < found["smallest"] <= found["largest"] < found["limit_high"]
+
+
+@pytest.mark.parametrize(("case", "is_tied"), [("random", False), (f"random{TIED}", True)])
+def test_both_studies_of_random_weights_find_the_same_spectrum(case, is_tied):
+    one, other = JacobianSpectrum(case, 60, 16, 1), SpectrumBySize("haar", 1.0, 16, 60, is_tied, 1)
+    found, by_size = measured(one), measured(other)
+    for name in ("smallest", "median", "largest"):
+        assert by_size[name] == pytest.approx(found[name], abs=1e-12)
 
 
 def test_with_one_w_the_identity_has_a_wide_spectrum():

@@ -254,12 +254,79 @@ def test_noise_does_not_make_inversion_cheap(ratios, state):
     assert states(claims.overhead, found) == [state]
 
 
-@pytest.mark.parametrize(("deeper", "state"), [(18, REFUTED), (100, HELD)])
-def test_gradients_are_judged_in_float64_up_to_the_depth_of_the_table(deeper, state):
+@pytest.mark.parametrize(
+    ("deeper", "single", "expected"),
+    [
+        (18, 1e-3, [REFUTED, HELD]),
+        (100, 1e-3, [HELD, HELD]),
+        (100, 0.1, [HELD, REFUTED]),
+    ],
+)
+def test_gradients_are_judged_by_precision_up_to_the_depth_of_the_table(deeper, single, expected):
     def difference(work):
-        return {"difference": 1e-3 if work.dtype == "float32" or work.blocks == deeper else 1e-13}
+        double = 1e-3 if work.blocks == deeper else 1e-13
+        return {"difference": single if work.dtype == "float32" else double}
 
-    assert states(claims.gradients, results({"gradients": difference}, "full")) == [state]
+    assert states(claims.gradients, results({"gradients": difference}, "full")) == expected
+
+
+@pytest.mark.parametrize(
+    ("gap", "expected"),
+    [(0.0, [HELD, HELD]), (0.02, [HELD, REFUTED]), (-0.02, [REFUTED, HELD])],
+)
+def test_trainings_by_inversion_are_compared_on_both_sides(gap, expected):
+    def entry(work):
+        is_inverted = work.resolved.config.backward == "reverse"
+        return {"test_accuracy": 0.9 + gap * is_inverted + 1e-4 * work.seed}
+
+    found = results(dict.fromkeys(("inverted", "digits"), entry), "full")
+    assert states(claims.trained_by_inversion, found) == expected
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        ({"largest": 1.0, "smallest": 1.0}, [HELD] * 6),
+        ({"largest": 1.001, "smallest": 1.0}, [REFUTED, HELD] * 3),
+        ({"largest": 1.0, "smallest": 0.5}, [REFUTED] * 6),
+    ],
+)
+def test_eigenvalues_are_judged_on_both_sides_of_the_unit_circle(ends, expected):
+    groups = ("eigenvalues", "trained_eigenvalues")
+    found = results(dict.fromkeys(groups, lambda work: ends), "full")
+    assert states(claims.stable, found) == expected
+
+
+def few_accuracies(lead):
+    """Hamiltonian ahead of ResNet by `lead` points, both better with the number of steps."""
+
+    def entry(work):
+        run = work.resolved
+        percent = 90 * run.common.train_fraction
+        steps = run.config.epochs * math.ceil(500 * percent / 100)
+        ours = lead * (run.net.family == "hamiltonian")
+        return {
+            "test_accuracy": 0.5 + ours + 1e-4 * steps + 1e-4 * work.seed,
+            "steps": float(steps),
+        }
+
+    return results({"few": entry}, "full", None)
+
+
+@pytest.mark.parametrize(("lead", "expected"), [(0.05, [HELD] * 2), (0.02, [REFUTED] * 2)])
+def test_the_lead_on_few_data_is_compared_with_half_of_the_papers(lead, expected):
+    assert states(claims.few_data_lead, few_accuracies(lead)) == expected
+
+
+@pytest.mark.parametrize(("lead", "expected"), [(0.3, [HELD] * 3), (0.02, [REFUTED] * 3)])
+def test_at_equal_cost_resnet_has_more_steps(lead, expected):
+    found = few_accuracies(lead)
+    assert set(claims.few_gaps_at_equal_cost(found)) == {
+        (1.0, 400.0, 1000.0),
+        (5.0, 400.0, 1000.0),
+        (5.0, 1000.0, 2500.0),
+    }
+    assert states(claims.few_data_at_equal_cost, found) == expected
 
 
 def test_parameters_are_judged_by_kind_of_network():

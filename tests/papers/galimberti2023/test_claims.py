@@ -109,7 +109,20 @@ def test_the_bound_and_the_plain_net_are_two_claims(lowest, end, accuracy, bound
     assert states(claims.plain_vanishes, found) == plain
 
 
-def controlled(T=1.0, alpha=1.0, decay=1.0, cost=0.0):
+def test_the_plain_net_is_judged_for_each_start():
+    def entry(work):
+        keeps = work.orthogonal
+        return {
+            "end": 0.5 if keeps else 1e-20,
+            "test_accuracy": (0.97 if keeps else 0.5) + 0.001 * work.seed,
+        }
+
+    found = results({"plain_variants": entry}, "full", 5)
+    expected = [HELD, HELD, REFUTED, REFUTED]
+    assert states(claims.plain_fails_without_penalty, found) == expected
+
+
+def controlled(T=1.0, alpha=1.0, decay=1.0, typical=0.5, cost=0.0):
     """Largest norms that each setting multiplies by so much, beside noise that pairs share."""
 
     def entry(work):
@@ -118,7 +131,8 @@ def controlled(T=1.0, alpha=1.0, decay=1.0, cost=0.0):
         highest *= alpha if work.alpha > 0.01 else 1.0
         highest *= decay if work.weight_decay > 0 else 1.0
         accuracy = 1.0 - cost * (work.weight_decay > 0)
-        return {"highest": highest, "test_accuracy": accuracy, "end_highest": 1.0, "bound": 2.0}
+        end = (5.0 + work.seed) * (typical if work.weight_decay > 0 else 1.0)
+        return {"highest": highest, "test_accuracy": accuracy, "end": end}
 
     return results({"control": entry}, "full", 5)
 
@@ -126,9 +140,10 @@ def controlled(T=1.0, alpha=1.0, decay=1.0, cost=0.0):
 @pytest.mark.parametrize(
     ("check", "found", "expected"),
     [
-        (claims.decay_limits_norms, {"decay": 0.5}, [HELD, HELD]),
-        (claims.decay_limits_norms, {"decay": 0.5, "cost": 0.14}, [HELD, REFUTED]),
-        (claims.decay_limits_norms, {"decay": 2.0}, [REFUTED, HELD]),
+        (claims.decay_limits_norms, {"decay": 0.5}, [HELD] * 5),
+        (claims.decay_limits_norms, {"decay": 0.5, "cost": 0.14}, [HELD] * 4 + [REFUTED]),
+        (claims.decay_limits_norms, {"decay": 2.0}, [REFUTED] * 3 + [HELD] * 2),
+        (claims.decay_limits_norms, {"decay": 0.5, "typical": 1.5}, [*[HELD] * 3, REFUTED, HELD]),
         (claims.change_penalty_limits_norms, {"alpha": 0.5}, [HELD]),
         (claims.change_penalty_limits_norms, {"alpha": 2.0}, [REFUTED]),
         (claims.time_raises_norms, {"T": 2.0}, [HELD]),

@@ -18,6 +18,7 @@ from experiments.galimberti2023.studies.alternating import (
     Alternating,
     alternating,
     head,
+    make_orthogonal,
     network,
     penalty,
     sensitivities,
@@ -306,6 +307,16 @@ def test_kernels_and_biases_begin_with_deviation_one(name):
     flow = network(name, 6, 64, 0.1, 0).units[0]
     for parameter in flow.parameters():
         assert float(parameter.detach().std()) == pytest.approx(1, abs=0.1)
+
+
+def test_orthogonal_kernels_and_zero_biases_at_the_start():
+    net = network(PLAIN, 6, 5, 0.1, seed=0)
+    (flow,) = net.units
+    make_orthogonal(flow)
+    identity = torch.eye(6).expand(5, 6, 6)
+    torch.testing.assert_close(flow.K @ flow.K.mT, identity, atol=1e-5, rtol=0)
+    assert not flow.b.any()
+    assert (flow.K[0] - flow.K[1]).norm() > 0.1
 
 
 def test_the_penalties_are_sums_over_layers():

@@ -20,7 +20,7 @@ from experiments.haber2017.runs import (
     penalised_chain,
     planar,
 )
-from experiments.haber2017.studies import Drift, Example1, sufficient
+from experiments.haber2017.studies import Drift, Example1, Rotation, sufficient
 from stablenets.claims import ledger
 from stablenets.claims.criteria import HELD, OPEN, REFUTED
 from stablenets.claims.pages import is_complete
@@ -99,6 +99,58 @@ def test_forward_euler_grows_as_theory_says(layers):
 @pytest.mark.parametrize("activation", ["identity", "tanh"])
 def test_the_others_do_not_grow(scheme, activation):
     assert Drift(scheme, activation, 300, 0.1).measure(None)[0]["growth"] < 1.5
+
+
+@pytest.mark.parametrize(("layers", "h"), [(100, 0.1), (50, 0.4)])
+def test_k0_at_the_origin_grows_by_its_scheme_as_theory_says(layers, h):
+    """The linearisation turns by h in each layer. Verlet keeps (a² + b²) - h a b."""
+    factor = {
+        scheme: Rotation(scheme, layers, h).measure(None)[0]["origin"]
+        for scheme in ("euler", "rk4", "verlet")
+    }
+    assert factor["euler"] == pytest.approx((1 + h**2) ** (layers / 2), rel=1e-9)
+    shrunk = (1 - h**2 / 2 + h**4 / 24) ** 2 + (h - h**3 / 6) ** 2  # |1 + ih + ... |², of order 4
+    assert factor["rk4"] == pytest.approx(shrunk ** (-layers / 2), rel=1e-9)
+    assert 1 < factor["verlet"] <= (1 + h / 2) / (1 - h / 2)
+
+
+def test_k0_by_euler_is_the_network_of_example_1():
+    rotation, example = Rotation("euler", 30, 0.1), Example1("K0", 30, 0.1)
+    high = example.measure(None)[0]["jacobian_points_high"]
+    assert rotation.measure(None)[0]["point"] == pytest.approx(high, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("vanish", "rotate", "expected"),
+    [
+        (1e-9, 1.1, [HELD] * 6),
+        (0.5, 1.1, [REFUTED] + [HELD] * 5),
+        (1e-9, 9.0, [HELD] * 2 + [REFUTED] * 3 + [HELD]),
+    ],
+)
+def test_gradients_of_example_1_are_judged_by_network_and_scheme(vanish, rotate, expected):
+    def growth(work):
+        return {"jacobian_points_high": vanish, "jacobian_origin_high": 1e9}
+
+    def rotation(work):
+        return {"origin": rotate, "point": 1.0}
+
+    found = results({"growth": growth, "rotation": rotation}, "full")
+    assert states(claims.growth, found) == expected
+
+
+@pytest.mark.parametrize(
+    ("damped", "expected"),
+    [(0.5, [HELD] * 6), (0.1, [HELD, HELD, REFUTED, HELD, HELD, HELD])],
+)
+def test_a_signal_that_decays_does_not_keep_its_size(damped, expected):
+    def entry(work):
+        linear = (1 + work.h**2) ** (work.layers / 2)
+        sizes = {"euler": np.array([1.0, 50.0]), "damped euler": np.array([1.0, damped])}
+        growth = sizes.get(work.scheme, np.array([1.0, 2.0]))
+        return {"growth": growth.max(), "jacobian_high": linear}, {"growth": growth}
+
+    assert states(claims.drift, results({"drift": entry}, "full")) == expected
 
 
 @pytest.mark.parametrize(("h", "gamma"), [(0.1, 0.1003), (20 / 1024, 0.01953)])
