@@ -600,4 +600,8 @@ paper = Paper(
     "chang2018",
     "Chang et al. 2018, Reversible Architectures for Arbitrarily Deep Residual Neural Networks",
     RUNS,
+    "A unit is the part of a network with one image size, a block is one step of it, and h is the"
+    " step size. To train by inversion is to keep the last state of a unit only, and to compute the"
+    " others again from it (`reverse`); `store` keeps all activations, `checkpoint` some of them."
+    " The number in the name of a network is that of its layers, as the paper counts them.",
 )
