@@ -520,8 +520,8 @@ paper = Paper(
     "ceni2025",
     "Ceni 2025, Random Orthogonal Additive Filters",
     RUNS,
-    "A layer is x_{l+1} = α O x_l + β φ(W x_l + b), with a fixed orthogonal matrix O, the filter. In"
-    " the convex form α = 1 - β; β = 1/L is divided by the number L of layers. roaMLP has such"
-    " layers one above the other, and a W for each layer unless 'one W' is said. roaRNN has such"
-    " time steps with one W, and an input U u_t. H is the width.",
+    "A layer is x_{l+1} = α O x_l + β φ(W x_l + b), with a fixed orthogonal matrix O, the "
+    "filter. In the convex form α = 1 - β; β = 1/L is divided by the number L of layers. roaMLP"
+    " has such layers one above the other, and a W for each layer unless 'one W' is said. "
+    "roaRNN has such time steps with one W, and an input U u_t. H is the width.",
 )

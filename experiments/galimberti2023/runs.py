@@ -357,8 +357,8 @@ paper = Paper(
     "Galimberti et al. 2023, Hamiltonian Deep Neural Networks Guaranteeing Non-vanishing Gradients"
     " by Design",
     RUNS,
-    "y_l is the state after layer l of N. The sensitivity B_l is the transpose of ∂y_N/∂y_l, and its"
-    " norm ‖B_l‖ the largest singular value. J is the antisymmetric matrix of the layers, h the step"
-    " and T = h N the final time. MS1, MS2, MS3, H1, H1-J2 and H2 are the six networks of the paper; their"
-    " equations are in docs/papers/galimberti2023.md.",
+    "y_l is the state after layer l of N. The sensitivity B_l is the transpose of ∂y_N/∂y_l, "
+    "and its norm ‖B_l‖ the largest singular value. J is the antisymmetric matrix of the "
+    "layers, h the step and T = h N the final time. MS1, MS2, MS3, H1, H1-J2 and H2 are the six"
+    " networks of the paper; their equations are in docs/papers/galimberti2023.md.",
 )
