@@ -53,7 +53,8 @@ def test_gradients_by_inversion_are_the_stored_ones(net, block_norm):
 
 
 def test_a_peak_that_cannot_be_measured_says_why(monkeypatch):
-    monkeypatch.setattr(measurements, "deep", lambda blocks, mode: {"dataset": {"name": "digits"}})
+    values = {"dataset": {"name": "digits"}}
+    monkeypatch.setattr(measurements, "deep_hamiltonian", lambda blocks, backward: values)
     with pytest.raises(RuntimeError, match=r"(?s)peak .* ended with 1.*BadInput: net: missing"):
         Peak("reverse", 2, 1).measure(None)
 
