@@ -20,7 +20,7 @@ from experiments.haber2017.runs import (
     penalised_chain,
     planar,
 )
-from experiments.haber2017.studies import Drift, Example1, sufficient
+from experiments.haber2017.studies import Drift, Example1, smallest_damping
 from stablenets.claims import ledger
 from stablenets.claims.criteria import HELD, OPEN, REFUTED
 from stablenets.claims.pages import is_complete
@@ -103,8 +103,8 @@ def test_the_others_do_not_grow(scheme, activation):
 
 @pytest.mark.parametrize(("h", "gamma"), [(0.1, 0.1003), (20 / 1024, 0.01953)])
 def test_the_sufficient_diffusion_is_the_documented_one(h, gamma):
-    assert sufficient(h) == pytest.approx(gamma, rel=1e-3)
-    assert sufficient(h) == pytest.approx(h * (1 + sufficient(h) ** 2 / 4), rel=1e-12)
+    assert smallest_damping(h) == pytest.approx(gamma, rel=1e-3)
+    assert smallest_damping(h) == pytest.approx(h * (1 + smallest_damping(h) ** 2 / 4), rel=1e-12)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
