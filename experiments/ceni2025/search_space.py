@@ -36,8 +36,8 @@ class LogUniform:
         return float(f"{value:.4g}")
 
 
-# The range of each option. From a tuple, one of the values is drawn; a distribution in it is drawn
-# from in turn.
+# The range of each option. From a tuple one item is drawn. If it is a distribution, a value is then
+# drawn from it.
 SPACE: dict[str, LogUniform | tuple[Any, ...]] = {
     "net.alpha": LogUniform(1e-4, 3e-2, below=1.0),
     "net.beta": LogUniform(0.01, 0.3),

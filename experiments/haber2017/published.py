@@ -1,6 +1,6 @@
-"""What is known of the paper's experiments, and settings of the authors' later code.
+"""Example 1 of the paper, and settings of the authors' later code.
 
-Of section 6 of the paper no number is known. Sources: docs/papers/haber2017.md.
+No number from section 6, the experiments, is known to us. Sources: docs/papers/haber2017.md.
 """
 
 # Example 1: the matrix K of three networks. All ten layers share K; tanh, h = 0.1.

@@ -41,7 +41,7 @@ class Example1(Study):
 
     Metrics:
         distance_12, distance_13: Distances of the last states of points 1 and 2, and 1 and 3.
-        lemma_1: max |1 + h λ(K)|, which Lemma 1 wants to be at most 1.
+        lemma_1: max |1 + h λ(K)|; Lemma 1 requires that it is at most 1.
         y1_0 ... y3_1: Coordinates of the last states, by point and axis.
         jacobian_points_high, jacobian_points_low: Largest and smallest singular value of
             dY_N/dY_0 at the first point.

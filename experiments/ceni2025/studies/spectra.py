@@ -101,8 +101,8 @@ def measure_spectrum(unit: Flow | Recurrence, steps: Steps) -> tuple[dict[str, f
             negative if outside. `norm_W` is the mean ‖W_l‖.
         spectrum: log10 of all singular values of ∂x_L/∂x_0, (n,), in descending order.
 
-        A singular value that rounding hides beside the largest one has no metric, and is NaN in the
-        spectrum.
+        Singular values below the rounding error of the largest one have no metric and are NaN in
+        the spectrum.
     """
     α = unit.dynamics.alpha
     β = unit.dynamics.beta

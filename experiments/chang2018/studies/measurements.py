@@ -1,4 +1,4 @@
-"""Studies of networks that are not trained here, or were trained before.
+"""Studies of networks with random weights and of trained networks.
 
 They measure parameter counts, reconstruction errors, gradients with recomputed states, eigenvalues
 of blocks, and memory and time of a training step.
@@ -61,7 +61,8 @@ def build_from_values(values: dict) -> nn.Module:
 class Count(Study):
     """Number of parameters of a network of the paper's table.
 
-    The paper does not state the layout of blocks and their normalisation, so both are options.
+    The layout of blocks and their normalisation are options, because the paper does not state both
+    for every network.
 
     Metrics:
         cifar10: Parameters with 10 classes.

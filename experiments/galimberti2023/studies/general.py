@@ -28,11 +28,8 @@ BOTH = "both at once"
 def block_matrix(a: Tensor | None, b: Tensor | None, c: Tensor | None, d: Tensor | None) -> Tensor:
     """Return the matrix [[a, b], [c, d]]; None stands for a block of zeros."""
     zero = torch.zeros_like(a if a is not None else b)
-    upper, lower = (
-        torch.cat([zero if block is None else block for block in row], 1)
-        for row in ((a, b), (c, d))
-    )
-    return torch.cat([upper, lower])
+    a, b, c, d = (zero if block is None else block for block in (a, b, c, d))
+    return torch.cat([torch.cat([a, b], 1), torch.cat([c, d], 1)])
 
 
 def general_matrices(name: str, flow: Flow, layer: int) -> tuple[Tensor, Tensor, Tensor, str]:

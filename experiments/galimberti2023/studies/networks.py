@@ -62,8 +62,7 @@ NETWORKS = {
     "H1-J2": NamedNetwork("hdnn", COLOURS[4], "v", (("interconnection", "ones"),)),
     "H2": NamedNetwork("semi_implicit", COLOURS[3], "P"),
 }
-# Variants of H2. The authors' distributed example has a ring of 8 nodes; a ring of less than 4 is a
-# full graph.
+# Variants of H2. The authors' distributed example has a ring of 8 nodes.
 RANDOM_X = "H2, random X"
 SINGULAR_X = "H2, singular X"
 RING = "H2 on a ring of 8"
@@ -85,7 +84,7 @@ VOLUME = ("MS1", "MS3", "H2")  # volume-preserving: det(∂y_{j+1}/∂y_j) = 1
 def random_flow(name: str, width: int, layers: int, h: float, seed: int) -> Flow:
     """Return the layers of a network in float64, with weights and biases N(0, 1).
 
-    The authors draw them in the same way. SINGULAR_X gets an X of rank width / 2 - 1.
+    The authors draw them in the same way. The X of SINGULAR_X has rank width / 2 - 1.
     """
     torch.manual_seed(seed)
     dynamics = ALL[name].dynamics

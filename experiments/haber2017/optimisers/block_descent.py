@@ -64,20 +64,19 @@ class Objective:
     def __init__(self, net: Network, loss: Loss, alpha: float, alpha_head: float) -> None:
         if not isinstance(net, Network):
             raise ValueError(
-                "block descent: its classifier block needs a network with a head of its own; use"
-                " one that is not recurrent"
+                "block descent: the classifier must be separate from the layers; use a network that"
+                " is not recurrent"
             )
         if any(isinstance(module, nn.BatchNorm2d) for module in net.modules()) or any(
             unit.dynamics.norms for unit in net.units
         ):
             raise ValueError(
-                "block descent: the loss of a net with batch norms is no function of its weights"
-                " alone; use a net without"
+                "block descent: with batch norms the loss depends on more than the weights; use a"
+                " network without batch norms"
             )
         if not net.depth:
             raise ValueError(
-                "block descent: depth=0, and its second block is the weights of the layers; use a"
-                " net of depth>=1"
+                "block descent: depth=0, so its second block has no weights; use depth>=1"
             )
         *pooling, self.linear = net.head
         if not isinstance(self.linear, nn.Linear):
