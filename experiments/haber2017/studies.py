@@ -101,7 +101,7 @@ def jacobian_spectrum(flow: Flow, x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Drift(Study):
+class IntegratorDrift(Study):
     """How much one integrator makes a state grow that the exact solution keeps bounded.
 
     The weights are random, the same in every layer, and scaled so that the highest frequency ω is
@@ -188,7 +188,7 @@ def constant_flow(dynamics: Dynamics, K: Tensor, layers: int, h: float) -> Flow:
 
 
 @dataclass(frozen=True)
-class Regions(TrainedNetStudy):
+class DecisionRegions(TrainedNetStudy):
     """Decision regions of a trained network.
 
     Arrays:
@@ -209,7 +209,7 @@ class Regions(TrainedNetStudy):
 
 
 @dataclass(frozen=True)
-class OverTime(TrainedNetStudy):
+class WeightsOverDepth(TrainedNetStudy):
     """How the weights of a trained network change from layer to layer.
 
     Metrics:
@@ -233,7 +233,7 @@ class OverTime(TrainedNetStudy):
 
 
 @dataclass(frozen=True)
-class Race(Study):
+class OptimiserRace(Study):
     """Block coordinate descent compared with Adam on a planar problem.
 
     Adam gets as much CPU time as block descent took, and its learning rate cycle ends with it.
@@ -302,7 +302,7 @@ class Race(Study):
 
 
 @dataclass(frozen=True)
-class Perturbed(TrainedNetStudy):
+class PerturbedOutputs(TrainedNetStudy):
     """How much the class scores of a trained network change with a small change of its input.
 
     The gain at a point is the largest singular value of the Jacobian of the whole network there:

@@ -32,7 +32,7 @@ from stablenets.training.environment import data_root
 from stablenets.training.network import build_network
 
 from ..published import TABLE
-from .networks import COMPARED_MODES, SMALL, chosen, configured
+from .networks import COMPARED_MODES, SMALL, net_options, preset_options
 
 REVERSIBLE = ("hamiltonian", "midpoint", "leapfrog")
 PRECISIONS = ("float32", "float64")
@@ -58,7 +58,7 @@ def build_from_values(values: dict) -> nn.Module:
 
 
 @dataclass(frozen=True)
-class Count(Study):
+class ParameterCount(Study):
     """Number of parameters of a network of the paper's table.
 
     The layout of blocks and their normalisation are options, because the paper does not state both
@@ -77,7 +77,7 @@ class Count(Study):
     widths: tuple = ()  # channels of the units; empty for those of the preset
 
     def measure(self, context: RunContext) -> Measured:
-        values = configured(self.net) | {"transition": self.transition}
+        values = preset_options(self.net) | {"transition": self.transition}
         if self.block_norm:
             values["block_norm"] = self.block_norm
         if self.widths:
@@ -119,7 +119,7 @@ def random_unit(
 
 
 @dataclass(frozen=True)
-class Inverse(Study):
+class InverseError(Study):
     """Reconstruction error of a unit with random weights, forward and back by its inverse.
 
     Metrics, both at most OVERFLOW:
@@ -153,7 +153,7 @@ def clip_overflow(value: Tensor) -> float:
 
 
 @dataclass(frozen=True)
-class TrainedInverse(TrainedNetStudy):
+class TrainedInverseError(TrainedNetStudy):
     """Reconstruction error of a trained network on test images.
 
     Metrics, each the largest error of the state that enters a unit, over units:
@@ -199,7 +199,7 @@ def largest_unit_error(net: Network, x: Tensor) -> float:
 
 
 @dataclass(frozen=True)
-class Gradients(Study):
+class GradientError(Study):
     """Error of gradients whose states are recomputed by inversion, at random weights.
 
     Metrics:
@@ -252,14 +252,14 @@ def deep_hamiltonian(blocks: int, backward: str) -> dict:
     """
     return {
         "dataset": {"name": "cifar10"},
-        "net": chosen("hamiltonian_74") | {"blocks": [blocks] * 3},
+        "net": net_options("hamiltonian_74") | {"blocks": [blocks] * 3},
         "backward": backward,
         "h": UNIT_TIME / blocks,
     }
 
 
 @dataclass(frozen=True)
-class Kept(Study):
+class BackwardMemory(Study):
     """Memory that a forward pass of a deep Hamiltonian network keeps for the backward pass.
 
     Metrics:
@@ -287,7 +287,7 @@ class Kept(Study):
 
 
 @dataclass(frozen=True)
-class Peak(Study):
+class PeakMemory(Study):
     """Peak resident memory of two training steps of a deep Hamiltonian network, on the CPU.
 
     It runs in a new process, because the peak memory of a process never falls. The optimiser is
@@ -326,7 +326,7 @@ class Peak(Study):
 
 
 @dataclass(frozen=True)
-class Overhead(Study):
+class StepOverhead(Study):
     """CPU seconds of forward and backward pass of Hamiltonian-74 in each mode, on one thread.
 
     Metrics and arrays by the name of the mode, as in `measure_step_times`.
@@ -345,7 +345,7 @@ class Overhead(Study):
 
 
 @dataclass(frozen=True)
-class Cost(Study):
+class StepCost(Study):
     """CPU seconds of forward and backward pass of the networks that are compared on few data.
 
     On one thread, in float32. Metrics and arrays by the name of the family, as in
@@ -360,7 +360,10 @@ class Cost(Study):
 
     def measure(self, context: RunContext) -> Measured:
         torch.manual_seed(0)
-        options = {"hamiltonian": chosen("hamiltonian_74"), "resnet_bn": chosen("resnet_32")}
+        options = {
+            "hamiltonian": net_options("hamiltonian_74"),
+            "resnet_bn": net_options("resnet_32"),
+        }
         if self.data == "digits":
             options = {family: SMALL[family] for family in options}
         runs = {family: resolve_image_run(net, self.data) for family, net in options.items()}
@@ -429,7 +432,7 @@ class BlockEigenvalues(Study):
 
 
 @dataclass(frozen=True)
-class TrainedEigenvalues(TrainedNetStudy):
+class TrainedBlockEigenvalues(TrainedNetStudy):
     """Eigenvalues of the Jacobians of the blocks in the last unit of a trained network.
 
     They are taken at two test images. Metrics as in `eigenvalue_metrics`.

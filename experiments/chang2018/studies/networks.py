@@ -80,14 +80,14 @@ SMALL = {
 STEPS = {"hamiltonian": 0.1, "midpoint": 0.1, "leapfrog": 0.5}
 
 
-def configured(name: str) -> dict[str, Any]:
+def preset_options(name: str) -> dict[str, Any]:
     """Return the options of a preset in configs/net, without its final time."""
     values = net_preset(name)
     values.pop("T", None)
     return values
 
 
-def chosen(name: str) -> dict[str, Any]:
+def net_options(name: str) -> dict[str, Any]:
     """Return the options of a preset as we train it: with BLOCK, if the family has the option."""
-    values = configured(name)
+    values = preset_options(name)
     return values | BLOCK if values["family"] in STEPS else values

@@ -148,7 +148,7 @@ def feature_batches(
 
 
 @dataclass(frozen=True)
-class Alternating(Study):
+class AlternatingTraining(Study):
     """Norms of the sensitivities B_l = ∂y_N/∂y_l during training on double moons.
 
     All norms are spectral norms. They are measured every MEASURE_EVERY iterations and after

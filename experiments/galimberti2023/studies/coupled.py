@@ -44,7 +44,7 @@ def train_planar(net: Network, split: Split, epochs: int, seed: int) -> None:
 
 
 @dataclass(frozen=True)
-class Coupled(Study):
+class CoupledTraining(Study):
     """Symplecticity of H2 with a random or a singular X, after training in float32.
 
     Metrics:

@@ -18,7 +18,10 @@ from stablenets.schema import option
 
 from .networks import NETWORKS, RANDOM_X, random_flow, structure_matrix
 
-FRAMED = (*NETWORKS, RANDOM_X)  # the networks that are compared with their general form
+GENERAL_FORM_NETWORKS = (
+    *NETWORKS,
+    RANDOM_X,
+)  # the networks that are compared with their general form
 # Which features a layer updates first.
 FIRST_HALF = "first half"
 SECOND_HALF = "second half"
@@ -76,7 +79,7 @@ def run_general_form(name: str, flow: Flow, x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class General(Study):
+class GeneralForm(Study):
     """A network with random weights compared with its general form, in float64.
 
     Metrics:
@@ -87,7 +90,7 @@ class General(Study):
 
     key = "galimberti2023/general_form"
 
-    net: str = option("H2", choices=FRAMED)
+    net: str = option("H2", choices=GENERAL_FORM_NETWORKS)
     layers: int = option(8, low=1)
     seed: int = option(0, low=0)
 

@@ -105,7 +105,7 @@ class TrainedSymplectic(TrainedNetStudy):
 
 
 @dataclass(frozen=True)
-class Spread(Study):
+class SingularValueSpread(Study):
     """Singular values and determinant of ∂y_N/∂y_0 at random weights.
 
     They show what the bound ‖B‖ >= 1 does not: how small the smallest singular value is, and

@@ -36,7 +36,7 @@ SHOWN = 20  # every 20th test point is kept or measured
 
 
 @dataclass(frozen=True)
-class Way(TrainedNetStudy):
+class Trajectories(TrainedNetStudy):
     """Decision regions of a trained network, and the states of test points in its layers.
 
     The states are projected on two directions, the same for all layers. The first is the normal of
@@ -159,7 +159,7 @@ def ring_hops(nodes: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Reach(TrainedNetStudy):
+class NodeReach(TrainedNetStudy):
     """Which nodes of a trained ring influence each other.
 
     Only one node is moved at a time, before every half step and every layer, at test points. See
@@ -234,7 +234,7 @@ def largest_hops(influences: Tensor, hops: Tensor) -> float:
 
 
 @dataclass(frozen=True)
-class Memory(Study):
+class BackwardMemory(Study):
     """Memory that a forward pass of H2 keeps for the backward pass.
 
     Metrics:

@@ -15,15 +15,15 @@ from experiments.galimberti2023.studies.alternating import (
     ALPHA,
     ALPHA_C,
     BATCH,
-    Alternating,
+    AlternatingTraining,
     layer_penalty,
     measure_sensitivities,
     random_network,
     train_alternating,
     train_output_layer,
 )
-from experiments.galimberti2023.studies.coupled import Coupled
-from experiments.galimberti2023.studies.general import FRAMED, General
+from experiments.galimberti2023.studies.coupled import CoupledTraining
+from experiments.galimberti2023.studies.general import GENERAL_FORM_NETWORKS, GeneralForm
 from experiments.galimberti2023.studies.networks import (
     ALL,
     EULER,
@@ -39,14 +39,14 @@ from experiments.galimberti2023.studies.networks import (
 )
 from experiments.galimberti2023.studies.random_weights import (
     Counterexample,
-    Spread,
+    SingularValueSpread,
     Symplectic,
     UpperBound,
 )
 from experiments.galimberti2023.studies.trained import (
-    Memory,
-    Reach,
-    Way,
+    BackwardMemory,
+    NodeReach,
+    Trajectories,
     half_step_maps,
     largest_hops,
     measure_influence,
@@ -112,7 +112,7 @@ def test_a_singular_x_forgets_a_direction():
 
 @pytest.mark.parametrize("net", NETWORKS)
 def test_no_net_falls_below_the_bound_and_the_determinant_tells_them_apart(net):
-    found = measured(Spread(net, 16, 0.1))
+    found = measured(SingularValueSpread(net, 16, 0.1))
     assert found["lowest"] >= 1
     assert found["smallest"] <= 1 <= found["norm"]
     assert (abs(found["log10_determinant"]) < 1e-12) == (net in VOLUME) != (net in EULER)
@@ -121,12 +121,12 @@ def test_no_net_falls_below_the_bound_and_the_determinant_tells_them_apart(net):
 
 
 def test_the_plain_net_vanishes():
-    assert measured(Spread(PLAIN, 64, 0.1))["norm"] < 1e-12
+    assert measured(SingularValueSpread(PLAIN, 64, 0.1))["norm"] < 1e-12
 
 
-@pytest.mark.parametrize("net", FRAMED)
+@pytest.mark.parametrize("net", GENERAL_FORM_NETWORKS)
 def test_every_net_is_the_general_form(net):
-    assert max(measured(General(net, 3)).values()) < 1e-9
+    assert max(measured(GeneralForm(net, 3)).values()) < 1e-9
 
 
 @pytest.mark.parametrize("net", ["H1", "H2"])
@@ -157,7 +157,7 @@ def test_the_two_sides_of_a_bench_row_are_the_same_iteration(net, monkeypatch):
     ("backward", "flat"), [("store", False), ("checkpoint", False), ("reverse", True)]
 )
 def test_memory_is_flat_in_depth_by_inversion_alone(backward, flat):
-    few, many = (measured(Memory(backward, layers))["bytes"] for layers in (8, 256))
+    few, many = (measured(BackwardMemory(backward, layers))["bytes"] for layers in (8, 256))
     assert (many < 1.1 * few) == flat
 
 
@@ -171,13 +171,13 @@ def test_norms_stay_below_their_upper_bound(net):
 
 
 def test_spread_is_measured_example_by_example():
-    found = [measured(Spread("H2", 64, 0.5, seed)) for seed in range(2)]
+    found = [measured(SingularValueSpread("H2", 64, 0.5, seed)) for seed in range(2)]
     assert [own["pair"] for own in found] == pytest.approx([1, 1], abs=1e-9)
 
 
 @pytest.mark.parametrize("net", [RANDOM_X, SINGULAR_X])
 def test_a_net_whose_x_is_not_the_identity_stays_symplectic_in_training(net, tmp_path):
-    found, _ = Coupled(net, layers=4, epochs=1).measure(RunContext(tmp_path, "make"))
+    found, _ = CoupledTraining(net, layers=4, epochs=1).measure(RunContext(tmp_path, "make"))
     assert max(found["layer"], found["product"]) < ROUNDING
     assert found["wrong_transpose"] > 1e-3
     assert found["moved"] > 0.1
@@ -187,7 +187,7 @@ def test_a_trained_ring_reads_two_hops_and_keeps_its_zeros(tmp_path):
     place = RunContext(tmp_path, "make")
     training = distributed("swiss_roll", "ring", None, seed=0, epochs=1)
     assert training.run(place).status == "done"
-    metrics, arrays = Reach(training).measure(place)
+    metrics, arrays = NodeReach(training).measure(place)
     hops = {"half_hops": 2, "layer_hops": 4, "backward_hops": 2, "half_reads": 5, "layer_reads": 8}
     rest = {"outside": 0, "outside_gradients": 0, "entries": 48, "nodes": 8}
     assert metrics == hops | rest
@@ -199,7 +199,7 @@ def test_the_way_of_points_through_a_trained_net_is_kept(tmp_path):
     place = RunContext(tmp_path, "make")
     training = planar("H1", "swiss_roll", 4, seed=0, epochs=1)
     assert training.run(place).status == "done"
-    _, arrays = Way(training).measure(place)
+    _, arrays = Trajectories(training).measure(place)
     assert set(np.unique(arrays["classes"])) <= {0, 1}
     assert len(arrays["states"]) == len(arrays["layers"])
 
@@ -343,7 +343,7 @@ def test_the_mean_is_of_the_matrices_over_the_batch_and_not_of_their_norms():
 
 @pytest.mark.parametrize("net", ["H1", "H2"])
 def test_sensitivities_stay_between_their_bounds_through_training(net, place):
-    metrics, arrays = Alternating(net, layers=6, epochs=1).measure(place)
+    metrics, arrays = AlternatingTraining(net, layers=6, epochs=1).measure(place)
     assert metrics["lowest"] >= 1
     assert metrics["end_highest"] <= metrics["bound"]
     assert metrics["weights_before"] < metrics["largest_before"]
