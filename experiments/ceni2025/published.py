@@ -1,4 +1,4 @@
-"""What is known of the paper, and values of others on permuted sequential MNIST.
+"""Numbers of the paper, and accuracies that others report on permuted sequential MNIST (psMNIST).
 
 Of the paper only the abstract was available; docs/papers/ceni2025.md has every number with its
 source.
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-# The abstract.
-DEPTH = 50_000  # layers of the deepest MLP that was trained
-LENGTH = 10_000  # time steps back that the recurrent network learns dependencies
+# From the abstract.
+DEPTH = 50_000  # layers of the deepest MLP
+LENGTH = 10_000  # time steps over which the recurrent network learns dependencies
 PIXELS_OF = "psmnist"  # the data set of the next two values
-FIRST_EPOCH = 94.0  # psMNIST: test accuracy in % that is exceeded in the first epoch
-TEN_EPOCHS = 98.0  # psMNIST: test accuracy in % that is exceeded after ten epochs
+FIRST_EPOCH = 94.0  # test accuracy in %; the paper's is higher in the first epoch
+TEN_EPOCHS = 98.0  # test accuracy in %; the paper's is higher after ten epochs
 
 
 class Reference(NamedTuple):
-    """Accuracy on psMNIST that others report, in %."""
+    """An accuracy on psMNIST, in %, that others report; `units` is '' where it is not known."""
 
     model: str
     units: str
@@ -26,7 +26,8 @@ class Reference(NamedTuple):
     source: str
 
 
-README, LOG = "public README or paper, best test accuracy", "log in the repository, validation"
+README = "public README or paper, best test accuracy"
+LOG = "log in the repository, validation"
 PSMNIST = (
     Reference("LSTM", "128", "many", 79.5, README),
     Reference("LSTM", "256", "many", 92.9, "table 2 of the wRNN paper"),
@@ -36,7 +37,7 @@ PSMNIST = (
         for units, accuracy in (("170", 94.9), ("360", 96.2), ("512", 96.6))
     ),
     *(Reference("scoRNN", "", "many", accuracy, README) for accuracy in (94.8, 95.9, 96.5)),
-    *(  # the adaptive-saturated RNN, which is not AntisymmetricRNN
+    *(  # the adaptive-saturated RNN, not AntisymmetricRNN
         Reference("asRNN", units, "many", accuracy, README)
         for units, accuracy in (("122", 95.4), ("257", 96.9), ("364", 97.0))
     ),

@@ -1,6 +1,6 @@
-"""The random search for psMNIST: where its settings are drawn from.
+"""The random search of settings for psMNIST: its ranges, and the drawing of a configuration.
 
-The draws of a configuration depend on its number only.
+A configuration depends only on its number.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-FIRST_SEED = 100  # of the runs that choose settings, and of the draws
+FIRST_SEED = 100  # first seed of the tuning runs; also the seed of the search
 
 
 @dataclass(frozen=True)
 class LogUniform:
-    """The log-uniform distribution between two numbers.
+    """A log-uniform distribution.
 
     Args:
         low: The smallest value.
         high: The largest value.
-        below: If given, such a draw is subtracted from it.
+        below: If given, the value is `below` minus a draw from `low` to `high`.
     """
 
     low: float
@@ -29,11 +29,15 @@ class LogUniform:
     below: float | None = None
 
     def draw(self, generator: np.random.Generator) -> float:
-        """One draw with four digits."""
+        """Return one value, rounded to four significant digits."""
         value = math.exp(generator.uniform(math.log(self.low), math.log(self.high)))
-        return float(f"{value if self.below is None else self.below - value:.4g}")
+        if self.below is not None:
+            value = self.below - value
+        return float(f"{value:.4g}")
 
 
+# The range of each option. From a tuple one item is drawn. If it is a distribution, a value is then
+# drawn from it.
 SPACE: dict[str, LogUniform | tuple[Any, ...]] = {
     "net.alpha": LogUniform(1e-4, 3e-2, below=1.0),
     "net.beta": LogUniform(0.01, 0.3),
@@ -51,7 +55,7 @@ SPACE: dict[str, LogUniform | tuple[Any, ...]] = {
 
 
 def draw_setting(number: int) -> dict[str, Any]:
-    """The options of configuration `number` of the search."""
+    """Return the options of configuration `number` of the search."""
     generator = np.random.default_rng((FIRST_SEED, number))
 
     def draw(values: Any) -> Any:

@@ -43,7 +43,7 @@ from .claims import (
 )
 from .published import FEW, REPLICATIONS, STL10, STL10_REPLICATIONS, TABLE
 from .runs import AS_IT_IS, HELD_OUT, paper
-from .studies.networks import BLOCK, COMPARED_MODES, configured
+from .studies.networks import BLOCK, COMPARED_MODES, preset_options
 
 COLOUR_OF = dict(
     zip(
@@ -68,7 +68,7 @@ TRAIN_ACCURACY = Metric("train_accuracy", "%", 100.0, 0.0, 100.0)
 def counts_table(results: Results) -> pd.DataFrame:
     found = []
     for net, own in counted(results).groupby("net", sort=False):
-        values = configured(net)
+        values = preset_options(net)
         drawn, norm = values["transition"], values.get("block_norm", "")
         own_layout = select_rows(own, transition=drawn)
         fitting = own[own["fits"]]

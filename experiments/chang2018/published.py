@@ -1,5 +1,6 @@
-"""Numbers of others: the paper's table of CIFAR nets, its few-data figure, and what independent
-replications reached.
+"""Published numbers: the paper's CIFAR table and figure for few data, and replications by others.
+
+Sources: docs/papers/chang2018.md.
 """
 
 from __future__ import annotations
@@ -8,8 +9,13 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """A net of the paper's table: millions of parameters as printed and accuracies in per cent, on
-    CIFAR-10 and CIFAR-100.
+    """A row of the paper's table.
+
+    Args:
+        name: The network.
+        parameters: Millions of parameters with 10 and with 100 classes, as printed.
+        cifar10: Test accuracy in %.
+        cifar100: Test accuracy in %; None if not printed.
     """
 
     name: str
@@ -18,7 +24,8 @@ class Row(NamedTuple):
     cifar100: float | None
 
 
-TABLE = {  # by the net's file in configs/net
+# The rows by the name of the preset in configs/net.
+TABLE = {
     "resnet_32": Row("ResNet-32", ("0.46", "0.47"), 92.86, 70.05),
     "revnet_38": Row("RevNet-38", ("0.46", "0.48"), 92.76, 71.04),
     "hamiltonian_74": Row("Hamiltonian-74", ("0.43", "0.44"), 92.76, 69.78),
@@ -32,13 +39,13 @@ TABLE = {  # by the net's file in configs/net
     "resnet_1202": Row("ResNet-1202", ("19.4", None), 92.07, None),
     "hamiltonian_1202": Row("Hamiltonian-1202", ("9.70", None), 93.84, None),
 }
-STL10 = 85.5  # Hamiltonian; the only number on STL-10 that we know of
+STL10 = 85.5  # test accuracy in % of the Hamiltonian network; no other value is known
 
-# Others' runs of about the same nets, CIFAR-10 and CIFAR-100. The Hamiltonian net twice by one
-# person (a semester report, EPFL 2021, five runs); the baselines by MemCNN, in TensorFlow and in
-# PyTorch, ResNet-32 and RevNet-38 also by a small PyTorch project (tbung/pytorch-revnet). The code
-# of Bohn, Griebel and Kannan (2021) saves nets from 92.7, 70.1 and on STL-10 79.7 % on, which is a
-# threshold and no result.
+# Test accuracies in % of similar networks in independent work. The Hamiltonian networks are from a
+# semester report (EPFL 2021, five runs): by the paper's recipe, and with changes ("enhanced"). The
+# baselines are from MemCNN, in TensorFlow and in PyTorch. ResNet-32 and RevNet-38 are also from
+# tbung/pytorch-revnet. The code of Bohn, Griebel and Kannan (2021) is not listed: its 92.7, 70.1
+# and (STL-10) 79.7 % are thresholds for saving a network, not results.
 REPLICATIONS = {
     "hamiltonian_74": {
         "cifar10": "85.52 ± 0.23 by the recipe, 91.58 ± 0.14 enhanced",
@@ -56,13 +63,11 @@ REPLICATIONS = {
     "resnet_110": {"cifar10": "93.99 and 93.55 (MemCNN)", "cifar100": "73.30 and 72.40 (MemCNN)"},
     "revnet_110": {"cifar10": "94.02 and 94.10 (MemCNN)", "cifar100": "74.00 and 73.30 (MemCNN)"},
 }
-STL10_REPLICATIONS = "69.96 by the recipe, 80.33 enhanced"  # by the same person
-FEW_REPLICATION = (  # the semester report's net, without a baseline
-    "above 80 % at 10 % of the images"
-)
+STL10_REPLICATIONS = "69.96 by the recipe, 80.33 enhanced"  # from the semester report
 
-# The few-data figure: per cent of the training data, accuracies read off a picture of it to half a
-# point. That it is CIFAR-10 is inferred from its level; which depths it shows is not known.
+# The paper's figure for few data: test accuracy in % of the Hamiltonian network and of ResNet, by
+# per cent of the training data. The values are read off the figure to half a point. That the data
+# are CIFAR-10 is inferred from the level; the depths of the networks are not known.
 FEW = {
     0.5: (37.0, 32.4),
     1: (42.0, 35.2),
@@ -86,19 +91,20 @@ FEW = {
     19: (85.1, 84.3),
     20: (85.4, 84.3),
 }
-
-FEW_PEAK = "3 to 4"  # per cent at which the gap of the figure is largest, as well as it can be read
+FEW_GAP_AT_5 = FEW[5][0] - FEW[5][1]  # points of Hamiltonian minus ResNet at 5 % of the data
 
 
 def printed(dataset: str, *nets: str) -> str:
-    """Accuracies of the paper's table."""
+    """Return the accuracies of these presets in the paper's table, as text.
+
+    Args:
+        dataset: 'cifar10' or 'cifar100'.
+        *nets: Keys of TABLE.
+    """
     return ", ".join(f"{getattr(TABLE[net], dataset):.2f} %" for net in nets)
 
 
 def differences(*pairs: tuple[str, str]) -> str:
-    """Differences of the paper's accuracies on CIFAR-10."""
-    gaps = [f"{TABLE[ours].cifar10 - TABLE[theirs].cifar10:+.2f}" for ours, theirs in pairs]
+    """Return the first minus the second accuracy on CIFAR-10 of each pair of presets, as text."""
+    gaps = [f"{TABLE[first].cifar10 - TABLE[second].cifar10:+.2f}" for first, second in pairs]
     return f"{', '.join(gaps)} points"
-
-
-FEW_GAP_AT_5 = FEW[5][0] - FEW[5][1]

@@ -19,18 +19,18 @@ from .published import TABLE
 from .studies.measurements import (
     PRECISIONS,
     REVERSIBLE,
+    BackwardMemory,
     BlockEigenvalues,
-    Cost,
-    Count,
-    Gradients,
-    Inverse,
-    Kept,
-    Overhead,
-    Peak,
-    TrainedEigenvalues,
-    TrainedInverse,
+    GradientError,
+    InverseError,
+    ParameterCount,
+    PeakMemory,
+    StepCost,
+    StepOverhead,
+    TrainedBlockEigenvalues,
+    TrainedInverseError,
 )
-from .studies.networks import BATCH, SGD, SMALL, STEPS, TABLE_BLOCKS, chosen
+from .studies.networks import BATCH, SGD, SMALL, STEPS, TABLE_BLOCKS, net_options
 
 IMAGES = {"cifar10": 50_000, "cifar100": 50_000, "stl10": 5_000}  # for training
 DIGITS = 1438  # training images of the digits
@@ -153,7 +153,7 @@ def few(net: str, percent: float, seed: int, steps: int, precision: str = "float
         "augment": "crop_flip",
     }
     rate = SHORT_RATES[net] if steps < 20_000 else 0.1
-    return trained(data, chosen(net), seed, epochs, optim={"lr": rate}, precision=precision)
+    return trained(data, net_options(net), seed, epochs, optim={"lr": rate}, precision=precision)
 
 
 def short_trial(net: str, seed: int, steps: int, precision: str, **setting: Any) -> Training:
@@ -171,7 +171,7 @@ def short_trial(net: str, seed: int, steps: int, precision: str, **setting: Any)
     options = {} if given["block_norm"] is None else {"block_norm": given["block_norm"]}
     return trained(
         data,
-        chosen(net) | options,
+        net_options(net) | options,
         seed,
         epochs,
         h=given["h"],
@@ -193,7 +193,7 @@ def recipe(
     h, optim = options.pop("h", None), options.pop("optim", None)
     return trained(
         {"name": dataset, "validation_fraction": 0.0, "augment": "crop_flip"},
-        chosen(net) | options,
+        net_options(net) | options,
         seed,
         80_000 * BATCH // IMAGES[dataset],
         h=h,
@@ -236,7 +236,7 @@ def shortened_recipe(
     epochs = round(steps / math.ceil(IMAGES[dataset] * (1 - held_out) / BATCH))
     return trained(
         {"name": dataset, "validation_fraction": held_out, "augment": "crop_flip"},
-        chosen(net),
+        net_options(net),
         seed,
         epochs,
         h=h,
@@ -281,7 +281,7 @@ def stl10(seed: int) -> Training:
     """
     return trained(
         {"name": "stl10", "validation_fraction": 0.0, "augment": "crop_flip"},
-        chosen("hamiltonian_74"),
+        net_options("hamiltonian_74"),
         seed,
         20_000 // math.ceil(IMAGES["stl10"] / 128),
         optim={"weight_decay": 5e-4, "milestones": [0.6, 0.8]},
@@ -290,7 +290,7 @@ def stl10(seed: int) -> Training:
     )
 
 
-def count(net: str, transition: str, block_norm: str) -> Count | None:
+def count(net: str, transition: str, block_norm: str) -> ParameterCount | None:
     """A parameter count; None for a choice that a network does not have."""
     is_baseline = net.startswith(("resnet", "revnet"))
     if is_baseline:
@@ -298,15 +298,15 @@ def count(net: str, transition: str, block_norm: str) -> Count | None:
     else:
         offered = ("none", "shift", "batch") if net.startswith("hamiltonian") else ("none", "batch")
         is_offered = transition != "strided_first_block" and block_norm in offered
-    return Count(net, transition, block_norm) if is_offered else None
+    return ParameterCount(net, transition, block_norm) if is_offered else None
 
 
-def gradients(block: tuple[str, str], blocks: int, dtype: str, seed: int) -> Gradients | None:
+def gradients(block: tuple[str, str], blocks: int, dtype: str, seed: int) -> GradientError | None:
     """The error of gradients by inversion; in float32 only up to the table's depth."""
     if dtype == "float32" and blocks > TABLE_BLOCKS:
         return None
     net, block_norm = block
-    return Gradients(net, block_norm, blocks, dtype=dtype, seed=seed)
+    return GradientError(net, block_norm, blocks, dtype=dtype, seed=seed)
 
 
 FAMILIES = ["hamiltonian", "resnet_bn", "revnet", "midpoint", "leapfrog"]
@@ -352,9 +352,11 @@ RUNS: dict[str, Grid] = {
         transition=["strided_first_block", "after_first_block", "before_first_block"],
         block_norm=["", "none", "shift", "batch"],
     )
-    + grid(Count, net="resnet_1202", transition="strided_first_block", widths=(32, 64, 128)),
+    + grid(
+        ParameterCount, net="resnet_1202", transition="strided_first_block", widths=(32, 64, 128)
+    ),
     "inverse": grid(
-        Inverse,
+        InverseError,
         net=list(REVERSIBLE),
         blocks=per_profile(
             smoke=[6, 18],
@@ -377,14 +379,16 @@ RUNS: dict[str, Grid] = {
         seed=seeds(smoke=1, quick=5, full=10, paper=10),
         epochs=per_profile(smoke=1, quick=10, full=10, paper=10),
         limit=per_profile(smoke=64, quick=None, full=None, paper=None),
-    ).then(TrainedInverse)
-    + grid(few, net="hamiltonian_74", percent=5, steps=400, seed=seeds(full=3)).then(TrainedInverse)
+    ).then(TrainedInverseError)
+    + grid(few, net="hamiltonian_74", percent=5, steps=400, seed=seeds(full=3)).then(
+        TrainedInverseError
+    )
     + grid(
         recipe,
         net=per_profile(paper=["hamiltonian_74", "leapfrog_26", "midpoint_26"]),
         dataset="cifar10",
         seed=0,
-    ).then(TrainedInverse),
+    ).then(TrainedInverseError),
     "gradients": grid(
         gradients,
         block=GRADIENT_BLOCKS,
@@ -395,46 +399,46 @@ RUNS: dict[str, Grid] = {
     "inverted": grid(small, family="hamiltonian", seed=SMALL_SEEDS, backward="reverse", **SMALL_RUN)
     + grid(recipe, net="hamiltonian_74", dataset="cifar10", seed=PAPER_SEEDS, backward="reverse"),
     "memory": grid(
-        Kept,
+        BackwardMemory,
         backward="store",
         blocks=per_profile(smoke=[2, 4], quick=[2, 6, 20], full=DEPTHS[:3], paper=DEPTHS[:3]),
         batch=MEASURED_BATCH,
     )
     + grid(
-        Kept,
+        BackwardMemory,
         backward=["checkpoint", "reverse"],
         blocks=per_profile(smoke=[2, 4], quick=[2, 6, 20, 60], full=DEPTHS, paper=DEPTHS),
         batch=MEASURED_BATCH,
     ),
     "peak": grid(
-        Peak,
+        PeakMemory,
         backward="store",
         blocks=per_profile(smoke=[2, 4], quick=[6, 20], full=DEPTHS[:3], paper=DEPTHS[:3]),
         batch=MEASURED_BATCH,
     )
     + grid(
-        Peak,
+        PeakMemory,
         backward="reverse",
         blocks=per_profile(smoke=[2, 4], quick=[6, 60], full=DEPTHS, paper=DEPTHS),
         batch=MEASURED_BATCH,
     )
     + grid(
-        Peak,
+        PeakMemory,
         backward="checkpoint",
         blocks=per_profile(full=DEPTHS, paper=DEPTHS),
         batch=MEASURED_BATCH,
     ),
     # what not every machine holds
     "memory_limit": grid(
-        Peak, backward="store", blocks=per_profile(full=200, paper=200), batch=MEASURED_BATCH
+        PeakMemory, backward="store", blocks=per_profile(full=200, paper=200), batch=MEASURED_BATCH
     ),
     "overhead": grid(
-        Overhead,
+        StepOverhead,
         batch=MEASURED_BATCH,
         rounds=per_profile(smoke=1, quick=7, full=25, paper=25),
     ),
     "cost": grid(
-        Cost,
+        StepCost,
         data=per_profile(smoke="digits", quick="digits", full="cifar10", paper="cifar10"),
         rounds=per_profile(smoke=1, quick=7, full=25, paper=25),
     ),
@@ -518,7 +522,7 @@ RUNS: dict[str, Grid] = {
         BlockEigenvalues, net=list(REVERSIBLE), seed=seeds(smoke=1, quick=3, full=10, paper=10)
     ),
     "trained_eigenvalues": grid(small, family=list(REVERSIBLE), seed=SMALL_SEEDS, **SMALL_RUN).then(
-        TrainedEigenvalues
+        TrainedBlockEigenvalues
     ),
     "tuning": grid(
         small, family=list(REVERSIBLE), h=[0.1, 0.5, 1.0], seed=TUNING, epochs=10, limit=None

@@ -14,18 +14,18 @@ from stablenets.claims.paper import Paper
 from stablenets.claims.work import Training
 
 from .published import BATCH, EDGES, IMAGE_STEPS, POINTS
-from .studies.alternating import PLAIN_ALPHA, Alternating
-from .studies.coupled import Coupled
-from .studies.general import FRAMED, General
+from .studies.alternating import PLAIN_ALPHA, AlternatingTraining
+from .studies.coupled import CoupledTraining
+from .studies.general import GENERAL_FORM_NETWORKS, GeneralForm
 from .studies.networks import NETWORKS, PLAIN, RANDOM_X, RING, RING_RANDOM_X, SINGULAR_X
 from .studies.random_weights import (
     Counterexample,
-    Spread,
+    SingularValueSpread,
     Symplectic,
     TrainedSymplectic,
     UpperBound,
 )
-from .studies.trained import Memory, Reach, Way
+from .studies.trained import BackwardMemory, NodeReach, Trajectories
 
 # Final times of the planar networks, chosen on the swiss roll at 16 layers and double moons at 2.
 # The authors' default of 1.2 does not give their own table.
@@ -225,17 +225,21 @@ RUNS: dict[str, Grid] = {
     ),
     "trained": deepest_nets(["H2"], SEEDS).then(TrainedSymplectic)
     + grid(
-        Coupled,
+        CoupledTraining,
         net=[RANDOM_X, SINGULAR_X],
         epochs=MOONS["epochs"],
         seed=seeds(smoke=2, quick=3, full=3, paper=3),
     ),
     "depths": grid(
-        at_authors_time, study=Spread, net=[*NETWORKS, PLAIN], layers=DEPTHS, seed=SEEDS
+        at_authors_time,
+        study=SingularValueSpread,
+        net=[*NETWORKS, PLAIN],
+        layers=DEPTHS,
+        seed=SEEDS,
     ),
-    "through": grid(Alternating, net=["H1", "H2"], **MOONS)
+    "through": grid(AlternatingTraining, net=["H1", "H2"], **MOONS)
     + grid(
-        Alternating,
+        AlternatingTraining,
         net=PLAIN,
         layers=32,
         width=6,
@@ -244,7 +248,7 @@ RUNS: dict[str, Grid] = {
         seed=MOON_SEEDS,
     ),
     "plain_variants": grid(
-        Alternating,
+        AlternatingTraining,
         net=PLAIN,
         layers=32,
         width=6,
@@ -253,11 +257,13 @@ RUNS: dict[str, Grid] = {
         epochs=MOONS["epochs"],
         seed=MOON_SEEDS,
     ),
-    "longer": grid(Spread, net=list(NETWORKS), layers=DEPTHS, h=0.1, seed=SEEDS),
-    "steps": grid(Spread, net=list(NETWORKS), layers=64, h=[0.01875, 0.1, 0.5], seed=SEEDS),
-    "control": grid(Alternating, net="H1", T=[0.4, 0.8, 1.6], **MOONS)
-    + grid(Alternating, net="H1", alpha=[0.0, 0.01, 0.1], **MOONS)
-    + grid(Alternating, net="H1", weight_decay=DECAYS, **MOONS),
+    "longer": grid(SingularValueSpread, net=list(NETWORKS), layers=DEPTHS, h=0.1, seed=SEEDS),
+    "steps": grid(
+        SingularValueSpread, net=list(NETWORKS), layers=64, h=[0.01875, 0.1, 0.5], seed=SEEDS
+    ),
+    "control": grid(AlternatingTraining, net="H1", T=[0.4, 0.8, 1.6], **MOONS)
+    + grid(AlternatingTraining, net="H1", alpha=[0.0, 0.01, 0.1], **MOONS)
+    + grid(AlternatingTraining, net="H1", weight_decay=DECAYS, **MOONS),
     "bounds": grid(at_authors_time, study=UpperBound, net=["H1", "H2"], layers=DEPTHS, seed=SEEDS),
     "counterexample": grid(counterexample, case=COUNTEREXAMPLES)
     + grid(counterexample, case=(20, 1.0), scheme="forward Euler")
@@ -267,7 +273,7 @@ RUNS: dict[str, Grid] = {
         case=per_profile(quick=(200, 1.0), full=(200, 1.0), paper=(200, 1.0)),
         scheme=["semi-implicit", "forward Euler"],
     ),
-    "general": grid(General, net=list(FRAMED), layers=8, seed=SEEDS),
+    "general": grid(GeneralForm, net=list(GENERAL_FORM_NETWORKS), layers=8, seed=SEEDS),
     "table": grid(
         planar,
         net=list(NETWORKS),
@@ -304,7 +310,7 @@ RUNS: dict[str, Grid] = {
         seed=TUNING_SEEDS,
         epochs=PLANAR_EPOCHS,
     ),
-    "trajectories": deepest_nets(list(NETWORKS), 0).then(Way),
+    "trajectories": deepest_nets(list(NETWORKS), 0).then(Trajectories),
     "images": grid(image, dataset=IMAGES, net="H1", depth=0, seed=IMAGE_SEEDS, epochs=IMAGE_EPOCHS)
     + grid(
         image,
@@ -343,14 +349,16 @@ RUNS: dict[str, Grid] = {
         seed=TUNING_SEEDS,
         epochs=RING_EPOCHS,
     ),
-    "reach": SPARSE.then(Reach),
+    "reach": SPARSE.then(NodeReach),
     "deep": grid(
         deep,
         depth=per_profile(smoke=32, quick=1024, full=1024, paper=1024),
         epochs=per_profile(smoke=1, quick=2, full=4, paper=20),
         seed=seeds(smoke=1, quick=1, full=3, paper=3),
     ),
-    "memory": grid(Memory, backward=["store", "checkpoint", "reverse"], layers=[8, 64, 1024]),
+    "memory": grid(
+        BackwardMemory, backward=["store", "checkpoint", "reverse"], layers=[8, 64, 1024]
+    ),
 }
 paper = Paper(
     "galimberti2023",

@@ -16,7 +16,16 @@ from stablenets.claims.paper import Paper
 from stablenets.claims.work import Training
 
 from .published import EXAMPLE_1, FINAL_TIMES, HALF_WIDTHS, WIDTHS
-from .studies import SCHEMES, Drift, Example1, OverTime, Perturbed, Race, Regions, Rotation
+from .studies import (
+    SCHEMES,
+    DecisionRegions,
+    Example1,
+    IntegratorDrift,
+    OptimiserRace,
+    PerturbedOutputs,
+    Rotation,
+    WeightsOverDepth,
+)
 
 FAMILIES = ("resnet", "antisymmetric", "verlet", "leapfrog_haber")
 STABLE = FAMILIES[1:]
@@ -169,12 +178,14 @@ def deep_trial(change: tuple[str, Mapping[str, Any]], **arguments: Any) -> Train
     return planar("swiss_roll", family, keeps_curves=True, **arguments, **changed)
 
 
-def drift_at_fixed_time(scheme: str, activation: str, layers: int, seed: int) -> Drift | None:
+def drift_at_fixed_time(
+    scheme: str, activation: str, layers: int, seed: int
+) -> IntegratorDrift | None:
     """An integrator to time 20. Beyond h = 1 no damping of forward Euler is sufficient."""
     h = FIXED_TIME / layers
     if scheme == "damped euler" and h > 1:
         return None
-    return Drift(scheme, activation, layers, h, seed=seed)
+    return IntegratorDrift(scheme, activation, layers, h, seed=seed)
 
 
 def rotation_at_fixed_time(scheme: str, layers: int) -> Rotation:
@@ -302,7 +313,7 @@ RUNS: dict[str, Grid] = {
         seed=SEEDS,
     )
     + grid(
-        Drift,
+        IntegratorDrift,
         scheme=list(SCHEMES),
         activation=["identity", "tanh"],
         layers=per_profile(smoke=100, quick=3000, full=10_000, paper=10_000),
@@ -323,7 +334,7 @@ RUNS: dict[str, Grid] = {
         drawn_net(dataset="ellipses", epochs=per_profile(quick=20, full=40, paper=200), seed=0)
         + drawn_net(dataset="swiss_roll", epochs=ROLL_EPOCHS, seed=0)
         + drawn_net(dataset="peaks", epochs=per_profile(quick=12, full=20, paper=100), seed=0)
-    ).then(Regions),
+    ).then(DecisionRegions),
     "levels": grid(
         penalised_chain,
         family=list(FAMILIES),
@@ -333,9 +344,9 @@ RUNS: dict[str, Grid] = {
         seed=SEEDS,
     ),
     "smooth": smoothed,
-    "over_time": smoothed.then(OverTime),
+    "over_time": smoothed.then(WeightsOverDepth),
     "race": grid(
-        Race,
+        OptimiserRace,
         dataset=per_profile(quick=["swiss_roll"], full=list(WIDTHS), paper=list(WIDTHS)),
         family=list(FAMILIES),
         layers=per_profile(quick=16, full=16, paper=64),
@@ -352,7 +363,7 @@ RUNS: dict[str, Grid] = {
         seed=seeds(smoke=2, quick=3, full=3, paper=3),
     ),
     "compared": compared_nets,
-    "perturbed": compared_nets.then(Perturbed),
+    "perturbed": compared_nets.then(PerturbedOutputs),
 }
 paper = Paper(
     "haber2017",

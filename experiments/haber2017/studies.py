@@ -1,6 +1,6 @@
-"""Measurements without training: Example 1, integrators, and what trained networks do.
+"""Studies of Example 1, of integrators, of trained networks and of the authors' optimiser.
 
-All in float64.
+All but the optimisers compute in float64.
 """
 
 from __future__ import annotations
@@ -25,22 +25,30 @@ from stablenets.schema import flatten_keys, option
 from stablenets.training.environment import data_root
 
 from .optimisers.block_descent import BlockDescent
-from .optimisers.race import race
+from .optimisers.race import run_race
 from .published import EXAMPLE_1, POINTS
 
 SCHEMES = ("euler", "damped euler", "rk4", "verlet", "leapfrog")
-KEPT = 129  # states of a trajectory that are kept
-EXTENTS = {"ellipses": (2.2, 1.0), "swiss_roll": (1.4, 1.4), "peaks": (3.0, 3.0)}  # half sizes
+KEPT = 129  # largest number of states of a trajectory that are kept
+# Half the width and half the height of a map of decision regions.
+EXTENTS = {"ellipses": (2.2, 1.0), "swiss_roll": (1.4, 1.4), "peaks": (3.0, 3.0)}
 PIXELS = 120  # of a map of decision regions, in each direction
 
 
 @dataclass(frozen=True)
 class Example1(Study):
-    """Y <- Y + h tanh(Y K) from the three points of Example 1, with the same K in every layer.
+    """Example 1: Y <- Y + h tanh(Y K) from three points, with the same K in every layer.
 
-    Metrics: where the points end, their distances, Lemma 1's max |1 + h λ(K)|, and the largest and
-    smallest singular value of dY_N/dY_0 at the first point and at the origin, which is a fixed
-    point. Array: trajectory (kept layers, 3, 2).
+    Metrics:
+        distance_12, distance_13: Distances of the last states of points 1 and 2, and 1 and 3.
+        lemma_1: max |1 + h λ(K)|; Lemma 1 requires that it is at most 1.
+        y1_0 ... y3_1: Coordinates of the last states, by point and axis.
+        jacobian_points_high, jacobian_points_low: Largest and smallest singular value of
+            dY_N/dY_0 at the first point.
+        jacobian_origin_high, jacobian_origin_low: The same at the origin, which is a fixed point.
+
+    Arrays:
+        trajectory: (kept layers, 3, 2), the states of the three points.
     """
 
     key = "haber2017/example_1"
@@ -49,35 +57,34 @@ class Example1(Study):
     layers: int = option(10, low=1)
     h: float = option(0.1, above=0.0)
 
-    def measure(self, place: RunContext) -> Measured:
+    def measure(self, context: RunContext) -> Measured:
         K = torch.tensor(EXAMPLE_1[self.net], dtype=torch.float64)
-        flow = constant(ResNet(), K, self.layers, self.h)
-        states, kept = (
-            [],
-            set(
-                log_spaced_depths(self.layers, KEPT)
-                if self.layers > KEPT
-                else range(self.layers + 1)
-            ),
-        )
+        flow = constant_flow(ResNet(), K, self.layers, self.h)
+        if self.layers > KEPT:
+            kept = set(log_spaced_depths(self.layers, KEPT))
+        else:
+            kept = set(range(self.layers + 1))
+        states: list[Tensor] = []
+
+        def record(layer: int, state: State) -> None:
+            if layer in kept:
+                states.append(state[0])
+
         with torch.no_grad():
-            flow(
-                torch.tensor(POINTS, dtype=torch.float64),
-                lambda layer, state: states.append(state[0]) if layer in kept else None,
-            )
-        y1, y2, y3 = ends = states[-1]
+            flow(torch.tensor(POINTS, dtype=torch.float64), record)
+        y1, y2, y3 = last = states[-1]
         metrics = {
             "distance_12": float((y1 - y2).norm()),
             "distance_13": float((y1 - y3).norm()),
             "lemma_1": float((1 + self.h * torch.linalg.eigvals(K)).abs().max()),
         }
         metrics |= {
-            f"y{point}_{axis}": float(ends[point - 1, axis])
+            f"y{point}_{axis}": float(last[point - 1, axis])
             for point in (1, 2, 3)
             for axis in (0, 1)
         }
-        for name, at in (("points", POINTS[0]), ("origin", (0.0, 0.0))):
-            values = spectrum(flow, torch.tensor(at, dtype=torch.float64))
+        for name, point in (("points", POINTS[0]), ("origin", (0.0, 0.0))):
+            values = jacobian_spectrum(flow, torch.tensor(point, dtype=torch.float64))
             metrics |= {
                 f"jacobian_{name}_high": float(values[0]),
                 f"jacobian_{name}_low": float(values[-1]),
@@ -134,22 +141,29 @@ class Rotation(Study):
         return dict(zip(("point", "origin"), largest.tolist(), strict=True)), {}
 
 
-def spectrum(flow: Flow, at: torch.Tensor) -> torch.Tensor:
-    """Singular values of the Jacobian at a point, (n,); beyond 1e308 without end."""
+def jacobian_spectrum(flow: Flow, x: Tensor) -> Tensor:
+    """Return the singular values of the Jacobian at x (n,), all infinite if float64 overflows."""
     try:
-        return singular_values(flow, at)
+        return singular_values(flow, x)
     except NotFinite:
-        return torch.full_like(at, math.inf)
+        return torch.full_like(x, math.inf)
 
 
 @dataclass(frozen=True)
-class Drift(Study):
-    """One integrator on weights that are the same in every layer and scaled so that the fastest
-    motion has frequency 1.
+class IntegratorDrift(Study):
+    """How much one integrator makes a state grow that the exact solution keeps bounded.
 
-    `activation=identity` is the linear case, in which forward Euler grows by (1 + h²)^(N/2)
-    exactly. Metrics: the largest norm of the state on its way, relative to the first, and the
-    extreme singular values of dY_N/dY_0. Arrays: depths, growth.
+    The weights are random, the same in every layer, and scaled so that the highest frequency ω is
+    1. With `activation=identity` the system is linear, and forward Euler grows by exactly
+    (1 + h²)^(N/2).
+
+    Metrics:
+        growth: The largest norm of a state over all layers, relative to that of the first state.
+        jacobian_high, jacobian_low: Largest and smallest singular value of dY_N/dY_0.
+
+    Arrays:
+        depths: The layers whose states are kept.
+        growth: Norms of these states, relative to that of the first one.
     """
 
     key = "haber2017/integrator_drift"
@@ -165,33 +179,37 @@ class Drift(Study):
     def cost(self) -> float:
         return self.layers
 
-    def measure(self, place: RunContext) -> Measured:
+    def measure(self, context: RunContext) -> Measured:
         generator = torch.Generator().manual_seed(self.seed)
         K = torch.randn(self.width, self.width, generator=generator, dtype=torch.float64)
         start = torch.randn(1, self.width, generator=generator, dtype=torch.float64)
         antisymmetric = self.scheme in ("euler", "damped euler", "rk4")
         K = K / torch.linalg.matrix_norm((K - K.T) / 2 if antisymmetric else K, 2)
-        flow = constant(self.dynamics(), K, self.layers, self.h)
-        kept, depths, growth = set(log_spaced_depths(self.layers, KEPT)), [], []
+        flow = constant_flow(self.make_dynamics(), K, self.layers, self.h)
+        kept = set(log_spaced_depths(self.layers, KEPT))
+        depths: list[int] = []
+        growth: list[float] = []
         peak = 0.0
 
-        def watch(layer: int, state: State) -> None:
+        def record(layer: int, state: State) -> None:
             nonlocal peak
-            size = float(torch.cat(state, -1).norm() / start.norm())
-            peak = max(peak, size)
+            relative = float(torch.cat(state, -1).norm() / start.norm())
+            peak = max(peak, relative)
             if layer in kept:
                 depths.append(layer)
-                growth.append(size)
+                growth.append(relative)
 
         with torch.no_grad():
-            flow(start, watch)
+            flow(start, record)
         values = singular_values(flow, start[0])
-        return (
-            {"growth": peak, "jacobian_high": float(values[0]), "jacobian_low": float(values[-1])},
-            {"depths": np.array(depths), "growth": np.array(growth)},
-        )
+        metrics = {
+            "growth": peak,
+            "jacobian_high": float(values[0]),
+            "jacobian_low": float(values[-1]),
+        }
+        return metrics, {"depths": np.array(depths), "growth": np.array(growth)}
 
-    def dynamics(self) -> Dynamics:
+    def make_dynamics(self) -> Dynamics:
         match self.scheme:
             case "verlet":
                 return Verlet(activation=self.activation)
@@ -199,71 +217,84 @@ class Drift(Study):
                 return LeapfrogHaber(activation=self.activation)
             case "rk4":
                 return Antisymmetric(activation=self.activation, integrator="rk4")
-        return Antisymmetric(
-            activation=self.activation,
-            gamma=sufficient(self.h) if self.scheme.startswith("damped") else 0.0,
-        )
+        gamma = smallest_damping(self.h) if self.scheme == "damped euler" else 0.0
+        return Antisymmetric(activation=self.activation, gamma=gamma)
 
 
-def sufficient(h: float) -> float:
-    """The smallest γ with γ >= h (ω² + γ²/4) at ω = 1: forward Euler then does not grow. None
-    exists for h > 1.
+def smallest_damping(h: float) -> float:
+    """Return the smallest γ at which forward Euler with step h <= 1 does not grow.
+
+    This is the smaller solution of γ = h (ω² + γ²/4) with ω = 1. There is none for h > 1.
     """
     return 2 * (1 - math.sqrt(1 - h**2)) / h
 
 
-def constant(dynamics: Dynamics, K: Tensor, layers: int, h: float) -> Flow:
-    """A flow in float64 with this K in every layer and no bias."""
+def constant_flow(dynamics: Dynamics, K: Tensor, layers: int, h: float) -> Flow:
+    """Return a flow in float64 with the same K (n, n) in every layer and zero biases."""
     flow = Flow(dynamics, len(K), layers, h=h).double().requires_grad_(False)
     flow.K.copy_(K.expand_as(flow.K))
     return flow
 
 
 @dataclass(frozen=True)
-class Regions(TrainedNetStudy):
-    """The class that a trained net gives to each point of a grid. Array: classes (PIXELS, PIXELS)
-    uint8, rows from below.
+class DecisionRegions(TrainedNetStudy):
+    """Decision regions of a trained network.
+
+    Arrays:
+        classes: (PIXELS, PIXELS) uint8, the predicted class on a grid, the bottom row first.
     """
 
     key = "haber2017/decision_regions"
 
-    def measure(self, place: RunContext) -> Measured:
-        wide, high = EXTENTS[self.dataset]
+    def measure(self, context: RunContext) -> Measured:
+        net = self.training.trained(context)
+        right, top = EXTENTS[self.dataset]
         x, y = torch.meshgrid(
-            torch.linspace(-wide, wide, PIXELS), torch.linspace(-high, high, PIXELS), indexing="xy"
+            torch.linspace(-right, right, PIXELS), torch.linspace(-top, top, PIXELS), indexing="xy"
         )
-        outputs = self.training.trained(place)(torch.stack((x, y), -1).flatten(0, 1).double())
-        return {}, {"classes": outputs.argmax(1).view(PIXELS, PIXELS).numpy().astype(np.uint8)}
+        grid = torch.stack((x, y), -1).flatten(0, 1).double()
+        classes = net(grid).argmax(1).view(PIXELS, PIXELS)
+        return {}, {"classes": classes.numpy().astype(np.uint8)}
 
 
 @dataclass(frozen=True)
-class OverTime(TrainedNetStudy):
-    """How the learned weights of a trained net move from layer to layer.
+class WeightsOverDepth(TrainedNetStudy):
+    """How the weights of a trained network change from layer to layer.
 
-    Metrics: variation, 1/(2h) Σ ‖θ_{j+1} - θ_j‖², and roughness, Σ ‖K_{j+1} - K_j‖² / Σ ‖K_j‖²,
-    which is 2 for weights that are drawn independently and falls as 1 / depth² for samples of a
-    smooth function. Array: K (layers, n²).
+    Metrics:
+        variation: 1/(2h) Σ ‖θ_{j+1} - θ_j‖².
+        roughness: Σ ‖K_{j+1} - K_j‖² / Σ ‖K_j‖². It is about 2 for independent random weights. For
+            samples of a smooth function of time it falls as 1 / depth².
+
+    Arrays:
+        K: (layers, n²).
     """
 
     key = "haber2017/weights_over_depth"
 
-    def measure(self, place: RunContext) -> Measured:
-        net = self.training.trained(place)
-        (unit,) = net.units
-        K = unit.K.flatten(1)
+    def measure(self, context: RunContext) -> Measured:
+        net = self.training.trained(context)
+        (flow,) = net.units
+        K = flow.K.flatten(1)
         roughness = K.diff(dim=0).square().sum() / K.square().sum()
-        return {"variation": float(net.variation()), "roughness": float(roughness)}, {
-            "K": K.numpy()
-        }
+        metrics = {"variation": float(net.variation()), "roughness": float(roughness)}
+        return metrics, {"K": K.numpy()}
 
 
 @dataclass(frozen=True)
-class Race(Study):
-    """Block coordinate descent against Adam on a planar problem.
+class OptimiserRace(Study):
+    """Block coordinate descent compared with Adam on a planar problem.
 
-    Adam has the time that block descent took, and its cycle ends with it. Metrics: that time, and
-    of both the test error of the iterate with the lowest validation error (the paper's output rule)
-    and the objective at the end. Arrays: seconds, objective and test error.
+    Adam gets as much CPU time as block descent took, and its learning rate cycle ends with it.
+
+    Metrics; NAME is `descent` or `adam`:
+        seconds: CPU time of block descent.
+        NAME_test_error: Test error of the iterate with the lowest validation error, as the paper
+            chooses it.
+        NAME_objective: Objective on the training data at the end.
+
+    Arrays, with one entry for the start and one for each iteration or epoch:
+        NAME_seconds, NAME_objective, NAME_test_error: CPU time, objective and test error.
     """
 
     key = "haber2017/optimiser_race"
@@ -277,7 +308,10 @@ class Race(Study):
 
     @property
     def descent(self) -> BlockDescent:
-        """Iterations on all training examples of the swiss roll, on a part of the others'."""
+        """The options of block descent.
+
+        A batch of 512 holds all training examples of the swiss roll, and some of the other data.
+        """
         return BlockDescent(iterations=self.iterations, batch=512, sample=512)
 
     @property
@@ -292,45 +326,48 @@ class Race(Study):
     def cost(self) -> float:
         return self.layers * self.iterations
 
-    def measure(self, place: RunContext) -> Measured:
-        from .runs import planar  # runs.py imports this module
+    def measure(self, context: RunContext) -> Measured:
+        from .runs import planar  # imported here because runs.py imports this module
 
-        # Adam's limit is the time, so the number of epochs does not matter
+        # The number of epochs does not matter, because the time limits Adam.
         problem = planar(
             self.dataset, self.family, self.layers, self.seed, 1, smoothness=self.smoothness
         )
-        traces = race(resolve(problem.values), self.descent)
-        names = {"block descent": "descent", "adam": "adam"}
-        metrics, arrays = {"seconds": traces["block descent"].seconds[-1]}, {}
-        for name, short in names.items():
-            trace = traces[name]
+        traces = run_race(resolve(problem.values), self.descent)
+        metrics = {"seconds": traces["block descent"].seconds[-1]}
+        arrays: dict[str, np.ndarray] = {}
+        for optimiser, name in {"block descent": "descent", "adam": "adam"}.items():
+            trace = traces[optimiser]
             metrics |= {
-                f"{short}_test_error": trace.test_error[trace.best],
-                f"{short}_objective": trace.objective[-1],
+                f"{name}_test_error": trace.test_error[trace.best],
+                f"{name}_objective": trace.objective[-1],
             }
             arrays |= {
-                f"{short}_seconds": np.array(trace.seconds),
-                f"{short}_objective": np.array(trace.objective),
-                f"{short}_test_error": np.array(trace.test_error),
+                f"{name}_seconds": np.array(trace.seconds),
+                f"{name}_objective": np.array(trace.objective),
+                f"{name}_test_error": np.array(trace.test_error),
             }
         return metrics, arrays
 
 
 @dataclass(frozen=True)
-class Perturbed(TrainedNetStudy):
-    """How far the output of a trained network moves when its input moves a little.
+class PerturbedOutputs(TrainedNetStudy):
+    """How much the class scores of a trained network change with a small change of its input.
 
-    Metrics over 100 test points: median and largest ‖N(x + δ) - N(x)‖ / ‖δ‖, where N is the whole
-    network to its class scores and δ the direction of largest effect (the largest singular value
-    of the Jacobian), and the same relative to the size of the scores.
+    The gain at a point is the largest singular value of the Jacobian of the whole network there:
+    the largest ‖N(x + δ) - N(x)‖ / ‖δ‖ for small δ. It is measured at 100 test points.
+
+    Metrics:
+        gain_median, gain_largest: Median and maximum of the gain over points.
+        relative_gain: The median, divided by the mean distance of the scores from their mean.
     """
 
     key = "haber2017/perturbed_outputs"
 
-    def measure(self, place: RunContext) -> Measured:
-        net = self.training.trained(place)
+    def measure(self, context: RunContext) -> Measured:
+        net = self.training.trained(context)
         run = self.training.resolved
-        config = dataclasses.replace(run.config, data_root=place.data_root)
+        config = dataclasses.replace(run.config, data_root=context.data_root)
         points = load(
             run.dataset,
             run.common,

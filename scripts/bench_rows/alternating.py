@@ -14,10 +14,10 @@ from bench_rows.planar import BATCH, DEPTH, WIDTH, H, modules
 from bench_rows.row import Row
 from experiments.galimberti2023.studies.alternating import (
     ALPHA,
-    HEAD_SIZE,
-    HEAD_STEPS,
-    RATE,
-    iterate,
+    ALPHA_C,
+    LEARNING_RATE,
+    OUTPUT_STEPS,
+    make_iteration,
 )
 from stablenets.nets import HDNN, Network, SemiImplicit
 from stablenets.nets.ends import make_opening
@@ -48,20 +48,20 @@ def by_modules(
     layer with a new optimiser.
     """
     net = nn.Sequential(make_opening("spread", (2,), WIDTH), *layers)
-    adam = torch.optim.Adam(net.parameters(), lr=RATE)
+    adam = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE)
 
     def iteration() -> None:
         features = net(x)
         head = nn.Linear(WIDTH, 1)
         nn.init.zeros_(head.weight)
         nn.init.zeros_(head.bias)
-        of_head = torch.optim.Adam(head.parameters(), lr=RATE)
+        of_head = torch.optim.Adam(head.parameters(), lr=LEARNING_RATE)
         fixed, targets = features.detach(), labels.float()
-        for _ in range(HEAD_STEPS):
+        for _ in range(OUTPUT_STEPS):
             of_head.zero_grad()
             loss = F.binary_cross_entropy_with_logits(head(fixed)[:, 0], targets)
             (
-                loss + HEAD_SIZE / 2 * (head.weight.square().sum() + head.bias.square().sum())
+                loss + ALPHA_C / 2 * (head.weight.square().sum() + head.bias.square().sum())
             ).backward()
             of_head.step()
         adam.zero_grad()
@@ -79,7 +79,7 @@ def by_modules(
 
 def row(name: str, net: Network, theirs: str) -> Row:
     x, labels = torch.randn(BATCH, 2), torch.randint(2, (BATCH,))
-    adam = torch.optim.Adam(net.units.parameters(), lr=RATE, fused=True)
+    adam = torch.optim.Adam(net.units.parameters(), lr=LEARNING_RATE, fused=True)
     plain = by_modules(modules(net.units[0]), x, labels)
     states, matrix, out = (
         torch.randn(BATCH, WIDTH),
@@ -88,18 +88,18 @@ def row(name: str, net: Network, theirs: str) -> Row:
     )
 
     def products() -> None:
-        for _ in range((5 * DEPTH + 2 * HEAD_STEPS) * TIMES):
+        for _ in range((5 * DEPTH + 2 * OUTPUT_STEPS) * TIMES):
             torch.mm(states, matrix, out=out)
 
     return Row(
         f"alternating {name}, {DEPTH} layers",
-        lambda: [iterate(net, adam, x, labels) for _ in range(TIMES)],
+        lambda: [make_iteration(net, adam, x, labels) for _ in range(TIMES)],
         lambda: [plain() for _ in range(TIMES)],
         products,
         TIMES,
         "iterations",
-        f"{HEAD_STEPS} steps of Adam on a new head, then one on the layers with their penalty; n ="
-        f" {WIDTH}, batch {BATCH}; plain: a module for each layer; ceiling: five products per"
+        f"{OUTPUT_STEPS} steps of Adam on a new head, then one on the layers with their penalty;"
+        f" n = {WIDTH}, batch {BATCH}; plain: a module for each layer; ceiling: five products per"
         f" layer, two per head step. The authors' code took {theirs} ms per iteration on another"
         " machine",
     )

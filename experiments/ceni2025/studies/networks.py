@@ -1,7 +1,7 @@
-"""The networks that are trained, as runs, with the settings that were chosen.
+"""The training runs of all networks, with their chosen settings.
 
-No setting of the paper is known: every number here is our choice. settings.md says how each was
-chosen.
+No setting of the paper is known, so every number here is our choice. settings.md says how each one
+was chosen.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from stablenets.claims.work import Training
 
 NO_PROBES = {"every": 0, "spectrum_examples": 0}
 FAMILIES = ("roarnn", "lstm", "gru", "rnn")
-DEVISED = ("antisymmetric_rnn", "cornn", "exprnn")  # others against vanishing gradients
+# Recurrent networks of other authors that were devised against vanishing gradients.
+DEVISED = ("antisymmetric_rnn", "cornn", "exprnn")
 
-# Networks that read images pixel by pixel, by whose pixels they are: MNIST's or the digits'.
-# `longer` holds the rates of more than one epoch where they differ.
+# Settings of networks that read images pixel by pixel, by the source of the pixels. `rates` holds
+# the learning rate of each family; `longer` holds those that differ in runs of several epochs.
 PIXELS: dict[str, dict[str, Any]] = {
     "digits": {
         "batch": 32,
@@ -33,7 +34,7 @@ PIXELS: dict[str, dict[str, Any]] = {
         "warmup": 0.1,
         "smoothing": 0.1,
         "rates": {"roarnn": 0.01, "lstm": 0.03, "gru": 0.01, "rnn": 0.001}
-        | dict.fromkeys(DEVISED, 0.01),  # not chosen yet: group `devised_rates`
+        | dict.fromkeys(DEVISED, 0.01),  # not tuned yet; group `devised_rates` does it
         "longer": {"lstm": 0.01},
         "roarnn": {
             "beta_scaling": "fixed",
@@ -45,16 +46,18 @@ PIXELS: dict[str, dict[str, Any]] = {
         },
     },
 }
-# What differs if a hidden layer reads the last state. The roaRNN begins as a linear memory (W = 0).
+# Settings that differ if the readout has a hidden layer. The roaRNN then starts as a linear memory:
+# W = 0, from `net.gain`.
 HIDDEN_UNITS = {"digits": 64, "mnist": 512}
 HIDDEN_READOUT: dict[str, dict[str, Any]] = {
     "digits": {"net.gain": 0.0, "optim.lr": 0.01},
     "mnist": {"net.gain": 0.0, "optim.lr": 0.003},
 }
-SMOOTHING_OF_HIDDEN = 0.1
+HIDDEN_LABEL_SMOOTHING = 0.1
 
-# Memory tasks. W is 0 at first, and U writes only what an input marks.
-WRITING: dict[str, dict[str, Any]] = {
+# Options of the roaRNN on memory tasks. W starts at 0. U starts so that only marked inputs change
+# the state.
+MEMORY_ROARNN: dict[str, dict[str, Any]] = {
     "adding": {
         "activation": "relu",
         "filter": "haar_fixed_axis",
@@ -76,7 +79,8 @@ WRITING: dict[str, dict[str, Any]] = {
         "gain": 0.0,
     },
 }
-TASKS = {  # inputs, outputs, width of the roaRNN, batch
+# Inputs, outputs, width of the roaRNN and batch of each memory task.
+TASKS = {
     "adding": (2, 1, 64, 50),
     "copy": (10, 9, 128, 20),
 }
@@ -94,12 +98,13 @@ MEMORY_OPTIM: dict[str, dict[str, dict[str, float]]] = {
         "rnn": {"lr": 0.03},
     },
 }
-# Copying begins with errors in thousands of blanks. With 0.95 Adam has forgotten their gradients
-# when only the ten symbols are still wrong.
+# The copying task starts with errors in thousands of blanks; later only the ten symbols are wrong.
+# With beta2 = 0.95, Adam has forgotten the large gradients of the blanks by then.
 MEMORY_BETA2 = {"adding": 0.999, "copy": 0.95}
 
-# Very deep networks: family and what is changed. "none" and "frozen" train opening and head only.
-# The step of the ResNet is 1/L, as β.
+# Very deep networks: the family, and the options that differ from `deep_run`. "none" and "frozen"
+# train only the first layer and the readout. The step of the ResNet is 1/L, equal to the β of the
+# roaMLP.
 DEEP: dict[str, tuple[str, dict[str, Any]]] = {
     "roamlp": ("roamlp", {}),
     "tanh": ("roamlp", {"net.activation": "tanh"}),
@@ -108,13 +113,15 @@ DEEP: dict[str, tuple[str, dict[str, Any]]] = {
     "resnet": ("resnet", {"T": 1.0}),
     "plain": ("plain", {}),
 }
-DEEP_RATES = {  # chosen by validation: table `deep_rates`
+# Learning rates, chosen on validation data (table `deep_rates`).
+DEEP_RATES = {
     "digits": dict.fromkeys(DEEP, 0.03),
     "mnist": dict.fromkeys(DEEP, 0.01) | {"roamlp": 0.03},
 }
-# Factors of H², H and H d in the number of trainable parameters, for H units and d inputs. A skew
-# matrix has H (H - 1) / 2. Other families have one matrix, one bias and one map of the inputs.
-SIZES = {
+# The number of trainable parameters of a recurrence is a H² + b H + c H d for H units and d inputs;
+# this is (a, b, c). A skew-symmetric matrix has H (H - 1) / 2 of them. Families that are not listed
+# have one matrix, one bias and one input matrix.
+PARAMETER_FACTORS = {
     "lstm": (4, 8, 4),
     "gru": (3, 6, 3),
     "antisymmetric_rnn": (0.5, 0.5, 1),
@@ -122,11 +129,13 @@ SIZES = {
     "cornn": (2, 1, 1),
     "exprnn": (0.5, 0.5, 1),
 }
-ONE_OF_EACH = (1, 1, 1)
+OTHER_FACTORS = (1, 1, 1)
 
 
 def count_parameters(family: str, width: int, inputs: int, outputs: int, hidden: int = 0) -> int:
-    """The trainable parameters of a recurrent network; the filter is fixed and not among them.
+    """Return the number of trainable parameters of a recurrent network.
+
+    The filter is fixed and does not count.
 
     Args:
         family: The family.
@@ -135,39 +144,56 @@ def count_parameters(family: str, width: int, inputs: int, outputs: int, hidden:
         outputs: Outputs of the readout.
         hidden: Units of a hidden layer in the readout; 0 for none.
     """
-    square, linear, by_input = SIZES.get(family, ONE_OF_EACH)
-    head = hidden * (width + 1) + outputs * (hidden + 1) if hidden else outputs * (width + 1)
-    return int(width * (square * width + linear + by_input * inputs)) + head
+    square, linear, by_input = PARAMETER_FACTORS.get(family, OTHER_FACTORS)
+    recurrence = int(width * (square * width + linear + by_input * inputs))
+    if hidden:
+        return recurrence + hidden * (width + 1) + outputs * (hidden + 1)
+    return recurrence + outputs * (width + 1)
 
 
 def matched_width(
     family: str, roarnn_width: int, inputs: int, outputs: int, hidden: int = 0
 ) -> int:
-    """The width at which a family has about as many trainable parameters as a roaRNN."""
+    """Return the width at which a family has about as many trainable parameters as a roaRNN.
+
+    Args:
+        family: The family.
+        roarnn_width: Units of the roaRNN.
+        inputs: Features of a time step.
+        outputs: Outputs of the readout.
+        hidden: Units of a hidden layer in the readout; 0 for none.
+    """
 
     def count(width: int) -> int:
         return count_parameters(family, width, inputs, outputs, hidden)
 
     wanted = count_parameters("roarnn", roarnn_width, inputs, outputs, hidden)
-    square = SIZES.get(family, ONE_OF_EACH)[0]
+    # The count is a quadratic function of the width: square w² + linear w + count(0).
+    square, *_ = PARAMETER_FACTORS.get(family, OTHER_FACTORS)
     linear = count(1) - count(0) - square
     root = (math.sqrt(linear**2 + 4 * square * (wanted - count(0))) - linear) / (2 * square)
     return min(math.floor(root), math.ceil(root), key=lambda width: abs(count(width) - wanted))
 
 
 def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a run with changes, whose keys are those of the command line: `net.alpha`."""
-    found = {
+    """Return a copy of the options of a run with some of them changed.
+
+    Args:
+        values: The options, grouped: {"net": {"alpha": 1.0}}.
+        changes: The new values by the keys of the command line: {"net.alpha": 0.9}.
+    """
+    changed = {
         key: dict(value) if isinstance(value, Mapping) else value for key, value in values.items()
     }
     for key, value in changes.items():
         group, _, name = key.rpartition(".")
-        (found.setdefault(group, {}) if group else found)[name] = value
-    return found
+        options = changed.setdefault(group, {}) if group else changed
+        options[name] = value
+    return changed
 
 
 def pixel_source(dataset: str) -> str:
-    """Whose pixels a data set of sequences shows: a key of PIXELS."""
+    """Return the key of PIXELS for a data set of sequences: "mnist" or "digits"."""
     return "mnist" if dataset.endswith("mnist") else "digits"
 
 
@@ -180,26 +206,27 @@ def pixel_run(
     changes: Mapping[str, Any] | None = None,
     has_hidden_layer: bool = False,
 ) -> Training:
-    """A network that reads images pixel by pixel.
+    """Return the training run of a network that reads images pixel by pixel.
 
     Args:
         dataset: psmnist, smnist, psdigits or sdigits.
         family: The family.
-        width: The width of the roaRNN. Other families are as wide as it takes to have as many
+        width: The width of the roaRNN. Another family gets the width at which it has about as many
             trainable parameters.
         seed: The seed.
         epochs: Epochs.
         changes: Options that differ from the chosen ones, as in `with_changes`.
-        has_hidden_layer: Whether a hidden layer reads the last state, instead of an affine map.
+        has_hidden_layer: Whether the readout of the last state has a hidden layer. Otherwise it is
+            affine.
     """
     source = pixel_source(dataset)
     chosen = PIXELS[source]
     rates = chosen["rates"] | (chosen["longer"] if epochs > 1 else {})
     hidden = HIDDEN_UNITS[source] if has_hidden_layer else 0
-    read: dict[str, Any] = {}
+    readout: dict[str, Any] = {}
     if has_hidden_layer:
-        read = {"net.head_hidden": hidden, "optim.label_smoothing": SMOOTHING_OF_HIDDEN}
-        read |= HIDDEN_READOUT[source] if family == "roarnn" else {}
+        readout = {"net.head_hidden": hidden, "optim.label_smoothing": HIDDEN_LABEL_SMOOTHING}
+        readout |= HIDDEN_READOUT[source] if family == "roarnn" else {}
     values = {
         "dataset": {"name": dataset},
         "epochs": epochs,
@@ -221,7 +248,7 @@ def pixel_run(
         "seed": seed,
     }
     return Training(
-        with_changes(values, read | dict(changes or {})),
+        with_changes(values, readout | dict(changes or {})),
         keep=("epoch", "train_loss", "validation_accuracy", "test_accuracy"),
     )
 
@@ -235,7 +262,7 @@ def memory_run(
     steps: int,
     changes: Mapping[str, Any] | None = None,
 ) -> Training:
-    """A network that adds two marked numbers or copies ten symbols.
+    """Return the training run of a network that adds two marked numbers or copies ten symbols.
 
     All families have about as many trainable parameters.
 
@@ -249,9 +276,9 @@ def memory_run(
         changes: Options that differ from the chosen ones, as in `with_changes`.
     """
     inputs, outputs, width, batch = TASKS[task]
-    own = dict(WRITING[task]) if family == "roarnn" else {}
-    if own and task == "copy":
-        own["input_scale"] = float(length)  # β U stays of size 1
+    options = dict(MEMORY_ROARNN[task]) if family == "roarnn" else {}
+    if options and task == "copy":
+        options["input_scale"] = float(length)  # β is about 1 / length, so β U has size 1
     values = {
         "dataset": {"name": task, "length": length, "examples": batch * steps},
         "epochs": epochs,
@@ -259,7 +286,7 @@ def memory_run(
         "net": {
             "family": family,
             "widths": [matched_width(family, width, inputs, outputs)],
-            **own,
+            **options,
         },
         "optim": {
             "name": "adam",
@@ -272,12 +299,8 @@ def memory_run(
         "seed": seed,
         "seeds": {"split": seed},
     }
-    curves = [
-        f"{split}_{what}" for split in ("validation", "test") for what in ("loss", "accuracy")
-    ]
-    return Training(
-        with_changes(values, changes or {}), keep=("step", "train_loss", *sorted(curves))
-    )
+    curves = ("test_accuracy", "test_loss", "validation_accuracy", "validation_loss")
+    return Training(with_changes(values, changes or {}), keep=("step", "train_loss", *curves))
 
 
 def deep_run(
@@ -288,9 +311,10 @@ def deep_run(
     epochs: int,
     lr: float | None = None,
 ) -> Training:
-    """A very deep network on flattened images, with W of its own in each layer.
+    """Return the training run of a very deep network on flattened images.
 
-    Width, batch, schedule and, but for "tanh", activation are the same for all.
+    Each layer has its own W. All kinds share width, batch and schedule, and the activation ReLU
+    except for "tanh".
 
     Args:
         dataset: Options of the data set.
@@ -298,7 +322,7 @@ def deep_run(
         depth: Layers.
         seed: The seed.
         epochs: Epochs.
-        lr: The learning rate; None for that of the kind.
+        lr: The learning rate; None for the chosen one, see DEEP_RATES.
     """
     family, changes = DEEP[kind]
     values = {
@@ -318,7 +342,15 @@ def deep_run(
     return Training(
         with_changes(values, changes),
         keep=(
-            *("steps", "depths", "loss", "state_gradients", "layers", "weight_gradients"),
-            *("epoch", "train_loss", "validation_accuracy", "test_accuracy"),
+            "steps",
+            "depths",
+            "loss",
+            "state_gradients",
+            "layers",
+            "weight_gradients",
+            "epoch",
+            "train_loss",
+            "validation_accuracy",
+            "test_accuracy",
         ),
     )

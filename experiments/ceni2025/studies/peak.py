@@ -1,4 +1,4 @@
-"""Memory of a training step of a very deep roaMLP, measured in a process of its own."""
+"""Peak memory of a training step of a very deep roaMLP, measured in a new process."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from stablenets.nets import Network, RoaMLP
 from stablenets.probes import peak_resident_bytes
 from stablenets.schema import option
 
-PIXELS, CLASSES = 784, 10
+PIXELS = 784
+CLASSES = 10
 
 
 def measure_steps(layers: int, width: int, batch: int) -> tuple[float, float]:
-    """Make two steps of Adam on random images.
+    """Make two training steps with Adam on random images.
 
     Returns:
-        The peak memory of this process in GiB, and the seconds of the second step.
+        The peak resident memory of this process in GiB, and the seconds of the second step.
     """
     torch.set_num_threads(1)
     net = Network(
@@ -38,19 +39,27 @@ def measure_steps(layers: int, width: int, batch: int) -> tuple[float, float]:
         opening_kind="linear",
         head_kind="linear",
     )
-    x, y = torch.randn(batch, PIXELS), torch.randint(CLASSES, (batch,))
+    x = torch.randn(batch, PIXELS)
+    y = torch.randint(CLASSES, (batch,))
     optimiser = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
     for _ in range(2):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         optimiser.zero_grad()
         F.cross_entropy(net(x), y).backward()
         optimiser.step()
-    return peak_resident_bytes() / 2**30, time.perf_counter() - begun
+    return peak_resident_bytes() / 2**30, time.perf_counter() - start
 
 
 @dataclass(frozen=True)
 class PeakMemory(Study):
-    """Metrics: `peak_gib`, resident memory of the process with Python and torch, and `step_s`."""
+    """Memory and time of a training step of a very deep roaMLP.
+
+    It runs in a new process, because the peak memory of a process never falls.
+
+    Metrics:
+        peak_gib: Peak resident memory of the process in GiB, including Python and torch.
+        step_s: Seconds of the second step.
+    """
 
     key = "ceni2025/peak_memory"
 
@@ -58,13 +67,14 @@ class PeakMemory(Study):
     width: int = option(32, low=1)
     batch: int = option(64, low=1)
 
-    version = 3  # 1 could count the peak of the process that started it, 2 had tanh
+    # Version 1 could count the peak of the process that started it; version 2 had tanh.
+    version = 3
 
     @property
     def cost(self) -> float:
         return self.layers
 
-    def measure(self, place: RunContext) -> Measured:
+    def measure(self, context: RunContext) -> Measured:
         command = [
             sys.executable,
             "-c",
@@ -79,4 +89,5 @@ class PeakMemory(Study):
 
 
 def main() -> None:
+    """Print the results of `measure_steps` as JSON, with its arguments from the command line."""
     print(json.dumps(measure_steps(*map(int, sys.argv[1:]))))

@@ -1,4 +1,4 @@
-"""Singular values of the Jacobian of a network with filters, beside their bounds, in float64."""
+"""Singular values of the Jacobian of roaMLP and roaRNN, and their bounds, in float64."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from stablenets.nets import Recurrence, RoaMLP
 from stablenets.schema import option
 
 WIDTH = 32
-CHUNK = 512  # steps whose Jacobians are held at once
+CHUNK = 512  # number of steps whose Jacobians are in memory at once
+# Derivatives φ' of the activations.
 SLOPES = {
     "tanh": lambda z: 1 - torch.tanh(z) ** 2,
     "relu": lambda z: (z > 0).to(z.dtype),
     "identity": torch.ones_like,
 }
+# Options of RoaMLP that make it a plain MLP.
 PLAIN: dict[str, Any] = {"filter": "none", "alpha": 0.0, "beta": 1.0, "beta_scaling": "fixed"}
-TIED = ", one W"  # ends the name of a case in which all layers share W
-# Options of RoaMLP that differ from: convex, β = 1/L, tanh, and W of its own in each layer.
+TIED = ", one W"  # the suffix of cases in which all layers share W and b
+# Options of RoaMLP that differ from its defaults: α = 1 - β, β = 1/L, a random filter, tanh. In
+# cases without the suffix each layer has its own W and b.
 CASES: dict[str, dict[str, Any]] = {
     "random": {},
     "cyclic": {"filter": "cyclic"},
@@ -42,33 +45,38 @@ CASES: dict[str, dict[str, Any]] = {
     "β = 0.01": {"beta_scaling": "fixed", "beta": 0.01},
     "β = 0.001": {"beta_scaling": "fixed", "beta": 0.001},
 }
-# Slopes φ' of some steps (S, n), the diagonals of D, and their W (S, n, n), or (1, n, n) for all.
+# Consecutive steps in chunks: their slopes φ'(z) (S, n), and W (S, n, n), or (1, n, n) if shared.
 Steps = Iterator[tuple[Tensor, Tensor]]
 
 
 @torch.no_grad()
 def layer_steps(flow: Flow, x: Tensor) -> Steps:
-    """The layers of a roaMLP at one example x (1, n)."""
+    """Yield slopes and weights of the layers of a roaMLP at one example x (1, n)."""
     states: list[Tensor] = []
     flow(x, lambda _, state: states.append(state[0]))
-    for some in torch.arange(flow.depth).split(CHUNK):
-        W, at = flow.W[some], torch.cat(states[some[0] : some[-1] + 1])
-        z = (W @ at.unsqueeze(2)).squeeze(2) + flow.b[some]
+    for layers in torch.arange(flow.depth).split(CHUNK):
+        W = flow.W[layers]
+        x_l = torch.cat(states[layers[0] : layers[-1] + 1])
+        z = (W @ x_l.unsqueeze(2)).squeeze(2) + flow.b[layers]
         yield SLOPES[flow.dynamics.activation](z), W
 
 
 @torch.no_grad()
 def time_steps(unit: Recurrence, u: Tensor) -> Steps:
-    """The steps of a roaRNN along one sequence u (T, d)."""
+    """Yield slopes and weights of the steps of a roaRNN along one sequence u (T, d)."""
     states: list[Tensor] = []
     unit(u[None], lambda _, state: states.append(state[0]))
-    for some in torch.arange(len(u)).split(CHUNK):
-        z = torch.cat(states[some[0] : some[-1] + 1]) @ unit.W.mT + u[some] @ unit.U.mT + unit.b
+    for steps in torch.arange(len(u)).split(CHUNK):
+        x_t = torch.cat(states[steps[0] : steps[-1] + 1])
+        z = x_t @ unit.W.mT + u[steps] @ unit.U.mT + unit.b
         yield SLOPES[unit.dynamics.activation](z), unit.W[None]
 
 
 def nearest_orthogonal(O: Tensor) -> Tensor:
-    """The orthogonal matrix nearest to a filter, which is orthogonal to float32 only."""
+    """Return the orthogonal matrix nearest to a filter, in float64.
+
+    The filter itself is orthogonal only to float32 precision.
+    """
     U, _, V = torch.linalg.svd(O.double().squeeze(0))
     return U @ V
 
@@ -93,56 +101,83 @@ def multiply_steps(J: Tensor, product: Tensor, scale: float) -> tuple[Tensor, fl
 
 @torch.no_grad()
 def measure_spectrum(unit: Flow | Recurrence, steps: Steps) -> tuple[dict[str, float], Tensor]:
-    """Singular values σ of ∂x_L/∂x_0 and of each step J_l = α O + β D_l W_l, and their bounds.
+    """Measure singular values of ∂x_L/∂x_0 and of each step, and compare them with their bounds.
 
+    The Jacobian of a step is J_l = α O + β D_l W_l, where D_l is the diagonal matrix of slopes.
     With s_l = ‖D_l W_l‖, Weyl's inequality gives α - β s_l <= σ(J_l) <= α + β s_l. The bounds of
-    the product are the products of these. If slopes are at most 1 they tend, for many steps, to
-    exp(-L (1 - α) ± β Σ‖W_l‖).
+    ∂x_L/∂x_0 are the products of these bounds over l. If all slopes are at most 1, the products
+    tend for many steps to exp(-L (1 - α) ± β Σ‖W_l‖).
+
+    Args:
+        unit: The roaMLP or roaRNN.
+        steps: Its slopes and weights, from `layer_steps` or `time_steps`.
 
     Returns:
-        The metrics and log10 of all σ (n,), the largest first. Metrics are log10, except `norm_W`,
-        the mean of ‖W_l‖, and `inside`, the smallest distance of a singular value of a step to its
-        bounds. What float64 cannot tell from 0 beside the largest σ is NaN, and no metric.
+        metrics: `smallest`, `median` and `largest` singular value of ∂x_L/∂x_0; `low` and `high`,
+            its bounds; `limit_low` and `limit_high`, their limits for many steps. All these are
+            log10. `inside` is the smallest distance of a singular value of a step from its bounds,
+            negative if outside. `norm_W` is the mean ‖W_l‖.
+        spectrum: log10 of all singular values of ∂x_L/∂x_0, (n,), in descending order.
+
+        Singular values below the rounding error of the largest one have no metric and are NaN in
+        the spectrum.
     """
-    α, β, n, O = unit.dynamics.alpha, unit.dynamics.beta, unit.width, nearest_orthogonal(unit.O)
-    product, scale, inside, L, norms = torch.eye(n, dtype=torch.float64), 0.0, math.inf, 0, 0.0
-    low, high = torch.zeros(2, dtype=torch.float64)
+    α = unit.dynamics.alpha
+    β = unit.dynamics.beta
+    n = unit.width
+    O = nearest_orthogonal(unit.O)
+    # The Jacobian of all steps so far is 10^scale times `product`, which stays near size 1.
+    product = torch.eye(n, dtype=torch.float64)
+    scale = 0.0
+    inside = math.inf
+    L = 0
+    sum_of_norms = 0.0
+    low = torch.zeros((), dtype=torch.float64)
+    high = torch.zeros((), dtype=torch.float64)
     for D, W in steps:
         DW = D.unsqueeze(2) * W
         J = α * O + β * DW
-        s, σ = torch.linalg.matrix_norm(DW, 2), torch.linalg.svdvals(J)
-        below, above = σ[:, -1] - (α - β * s), α + β * s - σ[:, 0]
-        inside = min(inside, float(below.min()), float(above.min()))
-        low, high = low + (α - β * s).clamp(min=0).log10().sum(), high + (α + β * s).log10().sum()
-        L, norms = L + len(D), norms + float(torch.linalg.matrix_norm(W, 2).expand(len(D)).sum())
+        s = torch.linalg.matrix_norm(DW, 2)
+        σ = torch.linalg.svdvals(J)
+        above_low = σ[:, -1] - (α - β * s)
+        below_high = α + β * s - σ[:, 0]
+        inside = min(inside, float(above_low.min()), float(below_high.min()))
+        low = low + (α - β * s).clamp(min=0).log10().sum()
+        high = high + (α + β * s).log10().sum()
+        L += len(D)
+        sum_of_norms += float(torch.linalg.matrix_norm(W, 2).expand(len(D)).sum())
         product, scale = multiply_steps(J, product, scale)
     σ = torch.linalg.svdvals(product)
-    least = n * torch.finfo(torch.float64).eps * σ[0]
-    known = {
+    rounding = n * torch.finfo(torch.float64).eps * σ[0]
+    metrics = {
         name: scale + math.log10(value)
         for name, value in (("smallest", σ[-1]), ("median", σ.median()), ("largest", σ[0]))
-        if value > least
+        if value > rounding
     }
-    e = math.log10(math.e)
-    found = known | {
+    log_e = math.log10(math.e)
+    metrics |= {
         "inside": inside,
         "low": float(low),
         "high": float(high),
-        "norm_W": norms / L,
-        "limit_low": -e * (L * (1 - α) + β * norms),
-        "limit_high": -e * (L * (1 - α) - β * norms),
+        "norm_W": sum_of_norms / L,
+        "limit_low": -log_e * (L * (1 - α) + β * sum_of_norms),
+        "limit_high": -log_e * (L * (1 - α) - β * sum_of_norms),
     }
-    return found, torch.where(σ > least, scale + σ.log10(), torch.nan)
+    return metrics, torch.where(σ > rounding, scale + σ.log10(), torch.nan)
 
 
 def is_tied(case: str) -> bool:
-    """Whether all layers of a case share W."""
+    """Return whether all layers of a case share W and b."""
     return case.endswith(TIED)
 
 
 @dataclass(frozen=True)
 class JacobianSpectrum(Study):
-    """Singular values with random weights: W ~ N(0, 1/n), b ~ N(0, 0.1²), an example ~ N(0, 1)."""
+    """Singular values of the Jacobian of a roaMLP with random weights.
+
+    W ~ N(0, 1/n), b ~ N(0, 0.1²), and one example x ~ N(0, 1). The metrics are those of
+    `measure_spectrum`.
+    """
 
     key = "ceni2025/jacobian_spectrum"
 
@@ -151,19 +186,19 @@ class JacobianSpectrum(Study):
     width: int = option(WIDTH, low=2)
     seed: int = option(0, low=0)
 
-    version = 2  # 1 had the largest ‖W_l‖ in the limits, which grows with L
+    version = 2  # version 1 had the largest ‖W_l‖ in the limits, which grows with L
 
     @property
     def cost(self) -> float:
         return self.layers
 
     @torch.no_grad()
-    def measure(self, place: RunContext) -> Measured:
+    def measure(self, context: RunContext) -> Measured:
         torch.manual_seed(self.seed)
         dynamics = RoaMLP(**CASES[self.case])
         flow, x = draw_network(dynamics, self.width, self.layers, is_tied(self.case))
-        found, _ = measure_spectrum(flow, layer_steps(flow, x))
-        return found, {}
+        metrics, _ = measure_spectrum(flow, layer_steps(flow, x))
+        return metrics, {}
 
 
 @dataclass(frozen=True)

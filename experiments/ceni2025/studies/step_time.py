@@ -1,4 +1,4 @@
-"""The time of a training step of each network that reads psMNIST."""
+"""Wall time of a training step of the networks that read psMNIST."""
 
 from __future__ import annotations
 
@@ -16,52 +16,59 @@ from stablenets.training.optim import build_optimiser
 
 from .networks import FAMILIES, pixel_run
 
-WIDE = 256  # a width of roaRNN that is always timed
+WIDE = 256  # a roaRNN of this width is timed whatever `StepTime.width` is
 
 
-def timed_name(work: Training) -> str:
-    """The name of the metric with the seconds of a step of this network."""
-    net = work.resolved.net
+def timed_name(training: Training) -> str:
+    """Return the name of the metric of `StepTime` for the network of this training."""
+    net = training.resolved.net
     return f"{net.family}_{net.widths[0]}" + ("_hidden" if net.head_hidden else "")
 
 
 @dataclass(frozen=True)
 class StepTime(Study):
-    """Seconds of a training step by `timed_name`: medians over rounds, on one thread.
+    """Seconds of a training step of several networks, on one thread.
 
-    In each round all networks make a step in turn, so that a busy machine slows all alike. They
-    are: each family with as many trainable parameters as a roaRNN of `width`; that roaRNN and LSTM
-    with a hidden layer; a roaRNN twice as wide, and one of width WIDE.
+    In each round every network makes one step, so that a busy machine slows all of them alike. The
+    networks are:
+
+    - each family, with about as many trainable parameters as a roaRNN of `width`;
+    - roaRNN and LSTM with a hidden layer in the readout;
+    - a roaRNN that is twice as wide, and one of width WIDE.
+
+    Metrics: the median over rounds of each network, by `timed_name`.
     """
 
     key = "ceni2025/step_time"
 
-    version = 2  # 1 had none that is twice as wide
+    version = 2  # version 1 did not time a roaRNN that is twice as wide
     data: str = option("psmnist")
     width: int = option(128, low=1)
     rounds: int = option(9, low=1)
 
-    def measure(self, place: RunContext) -> Measured:
-        works = [pixel_run(self.data, family, self.width, 0, 1) for family in FAMILIES]
-        works += [
+    def measure(self, context: RunContext) -> Measured:
+        trainings = [pixel_run(self.data, family, self.width, 0, 1) for family in FAMILIES]
+        trainings += [
             pixel_run(self.data, family, self.width, 0, 1, has_hidden_layer=True)
             for family in ("roarnn", "lstm")
         ]
-        works += [pixel_run(self.data, "roarnn", width, 0, 1) for width in (2 * self.width, WIDE)]
-        steps = {timed_name(work): training_steps(work) for work in works}
+        trainings += [
+            pixel_run(self.data, "roarnn", width, 0, 1) for width in (2 * self.width, WIDE)
+        ]
+        steps = {timed_name(training): training_steps(training) for training in trainings}
         seconds: dict[str, list[float]] = {name: [] for name in steps}
-        for _ in range(1 + self.rounds):  # the first is not counted
+        for _ in range(1 + self.rounds):  # the first round is warm-up and does not count
             for name, step in steps.items():
-                begun = time.perf_counter()
+                start = time.perf_counter()
                 next(step)
-                seconds[name].append(time.perf_counter() - begun)
+                seconds[name].append(time.perf_counter() - start)
         medians = {name: torch.tensor(times[1:]).median() for name, times in seconds.items()}
         return {name: float(median) for name, median in medians.items()}, {}
 
 
-def training_steps(work: Training) -> Iterator[None]:
-    """Make a training step on random sequences at each `next`."""
-    run = work.resolved
+def training_steps(training: Training) -> Iterator[None]:
+    """Make one training step on random sequences each time the caller asks for the next value."""
+    run = training.resolved
     net = build_network(run, run.dataset.facts)
     x = torch.randn(run.config.batch, *run.dataset.facts.shape)
     y = torch.randint(run.dataset.facts.outputs, (run.config.batch,))

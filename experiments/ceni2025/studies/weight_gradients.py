@@ -1,4 +1,4 @@
-"""Norms of the weight gradients by layer, at random weights, in float64."""
+"""Norms of the weight gradients of each layer at random weights, in float64."""
 
 from __future__ import annotations
 
@@ -18,24 +18,32 @@ from stablenets.schema import option
 
 from .spectra import CASES, CHUNK
 
-KEPT = 64  # layers whose norms are kept
+KEPT = 64  # number of layers whose norms are kept
 CLASSES = 10
-# Keys of spectra.CASES: convex with β = 1/L, with a fixed β, and a plain MLP.
+# Cases by name, as keys of spectra.CASES.
 GRADIENT_CASES = {"β = 1/L": "random", "β = 0.01": "β = 0.01", "plain MLP": "no filter"}
 
 
 @dataclass(frozen=True)
 class WeightGradients(Study):
-    """‖dLoss/dθ_l‖ of the weights θ_l = (W_l, b_l) of each layer for one batch.
+    """Norms ‖dLoss/dθ_l‖ of the gradients by the weights θ_l = (W_l, b_l) of each layer.
 
-    W ~ N(0, 1/n), b ~ N(0, 0.1²), examples ~ N(0, 1), and the cross-entropy of a random linear
-    readout of the last state. tanh; W of its own in each layer.
+    The network is a roaMLP or a plain MLP with tanh. Each layer has its own weights, W ~ N(0, 1/n)
+    and b ~ N(0, 0.1²). The inputs of the batch are N(0, 1). The loss is the cross-entropy of a
+    random linear readout of the last state.
 
-    Metrics are log10: `ratio`, of the largest norm / the smallest over all layers; `first`, of the
-    first layer's norm / the last layer's; `largest`, of the largest norm; `over_bound`, of norm /
-    bound, the largest over all layers. A norm of 0 gives infinity. The bound is
-    β ‖dLoss/dx_L‖ Π_{k>l}(α + β ‖W_k‖) ‖(x_l, 1)‖, with norms over the batch.
-    Arrays: `layers` and `norms`, log10, of some layers.
+    The bound of a layer is β ‖dLoss/dx_L‖ Π_{k>l}(α + β ‖W_k‖) ‖(x_l, 1)‖, where the norms of x_l
+    and dLoss/dx_L are over the batch.
+
+    Metrics, all log10; a norm of 0 gives an infinite value:
+        ratio: The largest norm divided by the smallest one, over layers.
+        first: The norm of the first layer divided by that of the last one.
+        largest: The largest norm over layers.
+        over_bound: The maximum of norm / bound over layers; at most 0 if the bound holds.
+
+    Arrays:
+        layers: The layers that are kept.
+        norms: log10 of their norms.
     """
 
     key = "ceni2025/weight_gradients"
@@ -50,7 +58,7 @@ class WeightGradients(Study):
     def cost(self) -> float:
         return self.layers
 
-    def measure(self, place: RunContext) -> Measured:
+    def measure(self, context: RunContext) -> Measured:
         torch.manual_seed(self.seed)
         options: dict[str, Any] = CASES[GRADIENT_CASES[self.case]]
         flow = Flow(RoaMLP(**options), self.width, self.layers).double()
@@ -59,12 +67,12 @@ class WeightGradients(Study):
         x = torch.randn(self.batch, self.width, dtype=torch.float64)
         readout = torch.randn(CLASSES, self.width, dtype=torch.float64) / self.width**0.5
         labels = torch.randint(CLASSES, (self.batch,))
-        sizes: list[Tensor] = []
-        last = flow(x, lambda _, state: sizes.append(state[0].detach().square().sum()))
+        squares: list[Tensor] = []  # ‖x_l‖² over the batch
+        last = flow(x, lambda _, state: squares.append(state[0].detach().square().sum()))
         last.retain_grad()
         F.cross_entropy(last @ readout.mT, labels).backward()
         norms = weight_gradient_norms([flow], range(self.layers)).log10()
-        bounds = log_bounds(flow, torch.stack(sizes[:-1]) + self.batch, last.grad.norm())
+        bounds = log_bounds(flow, torch.stack(squares[:-1]) + self.batch, last.grad.norm())
         kept = [layer - 1 for layer in log_spaced_depths(self.layers, KEPT) if layer]
         metrics = {
             "ratio": norms.max() - norms.min(),
@@ -78,15 +86,15 @@ class WeightGradients(Study):
 
 @torch.no_grad()
 def log_bounds(flow: Flow, squares: Tensor, last_gradient: Tensor) -> Tensor:
-    """log10 of the bound of each layer's weight gradient, (L,).
+    """Return log10 of the bound on the weight gradient of each layer, (L,).
 
     Args:
         flow: The layers.
-        squares: Σ(‖x_l‖² + 1) over the batch, (L,).
+        squares: Σ (‖x_l‖² + 1) over the batch, (L,).
         last_gradient: ‖dLoss/dx_L‖ over the batch.
     """
     α, β = flow.dynamics.alpha, flow.dynamics.beta
     norms = torch.cat([torch.linalg.matrix_norm(W, 2) for W in flow.W.split(CHUNK)])
     factors = (α + β * norms).log10()
-    later = factors.flip(0).cumsum(0).flip(0) - factors  # of the layers after each one
+    later = factors.flip(0).cumsum(0).flip(0) - factors  # entry l sums over the layers after l
     return last_gradient.log10() + np.log10(β) + later + 0.5 * squares.log10()

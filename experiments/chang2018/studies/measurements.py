@@ -1,5 +1,7 @@
-"""What is measured without training: parameter counts, what inversion loses, gradients by
-inversion, the memory and time of a step.
+"""Studies of networks with random weights and of trained networks.
+
+They measure parameter counts, reconstruction errors, gradients with recomputed states, eigenvalues
+of blocks, and memory and time of a training step.
 """
 
 from __future__ import annotations
@@ -30,61 +32,78 @@ from stablenets.training.environment import data_root
 from stablenets.training.network import build_network
 
 from ..published import TABLE
-from .networks import COMPARED_MODES, SMALL, chosen, configured
+from .networks import COMPARED_MODES, SMALL, net_options, preset_options
 
 REVERSIBLE = ("hamiltonian", "midpoint", "leapfrog")
 PRECISIONS = ("float32", "float64")
-IMAGES = 20  # on which a trained net is measured
-RETURNED = {
-    "MALLOC_MMAP_THRESHOLD_": str(2**16)
-}  # glibc gives freed tensors back at once: else its heap grows by chance
-LENGTH = 0.6  # final time of a unit of Hamiltonian-74, six blocks of 0.1
-OVERFLOW = 1e30  # stands for what is larger, and for what is not a number
-GAIN = 2**0.5  # of the authors' kernels: deviation sqrt(2 / (9 c))
+BLOCK_NORMS = ("", "none", "shift", "batch")  # '' for families that have no such option
+IMAGES = 20  # test images on which a trained network is measured
+# With this variable glibc returns the memory of freed tensors to the system at once. Otherwise its
+# heap, and so the peak, depends on chance.
+ALLOCATOR_ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": str(2**16)}
+UNIT_TIME = 0.6  # final time of a unit of Hamiltonian-74: six blocks with h = 0.1
+OVERFLOW = 1e30  # the value of metrics that are larger or not a number
+GAIN = 2**0.5  # the authors' initial kernels of c channels have standard deviation sqrt(2 / (9 c))
 
 
-def image_net(net: dict, dataset: str = "cifar10", **values) -> Resolved:
+def resolve_image_run(net: dict, dataset: str = "cifar10", **values) -> Resolved:
+    """Return the resolved configuration of a network on images."""
     return resolve({"dataset": {"name": dataset}, "net": net, **values})
 
 
+def build_from_values(values: dict) -> nn.Module:
+    """Return the untrained network of a run with these options."""
+    run = resolve(values)
+    return build_network(run, run.dataset.facts)
+
+
 @dataclass(frozen=True)
-class Count(Study):
-    """Parameters of a net of the table for ten and for a hundred classes, by layout and by what
-    shifts the features in a block.
+class ParameterCount(Study):
+    """Number of parameters of a network of the paper's table.
+
+    The layout of blocks and their normalisation are options, because the paper does not state both
+    for every network.
+
+    Metrics:
+        cifar10: Parameters with 10 classes.
+        cifar100: Parameters with 100 classes.
     """
 
     key = "chang2018/parameter_count"
 
     net: str = option(choices=tuple(TABLE))
     transition: str = option(choices=TRANSITIONS)
-    block_norm: str = option(
-        "", choices=("", "none", "shift", "batch")
-    )  # '': the family has no choice
-    widths: tuple = ()  # other channels than the configured ones
+    block_norm: str = option("", choices=BLOCK_NORMS)
+    widths: tuple = ()  # channels of the units; empty for those of the preset
 
-    def measure(self, place: RunContext) -> Measured:
-        values = (
-            configured(self.net)
-            | {"transition": self.transition}
-            | ({"block_norm": self.block_norm} if self.block_norm else {})
-            | ({"widths": list(self.widths)} if self.widths else {})
-        )
-        found = {}
+    def measure(self, context: RunContext) -> Measured:
+        values = preset_options(self.net) | {"transition": self.transition}
+        if self.block_norm:
+            values["block_norm"] = self.block_norm
+        if self.widths:
+            values["widths"] = list(self.widths)
+        counts = {}
         for dataset in ("cifar10", "cifar100"):
-            run = image_net(values, dataset)
-            with torch.device("meta"):
-                found[dataset] = float(
-                    sum(
-                        parameter.numel()
-                        for parameter in build_network(run, run.dataset.facts).parameters()
-                    )
-                )
-        return found, {}
+            run = resolve_image_run(values, dataset)
+            with torch.device("meta"):  # no memory for the weights
+                net = build_network(run, run.dataset.facts)
+            counts[dataset] = float(sum(parameter.numel() for parameter in net.parameters()))
+        return counts, {}
 
 
-def unit(family: str, width: int, blocks: int, h: float, dtype: str, seed: int, **options) -> Flow:
-    """A unit of convolutions with random weights, independent from block to block: the authors'
-    initial ones.
+def random_unit(
+    family: str, width: int, blocks: int, h: float, dtype: str, seed: int, **options
+) -> Flow:
+    """Return a convolutional unit with the authors' initial weights, independent in each block.
+
+    Args:
+        family: The family.
+        width: Channels.
+        blocks: Blocks.
+        h: The step size.
+        dtype: 'float32' or 'float64'.
+        seed: The seed of the weights.
+        **options: Options of the family.
     """
     torch.manual_seed(seed)
     dynamics = FAMILIES[family](activation="relu", **options)
@@ -100,10 +119,12 @@ def unit(family: str, width: int, blocks: int, h: float, dtype: str, seed: int, 
 
 
 @dataclass(frozen=True)
-class Inverse(Study):
-    """Forward through a unit of random weights and back by its inverse: the error of the first
-    state, relative to its largest entry, and the growth of the largest entry from the first state
-    to the last; where numbers overflow, OVERFLOW.
+class InverseError(Study):
+    """Reconstruction error of a unit with random weights, forward and back by its inverse.
+
+    Metrics, both at most OVERFLOW:
+        first: Error of the reconstructed first state, relative to its largest entry.
+        growth: Largest entry of the last state divided by that of the first one.
     """
 
     key = "chang2018/inverse_error"
@@ -118,73 +139,78 @@ class Inverse(Study):
     def cost(self) -> float:
         return self.blocks
 
-    def measure(self, place: RunContext) -> Measured:
-        flow = unit(self.net, 16, self.blocks, self.h, self.dtype, self.seed)
+    def measure(self, context: RunContext) -> Measured:
+        flow = random_unit(self.net, 16, self.blocks, self.h, self.dtype, self.seed)
         x = torch.randn(2, 16, 8, 8, dtype=torch.float64).to(next(flow.parameters()).dtype)
         errors = reconstruction_error(flow, x)
-        return {
-            "first": bounded(errors[0]),
-            "growth": bounded(flow(x).abs().max() / x.abs().max()),
-        }, {}
+        growth = flow(x).abs().max() / x.abs().max()
+        return {"first": clip_overflow(errors[0]), "growth": clip_overflow(growth)}, {}
 
 
-def bounded(value: Tensor) -> float:
-    """At most OVERFLOW, and that where it is not a number."""
+def clip_overflow(value: Tensor) -> float:
+    """Return the value, or OVERFLOW if it is larger or not a number."""
     return float(value.double().nan_to_num(OVERFLOW, posinf=OVERFLOW).clamp(max=OVERFLOW))
 
 
 @dataclass(frozen=True)
-class TrainedInverse(TrainedNetStudy):
-    """As `Inverse`, on the trained weights and on test images: the largest error over units, in
-    float32 and in float64; and in float32 for the weights that training began with.
+class TrainedInverseError(TrainedNetStudy):
+    """Reconstruction error of a trained network on test images.
+
+    Metrics, each the largest error of the state that enters a unit, over units:
+        float64: With the trained weights, in float64.
+        float32: The same in float32.
+        before: With the weights before training, in float32.
     """
 
     key = "chang2018/trained_inverse_error"
 
-    def measure(self, place: RunContext) -> Measured:
-        x, start = (
-            first_images(self.training.resolved, place, IMAGES),
-            build_network(self.training.resolved, self.training.resolved.dataset.facts),
-        )
-        trained = self.training.trained(place)
-        found = {
-            "float64": worst(trained, x.double()),
-            "float32": worst(trained.float(), x),
-            "before": worst(start.float().eval().requires_grad_(False), x),
+    def measure(self, context: RunContext) -> Measured:
+        run = self.training.resolved
+        x = first_test_images(run, context, IMAGES)
+        untrained = build_network(run, run.dataset.facts).float().eval().requires_grad_(False)
+        trained = self.training.trained(context)
+        metrics = {
+            "float64": largest_unit_error(trained, x.double()),
+            "float32": largest_unit_error(trained.float(), x),
+            "before": largest_unit_error(untrained, x),
         }
-        return found, {}
+        return metrics, {}
 
 
-def first_images(run: Resolved, place: RunContext, count: int) -> Tensor:
-    """The first test images, scaled as a net sees them."""
-    root = place.data_root or data_root(run.config)
+def first_test_images(run: Resolved, context: RunContext, count: int) -> Tensor:
+    """Return the first test images, (count, channels, height, width), scaled as for training."""
+    root = context.data_root or data_root(run.config)
     examples = run.dataset.read(
         ReadSettings(Path(root), False, split_seed=run.config.seeds.split, permutation_seed=0)
     )
     return run.dataset.fit_scaling(examples.train)(examples.test[:count])
 
 
-def worst(net: Network, x: Tensor) -> float:
-    """The largest reconstruction error of the state that enters a unit."""
-    y, found = net.opening(x), []
+def largest_unit_error(net: Network, x: Tensor) -> float:
+    """Return the reconstruction error of the state that enters a unit, the maximum over units."""
+    y = net.opening(x)
+    errors = []
     for index, flow in enumerate(net.units):
         if index:
             y = net.boundaries[index - 1](y)
-        found.append(bounded(reconstruction_error(flow, y)[0]))
+        errors.append(clip_overflow(reconstruction_error(flow, y)[0]))
         y = flow(y)
-    return max(found)
+    return max(errors)
 
 
 @dataclass(frozen=True)
-class Gradients(Study):
-    """The largest difference between gradients by inversion and stored ones, relative to the
-    largest entry of each tensor, over all parameters and the input.
+class GradientError(Study):
+    """Error of gradients whose states are recomputed by inversion, at random weights.
+
+    Metrics:
+        difference: Largest difference from the gradient with stored states, relative to its largest
+            entry, the maximum over the input and all parameters.
     """
 
     key = "chang2018/gradient_error"
 
     net: str = option("hamiltonian", choices=tuple(SMALL))
-    block_norm: str = option("", choices=("", "none", "shift", "batch"))
+    block_norm: str = option("", choices=BLOCK_NORMS)
     blocks: int = option(6, low=2)
     h: float = option(0.1, above=0.0)
     dtype: str = option("float64", choices=PRECISIONS)
@@ -194,25 +220,23 @@ class Gradients(Study):
     def cost(self) -> float:
         return self.blocks
 
-    def measure(self, place: RunContext) -> Measured:
-        values = (
-            SMALL[self.net]
-            | {"blocks": [self.blocks] * 3}
-            | ({"block_norm": self.block_norm} if self.block_norm else {})
-        )
-        step = {} if self.net == "revnet" else {"h": self.h}
+    def measure(self, context: RunContext) -> Measured:
+        values = SMALL[self.net] | {"blocks": [self.blocks] * 3}
+        if self.block_norm:
+            values["block_norm"] = self.block_norm
+        step = {} if self.net == "revnet" else {"h": self.h}  # RevNet has no step size
         stored, inverted = (
-            self.gradients(image_net(values, "digits", backward=mode, **step))
+            self.compute_gradients(resolve_image_run(values, "digits", backward=mode, **step))
             for mode in ("store", "reverse")
         )
-        return {
-            "difference": max(
-                float((a - b).abs().max() / a.abs().max().clamp(min=1e-30))
-                for a, b in zip(stored, inverted, strict=True)
-            )
-        }, {}
+        difference = max(
+            float((a - b).abs().max() / a.abs().max().clamp(min=1e-30))
+            for a, b in zip(stored, inverted, strict=True)
+        )
+        return {"difference": difference}, {}
 
-    def gradients(self, run: Resolved) -> Sequence[Tensor]:
+    def compute_gradients(self, run: Resolved) -> Sequence[Tensor]:
+        """Return the gradients by the input and all parameters for one random batch."""
         torch.manual_seed(self.seed)
         dtype = getattr(torch, self.dtype)
         net = build_network(run, run.dataset.facts).to(dtype)
@@ -221,64 +245,64 @@ class Gradients(Study):
         return torch.autograd.grad(loss, [x, *net.parameters()])
 
 
-def deep(blocks: int, mode: str) -> dict:
-    """Hamiltonian-74 as it is trained, with so many blocks in each unit; the same final time,
-    whatever the number.
+def deep_hamiltonian(blocks: int, backward: str) -> dict:
+    """Return the options of Hamiltonian-74 with another number of blocks in each unit.
+
+    The final time is the same for any number.
     """
     return {
         "dataset": {"name": "cifar10"},
-        "net": chosen("hamiltonian_74") | {"blocks": [blocks] * 3},
-        "backward": mode,
-        "h": LENGTH / blocks,
+        "net": net_options("hamiltonian_74") | {"blocks": [blocks] * 3},
+        "backward": backward,
+        "h": UNIT_TIME / blocks,
     }
 
 
-def built(values: dict) -> nn.Module:
-    run = resolve(values)
-    return build_network(run, run.dataset.facts)
-
-
 @dataclass(frozen=True)
-class Kept(Study):
-    """Bytes that the forward of a deep Hamiltonian net keeps for its backward, beside weights and
-    images; and those of the machine.
+class BackwardMemory(Study):
+    """Memory that a forward pass of a deep Hamiltonian network keeps for the backward pass.
+
+    Metrics:
+        bytes: Without the weights and the images.
+        machine: Bytes of memory of this machine.
     """
 
     key = "chang2018/backward_memory"
 
-    version = 2  # 1 had a net without norms
+    version = 2  # version 1 had a network without batch norms
     backward: str = option("reverse", choices=COMPARED_MODES)
-    blocks: int = option(6, low=2)  # in each of three units
+    blocks: int = option(6, "blocks of each of the three units", low=2)
     batch: int = option(100, low=1)
 
     @property
     def cost(self) -> float:
         return self.blocks * self.batch
 
-    def measure(self, place: RunContext) -> Measured:
+    def measure(self, context: RunContext) -> Measured:
         torch.manual_seed(0)
-        kept = kept_bytes(
-            built(deep(self.blocks, self.backward)), torch.randn(self.batch, 3, 32, 32)
-        )
-        return {
-            "bytes": float(kept),
-            "machine": float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")),
-        }, {}
+        net = build_from_values(deep_hamiltonian(self.blocks, self.backward))
+        kept = kept_bytes(net, torch.randn(self.batch, 3, 32, 32))
+        machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return {"bytes": float(kept), "machine": float(machine)}, {}
 
 
 @dataclass(frozen=True)
-class Peak(Study):
-    """The resident memory that training steps of a deep Hamiltonian net by the recipe need at their
-    peak, in a process of its own, on the CPU.
+class PeakMemory(Study):
+    """Peak resident memory of two training steps of a deep Hamiltonian network, on the CPU.
 
-    Metrics in bytes: peak; start, before any step, with the weights, their gradients and their
-    momentum there; weights.
+    It runs in a new process, because the peak memory of a process never falls. The optimiser is
+    that of the recipe.
+
+    Metrics, in bytes:
+        peak: The peak.
+        start: Memory before the first step, with weights, gradients and momentum allocated.
+        weights: Size of the weights.
     """
 
     key = "chang2018/peak_memory"
 
-    # 1 was without norms; 1, 2 had memory that was freed, not given back; 3 no momentum, and
-    # torch's compiler in steps
+    # Version 1 had no batch norms. Versions 1 and 2 counted freed memory that glibc had not yet
+    # returned to the system. Version 3 had no momentum, and counted the import of torch's compiler.
     version = 4
     backward: str = option("reverse", choices=COMPARED_MODES)
     blocks: int = option(6, low=2)
@@ -288,45 +312,44 @@ class Peak(Study):
     def cost(self) -> float:
         return self.blocks * self.batch
 
-    def measure(self, place: RunContext) -> Measured:
-        values = json.dumps(deep(self.blocks, self.backward))
+    def measure(self, context: RunContext) -> Measured:
+        values = json.dumps(deep_hamiltonian(self.blocks, self.backward))
         command = [sys.executable, "-P", "-m", f"{__package__}.peak", str(self.batch), values]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | RETURNED
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        if done.returncode:
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | ALLOCATOR_ENVIRONMENT
+        process = subprocess.run(command, env=environment, capture_output=True, text=True)
+        if process.returncode:
             raise RuntimeError(
-                f"{' '.join(command)} ended with {done.returncode}; out of memory, if with -9:"
-                f" {done.stderr[-2000:]}"
+                f"{' '.join(command)} ended with {process.returncode}; -9 means out of memory:"
+                f" {process.stderr[-2000:]}"
             )
-        return json.loads(done.stdout), {}
+        return json.loads(process.stdout), {}
 
 
 @dataclass(frozen=True)
-class Overhead(Study):
-    """CPU seconds of forward and backward of Hamiltonian-74 in each mode, in turn: the median of
-    some rounds, on one thread.
+class StepOverhead(Study):
+    """CPU seconds of forward and backward pass of Hamiltonian-74 in each mode, on one thread.
+
+    Metrics and arrays by the name of the mode, as in `measure_step_times`.
     """
 
     key = "chang2018/step_overhead"
 
-    version = 2  # 1 had a net without norms
+    version = 2  # version 1 had a network without batch norms
     batch: int = option(100, low=1)
     rounds: int = option(5, low=1)
 
-    def measure(self, place: RunContext) -> Measured:
+    def measure(self, context: RunContext) -> Measured:
         torch.manual_seed(0)
-        return in_turn(
-            {mode: built(deep(6, mode)) for mode in COMPARED_MODES},
-            (3, 32, 32),
-            self.batch,
-            self.rounds,
-        )
+        nets = {mode: build_from_values(deep_hamiltonian(6, mode)) for mode in COMPARED_MODES}
+        return measure_step_times(nets, (3, 32, 32), self.batch, self.rounds)
 
 
 @dataclass(frozen=True)
-class Cost(Study):
-    """CPU seconds of forward and backward of the nets that are compared on few data, in turn, on
-    one thread in float32.
+class StepCost(Study):
+    """CPU seconds of forward and backward pass of the networks that are compared on few data.
+
+    On one thread, in float32. Metrics and arrays by the name of the family, as in
+    `measure_step_times`.
     """
 
     key = "chang2018/step_cost"
@@ -335,42 +358,55 @@ class Cost(Study):
     batch: int = option(100, low=1)
     rounds: int = option(7, low=1)
 
-    def measure(self, place: RunContext) -> Measured:
+    def measure(self, context: RunContext) -> Measured:
         torch.manual_seed(0)
-        nets = {"hamiltonian": chosen("hamiltonian_74"), "resnet_bn": chosen("resnet_32")}
+        options = {
+            "hamiltonian": net_options("hamiltonian_74"),
+            "resnet_bn": net_options("resnet_32"),
+        }
         if self.data == "digits":
-            nets = {family: SMALL[family] for family in nets}
-        runs = {family: image_net(values, self.data) for family, values in nets.items()}
+            options = {family: SMALL[family] for family in options}
+        runs = {family: resolve_image_run(net, self.data) for family, net in options.items()}
+        nets = {family: build_network(run, run.dataset.facts) for family, run in runs.items()}
         shape = runs["resnet_bn"].dataset.facts.shape
-        return in_turn(
-            {family: build_network(run, run.dataset.facts) for family, run in runs.items()},
-            shape,
-            self.batch,
-            self.rounds,
-        )
+        return measure_step_times(nets, shape, self.batch, self.rounds)
 
 
-def in_turn(nets: dict[str, nn.Module], shape: Sequence[int], batch: int, rounds: int) -> Measured:
-    """CPU seconds of forward and backward of each net, one after the other in every round: the
-    medians, and all.
+def measure_step_times(
+    nets: dict[str, nn.Module], shape: Sequence[int], batch: int, rounds: int
+) -> Measured:
+    """Measure CPU seconds of forward and backward pass of each network.
+
+    In each round every network makes one step, so that a busy machine slows all of them alike.
+
+    Args:
+        nets: The networks by name.
+        shape: Shape of an image.
+        batch: Images of a step.
+        rounds: Rounds that count; one round more is warm-up.
+
+    Returns:
+        The median over rounds by the name of the network, and all values as arrays.
     """
-    x, y = torch.randn(batch, *shape), torch.randint(10, (batch,))
+    x = torch.randn(batch, *shape)
+    y = torch.randint(10, (batch,))
     seconds: dict[str, list[float]] = {name: [] for name in nets}
-    for turn in range(rounds + 1):  # the first warms up
+    for turn in range(rounds + 1):
         for name, net in nets.items():
-            begun = time.process_time()
+            start = time.process_time()
             F.cross_entropy(net(x), y).backward()
             if turn:
-                seconds[name].append(time.process_time() - begun)
-    return {name: float(torch.tensor(values).median()) for name, values in seconds.items()}, {
-        name: torch.tensor(values).numpy() for name, values in seconds.items()
-    }
+                seconds[name].append(time.process_time() - start)
+    all_seconds = {name: torch.tensor(values) for name, values in seconds.items()}
+    medians = {name: float(values.median()) for name, values in all_seconds.items()}
+    return medians, {name: values.numpy() for name, values in all_seconds.items()}
 
 
 def eigenvalue_metrics(flow: Flow, x: Tensor) -> dict[str, float]:
-    """The extreme moduli of the eigenvalues of single blocks, over blocks and examples.
+    """Return the largest and the smallest |λ| of the Jacobians of single blocks.
 
-    On the unit circle, signals are neither damped nor amplified by a block that repeats.
+    The extremes are over eigenvalues, blocks and the examples of x. If all eigenvalues lie on the
+    unit circle, a block that is applied many times neither damps nor amplifies signals.
     """
     moduli = torch.linalg.eigvals(torch.stack(layer_jacobians(*flow_maps(flow, x)))).abs()
     return {"largest": float(moduli.max()), "smallest": float(moduli.min())}
@@ -378,7 +414,10 @@ def eigenvalue_metrics(flow: Flow, x: Tensor) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class BlockEigenvalues(Study):
-    """Eigenvalues of the Jacobians of blocks with random weights and one bias, 4x4 pixels."""
+    """Eigenvalues of the Jacobians of blocks with random weights, at images of 4x4 pixels.
+
+    A block has one bias and no batch norms. Metrics as in `eigenvalue_metrics`.
+    """
 
     key = "chang2018/block_eigenvalues"
 
@@ -387,20 +426,23 @@ class BlockEigenvalues(Study):
     h: float = option(0.1, above=0.0)
     seed: int = option(0, low=0)
 
-    def measure(self, place: RunContext) -> Measured:
-        flow = unit(self.net, 8, self.blocks, self.h, "float64", self.seed)
+    def measure(self, context: RunContext) -> Measured:
+        flow = random_unit(self.net, 8, self.blocks, self.h, "float64", self.seed)
         return eigenvalue_metrics(flow, torch.randn(2, 8, 4, 4, dtype=torch.float64)), {}
 
 
 @dataclass(frozen=True)
-class TrainedEigenvalues(TrainedNetStudy):
-    """The same for the blocks of the last unit of a trained network, at two test images."""
+class TrainedBlockEigenvalues(TrainedNetStudy):
+    """Eigenvalues of the Jacobians of the blocks in the last unit of a trained network.
+
+    They are taken at two test images. Metrics as in `eigenvalue_metrics`.
+    """
 
     key = "chang2018/trained_block_eigenvalues"
 
-    def measure(self, place: RunContext) -> Measured:
-        net = self.training.trained(place)
-        y = net.opening(first_images(self.training.resolved, place, 2).double())
+    def measure(self, context: RunContext) -> Measured:
+        net = self.training.trained(context)
+        y = net.opening(first_test_images(self.training.resolved, context, 2).double())
         for flow, boundary in zip(net.units, net.boundaries, strict=False):
             y = boundary(flow(y))
         return eigenvalue_metrics(net.units[-1], y), {}

@@ -1,6 +1,6 @@
-"""The networks that are measured and trained.
+"""Options of the networks that are measured and trained.
 
-Those of the paper's table are presets in configs/net. What is ours says so.
+Networks of the paper's table are presets in configs/net. Comments say which options are our choice.
 """
 
 from __future__ import annotations
@@ -9,54 +9,58 @@ from typing import Any
 
 from stablenets.config.composition import net_preset
 
-COMPARED_MODES = ("store", "checkpoint", "reverse")  # what is kept for the backward pass
+COMPARED_MODES = ("store", "checkpoint", "reverse")  # values of the option `backward`
 BATCH = 100
-TABLE_BLOCKS = 18  # in a unit of Hamiltonian-218
-# The authors' code drops the rate after 40,000 and 60,000 of 80,000 steps.
-DROPS = [0.5, 0.75]
+TABLE_BLOCKS = 18  # blocks of a unit of Hamiltonian-218
+# The authors' code drops the learning rate after 40,000 and 60,000 of 80,000 steps.
+MILESTONES = [0.5, 0.75]
 SGD = {
     "name": "sgd",
     "lr": 0.1,
     "momentum": 0.9,
     "weight_decay": 2e-4,
     "schedule": "step",
-    "milestones": DROPS,
+    "milestones": MILESTONES,
 }
-BLOCK = {
-    "block_norm": "batch"
-    # ours, as the steps below: batch norms in the block, as in the authors' later code; drawn is
-    # one bias
+# Our choice: batch norms in the block, as in the authors' later code. The figure in the paper shows
+# a block with one bias.
+BLOCK = {"block_norm": "batch"}
+# Our networks for images of 8x8 pixels. They have three units, as in the paper's table, and numbers
+# of parameters that differ by at most 3 %.
+SHARED_BY_SMALL = {
+    "operator": "conv",
+    "opening": "conv_bn_relu",
+    "head": "bn_relu_mean",
+    "gain": 1.4142,
+    "activation": "relu",
 }
-
-SMALL = {  # for images of 8x8 pixels: three units as in the table, parameters alike to 3 %, ours
-    "hamiltonian": (
-        {
-            "family": "hamiltonian",
-            "widths": [16, 32, 56],
-            "blocks": [3, 3, 3],
-            "transition": "after_first_block",
-        }
-        | BLOCK
-    ),
-    "midpoint": (
-        {
-            "family": "midpoint",
-            "widths": [16, 32, 48],
-            "blocks": [2, 2, 2],
-            "transition": "after_first_block",
-        }
-        | BLOCK
-    ),
-    "leapfrog": (
-        {
-            "family": "leapfrog",
-            "widths": [16, 32, 48],
-            "blocks": [2, 2, 2],
-            "transition": "after_first_block",
-        }
-        | BLOCK
-    ),
+SMALL = {
+    "hamiltonian": {
+        **SHARED_BY_SMALL,
+        **BLOCK,
+        "family": "hamiltonian",
+        "widths": [16, 32, 56],
+        "blocks": [3, 3, 3],
+        "transition": "after_first_block",
+    },
+    "midpoint": {
+        **SHARED_BY_SMALL,
+        **BLOCK,
+        "family": "midpoint",
+        "widths": [16, 32, 48],
+        "blocks": [2, 2, 2],
+        "transition": "after_first_block",
+    },
+    "leapfrog": {
+        **SHARED_BY_SMALL,
+        **BLOCK,
+        "family": "leapfrog",
+        "widths": [16, 32, 48],
+        "blocks": [2, 2, 2],
+        "transition": "after_first_block",
+    },
     "resnet_bn": {
+        **SHARED_BY_SMALL,
         "family": "resnet_bn",
         "widths": [8, 17, 34],
         "blocks": [2, 2, 2],
@@ -64,40 +68,26 @@ SMALL = {  # for images of 8x8 pixels: three units as in the table, parameters a
         "head": "mean",
     },
     "revnet": {
+        **SHARED_BY_SMALL,
         "family": "revnet",
         "widths": [12, 26, 44],
         "blocks": [2, 2, 2],
         "transition": "strided_first_block",
     },
 }
-SMALL = {
-    family: (
-        {
-            "operator": "conv",
-            "opening": "conv_bn_relu",
-            "head": "bn_relu_mean",
-            "gain": 1.4142,
-            "activation": "relu",
-        }
-        | net
-    )
-    for family, net in SMALL.items()
-}
-STEPS = {
-    "hamiltonian": 0.1,
-    "midpoint": 0.1,
-    "leapfrog": 0.5,
-}  # h: the authors' code has 0.1 and 1; ours for leapfrog, which moves by h²
+# Step sizes h. The authors' code has 0.1 for Hamiltonian and midpoint, and 1 for leapfrog. Leapfrog
+# changes a state by h² times the layer; its 0.5 is our choice.
+STEPS = {"hamiltonian": 0.1, "midpoint": 0.1, "leapfrog": 0.5}
 
 
-def configured(name: str) -> dict[str, Any]:
-    """The net of a file in configs/net, without its final time."""
+def preset_options(name: str) -> dict[str, Any]:
+    """Return the options of a preset in configs/net, without its final time."""
     values = net_preset(name)
     values.pop("T", None)
     return values
 
 
-def chosen(name: str) -> dict[str, Any]:
-    """The net of a file with the block that we train."""
-    values = configured(name)
+def net_options(name: str) -> dict[str, Any]:
+    """Return the options of a preset as we train it: with BLOCK, if the family has the option."""
+    values = preset_options(name)
     return values | BLOCK if values["family"] in STEPS else values

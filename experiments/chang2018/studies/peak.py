@@ -1,10 +1,10 @@
-"""Peak memory of two training steps of an image net, as a process of its own: a process never
-forgets its peak.
+"""A script that measures the peak memory of two training steps of an image network.
+
+It is a process of its own, because the peak memory of a process never falls.
 
     python -m experiments.chang2018.studies.peak BATCH '{"dataset": {"name": "cifar10"}, ...}'
 
-Prints JSON, in bytes: the peak; what was resident before the steps, with the weights, their
-gradients and their momentum there; weights.
+It prints the bytes as JSON; see `measure_peak`.
 """
 
 import json
@@ -12,7 +12,8 @@ import sys
 
 import torch
 
-# the compiler, which torch imports at some first call: memory of torch's, and no step's
+# torch imports its compiler at some later call. Imported here, its memory does not count as that of
+# a training step.
 import torch._dynamo
 import torch.nn.functional as F
 
@@ -23,7 +24,17 @@ from stablenets.training.network import build_network
 from .networks import SGD
 
 
-def main(batch: int, values: dict) -> dict[str, int]:
+def measure_peak(batch: int, values: dict) -> dict[str, int]:
+    """Make two training steps on random images and return resident memory in bytes.
+
+    Args:
+        batch: Images of a step.
+        values: The mapping that `config.resolve` takes.
+
+    Returns:
+        `peak`, the peak; `start`, the memory before the first step, with weights, gradients and
+        momentum allocated; `weights`, the size of the weights.
+    """
     torch.manual_seed(0)
     torch.set_num_threads(1)
     run = resolve(values)
@@ -33,14 +44,12 @@ def main(batch: int, values: dict) -> dict[str, int]:
     optimiser = torch.optim.SGD(
         net.parameters(), SGD["lr"], SGD["momentum"], weight_decay=SGD["weight_decay"]
     )
-    optimiser.step()  # makes the momentum
-    x, y = (
-        torch.randn(batch, *run.dataset.facts.shape),
-        torch.randint(run.dataset.facts.outputs, (batch,)),
-    )
+    optimiser.step()  # allocates the momentum
+    x = torch.randn(batch, *run.dataset.facts.shape)
+    y = torch.randint(run.dataset.facts.outputs, (batch,))
     start = peak_resident_bytes()
     for _ in range(2):
-        optimiser.zero_grad()  # as training does: what is there would be held beside what is added
+        optimiser.zero_grad()  # as in training; it also frees the gradients of the last step
         F.cross_entropy(net(x), y).backward()
         optimiser.step()
     return {
@@ -51,4 +60,4 @@ def main(batch: int, values: dict) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(int(sys.argv[1]), json.loads(sys.argv[2]))))
+    print(json.dumps(measure_peak(int(sys.argv[1]), json.loads(sys.argv[2]))))

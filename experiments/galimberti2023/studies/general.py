@@ -1,5 +1,7 @@
-"""The general form that the paper has all networks in: y_{j+1} = y_j + h J K.T σ(K y_j + b), one
-half after the other or both at once.
+"""The general form of all networks, y_{j+1} = y_j + h J K.T σ(K y_j + b).
+
+With forward Euler all features are updated at once. With semi-implicit Euler and Verlet one half of
+the features is updated first, and the other half from the new values.
 """
 
 from __future__ import annotations
@@ -14,25 +16,27 @@ from stablenets.engine.flow import Flow
 from stablenets.nets.hdnn import canonical
 from stablenets.schema import option
 
-from .networks import NETWORKS, RANDOM_X, drawn, structure
+from .networks import NETWORKS, RANDOM_X, random_flow, structure_matrix
 
-FRAMED = (*NETWORKS, RANDOM_X)
-FIRST_HALF, SECOND_HALF, BOTH = "first half", "second half", "both at once"
-
-
-def blocks(a: Tensor | None, b: Tensor | None, c: Tensor | None, d: Tensor | None) -> Tensor:
-    """[[a, b], [c, d]], None for zeros."""
-    zero = torch.zeros_like(next(entry for entry in (a, b) if entry is not None))
-    return torch.cat(
-        [
-            torch.cat([zero if entry is None else entry for entry in row], 1)
-            for row in ((a, b), (c, d))
-        ]
-    )
+GENERAL_FORM_NETWORKS = (
+    *NETWORKS,
+    RANDOM_X,
+)  # the networks that are compared with their general form
+# Which features a layer updates first.
+FIRST_HALF = "first half"
+SECOND_HALF = "second half"
+BOTH = "both at once"
 
 
-def terms(name: str, flow: Flow, layer: int) -> tuple[Tensor, Tensor, Tensor, str]:
-    """J (n, n), K (n, n), b (n) of one layer, and what moves first."""
+def block_matrix(a: Tensor | None, b: Tensor | None, c: Tensor | None, d: Tensor | None) -> Tensor:
+    """Return the matrix [[a, b], [c, d]]; None stands for a block of zeros."""
+    zero = torch.zeros_like(a if a is not None else b)
+    a, b, c, d = (zero if block is None else block for block in (a, b, c, d))
+    return torch.cat([torch.cat([a, b], 1), torch.cat([c, d], 1)])
+
+
+def general_matrices(name: str, flow: Flow, layer: int) -> tuple[Tensor, Tensor, Tensor, str]:
+    """Return J (n, n), K (n, n) and b (n,) of one layer, and which features it updates first."""
     w = {key: parameter[layer] for key, parameter in flow.named_parameters()}
     match name:
         case "H1" | "H1-J2":
@@ -41,26 +45,25 @@ def terms(name: str, flow: Flow, layer: int) -> tuple[Tensor, Tensor, Tensor, st
             K = w["K"] - w["K"].T
             return torch.linalg.inv(K).T, K, w["b"], BOTH  # J K.T = I
         case "MS1":
-            K = blocks(None, w["K0"], -w["K0"].T, None)
-            return torch.linalg.inv(K).T, K, torch.cat([w["b2"], -w["b1"]]), SECOND_HALF
+            K = block_matrix(None, w["K0"], -w["K0"].T, None)
+            b = torch.cat([w["b2"], -w["b1"]])
+            return torch.linalg.inv(K).T, K, b, SECOND_HALF  # J K.T = I
         case "MS3":
-            return (
-                canonical(flow.width).double(),
-                blocks(None, w["K1"], w["K2"], None),
-                torch.cat([w["b1"], w["b2"]]),
-                FIRST_HALF,
-            )
-    J = (
-        structure(flow) if "X" in flow.fixed else -structure(flow)
-    )  # without an X: [[0, -I], [I, 0]]
-    return J, blocks(w["Kp"], None, None, w["Kq"]), torch.cat([w["bp"], w["bq"]]), FIRST_HALF
+            J = canonical(flow.width).double()
+            K = block_matrix(None, w["K1"], w["K2"], None)
+            return J, K, torch.cat([w["b1"], w["b2"]]), FIRST_HALF
+    # H2, with J = [[0, -X.T], [X, 0]] and X = I where the network has no X
+    J = structure_matrix(flow) if "X" in flow.fixed else -structure_matrix(flow)
+    K = block_matrix(w["Kp"], None, None, w["Kq"])
+    return J, K, torch.cat([w["bp"], w["bq"]]), FIRST_HALF
 
 
-def general(name: str, flow: Flow, x: Tensor) -> Tensor:
-    """The network by full matrices J and K, (B, n) -> (B, n)."""
-    y, half = x.T, flow.width // 2
+def run_general_form(name: str, flow: Flow, x: Tensor) -> Tensor:
+    """Return the last states (B, n) of the network, computed with full matrices J and K."""
+    y = x.T
+    half = flow.width // 2
     for layer in range(flow.depth):
-        J, K, b, first = terms(name, flow, layer)
+        J, K, b, first = general_matrices(name, flow, layer)
 
         def change(y: Tensor, J: Tensor = J, K: Tensor = K, b: Tensor = b) -> Tensor:
             return flow.h * J @ K.T @ torch.tanh(K @ y + b[:, None])
@@ -68,42 +71,46 @@ def general(name: str, flow: Flow, x: Tensor) -> Tensor:
         if first == BOTH:
             y = y + change(y)
             continue
-        moves = slice(None, half) if first == FIRST_HALF else slice(half, None)
         mask = torch.zeros(flow.width, 1, dtype=y.dtype)
-        mask[moves] = 1
+        mask[slice(None, half) if first == FIRST_HALF else slice(half, None)] = 1
         y = y + mask * change(y)
         y = y + (1 - mask) * change(y)
     return y.T
 
 
 @dataclass(frozen=True)
-class General(Study):
-    """A network against the general form with its J and K: relative errors of outputs and of all
-    gradients, and how far J is from skew.
+class GeneralForm(Study):
+    """A network with random weights compared with its general form, in float64.
+
+    Metrics:
+        output: Relative error of the last states.
+        gradient: The largest relative error of the gradients by the input and by each parameter.
+        skew: The largest ‖J + J.T‖ / ‖J‖ over layers; 0 if every J is skew-symmetric.
     """
 
     key = "galimberti2023/general_form"
 
-    net: str = option("H2", choices=FRAMED)
+    net: str = option("H2", choices=GENERAL_FORM_NETWORKS)
     layers: int = option(8, low=1)
     seed: int = option(0, low=0)
 
-    def measure(self, place: RunContext) -> Measured:
-        flow = drawn(self.net, 4, self.layers, 0.1, self.seed).requires_grad_(True)
+    def measure(self, context: RunContext) -> Measured:
+        flow = random_flow(self.net, 4, self.layers, 0.1, self.seed).requires_grad_(True)
         x = torch.randn(16, 4, dtype=torch.float64).requires_grad_()
-        ours, theirs = flow(x), general(self.net, flow, x)
-        direction = torch.randn_like(ours)
+        y = flow(x)
+        y_general = run_general_form(self.net, flow, x)
+        direction = torch.randn_like(y)
         leaves = (x, *flow.parameters())
-        gradients = [torch.autograd.grad(y, leaves, direction) for y in (ours, theirs)]
+        gradients = torch.autograd.grad(y, leaves, direction)
+        gradients_general = torch.autograd.grad(y_general, leaves, direction)
         with torch.no_grad():
-            skew = max(
-                float((J + J.T).norm() / J.norm())
-                for J, *_ in (terms(self.net, flow, layer) for layer in range(self.layers))
-            )
-            return {
-                "output": float((ours - theirs).norm() / theirs.norm()),
-                "skew": skew,
+            matrices = [general_matrices(self.net, flow, layer) for layer in range(self.layers)]
+            metrics = {
+                "output": float((y - y_general).norm() / y_general.norm()),
+                "skew": max(float((J + J.T).norm() / J.norm()) for J, *_ in matrices),
                 "gradient": max(
-                    float((a - b).norm() / b.norm()) for a, b in zip(*gradients, strict=True)
+                    float((a - b).norm() / b.norm())
+                    for a, b in zip(gradients, gradients_general, strict=True)
                 ),
-            }, {}
+            }
+        return metrics, {}

@@ -1,6 +1,4 @@
-"""The paper's networks by name: their family, how they look in a figure, random ones in float64,
-and the J that each conserves.
-"""
+"""The paper's networks by name: their family and style, and random ones in float64."""
 
 from __future__ import annotations
 
@@ -20,9 +18,16 @@ from stablenets.plotting.style import COLOURS
 
 
 @dataclass(frozen=True)
-class Named:
-    """A network of the paper; L4DC 2021 calls H1-J2 H2. `width` where it is looked at with random
-    weights, that of the planar nets if nothing else is said.
+class NamedNetwork:
+    """A network of the paper. Our H1-J2 is called H2 in L4DC 2021.
+
+    Args:
+        family: The family, a key of `FAMILIES`.
+        colour: The colour in figures.
+        marker: The marker in figures.
+        options: Options of the family and their values.
+        width: Features of the network with random weights in the study `Symplectic`. The planar
+            networks have 4.
     """
 
     family: str
@@ -33,6 +38,7 @@ class Named:
 
     @property
     def values(self) -> dict[str, Any]:
+        """The options of group `net` of a run."""
         return {"family": self.family, **dict(self.options)}
 
     @property
@@ -40,42 +46,45 @@ class Named:
         return FAMILIES[self.family](**dict(self.options))
 
     def gain(self, width: int) -> float:
-        """Of N(0, 1) entries, as the authors draw them: they do not scale with the width."""
+        """Return the gain at which the entries of K start as N(0, 1) at any width.
+
+        Initial weights have the standard deviation gain / sqrt(features that K reads), and the
+        authors' are N(0, 1).
+        """
         return math.sqrt(width // 2 if self.dynamics.capabilities.split else width)
 
 
 NETWORKS = {
-    "MS1": Named("ms1", COLOURS[0], "o"),
-    "MS2": Named("ms2", COLOURS[5], "s"),
-    "MS3": Named("ms3", COLOURS[2], "D"),
-    "H1": Named("hdnn", COLOURS[1], "^"),
-    "H1-J2": Named("hdnn", COLOURS[4], "v", (("interconnection", "ones"),)),
-    "H2": Named("semi_implicit", COLOURS[3], "P"),
+    "MS1": NamedNetwork("ms1", COLOURS[0], "o"),
+    "MS2": NamedNetwork("ms2", COLOURS[5], "s"),
+    "MS3": NamedNetwork("ms3", COLOURS[2], "D"),
+    "H1": NamedNetwork("hdnn", COLOURS[1], "^"),
+    "H1-J2": NamedNetwork("hdnn", COLOURS[4], "v", (("interconnection", "ones"),)),
+    "H2": NamedNetwork("semi_implicit", COLOURS[3], "P"),
 }
-RANDOM_X, SINGULAR_X = "H2, random X", "H2, singular X"
-RING, RING_RANDOM_X = (
-    "H2 on a ring of 8",
-    "H2 on a ring of 8, random X",
-)  # the authors' example; a ring of less than 4 is a full graph
-VARIANTS = {  # of H2
-    RANDOM_X: Named("semi_implicit", COLOURS[3], "P", (("coupling", "random"),)),
-    SINGULAR_X: Named("semi_implicit", COLOURS[3], "P", (("coupling", "random"),)),
-    RING: Named("distributed", COLOURS[3], "P", (("nodes", 8),), width=16),
-    RING_RANDOM_X: Named(
+# Variants of H2. The authors' distributed example has a ring of 8 nodes.
+RANDOM_X = "H2, random X"
+SINGULAR_X = "H2, singular X"
+RING = "H2 on a ring of 8"
+RING_RANDOM_X = "H2 on a ring of 8, random X"
+VARIANTS = {
+    RANDOM_X: NamedNetwork("semi_implicit", COLOURS[3], "P", (("coupling", "random"),)),
+    SINGULAR_X: NamedNetwork("semi_implicit", COLOURS[3], "P", (("coupling", "random"),)),
+    RING: NamedNetwork("distributed", COLOURS[3], "P", (("nodes", 8),), width=16),
+    RING_RANDOM_X: NamedNetwork(
         "distributed", COLOURS[3], "P", (("nodes", 8), ("coupling", "random")), width=16
     ),
 }
 PLAIN = "tanh MLP"
-ALL = NETWORKS | VARIANTS | {PLAIN: Named("plain", COLOURS[6], "x")}
-EULER, VOLUME = (
-    ("H1", "H1-J2", "MS2"),
-    ("MS1", "MS3", "H2"),
-)  # forward Euler; those that keep volume
+ALL = NETWORKS | VARIANTS | {PLAIN: NamedNetwork("plain", COLOURS[6], "x")}
+EULER = ("H1", "H1-J2", "MS2")  # forward Euler, which does not preserve volume
+VOLUME = ("MS1", "MS3", "H2")  # volume-preserving: det(∂y_{j+1}/∂y_j) = 1
 
 
-def drawn(name: str, width: int, layers: int, h: float, seed: int) -> Flow:
-    """A flow in float64, kernels and biases N(0, 1) as the authors draw them; for X singular, X
-    without one direction.
+def random_flow(name: str, width: int, layers: int, h: float, seed: int) -> Flow:
+    """Return the layers of a network in float64, with weights and biases N(0, 1).
+
+    The authors draw them in the same way. The X of SINGULAR_X has rank width / 2 - 1.
     """
     torch.manual_seed(seed)
     dynamics = ALL[name].dynamics
@@ -89,16 +98,19 @@ def drawn(name: str, width: int, layers: int, h: float, seed: int) -> Flow:
 
 
 def make_singular(flow: Flow) -> None:
-    """Take one direction, drawn at random, from X."""
+    """Project a random direction out of X, in place, so that X v = 0."""
     v = F.normalize(torch.randn(flow.width // 2, dtype=flow.X.dtype), dim=0)
     flow.X -= flow.X @ v[:, None] * v
 
 
-def structure(flow: Flow) -> Tensor:
-    """(n, n) the J of B.T J B = J; [[0, -X.T], [X, 0]] where there is an X, else the canonical one,
-    whose sign does not matter.
+def structure_matrix(flow: Flow) -> Tensor:
+    """Return the J (n, n) of the symplecticity condition B.T J B = J, in float64.
+
+    It is [[0, -X.T], [X, 0]] for a network with an X, and otherwise the canonical J. The sign of
+    the canonical J does not matter for the condition.
     """
     if "X" not in flow.fixed:
         return canonical(flow.width).double()
-    X, zero = flow.X[0], torch.zeros_like(flow.X[0])
+    X = flow.X[0]
+    zero = torch.zeros_like(X)
     return torch.cat([torch.cat([zero, -X.T], 1), torch.cat([X, zero], 1)])

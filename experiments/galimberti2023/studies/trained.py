@@ -1,5 +1,7 @@
-"""Measured on trained nets: the regions that they decide and the way of the points through the
-layers, the reach of a node, memory.
+"""Studies of trained networks, and the memory of the backward pass.
+
+They keep the decision regions, the states of test points in all layers, and which nodes of a
+distributed network influence each other.
 """
 
 from __future__ import annotations
@@ -22,184 +24,226 @@ from stablenets.schema import option
 from .networks import NETWORKS
 from .random_weights import test_points
 
+# The rectangle of a map of decision regions: left, right, bottom, top.
 EXTENTS = {
     "swiss_roll": (-1.4, 1.4, -1.4, 1.4),
     "double_moons": (-1.5, 4.5, -1.1, 1.6),
     "double_circles": (-4.6, 4.6, -4.6, 4.6),
 }
-PIXELS, STAGES, SHOWN = 120, 33, 20  # of a map; states that are kept; every so many test points
+PIXELS = 120  # of a map of decision regions, in each direction
+STAGES = 33  # layers whose states are kept
+SHOWN = 20  # every 20th test point is kept or measured
 
 
 @dataclass(frozen=True)
-class Way(TrainedNetStudy):
-    """Arrays: classes (PIXELS, PIXELS) uint8 that a trained net gives to a grid, rows from below;
-    states (STAGES, points, 2), where test points are between the layers, in two directions that are
-    the same for all stages: the one that the head reads, in which it decides by the sign, and
-    across it the one in which the points are spread most at the end; layers (STAGES,).
+class Trajectories(TrainedNetStudy):
+    """Decision regions of a trained network, and the states of test points in its layers.
+
+    The states are projected on two directions, the same for all layers. The first is the normal of
+    the decision boundary of the output layer. The second is orthogonal to it, with the largest
+    variance of the last states.
+
+    Arrays:
+        classes: (PIXELS, PIXELS) uint8, the predicted class on a grid, the bottom row first.
+        layers: (STAGES,), the layers whose states are kept; 0 is the input of the first one.
+        states: (STAGES, points, 2). The first coordinate is the signed distance from the decision
+            boundary; the second is measured from the mean of the last states.
     """
 
     key = "galimberti2023/trajectories"
 
-    version = 2  # 1 had other directions
+    version = 2  # version 1 projected on other directions
 
     @torch.no_grad()
-    def measure(self, place: RunContext) -> Measured:
-        net = self.training.trained(place)
+    def measure(self, context: RunContext) -> Measured:
+        net = self.training.trained(context)
         left, right, low, high = EXTENTS[self.dataset]
         x, y = torch.meshgrid(
             torch.linspace(left, right, PIXELS), torch.linspace(low, high, PIXELS), indexing="xy"
         )
-        classes = net(torch.stack((x, y), -1).flatten(0, 1).double()).argmax(1).view(PIXELS, PIXELS)
+        grid = torch.stack((x, y), -1).flatten(0, 1).double()
+        classes = net(grid).argmax(1).view(PIXELS, PIXELS)
         states: list[Tensor] = []
-        net(
-            test_points(self.training)[0][::SHOWN].double(),
-            lambda _, state: states.append(torch.cat(state, 1)),
-        )
+        points, _ = test_points(self.training)
+        net(points[::SHOWN].double(), lambda _, state: states.append(torch.cat(state, 1)))
         kept = np.unique(np.linspace(0, len(states) - 1, STAGES).round().astype(int))
-        read, border = (
-            parameter[1] - parameter[0] for parameter in (net.head[-1].weight, net.head[-1].bias)
-        )
-        length, centre = read.norm(), states[-1].mean(0)
-        across = states[-1] - centre
-        across = across - (across @ read)[:, None] * read / length**2
-        most = torch.linalg.svd(across, full_matrices=False).Vh[0]
-        ways = [
+        # The network decides for class 1 where normal · y + offset > 0.
+        output = net.head[-1]
+        normal = output.weight[1] - output.weight[0]
+        offset = output.bias[1] - output.bias[0]
+        length = normal.norm()
+        mean = states[-1].mean(0)
+        centred = states[-1] - mean
+        in_boundary = centred - (centred @ normal)[:, None] * normal / length**2
+        widest = torch.linalg.svd(in_boundary, full_matrices=False).Vh[0]
+        projected = [
             torch.stack(
-                [(states[layer] @ read + border) / length, (states[layer] - centre) @ most], 1
+                [(states[layer] @ normal + offset) / length, (states[layer] - mean) @ widest], 1
             )
             for layer in kept
         ]
-        return {}, {
+        arrays = {
             "classes": classes.numpy().astype(np.uint8),
             "layers": kept,
-            "states": torch.stack(ways).numpy().astype(np.float32),
+            "states": torch.stack(projected).numpy().astype(np.float32),
         }
+        return {}, arrays
 
 
-def by_node(x: Tensor, nodes: int) -> Tensor:
-    """(B, nodes): the largest size that a state (B, n) of two halves has at each node."""
+def largest_by_node(x: Tensor, nodes: int) -> Tensor:
+    """Return the largest absolute entry at each node, (B, nodes), of states (B, n)."""
     return x.abs().unflatten(1, (2, nodes, -1)).amax((1, 3))
 
 
-def half_steps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
-    """Maps of the state (B, n), two a layer, and the state before the first of them for a batch x
-    (B, n).
+def half_step_maps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
+    """Return the half steps of a flow as maps of states (B, n), two for each layer.
+
+    The second value is the state before the first half step for a batch x (B, n).
     """
 
-    def half(part: int, kick: Callable[..., Tensor], joined: Tensor) -> Tensor:
-        parts = list(joined.chunk(2, 1))
-        parts[part] = parts[part] + kick(*parts)
+    def half_step(part: int, change: Callable[..., Tensor], state: Tensor) -> Tensor:
+        parts = list(state.chunk(2, 1))
+        parts[part] = parts[part] + change(*parts)
         return torch.cat(parts, 1)
 
     layers, start = layers_and_start(flow, x)
-    return [
-        partial(half, *kick) for w in layers for kick in flow.dynamics.coupling_updates(w, flow.h)
-    ], torch.cat(start, 1)
+    maps = [
+        partial(half_step, *update)
+        for w in layers
+        for update in flow.dynamics.coupling_updates(w, flow.h)
+    ]
+    return maps, torch.cat(start, 1)
 
 
-def moved(f: Map, x: Tensor, nodes: int) -> Tensor:
-    """(nodes, nodes): by how much node i of f(x) changes at most where node j of x (B, n) alone is
-    moved by 1; 0: not by a bit.
+def measure_influence(f: Map, x: Tensor, nodes: int) -> Tensor:
+    """Return how much each node of f(x) depends on each node of x, (nodes, nodes).
+
+    Entry (i, j) is the largest change at node i over a batch x (B, n) if only node j of x is moved
+    by 1. It is 0 only if no bit changes.
     """
-    before, found = f(x), []
+    before = f(x)
+    changes = []
     for node in range(nodes):
         shift = torch.zeros_like(x)
         shift.unflatten(1, (2, nodes, -1))[:, :, node] = 1
-        found.append(by_node(f(x + shift) - before, nodes).amax(0))
-    return torch.stack(found, 1)
+        changes.append(largest_by_node(f(x + shift) - before, nodes).amax(0))
+    return torch.stack(changes, 1)
 
 
-def reached(flow: Flow, x: Tensor) -> tuple[Tensor, Tensor]:
-    """What `moved` says of every half step (2L, nodes, nodes) and of every layer (L, nodes, nodes)
-    at the states of a batch x (B, n).
+def measure_influences(flow: Flow, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return `measure_influence` of every half step and of every layer for a batch x (B, n).
+
+    Returns:
+        (2 L, nodes, nodes) of the half steps and (L, nodes, nodes) of the layers, each at the
+        states that the batch has there.
     """
-    halves, start = half_steps(flow, x)
-    layers = [compose_maps(pair) for pair in zip(halves[::2], halves[1::2], strict=True)]
-    return tuple(
-        torch.stack(
+    half_steps, start = half_step_maps(flow, x)
+    layers = [compose_maps(pair) for pair in zip(half_steps[::2], half_steps[1::2], strict=True)]
+
+    def measure_each(maps: list[Map]) -> Tensor:
+        inputs = layer_states(maps, start)[:-1]
+        return torch.stack(
             [
-                moved(f, y, flow.dynamics.nodes)
-                for f, y in zip(maps, layer_states(maps, start), strict=False)
+                measure_influence(f, y, flow.dynamics.nodes)
+                for f, y in zip(maps, inputs, strict=True)
             ]
         )
-        for maps in (halves, layers)
-    )
+
+    return measure_each(half_steps), measure_each(layers)
 
 
 def ring_hops(nodes: int) -> Tensor:
-    """(nodes, nodes) from node to node on a ring."""
-    apart = (torch.arange(nodes)[:, None] - torch.arange(nodes)).abs()
-    return torch.minimum(apart, nodes - apart)
+    """Return the number of edges between any two nodes of a ring, (nodes, nodes)."""
+    difference = (torch.arange(nodes)[:, None] - torch.arange(nodes)).abs()
+    return torch.minimum(difference, nodes - difference)
 
 
 @dataclass(frozen=True)
-class Reach(TrainedNetStudy):
-    """How far a node of a trained ring is read: one node is moved alone, at every layer, at test
-    points.
+class NodeReach(TrainedNetStudy):
+    """Which nodes of a trained ring influence each other.
 
-    Metrics: half_hops and layer_hops, how far away another node changes by a bit or more, furthest
-    of all half steps and layers; half_reads and layer_reads, how many nodes change a node in some
-    half step or layer (tanh may be flat in others), fewest of all nodes; backward_hops, how far the
-    derivative of a half step is not 0; outside and outside_gradients, the sum of the sizes of what
-    Kp and Kq, and a loss's gradients by them, hold where the graph has no edge; entries, how many
-    are free in a layer; nodes. Arrays: half and layer (nodes, nodes), the changes of node i by node
-    j in the first layer.
+    Only one node is moved at a time, before every half step and every layer, at test points. See
+    `measure_influence`.
+
+    Metrics:
+        half_hops, layer_hops: The largest distance, in edges, at which a node influences another
+            one in one half step or one layer.
+        backward_hops: The largest distance at which the derivative of a half step is not 0.
+        half_reads, layer_reads: How many nodes influence a node in at least one half step or layer,
+            the minimum over nodes. In a single one tanh can be saturated, so that nothing changes.
+        outside: Sum of |Kp| and |Kq| over entries where the graph has no edge.
+        outside_gradients: The same sum of the gradients of the loss by Kp and Kq.
+        entries: Free entries of Kp and Kq in one layer.
+        nodes: Nodes of the graph.
+
+    Arrays:
+        half: (nodes, nodes), the influence on node i of node j in the half steps of the first
+            layer, the larger of the two.
+        layer: (nodes, nodes), the same in the first layer.
     """
 
     key = "galimberti2023/node_reach"
 
-    version = 2  # 1 had Jacobians of the first layer alone
+    version = 2  # version 1 used the Jacobians of the first layer only
 
-    def measure(self, place: RunContext) -> Measured:
-        net = self.training.trained(place)
+    def measure(self, context: RunContext) -> Measured:
+        net = self.training.trained(context)
         (flow,) = net.units
         nodes = flow.dynamics.nodes
         points, labels = (values[::SHOWN] for values in test_points(self.training))
         x = net.opening(points.double())
-        half, layer = reached(flow, x)
-        derivatives = torch.stack(layer_jacobians(*half_steps(flow, x))).abs().amax(1)
-        back = (
-            derivatives.unflatten(1, (2, nodes, -1)).unflatten(4, (2, nodes, -1)).amax((1, 3, 4, 6))
-        )
-        off, hops = flow.R[0] == 0, ring_hops(nodes)
-        kernels = [getattr(flow, name).requires_grad_() for name in flow.dynamics.operators]
-        gradients = torch.autograd.grad(F.cross_entropy(net(points.double()), labels), kernels)
+        half, layer = measure_influences(flow, x)
+        # (2 L, n, n), then the largest entry for each pair of nodes, (2 L, nodes, nodes)
+        jacobians = torch.stack(layer_jacobians(*half_step_maps(flow, x))).abs().amax(1)
+        by_halves = jacobians.unflatten(1, (2, nodes, -1)).unflatten(4, (2, nodes, -1))
+        derivatives = by_halves.amax((1, 3, 4, 6))
+        no_edge = flow.R[0] == 0
+        hops = ring_hops(nodes)
+        weights = [getattr(flow, name).requires_grad_() for name in flow.dynamics.operators]
+        gradients = torch.autograd.grad(F.cross_entropy(net(points.double()), labels), weights)
         outside, outside_gradients = (
-            sum(K.detach()[:, off].abs().sum() for K in found) for found in (kernels, gradients)
+            sum(K.detach()[:, no_edge].abs().sum() for K in tensors)
+            for tensors in (weights, gradients)
         )
-        return (
-            {
-                "half_hops": furthest(half, hops),
-                "layer_hops": furthest(layer, hops),
-                "backward_hops": furthest(back, hops),
-                "half_reads": fewest(half),
-                "layer_reads": fewest(layer),
-                "outside": float(outside),
-                "outside_gradients": float(outside_gradients),
-                "entries": float(2 * (~off).sum()),
-                "nodes": float(nodes),
-            },
-            {"half": half[:2].amax(0).numpy(), "layer": layer[0].numpy()},
-        )
+        metrics = {
+            "half_hops": largest_hops(half, hops),
+            "layer_hops": largest_hops(layer, hops),
+            "backward_hops": largest_hops(derivatives, hops),
+            "half_reads": fewest_influences(half),
+            "layer_reads": fewest_influences(layer),
+            "outside": float(outside),
+            "outside_gradients": float(outside_gradients),
+            "entries": float(2 * (~no_edge).sum()),
+            "nodes": float(nodes),
+        }
+        return metrics, {"half": half[:2].amax(0).numpy(), "layer": layer[0].numpy()}
 
 
-def fewest(changes: Tensor) -> float:
-    """Of a stack (..., nodes, nodes): how many nodes change a node."""
-    return float((changes.amax(0) > 0).sum(1).min())
+def fewest_influences(influences: Tensor) -> float:
+    """Return how many nodes influence a node, the minimum over nodes.
+
+    Args:
+        influences: (steps, nodes, nodes); an influence in one of the steps is enough.
+    """
+    return float((influences.amax(0) > 0).sum(1).min())
 
 
-def furthest(sizes: Tensor, hops: Tensor) -> float:
-    """Over a stack (..., nodes, nodes): the most hops where it is not 0."""
-    return float(hops.expand_as(sizes)[sizes > 0].max())
+def largest_hops(influences: Tensor, hops: Tensor) -> float:
+    """Return the largest distance of two nodes whose influence (..., nodes, nodes) is not 0."""
+    return float(hops.expand_as(influences)[influences > 0].max())
 
 
 @dataclass(frozen=True)
-class Memory(Study):
-    """What a forward of H2 keeps for the backward beside the weights and the data, in bytes."""
+class BackwardMemory(Study):
+    """Memory that a forward pass of H2 keeps for the backward pass.
+
+    Metrics:
+        bytes: Without the weights and the data.
+    """
 
     key = "galimberti2023/backward_memory"
 
-    version = 2  # 1 counted the data
+    version = 2  # version 1 counted the data too
     backward: str = option("reverse", choices=("store", "checkpoint", "reverse"))
     layers: int = option(64, low=1)
 
@@ -207,9 +251,10 @@ class Memory(Study):
     def cost(self) -> float:
         return self.layers
 
-    def measure(self, place: RunContext) -> Measured:
+    def measure(self, context: RunContext) -> Measured:
         torch.manual_seed(0)
         flow = Flow(
             NETWORKS["H2"].dynamics, 4, self.layers, h=1 / self.layers, backward=self.backward
         )
-        return {"bytes": float(kept_bytes(flow, torch.randn(125, 4, requires_grad=True)))}, {}
+        x = torch.randn(125, 4, requires_grad=True)
+        return {"bytes": float(kept_bytes(flow, x))}, {}

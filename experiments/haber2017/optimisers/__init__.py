@@ -1,1 +1,1 @@
-"""The optimisers of Haber & Ruthotto 2017: block coordinate descent with Newton steps."""
+"""Block coordinate descent with Newton steps (Haber & Ruthotto 2017), and its race with Adam."""

@@ -1,8 +1,8 @@
-"""Two optimisers from the same weights on the same objective, with a clock that runs while they
-work and stands while they are judged.
+"""A race of two optimisers, from the same weights and on the same objective.
 
-Where the run has levels, both go through them all: on the coarsest from its first weights, on each
-other from prolonged ones.
+The clock runs during optimisation and stops during evaluation. In a multilevel run both optimisers
+train on all levels. On the coarsest level they start from the weights of the run, and on each finer
+one from the prolonged weights of the level before.
 """
 
 from __future__ import annotations
@@ -33,11 +33,18 @@ from .block_descent import BlockDescent, Objective, block_descent
 
 @dataclass
 class Trace:
-    """A row at the start of each level and after each iteration: time of optimisation since the
-    first start, depth of the net, the objective over the training set, errors (1 - accuracy).
+    """The course of one optimiser: a row at the start of each level and after each iteration.
 
-    Seconds are those of this process on all its processors, which is what the wall clock would show
-    on a machine with nothing else to do: a shared machine may stop that one for one of the two.
+    Times are CPU times of this process, summed over its threads. Unlike wall time, they do not grow
+    if other processes use the machine.
+
+    Args:
+        seconds: CPU time of optimisation since the first start.
+        depth: Layers of the network.
+        objective: The objective on all training examples.
+        validation_error: 1 - accuracy.
+        test_error: 1 - accuracy.
+        weights: The state dict of the row `best`.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -45,85 +52,117 @@ class Trace:
     objective: list[float] = field(default_factory=list)
     validation_error: list[float] = field(default_factory=list)
     test_error: list[float] = field(default_factory=list)
-    weights: dict[str, Tensor] = field(default_factory=dict)  # those of the row `best`
+    weights: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def best(self) -> int:
-        """The paper's output rule: of all rows that with the lowest validation error, the first of
-        equals.
-        """
+        """The first row with the lowest validation error, whose weights are the paper's result."""
         return min(range(len(self.validation_error)), key=lambda row: self.validation_error[row])
 
-    def spans(self) -> list[float]:
-        """Seconds on each level."""
-        levels = [
-            [at for at, depth in zip(self.seconds, self.depth, strict=True) if depth == level]
-            for level in sorted(set(self.depth))
-        ]
-        return [times[-1] - times[0] for times in levels]
+    def seconds_by_level(self) -> list[float]:
+        """Return the CPU time on each level, the coarsest first."""
+        rows = list(zip(self.seconds, self.depth, strict=True))
+        spans = []
+        for level in sorted(set(self.depth)):
+            times = [seconds for seconds, depth in rows if depth == level]
+            spans.append(times[-1] - times[0])
+        return spans
 
 
-def timed(trace: Trace, steps: Iterable, objective: Objective, dataset: Dataset) -> None:
-    """Run an optimiser to its end. It is a generator that moves the weights of `objective.net` and
-    yields after each iteration.
+def record_optimiser(trace: Trace, steps: Iterable, objective: Objective, dataset: Dataset) -> None:
+    """Run an optimiser to its end and add a row to the trace at the start and after each iteration.
+
+    It ends earlier if the objective is not finite.
+
+    Args:
+        trace: The trace.
+        steps: The optimiser, which moves the weights of `objective.net` and yields after each
+            iteration.
+        objective: The objective.
+        dataset: The data.
     """
-    steps, seconds = iter(steps), max(trace.seconds, default=0.0)
+    steps = iter(steps)
+    seconds = max(trace.seconds, default=0.0)
     while True:
-        row = {"seconds": seconds, "depth": objective.net.depth} | judged(objective, dataset)
+        row = {"seconds": seconds, "depth": objective.net.depth} | evaluate(objective, dataset)
         for key, value in row.items():
             getattr(trace, key).append(value)
         if trace.best == len(trace.seconds) - 1:
             trace.weights = copy.deepcopy(objective.net.state_dict())
-        begun = time.process_time()
+        start = time.process_time()
         if not math.isfinite(row["objective"]) or next(steps, None) is None:
             return
-        seconds += time.process_time() - begun
+        seconds += time.process_time() - start
 
 
 @torch.no_grad()
-def judged(objective: Objective, dataset: Dataset) -> dict[str, float]:
-    dtype, (_, score) = objective.weights[0].dtype, SCORES[dataset.facts.task]
+def evaluate(objective: Objective, dataset: Dataset) -> dict[str, float]:
+    """Return the objective on all training examples, and validation and test error."""
+    dtype = objective.weights[0].dtype
+    _, accuracy = SCORES[dataset.facts.task]
 
-    def whole(split: Split) -> tuple[Tensor, Tensor]:
+    def all_examples(split: Split) -> tuple[Tensor, Tensor]:
         x, y = next(iter(split.sweep(len(split))))
         return x.to(dtype), y
 
     errors = {}
     for name in ("validation", "test"):
-        x, y = whole(getattr(dataset, name))
-        errors[f"{name}_error"] = 1 - float(score(objective.net(x), y))
-    return {"objective": float(objective(*whole(dataset.train)))} | errors
+        x, y = all_examples(getattr(dataset, name))
+        errors[f"{name}_error"] = 1 - float(accuracy(objective.net(x), y))
+    return {"objective": float(objective(*all_examples(dataset.train)))} | errors
 
 
-def first_order(objective: Objective, split: Split, config: Config, budget: float) -> Iterator[int]:
-    """Epochs of the optimiser that a run's configuration names, on the whole objective, until it
-    has worked for `budget` seconds of the processor, over which its schedule runs; yields their
-    number. The last epoch ends where the time does.
+def train_first_order(
+    objective: Objective, split: Split, config: Config, budget: float
+) -> Iterator[int]:
+    """Train by the optimiser of a run for a given CPU time, over which its schedule runs.
+
+    The last epoch may be incomplete.
+
+    Args:
+        objective: The objective.
+        split: The training examples.
+        config: The configuration of the run: optimiser, schedule, batch and seeds.
+        budget: CPU time in seconds.
+
+    Yields:
+        The number of epochs so far, after each epoch.
     """
-    descent, spent = build_optimiser(objective.net, config.optim), 0.0
+    optimiser = build_optimiser(objective.net, config.optim)
+    spent = 0.0
     for epoch in itertools.count():
-        begun = time.process_time() - spent
+        start = time.process_time() - spent
         for x, y in split.batches(config.batch, config.seeds.order, epoch):
-            if (now := time.process_time() - begun) >= budget:
+            if (now := time.process_time() - start) >= budget:
                 break
-            for group in descent.param_groups:
+            for group in optimiser.param_groups:
                 group["lr"] = learning_rate(config.optim, now, budget)
-            descent.zero_grad()
+            optimiser.zero_grad()
             objective(x.to(objective.weights[0].dtype), y).backward()
-            descent.step()
-        spent = time.process_time() - begun
+            optimiser.step()
+        spent = time.process_time() - start
         yield epoch + 1
         if spent >= budget:
             return
 
 
-def race(run: Resolved, options: BlockDescent) -> dict[str, Trace]:
-    """Block descent, and then the run's optimiser with its batch and schedule, from the run's first
-    weights and with its smoothness.
+def run_race(run: Resolved, options: BlockDescent) -> dict[str, Trace]:
+    """Train by block descent, and then by the optimiser of the run, from the same weights.
 
-    Iterations are those of each level; the second has as much time of the processor on each as the
-    first took, and its schedule ends when that does, or else it would be judged in the middle of
-    it. On the CPU, where no work is left behind when a clock is read.
+    Both minimise the same objective, with the smoothness of the run. On each level the second
+    optimiser gets as much CPU time as block descent took there. Its schedule ends with this time,
+    so that it is not evaluated in the middle of the schedule. All runs on the CPU, where no work is
+    pending when a clock is read.
+
+    Args:
+        run: The run: data, network, levels, and the optimiser with its batch and schedule.
+        options: Of block descent; `iterations` is per level.
+
+    Returns:
+        The traces of "block descent" and of the optimiser by its name.
+
+    Raises:
+        BadInput: If the options of the run do not allow a race.
     """
     config = run.config
     if not run.common.validation_fraction:
@@ -151,33 +190,45 @@ def race(run: Resolved, options: BlockDescent) -> dict[str, Trace]:
         device="cpu",
         download=config.download,
     )
-    descent = climbed(
+    descent = train_on_all_levels(
         run,
         dataset,
         options.alpha_head,
         lambda objective: block_descent(objective, dataset.train, options, config.seeds.order),
     )
-    spans = iter(descent.spans())
-    other = climbed(
+    budgets = iter(descent.seconds_by_level())
+    other = train_on_all_levels(
         run,
         dataset,
         options.alpha_head,
-        lambda objective: first_order(objective, dataset.train, config, next(spans)),
+        lambda objective: train_first_order(objective, dataset.train, config, next(budgets)),
     )
     return {"block descent": descent, config.optim.name: other}
 
 
-def climbed(
-    run: Resolved, dataset: Dataset, alpha_head: float, steps: Callable[[Objective], Iterable]
+def train_on_all_levels(
+    run: Resolved,
+    dataset: Dataset,
+    alpha_head: float,
+    make_steps: Callable[[Objective], Iterable],
 ) -> Trace:
-    """One optimiser on all levels of a run, the coarsest first."""
+    """Run one optimiser on all levels of a run, the coarsest first, and return its trace.
+
+    Args:
+        run: The run.
+        dataset: The data.
+        alpha_head: As in `Objective`.
+        make_steps: Starts the optimiser on the objective of a level; see `record_optimiser`.
+    """
     levels = [run]
     while (coarser := levels[0].coarser) is not None:
         levels.insert(0, coarser)
-    trace, net = Trace(), None
+    trace = Trace()
+    net = None
     torch.manual_seed(run.config.seeds.init)
     for level in levels:
-        coarse, net = net, build_network(level, dataset.facts)
+        coarse = net
+        net = build_network(level, dataset.facts)
         if coarse is not None:
             prolong(coarse, net)
         try:
@@ -186,5 +237,5 @@ def climbed(
             )
         except ValueError as error:
             raise BadInput(f"net.family={run.net.family}: {error}") from None
-        timed(trace, steps(objective), objective, dataset)
+        record_optimiser(trace, make_steps(objective), objective, dataset)
     return trace

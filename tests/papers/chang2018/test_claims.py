@@ -22,7 +22,7 @@ from experiments.chang2018.runs import (
     small,
     stl10,
 )
-from experiments.chang2018.studies.networks import SMALL, configured
+from experiments.chang2018.studies.networks import SMALL, preset_options
 from stablenets.claims import ledger
 from stablenets.claims.criteria import HELD, OPEN, REFUTED
 from stablenets.claims.pages import is_complete
@@ -126,7 +126,7 @@ def test_the_recipe_has_the_papers_steps():
         100,
         2e-4,
     )
-    assert run.net.widths == configured("hamiltonian_74")["widths"]
+    assert run.net.widths == preset_options("hamiltonian_74")["widths"]
 
 
 def accuracy(of, noise=0.3):

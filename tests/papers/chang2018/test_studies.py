@@ -9,15 +9,15 @@ from experiments.chang2018.studies import measurements
 from experiments.chang2018.studies.measurements import (
     OVERFLOW,
     REVERSIBLE,
+    BackwardMemory,
     BlockEigenvalues,
-    Cost,
-    Gradients,
-    Inverse,
-    Kept,
-    Overhead,
-    Peak,
-    TrainedEigenvalues,
-    TrainedInverse,
+    GradientError,
+    InverseError,
+    PeakMemory,
+    StepCost,
+    StepOverhead,
+    TrainedBlockEigenvalues,
+    TrainedInverseError,
 )
 from stablenets.claims.work import RunContext
 
@@ -27,11 +27,11 @@ UNMATCHED = {"midpoint_26", "midpoint_62", "leapfrog_26", "leapfrog_62"}
 @pytest.mark.parametrize("net", REVERSIBLE)
 @pytest.mark.parametrize(("dtype", "error"), [("float32", 1e-5), ("float64", 1e-14)])
 def test_a_unit_inverts_to_rounding(net, dtype, error):
-    assert measured(Inverse(net, 18, 0.1, dtype))["first"] < error
+    assert measured(InverseError(net, 18, 0.1, dtype))["first"] < error
 
 
 def test_an_inverse_that_overflows_is_a_number():
-    found = measured(Inverse("midpoint", 400, 1.0, "float32"))
+    found = measured(InverseError("midpoint", 400, 1.0, "float32"))
     assert found["first"] == found["growth"] == OVERFLOW
 
 
@@ -46,31 +46,34 @@ def test_an_inverse_that_overflows_is_a_number():
     ],
 )
 def test_gradients_by_inversion_are_the_stored_ones(net, block_norm):
-    assert measured(Gradients(net, block_norm, blocks=2))["difference"] < 1e-10
+    assert measured(GradientError(net, block_norm, blocks=2))["difference"] < 1e-10
     assert (
-        1e-10 < measured(Gradients(net, block_norm, blocks=2, dtype="float32"))["difference"] < 1e-3
+        1e-10
+        < measured(GradientError(net, block_norm, blocks=2, dtype="float32"))["difference"]
+        < 1e-3
     )
 
 
 def test_a_peak_that_cannot_be_measured_says_why(monkeypatch):
-    monkeypatch.setattr(measurements, "deep", lambda blocks, mode: {"dataset": {"name": "digits"}})
+    values = {"dataset": {"name": "digits"}}
+    monkeypatch.setattr(measurements, "deep_hamiltonian", lambda blocks, backward: values)
     with pytest.raises(RuntimeError, match=r"(?s)peak .* ended with 1.*BadInput: net: missing"):
-        Peak("reverse", 2, 1).measure(None)
+        PeakMemory("reverse", 2, 1).measure(None)
 
 
 @pytest.mark.parametrize(("backward", "flat"), [("store", False), ("reverse", True)])
 def test_memory_is_flat_in_depth_by_inversion_alone(backward, flat):
-    few_blocks, many = (measured(Kept(backward, blocks, 2))["bytes"] for blocks in (2, 8))
+    few_blocks, many = (measured(BackwardMemory(backward, blocks, 2))["bytes"] for blocks in (2, 8))
     assert (many < 1.1 * few_blocks) == flat
 
 
 def test_peak_and_time_are_measured():
-    peak = measured(Peak("reverse", 2, 2))
+    peak = measured(PeakMemory("reverse", 2, 2))
     assert peak["peak"] >= peak["start"] > peak["weights"] > 0
     for study, name in (
-        (Overhead(1, 2), "reverse"),
-        (Cost("digits", 1, 2), "resnet_bn"),
-        (Cost("cifar10", 1, 2), "hamiltonian"),
+        (StepOverhead(1, 2), "reverse"),
+        (StepCost("digits", 1, 2), "resnet_bn"),
+        (StepCost("cifar10", 1, 2), "hamiltonian"),
     ):
         metrics, arrays = study.measure(None)
         assert min(metrics.values()) > 0
@@ -81,9 +84,9 @@ def test_trained_nets_are_inverted(tmp_path):
     place = RunContext(tmp_path, "make")
     training = small("hamiltonian", 0, 1, limit=64)
     assert training.run(place).status == "done"
-    metrics, _ = TrainedInverse(training).measure(place)
+    metrics, _ = TrainedInverseError(training).measure(place)
     assert metrics["float64"] < 1e-13 < metrics["float32"] < 1e-4
-    metrics, _ = TrainedEigenvalues(training).measure(place)
+    metrics, _ = TrainedBlockEigenvalues(training).measure(place)
     assert 0 < metrics["smallest"] <= 1 <= metrics["largest"] < 2
 
 

@@ -13,18 +13,18 @@ from experiments.galimberti2023.claims import ROUNDING
 from experiments.galimberti2023.runs import distributed, planar
 from experiments.galimberti2023.studies.alternating import (
     ALPHA,
+    ALPHA_C,
     BATCH,
-    HEAD_SIZE,
-    Alternating,
-    alternating,
-    head,
+    AlternatingTraining,
+    layer_penalty,
     make_orthogonal,
-    network,
-    penalty,
-    sensitivities,
+    measure_sensitivities,
+    random_network,
+    train_alternating,
+    train_output_layer,
 )
-from experiments.galimberti2023.studies.coupled import Coupled
-from experiments.galimberti2023.studies.general import FRAMED, General
+from experiments.galimberti2023.studies.coupled import CoupledTraining
+from experiments.galimberti2023.studies.general import GENERAL_FORM_NETWORKS, GeneralForm
 from experiments.galimberti2023.studies.networks import (
     ALL,
     EULER,
@@ -35,23 +35,23 @@ from experiments.galimberti2023.studies.networks import (
     RING_RANDOM_X,
     SINGULAR_X,
     VOLUME,
-    drawn,
-    structure,
+    random_flow,
+    structure_matrix,
 )
 from experiments.galimberti2023.studies.random_weights import (
     Counterexample,
-    Spread,
+    SingularValueSpread,
     Symplectic,
     UpperBound,
 )
 from experiments.galimberti2023.studies.trained import (
-    Memory,
-    Reach,
-    Way,
-    furthest,
-    half_steps,
-    moved,
-    reached,
+    BackwardMemory,
+    NodeReach,
+    Trajectories,
+    half_step_maps,
+    largest_hops,
+    measure_influence,
+    measure_influences,
     ring_hops,
 )
 from stablenets.claims.work import RunContext
@@ -106,14 +106,14 @@ def test_symplectic_nets_are_and_the_wrong_transpose_is_not(net):
 
 
 def test_a_singular_x_forgets_a_direction():
-    flow = drawn(SINGULAR_X, 4, 1, 0.1, 0)
+    flow = random_flow(SINGULAR_X, 4, 1, 0.1, 0)
     assert float(torch.linalg.svdvals(flow.X[0])[-1]) < 1e-12
-    assert torch.equal(structure(flow), -structure(flow).T)
+    assert torch.equal(structure_matrix(flow), -structure_matrix(flow).T)
 
 
 @pytest.mark.parametrize("net", NETWORKS)
 def test_no_net_falls_below_the_bound_and_the_determinant_tells_them_apart(net):
-    found = measured(Spread(net, 16, 0.1))
+    found = measured(SingularValueSpread(net, 16, 0.1))
     assert found["lowest"] >= 1
     assert found["smallest"] <= 1 <= found["norm"]
     assert (abs(found["log10_determinant"]) < 1e-12) == (net in VOLUME) != (net in EULER)
@@ -122,12 +122,12 @@ def test_no_net_falls_below_the_bound_and_the_determinant_tells_them_apart(net):
 
 
 def test_the_plain_net_vanishes():
-    assert measured(Spread(PLAIN, 64, 0.1))["norm"] < 1e-12
+    assert measured(SingularValueSpread(PLAIN, 64, 0.1))["norm"] < 1e-12
 
 
-@pytest.mark.parametrize("net", FRAMED)
+@pytest.mark.parametrize("net", GENERAL_FORM_NETWORKS)
 def test_every_net_is_the_general_form(net):
-    assert max(measured(General(net, 3)).values()) < 1e-9
+    assert max(measured(GeneralForm(net, 3)).values()) < 1e-9
 
 
 @pytest.mark.parametrize("net", ["H1", "H2"])
@@ -142,11 +142,11 @@ def test_the_two_sides_of_a_bench_row_are_the_same_iteration(net, monkeypatch):
     )
     layers = bench.modules(ours.units[0])
     adam, theirs = (
-        torch.optim.Adam(ours.units.parameters(), lr=bench.RATE),
+        torch.optim.Adam(ours.units.parameters(), lr=bench.LEARNING_RATE),
         bench.by_modules(layers, x, labels),
     )
     for _ in range(3):
-        bench.iterate(ours, adam, x, labels)
+        bench.make_iteration(ours, adam, x, labels)
         theirs()
     first = next(ours.units.parameters())
     assert torch.allclose(
@@ -158,7 +158,7 @@ def test_the_two_sides_of_a_bench_row_are_the_same_iteration(net, monkeypatch):
     ("backward", "flat"), [("store", False), ("checkpoint", False), ("reverse", True)]
 )
 def test_memory_is_flat_in_depth_by_inversion_alone(backward, flat):
-    few, many = (measured(Memory(backward, layers))["bytes"] for layers in (8, 256))
+    few, many = (measured(BackwardMemory(backward, layers))["bytes"] for layers in (8, 256))
     assert (many < 1.1 * few) == flat
 
 
@@ -172,13 +172,13 @@ def test_norms_stay_below_their_upper_bound(net):
 
 
 def test_spread_is_measured_example_by_example():
-    found = [measured(Spread("H2", 64, 0.5, seed)) for seed in range(2)]
+    found = [measured(SingularValueSpread("H2", 64, 0.5, seed)) for seed in range(2)]
     assert [own["pair"] for own in found] == pytest.approx([1, 1], abs=1e-9)
 
 
 @pytest.mark.parametrize("net", [RANDOM_X, SINGULAR_X])
 def test_a_net_whose_x_is_not_the_identity_stays_symplectic_in_training(net, tmp_path):
-    found, _ = Coupled(net, layers=4, epochs=1).measure(RunContext(tmp_path, "make"))
+    found, _ = CoupledTraining(net, layers=4, epochs=1).measure(RunContext(tmp_path, "make"))
     assert max(found["layer"], found["product"]) < ROUNDING
     assert found["wrong_transpose"] > 1e-3
     assert found["moved"] > 0.1
@@ -188,7 +188,7 @@ def test_a_trained_ring_reads_two_hops_and_keeps_its_zeros(tmp_path):
     place = RunContext(tmp_path, "make")
     training = distributed("swiss_roll", "ring", None, seed=0, epochs=1)
     assert training.run(place).status == "done"
-    metrics, arrays = Reach(training).measure(place)
+    metrics, arrays = NodeReach(training).measure(place)
     hops = {"half_hops": 2, "layer_hops": 4, "backward_hops": 2, "half_reads": 5, "layer_reads": 8}
     rest = {"outside": 0, "outside_gradients": 0, "entries": 48, "nodes": 8}
     assert metrics == hops | rest
@@ -200,7 +200,7 @@ def test_the_way_of_points_through_a_trained_net_is_kept(tmp_path):
     place = RunContext(tmp_path, "make")
     training = planar("H1", "swiss_roll", 4, seed=0, epochs=1)
     assert training.run(place).status == "done"
-    _, arrays = Way(training).measure(place)
+    _, arrays = Trajectories(training).measure(place)
     assert set(np.unique(arrays["classes"])) <= {0, 1}
     assert len(arrays["states"]) == len(arrays["layers"])
 
@@ -209,7 +209,7 @@ def net(name: str, seed: int = 0):
     """Kernels are dense, also where the graph has no edge: that they have no say there is what is
     looked at.
     """
-    return drawn(name, WIDTH, 3, 0.5, seed)
+    return random_flow(name, WIDTH, 3, 0.5, seed)
 
 
 @pytest.mark.parametrize("name", [RING, RING_RANDOM_X])
@@ -224,29 +224,29 @@ def test_a_ring_is_sparse_and_not_the_dense_net(name):
     assert here != there
     if "X" in flow.fixed:
         assert torch.equal(flow.X[0] != 0, torch.eye(NODES) != 0)  # X couples a node with itself
-    assert torch.equal(structure(flow), -structure(flow).T)
+    assert torch.equal(structure_matrix(flow), -structure_matrix(flow).T)
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", [RING, RING_RANDOM_X])
 def test_a_node_that_moves_alone_changes_two_hops_in_half_a_step_and_no_other_by_a_bit(name, seed):
-    half, layer = reached(net(name, seed), torch.randn(5, WIDTH, dtype=torch.float64))
+    half, layer = measure_influences(net(name, seed), torch.randn(5, WIDTH, dtype=torch.float64))
     for changes in half:
         assert torch.equal(changes > 0, HOPS <= 2)
     assert (layer > 0).all()
-    assert (furthest(half, HOPS), furthest(layer, HOPS)) == (2, 4)
+    assert (largest_hops(half, HOPS), largest_hops(layer, HOPS)) == (2, 4)
 
 
 def test_without_zeros_in_r_a_half_step_reads_every_node():
     flow = net(RING)
     flow.R.fill_(1)
-    half, _ = reached(flow, torch.randn(5, WIDTH, dtype=torch.float64))
+    half, _ = measure_influences(flow, torch.randn(5, WIDTH, dtype=torch.float64))
     assert (half > 0).all()
 
 
 def test_half_steps_make_the_layers_of_the_flow():
     flow, x = net(RING), torch.randn(5, WIDTH, dtype=torch.float64)
-    assert torch.allclose(layer_states(*half_steps(flow, x))[-1], flow(x), rtol=0, atol=1e-13)
+    assert torch.allclose(layer_states(*half_step_maps(flow, x))[-1], flow(x), rtol=0, atol=1e-13)
 
 
 def test_moved_is_exact():
@@ -256,7 +256,8 @@ def test_moved_is_exact():
     mixing = torch.eye(4)[[0, 1, 2, 3]].clone()
     mixing[0, 3] = 2.0  # first half of node 0, second half of node 1
     assert torch.equal(
-        moved(lambda x: x @ mixing.T, torch.zeros(1, 4), 2), torch.tensor([[1.0, 2.0], [0.0, 1.0]])
+        measure_influence(lambda x: x @ mixing.T, torch.zeros(1, 4), 2),
+        torch.tensor([[1.0, 2.0], [0.0, 1.0]]),
     )
 
 
@@ -279,18 +280,18 @@ def test_the_head_is_one_logit_and_begins_at_zero():
         torch.randint(2, (BATCH,)).float(),
     )
     w = torch.zeros(5, requires_grad=True)
-    loss = F.binary_cross_entropy(torch.sigmoid(known @ w), targets) + HEAD_SIZE / 2 * (w**2).sum()
+    loss = F.binary_cross_entropy(torch.sigmoid(known @ w), targets) + ALPHA_C / 2 * (w**2).sum()
     loss.backward()
     assert torch.allclose(
-        head(4, [(known, targets)]), -0.05 * w.grad.sign(), atol=1e-4
+        train_output_layer(4, [(known, targets)]), -0.05 * w.grad.sign(), atol=1e-4
     )  # Adam's first step is the sign
-    assert head(4, [(known, targets)] * 10).abs().max() <= 0.05 * 10 + 1e-3
+    assert train_output_layer(4, [(known, targets)] * 10).abs().max() <= 0.05 * 10 + 1e-3
 
 
 def test_the_layers_move_and_then_a_head_is_trained_on_them_as_they_stay():
-    data, net = moons(200), network("H1", 4, 4, 0.1, 0)
+    data, net = moons(200), random_network("H1", 4, 4, 0.1, 0)
     before = net.units[0].K.detach().clone()
-    assert [len(x) for x in alternating(net, data.train, 3, 0, ALPHA, 0.0)] == [
+    assert [len(x) for x in train_alternating(net, data.train, 3, 0, ALPHA, 0.0)] == [
         BATCH,
         BATCH,
         BATCH,
@@ -304,13 +305,13 @@ def test_the_layers_move_and_then_a_head_is_trained_on_them_as_they_stay():
 
 @pytest.mark.parametrize("name", ["H1", PLAIN])
 def test_kernels_and_biases_begin_with_deviation_one(name):
-    flow = network(name, 6, 64, 0.1, 0).units[0]
+    flow = random_network(name, 6, 64, 0.1, 0).units[0]
     for parameter in flow.parameters():
         assert float(parameter.detach().std()) == pytest.approx(1, abs=0.1)
 
 
 def test_orthogonal_kernels_and_zero_biases_at_the_start():
-    net = network(PLAIN, 6, 5, 0.1, seed=0)
+    net = random_network(PLAIN, 6, 5, 0.1, seed=0)
     (flow,) = net.units
     make_orthogonal(flow)
     identity = torch.eye(6).expand(5, 6, 6)
@@ -320,22 +321,25 @@ def test_orthogonal_kernels_and_zero_biases_at_the_start():
 
 
 def test_the_penalties_are_sums_over_layers():
-    flow, plain = network("H1", 4, 5, 0.1, 0).units[0], network(PLAIN, 6, 5, 0.1, 0).units[0]
+    flow, plain = (
+        random_network("H1", 4, 5, 0.1, 0).units[0],
+        random_network(PLAIN, 6, 5, 0.1, 0).units[0],
+    )
     changes = sum(((p[j + 1] - p[j]) ** 2).sum() for p in flow.parameters() for j in range(4))
     sizes = sum((p[j] ** 2).sum() for p in flow.parameters() for j in range(5))
     inner = sum(
         (p[j] ** 2).sum() for p in plain.parameters() for j in range(4)
     )  # the last layer has none
-    assert penalty(flow, 2.0, 3.0).item() == pytest.approx(
+    assert layer_penalty(flow, 2.0, 3.0).item() == pytest.approx(
         (0.1 * changes + 0.15 * sizes).item(), rel=1e-5
     )
-    assert penalty(plain, 2.0, 0.0).item() == pytest.approx(inner.item(), rel=1e-5)
+    assert layer_penalty(plain, 2.0, 0.0).item() == pytest.approx(inner.item(), rel=1e-5)
 
 
 def test_the_mean_is_of_the_matrices_over_the_batch_and_not_of_their_norms():
-    net = network("H1", 4, 3, 0.4, 0)
+    net = random_network("H1", 4, 3, 0.4, 0)
     batch, points = torch.randn(6, 2), torch.randn(4, 2)
-    single, mean = sensitivities(net, batch, points)
+    single, mean = measure_sensitivities(net, batch, points)
     flow = net.units[0].double()
     jacobians = torch.stack(
         [
@@ -344,13 +348,13 @@ def test_the_mean_is_of_the_matrices_over_the_batch_and_not_of_their_norms():
         ]
     )
     assert mean[0] == pytest.approx(torch.linalg.matrix_norm(jacobians.mean(0), 2).item(), rel=1e-9)
-    assert mean[0] < sensitivities(net, points, batch)[0][0, 2]
+    assert mean[0] < measure_sensitivities(net, points, batch)[0][0, 2]
     assert (single.shape, mean.shape) == ((3, 3), (3,))
 
 
 @pytest.mark.parametrize("net", ["H1", "H2"])
 def test_sensitivities_stay_between_their_bounds_through_training(net, place):
-    metrics, arrays = Alternating(net, layers=6, epochs=1).measure(place)
+    metrics, arrays = AlternatingTraining(net, layers=6, epochs=1).measure(place)
     assert metrics["lowest"] >= 1
     assert metrics["end_highest"] <= metrics["bound"]
     assert metrics["weights_before"] < metrics["largest_before"]

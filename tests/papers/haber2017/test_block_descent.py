@@ -9,7 +9,7 @@ import torch
 from small_objective import examples, network, objective
 
 from experiments.haber2017.optimisers.block_descent import BlockDescent, block_descent
-from experiments.haber2017.optimisers.newton import flat
+from experiments.haber2017.optimisers.newton import flatten_tensors
 from stablenets.data.resident import ResidentSplit
 from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, Network
@@ -78,7 +78,7 @@ def test_seed_decides_everything():
         torch.manual_seed(0)
         goal = objective(network())
         list(block_descent(goal, split(), BlockDescent(iterations=3, batch=20, sample=10), seed))
-        return flat(goal.weights + goal.head).detach()
+        return flatten_tensors(goal.weights + goal.head).detach()
 
     assert torch.equal(end(0), end(0))
     assert not torch.equal(end(0), end(1))

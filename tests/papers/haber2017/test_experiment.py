@@ -20,7 +20,7 @@ from experiments.haber2017.runs import (
     penalised_chain,
     planar,
 )
-from experiments.haber2017.studies import Drift, Example1, Rotation, sufficient
+from experiments.haber2017.studies import Example1, IntegratorDrift, Rotation, smallest_damping
 from stablenets.claims import ledger
 from stablenets.claims.criteria import HELD, OPEN, REFUTED
 from stablenets.claims.pages import is_complete
@@ -90,15 +90,15 @@ def test_example_1_goes_deep_as_documented(net, layers, h, distance):
 @pytest.mark.parametrize("layers", [16, 64, 256])
 def test_forward_euler_grows_as_theory_says(layers):
     h = 20 / layers
-    assert Drift("euler", "identity", layers, h).measure(None)[0]["jacobian_high"] == pytest.approx(
-        (1 + h**2) ** (layers / 2), rel=1e-9
-    )
+    assert IntegratorDrift("euler", "identity", layers, h).measure(None)[0][
+        "jacobian_high"
+    ] == pytest.approx((1 + h**2) ** (layers / 2), rel=1e-9)
 
 
 @pytest.mark.parametrize("scheme", ["damped euler", "rk4", "verlet", "leapfrog"])
 @pytest.mark.parametrize("activation", ["identity", "tanh"])
 def test_the_others_do_not_grow(scheme, activation):
-    assert Drift(scheme, activation, 300, 0.1).measure(None)[0]["growth"] < 1.5
+    assert IntegratorDrift(scheme, activation, 300, 0.1).measure(None)[0]["growth"] < 1.5
 
 
 @pytest.mark.parametrize(("layers", "h"), [(100, 0.1), (50, 0.4)])
@@ -155,8 +155,8 @@ def test_a_signal_that_decays_does_not_keep_its_size(damped, expected):
 
 @pytest.mark.parametrize(("h", "gamma"), [(0.1, 0.1003), (20 / 1024, 0.01953)])
 def test_the_sufficient_diffusion_is_the_documented_one(h, gamma):
-    assert sufficient(h) == pytest.approx(gamma, rel=1e-3)
-    assert sufficient(h) == pytest.approx(h * (1 + sufficient(h) ** 2 / 4), rel=1e-12)
+    assert smallest_damping(h) == pytest.approx(gamma, rel=1e-3)
+    assert smallest_damping(h) == pytest.approx(h * (1 + smallest_damping(h) ** 2 / 4), rel=1e-12)
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -11,14 +11,17 @@ from sklearn.linear_model import LogisticRegression
 from small_objective import examples, network, objective
 from torch import nn
 
-from experiments.haber2017.optimisers.block_descent import mean_curvature, smooth
+from experiments.haber2017.optimisers.block_descent import (
+    estimate_mean_curvature,
+    smoothness_inverse,
+)
 from experiments.haber2017.optimisers.newton import (
     Limits,
-    curvature,
-    flat,
-    hessian,
-    like,
+    flatten_tensors,
+    gauss_newton_map,
+    hessian_map,
     newton_step,
+    split_like,
 )
 from experiments.haber2017.optimisers.pcg import pcg
 from stablenets.nets import FAMILIES, Network
@@ -97,7 +100,9 @@ def test_pcg_of_a_singular_matrix_gives_the_least_solution_or_stops():
 def jacobian(net: Network, weights: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
     """d outputs / d weights (B·outputs, n), a row at a time."""
     rows = [
-        flat(torch.autograd.grad(value, weights, retain_graph=True, materialize_grads=True))
+        flatten_tensors(
+            torch.autograd.grad(value, weights, retain_graph=True, materialize_grads=True)
+        )
         for value in net(x).flatten()
     ]
     return torch.stack(rows)
@@ -119,7 +124,7 @@ def test_gauss_newton_is_jthj(family, operator, loss):
     y = y if loss is cross_entropy else torch.randn(5, 3, dtype=torch.float64)
     z = net(x)
     J, H = jacobian(net, weights, x), hessian_of(loss, z.detach(), y)
-    found = dense(curvature(weights, z, y, loss), J.shape[1])
+    found = dense(gauss_newton_map(weights, z, y, loss), J.shape[1])
     assert torch.allclose(found, J.T @ H @ J, rtol=1e-9, atol=1e-13)
     assert torch.allclose(found, found.T, rtol=0, atol=1e-13)
     assert torch.linalg.eigvalsh(found).min() > -1e-13
@@ -128,15 +133,15 @@ def test_gauss_newton_is_jthj(family, operator, loss):
 def test_for_the_classifier_gauss_newton_is_newton():
     linear = nn.Linear(4, 3).double()
     weights, (Y, y) = list(linear.parameters()), examples(6, 4)
-    start = flat(weights).detach()
+    start = flatten_tensors(weights).detach()
 
     def loss_at(θ: torch.Tensor) -> torch.Tensor:
-        W, mu = like(θ, weights)
+        W, mu = split_like(θ, weights)
         return cross_entropy(Y @ W.mT + mu, y)
 
     exact = torch.autograd.functional.hessian(loss_at, start)
     assert torch.allclose(
-        dense(curvature(weights, linear(Y), y, cross_entropy), len(start)),
+        dense(gauss_newton_map(weights, linear(Y), y, cross_entropy), len(start)),
         exact,
         rtol=1e-10,
         atol=1e-14,
@@ -149,7 +154,8 @@ def test_second_derivative_of_the_smoothness_term():
     goal = objective(net, alpha=0.3)
     weights, D = goal.weights, torch.eye(5, dtype=torch.float64).diff(dim=0)
     v = torch.randn(sum(weight.numel() for weight in weights), dtype=torch.float64)
-    parts, found = like(v, weights), like(hessian(weights, goal.smoothness)(v), weights)
+    parts = split_like(v, weights)
+    found = split_like(hessian_map(weights, goal.smoothness)(v), weights)
     stacks = {id(parameter) for parameter in net.units.parameters()}
     for weight, part, product in zip(weights, parts, found, strict=True):
         expected = (
@@ -164,8 +170,8 @@ def test_second_derivative_of_the_smoothness_term():
 def test_smooth_preconditioner_is_the_inverse_of_smoothness_and_shift(depth):
     goal = objective(network(depth=depth), alpha=0.3)
     n = sum(weight.numel() for weight in goal.weights)
-    R = dense(hessian(goal.weights, goal.smoothness), n)
-    found = dense(smooth(goal, 0.7), n)
+    R = dense(hessian_map(goal.weights, goal.smoothness), n)
+    found = dense(smoothness_inverse(goal, 0.7), n)
     assert torch.allclose(
         found @ (R + 0.7 * torch.eye(n, dtype=torch.float64)),
         torch.eye(n, dtype=torch.float64),
@@ -176,7 +182,8 @@ def test_smooth_preconditioner_is_the_inverse_of_smoothness_and_shift(depth):
 def test_mean_curvature_is_the_mean_eigenvalue_on_average():
     A, weights = definite(30), [torch.zeros(30, dtype=torch.float64)]
     estimates = [
-        mean_curvature(A.mv, weights, torch.Generator().manual_seed(seed)) for seed in range(200)
+        estimate_mean_curvature(A.mv, weights, torch.Generator().manual_seed(seed))
+        for seed in range(200)
     ]
     assert np.mean(estimates) == pytest.approx(float(A.trace()) / 30, rel=0.05)
 

@@ -9,7 +9,7 @@ import pytest
 
 from experiments.haber2017.optimisers import race as race_module
 from experiments.haber2017.optimisers.block_descent import BlockDescent
-from experiments.haber2017.optimisers.race import Trace, race
+from experiments.haber2017.optimisers.race import Trace, run_race
 from stablenets.config import resolve
 from stablenets.errors import BadInput
 from stablenets.training.optim import learning_rate
@@ -30,7 +30,7 @@ def planar(tiny, torch_globals):
 
 
 def test_race_is_from_one_start_on_one_objective(planar):
-    traces = race(planar, BlockDescent(iterations=3, batch=128, sample=64))
+    traces = run_race(planar, BlockDescent(iterations=3, batch=128, sample=64))
     assert list(traces) == ["block descent", "adam"]
     descent, adam = traces.values()
     assert len(descent.seconds) == 4  # the start, and three iterations
@@ -41,7 +41,7 @@ def test_race_is_from_one_start_on_one_objective(planar):
         assert all(0 <= error <= 1 for error in trace.validation_error + trace.test_error)
         assert trace.objective[-1] < trace.objective[0]
         assert all(tensor.isfinite().all() for tensor in trace.weights.values())
-    again = race(planar, BlockDescent(iterations=3, batch=128, sample=64))
+    again = run_race(planar, BlockDescent(iterations=3, batch=128, sample=64))
     assert again["block descent"].objective == descent.objective
 
 
@@ -61,14 +61,14 @@ def test_race_climbs_the_levels_of_the_run(planar, tiny):
             "levels=2",
         )
     )
-    for trace in race(run, BlockDescent(iterations=2)).values():
+    for trace in run_race(run, BlockDescent(iterations=2)).values():
         assert sorted(trace.depth) == trace.depth
         for coarse, fine in ((4, 8), (8, 16)):
             first = trace.depth.index(fine)
             assert trace.depth[first - 1] == coarse
             assert trace.seconds[first] == trace.seconds[first - 1]
             assert trace.objective[first] == pytest.approx(trace.objective[first - 1], rel=0.1)
-    assert trace.objective[0] == race(planar, BlockDescent(iterations=1))["adam"].objective[0]
+    assert trace.objective[0] == run_race(planar, BlockDescent(iterations=1))["adam"].objective[0]
 
 
 def test_output_rule_is_the_lowest_validation_error():
@@ -76,7 +76,7 @@ def test_output_rule_is_the_lowest_validation_error():
 
 
 def test_time_of_a_level_is_that_of_its_own_iterations():
-    assert Trace(seconds=[0, 0.5, 2, 2, 5], depth=[4, 4, 4, 8, 8]).spans() == [2, 3]
+    assert Trace(seconds=[0, 0.5, 2, 2, 5], depth=[4, 4, 4, 8, 8]).seconds_by_level() == [2, 3]
 
 
 def test_the_second_has_as_much_time_as_the_first_and_its_schedule_ends_with_it(
@@ -103,7 +103,7 @@ def test_the_second_has_as_much_time_as_the_first_and_its_schedule_ends_with_it(
             "batch=128",
         )
     )  # many epochs
-    descent, adam = race(run, BlockDescent(iterations=80, batch=128, sample=64)).values()
+    descent, adam = run_race(run, BlockDescent(iterations=80, batch=128, sample=64)).values()
     assert {budget for _, budget in rates} == {descent.seconds[-1]}
     shares = [spent / budget for spent, budget in rates]
     assert shares == sorted(shares)
@@ -143,4 +143,4 @@ def test_the_second_has_as_much_time_as_the_first_and_its_schedule_ends_with_it(
 )
 def test_race_that_cannot_be_run(tiny, torch_globals, overrides, says):
     with pytest.raises(BadInput, match=f"^{says}"):
-        race(resolve(tiny(*overrides)), BlockDescent())
+        run_race(resolve(tiny(*overrides)), BlockDescent())
