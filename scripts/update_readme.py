@@ -12,9 +12,9 @@ import pandas as pd
 
 from stablenets import tables
 from stablenets.claims import summary
-from stablenets.claims.criteria import VERDICTS
+from stablenets.claims.criteria import NOT_RUN, REPRODUCED, VERDICTS
 from stablenets.claims.loader import load_paper, paper_modules
-from stablenets.claims.paper import PAPER
+from stablenets.claims.paper import OURS, PAPER, THEOREM
 from stablenets.claims.readme import fill_results
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,18 +22,32 @@ BEGIN, END = "<!-- verdicts: written by scripts/update_readme.py -->\n", "<!-- e
 
 
 def verdict_table() -> str:
-    """Return the table: the claims of each paper by verdict, and beside them our own."""
+    """Return the table: the verdicts of each paper's claims, then its theorems and our controls."""
     rows = []
     for handle in paper_modules():
         paper = load_paper(handle)
         found = summary.final_rows(paper, ROOT / "results" / handle)
-        stated = [row["verdict"] for row in found if row["kind"] == PAPER]
-        others = [row["verdict"] for row in found if row["kind"] != PAPER]
+        verdicts = {
+            kind: [row["verdict"] for row in found if row["kind"] == kind]
+            for kind in (PAPER, THEOREM, OURS)
+        }
         link = f"[{paper.title.split(',')[0]}](results/{handle}/README.md)"
-        cells = {verdict: stated.count(verdict) or "" for verdict in VERDICTS}
-        held = f"{others.count('reproduced')} of {len(others)}"
-        rows.append({"paper": link} | cells | {"theorems and controls that hold": held})
+        cells = {verdict: verdicts[PAPER].count(verdict) or "" for verdict in VERDICTS}
+        others = {
+            "theorems that hold": count_held(verdicts[THEOREM]),
+            "our claims that hold": count_held(verdicts[OURS]),
+        }
+        rows.append({"paper": link} | cells | others)
     return tables.format_markdown(pd.DataFrame(rows))
+
+
+def count_held(verdicts: list[str]) -> str:
+    """Return how many of the claims that were run are reproduced; those not run are apart."""
+    missing = verdicts.count(NOT_RUN)
+    if not verdicts:
+        return ""
+    held = f"{verdicts.count(REPRODUCED)} of {len(verdicts) - missing}"
+    return f"{held}; {missing} not run" if missing else held
 
 
 def with_table(text: str, table: str) -> str:

@@ -129,8 +129,9 @@ class ReadSettings:
 
 @dataclass(frozen=True)
 class Examples:
-    """All examples of a data set on the CPU: inputs uint8 or float32 (N, *shape), labels long (N,).
+    """All examples of a data set on the CPU: inputs uint8 or float32 (N, *shape), and labels.
 
+    Labels are the targets y of `DatasetFacts`: long (N,) where examples have classes.
     `source` and `digests` as in `Dataset`.
     """
 
@@ -159,7 +160,7 @@ def float_examples(
 
     Args:
         train: Training inputs, (N, *shape).
-        train_labels: Their labels, long (N,).
+        train_labels: Their labels, long (N,); in a regression float32 (N, 1).
         test: Test inputs.
         test_labels: Their labels.
         source: Where the examples come from, in one line.

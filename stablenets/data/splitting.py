@@ -1,4 +1,8 @@
-"""Which examples are used, which are held out: drawn from a seed, every class in its proportion."""
+"""Which examples are used, which are held out: drawn from a seed, every class in its proportion.
+
+The examples of a regression, or with a label at each time step, have no classes of their own. All
+of them then count as one class.
+"""
 
 import torch
 from torch import Tensor
@@ -16,10 +20,11 @@ def sample_stratified(labels: Tensor, count: int, generator: torch.Generator) ->
     same generator contains a smaller one, except for about one example where the rounding differs.
 
     Args:
-        labels: long (N,), 0 or larger.
+        labels: long (N,), 0 or larger; or targets that are no classes, (N, ...).
         count: At most N.
         generator: Of the shuffles, on the CPU.
     """
+    labels = class_of_each(labels)
     sizes = torch.bincount(labels)
     quota, remainder = count * sizes // len(labels), count * sizes % len(labels)
     quota[torch.argsort(remainder, descending=True, stable=True)[: count - int(quota.sum())]] += 1
@@ -28,6 +33,11 @@ def sample_stratified(labels: Tensor, count: int, generator: torch.Generator) ->
         members = torch.nonzero(labels == label).squeeze(1)
         taken.append(members[torch.randperm(len(members), generator=generator)[:few]])
     return torch.cat(taken).sort().values
+
+
+def class_of_each(labels: Tensor) -> Tensor:
+    """Return the class of each example, long (N,); 0 for targets (N, ...) that are no classes."""
+    return labels if labels.dim() == 1 else labels.new_zeros(len(labels), dtype=torch.long)
 
 
 def draw_test_set(labels: Tensor, purpose: str, seed: int) -> Tensor:
@@ -44,7 +54,7 @@ def split_validation(labels: Tensor, common: CommonDataOptions, seed: int) -> tu
     """Return the indices of the training and of the validation examples.
 
     Args:
-        labels: Labels of the training set, long (N,).
+        labels: Labels of the training set, as in `sample_stratified`.
         common: The fractions that are held out and used, and the largest number of examples.
         seed: The split seed.
 
@@ -58,7 +68,7 @@ def split_validation(labels: Tensor, common: CommonDataOptions, seed: int) -> tu
     is_kept[held_out] = False
     rest = torch.nonzero(is_kept).squeeze(1)
     if fraction < 1:
-        count, classes = round(fraction * len(rest)), len(labels.unique())
+        count, classes = round(fraction * len(rest)), len(class_of_each(labels).unique())
         if count < classes:
             raise BadInput(
                 f"dataset.train_fraction={fraction}: leaves {count} of {len(rest)} training"

@@ -29,7 +29,8 @@ def split_off_test(features: Tensor, labels: Tensor, seed: int, source: str) -> 
 
     Args:
         features: (N, d).
-        labels: long (N,), 0 ... classes - 1. Each class is held out in its proportion.
+        labels: long (N,), 0 ... classes - 1. Each class is held out in its proportion. In a
+            regression float32 (N, 1).
         seed: The split seed.
         source: Where the examples come from, in one line.
     """

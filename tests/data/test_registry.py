@@ -188,3 +188,10 @@ def test_benchmark_compares_equal_batches(monkeypatch):
     ours = ResidentSplit(images.unsqueeze(1), torch.zeros(40, dtype=torch.long), Scaling(1 / 255))
     theirs = torch.stack([data.Pictures(images, transforms.ToTensor())[i][0] for i in range(40)])
     assert torch.allclose(next(ours.sweep(40))[0], theirs)
+
+
+@pytest.mark.parametrize("targets", [torch.rand(50, 1), torch.randint(3, (50, 8))])
+def test_targets_that_are_no_classes_are_sampled_as_one_class(targets):
+    for count in (0, 7, 50):
+        chosen = sample_stratified(targets, count, torch.Generator().manual_seed(0))
+        assert len(chosen.unique()) == count

@@ -17,7 +17,7 @@ PAGE = "how-to/add-a-dataset.md"
 def registered(run_page):
     """The data sets of the page, registered during the test."""
     run_page(PAGE, execute=False)
-    return ("wine", "parity")
+    return ("wine", "diabetes", "parity")
 
 
 def test_code_of_the_page_runs_from_top_to_bottom(run_page):

@@ -37,6 +37,7 @@ def test_add_a_recurrent_family(run_page):
 def test_add_a_paper(run_page, monkeypatch, capsys):
     """The page's runs are made, and its command decides the claim."""
     names = run_page("how-to/add-a-paper.md")
+    sys.modules["tests.papers.example2026.test_claims"].test_the_gap_decides_the_first_claim()
     assert names["outcome"].status == "done"
     monkeypatch.setattr(sys, "argv", ["stablenets", "reproduce", "example2026"])
     with pytest.raises(SystemExit) as end:
