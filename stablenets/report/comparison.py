@@ -43,7 +43,7 @@ from stablenets.statistics import Estimate
 
 GROUP = ("dataset.name", "net.family", "net.operator")  # within which labels are unique
 # In the order of the choice: column of the runs, column of `aggregate_runs`, title, unit, scale.
-METRICS = [
+METRICS: list[dict[str, Any]] = [
     {"id": column, "name": name, "title": title, "unit": unit, "is_log": is_log}
     for name, title, unit, is_log, _ in SHOWN
     for column, other, _ in ESTIMATES
@@ -58,8 +58,8 @@ FACTORS = {
 class RunData:
     """What is known of each run, by its name."""
 
-    rows: Mapping[Any, dict[str, Any]]  # of `StoredRuns.runs`
-    options: Mapping[Any, dict[str, Any]]
+    rows: Mapping[Any, dict[Any, Any]]  # of `StoredRuns.runs`
+    options: Mapping[Any, dict[Any, Any]]
     curves: Mapping[str, Mapping[str, Curve]]
     arrays: Mapping[str, Arrays]
     claims: Mapping[str, list[str]]
@@ -139,14 +139,19 @@ def scaled_value(metric: str, values: dict[Any, Any]) -> float | None:
 
 
 def label_configurations(found: list[dict[str, Any]], stored: StoredRuns) -> None:
-    """Set `label` to the options that tell a configuration apart in its GROUP and purpose."""
+    """Set `label`: the options that are not those of most configurations of a GROUP and purpose.
+
+    "" is the one that has all the usual options. Labels are unique together with the depth.
+    """
     first = [entry["runs"][0]["name"] for entry in found]
     texts = stored.options.loc[first].map(option_text).reset_index(drop=True)
     purposes = pd.Series([entry["purpose"] for entry in found], dtype=str)
     for _, members in texts.groupby([*GROUP, purposes], sort=False):
-        named = label_keys(members) if len(members) > 1 else []
-        for number, row in members.iterrows():
-            shown = [key for key in named if row[key] and key not in LEADING]
-            found[int(number)]["label"] = ", ".join(
-                label_text(key, row[key], named) for key in shown
+        named = [key for key in label_keys(members) if key not in LEADING]
+        usual = {key: members[key].mode().iloc[0] for key in named}
+        rows: dict[Any, dict[Any, str]] = members[named].to_dict("index")
+        for number, row in rows.items():
+            shown = [key for key in named if row[key] != usual[key]]
+            found[number]["label"] = ", ".join(
+                label_text(key, row[key] or "none", named) for key in shown
             )

@@ -36,6 +36,21 @@ ESTIMATES: tuple[tuple[str, str, Callable[[pd.Series], Estimate]], ...] = (
     ("wall_s", "time per run (s)", statistics.geometric_mean),
 )
 
+MEANINGS = {  # of the columns of a table of configurations
+    "seeds, diverged": "finished runs, and how many of them diverged",
+    "parameters": "trained parameters",
+    "test accuracy, test MSE": "after the last epoch",
+    "gradient, first/last": "norm of dLoss/dY_0 divided by the norm of dLoss/dY_L, at the last"
+    " measurement: far below 1, gradients vanish on their way to the first layer",
+    "slope": "log10 of that ratio divided by the depth L: how many powers of ten a layer changes"
+    " the gradient; negative if it vanishes",
+    "smallest and largest gradient": "norms of dLoss/dY_l over all measured layers l",
+    "σ": "smallest, median and largest singular value of dY_L/dY_0 at the last measurement. Values"
+    " below k · 2.2e-16 times the largest of k singular values are rounding errors and count as"
+    " this limit",
+    "time per run": "wall time of all sessions of a run",
+}
+
 
 def aggregate_runs(stored: StoredRuns) -> pd.DataFrame:
     """One row for each configuration that has a finished run, sorted by its options.
@@ -142,7 +157,7 @@ def label_keys(texts: pd.DataFrame) -> list[str]:
     return chosen
 
 
-def splits_rows(texts: Mapping[str, Sequence[str]], key: str, chosen: list[str]) -> bool:
+def splits_rows(texts: Mapping[Any, Sequence[str]], key: str, chosen: list[str]) -> bool:
     """Whether rows that agree in the chosen columns differ in `key`."""
     rows = list(zip(*(texts[name] for name in [*chosen, key]), strict=True))
     return len(set(rows)) > len({row[:-1] for row in rows})

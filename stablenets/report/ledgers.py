@@ -129,7 +129,9 @@ def join_runs(folders: StoredRuns | None, ledgers: StoredRuns) -> StoredRuns:
     """The runs of run folders and of ledgers; of a run in both, that of the folder."""
     if folders is None:
         return ledgers
-    local = folders.runs.assign(**{ORIGIN: [(FOLDERS,)] * len(folders.runs), SEARCH: False})
+    local = folders.runs.copy()
+    local[ORIGIN] = [(FOLDERS,)] * len(local)
+    local[SEARCH] = False
     others = ledgers.select([name for name in ledgers.runs.index if name not in local.index])
     return replace(
         folders,

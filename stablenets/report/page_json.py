@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import math
 from collections.abc import Iterable
@@ -32,3 +34,8 @@ def json_text(data: Any) -> str:
     """JSON that ends no script element: it has no <, and is a valid JavaScript value, too."""
     text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def packed_json(data: Any) -> str:
+    """The JSON of much data, as base64 of gzip: a third of its size."""
+    return base64.b64encode(gzip.compress(json_text(data).encode(), mtime=0)).decode()

@@ -74,15 +74,20 @@ class StoredRuns:
         )
 
 
+def find_run_folders(runs: Path) -> list[Path]:
+    """All run folders below `runs`, apart from those that force=true has set aside."""
+    return sorted(
+        path.parent for path in runs.glob("*/status.json") if ".old-" not in path.parent.name
+    )
+
+
 def read_runs(runs: Path) -> StoredRuns:
-    """Read all run folders below `runs`, apart from those that force=true has set aside.
+    """Read all run folders below `runs`; see `find_run_folders`.
 
     Raises:
         BadInput: If there are no run folders.
     """
-    found = sorted(
-        path.parent for path in runs.glob("*/status.json") if ".old-" not in path.parent.name
-    )
+    found = find_run_folders(runs)
     if not found:
         raise BadInput(
             f"--runs {runs}: no run folders there; make some (make train) or choose another folder"
