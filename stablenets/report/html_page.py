@@ -107,7 +107,8 @@ def page_text(
         "figures": figures,
         "start": starting_view(configurations),
     }
-    return environment.from_string(assets["report.html.j2"]).render(
+    template = environment.from_string(assets["report.html.j2"])
+    text = template.render(
         papers=papers,
         counts=count_verdicts(chosen, results).to_dict("records") if papers else [],
         verdicts=VERDICT_MEANINGS,
@@ -126,6 +127,7 @@ def page_text(
         packed=packed_json(configurations),
         library=Markup(chart_library()),
     )
+    return text.lstrip()
 
 
 def chart_library() -> str:

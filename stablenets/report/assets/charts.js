@@ -25,7 +25,7 @@ function fitted(name, rows, width) {
 function showLegendOf(spec, field, values) {
   if (Array.isArray(spec) || (spec && typeof spec === "object")) {
     for (const [key, part] of Object.entries(spec)) {
-      if (["color", "shape", "strokeDash"].includes(key) && part?.field === field) part.legend = { values };
+      if (["color", "shape", "strokeDash"].includes(key) && part?.field === field) part.legend = { values, symbolOpacity: 1 };
       else if (key !== "datasets") showLegendOf(part, field, values);
     }
   }

@@ -149,5 +149,7 @@ function startPage() {
   }
   nameTheme();
   window.addEventListener("hashchange", showPage);
+  // the browser has its own scrolling to do while the page loads
+  window.addEventListener("load", () => readAddress().target && setTimeout(showPage));
   showPage();
 }
