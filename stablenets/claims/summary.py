@@ -82,7 +82,7 @@ def final_rows(paper: Paper, folder: Path) -> list[dict[str, Any]]:
 
     A claim that was run nowhere has the verdict 'not run' and the profile ''.
     """
-    found = []
+    found, tables = [], claims_by_profile(folder).values()
     for claim in paper.claims:
         row: dict[str, Any] = {
             "kind": claim.kind,
@@ -91,7 +91,7 @@ def final_rows(paper: Paper, folder: Path) -> list[dict[str, Any]]:
             "verdict": NOT_RUN,
             "profile": "",
         }
-        for table in claims_by_profile(folder).values():
+        for table in tables:
             if claim.id in table.index and table.loc[claim.id, "verdict"] != NOT_RUN:
                 row |= dict(table.loc[claim.id])
         found.append({"id": claim.id} | row)

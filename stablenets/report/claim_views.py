@@ -81,6 +81,15 @@ class PaperView:
     limits: list[str]
 
 
+@dataclass(frozen=True)
+class Tables:
+    """The folder of one paper's results, with claims.csv and criteria.csv by profile."""
+
+    folder: Path
+    claims: dict[str, pd.DataFrame]
+    criteria: dict[str, pd.DataFrame]
+
+
 def paper_views(results: Path, ledgers: Mapping[str, Ledger]) -> list[PaperView]:
     """All papers that have results, with their claims.
 
@@ -93,40 +102,43 @@ def paper_views(results: Path, ledgers: Mapping[str, Ledger]) -> list[PaperView]
     """
     found = []
     for handle, module in paper_modules().items():
-        if not claims_by_profile(results / handle):
+        folder = results / handle
+        if not (claims := claims_by_profile(folder)):
             continue
+        criteria = {profile: read_criteria(folder / profile / "criteria.csv") for profile in claims}
+        tables = Tables(folder, claims, criteria)
         paper = load_paper(handle)
         spec = importlib.util.find_spec(module)
         source = Path(spec.origin) if spec and spec.origin else Path()
         runs = PaperRuns(paper, ledgers)
-        claims = [
-            claim_view(paper, claim, row, results / handle, runs)
-            for claim, row in zip(paper.claims, final_rows(paper, results / handle), strict=True)
+        views = [
+            claim_view(paper, claim, row, tables, runs)
+            for claim, row in zip(paper.claims, final_rows(paper, folder), strict=True)
         ]
         limits = limits_of_readme(source.parent / "README.md")
-        found.append(PaperView(handle, paper.title, claims, limits))
+        found.append(PaperView(handle, paper.title, views, limits))
     return found
 
 
 def claim_view(
-    paper: Paper, claim: DeclaredClaim, row: dict[str, Any], folder: Path, runs: PaperRuns
+    paper: Paper, claim: DeclaredClaim, row: dict[str, Any], tables: Tables, runs: PaperRuns
 ) -> ClaimView:
     """One claim, from its row of `final_rows`."""
-    tables = {
-        profile: table
-        for profile, table in claims_by_profile(folder).items()
+    own = {
+        profile: dict(table.loc[claim.id])
+        for profile, table in tables.claims.items()
         if claim.id in table.index
     }
     # a claim that was run nowhere may have criteria on substitute data
-    shown = row["profile"] or next(reversed(tables), "")
+    shown = row["profile"] or next(reversed(own), "")
     criteria = pd.DataFrame()
     if shown:
-        everything = read_criteria(folder / shown / "criteria.csv")
-        criteria = everything[everything["id"] == claim.id]
+        criteria = tables.criteria[shown]
+        criteria = criteria[criteria["id"] == claim.id]
     rows: list[dict[Any, Any]] = criteria.to_dict("records")
     if row["verdict"] == NOT_RUN and shown:
-        row = row | {"reason": tables[shown].loc[claim.id, "reason"]}
-    figure = folder / shown / f"{row.get('figure', '')}.png"
+        row = row | {"reason": f"at profile {shown}, {own[shown]['reason']}"}
+    figure = tables.folder / shown / f"{row.get('figure', '')}.png"
     has_figure = bool(row.get("figure")) and figure.is_file()
     target = row["profile"] or runs.deciding_profile(claim)
     return ClaimView(
@@ -136,15 +148,14 @@ def claim_view(
         reasons=reasons_for_verdict(row, rows),
         criteria=[criterion_cells(criterion) for criterion in rows],
         criteria_at=shown if rows else "",
-        limits=limits_of_claim(row, rows),
+        limits=limits_of_claim(row, rows, target),
         figure=figure if has_figure else None,
         caption=paper.figures[claim.figure].caption if has_figure else "",
         groups=runs.groups(claim, target),
         commands=reproduce_commands(paper.handle, target, claim.runs),
         profiles=[
-            claim_cells({"id": claim.id} | dict(table.loc[claim.id]))
-            | {"profile": profile, "reason": str(table.loc[claim.id, "reason"])}
-            for profile, table in tables.items()
+            claim_cells({"id": claim.id} | cells) | {"profile": profile, "reason": cells["reason"]}
+            for profile, cells in own.items()
         ],
     )
 
@@ -172,10 +183,16 @@ def criterion_text(criterion: dict[Any, Any]) -> str:
     return f"{criterion['criterion']} is {cells['value']}{between}; it must be {cells['must be']}"
 
 
-def limits_of_claim(row: dict[str, Any], criteria: list[dict[Any, Any]]) -> list[str]:
-    """What limits the result of a claim: compute budget, data, seeds, and intervals."""
+def limits_of_claim(row: dict[str, Any], criteria: list[dict[Any, Any]], target: str) -> list[str]:
+    """What limits the result of a claim: compute budget, data, seeds, and intervals.
+
+    Args:
+        row: Its row of claims.csv.
+        criteria: Its rows of criteria.csv.
+        target: The smallest profile that can decide it, for a claim that was not run.
+    """
     if not row["profile"]:
-        return []
+        return [f"It can be decided from profile {target} on."]
     where = f" on {row['dataset']}" if row["dataset"] else ""
     seeds = str(row["seeds"] or "")
     count = {"": "", "1": " with one seed"}.get(seeds, f" with {seeds} seeds")

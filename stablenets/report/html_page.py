@@ -92,12 +92,8 @@ def page_text(
         load_paper(handle) for handle in paper_modules() if handle in {p.handle for p in papers}
     ]
     families = sorted({one["family"] for one in configurations})
-    figures = {
-        figure_key(claim.figure): embedded_figure(claim.figure)
-        for paper in papers
-        for claim in paper.claims
-        if claim.figure
-    }
+    drawn = {claim.figure for paper in papers for claim in paper.claims if claim.figure}
+    figures = {figure_key(path): embedded_figure(path) for path in sorted(drawn)}
     data = {
         "count": len(configurations),
         "metrics": METRICS,

@@ -134,9 +134,12 @@ def test_reasons_name_each_criterion_that_is_not_held():
         "Open: gap is 1 points, without an interval; it must be > 3.",
         "Condition not held: gap is 1 points, interval 0 to 2; it must be > 3.",
     ]
-    limits = limits_of_claim(row, rows)
+    limits = limits_of_claim(row, rows, "quick")
     assert limits[0] == "Measured at profile quick on digits with 3 seeds."
     assert limits[-1].startswith("1 of 4 criteria have no interval")
+    assert limits_of_claim({"profile": ""}, [], "paper") == [
+        "It can be decided from profile paper on."
+    ]
     reason = reasons_for_verdict({"verdict": "not run", "reason": "only on digits"}, [])
     assert reason == ["Not run: only on digits."]
 
