@@ -7,7 +7,8 @@
 #? DATA=           folder of the data files; default: $STABLENETS_DATA, or else ./data
 #? RUNS=           folder of the run folders; default: runs
 #? DEVICE=         auto, cpu, cuda or cuda:N; default: auto
-#? OUT=            folder of the tables and figures of make report; default: report
+#? OUT=            folder of the page, tables and figures of make report; default: report
+#? RESULTS=        folder of the claims in make report, such as reproduced; default: results
 #? PYTHON=         the Python that .venv is made from; default: python3
 #? EXTRAS=1        install the packages of the extras slurm, ray, search and workspaces, too
 #?
@@ -25,7 +26,7 @@
 #? REPORT_ONLY=1   start no runs; write tables and figures from the ledger and the run folders
 #? PUBLISH=1       write results/, not reproduced/
 #? EXTRA_LEDGERS=  folders with ledgers of other machines, whose runs are not repeated here
-VARIABLES := ARGS DATASETS DATA RUNS OUT PYTHON EXTRAS PROFILE JOBS EXECUTOR EXECUTOR_OPTIONS \
+VARIABLES := ARGS DATASETS DATA RUNS OUT RESULTS PYTHON EXTRAS PROFILE JOBS EXECUTOR EXECUTOR_OPTIONS \
 	DEVICES DEVICE SEEDS RUN_GROUPS TIME_LIMIT STALE \
 	REPORT_ONLY PUBLISH EXTRA_LEDGERS SHELL MAKEFLAGS
 DATASETS ?= mnist cifar10
@@ -95,8 +96,8 @@ $(BIN)/stablenets reproduce $(1) --profile $(PROFILE) $(if $(JOBS),--jobs $(JOBS
 	$(if $(EXTRA_LEDGERS),--extra-ledgers $(EXTRA_LEDGERS))
 endef
 
-report: setup ## write tables and figures of all runs, averaged over seeds
-	$(BIN)/stablenets report --runs '$(RUNS)' --out '$(OUT)'
+report: setup ## write report/report.html: claims, and all runs side by side; and tables and figures
+	$(BIN)/stablenets report --runs '$(RUNS)' --out '$(OUT)' $(if $(RESULTS),--results '$(RESULTS)')
 
 bench: setup ## measure speed, compared with the usual implementation
 	$(BIN)/python scripts/bench.py

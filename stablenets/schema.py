@@ -7,6 +7,7 @@ is a frozen dataclass whose fields are made with `option`. A wrong key, type or 
 
 import dataclasses
 import difflib
+import functools
 import json
 import math
 import operator
@@ -85,6 +86,12 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+@functools.cache
+def type_hints(cls: type) -> dict[str, Any]:
+    """The types of the fields of a class; plans of thousands of runs ask for the same ones."""
+    return typing.get_type_hints(cls)
+
+
 def build(cls: type[Options], values: Mapping[str, Any], at: str = "") -> Options:
     """Return an instance of the dataclass `cls`, made from a mapping whose every value is checked.
 
@@ -101,7 +108,7 @@ def build(cls: type[Options], values: Mapping[str, Any], at: str = "") -> Option
         BadInput: dataset.points=1: must be >= 2
     """
     known = option_fields(cls)
-    hints = typing.get_type_hints(cls)
+    hints = type_hints(typing.cast(type, cls))
     for key in values:
         if key not in known:
             remedy = suggest(str(key), known, "known here")
@@ -128,7 +135,7 @@ def describe_options(cls: type, at: str = "") -> list[OptionHelp]:
         [OptionHelp(key='dataset.points', type='a whole number', default='100', limits='>= 2',
          doc='points of each class')]
     """
-    hints, described = typing.get_type_hints(cls), []
+    hints, described = type_hints(cls), []
     for field in dataclasses.fields(cls):
         key, hint, default = join_key(at, field.name), hints[field.name], default_of(field)
         if is_option_group(hint):

@@ -78,10 +78,12 @@ def test_an_error_of_a_file_names_no_option_that_the_command_lacks(run_cli, monk
 
 def test_report_is_written_where_it_is_asked_for(run_cli, tmp_path):
     run_cli()
-    result = run_cli("report", "--runs", "runs", "--out", "page", small=False)
+    words = ("report", "--runs", "runs", "--out", "page", "--results", "none")
+    result = run_cli(*words, small=False)
     assert (result.code, result.err) == (0, "")
     assert "page/report.md" in result.out
-    assert (tmp_path / "page" / "report.md").is_file()
+    assert result.out.endswith("page/report.html\n")
+    assert {path.name for path in (tmp_path / "page").iterdir()} >= {"report.md", "report.html"}
 
 
 def test_wandb_sync_sends_the_runs_of_a_folder(run_cli, monkeypatch):

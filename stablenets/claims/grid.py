@@ -24,6 +24,7 @@ from typing import Any
 from stablenets.claims.work import Work
 
 Make = Callable[..., Work | Iterable[Work] | None]
+FIRST_TUNING_SEED = 100  # seeds from here on are in no table of results
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def seeds(**counts: int) -> Seeds:
     return Seeds(counts)
 
 
-def tuning_seeds(first: int = 100, **counts: int) -> Seeds:
+def tuning_seeds(first: int = FIRST_TUNING_SEED, **counts: int) -> Seeds:
     """Seeds that are in no table of results, for the choice of settings; their number is fixed.
 
     Args:

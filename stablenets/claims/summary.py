@@ -14,7 +14,7 @@ import pandas as pd
 
 from stablenets import tables
 from stablenets.claims.criteria import NOT_RUN, VERDICTS
-from stablenets.claims.judging import CLAIM_COLUMNS
+from stablenets.claims.judging import CLAIM_COLUMNS, CRITERION_COLUMNS
 from stablenets.claims.paper import CLAIM_KINDS, KIND_MEANINGS, PROFILES, SMOKE, Paper
 from stablenets.errors import BadInput
 from stablenets.runs import files
@@ -48,11 +48,30 @@ def read_claims(path: Path) -> pd.DataFrame:
             raise ValueError("a row is incomplete, or there twice")
         return table.set_index("id")
     except (OSError, ValueError, LookupError):
-        profile, handle = path.parent.name, path.parent.parent.name
-        raise BadInput(
-            f"{path}: damaged; make reproduce-{handle} PROFILE={profile} REPORT_ONLY=1 writes it"
-            " again; that in results/ also needs PUBLISH=1"
-        ) from None
+        raise damaged(path) from None
+
+
+def read_criteria(path: Path) -> pd.DataFrame:
+    """The rows of a criteria.csv: texts, with value, interval, n and threshold as numbers.
+
+    Raises:
+        BadInput: If the file is damaged.
+    """
+    numbers = ["value", "low", "high", "n", "threshold"]
+    try:
+        table = pd.read_csv(path, keep_default_na=False, dtype=str)[list(CRITERION_COLUMNS)]
+        return table.assign(**{name: pd.to_numeric(table[name]) for name in numbers})
+    except (OSError, ValueError, LookupError):
+        raise damaged(path) from None
+
+
+def damaged(path: Path) -> BadInput:
+    """The error for a file of results/<paper>/<profile>/ that cannot be read."""
+    profile, handle = path.parent.name, path.parent.parent.name
+    return BadInput(
+        f"{path}: damaged; make reproduce-{handle} PROFILE={profile} REPORT_ONLY=1 writes it"
+        " again; that in results/ also needs PUBLISH=1"
+    )
 
 
 def claims_by_profile(folder: Path) -> dict[str, pd.DataFrame]:
@@ -69,7 +88,7 @@ def final_rows(paper: Paper, folder: Path) -> list[dict[str, Any]]:
 
     A claim that was run nowhere has the verdict 'not run' and the profile ''.
     """
-    found = []
+    found, tables = [], claims_by_profile(folder).values()
     for claim in paper.claims:
         row: dict[str, Any] = {
             "kind": claim.kind,
@@ -78,7 +97,7 @@ def final_rows(paper: Paper, folder: Path) -> list[dict[str, Any]]:
             "verdict": NOT_RUN,
             "profile": "",
         }
-        for table in claims_by_profile(folder).values():
+        for table in tables:
             if claim.id in table.index and table.loc[claim.id, "verdict"] != NOT_RUN:
                 row |= dict(table.loc[claim.id])
         found.append({"id": claim.id} | row)

@@ -1,22 +1,55 @@
-"""Write tables and figures of all runs in a folder, averaged over seeds.
+"""Write tables and figures of all runs in a folder, averaged over seeds, and one HTML page.
 
-stablenets report --runs runs --out report
+    stablenets report --runs runs --out report
+
+The page, report.html, also has the claims and runs of the results of papers. It opens from disk. If
+there are no run folders, it is all that is written.
 """
 
 import argparse
+from pathlib import Path
 
+from stablenets.claims.loader import CHECKOUT
 from stablenets.commands import add_folder
-from stablenets.report import run_store
+
+RUNS, RESULTS = "runs", CHECKOUT / "results"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `stablenets report`."""
-    add_folder(parser, "--runs", "runs", "folder of the run folders")
-    add_folder(parser, "--out", "report", "folder of the tables and figures")
+    add_folder(parser, "--runs", RUNS, "folder of the run folders")
+    add_folder(parser, "--out", "report", "folder of the page, the tables and the figures")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=RESULTS,
+        metavar="DIR",
+        help="folder of the results of papers, such as reproduced; default: results of this"
+        " checkout",
+    )
 
 
 def run(given: argparse.Namespace) -> int:
-    """Write the report, print its main table and return the exit code."""
-    command = f"stablenets report --runs {given.runs} --out {given.out}"
-    print(run_store.write_report(given.runs, given.out, command))
+    """Write the report, print its main table and the path of the page; return the exit code."""
+    # imported here, so that --help does not wait for the libraries of figures and charts
+    from stablenets.report import html_page, run_store
+    from stablenets.report.store import find_run_folders, read_runs
+    from stablenets.runs.provenance import command_line
+
+    has_results = any(given.results.glob("*/*/ledger.csv"))
+    # a folder that was named must have runs; the default one need not
+    is_named = given.runs != Path(RUNS) and not given.runs.is_dir()
+    folders = None
+    if find_run_folders(given.runs) or is_named or not has_results:
+        folders = read_runs(given.runs)
+    words = ["report", "--runs", str(given.runs), "--out", str(given.out)]
+    if given.results != RESULTS:
+        words += ["--results", str(given.results)]
+    command = command_line(words)
+    if folders is None:
+        print(f"{given.runs}: no run folders; the page has the results of papers alone")
+    else:
+        print(run_store.write_report(folders, given.out, command))
+    page = html_page.write_html(folders, given.results, given.out, command)
+    print(f"The page, to open in a browser: {page}")
     return 0

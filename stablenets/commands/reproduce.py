@@ -120,7 +120,18 @@ def run(given: argparse.Namespace) -> int:
         write_overview(map(load_paper, papers), results)
         if codes[-1] >= EXIT_TIME:
             break
+    print(page_line(given, published))
     return max(codes)
+
+
+def page_line(given: argparse.Namespace, published: Path) -> str:
+    """Where the page of these results is, and the command that writes it."""
+    from stablenets.runs.provenance import command_line
+
+    words = ["report", "--runs", str(given.runs)]
+    if not given.publish and given.results.resolve() != published.resolve():
+        words += ["--results", str(given.results)]
+    return f"One page of all results, report/report.html, is written by: {command_line(words)}"
 
 
 def check_arguments(given: argparse.Namespace, papers: list[str]) -> None:

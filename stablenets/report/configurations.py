@@ -6,7 +6,7 @@ labels of figures.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,21 @@ ESTIMATES: tuple[tuple[str, str, Callable[[pd.Series], Estimate]], ...] = (
     ("wall_s", "time per run (s)", statistics.geometric_mean),
 )
 
+MEANINGS = {  # of the columns of a table of configurations
+    "seeds, diverged": "finished runs, and how many of them diverged",
+    "parameters": "trained parameters",
+    "test accuracy, test MSE": "after the last epoch",
+    "gradient, first/last": "norm of dLoss/dY_0 divided by the norm of dLoss/dY_L, at the last"
+    " measurement: far below 1, gradients vanish on their way to the first layer",
+    "slope": "log10 of that ratio divided by the depth L: how many powers of ten a layer changes"
+    " the gradient; negative if it vanishes",
+    "smallest and largest gradient": "norms of dLoss/dY_l over all measured layers l",
+    "σ": "smallest, median and largest singular value of dY_L/dY_0 at the last measurement. Values"
+    " below k · 2.2e-16 times the largest of k singular values are rounding errors and count as"
+    " this limit",
+    "time per run": "wall time of all sessions of a run",
+}
+
 
 def aggregate_runs(stored: StoredRuns) -> pd.DataFrame:
     """One row for each configuration that has a finished run, sorted by its options.
@@ -58,19 +73,28 @@ def aggregate_runs(stored: StoredRuns) -> pd.DataFrame:
         return pd.DataFrame(columns=["runs", "parts", "label"])
     texts = options.map(option_text)
     keys = list(texts.columns)
+    results = stored.runs.reindex(options.index, columns=[column for column, _, _ in ESTIMATES])
+    numbers = results.astype(float).to_numpy()
+    runs = stored.runs.reindex(options.index).to_dict("index")
+    members: dict[tuple[str, ...], list[int]] = {}
+    for position, row in enumerate(texts.itertuples(index=False, name=None)):
+        members.setdefault(row, []).append(position)
     rows = []
-    for _, members in texts.groupby(keys, sort=False):
-        runs = stored.runs.loc[members.index]
+    for positions in members.values():
+        own = {options.index[position]: position for position in positions}
+        names = sorted(own, key=lambda name: runs[name]["seed"])
+        done = [own[name] for name in names if runs[name]["status"] == "done"]
         rows.append(
             {
-                "runs": tuple(runs.sort_values("seed").index),
-                "seeds": len(runs),
-                "diverged": int((runs["status"] == "diverged").sum()),
-                "parameters": runs["parameters"].iloc[0],
-                **estimate_results(runs[runs["status"] == "done"]),
+                "runs": tuple(names),
+                "seeds": len(names),
+                "diverged": len(names) - len(done),
+                "parameters": runs[names[0]]["parameters"],
+                **estimate_results(numbers[done]),
             }
         )
-    rows.sort(key=lambda row: [sort_key(options.loc[row["runs"][0], key]) for key in order(keys)])
+    values = options.to_dict("index")
+    rows.sort(key=lambda row: [sort_key(values[row["runs"][0]][key]) for key in order(keys)])
     first = texts.loc[[row["runs"][0] for row in rows]].reset_index(drop=True)
     named = label_keys(first)
     frame = pd.DataFrame(rows)
@@ -83,12 +107,16 @@ def aggregate_runs(stored: StoredRuns) -> pd.DataFrame:
     return frame.join(first[differing_keys(first)])
 
 
-def estimate_results(runs: pd.DataFrame) -> dict[str, Estimate | None]:
-    """The columns of `ESTIMATES` over the given runs of one configuration."""
+def estimate_results(numbers: np.ndarray) -> dict[str, Estimate | None]:
+    """The columns of `ESTIMATES` over the runs of one configuration.
+
+    Args:
+        numbers: The value of each run in each of these columns, NaN where there is none.
+    """
     found: dict[str, Estimate | None] = {}
-    for column, name, estimate in ESTIMATES:
-        values = runs.get(column, pd.Series(dtype=float)).astype(float).dropna()
-        found[name] = estimate(values) if len(values) else None
+    for values, (_, name, estimate) in zip(numbers.T, ESTIMATES, strict=True):
+        measured = values[~np.isnan(values)]
+        found[name] = estimate(pd.Series(measured)) if len(measured) else None
     return found
 
 
@@ -105,10 +133,11 @@ def differing_keys(texts: pd.DataFrame) -> list[str]:
     data set, of the net and derived ones are left out if they follow from the columns before.
     """
     chosen: list[str] = []
+    columns = texts.to_dict("list")
     for key in order(list(texts.columns)):
-        if texts[key][texts[key] != ""].nunique() > 1:
+        if len(set(columns[key]) - {""}) > 1:
             may_follow = key in DERIVED or key.startswith(("dataset.", "net."))
-            if not may_follow or splits_rows(texts, key, chosen):
+            if not may_follow or splits_rows(columns, key, chosen):
                 chosen.append(key)
     return chosen
 
@@ -121,16 +150,17 @@ def label_keys(texts: pd.DataFrame) -> list[str]:
     if len(texts) == 1:
         return ["dataset.name", "net.family", "depth"]
     chosen: list[str] = []
+    columns = texts.to_dict("list")
     for key in order(list(texts.columns)):
-        if splits_rows(texts, key, chosen):
+        if splits_rows(columns, key, chosen):
             chosen.append(key)
     return chosen
 
 
-def splits_rows(texts: pd.DataFrame, key: str, chosen: list[str]) -> bool:
+def splits_rows(texts: Mapping[Any, Sequence[str]], key: str, chosen: list[str]) -> bool:
     """Whether rows that agree in the chosen columns differ in `key`."""
-    groups = len(texts[chosen].drop_duplicates()) if chosen else 1
-    return len(texts[[*chosen, key]].drop_duplicates()) > groups
+    rows = list(zip(*(texts[name] for name in [*chosen, key]), strict=True))
+    return len(set(rows)) > len({row[:-1] for row in rows})
 
 
 def label_text(key: str, text: str, named: list[str]) -> str:

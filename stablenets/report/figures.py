@@ -17,14 +17,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from stablenets.plotting.lines import draw_lines
 from stablenets.plotting.quantities import Line, Quantity
+from stablenets.report.curves import (
+    Curve,
+    epoch_curve,
+    gradient_by_layer,
+    gradient_ratio_by_step,
+    line_over_seeds,
+    spectrum_by_rank,
+)
 from stablenets.report.estimates import draw_configurations, draw_depths
-from stablenets.report.layout import Curve, Layout, figure_title, line_over_seeds, split_panels
-from stablenets.report.store import Arrays, StoredRuns, median_spectrum, rounding_limit
+from stablenets.report.layout import Layout, figure_title, split_panels
+from stablenets.report.store import Arrays, StoredRuns
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,17 +90,11 @@ def curve_quantities(
     epochs = dict(list(stored.epochs.groupby("run")))
     diverged = set(stored.runs.index[stored.runs["status"] == "diverged"])
 
-    def curve(run: str, column: str, factor: float) -> Curve:
-        rows = epochs[run]
-        is_measured = rows[column].notna()
-        if run in diverged:
-            is_measured.iloc[-1] = True  # NaN marks the epoch in which it diverged
-        return rows["epoch"][is_measured].to_numpy(), factor * rows[column][is_measured].to_numpy()
-
     def quantity(column: str, title: str, label: str, factor: float, is_log: bool) -> Quantity:
         def line(number: int) -> Line | None:
             runs = [run for run in configurations["runs"][number] if run in epochs]
-            return line_over_seeds([curve(run, column, factor) for run in runs], is_log)
+            curves = [epoch_curve(epochs[run], column, factor, run in diverged) for run in runs]
+            return line_over_seeds(curves, is_log)
 
         return Quantity(title, "epoch", label, layout.lines(line), is_log)
 
@@ -124,23 +125,13 @@ def gradient_quantities(
         return layout.lines(line)
 
     def norms(index: int) -> Callable[[Arrays], Curve]:
-        def curve(arrays: Arrays) -> Curve:
-            depths = arrays["depths"]
-            at = depths / max(depths[-1], 1) if is_relative else depths
-            return at, arrays["state_gradients"][index]
-
-        return curve
-
-    def ratios(arrays: Arrays) -> Curve:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            first, last = arrays["state_gradients"][:, 0], arrays["state_gradients"][:, -1]
-            return arrays["steps"], first / last
+        return lambda arrays: gradient_by_layer(arrays, index, is_relative)
 
     title, label, whole = "gradient, first / last state", "ratio of norms", not is_relative
     quantities = [
         Quantity("before training", layer, GRADIENT, lines(norms(0)), True, has_whole_x=whole),
         Quantity("last measurement", layer, GRADIENT, lines(norms(-1)), True, has_whole_x=whole),
-        Quantity(title, "training step", label, lines(ratios), True, reference=1.0),
+        Quantity(title, "training step", label, lines(gradient_ratio_by_step), True, reference=1.0),
     ]
     return quantities if any(quantities[0].lines) else []
 
@@ -150,16 +141,10 @@ def spectrum_quantities(
 ) -> list[Quantity]:
     """Singular values by rank, before and after training."""
 
-    def curve(arrays: Arrays, index: int) -> Curve:
-        spectrum = median_spectrum(arrays["singular_values"][index])
-        # values below the limit are drawn as 0, except where NaN says that the signal overflowed
-        values = np.where(spectrum < rounding_limit(spectrum), 0.0, spectrum)
-        return np.arange(1, len(values) + 1), values
-
     def quantity(title: str, index: int) -> Quantity:
         def line(number: int) -> Line | None:
             members = arrays_of(stored, configurations["runs"][number], "singular_values")
-            return line_over_seeds([curve(arrays, index) for arrays in members], True)
+            return line_over_seeds([spectrum_by_rank(arrays, index) for arrays in members], True)
 
         return Quantity(
             title,

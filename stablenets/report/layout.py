@@ -1,11 +1,10 @@
-"""Which panel of a figure shows which configuration, and the lines over seeds in it."""
+"""Which panel of a figure shows which configuration, and the title of the figure."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
 
 from stablenets.plotting.lines import COLOURS_OF_LINES
@@ -15,7 +14,6 @@ from stablenets.report.store import StoredRuns
 
 MOST_PANELS = 30
 MOST_SPLITS = 3  # options by which panels differ, unless all options are needed
-Curve = tuple[np.ndarray, np.ndarray]  # positions and values of one run
 
 
 class Layout:
@@ -77,39 +75,3 @@ def figure_title(stored: StoredRuns, configurations: pd.DataFrame, left_out: int
     counts = f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()} to {seeds.max()}"
     title = ", ".join([*shared, f"{counts} seed{'s' if seeds.max() > 1 else ''}"])
     return title + (f"; {left_out} more are left out: see the table" if left_out else "")
-
-
-def line_over_seeds(curves: Iterable[Curve], is_log: bool) -> Line | None:
-    """The mean of the curves of some runs, with a band from the smallest to the largest.
-
-    A run that is not finite somewhere is left out there, and marked. Where a run is 0 on a
-    logarithmic scale, the geometric mean is 0 and the line has a gap.
-    """
-    values = pd.DataFrame(
-        [
-            (float(x), float(y))
-            for xs, ys in curves
-            for x, y in zip(xs.tolist(), ys.tolist(), strict=True)
-        ],
-        columns=["x", "y"],
-    )
-    if values.empty:
-        return None
-    is_finite = np.isfinite(values["y"])
-    is_zero = (values["y"] <= 0) & is_log
-    grouped = values[is_finite].groupby("x")["y"]
-    x = np.sort(values["x"].unique())
-    with np.errstate(divide="ignore"):
-        mean = (
-            np.exp(np.log(values[is_finite].set_index("x")["y"]).groupby("x").mean())
-            if is_log
-            else grouped.mean()
-        )
-    return Line(
-        x,
-        mean.reindex(x).where(lambda found: (found > 0) | (not is_log)).to_numpy(),
-        grouped.min().reindex(x).to_numpy(),
-        grouped.max().reindex(x).to_numpy(),
-        below=tuple(values["x"][is_zero].sort_values())[:1],
-        above=tuple(values["x"][~is_finite].sort_values())[:1],
-    )

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,9 +23,9 @@ from stablenets import tables
 from stablenets.errors import BadInput
 from stablenets.plotting.figures import write_figure
 from stablenets.plotting.style import PAPER_STYLE
-from stablenets.report.configurations import ESTIMATES, aggregate_runs
+from stablenets.report.configurations import ESTIMATES, MEANINGS, aggregate_runs
 from stablenets.report.figures import CAPTIONS, draw_figures
-from stablenets.report.store import DAMAGED, StoredRuns, read_runs
+from stablenets.report.store import DAMAGED, StoredRuns
 from stablenets.runs.files import write_file
 from stablenets.runs.folder import FINISHED
 from stablenets.statistics import Estimate
@@ -36,38 +37,30 @@ ON_TERMINAL = (
     *("gradient, first/last", "time per run (s)", "smallest σ", "largest σ"),
 )
 MOST_NAMES = 20  # in a sentence
-COLUMNS = """\
-Each row is a configuration: all options but the seeds. Its first columns are the options in which
-configurations differ. Values are means over the runs that did not diverge, with a 95 % interval in
-brackets if there are two or more. Intervals are by Student's t; those of percentages end at 0 and
-100.
-
-| column | meaning |
-| --- | --- |
-| seeds, diverged | finished runs, and how many of them diverged |
-| parameters | trained parameters |
-| test accuracy, test MSE | after the last epoch |
-| gradient, first/last | norm of dLoss/dY_0 divided by the norm of dLoss/dY_L, at the last \
-measurement: far below 1, gradients vanish on their way to the first layer |
-| slope | log10 of that ratio divided by the depth L: how many powers of ten a layer changes the \
-gradient; negative if it vanishes |
-| smallest and largest gradient | norms of dLoss/dY_l over all measured layers l |
-| σ | smallest, median and largest singular value of dY_L/dY_0 at the last measurement. Values \
-below k · 2.2e-16 times the largest of k singular values are rounding errors and count as this \
-limit |
-| time per run | wall time of all sessions of a run |
-
-Ratios, norms, σ and times are geometric means.
-"""
+COLUMNS = "\n".join(
+    [
+        "Each row is a configuration: all options but the seeds. Its first columns are the options"
+        " in which configurations differ. Values are means over the runs that did not diverge,"
+        " with a 95 % interval in brackets if there are two or more. Intervals are by Student's t;"
+        " those of percentages end at 0 and 100.",
+        "",
+        "| column | meaning |",
+        "| --- | --- |",
+        *(f"| {name} | {meaning} |" for name, meaning in MEANINGS.items()),
+        "",
+        "Ratios, norms, σ and times are geometric means.",
+        "",
+    ]
+)
 
 
-def write_report(runs: Path, out: Path, command: str) -> str:
+def write_report(stored: StoredRuns, out: Path, command: str) -> str:
     """Write all files of the report, see the table above.
 
     Files of an earlier report are replaced; figures that can no longer be drawn are removed.
 
     Args:
-        runs: The folder of all runs.
+        stored: The runs of a folder, by `read_runs`.
         out: The folder of the report, which is created if it does not exist.
         command: The command that makes the report, for the page.
 
@@ -75,16 +68,9 @@ def write_report(runs: Path, out: Path, command: str) -> str:
         What a terminal shows: the table in lines of at most 100 characters, and what was left out.
 
     Raises:
-        BadInput: If there are no run folders, or `out` cannot be written.
+        BadInput: If `out` cannot be written.
     """
-    stored = read_runs(runs)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "report.md").touch()
-    except OSError as error:
-        raise BadInput(
-            f"--out {out}: cannot write there ({error.strerror or error}); choose another folder"
-        ) from None
+    create_folder(out)
     configurations = aggregate_runs(stored)
     origin = f"`{command}`: runs made at {commits_of(stored)}."
     every_run = stored.runs.rename_axis("run").join(stored.options).reset_index()
@@ -104,6 +90,17 @@ def write_report(runs: Path, out: Path, command: str) -> str:
             write_figure(figure, out / f"report-{name}", CAPTIONS[name], origin)
     write_file(out / "report.md", report_page(stored, table, figures, origin).encode())
     return terminal_text(stored, table, out)
+
+
+def create_folder(out: Path) -> None:
+    """Create the folder of the report; raise `BadInput` if it cannot be written."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
+    except OSError as error:
+        raise BadInput(
+            f"--out {out}: cannot write there ({error.strerror or error}); choose another folder"
+        ) from None
 
 
 def readable_table(configurations: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,8 @@ A run folder that is damaged, or that belongs to a study, is named and left out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,16 +63,31 @@ class StoredRuns:
         """The names of the runs that are done or have diverged."""
         return list(self.runs.index[self.runs["status"].isin(FINISHED)])
 
+    def select(self, names: list[str]) -> StoredRuns:
+        """The runs with these names alone."""
+        return replace(
+            self,
+            runs=self.runs.loc[names],
+            options=self.options.reindex([name for name in names if name in self.options.index]),
+            epochs=self.epochs[self.epochs["run"].isin(names)],
+            arrays={name: self.arrays[name] for name in names if name in self.arrays},
+        )
+
+
+def find_run_folders(runs: Path) -> list[Path]:
+    """All run folders below `runs`, apart from those that force=true has set aside."""
+    return sorted(
+        path.parent for path in runs.glob("*/status.json") if ".old-" not in path.parent.name
+    )
+
 
 def read_runs(runs: Path) -> StoredRuns:
-    """Read all run folders below `runs`, apart from those that force=true has set aside.
+    """Read all run folders below `runs`; see `find_run_folders`.
 
     Raises:
         BadInput: If there are no run folders.
     """
-    found = sorted(
-        path.parent for path in runs.glob("*/status.json") if ".old-" not in path.parent.name
-    )
+    found = find_run_folders(runs)
     if not found:
         raise BadInput(
             f"--runs {runs}: no run folders there; make some (make train) or choose another folder"
@@ -113,12 +129,6 @@ def read_run(
     if not history:
         raise BadInput("provenance.json has no session")
     last = history[-1]
-    scores = {
-        name: float(summary[name])
-        for score in ("accuracy", "mse")
-        for name in (f"test_{score}", f"test_{score}_at_best_validation")
-        if name in summary
-    }
     row = {
         "status": status["status"],
         "note": status.get("reason"),
@@ -126,7 +136,7 @@ def read_run(
         **{f"seeds.{name}": value for name, value in seeds.items()},
         "epochs_done": summary.get("epochs"),
         "parameters": summary.get("parameters"),
-        **scores,
+        **score_columns(summary),
         **gradient_columns(arrays),
         **singular_columns(arrays),
         "diverged_at_step": summary.get("divergence", {}).get("step"),
@@ -146,6 +156,16 @@ def read_run(
     for entry in epochs:
         entry["run"] = folder.path.name
     return row, epochs
+
+
+def score_columns(summary: Mapping[str, Any]) -> dict[str, float]:
+    """The test scores of a run, from its summary."""
+    return {
+        name: float(summary[name])
+        for score in ("accuracy", "mse")
+        for name in (f"test_{score}", f"test_{score}_at_best_validation")
+        if name in summary
+    }
 
 
 def gradient_columns(arrays: Arrays) -> dict[str, float]:

@@ -16,6 +16,7 @@ from stablenets.errors import BadInput
 from stablenets.nets import DEPTH_FAMILIES, Network, ResNet
 from stablenets.plotting.figures import gradient_heatmap
 from stablenets.report import run_store
+from stablenets.report.store import read_runs
 from stablenets.training.multilevel import prolong
 from stablenets.training.run import train
 
@@ -70,7 +71,7 @@ def test_a_run_without_layers_trains_and_is_measured(resolved, tmp_path, backwar
     assert np.isfinite(arrays["state_gradients"]).all()
     assert np.allclose(arrays["singular_values"], 1)
     gradient_heatmap(arrays)
-    run_store.write_report(outcome.folder.parent, tmp_path / "report", "make report")
+    run_store.write_report(read_runs(outcome.folder.parent), tmp_path / "report", "make report")
 
 
 def test_probes_of_single_layers_raise_where_there_are_none():

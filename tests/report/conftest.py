@@ -6,6 +6,11 @@ import json
 import numpy as np
 import pytest
 
+from stablenets.claims.ledger import PROVENANCE as PROVENANCE_COLUMNS
+from stablenets.claims.ledger import Entry, write_ledger
+from stablenets.claims.loader import CHECKOUT
+from stablenets.claims.work import Training
+from stablenets.report.html_page import write_html
 from stablenets.runs.files import sha256_digest
 from stablenets.runs.folder import RunFolder, config_text
 
@@ -20,6 +25,7 @@ PROVENANCE = {
     "dirty": False,
     "command": "stablenets",
 }
+SMALL = {"dataset": {"name": "digits"}, "net": {"family": "plain"}, "depth": 4, "epochs": 2}
 
 
 @pytest.fixture
@@ -89,5 +95,37 @@ def write_run(tmp_path):
         (folder.path / "probes.npz").write_bytes(buffer.getvalue())
         (folder.path / "provenance.json").write_text(json.dumps([PROVENANCE]))
         return folder.path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def committed_page(tmp_path_factory):
+    """The path of the HTML page of all committed results, made once."""
+    out = tmp_path_factory.mktemp("report")
+    return write_html(None, CHECKOUT / "results", out, "the command")
+
+
+@pytest.fixture
+def write_results(tmp_path):
+    """write_results(runs): a folder of results with one ledger, compare/quick, of these runs.
+
+    Each run is a mapping of options that differ from a small training, and "arrays".
+    """
+
+    def write(runs):
+        entries = {}
+        for number, given in enumerate(runs):
+            options = {key: value for key, value in given.items() if key != "arrays"}
+            entries[f"ledger-run-{number}"] = Entry(
+                "done",
+                Training(SMALL).options | options,
+                {"epochs": 2.0, "steps": 10.0, "parameters": 10.0, "test_accuracy": 0.9},
+                dict.fromkeys(PROVENANCE_COLUMNS, "x")
+                | {"started": "2026-11-30T00:00:00Z", "wall_s": 2.0, "threads": 1},
+                given.get("arrays", {}),
+            )
+        write_ledger(tmp_path / "results" / "compare" / "quick", entries)
+        return tmp_path / "results"
 
     return write

@@ -8,8 +8,9 @@ import pytest
 from stablenets.plotting import quantities
 from stablenets.report import layout
 from stablenets.report.configurations import aggregate_runs
+from stablenets.report.curves import line_over_seeds
 from stablenets.report.figures import draw_figures
-from stablenets.report.layout import line_over_seeds, split_panels
+from stablenets.report.layout import split_panels
 from stablenets.report.store import read_runs
 
 

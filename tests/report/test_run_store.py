@@ -17,7 +17,9 @@ FIGURES = ("curves", "gradients", "spectra", "configurations")
 @pytest.fixture
 def report(tmp_path):
     """report(): the text for the terminal; the files are in tmp_path / "out"."""
-    return lambda: run_store.write_report(tmp_path / "runs", tmp_path / "out", "the command")
+    return lambda: run_store.write_report(
+        read_runs(tmp_path / "runs"), tmp_path / "out", "the command"
+    )
 
 
 @pytest.mark.slow
@@ -162,7 +164,7 @@ def test_a_file_as_output_folder_is_refused(write_run, tmp_path):
     write_run()
     (tmp_path / "file").write_text("mine")
     with pytest.raises(BadInput, match=r"^--out "):
-        run_store.write_report(tmp_path / "runs", tmp_path / "file", "the command")
+        run_store.write_report(read_runs(tmp_path / "runs"), tmp_path / "file", "the command")
     assert (tmp_path / "file").read_text() == "mine"
 
 

@@ -1,0 +1,230 @@
+"use strict";
+// The comparison: filters, the table of configurations, and which of them are side by side.
+const MOST_CHOSEN = 8;
+const FIRST_ROWS = 25;
+const LETTERS = "ABCDEFGH";
+const FILTERS = [
+  { key: "dataset", title: "Data set", of: (one) => [one.dataset] },
+  { key: "family", title: "Family", of: (one) => [one.family] },
+  { key: "depth", title: "Depth", of: (one) => [String(one.depth)] },
+  { key: "operator", title: "Operator", of: (one) => [one.operator] },
+  { key: "origin", title: "Source", of: (one) => one.origins },
+  { key: "purpose", title: "Purpose", of: (one) => [one.purpose] },
+  { key: "claim", title: "Claim", of: (one) => one.claims },
+];
+let showsAllRows = false;
+
+function numberText(value) {
+  if (value === null || value === undefined) return "";
+  const size = Math.abs(value);
+  if (size && (size < 1e-3 || size >= 1e6)) return value.toExponential(2);
+  return String(Number(value.toPrecision(4)));
+}
+
+function resultText(values) {
+  if (!values) return "";
+  const [mean, low, high] = values;
+  return numberText(mean) + (low === null ? "" : ` [${numberText(low)}, ${numberText(high)}]`);
+}
+
+function settingsOf(one) {
+  const purpose = one.purpose === "search" ? ["in a search"] : [];
+  return [...purpose, ...(one.label ? [one.label] : [])].join(": ");
+}
+
+function nameOf(one) {
+  const settings = settingsOf(one);
+  return `${one.dataset}, ${one.family}, depth ${one.depth}${settings ? ", " : ""}${settings}`;
+}
+
+function fits(one, params, except) {
+  return FILTERS.every(
+    ({ key, of }) =>
+      key === except || !params[key]?.length || of(one).some((value) => params[key].includes(value)),
+  );
+}
+
+function startComparison() {
+  const place = document.getElementById("compare-choices");
+  for (const { key, title, of } of FILTERS) {
+    const values = [...new Set(report.configurations.flatMap(of))];
+    if (values.length < 2) continue;
+    values.sort((a, b) => a - b || a.localeCompare(b, "en", { numeric: true }));
+    const boxes = values.map((value) =>
+      element(
+        "label",
+        {},
+        element("input", { type: "checkbox", name: key, value }),
+        ` ${value} `,
+        element("span", { className: "count" }),
+      ),
+    );
+    place.append(
+      element(
+        "details",
+        { className: "filter" },
+        element("summary", {}, title),
+        element("fieldset", {}, element("legend", { className: "hidden" }, title), ...boxes),
+      ),
+    );
+  }
+  const form = document.getElementById("compare-filters");
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("input", () => {
+    const { run = [], seeds = [], sort = [] } = currentParams();
+    const chosen = checkedValues(form);
+    // without a filter the starting view would come back
+    const all = Object.keys(chosen).length ? [] : ["1"];
+    writeAddress("compare", { ...chosen, all, metric: [form.elements.metric.value], sort, run, seeds });
+  });
+  document.getElementById("seeds").addEventListener("change", (event) => {
+    writeAddress("compare", { ...currentParams(), seeds: event.target.checked ? ["1"] : [] });
+  });
+  document.getElementById("more").addEventListener("click", () => {
+    showsAllRows = true;
+    showPage();
+  });
+  let width = window.innerWidth;
+  let waiting;
+  window.addEventListener("resize", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      if (window.innerWidth === width) return;
+      width = window.innerWidth;
+      if (!document.getElementById("section-compare").hidden) showPage();
+    }, 200);
+  });
+}
+
+function currentParams() {
+  const { section, params } = readAddress();
+  return withStart(section === "compare" ? params : {});
+}
+
+function withStart(params) {
+  return Object.keys(params).length ? params : structuredClone(report.start);
+}
+
+function showComparison(given) {
+  const params = withStart(given);
+  const form = document.getElementById("compare-filters");
+  showChoices(form, params);
+  const metric = report.metrics.find(({ id }) => id === params.metric?.[0]) || report.metrics[0];
+  form.elements.metric.value = metric.id;
+  document.getElementById("seeds").checked = Boolean(params.seeds?.length);
+  countChoices(form, params);
+  const rows = sortedRows(report.configurations.filter((one) => fits(one, params)), params, metric);
+  const measured = rows.filter((one) => metric.id in one.values);
+  document.getElementById("compare-count").textContent = countText(rows, measured, metric, params);
+  const chosen = chosenRows(rows, params);
+  showTable(rows, chosen, params, metric);
+  showByDepth(measured, metric);
+  showSideBySide(chosen, params);
+}
+
+function countText(rows, measured, metric, params) {
+  if (!rows.length) {
+    const others = report.configurations.filter((one) => fits(one, params, "depth"));
+    const depths = [...new Set(others.map(({ depth }) => depth))].sort((a, b) => a - b);
+    const hint = depths.length ? `; under the other filters there are the depths ${depths.join(", ")}` : "";
+    return `No configuration fits all filters${hint}. The choices show how many there are of each.`;
+  }
+  const runs = rows.reduce((sum, one) => sum + one.runs.length, 0);
+  return (
+    `${rows.length} of ${report.configurations.length} configurations, ${runs} runs;` +
+    ` ${measured.length} of them have ${metric.title}.`
+  );
+}
+
+function countChoices(form, params) {
+  for (const { key, of } of FILTERS) {
+    const counts = {};
+    for (const one of report.configurations) {
+      if (fits(one, params, key)) for (const value of of(one)) counts[value] = (counts[value] || 0) + 1;
+    }
+    for (const box of form.querySelectorAll(`input[name="${key}"]`)) {
+      const count = counts[box.value] || 0;
+      box.parentElement.querySelector(".count").textContent = count;
+      box.parentElement.classList.toggle("none", !count && !box.checked);
+    }
+  }
+}
+
+function sortedRows(rows, params, metric) {
+  const order = params.sort?.[0];
+  if (!order) return rows;
+  const key = order.replace(/^-/, "");
+  const sign = order.startsWith("-") ? -1 : 1;
+  const of = (one) => (key in one.values ? one.values[key][0] : one[key]);
+  return [...rows].sort((a, b) => {
+    const [first, second] = [of(a) ?? null, of(b) ?? null];
+    if (first === null || second === null) return (first === null) - (second === null);
+    return sign * (typeof first === "number" && typeof second === "number" ? first - second : String(first).localeCompare(String(second)));
+  });
+}
+
+function chosenRows(rows, params) {
+  const byId = Object.fromEntries(report.configurations.map((one) => [one.id, one]));
+  const ticked = (params.run || []).map((id) => byId[id]).filter(Boolean);
+  if (ticked.length) return ticked.slice(0, MOST_CHOSEN);
+  const families = new Map();
+  const worth = (one) => [one.heat ? one.heat.steps.length > 2 : -1, one.label ? 0 : 1, one.depth];
+  const compare = (a, b) => worth(b).map((value, at) => value - worth(a)[at]).find(Boolean) || 0;
+  for (const one of [...rows].sort(compare)) {
+    if (!families.has(one.family)) families.set(one.family, one);
+  }
+  return [...families.values()].slice(0, 6);
+}
+
+function columnsOf(metric) {
+  const others = report.metrics.filter(({ id }) => id !== metric.id);
+  return [metric, ...others];
+}
+
+function showTable(rows, chosen, params, metric) {
+  const metrics = columnsOf(metric).filter(({ id }) => rows.some((one) => id in one.values));
+  const ids = params.run || [];
+  const heads = [
+    ["dataset", "data set"], ["family", "family"], ["depth", "depth"], ["label", "settings"],
+    ["seeds", "seeds"], ...metrics.map(({ id, name }) => [id, name]),
+  ];
+  const order = params.sort?.[0] || "";
+  const head = element("tr", {}, element("th", { scope: "col" }, "side by side"));
+  for (const [key, title] of heads) {
+    const next = order === key ? `-${key}` : key;
+    const sort = order === key ? "ascending" : order === `-${key}` ? "descending" : "none";
+    const button = element("button", { type: "button" }, title);
+    button.addEventListener("click", () => writeAddress("compare", { ...params, sort: [next] }));
+    head.append(element("th", { scope: "col", "aria-sort": sort }, button));
+  }
+  const body = element("tbody");
+  for (const one of showsAllRows ? rows : rows.slice(0, FIRST_ROWS)) {
+    const box = element("input", { type: "checkbox", checked: ids.includes(one.id) });
+    box.setAttribute("aria-label", `Side by side: ${nameOf(one)}`);
+    box.addEventListener("change", () => {
+      const others = ids.filter((id) => id !== one.id);
+      const run = box.checked ? [...others, one.id].slice(-MOST_CHOSEN) : others;
+      writeAddress("compare", { ...params, run });
+    });
+    const letter = chosen.includes(one) ? LETTERS[chosen.indexOf(one)] : "";
+    const diverged = one.diverged ? `, ${one.diverged} diverged` : "";
+    body.append(
+      element(
+        "tr",
+        {},
+        element("td", { className: "number" }, box, ` ${letter}`),
+        element("td", {}, one.dataset),
+        element("td", {}, one.family),
+        element("td", {}, String(one.depth)),
+        element("td", { className: "settings" }, settingsOf(one) || "the usual ones"),
+        element("td", {}, `${one.seeds}${diverged}`),
+        ...metrics.map(({ id }) => element("td", { className: "number" }, resultText(one.values[id]))),
+      ),
+    );
+  }
+  const table = element("table", {}, element("thead", {}, head), body);
+  document.getElementById("table").replaceChildren(table);
+  const more = document.getElementById("more");
+  more.hidden = showsAllRows || rows.length <= FIRST_ROWS;
+  more.textContent = `Show all ${rows.length} rows`;
+}

@@ -1,0 +1,207 @@
+"""The claims of all papers as the HTML report shows them.
+
+All numbers come from the committed claims.csv and criteria.csv, by the readers of the other pages.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stablenets.claims.criteria import HELD, NOT_RUN, OPEN, REFUTED, REPRODUCED
+from stablenets.claims.ledger import Ledger
+from stablenets.claims.loader import load_paper, paper_modules
+from stablenets.claims.pages import criterion_cells
+from stablenets.claims.paper import PROFILES, DeclaredClaim, Paper
+from stablenets.claims.summary import (
+    claim_cells,
+    claims_by_profile,
+    final_rows,
+    interval_text,
+    read_criteria,
+)
+from stablenets.report.claim_runs import (
+    GroupOfRuns,
+    PaperRuns,
+    limits_of_readme,
+    reproduce_commands,
+)
+
+
+@dataclass(frozen=True)
+class ClaimView:
+    """One claim.
+
+    Attributes:
+        anchor: Its name in addresses, for example "chang2018-4b".
+        row: Its row of claims.csv at the largest compute budget at which it was run.
+        cells: The same for people; see `claim_cells`.
+        reasons: Why it has this verdict, in sentences.
+        criteria: Its criteria for people, by row.
+        criteria_at: The profile of the criteria; '' if there are none.
+        limits: What limits the result, in sentences.
+        figure: Its figure as a file; None if it has none.
+        caption: The caption of the figure.
+        groups: Its runs.
+        commands: What makes them again, by tool.
+        profiles: Its cells at each profile that has results.
+    """
+
+    anchor: str
+    row: dict[str, Any]
+    cells: dict[str, str]
+    reasons: list[str]
+    criteria: list[dict[str, str]]
+    criteria_at: str
+    limits: list[str]
+    figure: Path | None
+    caption: str
+    groups: list[GroupOfRuns]
+    commands: dict[str, str]
+    profiles: list[dict[str, str]]
+
+    @property
+    def has_trainings(self) -> bool:
+        """Whether the comparison shows some of its runs."""
+        return any(group.trainings for group in self.groups)
+
+
+@dataclass(frozen=True)
+class PaperView:
+    """One paper with its claims, and what limits its results, as markdown."""
+
+    handle: str
+    title: str
+    claims: list[ClaimView]
+    limits: list[str]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The folder of one paper's results, with claims.csv and criteria.csv by profile."""
+
+    folder: Path
+    claims: dict[str, pd.DataFrame]
+    criteria: dict[str, pd.DataFrame]
+
+
+def paper_views(results: Path, ledgers: Mapping[str, Ledger]) -> list[PaperView]:
+    """All papers that have results, with their claims.
+
+    Args:
+        results: The folder of all results.
+        ledgers: All ledgers by "paper/profile".
+
+    Raises:
+        BadInput: If a claims.csv or criteria.csv is damaged.
+    """
+    found = []
+    for handle, module in paper_modules().items():
+        folder = results / handle
+        if not (claims := claims_by_profile(folder)):
+            continue
+        criteria = {profile: read_criteria(folder / profile / "criteria.csv") for profile in claims}
+        tables = Tables(folder, claims, criteria)
+        paper = load_paper(handle)
+        spec = importlib.util.find_spec(module)
+        source = Path(spec.origin) if spec and spec.origin else Path()
+        runs = PaperRuns(paper, ledgers)
+        views = [
+            claim_view(paper, claim, row, tables, runs)
+            for claim, row in zip(paper.claims, final_rows(paper, folder), strict=True)
+        ]
+        limits = limits_of_readme(source.parent / "README.md")
+        found.append(PaperView(handle, paper.title, views, limits))
+    return found
+
+
+def claim_view(
+    paper: Paper, claim: DeclaredClaim, row: dict[str, Any], tables: Tables, runs: PaperRuns
+) -> ClaimView:
+    """One claim, from its row of `final_rows`."""
+    own = {
+        profile: dict(table.loc[claim.id])
+        for profile, table in tables.claims.items()
+        if claim.id in table.index
+    }
+    # a claim that was run nowhere may have criteria on substitute data
+    shown = row["profile"] or next(reversed(own), "")
+    criteria = pd.DataFrame()
+    if shown:
+        criteria = tables.criteria[shown]
+        criteria = criteria[criteria["id"] == claim.id]
+    rows: list[dict[Any, Any]] = criteria.to_dict("records")
+    if row["verdict"] == NOT_RUN and shown:
+        row = row | {"reason": f"at profile {shown}, {own[shown]['reason']}"}
+    figure = tables.folder / shown / f"{row.get('figure', '')}.png"
+    has_figure = bool(row.get("figure")) and figure.is_file()
+    target = row["profile"] or runs.deciding_profile(claim)
+    return ClaimView(
+        anchor=f"{paper.handle}-{claim.id}",
+        row={"commit": ""} | row | {"source": claim.source},
+        cells=claim_cells(row),
+        reasons=reasons_for_verdict(row, rows),
+        criteria=[criterion_cells(criterion) for criterion in rows],
+        criteria_at=shown if rows else "",
+        limits=limits_of_claim(row, rows, target),
+        figure=figure if has_figure else None,
+        caption=paper.figures[claim.figure].caption if has_figure else "",
+        groups=runs.groups(claim, target),
+        commands=reproduce_commands(paper.handle, target, claim.runs),
+        profiles=[
+            claim_cells({"id": claim.id} | cells) | {"profile": profile, "reason": cells["reason"]}
+            for profile, cells in own.items()
+        ],
+    )
+
+
+def reasons_for_verdict(row: dict[str, Any], criteria: list[dict[Any, Any]]) -> list[str]:
+    """Why a claim has its verdict: the criteria that are not held, or why it was not run."""
+    if row["verdict"] == NOT_RUN:
+        return [f"Not run: {row.get('reason') or 'no profile has results'}."]
+    deciding = [criterion for criterion in criteria if criterion["role"] == "deciding"]
+    if row["verdict"] == REPRODUCED:
+        return [f"Held: all {len(deciding)} deciding criteria."]
+    held = sum(criterion["state"] == HELD for criterion in deciding)
+    lines = [f"Held: {held} of {len(deciding)} deciding criteria."]
+    lines += [f"Refuted: {criterion_text(one)}." for one in deciding if one["state"] == REFUTED]
+    lines += [f"Open: {criterion_text(one)}." for one in deciding if one["state"] == OPEN]
+    conditions = [one for one in criteria if one["role"] == "condition" and one["state"] != HELD]
+    return lines + [f"Condition not held: {criterion_text(one)}." for one in conditions]
+
+
+def criterion_text(criterion: dict[Any, Any]) -> str:
+    """A criterion in one clause: its value, its interval, and what it must be."""
+    cells = criterion_cells(criterion)
+    interval = interval_text(criterion["low"], criterion["high"])
+    between = {"exact": "", "": ", without an interval"}.get(interval, f", interval {interval}")
+    return f"{criterion['criterion']} is {cells['value']}{between}; it must be {cells['must be']}"
+
+
+def limits_of_claim(row: dict[str, Any], criteria: list[dict[Any, Any]], target: str) -> list[str]:
+    """What limits the result of a claim: compute budget, data, seeds, and intervals.
+
+    Args:
+        row: Its row of claims.csv.
+        criteria: Its rows of criteria.csv.
+        target: The smallest profile that can decide it, for a claim that was not run.
+    """
+    if not row["profile"]:
+        return [f"It can be decided from profile {target} on."]
+    where = f" on {row['dataset']}" if row["dataset"] else ""
+    seeds = str(row["seeds"] or "")
+    count = {"": "", "1": " with one seed"}.get(seeds, f" with {seeds} seeds")
+    lines = [f"Measured at profile {row['profile']}{where}{count}."]
+    if row["profile"] != PROFILES[-1]:
+        lines.append(f"Profile {PROFILES[-1]}, the paper's own scale, was not run.")
+    alone = [one for one in criteria if pd.isna(one["low"]) or pd.isna(one["high"])]
+    if alone:
+        lines.append(
+            f"{len(alone)} of {len(criteria)} criteria have no interval: too few observations."
+        )
+    return lines

@@ -1,0 +1,157 @@
+"""The data of the comparison in the HTML report: configurations, their runs and their curves.
+
+One configuration is a plain mapping for JSON:
+
+| key | content |
+|---|---|
+| id | eight digits that follow from its options: the name in addresses |
+| dataset, family, operator, depth | options to filter by |
+| purpose | "results", or "search" for runs that chose settings |
+| origins, claims | ledgers and claims to which its runs belong |
+| label | the options that tell it apart among those of its data set, family and operator |
+| seeds, diverged, parameters | as in `aggregate_runs` |
+| values | by metric: mean, and both ends of the interval; null where there is none |
+| lines, heat | see `run_curves` |
+| runs | its single runs: name, seed, status, values, lines, commit and command |
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from stablenets import statistics
+from stablenets.report.configurations import (
+    ESTIMATES,
+    LEADING,
+    aggregate_runs,
+    label_keys,
+    label_text,
+    option_text,
+)
+from stablenets.report.curves import Curve
+from stablenets.report.estimates import SHOWN
+from stablenets.report.ledgers import ORIGIN, SEARCH
+from stablenets.report.page_json import short_number
+from stablenets.report.run_curves import curves_of_runs, heat_map, lines_of_curves
+from stablenets.report.store import Arrays, StoredRuns
+from stablenets.statistics import Estimate
+
+GROUP = ("dataset.name", "net.family", "net.operator")  # within which labels are unique
+# In the order of the choice: column of the runs, column of `aggregate_runs`, title, unit, scale.
+METRICS: list[dict[str, Any]] = [
+    {"id": column, "name": name, "title": title, "unit": unit, "is_log": is_log}
+    for name, title, unit, is_log, _ in SHOWN
+    for column, other, _ in ESTIMATES
+    if other == name
+]
+FACTORS = {
+    column: 100.0 if estimate is statistics.percent else 1.0 for column, _, estimate in ESTIMATES
+}
+
+
+@dataclass(frozen=True)
+class RunData:
+    """What is known of each run, by its name."""
+
+    rows: Mapping[Any, dict[Any, Any]]  # of `StoredRuns.runs`
+    options: Mapping[Any, dict[Any, Any]]
+    curves: Mapping[str, Mapping[str, Curve]]
+    arrays: Mapping[str, Arrays]
+    claims: Mapping[str, list[str]]
+
+
+def comparison_data(stored: StoredRuns, claims: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+    """All configurations with a finished run, see the table above; searches come last.
+
+    Args:
+        stored: The runs, with the columns ORIGIN and SEARCH.
+        claims: By the name of a run: the claims that it decides, such as "chang2018-4b".
+    """
+    data = RunData(
+        stored.runs.to_dict("index"),
+        stored.options.to_dict("index"),
+        curves_of_runs(stored),
+        stored.arrays,
+        claims,
+    )
+    found = []
+    for purpose, is_search in (("results", False), ("search", True)):
+        names = [name for name, row in data.rows.items() if (row.get(SEARCH) is True) == is_search]
+        table = aggregate_runs(stored.select(names))
+        found += [configuration(row, purpose, data) for row in table.to_dict("records")]
+    label_configurations(found, stored)
+    return found
+
+
+def configuration(row: dict[Any, Any], purpose: str, data: RunData) -> dict[str, Any]:
+    """One configuration for JSON, from its row of `aggregate_runs`."""
+    names = row["runs"]
+    options = data.options[names[0]]
+    texts = [f"{key}={option_text(value)}" for key, value in sorted(options.items())]
+    estimates = {metric["id"]: row.get(metric["name"]) for metric in METRICS}
+    return {
+        "id": hashlib.sha256("\n".join([purpose, *texts]).encode()).hexdigest()[:8],
+        "dataset": options["dataset.name"],
+        "family": options["net.family"],
+        "operator": options["net.operator"],
+        "depth": None if pd.isna(options["depth"]) else int(options["depth"]),
+        "purpose": purpose,
+        "origins": sorted({origin for name in names for origin in data.rows[name][ORIGIN]}),
+        "claims": sorted({claim for name in names for claim in data.claims.get(name, ())}),
+        "seeds": row["seeds"],
+        "diverged": row["diverged"],
+        "parameters": short_number(row["parameters"]),
+        "values": {
+            name: [short_number(end) for end in (estimate.value, estimate.low, estimate.high)]
+            for name, estimate in estimates.items()
+            if isinstance(estimate, Estimate)
+        },
+        "lines": lines_of_curves([data.curves[name] for name in names]),
+        "heat": heat_map([data.arrays.get(name, {}) for name in names]),
+        "runs": [run_data(name, data, has_lines=len(names) > 1) for name in names],
+    }
+
+
+def run_data(name: str, data: RunData, has_lines: bool) -> dict[str, Any]:
+    """One run for JSON; without lines if its configuration has no other run."""
+    row = data.rows[name]
+    values = {metric["id"]: scaled_value(metric["id"], row) for metric in METRICS}
+    return {
+        "name": name,
+        "seed": int(row["seed"]),
+        "status": row["status"],
+        "values": {metric: value for metric, value in values.items() if value is not None},
+        "lines": lines_of_curves([data.curves[name]]) if has_lines else {},
+        "commit": row.get("commit") or "",
+        "command": row["command"],
+    }
+
+
+def scaled_value(metric: str, values: dict[Any, Any]) -> float | None:
+    """The value of a run in the unit of the metric; None if it was not measured."""
+    value = values.get(metric)
+    return None if value is None or pd.isna(value) else short_number(FACTORS[metric] * value)
+
+
+def label_configurations(found: list[dict[str, Any]], stored: StoredRuns) -> None:
+    """Set `label`: the options that are not those of most configurations of a GROUP and purpose.
+
+    "" is the one that has all the usual options. Labels are unique together with the depth.
+    """
+    first = [entry["runs"][0]["name"] for entry in found]
+    texts = stored.options.loc[first].map(option_text).reset_index(drop=True)
+    purposes = pd.Series([entry["purpose"] for entry in found], dtype=str)
+    for _, members in texts.groupby([*GROUP, purposes], sort=False):
+        named = [key for key in label_keys(members) if key not in LEADING]
+        usual = {key: members[key].mode().iloc[0] for key in named}
+        rows: dict[Any, dict[Any, str]] = members[named].to_dict("index")
+        for number, row in rows.items():
+            shown = [key for key in named if row[key] != usual[key]]
+            found[number]["label"] = ", ".join(
+                label_text(key, row[key] or "none", named) for key in shown
+            )

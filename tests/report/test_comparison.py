@@ -1,0 +1,103 @@
+"""The comparison has every run of every ledger and run folder once, with its own numbers."""
+
+import numpy as np
+import pytest
+
+from stablenets.claims.loader import CHECKOUT
+from stablenets.report.comparison import comparison_data
+from stablenets.report.curves import thinned
+from stablenets.report.ledgers import FOLDERS, find_ledgers, join_runs, ledger_runs
+from stablenets.report.run_curves import heat_map
+from stablenets.report.starting_views import starting_view, views_to_start_from
+from stablenets.report.store import read_runs
+
+PROBES = {
+    "steps": np.array([0.0, 5.0, 10.0]),
+    "depths": np.array([0.0, 2.0, 4.0]),
+    "state_gradients": np.array([[1.0, 1.0, 1.0], [0.1, 1.0, 1.0], [0.01, 0.1, 1.0]]),
+    "singular_values": np.array([[[2.0, 1.0]], [[4.0, 1.0]], [[8.0, 1.0]]]),
+    "train_loss": np.array([1.0, 0.5]),
+}
+
+
+def compare(results, folders=None):
+    return comparison_data(join_runs(folders, ledger_runs(find_ledgers(results))), {})
+
+
+def test_a_new_ledger_appears_with_curves_gradients_and_spectra(write_results):
+    results = write_results([{"seeds.init": seed, "arrays": PROBES} for seed in (0, 1)])
+    (one,) = compare(results)
+    assert (one["origins"], one["seeds"], one["label"]) == (["compare/quick"], 2, "")
+    assert (one["dataset"], one["family"], one["depth"]) == ("digits", "plain", 4)
+    assert one["values"]["test_accuracy"] == [90, 90, 90]
+    assert one["values"]["gradient_ratio"][0] == 0.01
+    assert one["values"]["singular_max"][0] == 8
+    assert one["lines"]["train_loss"]["x"] == [1, 2]
+    assert one["lines"]["gradients_last"]["x"] == [0, 0.5, 1]
+    assert one["lines"]["ratio"]["y"] == [1, 0.1, 0.01]
+    assert one["lines"]["spectrum_last"]["y"] == [8, 1]
+    assert one["heat"]["values"] == [[1, 1, 1], [0.1, 1, 1], [0.01, 0.1, 1]]
+    assert [run["seed"] for run in one["runs"]] == [0, 1]
+    assert {view["title"] for view in views_to_start_from([one])} == {
+        "gradients of plain nets over depth and training",
+        "singular values",
+    }
+
+
+def test_runs_that_chose_settings_are_apart_from_results(write_results):
+    results = write_results([{"seeds.init": seed} for seed in (0, 1, 100, 101)])
+    found = compare(results)
+    assert [(one["purpose"], one["seeds"]) for one in found] == [("results", 2), ("search", 2)]
+    assert len({one["id"] for one in found}) == 2
+    assert starting_view(found) == {"dataset": ["digits"], "purpose": ["results"]}
+
+
+def test_labels_name_what_differs_from_the_usual_settings(write_results):
+    rates = (0.01, 0.01, 0.1)
+    depths = (4, 8, 4)
+    results = write_results(
+        [{"optim.lr": rate, "depth": depth} for rate, depth in zip(rates, depths, strict=True)]
+    )
+    labels = {(one["depth"], one["label"]) for one in compare(results)}
+    assert labels == {(4, ""), (8, ""), (4, "lr=0.1")}
+
+
+def test_run_folders_are_beside_the_runs_of_ledgers(write_results, write_run, tmp_path):
+    for seed in (0, 1):
+        write_run(net="resnet", seed=seed, accuracy=0.8)
+    found = compare(write_results([{}]), read_runs(tmp_path / "runs"))
+    origins = {one["family"]: one["origins"] for one in found}
+    assert origins == {"resnet": [FOLDERS], "plain": ["compare/quick"]}
+    values = {one["family"]: one["values"]["test_accuracy"][0] for one in found}
+    assert values == {"resnet": 80, "plain": 90}
+
+
+def test_a_mean_map_of_gradients_is_geometric_and_leaves_other_layers_out():
+    small = PROBES | {"state_gradients": PROBES["state_gradients"] * 1e-4}
+    other = {name: values[..., :2] for name, values in PROBES.items() if name != "train_loss"}
+    found = heat_map([PROBES, small, other | {"steps": PROBES["steps"]}])
+    assert found["values"][2] == pytest.approx([1e-4, 1e-3, 1e-2])
+    assert heat_map([{}]) is None
+
+
+def test_thinning_keeps_both_ends():
+    assert thinned(3, 5).tolist() == [0, 1, 2]
+    assert thinned(1000, 4).tolist() == [0, 333, 666, 999]
+
+
+def test_all_trainings_of_the_committed_ledgers_are_there_once():
+    ledgers = find_ledgers(CHECKOUT / "results")
+    trainings = {
+        name: entry
+        for ledger in ledgers.values()
+        for name, entry in ledger.items()
+        if "study" not in entry.options
+    }
+    runs = [run for one in compare(CHECKOUT / "results") for run in one["runs"]]
+    assert sorted(run["name"] for run in runs) == sorted(trainings)
+    for run in runs:
+        entry = trainings[run["name"]]
+        expected = 100 * entry.metrics.get("test_accuracy", np.nan)
+        found = run["values"].get("test_accuracy", np.nan)
+        assert found == pytest.approx(expected, rel=1e-3, nan_ok=True)
+        assert run["command"] == entry.command
