@@ -1,7 +1,7 @@
 """Writes the pages, tables and figures of a paper at one profile: results/<paper>/<profile>/.
 
-A table or a figure is made if all its runs have a result. Else its old files are removed, so that
-nothing outdated stays beside new results.
+A table or a figure is made if all its runs have a result; one that may be partial, if any run has.
+Else its old files are removed, so that nothing outdated stays beside new results.
 """
 
 from __future__ import annotations
@@ -51,30 +51,41 @@ def write_pages(
         command: The command that makes the runs.
 
     Returns:
-        The rows of claims.csv.
+        The rows of claims.csv; none if the paper claims nothing.
     """
     drawn_at = provenance.short_commit(*provenance.source_revision()) or "no repository"
     write_displays(paper, results, folder, command, drawn_at)
+    made = f"Made by `{command}`; drawn at commit {drawn_at}; {INTERVALS}."
+    background = f"[experiments/{paper.handle}](../../../experiments/{paper.handle}/README.md)"
+    if paper.claims:
+        rows, lines = write_claims(paper, results, profile, folder)
+        origin = (
+            f"{made} All runs are in [ledger.csv](ledger.csv), all criteria in"
+            f" [criteria.csv](criteria.csv). Background: {background}."
+        )
+    else:
+        rows, lines = [], show_figures(paper, results)
+        origin = f"{made} All runs are in [ledger.csv](ledger.csv). Findings: {background}."
+    title = f"# {paper.title}: {'claims at ' if rows else ''}profile `{profile}`"
+    lines = [title, "", origin, "", *lines, *list_tables(paper, results)]
+    files.write_file(folder / paper.page, "\n".join(lines).encode())
+    write_paper_page(paper, folder.parent)
+    return rows
+
+
+def write_claims(
+    paper: Paper, results: Results, profile: str, folder: Path
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Write claims.csv and criteria.csv; return the rows of the first and the lines of the page."""
     judged = [judge_claim(claim, results, profile) for claim in paper.claims]
     rows = [claim_row(judgement, results, profile) for judgement in judged]
     write_csv(folder / "claims.csv", rows, CLAIM_COLUMNS)
     criteria = [row for judgement in judged for row in criterion_rows(judgement)]
     write_csv(folder / "criteria.csv", criteria, CRITERION_COLUMNS)
-    lines = [
-        f"# {paper.title}: claims at profile `{profile}`",
-        "",
-        f"Made by `{command}`; drawn at commit {drawn_at}; {INTERVALS}. All runs are in"
-        f" [ledger.csv](ledger.csv), all criteria in [criteria.csv](criteria.csv). Background:"
-        f" [experiments/{paper.handle}](../../../experiments/{paper.handle}/README.md).",
-        "",
-        tables.format_markdown(pd.DataFrame([claim_cells(row) for row in rows])),
-    ]
+    lines = [tables.format_markdown(pd.DataFrame([claim_cells(row) for row in rows]))]
     for judgement, row in zip(judged, rows, strict=True):
         lines += claim_section(judgement, row, paper, results)
-    lines += list_tables(paper, results)
-    files.write_file(folder / "claims.md", "\n".join(lines).encode())
-    write_paper_page(paper, folder.parent)
-    return rows
+    return rows, lines
 
 
 def write_csv(path: Path, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
@@ -84,7 +95,9 @@ def write_csv(path: Path, rows: list[dict[str, Any]], columns: tuple[str, ...]) 
 
 
 def is_complete(display: Display, results: Results) -> bool:
-    """Whether all runs that a display needs are planned and have a result."""
+    """Whether the runs that a display needs have a result: any if it may be partial, else all."""
+    if display.is_partial:
+        return bool(results.works(display.runs))
     is_planned = all(results.plan.get(group) for group in display.runs)
     return is_planned and not results.missing(display.runs)
 
@@ -154,9 +167,18 @@ def criterion_cells(row: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def show_figures(paper: Paper, results: Results) -> list[str]:
+    """The lines that show all figures of a paper without claims."""
+    lines = []
+    for name, figure in paper.figures.items():
+        if is_complete(figure, results):
+            lines += [f"![{figure.caption}]({name}.png)", "", figure.caption, ""]
+    return lines
+
+
 def list_tables(paper: Paper, results: Results) -> list[str]:
-    """The lines that link to all tables, and to figures and animations that no claim shows."""
-    shown = {claim.figure for claim in paper.claims}
+    """The lines that link to all tables, and to figures and animations that the page lacks."""
+    shown = {claim.figure for claim in paper.claims} if paper.claims else set(paper.figures)
     lines = []
     for kind, ending in (("tables", "md"), ("figures", "png"), ("animations", "gif")):
         lines += [

@@ -72,19 +72,21 @@ class Display:
     """A table, a figure or an animation.
 
     Args:
-        runs: Groups of runs that it shows. It is made if all have a result.
+        runs: Groups of runs that it shows.
         make: From results to the table, figure or animation.
         caption: What to see in it.
+        is_partial: Whether it is made as soon as one run has a result, not only if all have.
     """
 
     runs: tuple[str, ...]
     make: Callable[[Results], Figure | pd.DataFrame | Animation]
     caption: str
+    is_partial: bool = False
 
 
 @dataclass(frozen=True)
 class Paper:
-    """All that is run, decided and shown of one paper.
+    """All that is run, decided and shown of one paper, or of a comparison that claims nothing.
 
     Args:
         handle: Its short name: that of its folder and of its results.
@@ -99,6 +101,11 @@ class Paper:
     tables: dict[str, Display] = field(default_factory=dict, init=False)
     figures: dict[str, Display] = field(default_factory=dict, init=False)
     animations: dict[str, Display] = field(default_factory=dict, init=False)
+
+    @property
+    def page(self) -> str:
+        """The name of the page in the folder of a profile."""
+        return "claims.md" if self.claims else "tables.md"
 
     def plan(self, profile: str, seeds: int | None = None) -> Plan:
         """The runs of a profile by group.
@@ -135,26 +142,35 @@ class Paper:
 
         return add
 
-    def table(self, name: str, *, runs: Sequence[str], caption: str) -> Callable[[Any], Any]:
+    def table(
+        self, name: str, *, runs: Sequence[str], caption: str, is_partial: bool = False
+    ) -> Callable[[Any], Any]:
         """Add a table, made by the decorated function; see `Display`."""
-        return self.display(self.tables, name, runs, caption)
+        return self.display(self.tables, name, runs, caption, is_partial)
 
-    def figure(self, name: str, *, runs: Sequence[str], caption: str) -> Callable[[Any], Any]:
+    def figure(
+        self, name: str, *, runs: Sequence[str], caption: str, is_partial: bool = False
+    ) -> Callable[[Any], Any]:
         """Add a figure, made by the decorated function; see `Display`."""
-        return self.display(self.figures, name, runs, caption)
+        return self.display(self.figures, name, runs, caption, is_partial)
 
     def animation(self, name: str, *, runs: Sequence[str], caption: str) -> Callable[[Any], Any]:
         """Add an animation, made by the decorated function; see `Display`."""
         return self.display(self.animations, name, runs, caption)
 
     def display(
-        self, displays: dict[str, Display], name: str, runs: Sequence[str], caption: str
+        self,
+        displays: dict[str, Display],
+        name: str,
+        runs: Sequence[str],
+        caption: str,
+        is_partial: bool = False,
     ) -> Callable[[Any], Any]:
         """Add a table, a figure or an animation to its collection."""
         self.check_groups(runs)
 
         def add(make: Any) -> Any:
-            displays[name] = Display(tuple(runs), make, caption)
+            displays[name] = Display(tuple(runs), make, caption, is_partial)
             return make
 
         return add
