@@ -1,0 +1,5 @@
+"""All families on one bench under one budget."""
+
+from .runs import paper as PAPER
+
+__all__ = ["PAPER"]
