@@ -26,7 +26,7 @@ def interquartile_mean(scores: Scores, draws: int = DRAWS) -> Estimate:
         draws: Draws of the bootstrap.
 
     Returns:
-        An `Estimate`. With one run in each task there is no interval: low and high are NaN.
+        An `Estimate`. With one run in a task there is no interval: low and high are NaN.
 
     Examples:
         >>> interquartile_mean({"a": [0.0, 1.0, 2.0, 9.0]}).value
@@ -53,7 +53,7 @@ def probability_of_improvement(ours: Scores, theirs: Scores, draws: int = DRAWS)
         draws: Draws of the bootstrap.
 
     Returns:
-        An `Estimate` between 0 and 1. With one run in each task there is no interval.
+        An `Estimate` between 0 and 1. With one run in a task there is no interval.
 
     Examples:
         >>> probability_of_improvement({"a": [1.0, 3.0]}, {"a": [2.0, 2.0]}).value
@@ -119,11 +119,11 @@ def bootstrap(
         seed: The seed of the draws, so that a table is the same when it is made again.
 
     Returns:
-        An `Estimate` whose n is the size of the smallest sample. If no sample has two members,
-        there is no interval.
+        An `Estimate` whose n is the size of the smallest sample. If that is one, there is no
+        interval.
     """
     value, smallest = float(statistic(samples)), min(map(len, samples))
-    if max(map(len, samples)) < 2:
+    if smallest < 2:
         return Estimate(value, np.nan, np.nan, smallest)
     random = np.random.default_rng(seed)
     drawn = [own[random.integers(len(own), size=(draws, len(own)))] for own in samples]
