@@ -184,6 +184,6 @@ def list_tables(paper: Paper, results: Results) -> list[str]:
         lines += [
             f"- [{name}]({name}.{ending}): {display.caption}"
             for name, display in getattr(paper, kind).items()
-            if is_complete(display, results) and name not in shown
+            if is_complete(display, results) and (kind == "tables" or name not in shown)
         ]
     return ["## Tables and further figures", "", *lines, ""] if lines else []
