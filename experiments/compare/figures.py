@@ -9,9 +9,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stablenets.claims.results import Results
-from stablenets.plotting.comparisons import plot_heatmap, plot_profiles, plot_ranks
+from stablenets.plotting.comparisons import (
+    plot_dots,
+    plot_heatmap,
+    plot_profiles,
+    plot_ranks,
+)
 from stablenets.plotting.figures import new_figure
-from stablenets.plotting.style import COLOURS, MARKERS
 
 from .measures import BENCH_NAMES, GROUPS, benches_of, measured_runs
 from .ranking import RANKED, THRESHOLDS, profiles, scores_by_family
@@ -51,6 +55,11 @@ def heat_maps(
     return figure
 
 
+def decade_text(value: float) -> str:
+    """A power of ten with one digit, without the sign of zero."""
+    return f"{round(value, 1) + 0.0:.1f}"
+
+
 @paper.figure(
     "gradients",
     runs=GROUPS,
@@ -65,7 +74,7 @@ def gradients(results: Results) -> Figure:
         decades = np.log10(runs["ratio_after"])
     finite = decades.clip(-99, 99)
     return heat_maps(
-        runs.assign(decades=finite), "decades", DECADES, "log10 of the ratio", "{:.1f}".format
+        runs.assign(decades=finite), "decades", DECADES, "log10 of the ratio", decade_text
     )
 
 
@@ -109,31 +118,27 @@ def isometry(results: Results) -> Figure:
     "cost",
     runs=["cost"],
     is_partial=True,
-    caption="What a training step costs at the largest depth: megabytes kept for the backward pass"
-    " against milliseconds, on logarithmic axes. Filled: all states are stored. Open: only what is"
-    " needed to compute them again, by the inverse of a family or from checkpoints.",
+    caption="What a training step costs at the largest depth, on digits and, below the line, on"
+    " psdigits. Left: milliseconds of forward and backward. Right: megabytes kept for the backward"
+    " pass. Filled: all states are stored. Open: only what is needed to compute them again, by the"
+    " inverse of a family (square) or from checkpoints (circle).",
 )
 def cost(results: Results) -> Figure:
     table = cost_rows(results, ["cost"])
-    names = list(dict.fromkeys(table["bench"]))
-    figure, panels = new_figure(len(names), width=3.0, height=4.4)
-    for bench, axes in zip(names, panels, strict=True):
-        own = table[(table["bench"] == bench)]
-        own = own[own["layers"] == own["layers"].max()].reset_index()
-        for place, row in own.iterrows():
-            colour, marker = COLOURS[place % 7], MARKERS[place % len(MARKERS)]
-            time = row["ms a step"].value
-            axes.plot(
-                time, row["MB, stored"], marker, color=colour, markersize=5, label=row["family"]
-            )
-            axes.plot(
-                time, row["MB, least"], marker, color=colour, markersize=5, markerfacecolor="none"
-            )
-        axes.set(xscale="log", yscale="log", title=bench, xlabel="ms a step")
-        axes.legend(
-            loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2, frameon=False, fontsize=6
-        )
-    panels[0].set_ylabel("MB kept for the backward pass")
+    parts = [table[table["bench"] == BENCH_NAMES[bench]] for bench in ("digits", "psdigits")]
+    parts = [part[part["layers"] == part["layers"].max()] for part in parts]
+    shown = pd.concat(parts).reset_index(drop=True)
+    figure, (left, right) = new_figure(2, width=2.6, height=0.17 * len(shown) + 0.9)
+    plot_dots(left, shown["family"], shown["ms a step"].map(lambda each: each.value))
+    plot_dots(right, shown["family"], shown["MB, stored"])
+    for way, marker in (("reverse", "s"), ("checkpoint", "o")):
+        least = shown["MB, least"].where(shown["by"] == way)
+        plot_dots(right, shown["family"], least, marker=marker, is_open=True)
+    left.set_xlabel("ms a step")
+    right.set_xlabel("MB kept for the backward pass")
+    right.set_yticklabels([])
+    for axes in (left, right):
+        axes.axhline(len(parts[0]) - 0.5, color="0.3", linewidth=0.8)
     return figure
 
 

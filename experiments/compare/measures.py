@@ -23,10 +23,10 @@ GROUPS = tuple(BENCH_OF)
 BENCH_NAMES = {
     "swiss_roll": "swiss roll",
     "digits": "digits",
-    "psdigits": "permuted sequential digits",
+    "psdigits": "psdigits",
     "mnist": "MNIST",
     "mnist_conv": "MNIST, convolutional",
-    "psmnist": "permuted sequential MNIST",
+    "psmnist": "psMNIST",
     "cifar10": "CIFAR-10, a tenth",
 }
 

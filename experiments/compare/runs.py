@@ -136,10 +136,8 @@ COMPARED: dict[str, dict[str, Grid]] = {
     "cifar10": {"cifar10": images("cifar10", IMAGE_DEPTHS)},
 }
 SEARCHES: dict[str, Grid] = {
-    "search_swiss_roll": grid(trials, bench="swiss_roll", seed=tuning_seeds(full=2)),
-    "search_digits": grid(trials, bench="digits", seed=tuning_seeds(full=1)),
-    "search_psdigits": grid(trials, bench="psdigits", seed=tuning_seeds(full=1)),
-    "search_digits_conv": grid(trials, bench="digits_conv", seed=tuning_seeds(full=1)),
+    f"search_{bench}": grid(trials, bench=bench, seed=tuning_seeds(full=1))
+    for bench in ("digits", "swiss_roll", "psdigits", "digits_conv")
 }
 COSTS: dict[str, Grid] = {
     "cost": grid(

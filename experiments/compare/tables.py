@@ -225,3 +225,37 @@ def choice_table(results: Results) -> pd.DataFrame:
         for row in ranked_families(runs, kind, depth)
     ]
     return pd.DataFrame(found)
+
+
+@paper.table(
+    "leaders",
+    runs=GROUPS,
+    is_partial=True,
+    caption="The best family at each depth by its interquartile mean, the families whose intervals"
+    " overlap with that of the best, and those that reach less than half of the way from guessing"
+    " to 100 %.",
+)
+def leaders_table(results: Results) -> pd.DataFrame:
+    runs = measured_runs(results)
+    found = []
+    for kind in RANKED:
+        for depth in sorted(set(runs["depth"])):
+            rows = ranked_families(runs, kind, depth)
+            if not rows:
+                continue
+            means = {row["family"]: row["interquartile mean"] for row in rows}
+            (best, first), *rest = means.items()
+            level = [name for name, mean in rest if mean.high >= first.low]
+            behind = [name for name, mean in rest if mean.value < 50]
+            found.append(
+                {
+                    "families": kind,
+                    "layers": depth,
+                    "best": best,
+                    "its mean": first,
+                    "level with it": ", ".join(level) or "none",
+                    "less than half": ", ".join(behind) or "none",
+                    "seeds": min(row["seeds"] for row in rows),
+                }
+            )
+    return pd.DataFrame(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from functools import cache
+from functools import cache, partial
 from math import isqrt
 
 import torch
@@ -15,7 +15,7 @@ from stablenets.training.network import build_network
 
 from .benches import BENCHES, Bench
 
-FEW = 4  # layers of each unit of the networks from which the count at any depth follows
+FEW = 2  # layers of each unit of the networks from which the count at any depth follows
 WIDEST = 6  # times the width of a plain network
 
 
@@ -38,14 +38,16 @@ def nearest_width(bench: str, family: str, depth: int) -> int:
     own, dynamics = BENCHES[bench], FAMILIES[family]()
     wanted = target(own, depth)
     plain = isqrt((own.per_layer or own.fixed) // (9 if own.operator == "conv" else 1))
-    allowed = [width for width in range(1, WIDEST * plain) if not dynamics.width_problem(width)]
-    place = bisect_left(
-        allowed, wanted, key=lambda width: count_parameters(bench, family, width, depth)
-    )
+    count = partial(count_parameters, bench, family, depth=depth)
+    allowed: list[int] = []
+    for times in range(1, WIDEST + 1):  # wide networks take long to build
+        widths = range((times - 1) * plain + 1, times * plain + 1)
+        allowed += [width for width in widths if not dynamics.width_problem(width)]
+        if allowed and count(allowed[-1]) >= wanted:
+            break
+    place = bisect_left(allowed, wanted, key=count)
     nearest = allowed[max(place - 1, 0) : place + 1]
-    return min(
-        nearest, key=lambda width: abs(count_parameters(bench, family, width, depth) - wanted)
-    )
+    return min(nearest, key=lambda width: abs(count(width) - wanted))
 
 
 def count_parameters(bench: str, family: str, width: int, depth: int) -> int:

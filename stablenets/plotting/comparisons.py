@@ -143,3 +143,40 @@ def plot_ranks(
         own = groups == name
         axes.plot(across[own], up[own], marker, color=colour, markersize=4, label=name)
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+
+
+def plot_dots(
+    axes: Axes,
+    names: Sequence[str] | pd.Series,
+    values: Sequence[float] | pd.Series,
+    *,
+    marker: str = "o",
+    is_open: bool = False,
+) -> None:
+    """Draw a dot for each name, one below the other, on a logarithmic scale.
+
+    Args:
+        axes: The axes; several calls share the names.
+        names: The names (n,), from top to bottom.
+        values: Positive values (n,); missing ones are not drawn.
+        marker: The marker of matplotlib.
+        is_open: Whether the dots are open circles or squares, for a second quantity.
+
+    Examples:
+        >>> from stablenets.plotting.figures import new_figure
+        >>> figure, (axes,) = new_figure(1)
+        >>> plot_dots(axes, ["plain", "resnet"], [1.0, 20.0])
+    """
+    from matplotlib.ticker import LogLocator, StrMethodFormatter
+
+    places = np.arange(len(names))
+    fill = "white" if is_open else COLOURS[0]
+    axes.plot(values, places, marker, color=COLOURS[0], markerfacecolor=fill, markersize=4)
+    axes.set_yticks(places, list(names))
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.grid(axis="y", color="0.9", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    axes.xaxis.set_minor_formatter("")
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
