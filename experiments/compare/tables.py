@@ -45,9 +45,9 @@ def search_table(results: Results) -> pd.DataFrame:
         for family in BENCHES[bench].families() if len(rows) else ():
             tried = points(bench, family)
             own = rows[rows["net.family"] == family]
-            own = own.assign(rate=own["optim.lr"], value=scales(own, tried[0].option))
-            if len(own.groupby(["rate", "value"])) < len(tried):
+            if len(own) < len(tried):
                 continue
+            own = own.assign(rate=own["optim.lr"], value=scales(own, tried[0].option))
             best = best_point(own)
             rate, value = best["rate"].iloc[0], best["value"].iloc[0]
             edges = [
