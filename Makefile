@@ -12,7 +12,7 @@
 #? PYTHON=         the Python that .venv is made from; default: python3
 #? EXTRAS=1        install the packages of the extras slurm, ray, search and workspaces, too
 #?
-#? Of make reproduce and make reproduce-PAPER:
+#? Of make reproduce, make reproduce-PAPER and make compare:
 #? PROFILE=        compute budget: smoke, quick, full or paper; default: quick
 #? JOBS=           parallel runs, one thread each; default: 2, or one on each of DEVICES; on a
 #?                 cluster 100
@@ -20,7 +20,7 @@
 #? EXECUTOR_OPTIONS=  further options of the executor: "partition=gpu minutes=60"
 #? DEVICES=        GPUs of this machine, one for each run: 0-7, or 0,2
 #? SEEDS=          seeds of each setting; default: as many as the profile has
-#? RUN_GROUPS=     run only these groups of the plan, experiments/PAPER/runs.py
+#? RUN_GROUPS=     run only these groups of the plan, experiments/PAPER/runs.py or compare/runs.py
 #? TIME_LIMIT=     seconds after which runs are saved and stopped; the same command resumes them
 #? STALE=redo      make finished runs of other versions of the code again
 #? REPORT_ONLY=1   start no runs; write tables and figures from the ledger and the run folders
@@ -54,8 +54,8 @@ endif
 
 BIN := .venv/bin
 
-.PHONY: help setup train data reproduce reproduce-haber2017 reproduce-chang2018 reproduce-galimberti2023 reproduce-ceni2025 report bench \
-	memory docs lint test test-all test-cluster lock clean distclean
+.PHONY: help setup train data reproduce reproduce-haber2017 reproduce-chang2018 reproduce-galimberti2023 reproduce-ceni2025 compare report \
+	bench memory docs lint test test-all test-cluster lock clean distclean
 
 help: ## list the targets and variables
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-24s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ reproduce-galimberti2023: setup ## re-run Galimberti et al. 2023
 
 reproduce-ceni2025: setup ## re-run Ceni 2025
 	$(call reproduce,ceni2025)
+
+compare: setup ## compare all families on the same data with the same budget
+	$(call reproduce,compare)
 
 define reproduce
 $(BIN)/stablenets reproduce $(1) --profile $(PROFILE) $(if $(JOBS),--jobs $(JOBS)) --device $(DEVICE) --runs '$(RUNS)' \

@@ -11,3 +11,5 @@ PAPERS = {
     "galimberti2023": ".galimberti2023",
     "ceni2025": ".ceni2025",
 }
+# What is run and shown like a paper, but claims nothing: `reproduce all` leaves it out.
+COMPARISONS = {"compare": ".compare"}

@@ -3,7 +3,8 @@
     python scripts/update_readme.py
 
 README.md gets the table of verdicts. Each claim counts with its verdict at the largest profile that
-was run. All READMEs get the results that their markers name, see `claims.readme`.
+was run. All READMEs get the results that their markers name, see `claims.readme`. The comparison
+gets the settings that its search chose at profile full.
 """
 
 from pathlib import Path
@@ -13,11 +14,12 @@ import pandas as pd
 from stablenets import tables
 from stablenets.claims import summary
 from stablenets.claims.criteria import NOT_RUN, REPRODUCED, VERDICTS
-from stablenets.claims.loader import load_paper, paper_modules
+from stablenets.claims.loader import experiment_modules, load_paper, paper_modules
 from stablenets.claims.paper import OURS, PAPER, THEOREM
 from stablenets.claims.readme import fill_results
 
 ROOT = Path(__file__).resolve().parents[1]
+SEARCH, CHOSEN = "results/compare/full/search.csv", "experiments/compare/search.csv"
 BEGIN, END = "<!-- verdicts: written by scripts/update_readme.py -->\n", "<!-- end of verdicts -->"
 
 
@@ -58,13 +60,14 @@ def with_table(text: str, table: str) -> str:
 
 
 def updated_pages() -> dict[Path, str]:
-    """Return the text of each README with its results."""
+    """Return the text of each README with its results, and the settings of the comparison."""
     readme = ROOT / "README.md"
     texts = {readme: with_table(readme.read_text(), verdict_table())}
-    for handle in paper_modules():
+    for handle in experiment_modules():
         path = ROOT / "experiments" / handle / "README.md"
         texts[path] = path.read_text()
-    return {path: fill_results(text, ROOT / "results") for path, text in texts.items()}
+    filled = {path: fill_results(text, ROOT / "results") for path, text in texts.items()}
+    return filled | {ROOT / CHOSEN: (ROOT / SEARCH).read_text()}
 
 
 if __name__ == "__main__":

@@ -65,6 +65,11 @@ def test_variables_of_a_reproduction_become_flags_of_the_command():
     [
         (["data", "DATASETS=mnist stl10", "DATA=far"], "fetch mnist stl10 --root far"),
         (["report", "RUNS=mine", "OUT=page"], "report --runs mine --out page"),
+        (
+            ["compare", "PROFILE=smoke", "RUN_GROUPS=digits", "PUBLISH=1"],
+            "reproduce compare --profile smoke --device auto --runs runs --executor local"
+            " --groups digits --publish",
+        ),
     ],
 )
 def test_targets_call_the_subcommands(words, command):

@@ -32,23 +32,34 @@ def paper_modules() -> dict[str, str]:
         BadInput: If a plugin cannot be used, or has a paper of experiments/.
     """
     package = experiments_package()
-    built_in = {
-        handle: importlib.util.resolve_name(name, package.__name__)
-        for handle, name in package.PAPERS.items()
-    }
+    built_in = absolute_names(package, package.PAPERS)
     added = load_plugins().papers
     for handle in added.keys() & built_in.keys():
         raise BadInput(f"{added[handle]}: the handle {handle} is taken; choose another one")
     return built_in | added
 
 
+def experiment_modules() -> dict[str, str]:
+    """The module of each paper and of each comparison by its handle."""
+    package = experiments_package()
+    return paper_modules() | absolute_names(package, package.COMPARISONS)
+
+
+def absolute_names(package: ModuleType, modules: dict[str, str]) -> dict[str, str]:
+    """The full names of modules whose names are relative to the package."""
+    return {
+        handle: importlib.util.resolve_name(name, package.__name__)
+        for handle, name in modules.items()
+    }
+
+
 def load_paper(handle: str) -> Paper:
-    """The paper with this handle.
+    """The paper or the comparison with this handle.
 
     Raises:
         BadInput: If no paper has the handle, or the module of a plugin defines no PAPER.
     """
-    modules = paper_modules()
+    modules = experiment_modules()
     if handle not in modules:
         raise BadInput(f"paper={handle}: {suggest(handle, modules, 'one of')}")
     module = importlib.import_module(modules[handle])

@@ -1,7 +1,7 @@
 """Writes the pages, tables and figures of a paper at one profile: results/<paper>/<profile>/.
 
-A table or a figure is made if all its runs have a result. Else its old files are removed, so that
-nothing outdated stays beside new results.
+A table or a figure is made if all its runs have a result; one that may be partial, if any run has.
+Else its old files are removed, so that nothing outdated stays beside new results.
 """
 
 from __future__ import annotations
@@ -58,34 +58,43 @@ def write_pages(
         command: The command that makes the runs.
 
     Returns:
-        The rows of claims.csv.
+        The rows of claims.csv; none if the paper claims nothing.
     """
     drawn_at = provenance.short_commit(*provenance.source_revision()) or "no repository"
     write_displays(paper, results, profile, folder, command, drawn_at)
+    made = (
+        f"Made by `{command}`; tables and figures are those of commit {drawn_at}. All runs with"
+        " their commits are in [ledger.csv](ledger.csv)"
+    )
+    background = f"[experiments/{paper.handle}](../../../experiments/{paper.handle}/README.md)"
+    notation = [paper.notation, ""] if paper.notation else []
+    if paper.claims:
+        rows, lines = write_claims(paper, results, profile, folder)
+        title = f"# {paper.title}: claims at profile `{profile}`"
+        origin = f"{made}, all criteria in [criteria.csv](criteria.csv). Background: {background}."
+    else:
+        rows, lines = [], []
+        title = f"# {paper.title}: profile `{profile}`"
+        origin = f"{made}. Findings: {background}."
+    lines = [title, "", origin, "", *notation, *lines, *list_displays(paper, results, profile)]
+    files.write_file(folder / paper.page, "\n".join(lines).encode())
+    write_paper_page(paper, folder.parent)
+    return rows
+
+
+def write_claims(
+    paper: Paper, results: Results, profile: str, folder: Path
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Write claims.csv and criteria.csv; return the rows of the first and the lines of the page."""
     judged = [judge_claim(claim, results, profile) for claim in paper.claims]
     rows = [claim_row(judgement, results, profile) for judgement in judged]
     write_csv(folder / "claims.csv", rows, CLAIM_COLUMNS)
     criteria = [row for judgement in judged for row in criterion_rows(judgement)]
     write_csv(folder / "criteria.csv", criteria, CRITERION_COLUMNS)
-    lines = [
-        f"# {paper.title}: claims at profile `{profile}`",
-        "",
-        f"Made by `{command}`; tables and figures are those of commit {drawn_at}. All runs with"
-        " their commits are in [ledger.csv](ledger.csv), all criteria in"
-        " [criteria.csv](criteria.csv). Background:"
-        f" [experiments/{paper.handle}](../../../experiments/{paper.handle}/README.md).",
-        "",
-        *([paper.notation, ""] if paper.notation else []),
-        VALUES,
-        "",
-        tables.format_markdown(pd.DataFrame([claim_cells(row) for row in rows])),
-    ]
+    lines = [VALUES, "", tables.format_markdown(pd.DataFrame([claim_cells(row) for row in rows]))]
     for judgement in judged:
         lines += claim_section(judgement, paper, results, profile)
-    lines += list_tables(paper, results, profile)
-    files.write_file(folder / "claims.md", "\n".join(lines).encode())
-    write_paper_page(paper, folder.parent)
-    return rows
+    return rows, lines
 
 
 def write_csv(path: Path, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
@@ -95,7 +104,9 @@ def write_csv(path: Path, rows: list[dict[str, Any]], columns: tuple[str, ...]) 
 
 
 def is_complete(display: Display, results: Results) -> bool:
-    """Whether all runs that a display needs are planned and have a result."""
+    """Whether the runs that a display needs have a result: any if it may be partial, else all."""
+    if display.is_partial:
+        return bool(results.works(display.runs))
     is_planned = all(results.plan.get(group) for group in display.runs)
     return is_planned and not results.missing(display.runs)
 
@@ -167,7 +178,7 @@ def criterion_cells(row: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def list_tables(paper: Paper, results: Results, profile: str) -> list[str]:
+def list_displays(paper: Paper, results: Results, profile: str) -> list[str]:
     """The lines that link to all tables, and show figures and animations that no claim shows."""
 
     def complete(displays: dict[str, Display]) -> list[tuple[str, str]]:
@@ -184,7 +195,7 @@ def list_tables(paper: Paper, results: Results, profile: str) -> list[str]:
     ]
     lines = []
     if pictures:
-        lines += ["## Further figures", ""]
+        lines += ["## Further figures" if paper.claims else "## Figures", ""]
         for file, text in pictures:
             lines += [f"![{text}]({file})", "", text, ""]
     if linked := complete(paper.tables):

@@ -73,17 +73,19 @@ class Display:
     """A table, a figure or an animation.
 
     Args:
-        runs: Groups of runs that it shows. It is made if all have a result.
+        runs: Groups of runs that it shows.
         make: From results to the table, figure or animation.
         caption: What it shows, in words that are true of any results.
         finding: What to see in it. It is about the runs of the profile FINDINGS_AT, and stands
             beside these only.
+        is_partial: Whether it is made as soon as one run has a result, not only if all have.
     """
 
     runs: tuple[str, ...]
     make: Callable[[Results], Figure | pd.DataFrame | Animation]
     caption: str
     finding: str = ""
+    is_partial: bool = False
 
     def text(self, profile: str) -> str:
         """The caption at a profile, followed by the finding if it is about this profile."""
@@ -92,7 +94,7 @@ class Display:
 
 @dataclass(frozen=True)
 class Paper:
-    """All that is run, decided and shown of one paper.
+    """All that is run, decided and shown of one paper, or of a comparison that claims nothing.
 
     Args:
         handle: Its short name: that of its folder and of its results.
@@ -109,6 +111,11 @@ class Paper:
     tables: dict[str, Display] = field(default_factory=dict, init=False)
     figures: dict[str, Display] = field(default_factory=dict, init=False)
     animations: dict[str, Display] = field(default_factory=dict, init=False)
+
+    @property
+    def page(self) -> str:
+        """The name of the page in the folder of a profile."""
+        return "claims.md" if self.claims else "tables.md"
 
     def plan(self, profile: str, seeds: int | None = None) -> Plan:
         """The runs of a profile by group.
@@ -146,22 +153,22 @@ class Paper:
         return add
 
     def table(
-        self, name: str, *, runs: Sequence[str], caption: str, finding: str = ""
+        self, name: str, *, runs: Sequence[str], caption: str, **further: Any
     ) -> Callable[[Any], Any]:
         """Add a table, made by the decorated function; see `Display`."""
-        return self.display(self.tables, name, runs, caption, finding)
+        return self.display(self.tables, name, runs, caption, **further)
 
     def figure(
-        self, name: str, *, runs: Sequence[str], caption: str, finding: str = ""
+        self, name: str, *, runs: Sequence[str], caption: str, **further: Any
     ) -> Callable[[Any], Any]:
         """Add a figure, made by the decorated function; see `Display`."""
-        return self.display(self.figures, name, runs, caption, finding)
+        return self.display(self.figures, name, runs, caption, **further)
 
     def animation(
-        self, name: str, *, runs: Sequence[str], caption: str, finding: str = ""
+        self, name: str, *, runs: Sequence[str], caption: str, **further: Any
     ) -> Callable[[Any], Any]:
         """Add an animation, made by the decorated function; see `Display`."""
-        return self.display(self.animations, name, runs, caption, finding)
+        return self.display(self.animations, name, runs, caption, **further)
 
     def display(
         self,
@@ -169,13 +176,14 @@ class Paper:
         name: str,
         runs: Sequence[str],
         caption: str,
-        finding: str,
+        finding: str = "",
+        is_partial: bool = False,
     ) -> Callable[[Any], Any]:
         """Add a table, a figure or an animation to its collection."""
         self.check_groups(runs)
 
         def add(make: Any) -> Any:
-            displays[name] = Display(tuple(runs), make, caption, finding)
+            displays[name] = Display(tuple(runs), make, caption, finding, is_partial)
             return make
 
         return add

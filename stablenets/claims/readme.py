@@ -6,8 +6,10 @@ A person writes the text and marks where a result stands:
 
 A marker names the folder of a profile and a claim, or one of its criteria by its number: `2.3`
 is the third criterion of claim 2. What stands between the two comments is replaced by the value
-with its unit and interval. `verdict` after the claim asks for the verdict instead, and a marker
-`table: ceni2025/full deep` is filled with a whole table.
+with its unit and interval. `verdict` after the claim asks for the verdict instead. A marker
+`table: ceni2025/full deep` is filled with a whole table, and
+`cell: compare/full accuracy [layers=64, family=plain] seeds` with the cell of the only row that has
+these values, and its interval.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from stablenets.claims.summary import number
 from stablenets.errors import BadInput
 
 END = "<!-- end -->"
-MARKER = re.compile(r"(<!-- (result|table): (\S+) ([^>]*?) -->)(.*?)<!-- end -->", re.DOTALL)
+MARKER = re.compile(r"(<!-- (result|table|cell): (\S+) ([^>]*?) -->)(.*?)<!-- end -->", re.DOTALL)
 
 
 def fill_results(text: str, results: Path) -> str:
@@ -40,7 +42,11 @@ def fill_results(text: str, results: Path) -> str:
         >>> fill_results("<!-- result: ceni2025/full 2 --><!-- end -->", Path("results"))
         '<!-- result: ceni2025/full 2 -->91.5 % [90.8, 92.2]<!-- end -->'
     """
-    fillers: dict[str, Callable[[Path, str], str]] = {"result": result_text, "table": table_text}
+    fillers: dict[str, Callable[[Path, str], str]] = {
+        "result": result_text,
+        "table": table_text,
+        "cell": cell_text,
+    }
 
     def filled(found: re.Match[str]) -> str:
         marker, kind, folder, what = found.group(1, 2, 3, 4)
@@ -66,6 +72,32 @@ def result_text(folder: Path, what: str) -> str:
         return number(row["value"], row["unit"]) + (between if interval else "")
     claims = pd.read_csv(folder / "claims.csv", dtype=str, keep_default_na=False).set_index("id")
     return str(claims.loc[claim, wanted])
+
+
+def cell_text(folder: Path, what: str) -> str:
+    """One cell of a committed table, with its interval if there is one."""
+    found = re.fullmatch(r"(\S+) \[(.*)\] (.+)", what)
+    if found is None:
+        raise ValueError("expected: cell: FOLDER TABLE [COLUMN=VALUE, ...] COLUMN")
+    name, conditions, column = found.groups()
+    frame = pd.read_csv(folder / f"{name}.csv", keep_default_na=False, dtype=str)
+    for condition in conditions.split(", "):
+        key, _, value = condition.partition("=")
+        frame = frame[frame[key] == value]
+    if len(frame) != 1:
+        raise LookupError(f"{len(frame)} rows have {conditions}")
+    row = frame.iloc[0]
+    ends = [row.get(f"{column}, {end}", "") for end in ("low", "high")]
+    between = f" [{', '.join(number(end) for end in ends)}]" if all(ends) else ""
+    return f"{shown_number(row[column])}{between}"
+
+
+def shown_number(text: str) -> str:
+    """A number with four digits; any other text as it is."""
+    try:
+        return number(text)
+    except ValueError:
+        return text
 
 
 def table_text(folder: Path, what: str) -> str:

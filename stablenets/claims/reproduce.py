@@ -288,4 +288,5 @@ def claim_lines(paper: Paper, profile: str, rows: list[dict[str, Any]], folder: 
                 lines += textwrap.wrap(
                     text, width, initial_indent=f"{lead:<27}", subsequent_indent=" " * 27
                 )
-    return [*lines, "", f"See {folder / 'claims.md'} for the figures and the reasons."]
+    reasons = " and the reasons" if paper.claims else ""
+    return [*lines, "", f"See {folder / paper.page} for the figures{reasons}."]

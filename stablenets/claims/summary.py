@@ -144,7 +144,17 @@ def write_paper_page(paper: Paper, folder: Path) -> None:
 
 
 def paper_page(paper: Paper, folder: Path) -> str:
-    """The page of one paper: each claim with its verdict, our value and its interval."""
+    """The page of one paper: each claim with its verdict, our value and its interval.
+
+    Without claims: links to the findings and to the page of each profile.
+    """
+    if not paper.claims:
+        pages = [f"{profile}/{paper.page}" for profile in PROFILES if profile != SMOKE]
+        lines = [f"- [{page}]({page})" for page in pages if (folder / page).exists()]
+        findings = f"[What was found](../../experiments/{paper.handle}/README.md)"
+        return "\n".join(
+            [f"# {paper.title}", "", f"{findings}. Tables and figures:", "", *lines, ""]
+        )
     rows = final_rows(paper, folder)
     cells = [claim_cells(row) | {"measured at": profile_link(row)} for row in rows]
     lines = [

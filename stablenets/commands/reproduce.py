@@ -1,6 +1,7 @@
-"""Re-run a paper claim by claim, or all of them.
+"""Re-run a paper claim by claim, or all of them; or compare all families.
 
     stablenets reproduce haber2017 --profile quick --jobs 2
+    stablenets reproduce compare --profile quick --jobs 2
 
 Run folders are kept under --runs: finished runs are not repeated, interrupted runs resume. Tables,
 figures and the ledger are written under --results, and compared with the published ones claim by
@@ -12,7 +13,7 @@ import math
 import time
 from pathlib import Path
 
-from stablenets.claims.loader import CHECKOUT, load_paper, paper_modules
+from stablenets.claims.loader import CHECKOUT, experiment_modules, load_paper, paper_modules
 from stablenets.commands import add_folder
 from stablenets.errors import EXIT_TIME, BadInput
 from stablenets.execution.arguments import add_executor_arguments, executor_from_arguments
@@ -21,7 +22,7 @@ from stablenets.schema import suggest
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `stablenets reproduce`."""
-    parser.add_argument("paper", help=f"all, or one of: {', '.join(paper_modules())}")
+    parser.add_argument("paper", help=f"all, or one of: {', '.join(experiment_modules())}")
     parser.add_argument(
         "--profile",
         default="quick",
@@ -91,7 +92,7 @@ def run(given: argparse.Namespace) -> int:
     from stablenets.runs.provenance import command_line
 
     papers = paper_modules()
-    check_arguments(given, ["all", *papers])
+    check_arguments(given, ["all", *experiment_modules()])
     executor = executor_from_arguments(given)
     deadline = math.inf if given.time_limit is None else time.monotonic() + given.time_limit
     published = CHECKOUT / "results"

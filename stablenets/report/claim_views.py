@@ -22,7 +22,6 @@ from stablenets.claims.summary import (
     claim_cells,
     claims_by_profile,
     final_rows,
-    interval_text,
     read_criteria,
 )
 from stablenets.report.claim_runs import (
@@ -178,8 +177,8 @@ def reasons_for_verdict(row: dict[str, Any], criteria: list[dict[Any, Any]]) -> 
 def criterion_text(criterion: dict[Any, Any]) -> str:
     """A criterion in one clause: its value, its interval, and what it must be."""
     cells = criterion_cells(criterion)
-    interval = interval_text(criterion["low"], criterion["high"])
-    between = {"exact": "", "": ", without an interval"}.get(interval, f", interval {interval}")
+    interval = cells["95 % interval"] or "without an interval"
+    between = f", interval {interval}" if " to " in interval else f", {interval}"
     return f"{criterion['criterion']} is {cells['value']}{between}; it must be {cells['must be']}"
 
 

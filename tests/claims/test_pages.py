@@ -93,6 +93,37 @@ def test_without_all_its_runs_nothing_is_judged_or_drawn(place, tmp_path):
     assert {path.name for path in folder.iterdir()} == DATA_FILES | PAGES
 
 
+def test_without_claims_the_page_shows_figures_and_links_tables(place, tmp_path):
+    bench = Paper("bench", "A bench", {"squares": grid(Square, value=2.0, seed=seeds(quick=3))})
+    bench.figure("curve", runs=["squares"], caption="A curve.")(curve)
+    bench.table("numbers", runs=["squares"], caption="Numbers.")(numbers)
+    folder, plan = tmp_path / "bench" / "quick", bench.plan("quick")
+    for study in plan["squares"]:
+        study.run(place)
+    entries, _ = ledger.collect_entries(plan["squares"], place.runs)
+    ledger.write_ledger(folder, entries)
+    assert pages.write_pages(bench, Results(plan, entries), "quick", folder, "make it") == []
+    assert {path.suffix for path in folder.iterdir() if path.stem == "claims"} == set()
+    page = (folder / "tables.md").read_text()
+    assert "![A curve.](curve.png)" in page
+    assert page.count("curve.png") == 1
+    assert "[numbers](numbers.md)" in page
+    assert "[quick/tables.md](quick/tables.md)" in (folder.parent / "README.md").read_text()
+
+
+def test_a_partial_table_is_made_from_the_runs_that_are_there(place, tmp_path):
+    bench = Paper("bench", "A bench", {"squares": grid(Square, value=2.0, seed=seeds(quick=3))})
+    bench.table("some", runs=["squares"], caption="Some.", is_partial=True)(numbers)
+    bench.table("all", runs=["squares"], caption="All.")(numbers)
+    plan = bench.plan("quick")
+    for made, files in ((0, set()), (1, {"some.csv"}), (3, {"some.csv", "all.csv"})):
+        for study in plan["squares"][:made]:
+            study.run(place)
+        entries, _ = ledger.collect_entries(plan["squares"], place.runs)
+        pages.write_pages(bench, Results(plan, entries), "quick", tmp_path / "quick", "make it")
+        assert {path.name for path in (tmp_path / "quick").glob("*.csv")} == files
+
+
 def test_the_highest_profile_that_ran_a_claim_counts(tmp_path):
     def write(profile, verdict):
         folder = tmp_path / profile

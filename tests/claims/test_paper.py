@@ -121,6 +121,29 @@ def test_a_readme_is_filled_with_committed_results(written):
         fill_results("<!-- result: toy/quick 9 --><!-- end -->", results)
 
 
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("[layers=64, family=plain] mean", "9.123 [8, 10]"),
+        ("[layers=4] mean", "1"),
+        ("[layers=4] family", "resnet"),
+    ],
+)
+def test_a_readme_is_filled_with_a_cell_of_a_table(tmp_path, cell, text):
+    ends = {"mean, low": ["", "8"], "mean, high": ["", "10"]}
+    table = pd.DataFrame({"layers": [4, 64], "family": ["resnet", "plain"], "mean": [1, 9.1234]})
+    table.assign(**ends).to_csv(tmp_path / "means.csv", index=False)
+    assert f"-->{text}<" in fill_results(f"<!-- cell: . means {cell} --><!-- end -->", tmp_path)
+
+
+@pytest.mark.parametrize("cell", ["[layers=7] mean", "[family=plain] no", "layers=4 mean"])
+def test_a_cell_that_does_not_exist_is_refused(tmp_path, cell):
+    table = pd.DataFrame({"layers": [4, 64], "family": ["resnet", "plain"], "mean": [1, 9.1234]})
+    table.to_csv(tmp_path / "means.csv", index=False)
+    with pytest.raises(BadInput, match="no such result"):
+        fill_results(f"<!-- cell: . means {cell} --><!-- end -->", tmp_path)
+
+
 def test_a_reproduction_is_compared_claim_by_claim(written, tmp_path):
     _, folder = written
     published = tmp_path / "published"

@@ -8,7 +8,7 @@ import pytest
 
 from stablenets.claims import ledger, summary
 from stablenets.claims.judging import claim_row, judge_claim
-from stablenets.claims.loader import load_paper, paper_modules
+from stablenets.claims.loader import experiment_modules, load_paper, paper_modules
 from stablenets.claims.paper import PROFILES
 from stablenets.claims.readme import fill_results
 from stablenets.claims.results import Results
@@ -69,7 +69,12 @@ def test_the_pages_above_are_those_of_the_claims():
     assert (RESULTS / "README.md").read_text() == summary.overview(papers, RESULTS)
 
 
-@pytest.mark.parametrize("handle", paper_modules())
+@pytest.mark.parametrize("handle", experiment_modules())
 def test_results_in_readmes_are_those_of_the_committed_tables(handle):
     path = RESULTS.parent / "experiments" / handle / "README.md"
     assert fill_results(path.read_text(), RESULTS) == path.read_text()
+
+
+def test_the_comparison_reads_the_settings_that_its_search_chose():
+    read = RESULTS.parent / "experiments" / "compare" / "search.csv"
+    assert read.read_text() == (RESULTS / "compare" / "full" / "search.csv").read_text()

@@ -7,6 +7,9 @@ import pytest
 import torch
 
 from stablenets import cli
+from stablenets.claims import ledger
+from stablenets.claims.loader import load_paper
+from stablenets.claims.results import Results
 from stablenets.nets import FAMILIES, Flow
 
 
@@ -17,6 +20,26 @@ def test_add_a_family(run_page):
     for K, b in zip(flow.K, flow.b, strict=True):
         y = y + 0.1 * (torch.tanh(y @ K + b) - 0.2 * y)
     assert torch.allclose(flow(x), y, atol=1e-14)
+
+
+def test_the_family_of_the_page_takes_part_in_the_comparison(run_page, place):
+    """It needs no other change; its settings are marked as defaults."""
+    run_page("how-to/add-a-family.md", execute=False)
+    comparison = load_paper("compare")
+    plan = comparison.plan("smoke")
+    own = {
+        group: [work for work in works if work.options.get("net.family") == "damped"]
+        for group, works in plan.items()
+    }
+    assert {group: len(works) for group, works in own.items() if works} == {
+        "swiss_roll": 1,
+        "digits": 1,
+    }
+    assert sum("damped" in work.options.get("training", "") for work in plan["cost"]) == 2
+    assert own["digits"][0].run(place).status == "done"
+    entries, _ = ledger.collect_entries(own["digits"], place.runs)
+    table = comparison.tables["accuracy"].make(Results(plan, entries))
+    assert list(table["family"]) == ["damped (not searched)"]
 
 
 def test_make_blocks_reversible(run_page):

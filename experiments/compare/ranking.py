@@ -1,0 +1,107 @@
+"""Which family to take at a depth, and whether isometry predicts accuracy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stablenets.statistics import Estimate
+from stablenets.statistics.aggregates import (
+    Scores,
+    interquartile_mean,
+    performance_profile,
+    probability_of_improvement,
+)
+from stablenets.statistics.ranks import rank_correlation
+
+from .measures import BENCH_NAMES, benches_of, family_label
+
+# Benches with the same families; only these are compared with each other.
+RANKED = {
+    "dense": ("swiss_roll", "digits", "mnist"),
+    "convolutional": ("mnist_conv", "cifar10"),
+    "recurrent": ("psdigits", "psmnist"),
+}
+THRESHOLDS = np.linspace(0, 1, 51)
+
+
+def scores_by_family(runs: pd.DataFrame, kind: str, depth: int) -> dict[str, Scores]:
+    """For each family its scores by bench: 0 for guessing, 1 for no error.
+
+    Only families are there that have runs on each bench that has runs at this depth.
+    """
+    own = runs[runs["bench"].isin(RANKED[kind]) & (runs["depth"] == depth)]
+    scored = own.assign(score=(own["accuracy"] - own["chance"]) / (1 - own["chance"]))
+    benches = benches_of(scored) if len(scored) else []
+    found = {}
+    for family, of_family in scored.groupby("family", sort=False):
+        tasks = {
+            bench: of_bench["score"].to_numpy() for bench, of_bench in of_family.groupby("bench")
+        }
+        if len(tasks) == len(benches):
+            found[str(family)] = tasks
+    return found
+
+
+def ranked_families(runs: pd.DataFrame, kind: str, depth: int) -> list[dict[str, Any]]:
+    """A row for each family, the best interquartile mean first."""
+    scores = scores_by_family(runs, kind, depth)
+    searched = runs.groupby("family")["is_searched"].all().to_dict()
+    rows = [
+        {
+            "family": family_label(family, searched[family]),
+            "interquartile mean": scaled(interquartile_mean(own)),
+            "better than another": probability_of_improvement(own, others(scores, family)),
+            "data sets": len(own),
+            "seeds": min(map(len, own.values())),
+        }
+        for family, own in scores.items()
+        if len(scores) > 1
+    ]
+    return sorted(rows, key=lambda row: row["interquartile mean"].value, reverse=True)
+
+
+def others(scores: dict[str, Scores], family: str) -> Scores:
+    """The scores of all other families by bench."""
+    return {
+        bench: np.concatenate([own[bench] for name, own in scores.items() if name != family])
+        for bench in scores[family]
+    }
+
+
+def scaled(estimate: Estimate, factor: float = 100.0) -> Estimate:
+    """An estimate in per cent."""
+    ends = (factor * end for end in (estimate.value, estimate.low, estimate.high))
+    return Estimate(*ends, n=estimate.n)
+
+
+def profiles(runs: pd.DataFrame, kind: str, depth: int) -> dict[str, list[Estimate]]:
+    """The performance profile of each family at THRESHOLDS, the best family first."""
+    scores = scores_by_family(runs, kind, depth)
+    order = sorted(scores, key=lambda name: interquartile_mean(scores[name], 2).value, reverse=True)
+    return {family: performance_profile(scores[family], THRESHOLDS, 500) for family in order}
+
+
+def isometry_correlations(runs: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rank correlation of isometry and accuracy for each bench, over all depths and at each."""
+    found = []
+    for bench in benches_of(runs):
+        of_bench = runs[runs["bench"] == bench]
+        depths = sorted(set(of_bench["depth"]))
+        parts = {"all": of_bench} if len(depths) > 1 else {}
+        parts |= {str(depth): of_bench[of_bench["depth"] == depth] for depth in depths}
+        for layers, own in parts.items():
+            found.append(
+                {
+                    "bench": BENCH_NAMES[bench],
+                    "layers": layers,
+                    "rank correlation": rank_correlation(
+                        -own["defect"], own["accuracy"], own["family"]
+                    ),
+                    "families": own["family"].nunique(),
+                    "runs": len(own),
+                }
+            )
+    return found

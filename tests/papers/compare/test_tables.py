@@ -1,0 +1,129 @@
+"""What the comparison measures and shows, from all runs of profile smoke."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.compare import PAPER
+from experiments.compare.measures import geometric_mean, isometry_defect, measured_runs, steps_to
+from experiments.compare.ranking import isometry_correlations, ranked_families, scores_by_family
+from stablenets.claims import ledger, pages
+from stablenets.claims.results import Results
+from stablenets.nets import FAMILIES
+
+
+def test_smoke_runs_end_to_end(place, tmp_path):
+    plan, folder = PAPER.plan("smoke"), tmp_path / "results" / "compare" / "smoke"
+    for works in plan.values():
+        for work in works:
+            assert work.run(place).status in ("done", "diverged"), work.name
+    entries, damaged = ledger.collect_entries([w for own in plan.values() for w in own], place.runs)
+    ledger.write_ledger(folder, entries)
+    results = Results(plan, ledger.read_ledger(folder))
+    assert not damaged
+    assert pages.write_pages(PAPER, results, "smoke", folder, "make it") == []
+    files = {path.name for path in folder.iterdir()}
+    for name in ("accuracy", "gradients", "spectra", "cost", "isometry", "choice"):
+        assert f"{name}.csv" in files
+    for name in PAPER.figures:
+        assert f"{name}.png" in files
+    assert not {"claims.md", "claims.csv", "criteria.csv", "search.csv"} & files
+    page = (folder / "tables.md").read_text()
+    assert "(accuracy.png)" in page
+    assert "[cost](cost.md)" in page
+    table = pd.read_csv(folder / "accuracy.csv")
+    assert {name.split(" ")[0] for name in table["family"]} == set(FAMILIES)
+    cost = pd.read_csv(folder / "cost.csv")
+    assert (cost["ms a step"] > 0).all()
+    assert (cost["MB, least"] < cost["MB, stored"]).all()
+    assert set(cost["by"]) == {"reverse", "checkpoint"}
+
+
+def test_steps_to_the_goal():
+    curve = {"step": np.array([4.0, 8, 12]), "test_accuracy": np.array([np.nan, 0.9, 0.95])}
+    assert steps_to(curve, 0.9) == 8
+    assert steps_to(curve, 0.91) == 12
+    assert steps_to(curve, 0.99) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("values", "defect"),
+    [
+        ([1.0, 1.0, 1.0], 0.0),
+        ([math.e, 1.0, 1.0], 1.0),
+        ([1.0, 1.0, math.e**-2], 2.0),
+        ([1.0, 1.0, 0.0], math.inf),
+        ([math.nan] * 3, math.inf),
+    ],
+)
+def test_the_isometry_defect(values, defect):
+    assert isometry_defect(values) == pytest.approx(defect)
+
+
+def test_a_mean_of_ratios_without_a_logarithm_is_a_median():
+    assert geometric_mean(pd.Series([1.0, 100.0])).value == pytest.approx(10)
+    found = geometric_mean(pd.Series([0.0, 1.0, 2.0]))
+    assert found.value == 1.0
+    assert math.isnan(found.low)
+
+
+def made_up_runs():
+    """Two data sets, depth 64. `good` is always right, `fair` halfway, `bad` guesses."""
+    accuracy = {"good": 1.0, "fair": 0.75, "bad": 0.5}
+    rows = [
+        {"bench": bench, "family": family, "depth": 64, "seed": seed, "is_searched": True}
+        | {"accuracy": value, "chance": 0.5, "defect": 2 - value}
+        for bench in ("swiss_roll", "digits")
+        for family, value in accuracy.items()
+        for seed in range(3)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_scores_go_from_guessing_to_no_error():
+    scores = scores_by_family(made_up_runs(), "dense", 64)
+    assert {name: set(own["digits"]) for name, own in scores.items()} == {
+        "good": {1.0},
+        "fair": {0.5},
+        "bad": {0.0},
+    }
+
+
+def test_families_are_ranked_and_compared_with_the_others():
+    rows = ranked_families(made_up_runs(), "dense", 64)
+    assert [row["family"] for row in rows] == ["good", "fair", "bad"]
+    assert [row["interquartile mean"].value for row in rows] == [100, 50, 0]
+    assert [row["better than another"].value for row in rows] == [1, 0.5, 0]
+
+
+def test_a_family_without_runs_on_a_data_set_is_not_ranked():
+    runs = made_up_runs()
+    partly = runs[~((runs["family"] == "fair") & (runs["bench"] == "digits"))]
+    assert [row["family"] for row in ranked_families(partly, "dense", 64)] == ["good", "bad"]
+    assert ranked_families(runs, "recurrent", 64) == []
+
+
+def test_isometry_that_orders_all_runs_has_correlation_1():
+    for row in isometry_correlations(made_up_runs()):
+        assert row["rank correlation"].value == pytest.approx(1.0)
+        assert row["rank correlation"].n == row["families"] == 3
+
+
+def test_a_run_that_diverged_counts_as_guessing():
+    plan = {"digits": PAPER.plan("quick")["digits"][:1]}
+    (work,) = plan["digits"]
+    arrays = {
+        "step": np.array([11.0]),
+        "test_accuracy": np.array([0.9]),
+        "state_gradients": np.array([[1.0, 2.0]]),
+        "singular_values": np.ones((1, 1, 3)),
+    }
+    entry = ledger.Entry(
+        "diverged", work.options, {"test_accuracy": 0.9}, {"wall_s": 1.0, "commit": "c"}, arrays
+    )
+    (row,) = measured_runs(Results(plan, {work.name: entry}), ["digits"]).to_dict("records")
+    assert row["accuracy"] == 0.1
+    assert row["diverged"]
+    assert (row["ratio_before"], row["ratio_after"], row["defect"]) == (0.5, 0.5, 0.0)
