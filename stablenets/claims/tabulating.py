@@ -50,7 +50,7 @@ def tabulate(
     for values, own in rows.groupby([column_named(rows, name) for name in by], **IN_ORDER):
         row = {}
         for value, head in zip(values, heads.values(), strict=True):
-            known = head if isinstance(head, Mapping) else (names or {}) | {"": head}
+            known = head if isinstance(head, Mapping) else dict(names or {}) | {"": head}
             row[known[""]] = known.get(value, value) if value != "" else value
         for head, column in columns.items():
             value = summarise(own, column)
@@ -162,3 +162,13 @@ def count_seeds(own: pd.DataFrame) -> int:
 def count_diverged(own: pd.DataFrame) -> int:
     """The number of runs that diverged."""
     return int((own["status"] == "diverged").sum())
+
+
+def largest_of(column: str) -> Callable[[pd.DataFrame], float]:
+    """The column of a table with the largest value of a column of the rows."""
+    return lambda own: own[column].max()
+
+
+def smallest_of(column: str) -> Callable[[pd.DataFrame], float]:
+    """The column of a table with the smallest value of a column of the rows."""
+    return lambda own: own[column].min()

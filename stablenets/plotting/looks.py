@@ -7,7 +7,7 @@ crosses in all papers, and what a paper compares them with first is blue.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stablenets.plotting.style import COLOURS
@@ -58,3 +58,16 @@ def family_looks(names: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         for family, name in names.items()
         if family in LOOKS
     }
+
+
+def looks_in_turn(keys: Iterable[Any], **style: Any) -> dict[Any, dict[str, Any]]:
+    """Colours in turn for whatever is not a family, such as step sizes or schemes.
+
+    Args:
+        keys: What the lines are told apart by.
+        style: Further arguments of `axes.plot`, the same for all lines.
+
+    Returns:
+        The looks by key.
+    """
+    return {key: {"colour": colour, **style} for key, colour in zip(keys, COLOURS, strict=False)}

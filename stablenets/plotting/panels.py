@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,3 +73,19 @@ def plot_matrix(
     axes.set_xticks(range(len(columns)), [str(name) for name in columns])
     axes.set_yticks(range(len(rows)), [str(name) for name in rows])
     return image
+
+
+def plot_dots(axes: Axes, groups: Mapping[str, Sequence[float]], *, colours: Sequence[str]) -> None:
+    """Draw the values of each group, for example of all seeds, as dots in a row.
+
+    Args:
+        axes: The axes.
+        groups: The values by the label of the row; the first is on top. A bar is at their mean.
+        colours: The colour of each row.
+    """
+    for row, (values, colour) in enumerate(zip(groups.values(), colours, strict=True)):
+        rows = np.full(len(values), row)
+        axes.plot(values, rows, "o", color=colour, markersize=4, alpha=0.6)
+        axes.plot([np.mean(values)] * 2, [row - 0.3, row + 0.3], color=colour)
+    axes.set_yticks(range(len(groups)), list(groups))
+    axes.invert_yaxis()

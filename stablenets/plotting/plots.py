@@ -37,8 +37,8 @@ def plot_lines(
             further arguments of `axes.plot`.
         limits: The smallest and the largest value that is drawn as it is. Others are arrows.
     """
-    for name, line in lines.items():
-        look = {"label": str(name), **looks[name]}
+    for name, given in lines.items():
+        line, look = dict(given), {"label": str(name), **looks[name]}
         if all(isinstance(value, Estimate) for value in line.values()):
             plot_estimates(axes, line, **look)
         else:
@@ -197,9 +197,8 @@ def add_legend_below(figure: Figure, *panels: Axes, columns: int = 4) -> None:
     """
     handles: dict[str, Artist] = {}
     for axes in panels or figure.axes:
-        handles |= {
-            label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-        }
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
     figure.legend(
         list(handles.values()),
         list(handles),

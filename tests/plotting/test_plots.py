@@ -5,7 +5,7 @@ import pytest
 
 from stablenets.plotting.figures import new_figure, new_grid
 from stablenets.plotting.looks import LOOKS, family_looks
-from stablenets.plotting.panels import plot_matrix, set_panel
+from stablenets.plotting.panels import plot_dots, plot_matrix, set_panel
 from stablenets.plotting.plots import add_legend_below, plot_lines
 from stablenets.statistics import Estimate
 
@@ -75,6 +75,19 @@ def test_a_matrix_leaves_cells_that_are_not_finite_blank_and_writes_numbers(axes
         ("+1.0", "black"),
         ("-9.0", "white"),
     ]
+
+
+def test_dots_are_all_values_of_a_row_with_a_bar_at_their_mean(axes):
+    plot_dots(axes, {"ResNet-14": [97.0, 99.0], "ResNet-74": [30.0]}, colours=["r", "b"])
+    assert [list(line.get_xdata()) for line in axes.get_lines()] == [
+        [97.0, 99.0],
+        [98.0, 98.0],
+        [30.0],
+        [30.0, 30.0],
+    ]
+    assert [list(line.get_ydata())[0] for line in axes.get_lines()] == [0, -0.3, 1, 0.7]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["ResNet-14", "ResNet-74"]
+    assert axes.yaxis_inverted()
 
 
 def test_a_legend_has_the_labels_of_all_panels_once():
