@@ -57,9 +57,6 @@ REPLICATIONS = {
     "revnet_110": {"cifar10": "94.02 and 94.10 (MemCNN)", "cifar100": "74.00 and 73.30 (MemCNN)"},
 }
 STL10_REPLICATIONS = "69.96 by the recipe, 80.33 enhanced"  # by the same person
-FEW_REPLICATION = (  # the semester report's net, without a baseline
-    "above 80 % at 10 % of the images"
-)
 
 # The few-data figure: per cent of the training data, accuracies read off a picture of it to half a
 # point. That it is CIFAR-10 is inferred from its level; which depths it shows is not known.
@@ -86,8 +83,6 @@ FEW = {
     19: (85.1, 84.3),
     20: (85.4, 84.3),
 }
-
-FEW_PEAK = "3 to 4"  # per cent at which the gap of the figure is largest, as well as it can be read
 
 
 def printed(dataset: str, *nets: str) -> str:

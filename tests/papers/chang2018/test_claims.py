@@ -265,7 +265,7 @@ def test_gradients_are_judged_in_float64_up_to_the_depth_of_the_table(deeper, st
 def test_parameters_are_judged_by_kind_of_network():
     found = made_up(PAPER, {"counts": measured})
     assert states(claims.parameters, found) == [HELD, HELD, REFUTED]
-    table = figures.counts_table(found).set_index("net")
+    table = figures.reversibility.counts_table(found).set_index("net")
     assert (table["layouts that fit"] == "none").sum() == 4
     assert set(table.index) == {row.name for row in TABLE.values()}
 
@@ -298,7 +298,7 @@ def test_the_figures_of_runs_that_are_not_made_yet_can_be_drawn():
         return metrics, curves
 
     found = results({"quarter": entry}, "full")
-    assert len(figures.quarter_table(found)) == 5
-    assert len(figures.quarter_ends_table(found)) == 5
-    assert figures.quarter_figure(found).axes
+    assert len(figures.accuracy.quarter_table(found)) == 5
+    assert len(figures.accuracy.quarter_ends_table(found)) == 5
+    assert figures.accuracy.quarter_figure(found).axes
     plt.close("all")
