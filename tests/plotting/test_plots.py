@@ -85,7 +85,7 @@ def test_dots_are_all_values_of_a_row_with_a_bar_at_their_mean(axes):
         [30.0],
         [30.0, 30.0],
     ]
-    assert [list(line.get_ydata())[0] for line in axes.get_lines()] == [0, -0.3, 1, 0.7]
+    assert [line.get_ydata()[0] for line in axes.get_lines()] == [0, -0.3, 1, 0.7]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["ResNet-14", "ResNet-74"]
     assert axes.yaxis_inverted()
 
