@@ -1,5 +1,5 @@
-"""The paper's networks by name: their family, how they look in a figure, random ones in float64,
-and the J that each conserves.
+"""The paper's networks by name: their family, random ones in float64, and the J that each
+conserves.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from stablenets.engine.dynamics import Dynamics
 from stablenets.engine.flow import Flow
 from stablenets.nets import FAMILIES
 from stablenets.nets.hdnn import canonical
-from stablenets.plotting.style import COLOURS
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,6 @@ class Named:
     """
 
     family: str
-    colour: str
-    marker: str
     options: tuple[tuple[str, Any], ...] = ()
     width: int = 4
 
@@ -45,12 +42,12 @@ class Named:
 
 
 NETWORKS = {
-    "MS1": Named("ms1", COLOURS[0], "o"),
-    "MS2": Named("ms2", COLOURS[5], "s"),
-    "MS3": Named("ms3", COLOURS[2], "D"),
-    "H1": Named("hdnn", COLOURS[1], "^"),
-    "H1-J2": Named("hdnn", COLOURS[4], "v", (("interconnection", "ones"),)),
-    "H2": Named("semi_implicit", COLOURS[3], "P"),
+    "MS1": Named("ms1"),
+    "MS2": Named("ms2"),
+    "MS3": Named("ms3"),
+    "H1": Named("hdnn"),
+    "H1-J2": Named("hdnn", (("interconnection", "ones"),)),
+    "H2": Named("semi_implicit"),
 }
 RANDOM_X, SINGULAR_X = "H2, random X", "H2, singular X"
 RING, RING_RANDOM_X = (
@@ -58,15 +55,13 @@ RING, RING_RANDOM_X = (
     "H2 on a ring of 8, random X",
 )  # the authors' example; a ring of less than 4 is a full graph
 VARIANTS = {  # of H2
-    RANDOM_X: Named("semi_implicit", COLOURS[3], "P", (("coupling", "random"),)),
-    SINGULAR_X: Named("semi_implicit", COLOURS[3], "P", (("coupling", "random"),)),
-    RING: Named("distributed", COLOURS[3], "P", (("nodes", 8),), width=16),
-    RING_RANDOM_X: Named(
-        "distributed", COLOURS[3], "P", (("nodes", 8), ("coupling", "random")), width=16
-    ),
+    RANDOM_X: Named("semi_implicit", (("coupling", "random"),)),
+    SINGULAR_X: Named("semi_implicit", (("coupling", "random"),)),
+    RING: Named("distributed", (("nodes", 8),), width=16),
+    RING_RANDOM_X: Named("distributed", (("nodes", 8), ("coupling", "random")), width=16),
 }
 PLAIN = "tanh MLP"
-ALL = NETWORKS | VARIANTS | {PLAIN: Named("plain", COLOURS[6], "x")}
+ALL = NETWORKS | VARIANTS | {PLAIN: Named("plain")}
 EULER, VOLUME = (
     ("H1", "H1-J2", "MS2"),
     ("MS1", "MS3", "H2"),
