@@ -24,7 +24,7 @@ IN_ORDER: dict[str, Any] = {"sort": False, "dropna": False}  # groups in the ord
 
 def tabulate(
     rows: pd.DataFrame,
-    by: Mapping[str, Any] | Sequence[str],
+    by: Mapping[str, str] | Sequence[str],
     columns: Mapping[str, Column],
     names: Mapping[Any, str] | None = None,
 ) -> pd.DataFrame:
@@ -48,10 +48,8 @@ def tabulate(
     heads = by if isinstance(by, Mapping) else {name: HEADS.get(name, name) for name in by}
     found = []
     for values, own in rows.groupby([column_named(rows, name) for name in by], **IN_ORDER):
-        row = {}
-        for value, head in zip(values, heads.values(), strict=True):
-            known = head if isinstance(head, Mapping) else dict(names or {}) | {"": head}
-            row[known[""]] = known.get(value, value) if value != "" else value
+        shown = [(names or {}).get(value, value) for value in values]
+        row: dict[str, Any] = dict(zip(heads.values(), shown, strict=True))
         for head, column in columns.items():
             value = summarise(own, column)
             row[head] = str(value) if isinstance(value, Estimate) else value
