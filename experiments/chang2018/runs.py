@@ -337,7 +337,8 @@ GRADIENT_BLOCKS = [
 RANDOM_SEEDS = seeds(smoke=1, quick=2, full=2, paper=2)
 MEASURED_BATCH = per_profile(smoke=2, quick=10, full=100, paper=100)
 kept, peak = (partial(grid, study, batch=MEASURED_BATCH) for study in (Kept, Peak))
-deep_digits = partial(grid, small, seed=seeds(smoke=1, quick=3, full=5), **SMALL_RUN)
+deep_digits = partial(grid, small, **SMALL_RUN)
+DEEP_SEEDS = seeds(smoke=1, quick=3, full=5)
 small_nets = grid(small, family=FAMILIES, seed=SMALL_SEEDS, **SMALL_RUN)
 few_on_cifar = partial(grid, few, net=["hamiltonian_74", "resnet_32"])
 RUNS: dict[str, Grid] = {
@@ -420,9 +421,15 @@ RUNS: dict[str, Grid] = {
     ),
     "digits": small_nets,
     "digits_by_depth": deep_digits(
-        family="hamiltonian", blocks=per_profile(smoke=[2, 3], quick=[3, 16], full=[3, 16])
+        family="hamiltonian",
+        blocks=per_profile(smoke=[2, 3], quick=[3, 16], full=[3, 16]),
+        seed=DEEP_SEEDS,
     )
-    + deep_digits(family="resnet_bn", blocks=per_profile(smoke=[2, 3], quick=[2], full=[2, 12])),
+    + deep_digits(
+        family="resnet_bn",
+        blocks=per_profile(smoke=[2, 3], quick=[2], full=[2, 12]),
+        seed=DEEP_SEEDS,
+    ),
     "recipe": grid(recipe, net=FIVE_NETS, dataset="cifar10", seed=PAPER_SEEDS),
     "recipe_large": grid(recipe, net=LARGE_NETS, dataset="cifar10", seed=PAPER_SEEDS),
     "recipe_cifar100": grid(

@@ -6,7 +6,7 @@ Thresholds are ours: the paper states no numbers. `MARGIN` is what counts as equ
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from stablenets.claims.estimates import (
     select_rows,
 )
 from stablenets.claims.results import Results
+from stablenets.statistics import Estimate
 
 from .published import POINTS
 from .runs import FAMILIES, SMOOTHED, STABLE, paper
@@ -237,7 +238,9 @@ def multilevel(results: Results) -> Iterator[Criterion]:
         yield below(ratio, 1.0, label)
 
 
-def compare_columns(compare, rows: pd.DataFrame, metric: Metric, ours: str, theirs: str):
+def compare_columns(
+    compare: Callable[..., Estimate], rows: pd.DataFrame, metric: Metric, ours: str, theirs: str
+) -> Estimate:
     """The paired difference or ratio of a metric that is in two columns of the same rows."""
     return compare(metric, *(rows.assign(**{metric.column: rows[key]}) for key in (ours, theirs)))
 

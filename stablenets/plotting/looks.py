@@ -12,7 +12,7 @@ from typing import Any
 
 from stablenets.plotting.style import COLOURS
 
-BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK, _ = COLOURS
+BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, *_ = COLOURS
 GREY = "0.4"
 LOOKS = {
     "plain": (GREY, "x"),
