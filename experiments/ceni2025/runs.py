@@ -11,22 +11,14 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from stablenets.claims.grid import Grid, PerProfile, Seeds, grid, per_profile, seeds, tuning_seeds
+from stablenets.claims.grid import Grid, Seeds, grid, per_profile, seeds, tuning_seeds
 from stablenets.claims.paper import Paper
 from stablenets.claims.work import Training
 from stablenets.data import DATASETS
 
 from .published import DEPTH, LENGTH
 from .search_space import FIRST_SEED, draw_setting
-from .studies.networks import (
-    DEEP,
-    DEVISED,
-    FAMILIES,
-    PIXELS,
-    deep_run,
-    memory_run,
-    pixel_run,
-)
+from .studies.networks import DEEP, DEVISED, FAMILIES, PIXELS, deep_run, memory_run, pixel_run
 from .studies.peak import PeakMemory
 from .studies.spectra import CASES, JacobianSpectrum, SpectrumBySize
 from .studies.step_time import StepTime
@@ -67,6 +59,7 @@ TRIED_ADDING = (
 )
 TRIED_ADDING_EPOCHS = 6  # enough to see a rate explode
 TRIED_COPYING = ((0.03, 1), (0.06, 1), (0.03, 2))  # rate, and factor of the epochs
+UNCLIPPED = {"optim.clip_norm": None}
 READOUT_ONLY = {"optim.frozen": ["W", "U", "b"]}
 
 
@@ -101,28 +94,11 @@ def chrono_reader(trial: tuple[int, float], dataset: str, width: int, seed: int)
     return pixel_run(dataset, "lstm", width, seed, epochs, changes)
 
 
-def reader_at_rate(rate: float, **arguments: Any) -> Training:
-    """A network on pixels at a learning rate."""
-    return pixel_run(changes={"optim.lr": rate}, **arguments)
-
-
 def rate_trials(family: str, limit: int | None, **arguments: Any) -> Iterator[Training]:
     """A network on pixels at each rate of its family's grid."""
     for rate in RATE_GRIDS[family]:
         changes = {"dataset.limit": limit, "optim.lr": rate}
         yield pixel_run(family=family, changes=changes, **arguments)
-
-
-def lstm_at_rate_of_one_epoch(dataset: str, **arguments: Any) -> Training:
-    """LSTM over several epochs at the rate that is best in one epoch."""
-    rate = PIXELS["mnist"]["rates"]["lstm"]
-    return reader_at_rate(rate, dataset=dataset, family="lstm", **arguments)
-
-
-def frozen_reader(names: tuple[str, ...], **arguments: Any) -> Training:
-    """A hidden layer on a roaRNN of which some tensors are not trained."""
-    changes = {"optim.frozen": list(names)}
-    return pixel_run(family="roarnn", changes=changes, has_hidden_layer=True, **arguments)
 
 
 def varied_readers(limit: int | None, **arguments: Any) -> list[Training]:
@@ -174,23 +150,8 @@ def copying_trial(
     return memory_run("copy", length, "roarnn", FIRST_SEED, factor * epochs[length], steps, changes)
 
 
-def rate_trial(rate: float, **arguments: Any) -> Training:
-    """A memory run at a rate that was tried."""
-    return lag_run(seed=FIRST_SEED, changes={"optim.lr": rate}, **arguments)
-
-
-def deep_trial(kind: str, lr: float, **arguments: Any) -> Training:
-    """A deep network at a rate that was tried."""
-    return deep_run(kind=kind, lr=lr, seed=FIRST_SEED, **arguments)
-
-
-def filter_run(filter: str, seed: int, **arguments: Any) -> Training:
-    """roaRNN that adds, with another filter."""
-    changes = {"net.filter": filter}
-    return memory_run(task="adding", family="roarnn", seed=seed, changes=changes, **arguments)
-
-
 SEEDS = seeds(smoke=1, quick=3, full=3, paper=3)
+RUN_SEEDS = seeds(smoke=1, quick=1, full=3, paper=3)
 ONE_SEED = seeds(smoke=1, quick=1, full=1, paper=3)
 LAYERS = [10, 30, 100, 300, 1000, 3000, 10_000, DEPTH]
 LAYERS_BY_PROFILE = per_profile(
@@ -246,11 +207,7 @@ def memory_baselines(task: str) -> Grid:
             length=per_profile(smoke=[5, 10], quick=100, full=100, paper=ALL_LAGS),
             seed=seeds(smoke=1, quick=1, full=3, paper=3),
         )
-        + own(
-            family="lstm",
-            length=per_profile(quick=200, full=1000),
-            seed=seeds(quick=1, full=3),
-        )
+        + own(family="lstm", length=per_profile(quick=200, full=1000), seed=seeds(quick=1, full=3))
         + own(family="lstm", length=per_profile(full=LENGTH), seed=seeds(full=1))
         + own(family=BASELINES, length=per_profile(full=[1000, LENGTH]), seed=seeds(full=1))
     )
@@ -269,25 +226,14 @@ def memory_controls(make: Any, **axes: Any) -> Grid:
     )
 
 
-def unclipped(task: str, lengths: PerProfile) -> Grid:
-    """roaRNN without clipping."""
-    return memory_grid(
-        task,
-        family="roarnn",
-        length=lengths,
-        seed=seeds(smoke=1, quick=1, full=3, paper=3),
-        changes={"optim.clip_norm": None},
-    )
-
-
 def memory_rates(task: str) -> Grid:
     """All families by rate, at one lag."""
     return memory_grid(
         task,
-        rate_trial,
         length=per_profile(smoke=5, full=100, paper=100),
         family=list(FAMILIES),
-        rate=list(MEMORY_RATE_GRID),
+        changes=[{"optim.lr": rate} for rate in MEMORY_RATE_GRID],
+        seed=FIRST_SEED,
     )
 
 
@@ -299,25 +245,32 @@ FIRST = per_profile(smoke=1, full=1, paper=1)
 TEN = per_profile(smoke=1, quick=10, full=10, paper=10)  # epochs
 VARIED_EPOCHS = per_profile(smoke=1, quick=5, full=1, paper=2)
 ONE_TUNING_SEED = tuning_seeds(smoke=1, quick=1, full=1, paper=1)
-LSTM_TRIALS = [0.003, 0.01, 0.03]
+LSTM_TRIALS = [{"optim.lr": rate} for rate in (0.003, 0.01, 0.03)]
+LSTM_RATE_OF_ONE_EPOCH = {"optim.lr": PIXELS["mnist"]["rates"]["lstm"]}
+FROZEN = [{"optim.frozen": ["W"]}, READOUT_ONLY]
 CHRONO_TRIALS = [(1, 0.003), (1, 0.01), (1, 0.03), (1, 0.1), (10, 0.03)]
 permuted = partial(grid, pixel_run, dataset=PERMUTED, width=WIDTH)
 ordered = partial(
-    *(grid, pixel_run),
+    grid,
+    pixel_run,
     dataset=ORDERED,
     width=WIDTH,
     epochs=per_profile(smoke=1, quick=10, full=1, paper=10),
 )
 filtered = partial(
-    *(grid, filter_run),
+    grid,
+    memory_run,
+    task="adding",
+    family="roarnn",
     length=per_profile(smoke=10, quick=100, full=1000, paper=1000),
     epochs=per_profile(smoke=1, quick=8, full=8, paper=40),
     steps=50,
 )
+random_filters = Seeds({"smoke": 2, "quick": 6, "full": 6, "paper": 6}, first=10)
 filters = (
-    filtered(filter="haar", seed=Seeds({"smoke": 2, "quick": 6, "full": 6, "paper": 6}, first=10))
-    + filtered(filter="haar_fixed_axis", seed=SEEDS)
-    + filtered(filter=["cyclic", "identity"], seed=0)
+    filtered(changes={"net.filter": "haar"}, seed=random_filters)
+    + filtered(changes={"net.filter": "haar_fixed_axis"}, seed=SEEDS)
+    + filtered(changes=[{"net.filter": name} for name in ("cyclic", "identity")], seed=0)
 )
 RUNS: dict[str, Grid] = {
     "spectra": grid(JacobianSpectrum, seed=SEEDS, layers=LAYERS_BY_PROFILE, case=list(CASES)),
@@ -347,12 +300,13 @@ RUNS: dict[str, Grid] = {
         seed=SEEDS,
     ),
     "deep_rates": grid(
-        deep_trial,
+        deep_run,
         dataset=IMAGES,
         kind=list(DEEP),
         depth=LONGER_DEPTH,
         epochs=DEEP_EPOCHS,
         lr=DEEP_RATE_GRID,
+        seed=FIRST_SEED,
     ),
     "trained_deep": deep(kind="roamlp", depth=DEEPEST, seed=0).then(TrainedSpectrum),
     "trained_recurrent": (
@@ -366,12 +320,7 @@ RUNS: dict[str, Grid] = {
         name: runs
         for task in ("adding", "copy")
         for name, runs in {
-            task: memory_grid(
-                task,
-                family="roarnn",
-                length=LONGEST,
-                seed=seeds(smoke=1, quick=1, full=3, paper=3),
-            ),
+            task: memory_grid(task, family="roarnn", length=LONGEST, seed=RUN_SEEDS),
             f"{task}_short": memory_grid(task, family="roarnn", length=SHORTER, seed=SEEDS),
             f"{task}_others": memory_baselines(task),
         }.items()
@@ -385,10 +334,20 @@ RUNS: dict[str, Grid] = {
         steps=50,
         seed=seeds(full=3),
     ),
-    "unclipped": unclipped(
-        "adding", per_profile(smoke=10, quick=200, full=[1000, LENGTH], paper=[1000, LENGTH])
+    "unclipped": memory_grid(
+        "adding",
+        family="roarnn",
+        length=per_profile(smoke=10, quick=200, full=[1000, LENGTH], paper=[1000, LENGTH]),
+        seed=RUN_SEEDS,
+        changes=UNCLIPPED,
     )
-    + unclipped("copy", per_profile(smoke=10, quick=200, full=1000, paper=[1000, LENGTH])),
+    + memory_grid(
+        "copy",
+        family="roarnn",
+        length=per_profile(smoke=10, quick=200, full=1000, paper=[1000, LENGTH]),
+        seed=RUN_SEEDS,
+        changes=UNCLIPPED,
+    ),
     "near_convex": memory_grid("adding", near_convex, length=LONGEST, seed=0)
     + memory_grid("copy", near_convex, length=LONGEST, seed=0),
     "readout_only": memory_controls(lag_run, family="roarnn", changes=READOUT_ONLY),
@@ -426,12 +385,9 @@ RUNS: dict[str, Grid] = {
         width=WIDTH,
         seed=ONE_TUNING_SEED,
     )
-    + grid(
-        reader_at_rate,
-        rate=per_profile(smoke=[0.01], full=LSTM_TRIALS, paper=LSTM_TRIALS),
-        dataset=PERMUTED,
+    + permuted(
+        changes=per_profile(smoke=[LSTM_TRIALS[1]], full=LSTM_TRIALS, paper=LSTM_TRIALS),
         family="lstm",
-        width=WIDTH,
         epochs=TEN,
         seed=ONE_TUNING_SEED,
     ),
@@ -455,12 +411,11 @@ RUNS: dict[str, Grid] = {
     "ten_epochs_others": permuted(
         family=BASELINES, epochs=TEN, seed=seeds(smoke=1, quick=1, paper=3)
     ),
-    "lstm_fast_rate": grid(
-        lstm_at_rate_of_one_epoch,
-        dataset=PERMUTED,
-        width=WIDTH,
+    "lstm_fast_rate": permuted(
+        family="lstm",
         epochs=TEN,
         seed=seeds(smoke=1, full=3, paper=3),
+        changes=LSTM_RATE_OF_ONE_EPOCH,
     ),
     "wide": grid(
         pixel_run,
@@ -471,23 +426,15 @@ RUNS: dict[str, Grid] = {
         seed=SEEDS,
     ),
     "hidden": permuted(family="roarnn", epochs=TEN, seed=SEEDS, has_hidden_layer=True),
-    "hidden_frozen": grid(
-        frozen_reader,
-        names=[("W",), ("W", "U", "b")],
-        dataset=PERMUTED,
-        width=WIDTH,
-        epochs=TEN,
-        seed=0,
+    "hidden_frozen": permuted(
+        family="roarnn", epochs=TEN, seed=0, has_hidden_layer=True, changes=FROZEN
     ),
     "hidden_others": permuted(family="lstm", epochs=TEN, seed=0, has_hidden_layer=True),
     "sizes": grid(
         pixel_run,
         dataset=PERMUTED,
         width=per_profile(
-            smoke=[4, 8],
-            quick=[32, 64, 128],
-            full=[32, 64, 128, 256],
-            paper=[128, 256, 512, 1024],
+            smoke=[4, 8], quick=[32, 64, 128], full=[32, 64, 128, 256], paper=[128, 256, 512, 1024]
         ),
         family=["roarnn", "lstm"],
         epochs=per_profile(smoke=1, quick=5, full=1, paper=1),
@@ -495,7 +442,7 @@ RUNS: dict[str, Grid] = {
     ),
     "step_time": grid(StepTime, data=PERMUTED, width=WIDTH),
     "ordered": ordered(family="roarnn", seed=SEEDS),
-    "ordered_lstm": ordered(family="lstm", seed=seeds(smoke=1, quick=1, full=3, paper=3)),
+    "ordered_lstm": ordered(family="lstm", seed=RUN_SEEDS),
     "ordered_others": ordered(family=BASELINES, seed=seeds(smoke=1, paper=3)),
     "sensitivity": grid(
         varied_readers,

@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 
 from stablenets import statistics
+from stablenets.claims.comparing import compare_pairs
 from stablenets.claims.criteria import Criterion, ahead_of, at_least, at_most, condition
 from stablenets.claims.estimates import (
     TEST_ACCURACY,
-    Metric,
     exact,
+    gap_between,
     largest,
     mean_over_seeds,
     paired_difference,
@@ -46,9 +47,13 @@ DATA_NAMES = {
     "cifar100": "CIFAR-100",
     "stl10": "STL-10",
 }
+BLOCK_NAMES = {"none": "one bias", "shift": "two biases", "batch": "norms", "": ""}
+LABELS = NAMES | DATA_NAMES
 TOLERANCE = Config.__dataclass_fields__["tolerance"].default  # of training with backward=reverse
 MODERATE_STEP = 0.1
 SAME_ACCURACY = 0.5  # points within which two ways to train reach the same accuracy
+RIVALS = [("Hamiltonian-74", "ResNet-32"), ("Hamiltonian-74", "RevNet-38")]
+ORDERED = [("Hamiltonian-74", "Leapfrog-26"), ("Leapfrog-26", "MidPoint-26")]
 REACHED = 0.5  # points below the paper's value that still count as reaching it
 
 
@@ -58,12 +63,9 @@ def with_names(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(layers=layers, net=rows["net.family"].map(NAMES) + "-" + layers.astype(str))
 
 
-def gap_between(rows: pd.DataFrame, ours: str, theirs: str) -> Estimate:
-    """The paired difference in accuracy between two networks, by the paper's names."""
-    named = with_names(rows)
-    return paired_difference(
-        TEST_ACCURACY, select_rows(named, net=ours), select_rows(named, net=theirs)
-    )
+def compare_nets(criterion, rows: pd.DataFrame, pairs, threshold: float) -> Iterator[Criterion]:
+    """One criterion for each pair of networks, by the paper's names."""
+    return compare_pairs(criterion, with_names(rows), "net", pairs, threshold)
 
 
 def counted(results: Results) -> pd.DataFrame:
@@ -82,14 +84,10 @@ def counted(results: Results) -> pd.DataFrame:
 
 
 @paper.claim(
-    "1",
-    "The networks of the main table have the numbers of parameters that it states",
-    kind="paper",
-    source="main table",
-    runs=["counts"],
-    published="0.43 to 19.4 million",
+    "1", kind="paper", source="main table", runs=["counts"], published="0.43 to 19.4 million"
 )
 def parameters(results: Results) -> Iterator[Criterion]:
+    """The networks of the main table have the numbers of parameters that it states."""
     fits = counted(results).groupby("net")["fits"].any()
     for label, names in (
         ("Hamiltonian networks", ("hamiltonian_74", "hamiltonian_218", "hamiltonian_1202")),
@@ -102,57 +100,40 @@ def parameters(results: Results) -> Iterator[Criterion]:
         )
 
 
-@paper.claim(
-    "2a",
-    "The inverse of a unit returns its input, for the three architectures and at any depth: random"
-    " weights",
-    kind="paper",
-    source="Abstract; title",
-    runs=["inverse"],
-    figure="inverse",
-)
+@paper.claim("2a", kind="paper", source="Abstract; title", runs=["inverse"], figure="inverse")
 def random_inverse(results: Results) -> Iterator[Criterion]:
+    """The inverse of a unit returns its input, for the three architectures and at any depth: random
+    weights.
+    """
     rows = results["inverse"]
     gentle = rows[rows["h"] <= MODERATE_STEP]
-    error = Metric("first")
     deepest = min(300, gentle["blocks"].max())
     for net in REVERSIBLE:
         own = select_rows(gentle, net=net)
         exactly = own[(own["dtype"] == "float64") & (own["blocks"] <= 54)]
         label = f"{NAMES[net]}, h ≤ {MODERATE_STEP}: largest relative error of the first state"
-        yield at_most(largest(exactly, error), 1e-12, f"{label}, float64, up to 54 blocks")
+        yield at_most(largest(exactly, "first"), 1e-12, f"{label}, float64, up to 54 blocks")
         deep = select_rows(own, dtype="float32", blocks=deepest)
-        yield at_most(largest(deep, error), TOLERANCE, f"{label}, float32, {deepest} blocks")
+        yield at_most(largest(deep, "first"), TOLERANCE, f"{label}, float32, {deepest} blocks")
 
 
-@paper.claim(
-    "2b",
-    "The inverse returns the input of trained networks",
-    kind="paper",
-    source="Abstract",
-    runs=["trained"],
-    figure="inverse",
-)
+@paper.claim("2b", kind="paper", source="Abstract", runs=["trained"], figure="inverse")
 def trained_inverse(results: Results) -> Iterator[Criterion]:
+    """The inverse returns the input of trained networks."""
     rows = results["trained"]
     label = "largest relative error of a state that enters a unit"
-    yield at_most(largest(rows, Metric("float32")), TOLERANCE, f"float32: {label}")
-    yield at_most(largest(rows, Metric("float64")), 1e-10, f"float64: {label}")
+    yield at_most(largest(rows, "float32"), TOLERANCE, f"float32: {label}")
+    yield at_most(largest(rows, "float64"), 1e-10, f"float64: {label}")
 
 
-@paper.claim(
-    "3a",
-    "Gradients by inversion are those of stored activations",
-    kind="theorem",
-    source="Abstract",
-    runs=["gradients"],
-)
+@paper.claim("3a", kind="theorem", source="Abstract", runs=["gradients"])
 def gradients(results: Results) -> Iterator[Criterion]:
+    """Gradients by inversion are those of stored activations."""
     rows = results["gradients"]
     rows = rows[rows["blocks"] <= TABLE_BLOCKS]
     label = f"up to {TABLE_BLOCKS} blocks in a unit: largest relative difference"
     for dtype, tolerance in (("float64", 1e-10), ("float32", TOLERANCE)):
-        found = largest(select_rows(rows, dtype=dtype), Metric("difference"))
+        found = largest(select_rows(rows, dtype=dtype), "difference")
         yield at_most(found, tolerance, f"{dtype}, {label}")
 
 
@@ -179,15 +160,9 @@ def growth(values: pd.Series) -> Estimate:
     return exact(values.iloc[-1] / values.iloc[0])
 
 
-@paper.claim(
-    "3b",
-    "Memory for activations does not grow with depth",
-    kind="paper",
-    source="Abstract",
-    runs=["memory", "peak"],
-    figure="memory",
-)
+@paper.claim("3b", kind="paper", source="Abstract", runs=["memory", "peak"], figure="memory")
 def activation_memory(results: Results) -> Iterator[Criterion]:
+    """Memory for activations does not grow with depth."""
     kept = kept_bytes_by_mode(results)["reverse"].dropna()
     peak = peak_memory(results["peak"], "reverse")
     depths = f"{kept.index[-1]} blocks in a unit / {kept.index[0]}"
@@ -199,26 +174,25 @@ def activation_memory(results: Results) -> Iterator[Criterion]:
 
 @paper.claim(
     "3c",
-    "A training step by inversion takes at most 40 % more time than one with stored activations",
     kind="ours",
     source="one more forward pass would be a third more; we know of no figure in the paper",
     runs=["overhead"],
 )
 def overhead(results: Results) -> Iterator[Criterion]:
+    """A training step by inversion takes at most 40 % more time than one with stored
+    activations.
+    """
     rounds = results.arrays(results["overhead"]["run"].iloc[0])
     ratio = statistics.median(rounds["reverse"] / rounds["store"])
     # four evaluations of a block where there are three, and 5 % more
     yield at_most(ratio, 1.4, "CPU time of a step by inversion / with stored activations")
 
 
-@paper.claim(
-    "3e",
-    "On 8x8 digits, training by inversion reaches the accuracy of training with stored activations",
-    kind="ours",
-    source="claim 3a, for whole trainings",
-    runs=["inverted", "digits"],
-)
+@paper.claim("3e", kind="ours", source="claim 3a, for whole trainings", runs=["inverted", "digits"])
 def trained_by_inversion(results: Results) -> Iterator[Criterion]:
+    """On 8x8 digits, training by inversion reaches the accuracy of training with stored
+    activations.
+    """
     stored = select_rows(results["digits"], family="hamiltonian")
     gap = paired_difference(TEST_ACCURACY, results["inverted"], stored)
     label = "test accuracy by inversion minus with stored activations"
@@ -226,16 +200,11 @@ def trained_by_inversion(results: Results) -> Iterator[Criterion]:
     yield at_most(gap, SAME_ACCURACY, label, "points")
 
 
-@paper.claim(
-    "3d",
-    "Peak memory of the whole process, with weights, gradients and momentum, does not grow with"
-    " depth",
-    kind="ours",
-    source="our bar",
-    runs=["peak"],
-    figure="memory",
-)
+@paper.claim("3d", kind="ours", source="our bar", runs=["peak"], figure="memory")
 def whole_peak(results: Results) -> Iterator[Criterion]:
+    """Peak memory of the whole process, with weights, gradients and momentum, does not grow with
+    depth.
+    """
     peak = peak_memory(results["peak"], "reverse")["peak"]
     depths = f"{peak.index[-1]} blocks in a unit / {peak.index[0]}"
     yield at_most(growth(peak), 1.1, f"resident memory at the peak, {depths}")
@@ -251,7 +220,6 @@ def reaches(rows: pd.DataFrame, net: str, dataset: str) -> Criterion:
 
 @paper.claim(
     "4a",
-    "Hamiltonian-74 reaches its accuracy on CIFAR-10",
     kind="paper",
     source="main table",
     runs=["recipe"],
@@ -259,12 +227,12 @@ def reaches(rows: pd.DataFrame, net: str, dataset: str) -> Criterion:
     published=printed("cifar10", "hamiltonian_74"),
 )
 def hamiltonian_74_on_cifar10(results: Results) -> Iterator[Criterion]:
+    """Hamiltonian-74 reaches its accuracy on CIFAR-10."""
     yield reaches(results["recipe"], "hamiltonian_74", "cifar10")
 
 
 @paper.claim(
     "4b",
-    "Hamiltonian is on par with ResNet and RevNet of the same number of parameters on CIFAR-10",
     kind="paper",
     source="Abstract; main table",
     runs=["recipe", "recipe_large"],
@@ -272,18 +240,14 @@ def hamiltonian_74_on_cifar10(results: Results) -> Iterator[Criterion]:
     published=differences(("hamiltonian_74", "resnet_32"), ("hamiltonian_74", "revnet_38")),
 )
 def on_par(results: Results) -> Iterator[Criterion]:
-    for group, ours, others in (
-        ("recipe", "Hamiltonian-74", ("ResNet-32", "RevNet-38")),
-        ("recipe_large", "Hamiltonian-218", ("ResNet-110", "RevNet-110")),
-    ):
-        for theirs in others:
-            gap = gap_between(results[group], ours, theirs)
-            yield at_least(gap, -0.5, f"{ours} minus {theirs}", "points")
+    """Hamiltonian is on par with ResNet and RevNet of the same number of parameters on CIFAR-10."""
+    yield from compare_nets(at_least, results["recipe"], RIVALS, -0.5)
+    large = [("Hamiltonian-218", "ResNet-110"), ("Hamiltonian-218", "RevNet-110")]
+    yield from compare_nets(at_least, results["recipe_large"], large, -0.5)
 
 
 @paper.claim(
     "4c",
-    "Hamiltonian is ahead of leapfrog, and leapfrog of midpoint, on CIFAR-10",
     kind="paper",
     source="main table",
     runs=["recipe", "recipe_large"],
@@ -291,18 +255,14 @@ def on_par(results: Results) -> Iterator[Criterion]:
     published=differences(("hamiltonian_74", "leapfrog_26"), ("leapfrog_26", "midpoint_26")),
 )
 def ordered(results: Results) -> Iterator[Criterion]:
-    for group, nets in (
-        ("recipe", ("Hamiltonian-74", "Leapfrog-26", "MidPoint-26")),
-        ("recipe_large", ("Hamiltonian-218", "Leapfrog-62", "MidPoint-62")),
-    ):
-        for ours, theirs in pairwise(nets):
-            gap = gap_between(results[group], ours, theirs)
-            yield ahead_of(gap, 0.0, f"{ours} minus {theirs}", "points")
+    """Hamiltonian is ahead of leapfrog, and leapfrog of midpoint, on CIFAR-10."""
+    yield from compare_nets(ahead_of, results["recipe"], ORDERED, 0.0)
+    large = pairwise(("Hamiltonian-218", "Leapfrog-62", "MidPoint-62"))
+    yield from compare_nets(ahead_of, results["recipe_large"], large, 0.0)
 
 
 @paper.claim(
     "4d",
-    "Hamiltonian-74 reaches its accuracy on CIFAR-100",
     kind="paper",
     source="main table",
     runs=["recipe_cifar100"],
@@ -310,12 +270,12 @@ def ordered(results: Results) -> Iterator[Criterion]:
     published=printed("cifar100", "hamiltonian_74"),
 )
 def hamiltonian_74_on_cifar100(results: Results) -> Iterator[Criterion]:
+    """Hamiltonian-74 reaches its accuracy on CIFAR-100."""
     yield reaches(results["recipe_cifar100"], "hamiltonian_74", "cifar100")
 
 
 @paper.claim(
     "4e",
-    "Hamiltonian-218 reaches its accuracies on CIFAR-10 and CIFAR-100",
     kind="paper",
     source="main table",
     runs=["recipe_large", "recipe_cifar100"],
@@ -323,60 +283,36 @@ def hamiltonian_74_on_cifar100(results: Results) -> Iterator[Criterion]:
     published=f"{TABLE['hamiltonian_218'].cifar10:g} and {TABLE['hamiltonian_218'].cifar100:g} %",
 )
 def hamiltonian_218(results: Results) -> Iterator[Criterion]:
+    """Hamiltonian-218 reaches its accuracies on CIFAR-10 and CIFAR-100."""
     yield reaches(results["recipe_large"], "hamiltonian_218", "cifar10")
     yield reaches(results["recipe_cifar100"], "hamiltonian_218", "cifar100")
 
 
-def on_par_at_a_quarter(rows: pd.DataFrame, margin: float) -> Iterator[Criterion]:
-    """Hamiltonian-74 against ResNet-32 and RevNet-38."""
-    for theirs in ("ResNet-32", "RevNet-38"):
-        gap = gap_between(rows, "Hamiltonian-74", theirs)
-        yield at_least(gap, margin, f"Hamiltonian-74 minus {theirs}", "points")
+QUARTER = {"kind": "ours", "source": "main table, with fewer steps", "figure": "quarter"}
 
 
-QUARTER = "At a quarter of the recipe (20,000 steps), "
-
-
-@paper.claim(
-    "9a",
-    QUARTER + "Hamiltonian-74 is on par with ResNet-32 and RevNet-38 on CIFAR-10",
-    kind="ours",
-    source="main table, with fewer steps",
-    runs=["quarter"],
-    data=["cifar10"],
-    figure="quarter",
-)
+@paper.claim("9a", runs=["quarter"], data=["cifar10"], **QUARTER)
 def quarter_on_cifar10(results: Results) -> Iterator[Criterion]:
-    yield from on_par_at_a_quarter(results["quarter"], -1.0)
+    """At a quarter of the recipe (20,000 steps), Hamiltonian-74 is on par with ResNet-32 and
+    RevNet-38 on CIFAR-10.
+    """
+    yield from compare_nets(at_least, results["quarter"], RIVALS, -1.0)
 
 
-@paper.claim(
-    "9b",
-    QUARTER + "Hamiltonian-74 is on par with ResNet-32 and RevNet-38 on CIFAR-100",
-    kind="ours",
-    source="main table, with fewer steps",
-    runs=["quarter_cifar100"],
-    data=["cifar100"],
-    figure="quarter",
-)
+@paper.claim("9b", runs=["quarter_cifar100"], data=["cifar100"], **QUARTER)
 def quarter_on_cifar100(results: Results) -> Iterator[Criterion]:
-    yield from on_par_at_a_quarter(results["quarter_cifar100"], -1.5)
+    """At a quarter of the recipe (20,000 steps), Hamiltonian-74 is on par with ResNet-32 and
+    RevNet-38 on CIFAR-100.
+    """
+    yield from compare_nets(at_least, results["quarter_cifar100"], RIVALS, -1.5)
 
 
-@paper.claim(
-    "9c",
-    QUARTER + "Hamiltonian is ahead of leapfrog, and leapfrog of midpoint, on CIFAR-10",
-    kind="ours",
-    source="main table, with fewer steps",
-    runs=["quarter"],
-    data=["cifar10"],
-    figure="quarter",
-)
+@paper.claim("9c", runs=["quarter"], data=["cifar10"], **QUARTER)
 def quarter_order(results: Results) -> Iterator[Criterion]:
-    nets = ("Hamiltonian-74", "Leapfrog-26", "MidPoint-26")
-    for ours, theirs in pairwise(nets):
-        gap = gap_between(results["quarter"], ours, theirs)
-        yield ahead_of(gap, 0.0, f"{ours} minus {theirs}", "points")
+    """At a quarter of the recipe (20,000 steps), Hamiltonian is ahead of leapfrog, and leapfrog of
+    midpoint, on CIFAR-10.
+    """
+    yield from compare_nets(ahead_of, results["quarter"], ORDERED, 0.0)
 
 
 def with_percent(rows: pd.DataFrame) -> pd.DataFrame:
@@ -390,17 +326,11 @@ def with_percent(rows: pd.DataFrame) -> pd.DataFrame:
 def few_gaps(results: Results) -> dict[tuple[float, float], Estimate]:
     """Hamiltonian minus ResNet in points, by steps and per cent of the images."""
     rows = with_percent(results["few"])
-    return {
-        key: paired_difference(
-            TEST_ACCURACY,
-            select_rows(own, family="hamiltonian"),
-            select_rows(own, family="resnet_bn"),
-        )
-        for key, own in rows.groupby(["planned_steps", "percent"])
-    }
+    groups = rows.groupby(["planned_steps", "percent"])
+    return {key: gap_between(own, "family", "hamiltonian", "resnet_bn") for key, own in groups}
 
 
-FEW = {
+FEW_DATA = {
     "kind": "paper",
     "source": "Abstract; few-data figure",
     "runs": ["few"],
@@ -411,10 +341,10 @@ FEW = {
 
 @paper.claim(
     "5a",
-    "With few training data and equal steps, Hamiltonian is ahead of ResNet on CIFAR-10",
-    **FEW,
+    **FEW_DATA,
 )
 def few_data(results: Results) -> Iterator[Criterion]:
+    """With few training data and equal steps, Hamiltonian is ahead of ResNet on CIFAR-10."""
     # After 400 steps on 10 % of the images neither network has fitted more than 54 % of them: the
     # point says nothing of few data and does not decide.
     found = {key: gap for key, gap in few_gaps(results).items() if key[1] < 10}
@@ -426,11 +356,11 @@ def few_data(results: Results) -> Iterator[Criterion]:
 
 @paper.claim(
     "5b",
-    "At 5 % of CIFAR-10 the lead is at least half of the paper's",
     published=f"{FEW_GAP_AT_5:+.0f} points (read off a figure)",
-    **FEW,
+    **FEW_DATA,
 )
 def few_data_lead(results: Results) -> Iterator[Criterion]:
+    """At 5 % of CIFAR-10 the lead is at least half of the paper's."""
     for (steps, percent), gap in sorted(few_gaps(results).items(), reverse=True):
         if percent == 5 and steps > 400:  # see claim 5a
             yield at_least(gap, FEW_GAP_AT_5 / 2, f"{steps:,.0f} steps: difference", "points")
@@ -455,10 +385,12 @@ def few_gaps_at_equal_cost(results: Results) -> dict[tuple[float, float, float],
 
 @paper.claim(
     "5c",
-    "With few training data and equal processor time, Hamiltonian is ahead of ResNet on CIFAR-10",
-    **FEW | {"kind": "ours", "source": "claim 5a at equal cost"},
+    **FEW_DATA | {"kind": "ours", "source": "claim 5a at equal cost"},
 )
 def few_data_at_equal_cost(results: Results) -> Iterator[Criterion]:
+    """With few training data and equal processor time, Hamiltonian is ahead of ResNet on
+    CIFAR-10.
+    """
     for (percent, fewer, more), gap in few_gaps_at_equal_cost(results).items():
         label = f"{percent:g} % of the images, {fewer:,.0f} steps against {more:,.0f} of ResNet"
         yield ahead_of(gap, 0.0, f"{label}: difference", "points")
@@ -466,8 +398,6 @@ def few_data_at_equal_cost(results: Results) -> Iterator[Criterion]:
 
 @paper.claim(
     "6",
-    "A Hamiltonian network of 1,202 layers trains as well as the paper's, and is ahead of"
-    " ResNet-1202",
     kind="paper",
     source="main table",
     runs=["recipe_1202"],
@@ -475,10 +405,12 @@ def few_data_at_equal_cost(results: Results) -> Iterator[Criterion]:
     published=printed("cifar10", "hamiltonian_1202", "resnet_1202"),
 )
 def deep(results: Results) -> Iterator[Criterion]:
+    """A Hamiltonian network of 1,202 layers trains as well as the paper's, and is ahead of
+    ResNet-1202.
+    """
     rows = results["recipe_1202"]
     yield reaches(rows, "hamiltonian_1202", "cifar10")
-    gap = gap_between(rows, "Hamiltonian-1202", "ResNet-1202")
-    yield ahead_of(gap, 0.0, "Hamiltonian-1202 minus ResNet-1202", "points")
+    yield from compare_nets(ahead_of, rows, [("Hamiltonian-1202", "ResNet-1202")], 0.0)
 
 
 @paper.claim(
@@ -516,14 +448,11 @@ def with_variants(results: Results) -> pd.DataFrame:
 
 def variant_gain(rows: pd.DataFrame, variant: str) -> Estimate:
     """The gain in accuracy by a variant, in points, paired over seeds."""
-    return paired_difference(
-        TEST_ACCURACY, select_rows(rows, variant=variant), select_rows(rows, variant=AS_IT_IS)
-    )
+    return gap_between(rows, "variant", variant, AS_IT_IS)
 
 
 @paper.claim(
     "8",
-    "A penalty on changes of the weights over depth helps to generalise",
     kind="paper",
     source="as others quote it",
     runs=["ablations"],
@@ -531,87 +460,71 @@ def variant_gain(rows: pd.DataFrame, variant: str) -> Estimate:
     figure="ablations",
 )
 def penalty(results: Results) -> Iterator[Criterion]:
+    """A penalty on changes of the weights over depth helps to generalise."""
     gain = variant_gain(with_variants(results), SMOOTH)
     yield ahead_of(gain, 0.0, "test accuracy with the penalty minus without", "points")
 
 
 @paper.claim(
-    "10a",
-    "On 8x8 digits, a small Hamiltonian network is at most 1 point below ResNet and RevNet of its"
-    " size",
-    kind="ours",
-    source="claim 4b on substitute data",
-    runs=["digits"],
-    figure="digits",
+    "10a", kind="ours", source="claim 4b on substitute data", runs=["digits"], figure="digits"
 )
 def digits_on_par(results: Results) -> Iterator[Criterion]:
-    rows = results["digits"]
-    ours = select_rows(rows, family="hamiltonian")
-    for family in ("resnet_bn", "revnet"):
-        gap = paired_difference(TEST_ACCURACY, ours, select_rows(rows, family=family))
-        yield at_least(gap, -1.0, f"Hamiltonian minus {NAMES[family]}", "points")
+    """On 8x8 digits, a small Hamiltonian network is at most 1 point below ResNet and RevNet of its
+    size.
+    """
+    pairs = [("hamiltonian", "resnet_bn"), ("hamiltonian", "revnet")]
+    yield from compare_pairs(at_least, results["digits"], "family", pairs, -1.0, names=NAMES)
 
 
 @paper.claim(
-    "10b",
-    "On 8x8 digits, Hamiltonian is ahead of leapfrog, and leapfrog of midpoint",
-    kind="ours",
-    source="claim 4c on substitute data",
-    runs=["digits"],
-    figure="digits",
+    "10b", kind="ours", source="claim 4c on substitute data", runs=["digits"], figure="digits"
 )
 def digits_order(results: Results) -> Iterator[Criterion]:
-    rows = results["digits"]
-    families = ("hamiltonian", "leapfrog", "midpoint")
-    for ours, theirs in pairwise(families):
-        gap = paired_difference(
-            TEST_ACCURACY, select_rows(rows, family=ours), select_rows(rows, family=theirs)
-        )
-        yield ahead_of(gap, 0.0, f"{NAMES[ours]} minus {NAMES[theirs]}", "points")
+    """On 8x8 digits, Hamiltonian is ahead of leapfrog, and leapfrog of midpoint."""
+    pairs = pairwise(("hamiltonian", "leapfrog", "midpoint"))
+    yield from compare_pairs(ahead_of, results["digits"], "family", pairs, 0.0, names=NAMES)
 
 
 @paper.claim(
     "10c",
-    "On 8x8 digits, a Hamiltonian network of 194 layers trains as well as one of 38",
     kind="ours",
     source="claim 6 on substitute data",
     runs=["digits_by_depth"],
     figure="digits_by_depth",
 )
 def digits_deep(results: Results) -> Iterator[Criterion]:
+    """On 8x8 digits, a Hamiltonian network of 194 layers trains as well as one of 38."""
     rows = select_rows(with_names(results["digits_by_depth"]), family="hamiltonian")
-    shallow, deep = (select_rows(rows, layers=end(rows["layers"])) for end in (min, max))
-    yield at_least(
-        paired_difference(TEST_ACCURACY, deep, shallow),
-        -1.0,
-        f"{deep['net'].iloc[0]} minus {shallow['net'].iloc[0]}",
-        "points",
-    )
+    rows = rows.sort_values("layers")
+    yield from compare_pairs(at_least, rows, "net", [tuple(rows["net"].iloc[[-1, 0]])], -1.0)
+
+
+def trained_eigenvalues(results: Results) -> pd.DataFrame:
+    """The rows of trained blocks with `net`, their family."""
+    works = results.works(["trained_eigenvalues"])
+    families = {work.name: work.training.resolved.net.family for work in works}
+    rows = results["trained_eigenvalues"]
+    return rows.assign(net=rows["run"].map(families))
 
 
 @paper.claim(
     "11",
-    "The three architectures are stable: eigenvalues of a block's Jacobian lie on the unit circle",
     kind="paper",
     source="Abstract",
     runs=["eigenvalues", "trained_eigenvalues"],
     figure="eigenvalues",
 )
 def stable(results: Results) -> Iterator[Criterion]:
-    trained = results["trained_eigenvalues"]
-    families = {
-        work.name: work.training.resolved.net.family
-        for work in results.works(["trained_eigenvalues"])
-    }
-    trained = trained.assign(net=trained["run"].map(families))
+    """The three architectures are stable: eigenvalues of a block's Jacobian lie on the unit
+    circle.
+    """
     for net in REVERSIBLE:
         # beside rounding: a pair of equal eigenvalues 1 is met to the root of it
-        random = select_rows(results["eigenvalues"], net=net)
-        own = select_rows(trained, net=net)
         for rows, tolerance, weights in (
-            (random, 1e-6, "random weights, one bias, h = 0.1"),
-            (own, 0.01, "trained on digits, batch normalisation in the block"),
+            (results["eigenvalues"], 1e-6, "random weights, one bias, h = 0.1"),
+            (trained_eigenvalues(results), 0.01, "trained on digits, normalised block"),
         ):
-            distance = np.maximum(rows["largest"] - 1, 1 - rows["smallest"]).max()
+            own = select_rows(rows, net=net)
+            distance = np.maximum(own["largest"] - 1, 1 - own["smallest"]).max()
             label = f"{NAMES[net]}, {weights}: largest distance of a modulus from 1"
-            yield at_most(exact(distance, len(rows)), tolerance, label)
+            yield at_most(exact(distance, len(own)), tolerance, label)

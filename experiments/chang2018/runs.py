@@ -9,6 +9,7 @@ the steps.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 from stablenets.claims.grid import Grid, grid, per_profile, seeds, tuning_seeds
@@ -139,7 +140,18 @@ def few_digits(
     return trained(data, SMALL[family], seed, epochs, optim={"lr": lr} if lr else None)
 
 
-def few(net: str, percent: float, seed: int, steps: int, precision: str = "float32") -> Training:
+def few(
+    net: str,
+    percent: float,
+    seed: int,
+    steps: int,
+    precision: str = "float32",
+    *,
+    limit: int | None = None,
+    lr: float | None = None,
+    h: float | None = None,
+    **options: Any,
+) -> Training:
     """A network of the table on `percent` of CIFAR-10's training images.
 
     The number of steps is the same whatever the percentage.
@@ -149,44 +161,21 @@ def few(net: str, percent: float, seed: int, steps: int, precision: str = "float
         "name": "cifar10",
         "validation_fraction": HELD_OUT,
         "train_fraction": share(percent),
-        "limit": None,
+        "limit": limit,
         "augment": "crop_flip",
     }
-    rate = SHORT_RATES[net] if steps < 20_000 else 0.1
-    return trained(data, net_options(net), seed, epochs, optim={"lr": rate}, precision=precision)
+    rate = lr or (SHORT_RATES[net] if steps < 20_000 else 0.1)
+    net_values, optim = net_options(net) | options, {"lr": rate}
+    return trained(data, net_values, seed, epochs, h=h, optim=optim, precision=precision)
 
 
-def short_trial(net: str, seed: int, steps: int, precision: str, **setting: Any) -> Training:
+def short_trial(net: str, seed: int, lr: float = SGD["lr"], **setting: Any) -> Training:
     """A short run at 5 % of the images that only chooses settings."""
-    given = {"lr": None, "h": None, "block_norm": None} | setting
-    rate = {"lr": given["lr"]} if given["lr"] else {}
-    epochs = round(steps / math.ceil(IMAGES["cifar10"] * 0.05 / BATCH))
-    data = {
-        "name": "cifar10",
-        "validation_fraction": HELD_OUT,
-        "train_fraction": share(5),
-        "limit": 2500,
-        "augment": "crop_flip",
-    }
-    options = {} if given["block_norm"] is None else {"block_norm": given["block_norm"]}
-    return trained(
-        data,
-        net_options(net) | options,
-        seed,
-        epochs,
-        h=given["h"],
-        optim=rate,
-        precision=precision,
-    )
+    return few(net, 5, seed, limit=2500, lr=lr, **setting)
 
 
 def recipe(
-    net: str,
-    dataset: str,
-    seed: int,
-    *,
-    backward: str = "store",
-    change: str = AS_IT_IS,
+    net: str, dataset: str, seed: int, *, backward: str = "store", change: str = AS_IT_IS
 ) -> Training:
     """A network of the table by the whole recipe: nothing is left to choose or held out."""
     options = dict(VARIANTS.get(change, {}))
@@ -330,6 +319,16 @@ SEARCHED = [
     for net in ("hamiltonian_74", "midpoint_26", "leapfrog_26")
     for h in STEP_SIZES
 ] + [(net, {"lr": rate}) for net in ("resnet_32", "revnet_38") for rate in RATES]
+SHORTEST = {"steps": 150, "precision": "bfloat16"}
+SHORT_TRIALS: list[dict[str, Any]] = [
+    {"net": "resnet_32", "lr": [0.03, 0.1], "steps": 2500, "precision": "bfloat16"},
+    {"net": ["resnet_32", "hamiltonian_74"], "lr": [0.03, 0.1], "steps": 400},
+    {"net": ["leapfrog_26", "midpoint_26"], "h": [0.1, 0.5], "steps": 150},
+    {"net": "resnet_32", "lr": [0.01, 0.03, 0.1, 0.3], **SHORTEST},
+    {"net": "hamiltonian_74", "h": [0.1, 0.5], **SHORTEST},
+    {"net": "hamiltonian_74", "block_norm": "none", "h": 0.1, **SHORTEST},
+    {"net": "hamiltonian_74", "lr": 0.03, **SHORTEST},
+]
 GRADIENT_BLOCKS = [
     *(("hamiltonian", norm) for norm in ("none", "shift", "batch")),
     *((net, norm) for net in ("midpoint", "leapfrog") for norm in ("none", "batch")),
@@ -337,14 +336,11 @@ GRADIENT_BLOCKS = [
 ]
 RANDOM_SEEDS = seeds(smoke=1, quick=2, full=2, paper=2)
 MEASURED_BATCH = per_profile(smoke=2, quick=10, full=100, paper=100)
+kept, peak = (partial(grid, study, batch=MEASURED_BATCH) for study in (BackwardMemory, PeakMemory))
+deep_digits = partial(grid, small, **SMALL_RUN)
+DEEP_SEEDS = seeds(smoke=1, quick=3, full=5)
 small_nets = grid(small, family=FAMILIES, seed=SMALL_SEEDS, **SMALL_RUN)
-few_on_cifar = grid(
-    few,
-    net=["hamiltonian_74", "resnet_32"],
-    percent=per_profile(full=[1, 2, 5, 10]),
-    steps=400,
-    seed=seeds(full=3),
-)
+few_on_cifar = partial(grid, few, net=["hamiltonian_74", "resnet_32"])
 RUNS: dict[str, Grid] = {
     "counts": grid(
         count,
@@ -373,21 +369,21 @@ RUNS: dict[str, Grid] = {
         dtype=list(PRECISIONS),
         seed=RANDOM_SEEDS,
     ),
-    "trained": grid(
-        small,
-        family=list(REVERSIBLE),
-        seed=seeds(smoke=1, quick=5, full=10, paper=10),
-        epochs=per_profile(smoke=1, quick=10, full=10, paper=10),
-        limit=per_profile(smoke=64, quick=None, full=None, paper=None),
-    ).then(TrainedInverseError)
-    + grid(few, net="hamiltonian_74", percent=5, steps=400, seed=seeds(full=3)).then(
-        TrainedInverseError
-    )
-    + grid(
-        recipe,
-        net=per_profile(paper=["hamiltonian_74", "leapfrog_26", "midpoint_26"]),
-        dataset="cifar10",
-        seed=0,
+    "trained": (
+        grid(
+            small,
+            family=list(REVERSIBLE),
+            seed=seeds(smoke=1, quick=5, full=10, paper=10),
+            epochs=per_profile(smoke=1, quick=10, full=10, paper=10),
+            limit=per_profile(smoke=64, quick=None, full=None, paper=None),
+        )
+        + grid(few, net="hamiltonian_74", percent=5, steps=400, seed=seeds(full=3))
+        + grid(
+            recipe,
+            net=["hamiltonian_74", "leapfrog_26", "midpoint_26"],
+            dataset="cifar10",
+            seed=per_profile(paper=0),
+        )
     ).then(TrainedInverseError),
     "gradients": grid(
         gradients,
@@ -398,44 +394,27 @@ RUNS: dict[str, Grid] = {
     ),
     "inverted": grid(small, family="hamiltonian", seed=SMALL_SEEDS, backward="reverse", **SMALL_RUN)
     + grid(recipe, net="hamiltonian_74", dataset="cifar10", seed=PAPER_SEEDS, backward="reverse"),
-    "memory": grid(
-        BackwardMemory,
+    "memory": kept(
         backward="store",
         blocks=per_profile(smoke=[2, 4], quick=[2, 6, 20], full=DEPTHS[:3], paper=DEPTHS[:3]),
-        batch=MEASURED_BATCH,
     )
-    + grid(
-        BackwardMemory,
+    + kept(
         backward=["checkpoint", "reverse"],
         blocks=per_profile(smoke=[2, 4], quick=[2, 6, 20, 60], full=DEPTHS, paper=DEPTHS),
-        batch=MEASURED_BATCH,
     ),
-    "peak": grid(
-        PeakMemory,
+    "peak": peak(
         backward="store",
         blocks=per_profile(smoke=[2, 4], quick=[6, 20], full=DEPTHS[:3], paper=DEPTHS[:3]),
-        batch=MEASURED_BATCH,
     )
-    + grid(
-        PeakMemory,
+    + peak(
         backward="reverse",
         blocks=per_profile(smoke=[2, 4], quick=[6, 60], full=DEPTHS, paper=DEPTHS),
-        batch=MEASURED_BATCH,
     )
-    + grid(
-        PeakMemory,
-        backward="checkpoint",
-        blocks=per_profile(full=DEPTHS, paper=DEPTHS),
-        batch=MEASURED_BATCH,
-    ),
+    + peak(backward="checkpoint", blocks=per_profile(full=DEPTHS, paper=DEPTHS)),
     # what not every machine holds
-    "memory_limit": grid(
-        PeakMemory, backward="store", blocks=per_profile(full=200, paper=200), batch=MEASURED_BATCH
-    ),
+    "memory_limit": peak(backward="store", blocks=per_profile(full=200, paper=200)),
     "overhead": grid(
-        StepOverhead,
-        batch=MEASURED_BATCH,
-        rounds=per_profile(smoke=1, quick=7, full=25, paper=25),
+        StepOverhead, batch=MEASURED_BATCH, rounds=per_profile(smoke=1, quick=7, full=25, paper=25)
     ),
     "cost": grid(
         StepCost,
@@ -443,19 +422,15 @@ RUNS: dict[str, Grid] = {
         rounds=per_profile(smoke=1, quick=7, full=25, paper=25),
     ),
     "digits": small_nets,
-    "digits_by_depth": grid(
-        small,
+    "digits_by_depth": deep_digits(
         family="hamiltonian",
         blocks=per_profile(smoke=[2, 3], quick=[3, 16], full=[3, 16]),
-        seed=seeds(smoke=1, quick=3, full=5),
-        **SMALL_RUN,
+        seed=DEEP_SEEDS,
     )
-    + grid(
-        small,
+    + deep_digits(
         family="resnet_bn",
         blocks=per_profile(smoke=[2, 3], quick=[2], full=[2, 12]),
-        seed=seeds(smoke=1, quick=3, full=5),
-        **SMALL_RUN,
+        seed=DEEP_SEEDS,
     ),
     "recipe": grid(recipe, net=FIVE_NETS, dataset="cifar10", seed=PAPER_SEEDS),
     "recipe_large": grid(recipe, net=LARGE_NETS, dataset="cifar10", seed=PAPER_SEEDS),
@@ -479,30 +454,10 @@ RUNS: dict[str, Grid] = {
         steps=per_profile(smoke=1, quick=100),
         seed=seeds(smoke=1, quick=4),
     )
-    + few_on_cifar
-    + grid(
-        few,
-        net=["hamiltonian_74", "resnet_32"],
-        percent=[1, 5],
-        steps=1000,
-        precision="bfloat16",
-        seed=seeds(full=5),
-    )
-    + grid(
-        few,
-        net=["hamiltonian_74", "resnet_32"],
-        percent=5,
-        steps=2500,
-        precision="bfloat16",
-        seed=seeds(full=5),
-    )
-    + grid(
-        few,
-        net=["hamiltonian_74", "resnet_32"],
-        percent=[5, 3, 1, 10, 20, 0.5, 2, 4, 7, 15],
-        steps=20_000,
-        seed=seeds(paper=3),
-    ),
+    + few_on_cifar(percent=per_profile(full=[1, 2, 5, 10]), steps=400, seed=seeds(full=3))
+    + few_on_cifar(percent=[1, 5], steps=1000, precision="bfloat16", seed=seeds(full=5))
+    + few_on_cifar(percent=5, steps=2500, precision="bfloat16", seed=seeds(full=5))
+    + few_on_cifar(percent=[5, 3, 1, 10, 20, 0.5, 2, 4, 7, 15], steps=20_000, seed=seeds(paper=3)),
     "ablations": grid(small, family="hamiltonian", seed=PENALTY_SEEDS, **SMALL_RUN)
     + grid(variant, name=SMOOTH, seed=PENALTY_SEEDS, **SMALL_RUN)
     + grid(
@@ -535,63 +490,7 @@ RUNS: dict[str, Grid] = {
         steps=100,
         seed=TUNING,
     )
-    + grid(
-        short_trial,
-        net="resnet_32",
-        lr=[0.03, 0.1],
-        steps=2500,
-        precision="bfloat16",
-        seed=ONE_TUNING_SEED,
-    )
-    + grid(
-        short_trial,
-        net=["resnet_32", "hamiltonian_74"],
-        lr=[0.03, 0.1],
-        steps=400,
-        precision="float32",
-        seed=ONE_TUNING_SEED,
-    )
-    + grid(
-        short_trial,
-        net=["leapfrog_26", "midpoint_26"],
-        h=[0.1, 0.5],
-        steps=150,
-        precision="float32",
-        seed=ONE_TUNING_SEED,
-    )
-    + grid(
-        short_trial,
-        net="resnet_32",
-        lr=[0.01, 0.03, 0.1, 0.3],
-        steps=150,
-        precision="bfloat16",
-        seed=ONE_TUNING_SEED,
-    )
-    + grid(
-        short_trial,
-        net="hamiltonian_74",
-        h=[0.1, 0.5],
-        steps=150,
-        precision="bfloat16",
-        seed=ONE_TUNING_SEED,
-    )
-    + grid(
-        short_trial,
-        net="hamiltonian_74",
-        block_norm="none",
-        h=0.1,
-        steps=150,
-        precision="bfloat16",
-        seed=ONE_TUNING_SEED,
-    )
-    + grid(
-        short_trial,
-        net="hamiltonian_74",
-        lr=0.03,
-        steps=150,
-        precision="bfloat16",
-        seed=ONE_TUNING_SEED,
-    ),
+    + sum((grid(short_trial, **axes, seed=ONE_TUNING_SEED) for axes in SHORT_TRIALS), Grid(())),
     "cifar_search": grid(search, setting=per_profile(full=SEARCHED)),
     "cifar_precisions": grid(
         precision_trial,

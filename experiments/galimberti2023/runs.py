@@ -7,6 +7,8 @@ validation split by seeds that are in no other table: tables `tuning`, `ring_tun
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from stablenets.claims.grid import Grid, grid, per_profile, seeds, tuning_seeds
@@ -47,56 +49,66 @@ RING_SETTINGS = {
 IMAGE_RATES = [0.001, 0.003, 0.01, 0.03]
 IN_TABLE_2 = ("MS1", "H1-J2")  # image networks of which the authors have numbers
 NO_PROBES = {"every": 0, "spectrum_examples": 0}
+DEEP_ARRAYS = (
+    *("steps", "depths", "loss", "state_gradients"),
+    *("train_loss", "reconstruction_error"),
+)
 AUTHORS_TIME = 1.2  # of networks with random weights
 COUNTEREXAMPLES = [(20, 1.0), (20, 0.1)]  # ε T and ε
 RANDOM_DEPTHS = [4, 16, 64, 256, 1024]
 
 
-def planar(
-    net: str, dataset: str, depth: int, seed: int, epochs: int, T: float | None = None
+def trained(
+    dataset: dict[str, Any],
+    net: dict[str, Any],
+    seed: int,
+    lr: float,
+    *,
+    keep: Sequence[str] = (),
+    **values: Any,
 ) -> Training:
-    """A planar network: four features, kernels N(0, 1). Ours: Adam along one cycle."""
-    named = NETWORKS[net]
+    """A training by Adam along one cycle, which is ours."""
     return Training(
         {
-            "dataset": {"name": dataset, "points": POINTS[dataset]},
-            "depth": depth,
-            "T": T or TIMES[dataset][net],
-            "epochs": epochs,
+            "dataset": dataset,
+            "net": net,
             "batch": BATCH,
-            "net": {**named.values, "widths": [4], "opening": "spread", "gain": named.gain(4)},
-            "optim": {"name": "adam", "lr": 0.1, "schedule": "onecycle"},
+            "optim": {"name": "adam", "lr": lr, "schedule": "onecycle"},
             "probe": NO_PROBES,
             "seed": seed,
             "seeds": {"split": seed},
         }
+        | values,
+        keep=tuple(keep),
     )
+
+
+def points(dataset: str) -> dict[str, Any]:
+    """A planar data set with the authors' number of points."""
+    return {"name": dataset, "points": POINTS[dataset]}
+
+
+def planar_net(name: str) -> dict[str, Any]:
+    """A network on four features, with kernels N(0, 1)."""
+    net = NETWORKS[name]
+    return {**net.values, "widths": [4], "opening": "spread", "gain": net.gain(4)}
+
+
+def planar(
+    net: str, dataset: str, depth: int, seed: int, epochs: int, T: float | None = None
+) -> Training:
+    """A planar network."""
+    options = {"depth": depth, "T": T or TIMES[dataset][net], "epochs": epochs}
+    return trained(points(dataset), planar_net(net), seed, 0.1, **options)
 
 
 def image(
     dataset: dict[str, Any], net: str, depth: int, seed: int, epochs: int, lr: float = 0.01
 ) -> Training:
     """An image network: a convolution to 8 channels, the layers, a dense softmax on all pixels."""
-    return Training(
-        {
-            "dataset": dataset,
-            "depth": depth,
-            "h": IMAGE_STEPS[net],
-            "epochs": epochs,
-            "batch": 100,
-            "net": {
-                **NETWORKS[net].values,
-                "operator": "conv",
-                "widths": [8],
-                "opening": "conv",
-                "head": "flatten",
-            },
-            "optim": {"name": "adam", "lr": lr, "schedule": "onecycle"},
-            "probe": NO_PROBES,
-            "seed": seed,
-            "seeds": {"split": seed},
-        }
-    )
+    options = {"operator": "conv", "widths": [8], "opening": "conv", "head": "flatten"}
+    run = {"depth": depth, "h": IMAGE_STEPS[net], "epochs": epochs, "batch": 100}
+    return trained(dataset, NETWORKS[net].values | options, seed, lr, **run)
 
 
 def distributed(
@@ -112,51 +124,23 @@ def distributed(
         epochs: Epochs.
     """
     h, lr = setting or RING_SETTINGS[dataset, graph]
-    return Training(
-        {
-            "dataset": {"name": dataset, "points": POINTS[dataset]},
-            "depth": 4,
-            "h": h,
-            "epochs": epochs,
-            "batch": BATCH,
-            "net": {
-                "family": "distributed",
-                "graph": graph,
-                "nodes": 8,
-                "widths": [16],
-                "opening": "opposite",
-                "gain": EDGES[graph] ** 0.5,
-            },
-            "optim": {"name": "adam", "lr": lr, "schedule": "onecycle"},
-            "probe": NO_PROBES,
-            "seed": seed,
-            "seeds": {"split": seed},
-        }
-    )
+    net = {
+        "family": "distributed",
+        "graph": graph,
+        "nodes": 8,
+        "widths": [16],
+        "opening": "opposite",
+        "gain": EDGES[graph] ** 0.5,
+    }
+    return trained(points(dataset), net, seed, lr, depth=4, h=h, epochs=epochs)
 
 
 def deep(depth: int, seed: int, epochs: int) -> Training:
     """H2 on double moons, with states computed again from the last one."""
-    return Training(
-        {
-            "dataset": {"name": "double_moons", "points": POINTS["double_moons"]},
-            "depth": depth,
-            "T": 4.0,
-            "epochs": epochs,
-            "batch": BATCH,
-            "backward": "reverse",
-            "net": {
-                **NETWORKS["H2"].values,
-                "widths": [4],
-                "opening": "spread",
-                "gain": NETWORKS["H2"].gain(4),
-            },
-            "optim": {"name": "adam", "lr": 0.05, "schedule": "onecycle"},
-            "probe": {"every": 8, "depths": 12, "spectrum_examples": 0},
-            "seed": seed,
-            "seeds": {"split": seed},
-        },
-        keep=("steps", "depths", "loss", "state_gradients", "train_loss", "reconstruction_error"),
+    probe = {"every": 8, "depths": 12, "spectrum_examples": 0}
+    options = {"depth": depth, "T": 4.0, "epochs": epochs, "backward": "reverse", "probe": probe}
+    return trained(
+        points("double_moons"), planar_net("H2"), seed, 0.05, keep=DEEP_ARRAYS, **options
     )
 
 
@@ -207,14 +191,10 @@ RING_DATA = per_profile(
     smoke=["swiss_roll"], quick=["swiss_roll"], full=ROLL_AND_CIRCLES, paper=ROLL_AND_CIRCLES
 )
 RING_EPOCHS = per_profile(smoke=1, quick=40, full=50, paper=50)
-SPARSE = grid(
-    distributed,
-    dataset=RING_DATA,
-    graph="ring",
-    setting=[AUTHORS_RING_SETTING, None],
-    seed=SEEDS,
-    epochs=RING_EPOCHS,
-)
+TRIED_TIMES = per_profile(smoke=TIME_GRID[:2], full=TIME_GRID, paper=TIME_GRID)
+planar_nets = partial(grid, planar, net=list(NETWORKS), epochs=PLANAR_EPOCHS)
+images = partial(grid, image, dataset=IMAGES, epochs=IMAGE_EPOCHS)
+rings = partial(grid, distributed, dataset=RING_DATA, epochs=RING_EPOCHS)
 RUNS: dict[str, Grid] = {
     "symplectic": grid(
         at_authors_time,
@@ -274,82 +254,35 @@ RUNS: dict[str, Grid] = {
         scheme=["semi-implicit", "forward Euler"],
     ),
     "general": grid(GeneralForm, net=list(GENERAL_FORM_NETWORKS), layers=8, seed=SEEDS),
-    "table": grid(
-        planar,
-        net=list(NETWORKS),
+    "table": planar_nets(
         dataset="swiss_roll",
         depth=per_profile(
             smoke=[4], quick=[4, 16, 32], full=[4, 8, 16, 32, 64], paper=[4, 8, 16, 32, 64]
         ),
         seed=SEEDS,
-        epochs=PLANAR_EPOCHS,
     )
-    + grid(
-        planar,
-        net=list(NETWORKS),
+    + planar_nets(
         dataset="double_moons",
         depth=per_profile(smoke=[1], quick=[1, 4], full=[1, 2, 4], paper=[1, 2, 4]),
         seed=SEEDS,
-        epochs=PLANAR_EPOCHS,
     ),
-    "tuning": grid(
-        planar,
-        net=list(NETWORKS),
-        dataset="swiss_roll",
-        depth=16,
-        T=per_profile(smoke=TIME_GRID[:2], full=TIME_GRID, paper=TIME_GRID),
-        seed=TUNING_SEEDS,
-        epochs=PLANAR_EPOCHS,
-    )
-    + grid(
-        planar,
-        net=list(NETWORKS),
-        dataset="double_moons",
-        depth=2,
-        T=per_profile(smoke=TIME_GRID[:2], full=TIME_GRID, paper=TIME_GRID),
-        seed=TUNING_SEEDS,
-        epochs=PLANAR_EPOCHS,
-    ),
+    "tuning": planar_nets(dataset="swiss_roll", depth=16, T=TRIED_TIMES, seed=TUNING_SEEDS)
+    + planar_nets(dataset="double_moons", depth=2, T=TRIED_TIMES, seed=TUNING_SEEDS),
     "trajectories": deepest_nets(list(NETWORKS), 0).then(Trajectories),
-    "images": grid(image, dataset=IMAGES, net="H1", depth=0, seed=IMAGE_SEEDS, epochs=IMAGE_EPOCHS)
-    + grid(
-        image,
-        dataset=IMAGES,
-        net=list(IN_TABLE_2),
-        depth=IMAGE_DEPTHS,
-        seed=IMAGE_SEEDS,
-        epochs=IMAGE_EPOCHS,
-    )
-    + grid(
-        image, dataset=IMAGES, net=["H1", "H2"], depth=IMAGE_DEPTHS, seed=0, epochs=IMAGE_EPOCHS
+    "images": images(net="H1", depth=0, seed=IMAGE_SEEDS)
+    + images(net=list(IN_TABLE_2), depth=IMAGE_DEPTHS, seed=IMAGE_SEEDS)
+    + images(net=["H1", "H2"], depth=IMAGE_DEPTHS, seed=0),
+    "image_tuning": images(
+        net=list(IN_TABLE_2), depth=per_profile(smoke=2, full=8, paper=8), lr=IMAGE_RATES, seed=100
     ),
-    "image_tuning": grid(
-        image,
-        dataset=IMAGES,
-        net=list(IN_TABLE_2),
-        depth=per_profile(smoke=2, full=8, paper=8),
-        lr=IMAGE_RATES,
-        seed=100,
-        epochs=IMAGE_EPOCHS,
-    ),
-    "ring": SPARSE
-    + grid(
-        distributed,
-        dataset=RING_DATA,
-        graph="full",
-        setting=[AUTHORS_RING_SETTING, None],
-        seed=SEEDS,
-        epochs=RING_EPOCHS,
-    ),
-    "ring_tuning": grid(
-        distributed,
-        dataset=RING_DATA,
+    "ring": rings(graph="ring", setting=[AUTHORS_RING_SETTING, None], seed=SEEDS)
+    + rings(graph="full", setting=[AUTHORS_RING_SETTING, None], seed=SEEDS),
+    "ring_tuning": rings(
         graph=list(EDGES),
         setting=per_profile(smoke=RING_GRID[:2], full=RING_GRID, paper=RING_GRID),
         seed=TUNING_SEEDS,
-        epochs=RING_EPOCHS,
     ),
-    "reach": SPARSE.then(NodeReach),
+    "reach": rings(graph="ring", setting=[AUTHORS_RING_SETTING, None], seed=SEEDS).then(NodeReach),
     "deep": grid(
         deep,
         depth=per_profile(smoke=32, quick=1024, full=1024, paper=1024),

@@ -6,11 +6,12 @@ Thresholds are ours: the paper states no numbers. `MARGIN` is what counts as equ
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
 
+from stablenets.claims.comparing import compare_pairs
 from stablenets.claims.criteria import Criterion, ahead_of, at_least, at_most, below, condition
 from stablenets.claims.estimates import (
     TEST_ACCURACY,
@@ -23,9 +24,10 @@ from stablenets.claims.estimates import (
     select_rows,
 )
 from stablenets.claims.results import Results
+from stablenets.statistics import Estimate
 
 from .published import POINTS
-from .runs import FIXED_TIME, SMOOTHED, paper
+from .runs import FAMILIES, FIXED_TIME, SMOOTHED, STABLE, paper
 from .studies import SCHEMES
 
 NAMES = {
@@ -35,7 +37,13 @@ NAMES = {
     "verlet": "Verlet",
     "leapfrog_haber": "leapfrog",
 }
-DATA_NAMES = {"ellipses": "ellipses", "swiss_roll": "swiss roll", "peaks": "peaks"}
+DATA_NAMES = {
+    "ellipses": "ellipses",
+    "swiss_roll": "swiss roll",
+    "peaks": "peaks",
+    "digits": "digits",
+    "mnist": "MNIST",
+}
 SCHEME_NAMES = {
     "euler": "forward Euler",
     "damped euler": "forward Euler with damping",
@@ -43,6 +51,8 @@ SCHEME_NAMES = {
     "verlet": "Verlet",
     "leapfrog": "leapfrog",
 }
+LABELS = NAMES | DATA_NAMES
+AGAINST_RESNET = [(family, "resnet") for family in STABLE]
 MARGIN = -2.0  # points of test accuracy: a network that loses less is competitive
 GAP = Metric("gap", "points", 100.0)  # training minus test accuracy
 DEEP = 64  # layers from which a planar network counts as deep
@@ -50,16 +60,11 @@ TARGET = 0.95  # test accuracy on the swiss roll, to which work is counted
 START = math.dist(POINTS[0], POINTS[1])  # distance of the first two points of Example 1
 
 
-@paper.claim(
-    "1",
-    "Example 1: in ten layers, K+ drives two points apart, K- draws them together, and K0 keeps"
-    " their distance",
-    kind="paper",
-    source="Example 1, Fig. 1",
-    runs=["example1"],
-    figure="example_1",
-)
+@paper.claim("1", kind="paper", source="Example 1, Fig. 1", runs=["example1"], figure="example_1")
 def example_1(results: Results) -> Iterator[Criterion]:
+    """Example 1: in ten layers, K+ drives two points apart, K- draws them together, and K0 keeps
+    their distance.
+    """
     rows = results["example1"]
     distance = Metric("distance_12", scale=1 / START)
 
@@ -73,15 +78,16 @@ def example_1(results: Results) -> Iterator[Criterion]:
 
 @paper.claim(
     "2",
-    "With depth, gradients vanish if the eigenvalues of K have negative real parts, explode if they"
-    " have positive ones, and keep their size if the real parts are 0 and the scheme is stable or"
-    " the final time is fixed",
     kind="paper",
     source="Section 3, Example 1",
     runs=["growth", "rotation"],
     figure="growth",
 )
 def growth(results: Results) -> Iterator[Criterion]:
+    """With depth, gradients vanish if the eigenvalues of K have negative real parts, explode if
+    they have positive ones, and keep their size if the real parts are 0 and the scheme is stable or
+    the final time is fixed.
+    """
     rows = results["growth"]
     depth = int(rows["layers"].max())
 
@@ -89,36 +95,36 @@ def growth(results: Results) -> Iterator[Criterion]:
         return float(select_rows(rows, net=net, layers=depth)[column].iloc[0])
 
     at = f"at {depth:,} layers"
-    yield below(exact(of("K-", "jacobian_points_high")), 1e-6, f"K-: norm of dY_N/dY_0 {at}")
-    yield ahead_of(
-        exact(of("K+", "jacobian_origin_high")), 1e6, f"K+: norm of dY_N/dY_0 at the origin {at}"
-    )
+    shrunk, grown = of("K-", "jacobian_points_high"), of("K+", "jacobian_origin_high")
+    yield below(exact(shrunk), 1e-6, f"K-: norm of dY_N/dY_0 {at}")
+    yield ahead_of(exact(grown), 1e6, f"K+: norm of dY_N/dY_0 at the origin {at}")
     rows = results["rotation"]
     label = "largest factor by which dY_l/dY_0 grows or shrinks a vector"
     for scheme, name in (("rk4", "Runge-Kutta"), ("verlet", "Verlet")):
-        found = largest(select_rows(rows, scheme=scheme, h=0.1), Metric("origin"))
+        found = largest(select_rows(rows, scheme=scheme, h=0.1), "origin")
         yield below(found, 3.0, f"K0 by {name}, h = 0.1, at the origin: {label}")
     fixed = rows[np.isclose(rows["h"] * rows["layers"], FIXED_TIME)]
     for where, name in (("origin", "the origin"), ("point", "the first point")):
-        found = largest(fixed, Metric(where))
-        yield below(found, 3.0, f"K0 to time {FIXED_TIME:g}, three schemes, at {name}: {label}")
+        label_at = f"K0 to time {FIXED_TIME:g}, three schemes, at {name}: {label}"
+        yield below(largest(fixed, where), 3.0, label_at)
 
 
 @paper.claim(
     "3",
-    "With antisymmetric weights the signal grows under forward Euler; under Runge-Kutta, Verlet,"
-    " leapfrog, or forward Euler with enough damping, it keeps its size",
     kind="ours",
     source="Section 4.1; the authors' later course and code",
     runs=["drift"],
     figure="drift",
 )
 def drift(results: Results) -> Iterator[Criterion]:
+    """With antisymmetric weights the signal grows under forward Euler; under Runge-Kutta, Verlet,
+    leapfrog, or forward Euler with enough damping, it keeps its size.
+    """
     rows = results["drift"]
     linear = select_rows(rows, scheme="euler", activation="identity")
     exact_growth = (1 + linear["h"] ** 2) ** (linear["layers"] / 2)
     error = float((linear["jacobian_high"] / exact_growth - 1).abs().max())
-    grown = largest(select_rows(rows, scheme="euler"), Metric("growth"))
+    grown = largest(select_rows(rows, scheme="euler"), "growth")
     yield ahead_of(grown, 10, "forward Euler: largest growth of the signal, all seeds")
     yield at_most(
         exact(error, len(linear)),
@@ -141,13 +147,13 @@ def competitive(results: Results, family: str) -> Iterator[Criterion]:
             on = select_rows(rows[(rows["depth"] >= DEEP) == is_deep], dataset=dataset)
             if not len(on):
                 continue
-            gap = paired_difference(
-                TEST_ACCURACY, select_rows(on, family=family), select_rows(on, family="resnet")
-            )
             first, last = on["depth"].min(), on["depth"].max()
             depths = f"{first} to {last} layers" if first < last else f"{last} layers"
-            label = f"{DATA_NAMES[dataset]}, {depths}: {NAMES[family]} minus ResNet"
-            yield at_least(gap, MARGIN, label, "points")
+            prefix = f"{DATA_NAMES[dataset]}, {depths}: "
+            pairs = [(family, "resnet")]
+            yield from compare_pairs(
+                at_least, on, "family", pairs, MARGIN, prefix=prefix, names=NAMES
+            )
 
 
 COMPETITIVE = {
@@ -159,18 +165,21 @@ COMPETITIVE = {
 }
 
 
-@paper.claim("4a", "The antisymmetric network is competitive with ResNet", **COMPETITIVE)
+@paper.claim("4a", **COMPETITIVE)
 def antisymmetric_is_competitive(results: Results) -> Iterator[Criterion]:
+    """The antisymmetric network is competitive with ResNet."""
     yield from competitive(results, "antisymmetric")
 
 
-@paper.claim("4b", "The Verlet network is competitive with ResNet", **COMPETITIVE)
+@paper.claim("4b", **COMPETITIVE)
 def verlet_is_competitive(results: Results) -> Iterator[Criterion]:
+    """The Verlet network is competitive with ResNet."""
     yield from competitive(results, "verlet")
 
 
-@paper.claim("4c", "The leapfrog network is competitive with ResNet", **COMPETITIVE)
+@paper.claim("4c", **COMPETITIVE)
 def leapfrog_is_competitive(results: Results) -> Iterator[Criterion]:
+    """The leapfrog network is competitive with ResNet."""
     yield from competitive(results, "leapfrog_haber")
 
 
@@ -232,39 +241,34 @@ def work_to_target(results: Results) -> pd.DataFrame:
 
 
 @paper.claim(
-    "5",
-    "Multilevel training: prolonged weights start near the trained coarse network, and a deep"
-    " network needs less work than from scratch",
-    kind="paper",
-    source="Sections 1 and 5",
-    runs=["levels", "scratch"],
-    figure="levels",
+    "5", kind="paper", source="Sections 1 and 5", runs=["levels", "scratch"], figure="levels"
 )
 def multilevel(results: Results) -> Iterator[Criterion]:
+    """Multilevel training: prolonged weights start near the trained coarse network, and a deep
+    network needs less work than from scratch.
+    """
     steps, work = doublings(results), work_to_target(results)
     finest = steps[steps["depth"] == steps["depth"].max()]
-    before, after = (
-        finest.assign(accuracy=finest[f"test_accuracy_{when}"]) for when in ("coarse", "prolonged")
-    )
     accuracy = Metric("accuracy", "points", 100.0)
-    depth = int(finest["depth"].iloc[0])
-    yield at_least(
-        paired_difference(accuracy, after, before),
-        -5.0,
-        f"test accuracy after the last doubling, to {depth} layers, minus before, all families",
-        "points",
+    lost = compare_columns(
+        paired_difference, finest, accuracy, "test_accuracy_prolonged", "test_accuracy_coarse"
     )
-    for family, name in NAMES.items():
+    depth = int(finest["depth"].iloc[0])
+    label = f"test accuracy after the last doubling, to {depth} layers, minus before, all families"
+    yield at_least(lost, -5.0, label, "points")
+    for family in FAMILIES:
         own = select_rows(work, family=family)
-        if len(own):
-            ours, theirs = (
-                own.assign(work=own[column]) for column in ("work_by_levels", "work_from_scratch")
-            )
-            yield below(
-                paired_ratio(Metric("work"), ours, theirs),
-                1.0,
-                f"{name}: work to {TARGET:.0%} by levels / from scratch",
-            )
+        columns = ("work_by_levels", "work_from_scratch")
+        ratio = compare_columns(paired_ratio, own, Metric("work"), *columns)
+        label = f"{NAMES[family]}: work to {TARGET:.0%} by levels / from scratch"
+        yield below(ratio, 1.0, label)
+
+
+def compare_columns(
+    compare: Callable[..., Estimate], rows: pd.DataFrame, metric: Metric, ours: str, theirs: str
+) -> Estimate:
+    """The paired difference or ratio of a metric that is in two columns of the same rows."""
+    return compare(metric, *(rows.assign(**{metric.column: rows[key]}) for key in (ours, theirs)))
 
 
 def with_roughness(results: Results) -> pd.DataFrame:
@@ -275,15 +279,9 @@ def with_roughness(results: Results) -> pd.DataFrame:
     )
 
 
-@paper.claim(
-    "6",
-    "A penalty on changes of the weights over depth makes them smoother and costs no accuracy",
-    kind="paper",
-    source="Section 5",
-    runs=["smooth", "over_time"],
-    figure="smooth",
-)
+@paper.claim("6", kind="paper", source="Section 5", runs=["smooth", "over_time"], figure="smooth")
 def smooth(results: Results) -> Iterator[Criterion]:
+    """A penalty on changes of the weights over depth makes them smoother and costs no accuracy."""
     rows = with_roughness(results)
     is_penalised = rows["optim.smoothness"] > 0
     for family in SMOOTHED:
@@ -303,62 +301,49 @@ def smooth(results: Results) -> Iterator[Criterion]:
 
 
 @paper.claim(
-    "7",
-    "The paper's optimiser, block coordinate descent with Newton and Gauss-Newton steps, is no"
-    " worse than Adam at equal processor time",
-    kind="ours",
-    source="Section 2 (method; no comparison)",
-    runs=["race"],
-    figure="race",
+    "7", kind="ours", source="Section 2 (method; no comparison)", runs=["race"], figure="race"
 )
 def optimiser_race(results: Results) -> Iterator[Criterion]:
+    """The paper's optimiser, block coordinate descent with Newton and Gauss-Newton steps, is no
+    worse than Adam at equal processor time.
+    """
     rows = results["race"]
     error = Metric("error", "points", 100.0)
     for dataset, own in rows.groupby("dataset", sort=False):
-        descent, adam = (
-            own.assign(error=own[f"{name}_test_error"]) for name in ("descent", "adam")
-        )
-        yield at_most(
-            paired_difference(error, descent, adam),
-            0.0,
-            f"{DATA_NAMES[dataset]}: test error of block descent minus Adam's, mean over families",
-            "points",
-        )
+        columns = ("descent_test_error", "adam_test_error")
+        gap = compare_columns(paired_difference, own, error, *columns)
+        label = "test error of block descent minus Adam's, mean over families"
+        yield at_most(gap, 0.0, f"{DATA_NAMES[dataset]}: {label}", "points")
 
 
 @paper.claim(
-    "8",
-    "Image networks of 3x3 convolutions, trained level by level for one epoch a level: the stable"
-    " families are on par with ResNet",
-    kind="paper",
-    source="Section 6",
-    runs=["images"],
-    figure="images",
-    published="not known",
+    "8", kind="paper", source="Section 6", runs=["images"], figure="images", published="not known"
 )
 def image_networks(results: Results) -> Iterator[Criterion]:
+    """Image networks of 3x3 convolutions, trained level by level for one epoch a level: the stable
+    families are on par with ResNet.
+    """
     rows = results["images"]
     deepest = rows["depth"].max()
     for is_deepest in (True, False):
         on = rows[(rows["depth"] == deepest) == is_deepest]
         depths = f"{deepest} layers" if is_deepest else f"{on['depth'].min()} layers and more"
-        for family in ("antisymmetric", "verlet", "leapfrog_haber"):
-            gap = paired_difference(
-                TEST_ACCURACY, select_rows(on, family=family), select_rows(on, family="resnet")
-            )
-            yield at_least(gap, MARGIN, f"{depths}: {NAMES[family]} minus ResNet", "points")
+        yield from compare_pairs(
+            at_least, on, "family", AGAINST_RESNET, MARGIN, prefix=f"{depths}: ", names=NAMES
+        )
 
 
 @paper.claim(
     "9",
-    "Well-posedness: in deep trained networks of the stable families, a small change of the input"
-    " changes the output no more than in ResNet",
     kind="paper",
     source="Abstract, section 3",
     runs=["compared", "perturbed"],
     figure="perturbed",
 )
 def well_posed(results: Results) -> Iterator[Criterion]:
+    """Well-posedness: in deep trained networks of the stable families, a small change of the input
+    changes the output no more than in ResNet.
+    """
     rows = with_sensitivity(results)
     deep = rows[rows["depth"] == rows["depth"].max()]
     depth = int(deep["depth"].iloc[0])
@@ -366,7 +351,7 @@ def well_posed(results: Results) -> Iterator[Criterion]:
     yield condition(
         at_least(mean_over_seeds(resnet, TEST_ACCURACY), 90.0, f"ResNet at {depth} layers", "%")
     )
-    for family in ("antisymmetric", "verlet", "leapfrog_haber"):
+    for family in STABLE:
         yield at_most(
             paired_ratio(Metric("relative_gain"), select_rows(deep, family=family), resnet),
             1.0,
@@ -383,25 +368,15 @@ def with_sensitivity(results: Results) -> pd.DataFrame:
     return rows.assign(gap=rows["train_accuracy"] - rows["test_accuracy"])
 
 
-@paper.claim(
-    "10",
-    "The stable families generalise as well as ResNet: the gap between training and test accuracy"
-    " is at most 1 point larger",
-    kind="paper",
-    source="Abstract",
-    runs=["compared"],
-    figure="perturbed",
-)
+@paper.claim("10", kind="paper", source="Abstract", runs=["compared"], figure="perturbed")
 def generalisation_gap(results: Results) -> Iterator[Criterion]:
+    """The stable families generalise as well as ResNet: the gap between training and test accuracy
+    is at most 1 point larger.
+    """
     rows = results["compared"]
     deep = rows[rows["depth"] >= DEEP] if (rows["depth"] >= DEEP).any() else rows
     gaps = deep.assign(gap=deep["train_accuracy"] - deep["test_accuracy"])
-    for family in ("antisymmetric", "verlet", "leapfrog_haber"):
-        yield at_most(
-            paired_difference(
-                GAP, select_rows(gaps, family=family), select_rows(gaps, family="resnet")
-            ),
-            1.0,
-            f"{DEEP} layers and more: training minus test accuracy, {NAMES[family]} minus ResNet",
-            "points",
-        )
+    prefix = f"{DEEP} layers and more: training minus test accuracy, "
+    yield from compare_pairs(
+        at_most, gaps, "family", AGAINST_RESNET, 1.0, prefix=prefix, names=NAMES, metric=GAP
+    )

@@ -216,33 +216,26 @@ IMAGES = per_profile(
     full={"name": "mnist", "validation_fraction": 0.02, "train_fraction": 0.15},
     paper={"name": "mnist"},
 )
-drawn_net = partial(
-    grid, planar, family=list(FAMILIES), depth=per_profile(smoke=8, quick=64, full=1024, paper=1024)
-)
-swiss_roll = grid(
-    planar,
-    dataset="swiss_roll",
-    family=list(FAMILIES),
-    depth=per_profile(smoke=[4, 8], quick=[4, 16, 64], full=ALL_DEPTHS, paper=ALL_DEPTHS),
-    epochs=ROLL_EPOCHS,
-    seed=SEEDS,
-)
-ellipses = grid(
-    planar,
-    dataset="ellipses",
-    family=list(FAMILIES),
-    depth=per_profile(quick=[4, 64], full=ALL_DEPTHS[::2], paper=ALL_DEPTHS),
-    epochs=per_profile(quick=20, full=40, paper=200),
-    seed=SEEDS,
-)
-peaks = grid(
-    planar,
-    dataset="peaks",
-    family=list(FAMILIES),
-    depth=per_profile(quick=[4, 64], full=ALL_DEPTHS[::2], paper=ALL_DEPTHS),
-    epochs=per_profile(quick=12, full=20, paper=100),
-    seed=SEEDS,
-)
+EPOCHS = {
+    "ellipses": per_profile(quick=20, full=40, paper=200),
+    "swiss_roll": ROLL_EPOCHS,
+    "peaks": per_profile(quick=12, full=20, paper=100),
+}
+FEWER_DEPTHS = per_profile(quick=[4, 64], full=ALL_DEPTHS[::2], paper=ALL_DEPTHS)
+DEPTHS = {
+    "ellipses": FEWER_DEPTHS,
+    "swiss_roll": per_profile(smoke=[4, 8], quick=[4, 16, 64], full=ALL_DEPTHS, paper=ALL_DEPTHS),
+    "peaks": FEWER_DEPTHS,
+}
+DEEPEST = per_profile(smoke=8, quick=64, full=1024, paper=1024)
+
+
+def all_families(dataset: str, depth: Any, **axes: Any) -> Grid:
+    """The four families on one data set."""
+    own = {"dataset": dataset, "family": list(FAMILIES), "depth": depth}
+    return grid(planar, **own, epochs=EPOCHS[dataset], **axes)
+
+
 smoothed = grid(
     smoothed_net,
     family=list(SMOOTHED),
@@ -261,15 +254,7 @@ compared_nets = grid(
     seed=SEEDS,
 )
 RUNS: dict[str, Grid] = {
-    "rates": grid(
-        planar,
-        dataset="swiss_roll",
-        family=list(FAMILIES),
-        depth=64,
-        rate=RATE_GRID,
-        epochs=ROLL_EPOCHS,
-        seed=TUNING_SEEDS,
-    ),
+    "rates": all_families("swiss_roll", 64, rate=RATE_GRID, seed=TUNING_SEEDS),
     "penalties": grid(
         penalty_trial,
         family=list(SMOOTHED),
@@ -320,21 +305,11 @@ RUNS: dict[str, Grid] = {
         h=0.1,
         seed=SEEDS,
     ),
-    "scratch": grid(
-        planar,
-        dataset="swiss_roll",
-        family=list(FAMILIES),
-        depth=per_profile(smoke=8, quick=64, full=1024, paper=1024),
-        epochs=ROLL_EPOCHS,
-        seed=SEEDS,
-        keeps_curves=True,
+    "scratch": all_families("swiss_roll", DEEPEST, seed=SEEDS, keeps_curves=True),
+    "depth": sum((all_families(name, DEPTHS[name], seed=SEEDS) for name in EPOCHS), Grid(())),
+    "regions": sum((all_families(name, DEEPEST, seed=0) for name in EPOCHS), Grid(())).then(
+        DecisionRegions
     ),
-    "depth": ellipses + swiss_roll + peaks,
-    "regions": (
-        drawn_net(dataset="ellipses", epochs=per_profile(quick=20, full=40, paper=200), seed=0)
-        + drawn_net(dataset="swiss_roll", epochs=ROLL_EPOCHS, seed=0)
-        + drawn_net(dataset="peaks", epochs=per_profile(quick=12, full=20, paper=100), seed=0)
-    ).then(DecisionRegions),
     "levels": grid(
         penalised_chain,
         family=list(FAMILIES),

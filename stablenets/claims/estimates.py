@@ -146,6 +146,25 @@ def paired_difference(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame) 
     return statistics.paired(seed_means(ours, metric), seed_means(theirs, metric))
 
 
+def gap_between(
+    rows: pd.DataFrame, option: str, ours: Any, theirs: Any, metric: Metric = TEST_ACCURACY
+) -> Estimate:
+    """The paired difference of a metric between the rows with two values of an option.
+
+    Args:
+        rows: Rows of `Results`.
+        option: The option, as in `select_rows`.
+        ours: Its value in the rows of one setting.
+        theirs: Its value in the rows to compare with.
+        metric: What is compared.
+
+    Returns:
+        An `Estimate` in the unit of the metric; points where that is per cent.
+    """
+    first, second = (select_rows(rows, **{option: value}) for value in (ours, theirs))
+    return paired_difference(metric, first, second)
+
+
 def unpaired_difference(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame) -> Estimate:
     """The difference of two means with Welch's interval, for runs that share no seeds.
 
@@ -201,11 +220,16 @@ def exact(value: float, n: int = 1) -> Estimate:
     return Estimate(float(value), float(value), float(value), n)
 
 
-def largest(rows: pd.DataFrame, metric: Metric) -> Estimate:
-    """The largest value of all rows, as an exact value."""
-    return exact(metric.of(rows).max(), len(rows))
+def largest(rows: pd.DataFrame, metric: Metric | str) -> Estimate:
+    """The largest value of a metric or column in all rows, as an exact value."""
+    return exact(named_metric(metric).of(rows).max(), len(rows))
 
 
-def smallest(rows: pd.DataFrame, metric: Metric) -> Estimate:
-    """The smallest value of all rows, as an exact value."""
-    return exact(metric.of(rows).min(), len(rows))
+def smallest(rows: pd.DataFrame, metric: Metric | str) -> Estimate:
+    """The smallest value of a metric or column in all rows, as an exact value."""
+    return exact(named_metric(metric).of(rows).min(), len(rows))
+
+
+def named_metric(metric: Metric | str) -> Metric:
+    """The metric, or that of a column without unit."""
+    return Metric(metric) if isinstance(metric, str) else metric

@@ -2,13 +2,18 @@
 
     paper = Paper("example2026", "Example 2026, A title", RUNS)
 
-    @paper.claim("1", "Deep nets train", kind="paper", source="Section 4", runs=["deep"])
+    @paper.claim("1", kind="paper", source="Section 4", runs=["deep"])
     def deep_nets_train(results):
+        '''Deep nets train.'''
         yield ahead_of(mean_over_seeds(results["deep"], TEST_ACCURACY), 90.0, "accuracy", "%")
 
-    @paper.table("deep", runs=["deep"], caption="Test accuracy by depth.")
+    @paper.table("deep", runs=["deep"])
     def deep_table(results):
+        '''Test accuracy by depth.'''
         return results["deep"][["depth", "test_accuracy"]]
+
+The docstring of a check is the sentence of its claim, and that of a table or figure its caption,
+unless the decorator has the text.
 
 The module that defines `paper` and the modules that add to it belong to one paper.
 """
@@ -129,7 +134,7 @@ class Paper:
     def claim(
         self,
         id: str,
-        sentence: str,
+        sentence: str = "",
         *,
         kind: str,
         source: str,
@@ -138,14 +143,18 @@ class Paper:
         data: Sequence[str] = (),
         figure: str = "",
     ) -> Callable[[Check], Check]:
-        """Add a claim, whose check is the decorated function; see `DeclaredClaim`."""
+        """Add a claim, whose check is the decorated function; see `DeclaredClaim`.
+
+        Without `sentence`, the docstring of the check is the sentence.
+        """
         assert kind in CLAIM_KINDS, f"{id}: kind {kind} is none of {CLAIM_KINDS}"
         self.check_groups(runs)
 
         def add(check: Check) -> Check:
+            text = sentence or docstring_text(check).removesuffix(".")
             self.claims.append(
                 DeclaredClaim(
-                    id, sentence, kind, source, tuple(runs), check, published, tuple(data), figure
+                    id, text, kind, source, tuple(runs), check, published, tuple(data), figure
                 )
             )
             return check
@@ -153,19 +162,19 @@ class Paper:
         return add
 
     def table(
-        self, name: str, *, runs: Sequence[str], caption: str, **further: Any
+        self, name: str, *, runs: Sequence[str], caption: str = "", **further: Any
     ) -> Callable[[Any], Any]:
         """Add a table, made by the decorated function; see `Display`."""
         return self.display(self.tables, name, runs, caption, **further)
 
     def figure(
-        self, name: str, *, runs: Sequence[str], caption: str, **further: Any
+        self, name: str, *, runs: Sequence[str], caption: str = "", **further: Any
     ) -> Callable[[Any], Any]:
         """Add a figure, made by the decorated function; see `Display`."""
         return self.display(self.figures, name, runs, caption, **further)
 
     def animation(
-        self, name: str, *, runs: Sequence[str], caption: str, **further: Any
+        self, name: str, *, runs: Sequence[str], caption: str = "", **further: Any
     ) -> Callable[[Any], Any]:
         """Add an animation, made by the decorated function; see `Display`."""
         return self.display(self.animations, name, runs, caption, **further)
@@ -179,11 +188,15 @@ class Paper:
         finding: str = "",
         is_partial: bool = False,
     ) -> Callable[[Any], Any]:
-        """Add a table, a figure or an animation to its collection."""
+        """Add a table, a figure or an animation to its collection.
+
+        Without `caption`, the docstring of the decorated function is the caption.
+        """
         self.check_groups(runs)
 
         def add(make: Any) -> Any:
-            displays[name] = Display(tuple(runs), make, caption, finding, is_partial)
+            text = caption or docstring_text(make)
+            displays[name] = Display(tuple(runs), make, text, finding, is_partial)
             return make
 
         return add
@@ -193,3 +206,10 @@ class Paper:
         for group in groups:
             if group not in self.runs:
                 raise KeyError(f"{self.handle}: no group {group}; one of {', '.join(self.runs)}")
+
+
+def docstring_text(function: Callable[..., Any]) -> str:
+    """The docstring of a function in one line; a function without one is a `TypeError`."""
+    if not function.__doc__:
+        raise TypeError(f"{function.__name__}: give a text to its decorator, or a docstring")
+    return " ".join(function.__doc__.split())

@@ -53,6 +53,10 @@ class Results:
         """The arrays that the ledger keeps of a run, by name."""
         return self.ledger[run].arrays
 
+    def curves(self, rows: pd.DataFrame, name: str) -> np.ndarray:
+        """The arrays with a name of all runs in the rows, stacked: (runs, ...)."""
+        return np.stack([self.arrays(run)[name] for run in rows["run"]])
+
     def missing(self, groups: Iterable[str]) -> int:
         """The number of planned runs of these groups that have no result."""
         return sum(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,6 +39,23 @@ def new_figure(panels: int, width: float = 5.0, height: float = 3.6) -> tuple[Fi
     figure = Figure(figsize=(width * panels, height), layout="constrained", dpi=150)
     FigureCanvasAgg(figure)
     return figure, np.atleast_1d(figure.subplots(1, panels))
+
+
+def new_grid(
+    rows: int, columns: int, width: float, height: float, **shared: Any
+) -> tuple[Figure, np.ndarray]:
+    """Return a figure with rows of panels, and their axes (rows, columns).
+
+    Args:
+        rows: Number of rows.
+        columns: Number of panels in a row.
+        width: Width of the figure in inches.
+        height: Height of the figure in inches.
+        shared: Further arguments of `figure.subplots`, such as `sharey`.
+    """
+    figure, _ = new_figure(1, width=width, height=height)
+    figure.clear()
+    return figure, figure.subplots(rows, columns, squeeze=False, **shared)
 
 
 def gradient_heatmap(probes: dict[str, np.ndarray]) -> Figure:

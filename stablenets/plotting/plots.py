@@ -1,4 +1,4 @@
-"""The plots that papers and reports share: estimates with intervals, differences, curves.
+"""The plots that papers and reports share: lines, estimates with intervals, differences, curves.
 
 Each function draws on given axes, so that several can share a figure.
 """
@@ -19,6 +19,30 @@ if TYPE_CHECKING:
 
 
 MOST_TICKS = 5  # of an axis of depths
+
+
+def plot_lines(
+    axes: Axes,
+    lines: Mapping[Any, Mapping[float, Any]],
+    looks: Mapping[Any, Mapping[str, Any]],
+    limits: tuple[float, float] = (-np.inf, np.inf),
+) -> None:
+    """Draw a line for each family, or whatever tells lines apart.
+
+    Args:
+        axes: The axes.
+        lines: For each line its values, or estimates with intervals, by the number on the
+            horizontal axis.
+        looks: For each line its colour, and its label unless that is the key of the line; also
+            further arguments of `axes.plot`.
+        limits: The smallest and the largest value that is drawn as it is. Others are arrows.
+    """
+    for name, given in lines.items():
+        line, look = dict(given), {"label": str(name), **looks[name]}
+        if all(isinstance(value, Estimate) for value in line.values()):
+            plot_estimates(axes, line, **look)
+        else:
+            plot_clipped(axes, list(line), list(line.values()), limits, **look)
 
 
 def plot_estimates(
@@ -164,12 +188,17 @@ def label_depths(axes: Axes, depths: Iterable[float], name: str = "layers") -> N
 
 
 def add_legend_below(figure: Figure, *panels: Axes, columns: int = 4) -> None:
-    """Add one legend below all panels; a label that several panels have stands in it once."""
+    """Add one legend below all panels; a label that several panels have stands in it once.
+
+    Args:
+        figure: The figure.
+        panels: The panels whose labels the legend has; all if none is given.
+        columns: The number of columns.
+    """
     handles: dict[str, Artist] = {}
-    for axes in panels:
-        handles |= {
-            label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-        }
+    for axes in panels or figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
     figure.legend(
         list(handles.values()),
         list(handles),

@@ -19,7 +19,6 @@ from stablenets.claims.estimates import (
     select_rows,
     unpaired_difference,
 )
-from stablenets.claims.tabulating import count_seeds, tabulate
 
 LOSS = Metric("loss")
 
@@ -74,14 +73,3 @@ def test_exact_values_have_an_interval_of_length_zero():
     found = largest(rows([1.0, 3.0]), LOSS)
     assert (found.value, found.low, found.high, found.n) == (3.0, 3.0, 3.0, 2)
     assert exact(2).low == exact(2).high == 2.0
-
-
-def test_a_table_has_a_row_for_each_group():
-    given = rows([1.0, 3.0, 5.0], **{"net.family": ["a", "a", "b"]})
-    table = tabulate(
-        given, {"family": {"": "net", "a": "A"}}, {"loss": "loss", "seeds": count_seeds}
-    )
-    assert table.to_dict("records") == [
-        {"net": "A", "loss": 2.0, "seeds": 2},
-        {"net": "b", "loss": 5.0, "seeds": 1},
-    ]

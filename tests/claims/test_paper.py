@@ -30,10 +30,9 @@ def toy_paper():
         },
     )
 
-    @paper.claim(
-        "1", "Squares grow", kind="paper", source="Eq. (1)", runs=["squares"], figure="curve"
-    )
+    @paper.claim("1", kind="paper", source="Eq. (1)", runs=["squares"], figure="curve")
     def squares_grow(results):
+        """Squares grow."""
         yield at_least(mean_over_seeds(results["squares"], SQUARE), 3.0, "mean | square", "m²")
 
     @paper.claim("2", "Cubes too", kind="theorem", source="Eq. (2)", runs=["cubes"])
@@ -48,8 +47,11 @@ def toy_paper():
     def numbers(results):
         return results["squares"][["value", "square"]]
 
-    @paper.figure("curve", runs=["squares"], caption="A curve.")
+    @paper.figure("curve", runs=["squares"])
     def curve(results):
+        """A curve, drawn over
+        the value.
+        """
         figure, (axes,) = new_figure(1)
         axes.plot(results["squares"]["value"], results["squares"]["square"])
         return figure
@@ -166,3 +168,12 @@ def test_verdicts_are_counted_by_kind(written):
     counts = summary.count_verdicts([paper], folder.parents[1]).set_index("kind")
     assert counts.loc["paper", REPRODUCED] == 1
     assert counts.loc["theorem", NOT_RUN] == counts.loc["ours", NOT_RUN] == 1
+
+
+def test_docstrings_are_the_texts_of_claims_and_figures():
+    paper = toy_paper()
+    assert [claim.sentence for claim in paper.claims] == ["Squares grow", "Cubes too", "On MNIST"]
+    assert paper.figures["curve"].caption == "A curve, drawn over the value."
+    assert paper.tables["numbers"].caption == "Numbers."
+    with pytest.raises(TypeError, match="docstring"):
+        paper.table("empty", runs=["squares"])(lambda results: None)

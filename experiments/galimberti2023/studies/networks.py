@@ -14,7 +14,6 @@ from stablenets.engine.dynamics import Dynamics
 from stablenets.engine.flow import Flow
 from stablenets.nets import FAMILIES
 from stablenets.nets.hdnn import canonical
-from stablenets.plotting.style import COLOURS
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,6 @@ class NamedNetwork:
     """
 
     family: str
-    colour: str
-    marker: str
     options: tuple[tuple[str, Any], ...] = ()
     width: int = 4
 
@@ -55,12 +52,12 @@ class NamedNetwork:
 
 
 NETWORKS = {
-    "MS1": NamedNetwork("ms1", COLOURS[0], "o"),
-    "MS2": NamedNetwork("ms2", COLOURS[5], "s"),
-    "MS3": NamedNetwork("ms3", COLOURS[2], "D"),
-    "H1": NamedNetwork("hdnn", COLOURS[1], "^"),
-    "H1-J2": NamedNetwork("hdnn", COLOURS[4], "v", (("interconnection", "ones"),)),
-    "H2": NamedNetwork("semi_implicit", COLOURS[3], "P"),
+    "MS1": NamedNetwork("ms1"),
+    "MS2": NamedNetwork("ms2"),
+    "MS3": NamedNetwork("ms3"),
+    "H1": NamedNetwork("hdnn"),
+    "H1-J2": NamedNetwork("hdnn", (("interconnection", "ones"),)),
+    "H2": NamedNetwork("semi_implicit"),
 }
 # Variants of H2. The authors' distributed example has a ring of 8 nodes.
 RANDOM_X = "H2, random X"
@@ -68,15 +65,13 @@ SINGULAR_X = "H2, singular X"
 RING = "H2 on a ring of 8"
 RING_RANDOM_X = "H2 on a ring of 8, random X"
 VARIANTS = {
-    RANDOM_X: NamedNetwork("semi_implicit", COLOURS[3], "P", (("coupling", "random"),)),
-    SINGULAR_X: NamedNetwork("semi_implicit", COLOURS[3], "P", (("coupling", "random"),)),
-    RING: NamedNetwork("distributed", COLOURS[3], "P", (("nodes", 8),), width=16),
-    RING_RANDOM_X: NamedNetwork(
-        "distributed", COLOURS[3], "P", (("nodes", 8), ("coupling", "random")), width=16
-    ),
+    RANDOM_X: NamedNetwork("semi_implicit", (("coupling", "random"),)),
+    SINGULAR_X: NamedNetwork("semi_implicit", (("coupling", "random"),)),
+    RING: NamedNetwork("distributed", (("nodes", 8),), width=16),
+    RING_RANDOM_X: NamedNetwork("distributed", (("nodes", 8), ("coupling", "random")), width=16),
 }
 PLAIN = "tanh MLP"
-ALL = NETWORKS | VARIANTS | {PLAIN: NamedNetwork("plain", COLOURS[6], "x")}
+ALL = NETWORKS | VARIANTS | {PLAIN: NamedNetwork("plain")}
 EULER = ("H1", "H1-J2", "MS2")  # forward Euler, which does not preserve volume
 VOLUME = ("MS1", "MS3", "H2")  # volume-preserving: det(∂y_{j+1}/∂y_j) = 1
 

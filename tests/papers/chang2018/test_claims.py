@@ -332,7 +332,7 @@ def test_at_equal_cost_resnet_has_more_steps(lead, expected):
 def test_parameters_are_judged_by_kind_of_network():
     found = made_up(PAPER, {"counts": measured})
     assert states(claims.parameters, found) == [HELD, HELD, REFUTED]
-    table = figures.counts_table(found).set_index("net")
+    table = figures.reversibility.counts_table(found).set_index("net")
     assert (table["layouts that fit"] == "none").sum() == 4
     assert set(table.index) == {row.name for row in TABLE.values()}
 
@@ -365,7 +365,7 @@ def test_the_figures_of_runs_that_are_not_made_yet_can_be_drawn():
         return metrics, curves
 
     found = results({"quarter": entry}, "full")
-    assert len(figures.quarter_table(found)) == 5
-    assert len(figures.quarter_ends_table(found)) == 5
-    assert figures.quarter_figure(found).axes
+    assert len(figures.accuracy.quarter_table(found)) == 5
+    assert len(figures.accuracy.quarter_ends_table(found)) == 5
+    assert figures.accuracy.quarter_figure(found).axes
     plt.close("all")

@@ -88,7 +88,7 @@ def spread(work):
 def test_volume_tells_the_networks_apart():
     found = results(dict.fromkeys(("steps", "depths", "longer"), spread))
     assert states(claims.volume, found) == [HELD] * 4
-    table = figures.depths_table(found)
+    table = figures.sensitivities.depths_table(found)
     assert set(table["fixed"]) == {"final time 1.2", "step 0.1"}
 
 
@@ -256,7 +256,7 @@ def test_a_deep_net_is_to_train_with_gradients_and_flat_memory(accuracy, smalles
     ("values", "chosen"), [([0.5, 1.0, 2.0], 1.0), ([0.5, 1.0], 0.5), ([2.0], 2.0)]
 )
 def test_of_several_best_settings_the_middle_one_is_taken(values, chosen):
-    assert figures.middle(values) == chosen
+    assert figures.accuracy.middle(values) == chosen
 
 
 def test_every_name_is_the_papers():

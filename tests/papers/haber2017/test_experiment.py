@@ -284,11 +284,11 @@ def test_a_doubling_is_measured_by_accuracy_and_work():
 
 def test_of_equal_settings_the_gentler_is_the_best():
     entry = {"rates": lambda work: {"validation_accuracy": 0.9}}
-    table = figures.rates_table(results(entry, "full"))
+    table = figures.depth.rates_table(results(entry, "full"))
     assert set(table["best"]) == {min(RATE_GRID)}
     assert list(table["used"]) == [RATES[family] for family in FAMILIES]
     entry = {"penalties": lambda work: {"validation_accuracy": 0.9}}
-    table = figures.penalties_table(results(entry, "full"))
+    table = figures.depth.penalties_table(results(entry, "full"))
     assert set(table["best"]) == {max(PENALTY_GRID)}
     assert set(table["used"]) <= set(PENALTIES.values())
 
@@ -298,7 +298,7 @@ def test_the_deepest_networks_are_told_apart_by_what_is_changed():
         metrics = dict.fromkeys(("train_loss", "validation_accuracy", "test_accuracy"), 0.5)
         return metrics, {"train_loss": np.linspace(1, 0.1, 5)}
 
-    table = figures.deepest_table(results({"deepest": entry}, "full"))
+    table = figures.depth.deepest_table(results({"deepest": entry}, "full"))
     assert list(table[table["net"] == "antisymmetric"]["changed"]) == [
         "",
         "rate 0.01",

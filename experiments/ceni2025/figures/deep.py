@@ -1,0 +1,126 @@
+"""Very deep networks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from stablenets.claims.estimates import TEST_ACCURACY, Metric, mean_over_seeds
+from stablenets.claims.results import Results
+from stablenets.claims.tabulating import count_diverged, count_seeds, setting_table, tabulate
+from stablenets.plotting.figures import new_figure
+from stablenets.plotting.looks import GREEN, SKY, YELLOW, family_looks
+from stablenets.plotting.plots import plot_curves, plot_differences
+
+from ..claims import CHANCE, DATA_NAMES, DEEP_NAMES, LABELS, deep_rows, gradient_ratios
+from ..runs import paper
+from ..studies.networks import DEEP_RATES
+from .columns import image_limit, minutes, trainable_parameters
+
+DEEPEST = ["deep", "no_layers", "frozen_layers", "deep_baselines"]
+LOOKS = family_looks(DEEP_NAMES) | {
+    "tanh": {"colour": GREEN, "marker": "v", "linestyle": ":"},
+    "frozen": {"colour": SKY, "marker": "^", "linestyle": "--"},
+    "none": {"colour": YELLOW, "marker": "D", "linestyle": "-."},
+}
+
+
+def deep_table_of(results: Results, *groups: str) -> pd.DataFrame:
+    """The table of deep networks."""
+
+    def ratio(place: int):
+        def median(own: pd.DataFrame) -> float:
+            return float(np.nanmedian([gradient_ratios(results, run)[place] for run in own["run"]]))
+
+        return median
+
+    columns = {
+        "layers": lambda own: int(own["depth"].max()),
+        "images": image_limit,
+        "steps": "steps",
+        "rate": "optim.lr",
+        "trainable parameters": trainable_parameters,
+        "test accuracy, %": TEST_ACCURACY,
+        "training loss": Metric("train_loss"),
+        "first / last gradient, before": ratio(0),
+        "after": ratio(-1),
+        "minutes a run": minutes,
+        "diverged": count_diverged,
+        "seeds": count_seeds,
+    }
+    by = {"dataset": "data", "kind": "net"}
+    return tabulate(deep_rows(results, *groups), by, columns, LABELS | DEEP_NAMES)
+
+
+@paper.table("deep", runs=DEEPEST)
+def deep_table(results: Results) -> pd.DataFrame:
+    """Very deep networks with the same width, batch and schedule, each at its own rate."""
+    return deep_table_of(results, *DEEPEST)
+
+
+@paper.table("longer", runs=["longer"])
+def longer_table(results: Results) -> pd.DataFrame:
+    """The networks of table `deep` with fewer layers and more steps, at the same rates."""
+    return deep_table_of(results, "longer")
+
+
+@paper.table("deep_rates", runs=["deep_rates"])
+def deep_rates_table(results: Results) -> pd.DataFrame:
+    """Choice of the rates of deep networks: validation accuracy in %, one seed that is in no other
+    table. Best: the lowest of equal ones.
+    """
+    rows = deep_rows(results, "deep_rates")
+    used = DEEP_RATES[rows["dataset"].iloc[0]].get
+    table = setting_table(rows, ["kind"], "lr", "rate ", names=DEEP_NAMES, best=min, used=used)
+    return table.rename(columns={"kind": "net"})
+
+
+@paper.figure("deep", runs=DEEPEST)
+def deep_figure(results: Results) -> Figure:
+    """Very deep networks. Left: test accuracy, mean over seeds with its interval; no bar: one seed;
+    an arrow: at chance. What the layers add in so few steps is small; figure `longer` has more
+    steps. Right: gradient norm at the first state / at the last during training, range over seeds.
+    That of the plain MLP is 0 from the first step.
+    """
+    rows = deep_rows(results, *DEEPEST)
+    figure, (accuracy, ratio) = new_figure(2, width=3.4, height=2.8)
+    kinds = dict(list(rows.groupby("kind", sort=False)))
+    means = {DEEP_NAMES[kind]: mean_over_seeds(own, TEST_ACCURACY) for kind, own in kinds.items()}
+    values = [mean.value for mean in means.values()]
+    trained = [value for value in values if value > 2 * CHANCE] or values
+    limits = (min(trained) - 1.5, max(trained) + 1.5)
+    colours = [LOOKS[kind]["colour"] for kind in kinds]
+    plot_differences(accuracy, means, 2 * CHANCE, colours=colours, limits=limits)
+    data = DATA_NAMES[rows["dataset"].iloc[0]]
+    accuracy.set(xlabel=f"test accuracy in %, {data}, {rows['depth'].max():,} layers")
+    for kind, own in kinds.items():
+        curves = [gradient_ratios(results, run) for run in own["run"]]
+        if kind == "none" or not np.min(curves) > 0:
+            continue
+        look = {"label": DEEP_NAMES[kind], **LOOKS[kind], "marker": ""}
+        plot_curves(ratio, results.curves(own, "steps")[0], curves, **look)
+    ratio.set(yscale="log", ylim=(0.1, 10), xlabel="training step")
+    ratio.set_ylabel("gradient norm, first / last state")
+    ratio.axhline(1, color="0.7", linewidth=0.8, zorder=0)
+    ratio.legend(frameon=False)
+    return figure
+
+
+@paper.figure("longer", runs=["longer"])
+def longer_figure(results: Results) -> Figure:
+    """Test accuracy by epoch of the networks with fewer layers and more steps: median over seeds
+    and range. Networks whose layers are frozen or missing learn less.
+    """
+    rows = deep_rows(results, "longer")
+    figure, (axes,) = new_figure(1, width=4.2, height=3.2)
+    for kind, own in rows.groupby("kind", sort=False):
+        epochs, accuracies = results.curves(own, "epoch")[0], results.curves(own, "test_accuracy")
+        look = {"label": DEEP_NAMES[kind], "markersize": 4, **LOOKS[kind]}
+        plot_curves(axes, epochs, 100 * accuracies, **look)
+    data = DATA_NAMES[rows["dataset"].iloc[0]]
+    axes.set(xlabel="epoch", ylabel=f"test accuracy in %, {data}, {rows['depth'].max():,} layers")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False)
+    return figure
