@@ -17,7 +17,7 @@ from stablenets.plotting.plots import add_legend_below, plot_lines
 from ..claims import BLOCK_NAMES, LABELS, NAMES, TOLERANCE, counted, kept_bytes_by_mode, peak_memory
 from ..published import TABLE
 from ..runs import paper
-from ..studies.networks import BLOCK, COMPARED_MODES, configured
+from ..studies.networks import BLOCK, COMPARED_MODES, preset_options
 
 LOST = 1.0  # relative error of a reconstructed state
 
@@ -29,7 +29,7 @@ def counts_table(results: Results) -> pd.DataFrame:
     """
     found = []
     for net, own in counted(results).groupby("net", sort=False):
-        values = configured(net)
+        values = preset_options(net)
         norm = values.get("block_norm", "")
         own_layout = select_rows(own, transition=values["transition"])
         drawn, trained = (
