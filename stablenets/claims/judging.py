@@ -69,7 +69,6 @@ def judge_claim(claim: DeclaredClaim, results: Results, profile: str) -> Judgeme
         planned = sum(len(results.plan[group]) for group in claim.runs)
         return Judgement(claim, NOT_RUN, reason=f"{missing} of {planned} runs are missing")
     criteria = tuple(claim.check(results.only(claim.runs)))
-    verdict = decide_verdict(criteria)
     if profile == SMOKE:
         reason = "this profile only shows that everything runs"
         return Judgement(claim, NOT_RUN, criteria, reason)
@@ -77,7 +76,7 @@ def judge_claim(claim: DeclaredClaim, results: Results, profile: str) -> Judgeme
     if claim.data and not used & set(claim.data):
         reason = f"only on {', '.join(sorted(used))}; the claim is about {', '.join(claim.data)}"
         return Judgement(claim, NOT_RUN, criteria, reason)
-    return Judgement(claim, verdict, criteria)
+    return Judgement(claim, decide_verdict(criteria), criteria)
 
 
 def claim_row(judgement: Judgement, results: Results, profile: str) -> dict[str, Any]:

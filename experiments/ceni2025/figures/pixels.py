@@ -100,11 +100,16 @@ def others_table(results: Results) -> pd.DataFrame:
     return pd.DataFrame(PSMNIST)
 
 
-@paper.figure("pixels", runs=["one_epoch", "ten_epochs", "ten_epochs_lstm", "wide", "hidden"])
+@paper.figure(
+    "pixels",
+    runs=["one_epoch", "ten_epochs", "ten_epochs_lstm", "wide", "hidden"],
+    finding="A training of one epoch ends above the paper's 94 %; the first epoch of a training of "
+    "ten ends below it.",
+)
 def pixels_figure(results: Results) -> Figure:
     """Permuted pixels: test accuracy by epoch, a line for each seed. Left: roaRNN and LSTM with as
     many trainable parameters. Right: roaRNN near the paper's values (dashed). Stars: trainings of
-    one epoch, whose schedule ends there; they decide claim 4.
+    one epoch, whose schedule ends there.
     """
     figure, (all_nets, closer) = new_figure(2, width=3.4, height=3.3)
     for axes, groups in (

@@ -81,12 +81,18 @@ def spectrum_table(results: Results) -> pd.DataFrame:
     return tabulate(results["spectra"], ["case", "layers"], columns)
 
 
-@paper.figure("spectrum", runs=["spectra"])
+@paper.figure(
+    "spectrum",
+    runs=["spectra"],
+    finding="With β = 1/L they keep their size at any depth, near 1/e in the convex form and"
+    " near 1 "
+    "with α = 1. On the right all vanish.",
+)
 def spectrum_figure(results: Results) -> Figure:
     """Singular values of ∂x_L/∂x_0 by depth, random weights, width 32, medians over seeds. Left:
-    range from the smallest to the largest; with β = 1/L they keep their size at any depth. Grey:
-    bounds of the convex form with a W for each layer. Right: the largest one, if β does not fall
-    with depth or there is no filter: all vanish. Arrows: below 1e-16.
+    range from the smallest to the largest, β = 1/L. Grey: bounds of the convex form with a W for
+    each layer. Right: the largest one, if β does not fall with depth or there is no filter. Arrows:
+    below 1e-16.
     """
     rows = results["spectra"]
     figure, (scaled, fixed) = new_figure(2, width=3.4, height=3.6)
@@ -117,11 +123,16 @@ def spectrum_figure(results: Results) -> Figure:
     return figure
 
 
-@paper.figure("isometry", runs=["spectra"])
+@paper.figure(
+    "isometry",
+    runs=["spectra"],
+    finding="With a W for each layer all filters come near an isometry, up to a common factor, the "
+    "identity as well. With one W, as in a recurrent network, none does, and the identity "
+    "stays far away.",
+)
 def isometry_figure(results: Results) -> Figure:
-    """Largest / smallest singular value minus 1 by depth, β = 1/L, medians over seeds. Dashed: 0.2.
-    With a W for each layer all filters come near an isometry, the identity as well; with one W, as
-    in a recurrent network, none does, and the identity stays far away.
+    """Largest / smallest singular value minus 1 by depth, β = 1/L, medians over seeds. Dashed:
+    0.2.
     """
     rows = results["spectra"]
     rows = rows.assign(excess=np.power(10.0, rows["largest"] - rows["smallest"]) - 1)
@@ -155,7 +166,13 @@ def isometry_by_size_table(results: Results) -> pd.DataFrame:
     return tabulate(rows, by, columns, FILTER_NAMES)
 
 
-@paper.figure("isometry_by_size", runs=["spectra_by_size"])
+@paper.figure(
+    "isometry_by_size",
+    runs=["spectra_by_size"],
+    finding="The smaller c, the nearer to an isometry. With one W the identity is far from"
+    " it at each"
+    " c.",
+)
 def isometry_by_size_figure(results: Results) -> Figure:
     """Largest / smallest singular value minus 1 by c, with β = c/L and 300 layers; medians over
     seeds. Solid: random filter; dotted: identity. Dashed line: 0.2.
@@ -202,12 +219,15 @@ def trained_table(results: Results) -> pd.DataFrame:
     return pd.concat(tables).sort_index(kind="stable")
 
 
-@paper.figure("trained", runs=["trained_deep", "trained_recurrent"])
+@paper.figure(
+    "trained",
+    runs=["trained_deep", "trained_recurrent"],
+    finding="Networks that read pixels have a fixed β and α < 1, and leave this range.",
+)
 def trained_figure(results: Results) -> Figure:
     """Networks before (grey) and after training (blue), one seed each. Left: range of the singular
-    values of ∂x_L/∂x_0; dashed: 1e-3 and 1e3. Networks that read pixels have a fixed β and α < 1,
-    and can leave this range. Right: range of the gradient norms over all states, relative to the
-    last one.
+    values of ∂x_L/∂x_0. Right: range of the gradient norms over all states, relative to the last
+    one. Dashed: 1e-3 and 1e3.
     """
     rows = trained_rows(results)
     places, line = np.arange(len(rows)), {"linewidth": 0.8, "zorder": 0}
@@ -248,11 +268,15 @@ def weight_gradient_table(results: Results) -> pd.DataFrame:
     return tabulate(results["weight_gradients"], ["case", "layers"], columns)
 
 
-@paper.figure("weight_gradients", runs=["weight_gradients"])
+@paper.figure(
+    "weight_gradients",
+    runs=["weight_gradients"],
+    finding="With β = 1/L all layers have about the same gradient.",
+)
 def weight_gradient_figure(results: Results) -> Figure:
-    """Weight gradients at random weights, width 32. With β = 1/L all layers have about the same
-    gradient. Left: norm by layer, relative to the last layer, median over seeds. Right: largest /
-    smallest norm over the layers, by depth, worst seed; dashed: 1,000. Arrows: beyond the axis.
+    """Weight gradients at random weights, width 32. Left: norm by layer, relative to the last
+    layer, median over seeds. Right: largest / smallest norm over the layers, by depth, worst seed;
+    dashed: 1,000. Arrows: beyond the axis.
     """
     rows = results["weight_gradients"]
     figure, (by_layer, by_depth) = new_figure(2, width=3.2, height=3.0)

@@ -183,7 +183,8 @@ def few_equal_cost_table(results: Results) -> pd.DataFrame:
 @paper.figure("few", runs=["few"])
 def few_figure(results: Results) -> Figure:
     """Few training data: Hamiltonian minus ResNet by per cent of the training images, one panel for
-    each number of steps, with 95 % intervals. Dotted: the paper's figure (CIFAR-10).
+    each number of steps, with 95 % intervals. A dotted line is the paper's figure, whose number of
+    steps is not known.
     """
     gaps = pd.Series(few_gaps(results)).groupby(level=0)
     figure, panels = new_grid(1, len(gaps), width=2.4 * len(gaps), height=2.9, sharey=True)

@@ -73,11 +73,15 @@ def inverse_table(results: Results) -> pd.DataFrame:
     return tabulate(results["inverse"], by, columns, LABELS)
 
 
-@paper.figure("inverse", runs=["inverse"])
+@paper.figure(
+    "inverse",
+    runs=["inverse"],
+    finding="Midpoint blocks amplify most.",
+)
 def inverse_figure(results: Results) -> Figure:
-    """Units of random weights without norms: largest relative error of the reconstructed first
-    state, by depth and step. Solid: float32; dashed: float64; grey: where training by inversion
-    stops; arrows: lost. Midpoint blocks amplify most.
+    """Units of random weights without batch normalisation: largest relative error of the
+    reconstructed first state, by depth and step. Solid: float32; dashed: float64. The grey line is
+    the error of 0.01, at which our program refuses to train by inversion. Arrows: beyond the axis.
     """
     rows = results["inverse"]
     figure, panels = new_figure(3, width=2.6, height=3.0)
@@ -162,11 +166,16 @@ def peak_table(results: Results) -> pd.DataFrame:
     return table.reset_index()[list(heads)].rename(columns=heads).round(0)
 
 
-@paper.figure("memory", runs=["memory", "peak"])
+@paper.figure(
+    "memory",
+    runs=["memory", "peak"],
+    finding="`reverse` keeps the same at any depth. The peak grows in any mode, since weights, "
+    "gradients and momentum do.",
+)
 def memory_figure(results: Results) -> Figure:
-    """Memory by depth, Hamiltonian-74 with norms. Left: kept for the backward pass; `reverse` keeps
-    the same at any depth. Right: resident at the peak of training steps, which grows with weights,
-    gradients and momentum in any mode (dashed: before the steps).
+    """Memory by depth, a network with the widths of Hamiltonian-74 and batch normalisation. Left:
+    kept for the backward pass. Right: resident at the peak of training steps; dashed: before the
+    steps, computed from the number of weights.
     """
     kept, rows = kept_bytes_by_mode(results) / 2**30, results["peak"]
     peaks = {mode: peak_memory(rows, mode) / 2**10 for mode in set(rows["backward"])}

@@ -62,10 +62,14 @@ def ring_tuning_table(results: Results) -> pd.DataFrame:
     return setting_table(rows, by, "lr", "rate ", names=DATA_NAMES, used=used)
 
 
-@paper.figure("reach", runs=["reach"])
+@paper.figure(
+    "reach",
+    runs=["reach"],
+    finding="A half step reads nodes up to two away; a layer reads all.",
+)
 def reach_figure(results: Results) -> Figure:
-    """Trained ring of eight nodes: the change of one node when another one is moved by 1. A half
-    step reads nodes up to two away (white: none, bit for bit); a layer reads all.
+    """Trained ring of eight nodes: the change of one node of the output when a node of the input is
+    moved by 1. White: no change, bit for bit.
     """
     arrays = results.arrays(results["reach"]["run"].iloc[0])
     with np.errstate(divide="ignore"):
@@ -88,10 +92,14 @@ def memory_table(results: Results) -> pd.DataFrame:
     return table[list(BACKWARD_LOOKS)].reset_index()
 
 
-@paper.figure("deep", runs=["deep", "memory"])
+@paper.figure(
+    "deep",
+    runs=["deep", "memory"],
+    finding="It trains, gradients keep their size, and `reverse` keeps the same at any depth.",
+)
 def deep_figure(results: Results) -> Figure:
-    """H2 with 1,024 layers. Left: it trains. Middle: gradients by layer at the first and the last
-    step. Right: `reverse` keeps the same for the backward pass at any depth.
+    """H2 with 1,024 layers. Left: training loss. Middle: norms of the loss gradient at the states,
+    by layer, at the first and the last step. Right: bytes kept for the backward pass by depth.
     """
     rows, memory = results["deep"], results["memory"]
     first = results.arrays(rows["run"].iloc[0])
@@ -119,10 +127,14 @@ def bounds_table(results: Results) -> pd.DataFrame:
     return tabulate(results["bounds"], ["net", "layers"], columns)
 
 
-@paper.figure("bounds", runs=["bounds"])
+@paper.figure(
+    "bounds",
+    runs=["bounds"],
+    finding="The bound holds, and is far from tight.",
+)
 def bounds_figure(results: Results) -> Figure:
     """Random weights, final time 1.2: norm of ∂y_N/∂y_0 (solid) and its upper bound (dashed),
-    medians over seeds. The bound holds, and is far from tight.
+    medians over seeds.
     """
     figure, (axes,) = new_figure(1, width=4.0, height=3.0)
     rows = results["bounds"]

@@ -118,11 +118,15 @@ def perturbed_table(results: Results) -> pd.DataFrame:
     return tabulate(with_sensitivity(results), ["family", "depth"], columns, LABELS)
 
 
-@paper.figure("perturbed", runs=["compared", "perturbed"])
+@paper.figure(
+    "perturbed",
+    runs=["compared", "perturbed"],
+    finding="Deep plain networks do not train.",
+)
 def perturbed_figure(results: Results) -> Figure:
     """Swiss roll, trained networks: sensitivity of the output to the input relative to the spread
     of the class scores (left, dots for seeds, line through medians) and generalisation gap (right,
-    95 % intervals). Deep plain networks do not train.
+    95 % intervals).
     """
     rows = with_sensitivity(results)
     figure, (left, right) = new_figure(2, width=3.3, height=3.2)

@@ -30,10 +30,16 @@ def levels_table(results: Results) -> pd.DataFrame:
     return tabulate(doublings(results), by, columns, LABELS)
 
 
-@paper.figure("levels", runs=["levels", "scratch"])
+@paper.figure(
+    "levels",
+    runs=["levels", "scratch"],
+    finding="A doubling costs tens of points while the networks are shallow, and at most a"
+    " few in the"
+    " last doublings.",
+)
 def levels_figure(results: Results) -> Figure:
     """Test accuracy before a doubling of the layers (open), right after it (filled) and at the end
-    of that level (cross), mean over seeds. A doubling costs less the deeper the network.
+    of that level (cross), mean over seeds.
     """
     steps = doublings(results)
     figure, panels = new_figure(len(FAMILIES), width=1.9, height=2.9)
@@ -72,7 +78,7 @@ def work_table(results: Results) -> pd.DataFrame:
 
 @paper.figure("level_accuracy", runs=["levels", "depth"])
 def level_accuracy_figure(results: Results) -> Figure:
-    """Swiss roll: test error by depth from scratch and by levels; bands: 95 % intervals."""
+    """Swiss roll: test accuracy by depth from scratch and by levels; bands: 95 % intervals."""
     scratch = select_rows(results["depth"], dataset="swiss_roll")
     figure, panels = new_figure(2, width=3.0, height=2.9)
     kinds = {"from scratch": scratch, "by levels": results["levels"]}
@@ -100,10 +106,14 @@ def smooth_table(results: Results) -> pd.DataFrame:
     return tabulate(with_roughness(results), by, columns, LABELS)
 
 
-@paper.figure("smooth", runs=["smooth", "over_time"])
+@paper.figure(
+    "smooth",
+    runs=["smooth", "over_time"],
+    finding="Only ResNet's weights become clearly smoother.",
+)
 def smooth_figure(results: Results) -> Figure:
-    """Roughness of the weights over depth without and with the penalty: a line for each seed. Only
-    ResNet's weights become clearly smoother.
+    """Roughness of the weights over depth without and with the penalty: a line for each seed. The
+    axis is logarithmic.
     """
     rows = with_roughness(results)
     rows = rows.assign(is_penalised=rows["optim.smoothness"] > 0)
