@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -247,13 +247,17 @@ def draw_network(dynamics: RoaMLP, width: int, layers: int, is_tied: bool) -> tu
         layers: The number of layers L.
         is_tied: Whether all layers share W and b.
     """
-    flow = Flow(dynamics, width, 1 if is_tied else layers).double()
     if is_tied:
-        one, flow = flow, Flow(dynamics, width, layers).double()
+        # The weights do not depend on β. In a single layer β = beta / 1 could be too large.
+        one_layer = Flow(replace(dynamics, beta=0.5), width, 1).double()
+        flow = Flow(dynamics, width, layers).double()
         shared = {
-            name: value.expand_as(getattr(flow, name)) for name, value in one.state_dict().items()
+            name: value.expand_as(getattr(flow, name))
+            for name, value in one_layer.state_dict().items()
         }
         flow.load_state_dict(shared)
+    else:
+        flow = Flow(dynamics, width, layers).double()
     flow.b.normal_(std=0.1)
     if is_tied:
         flow.b.copy_(flow.b[:1].clone().expand_as(flow.b))

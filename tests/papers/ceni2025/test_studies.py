@@ -120,6 +120,12 @@ def test_both_studies_of_random_weights_find_the_same_spectrum(case, is_tied):
         assert by_size[name] == pytest.approx(found[name], abs=1e-12)
 
 
+def test_with_one_w_beta_is_divided_by_all_layers():
+    """c = 2 is too large for a single layer of the convex form, and not for 50."""
+    found = measured(SpectrumBySize("haar", 2.0, 16, 50, is_tied=True))
+    assert found["median"] == pytest.approx(-2 * math.log10(math.e), abs=0.1)
+
+
 def test_with_one_w_the_identity_has_a_wide_spectrum():
     wide = {}
     for case in ("identity", f"identity{TIED}", f"random{TIED}"):
