@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from stablenets.data.checking import check_labels
 from stablenets.data.dataset import CommonDataOptions
 from stablenets.data.randomness import make_generator
 from stablenets.errors import BadInput
@@ -19,7 +20,11 @@ def sample_stratified(labels: Tensor, count: int, generator: torch.Generator) ->
         labels: long (N,), 0 or larger.
         count: At most N.
         generator: Of the shuffles, on the CPU.
+
+    Raises:
+        BadInput: If the labels are not classes.
     """
+    check_labels(labels)
     sizes = torch.bincount(labels)
     quota, remainder = count * sizes // len(labels), count * sizes % len(labels)
     quota[torch.argsort(remainder, descending=True, stable=True)[: count - int(quota.sum())]] += 1
