@@ -26,7 +26,8 @@ class Capabilities:
         has_strided_block: Has a block that halves the resolution: `Dynamics.strided`.
         dense_only: Has no convolutional form.
         keeps_weight_dtype: Runs in the precision of its weights, also under autocast.
-        supports_dropout: Adds updates to the state, so that dropout can act on them.
+        supports_dropout: Adds updates to the state, so that dropout can act on them. None: so it is
+            unless the class defines `step` itself.
         supports_fusing: Has a faster method for many dense layers or time steps: `fused`.
         exposes_states: `fused` shows the states between the first and the last to a tap.
     """
@@ -40,7 +41,7 @@ class Capabilities:
     has_strided_block: bool = False
     dense_only: bool = False
     keeps_weight_dtype: bool = False
-    supports_dropout: bool = True
+    supports_dropout: bool | None = None
     supports_fusing: bool = False
     exposes_states: bool = True
 

@@ -225,7 +225,7 @@ def check_dropout(dynamics: Dynamics, dropout: float) -> None:
     """Raise `BadInput` if the fraction is out of range, or the family cannot drop entries."""
     if not 0 <= dropout < 1:
         raise BadInput(f"dropout={dropout}: the fraction that is dropped; give 0 <= dropout < 1")
-    if dropout and not dynamics.capabilities.supports_dropout:
+    if dropout and not dynamics.supports_dropout:
         raise BadInput(
             f"dropout={dropout}: {type(dynamics).__name__} has no single updates of its state; use"
             " dropout=0"
