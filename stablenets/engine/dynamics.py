@@ -114,6 +114,17 @@ class Dynamics(Family):
         own = (EQUATIONS & vars(cls).keys() for cls in type(self).__mro__)
         return next(filter(None, own)) != {"step"}
 
+    @property
+    def missing_method(self) -> str:
+        if not self.defines(*EQUATIONS):
+            return "defines no layer; define step, or updates if a layer adds A σ(K y + b)"
+        if self.capabilities.supports_fusing and not self.defines("updates", "fused"):
+            return (
+                "states supports_fusing=True, which needs the method updates or fused; define one,"
+                " or leave supports_fusing out"
+            )
+        return ""
+
     def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         """Return the residual updates of one layer in order, or of all layers if `w` is stacked."""
         raise TypeError(f"{type(self).__name__} is not defined by residual updates")
