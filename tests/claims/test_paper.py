@@ -143,3 +143,21 @@ def test_verdicts_are_counted_by_kind(written):
     counts = summary.count_verdicts([paper], folder.parents[1]).set_index("kind")
     assert counts.loc["paper", REPRODUCED] == 1
     assert counts.loc["theorem", NOT_RUN] == counts.loc["ours", NOT_RUN] == 1
+@pytest.mark.parametrize(
+    ("check", "says"),
+    [
+        (lambda results: None, "claim 4: its check returns no criteria; write `yield`"),
+        (
+            lambda results: [at_least(mean_over_seeds(results["squares"], Metric("sqare")), 1, "")],
+            "claim 4: sqare: no column of these runs; did you mean square",
+        ),
+    ],
+)
+def test_a_check_with_an_error_is_named_in_one_line(written, check, says):
+    paper, folder = written
+    paper.claim("4", "x", kind="ours", source="x", runs=["squares"])(check)
+    results = Results(paper.plan("quick"), ledger.read_ledger(folder))
+    with pytest.raises(BadInput, match=says):
+        judge_claim(paper.claims[-1], results, "quick")
+
+
