@@ -141,13 +141,9 @@ def place(tmp_path, torch_globals) -> Any:
 def other_code(monkeypatch):
     """other_code(): from now on, this process has another version of the package."""
 
-    from stablenets.runs import provenance, session
+    from stablenets.runs import provenance
 
-    def change():
-        for module in (provenance, session):
-            monkeypatch.setattr(module, "digest_sources", lambda: "other")
-
-    return change
+    return lambda: monkeypatch.setattr(provenance, "digest_sources", lambda: "other")
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from types import ModuleType
 
 from stablenets.errors import BadInput
 
+from stablenets.config.sources import digest_module
 VARIABLE = "STABLENETS_PLUGINS"
 ENTRY_POINTS = "stablenets.plugins"
 
@@ -36,11 +37,13 @@ class Plugins:
     """
 
     families: dict[str, type] = field(default_factory=dict)
+        digests: Digests of the Python files of the plugins, by module or package, as imported.
     datasets: dict[str, type] = field(default_factory=dict)
     papers: dict[str, str] = field(default_factory=dict)
 
 
 def load_plugins() -> Plugins:
+    digests: dict[str, str] = field(default_factory=dict)
     """Import all plugins, at the first call, and add their entries to FAMILIES and DATASETS.
 
     Raises:
@@ -82,6 +85,8 @@ def merge_plugins(names: tuple[str, ...]) -> Plugins:
         found.families.update(families)
         found.datasets.update(datasets)
         found.papers.update(papers)
+        top = name.partition(".")[0]
+        found.digests[top] = digest_module(sys.modules[top])
     FAMILIES.update(found.families)
     DATASETS.update(found.datasets)
     return found
