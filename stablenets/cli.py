@@ -200,7 +200,7 @@ def split_flags(words: list[str]) -> tuple[list[str], list[str]]:
         name = word.partition("=")[0]
         if word.startswith("-"):
             if name not in FLAGS + FLAGS_WITH_VALUE:
-                known = (*FLAGS, *FLAGS_WITH_VALUE, *HELP, "--version")
+                known = (*FLAGS, *FLAGS_WITH_VALUE, *HELP, "--version", "--plugins")
                 raise BadInput(f"{word}: unknown flag; {suggest(name, known)}")
             flags.append(word)
             is_value = name in FLAGS_WITH_VALUE and "=" not in word

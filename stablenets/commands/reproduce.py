@@ -74,6 +74,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="save and stop after this time, exit code 124; the groups then run in their order",
     )
     add_folder(parser, "--runs", "runs", "folder of the run folders")
+    # read before all other words, by cli.set_plugins
+    parser.add_argument(
+        "--plugins",
+        metavar="MODULE,...",
+        help="modules of your own with families, data sets or papers",
+    )
     add_folder(parser, "--results", "reproduced", "folder of tables, figures and ledgers")
     parser.add_argument(
         "--publish",
