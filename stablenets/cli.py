@@ -219,8 +219,8 @@ def advise_experiment(choices: dict[str, str]) -> str:
         sets = {key: value for entry in entries for key, value in entry.items()}
         if all(choices.get(group) == sets.get(f"override /{group}", "") for group in PAIR):
             return (
-                f"dataset={choices['dataset']} net={choices['net']}: this run trains with default"
-                f" options; experiment={name} has options that were tuned for this pair"
+                f"dataset={choices['dataset']} net={choices['net']}: experiment={name} has options"
+                " that were tuned for this pair; this run does not use them"
             )
     return ""
 
