@@ -116,10 +116,16 @@ class Flow(LayerStack):
             first: As in `forward`.
         """
         x = self.flattened(x)
+        dtype = getattr(self, self.names[0]).dtype
         if not self.dynamics.capabilities.keeps_weight_dtype:
+            if x.dtype != dtype and self.depth and not torch.is_autocast_enabled(x.device.type):
+                raise BadInput(
+                    f"x {x.dtype}: the weights are {dtype}; use x.to({dtype}), or .double() of the"
+                    " flow for float64"
+                )
             return self.run(x, tap, first)
         with torch.autocast(x.device.type, enabled=False):
-            return self.run(x.to(getattr(self, self.names[0]).dtype), tap, first)
+            return self.run(x.to(dtype), tap, first)
 
     def run(self, x: Tensor, tap: Tap | None, first: int) -> State:
         """Return the state after all layers from a flattened input."""
