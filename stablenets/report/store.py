@@ -14,7 +14,7 @@ import pandas as pd
 import yaml
 
 from stablenets.errors import BadInput
-from stablenets.runs.folder import FINISHED, RunFolder
+from stablenets.runs.folder import FINISHED, RunFolder, is_set_aside
 from stablenets.runs.provenance import load_history, short_commit
 from stablenets.schema import flatten_keys
 
@@ -69,9 +69,8 @@ def read_runs(runs: Path) -> StoredRuns:
     Raises:
         BadInput: If there are no run folders.
     """
-    found = sorted(
-        path.parent for path in runs.glob("*/status.json") if ".old-" not in path.parent.name
-    )
+    found = [path.parent for path in sorted(runs.glob("*/status.json"))]
+    found = [path for path in found if not is_set_aside(path)]
     if not found:
         raise BadInput(
             f"--runs {runs}: no run folders there; make some (make train) or choose another folder"
