@@ -24,7 +24,8 @@ from stablenets.plotting.lines import draw_lines
 from stablenets.plotting.quantities import Line, Quantity
 from stablenets.report.estimates import draw_configurations, draw_depths
 from stablenets.report.layout import Curve, Layout, figure_title, line_over_seeds, split_panels
-from stablenets.report.store import Arrays, StoredRuns, median_spectrum, rounding_limit
+from stablenets.report.store import Arrays, StoredRuns, median_spectrum
+from stablenets.statistics import rounding_limit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -153,7 +154,7 @@ def spectrum_quantities(
     def curve(arrays: Arrays, index: int) -> Curve:
         spectrum = median_spectrum(arrays["singular_values"][index])
         # values below the limit are drawn as 0, except where NaN says that the signal overflowed
-        values = np.where(spectrum < rounding_limit(spectrum), 0.0, spectrum)
+        values = np.where(spectrum < rounding_limit(spectrum[0], len(spectrum)), 0.0, spectrum)
         return np.arange(1, len(values) + 1), values
 
     def quantity(title: str, index: int) -> Quantity:
