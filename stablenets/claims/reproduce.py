@@ -10,7 +10,6 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +182,7 @@ def check_data(works: Sequence[Work], context: RunContext) -> None:
         data.load(
             run.dataset,
             run.common,
-            root=data_root(replace(run.config, data_root=context.data_root)),
+            root=data_root(context.data_root),
             split_seed=run.config.seeds.split,
             permutation_seed=run.config.seeds.permutation,
             device="cpu",

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from stablenets.claims.loader import CHECKOUT, load_paper, paper_modules
-from stablenets.commands import add_folder
+from stablenets.commands import add_data_root, add_folder
 from stablenets.errors import EXIT_TIME, BadInput
 from stablenets.execution.arguments import add_executor_arguments, executor_from_arguments
 from stablenets.schema import suggest
@@ -28,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="compute budget: smoke, quick, full or paper; default: quick",
     )
-    parser.add_argument(
-        "--data", metavar="DIR", help="data root; default: $STABLENETS_DATA, or data"
-    )
+    add_data_root(parser, "--data")
     add_executor_arguments(parser)
     parser.add_argument(
         "--device", default="auto", help="auto, cpu, cuda or cuda:N; auto: a GPU if there is one"

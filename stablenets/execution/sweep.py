@@ -102,7 +102,7 @@ def plan_sweep_run(values: dict[str, Any], overrides: Sequence[str], cwd: Path) 
         BadInput: If the options are wrong.
     """
     config = resolve(values).config
-    place = {"runs": str(cwd / config.runs), "data_root": str(cwd / data_root(config))}
+    place = {"runs": str(cwd / config.runs), "data_root": str(cwd / data_root(config.data_root))}
     if config.progress == "auto":
         place["progress"] = "none"  # the bars of several jobs would overwrite each other
     return SweepRun(values | place, tuple(overrides))

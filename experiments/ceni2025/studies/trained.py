@@ -55,7 +55,7 @@ class TrainedSpectrum(TrainedNetStudy):
         data = load(
             run.dataset,
             run.common,
-            root=data_root(run.config) if place.data_root is None else place.data_root,
+            root=data_root(place.data_root or run.config.data_root),
             split_seed=run.config.seeds.split,
             permutation_seed=run.config.seeds.permutation,
             device="cpu",

@@ -157,7 +157,7 @@ class TrainedInverse(TrainedNetStudy):
 
 def first_images(run: Resolved, place: RunContext, count: int) -> Tensor:
     """The first test images, scaled as a net sees them."""
-    root = place.data_root or data_root(run.config)
+    root = data_root(place.data_root or run.config.data_root)
     examples = run.dataset.read(
         ReadSettings(Path(root), False, split_seed=run.config.seeds.split, permutation_seed=0)
     )

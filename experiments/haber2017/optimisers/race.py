@@ -145,7 +145,7 @@ def race(run: Resolved, options: BlockDescent) -> dict[str, Trace]:
     dataset = data.load(
         run.dataset,
         run.common,
-        root=data_root(config),
+        root=data_root(config.data_root),
         split_seed=config.seeds.split,
         permutation_seed=config.seeds.permutation,
         device="cpu",
