@@ -31,8 +31,9 @@ from stablenets.statistics import Estimate
 
 TERMINAL_WIDTH = 100
 # the columns of the table on a terminal, as far as they fit
+ACCURACY, MSE, EITHER = "test accuracy (%)", "test MSE (target²)", "test accuracy (%) or MSE"
 ON_TERMINAL = (
-    *("label", "seeds", "diverged", "test accuracy (%)", "test MSE (target²)"),
+    *("label", "seeds", "diverged", ACCURACY, MSE, EITHER),
     *("gradient, first/last", "time per run (s)", "smallest σ", "largest σ"),
 )
 MOST_NAMES = 20  # in a sentence
@@ -161,6 +162,9 @@ def list_names(names: Iterable[Any]) -> str:
 def terminal_text(stored: StoredRuns, table: pd.DataFrame, out: Path) -> str:
     """The table as text, what was left out, and where everything is."""
     columns = [name for name in ON_TERMINAL if name in table]
+    if {ACCURACY, MSE} <= {*table}:  # a row has one of them
+        table = table.assign(**{EITHER: table[ACCURACY].where(table[ACCURACY].notna(), table[MSE])})
+        table = table.drop(columns=[ACCURACY, MSE])
     text = tables.format_text(table[columns], TERMINAL_WIDTH)
     lines = [*left_out_lines(stored), f"All columns and figures: {out / 'report.md'}"]
     wrapped = [
