@@ -30,6 +30,7 @@ from stablenets.claims.summary import (
     claim_cells,
     interval_text,
     number,
+    readme_link,
     write_paper_page,
 )
 from stablenets.plotting.figures import write_figure
@@ -60,20 +61,22 @@ def write_pages(
     Returns:
         The rows of claims.csv.
     """
-    drawn_at = provenance.short_commit(*provenance.source_revision()) or "no repository"
+    drawn_at = provenance.short_commit(*provenance.source_revision())
     write_displays(paper, results, profile, folder, command, drawn_at)
     judged = [judge_claim(claim, results, profile) for claim in paper.claims]
     rows = [claim_row(judgement, results, profile) for judgement in judged]
     write_csv(folder / "claims.csv", rows, CLAIM_COLUMNS)
     criteria = [row for judgement in judged for row in criterion_rows(judgement)]
     write_csv(folder / "criteria.csv", criteria, CRITERION_COLUMNS)
+    code = f"commit {drawn_at}" if drawn_at else provenance.NO_COMMIT
+    link = readme_link(paper, folder)
+    background = f" Background: [experiments/{paper.handle}]({link})." if link else ""
     lines = [
         f"# {paper.title}: claims at profile `{profile}`",
         "",
-        f"Made by `{command}`; tables and figures are those of commit {drawn_at}. All runs with"
+        f"Made by `{command}`; tables and figures are those of {code}. All runs with"
         " their commits are in [ledger.csv](ledger.csv), all criteria in"
-        " [criteria.csv](criteria.csv). Background:"
-        f" [experiments/{paper.handle}](../../../experiments/{paper.handle}/README.md).",
+        f" [criteria.csv](criteria.csv).{background}",
         "",
         *([paper.notation, ""] if paper.notation else []),
         VALUES,
@@ -116,14 +119,14 @@ def write_displays(
                 for ending in KINDS[kind]:
                     stem.with_suffix(ending).unlink(missing_ok=True)
                 continue
-            commits = results.commits_of(display.runs)
-            origin = f"`{command}`: runs made at {commits}, written at {drawn_at}"
+            made = provenance.made_by(results.commits_of(display.runs))
+            origin = f"`{command}`: runs made {made}, written {provenance.made_by(drawn_at)}"
             # matplotlib's stub wants keys of type Literal, which a module constant has not
             with matplotlib.rc_context(PAPER_STYLE):  # type: ignore[arg-type]
-                made = display.make(results.only(display.runs))
-                has_intervals = kind == "tables" and "[" in tables.format_markdown(made)
+                drawn = display.make(results.only(display.runs))
+                has_intervals = kind == "tables" and "[" in tables.format_markdown(drawn)
                 intervals = f"; {INTERVALS}" if has_intervals else ""
-                write(made, stem, display.text(profile), f"{origin}{intervals}.")
+                write(drawn, stem, display.text(profile), f"{origin}{intervals}.")
 
 
 def write_animation(animation: Animation, stem: Path, caption: str, origin: str) -> None:
@@ -145,7 +148,7 @@ def claim_section(judgement: Judgement, paper: Paper, results: Results, profile:
     ]
     if judgement.criteria:
         if judgement.verdict == NOT_RUN:
-            lines += ["These criteria are measured on other data and decide nothing:", ""]
+            lines += ["These criteria decide nothing:", ""]
         cells = [criterion_cells(criterion) for criterion in criterion_rows(judgement)]
         lines += [tables.format_markdown(pd.DataFrame(cells))]
     figure = paper.figures.get(claim.figure)

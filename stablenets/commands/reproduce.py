@@ -69,16 +69,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--time-limit",
         type=float,
         metavar="SECONDS",
-        help="save and stop after this time, exit code 124; the groups then run in their order",
+        help="save and stop the runs after this time, exit code 124; the groups then run in their"
+        " order. Tables and figures are made afterwards, which may take minutes",
     )
     add_folder(parser, "--runs", "runs", "folder of the run folders")
+    add_folder(parser, "--results", "reproduced", "folder of tables, figures and ledgers")
     # read before all other words, by cli.set_plugins
     parser.add_argument(
         "--plugins",
         metavar="MODULE,...",
         help="modules of your own with families, data sets or papers",
     )
-    add_folder(parser, "--results", "reproduced", "folder of tables, figures and ledgers")
     parser.add_argument(
         "--publish",
         action="store_true",

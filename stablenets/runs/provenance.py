@@ -31,6 +31,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 SOURCES = (":/stablenets", ":/configs", ":/experiments", ":/pyproject.toml", ":/requirements.lock")
 # keys of /proc/cpuinfo that name a processor; the last two on ARM
 PROCESSOR_KEYS = ("model name", "cpu family", "model", "CPU implementer", "CPU part")
+NO_COMMIT = "an installed package"
 PACKAGES = ("stablenets", "torch", "torchvision", "numpy", "hydra-core")
 
 
@@ -51,8 +52,8 @@ def session_entry(device: torch.device, threads: int, command: str) -> dict[str,
         "commit": commit,
         "dirty": is_dirty,
         "sources": digest_sources(),
-        "versions": (
         "plugins": load_plugins().digests,
+        "versions": (
             {"python": platform.python_version()}
             | {name: importlib.metadata.version(name) for name in PACKAGES}
         ),
@@ -119,6 +120,11 @@ def is_made_by_other_code(entry: dict[str, Any]) -> bool:
 def short_commit(commit: str | None, is_dirty: bool | None) -> str:
     """A commit as tables and tags show it; '' for an installed package."""
     return (commit or "")[:9] + ("-dirty" if is_dirty else "")
+
+
+def made_by(commits: str) -> str:
+    """Which code made something, for a sentence, from commits as tables show them."""
+    return f"at {commits}" if commits.strip() else f"by {NO_COMMIT}"
 
 
 def source_revision() -> tuple[str | None, bool | None]:
