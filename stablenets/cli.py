@@ -200,7 +200,7 @@ def split_flags(words: list[str]) -> tuple[list[str], list[str]]:
         name = word.partition("=")[0]
         if word.startswith("-"):
             if name not in FLAGS + FLAGS_WITH_VALUE:
-                known = (*FLAGS, *FLAGS_WITH_VALUE, *HELP, "--version")
+                known = (*FLAGS, *FLAGS_WITH_VALUE, *HELP, "--version", "--plugins")
                 raise BadInput(f"{word}: unknown flag; {suggest(name, known)}")
             flags.append(word)
             is_value = name in FLAGS_WITH_VALUE and "=" not in word
@@ -219,8 +219,8 @@ def advise_experiment(choices: dict[str, str]) -> str:
         sets = {key: value for entry in entries for key, value in entry.items()}
         if all(choices.get(group) == sets.get(f"override /{group}", "") for group in PAIR):
             return (
-                f"dataset={choices['dataset']} net={choices['net']}: this run trains with default"
-                f" options; experiment={name} has options that were tuned for this pair"
+                f"dataset={choices['dataset']} net={choices['net']}: experiment={name} has options"
+                " that were tuned for this pair; this run does not use them"
             )
     return ""
 

@@ -272,6 +272,8 @@ def check_limits(key: str, value: Any, limits: Mapping) -> None:
     if "choices" in limits and value not in limits["choices"]:
         remedy = suggest(str(value), map(str, limits["choices"]), "one of")
         raise BadInput(f"{key}={format_value(value)}: {remedy}")
+    if limits.keys() & BOUNDS.keys() and isinstance(value, str):
+        raise BadInput(f"{key}={value!r}: expected a number")
     for name, (_, holds) in BOUNDS.items():
         if name in limits and not holds(value, limits[name]):
             raise BadInput(f"{key}={format_value(value)}: must be {describe_limits(limits)}")

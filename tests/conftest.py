@@ -21,6 +21,10 @@ import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before the first import of torch: machines are shared
 
+from stablenets.config.plugins import load_plugins
+
+load_plugins()  # so that the tests of every family also run for those of STABLENETS_PLUGINS
+
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 # Half a second: two epochs of 8 steps on 128 planar points. Later overrides win, so a test can
 # change any of these.
@@ -141,13 +145,9 @@ def place(tmp_path, torch_globals) -> Any:
 def other_code(monkeypatch):
     """other_code(): from now on, this process has another version of the package."""
 
-    from stablenets.runs import provenance, session
+    from stablenets.runs import provenance
 
-    def change():
-        for module in (provenance, session):
-            monkeypatch.setattr(module, "digest_sources", lambda: "other")
-
-    return change
+    return lambda: monkeypatch.setattr(provenance, "digest_sources", lambda: "other")
 
 
 @pytest.fixture

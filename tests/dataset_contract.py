@@ -10,6 +10,7 @@ from typing import get_args, get_type_hints
 import torch
 
 from stablenets.data import DATASETS, CommonDataOptions, Dataset, DatasetFacts, Split, load
+from stablenets.data.checking import check_examples
 from stablenets.schema import build, describe_options
 
 # Options with which a data set is small enough for a test, where its defaults are not.
@@ -45,14 +46,9 @@ def states_true_facts(name: str) -> None:
         split: Split = getattr(dataset, part)
         for x, y in (stack_batches(split.batches(16, 0, 0)), stack_batches(split.sweep(16))):
             count = len(split)
-            target = {
-                "classify": (torch.long, (count,)),
-                "regress": (torch.float32, (count, 1)),
-                "label": (torch.long, (count, x.shape[1])),
-            }[facts.task]
-            assert (x.dtype, x.shape) == (torch.float32, (count, *facts.shape))
+            check_examples(f"{name}, {part}", facts, x, y)
+            assert len(x) == count
             assert x.isfinite().all()
-            assert (y.dtype, tuple(y.shape)) == target
 
 
 def has_every_class(name: str) -> None:

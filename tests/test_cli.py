@@ -179,6 +179,12 @@ def test_no_experiment_is_advised_where_none_fits(run_cli):
     assert (result.code, "experiment=" in result.out) == (0, False)
 
 
+def test_a_run_with_options_of_its_own_is_not_said_to_have_defaults(run_cli):
+    result = run_cli("dataset=swiss_roll", "net=antisymmetric", "optim.lr=0.02")
+    assert "experiment=haber2017/swiss_roll_antisymmetric has" in result.out
+    assert "default" not in result.out
+
+
 def test_flags_may_stand_behind_other_words(run_cli):
     result = run_cli("seed=0,1", "-m")
     assert result.code == 0, result

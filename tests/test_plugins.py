@@ -6,12 +6,15 @@ import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from stablenets.config import plugins
+from stablenets.config.defaults import FAMILY_DEFAULTS, net_options
+from stablenets.config.sources import digest_module
 from stablenets.data import DATASETS
-from stablenets.nets import FAMILIES
+from stablenets.nets import DEPTH_FAMILIES, FAMILIES
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULE = '''
@@ -66,21 +69,24 @@ def write_plugin(tmp_path, monkeypatch):
     """write_plugin(source, name="mine"): a module in the current folder; undone after the test."""
     monkeypatch.delenv(plugins.VARIABLE, raising=False)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    before = dict(FAMILIES), dict(DATASETS)
+    registries = FAMILIES, DEPTH_FAMILIES, FAMILY_DEFAULTS, DATASETS
+    before = list(map(dict, registries))
+
+    def forget(name="mine"):
+        for registry, entries in zip(registries, before, strict=True):
+            registry.clear()
+            registry.update(entries)
+        plugins.merge_plugins.cache_clear()
+        plugins.installed_plugins.cache_clear()
+        sys.modules.pop(name, None)
 
     def write(source, name="mine"):
         monkeypatch.setattr(sys, "dont_write_bytecode", True)
         (tmp_path / f"{name}.py").write_text(source)
-        sys.modules.pop(name, None)
-        plugins.merge_plugins.cache_clear()
+        forget(name)
 
     yield write
-    for registry, entries in zip((FAMILIES, DATASETS), before, strict=True):
-        registry.clear()
-        registry.update(entries)
-    plugins.merge_plugins.cache_clear()
-    plugins.installed_plugins.cache_clear()
-    sys.modules.pop("mine", None)
+    forget()
     os.environ.pop(plugins.VARIABLE, None)
 
 
@@ -104,9 +110,52 @@ def test_a_family_and_a_data_set_of_a_module_are_trained(run_cli, write_plugin, 
     assert session["command"].endswith("net=halved net.scale=0.25 --plugins mine")
 
 
+def test_a_changed_module_makes_its_finished_runs_stale(run_cli, write_plugin, only_run):
+    write_plugin(MODULE)
+    words = ("dataset=wide", "net=halved", "--plugins", "mine")
+    assert run_cli(*words).code == 0
+    assert "code has changed" not in run_cli(*words).out
+    write_plugin(MODULE.replace("self.scale * h", "-self.scale * h"))
+    assert "the code has changed since" in run_cli(*words).out
+    assert "the old run is kept as" in run_cli(*words, "stale=redo").out
+    assert "code has changed" not in run_cli(*words, "stale=redo").out
+
+
+def test_runs_without_a_module_do_not_depend_on_it(run_cli, write_plugin):
+    assert run_cli("net=plain").code == 0
+    write_plugin(MODULE)
+    assert "code has changed" not in run_cli("net=plain", "--plugins", "mine").out
+
+
+def test_a_change_in_a_package_of_a_plugin_is_noticed(tmp_path):
+    (tmp_path / "__init__.py").touch()
+    helper = tmp_path / "part" / "helper.py"
+    helper.parent.mkdir()
+    helper.write_text("x = 1")
+    package = ModuleType("mine")
+    package.__path__ = [str(tmp_path)]
+    before = digest_module(package)
+    helper.write_text("x = 2")
+    assert digest_module(package) != before
+
+
+def test_a_family_of_a_module_has_defaults_of_its_own_and_the_tests_of_every_family(
+    run_cli, write_plugin
+):
+    write_plugin(MODULE + 'FAMILY_DEFAULTS = {"halved": {"widths": [12]}}')
+    run_cli("--help", "net=halved", "--plugins", "mine", small=False)
+    assert net_options("halved")["widths"] == [12]
+    assert DEPTH_FAMILIES["halved"] is FAMILIES["halved"]
+
+
+def test_an_unknown_flag_near_plugins_is_told_of_it(run_cli):
+    assert "did you mean --plugins?" in run_cli("--plugin", "mine").err
+    assert "--plugins" in run_cli("reproduce", "--help", small=False).out
+
+
 def test_help_knows_the_names_and_options_of_a_module(run_cli, write_plugin):
     write_plugin(MODULE)
-    assert ", halved" in run_cli("--help", "--plugins", "mine", small=False).out
+    assert "halved" in run_cli("--help", "--plugins", "mine", small=False).out
     topic = run_cli("--help", "net=halved", "--plugins=mine", small=False)
     assert "net.scale=0.5" in topic.out
     assert "mine2026" in run_cli("reproduce", "--help", "--plugins", "mine", small=False).out
@@ -128,6 +177,7 @@ def test_an_installed_package_declares_its_module(run_cli, write_plugin, monkeyp
         ("FAMILIES = {'mine': object}", "mine.FAMILIES: mine is"),
         ("from stablenets.nets import Plain\nFAMILIES = {'resnet': Plain}", "resnet is taken"),
         ("PAPERS = {'haber2017': 'mine'}", "haber2017 is taken"),
+        ("FAMILY_DEFAULTS = {'resnet': {'T': 1.0}}", "resnet is no family of this module"),
     ],
 )
 def test_a_module_that_cannot_be_used_is_one_line(run_cli, write_plugin, source, says):

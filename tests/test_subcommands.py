@@ -1,6 +1,7 @@
 """The subcommands: complete help, wrong arguments in one line, and a wheel that carries them."""
 
 import argparse
+import contextlib
 import importlib
 import os
 import subprocess
@@ -74,6 +75,22 @@ def test_an_error_of_a_file_names_no_option_that_the_command_lacks(run_cli, monk
     assert (result.code, result.out) == (2, "")
     assert "mnist.gz: No space left on device" in result.err
     assert "runs" not in result.err
+
+
+def test_fetch_has_the_data_root_of_all_commands(run_cli, tmp_path, monkeypatch):
+    from stablenets.commands import fetch
+
+    asked = []
+    monkeypatch.setattr(fetch, "find_arrays", lambda name, root, download: asked.append(root))
+    monkeypatch.setattr(fetch, "print", lambda line: None, raising=False)
+    assert "$STABLENETS_DATA" in run_cli("fetch", "--help", small=False).out
+    parser = argparse.ArgumentParser()
+    fetch.add_arguments(parser)
+    monkeypatch.setenv("STABLENETS_DATA", str(tmp_path / "elsewhere"))
+    for words in (["mnist"], ["mnist", "--root", "here"]):
+        with contextlib.suppress(AttributeError):  # there are no arrays to describe
+            fetch.run(parser.parse_args(words))
+    assert asked == [tmp_path / "elsewhere", Path("here")]
 
 
 def test_report_is_written_where_it_is_asked_for(run_cli, tmp_path):

@@ -371,7 +371,7 @@ class PerturbedOutputs(TrainedNetStudy):
         points = load(
             run.dataset,
             run.common,
-            root=data_root(config),
+            root=data_root(config.data_root),
             split_seed=run.config.seeds.split,
             permutation_seed=run.config.seeds.permutation,
             device="cpu",

@@ -90,7 +90,7 @@ def agreement_lines(rows: list[dict[str, Any]]) -> list[str]:
     for row in rows:
         if row["verdict"] != row["published"]:
             lines.append(
-                f"claim {row['id']}: {row['verdict']} here, {row['published']} as published"
+                f"claim {row['id']}: {row['verdict']} here; published verdict: {row['published']}"
                 + (f" ({row['near']})" if row["near"] else "")
             )
         elif row["value"] == DIFFERENT:

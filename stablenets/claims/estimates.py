@@ -16,6 +16,7 @@ import pandas as pd
 from scipy import special
 
 from stablenets import statistics
+from stablenets.errors import BadInput
 from stablenets.schema import suggest
 from stablenets.statistics import Estimate
 
@@ -43,7 +44,7 @@ class Metric:
 
     def of(self, rows: pd.DataFrame) -> pd.Series:
         """The values of the rows in the unit."""
-        values = rows[self.column].astype(float)
+        values = rows[column_named(rows, self.column)].astype(float)
         if self.is_chance_if_missing:
             values = values.fillna(rows["chance"])
         return self.scale * values
@@ -70,7 +71,7 @@ def select_rows(rows: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
         The rows, in their order.
 
     Raises:
-        KeyError: If no column, or more than one, has this name.
+        BadInput: If no column, or more than one, has this name.
 
     Examples:
         >>> rows = pd.DataFrame({"net.family": ["plain", "resnet"], "depth": [4, 64]})
@@ -91,7 +92,8 @@ def column_named(rows: pd.DataFrame, name: str) -> str:
     columns = [str(column) for column in rows]
     found = [column for column in columns if column.split(".")[-1] == name]
     if len(found) != 1:
-        raise KeyError(f"{name}: {found or suggest(name, columns, 'columns')}")
+        remedy = f"one of {', '.join(found)}" if found else suggest(name, columns, "one of")
+        raise BadInput(f"{name}: no column of these runs; {remedy}")
     return found[0]
 
 

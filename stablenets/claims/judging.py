@@ -15,6 +15,7 @@ from stablenets.claims.criteria import (
 )
 from stablenets.claims.paper import SMOKE, DeclaredClaim
 from stablenets.claims.results import Results
+from stablenets.errors import BadInput
 
 CLAIM_COLUMNS = (
     *("id", "kind", "claim", "source", "published"),
@@ -68,7 +69,7 @@ def judge_claim(claim: DeclaredClaim, results: Results, profile: str) -> Judgeme
     if missing := results.missing(claim.runs):
         planned = sum(len(results.plan[group]) for group in claim.runs)
         return Judgement(claim, NOT_RUN, reason=f"{missing} of {planned} runs are missing")
-    criteria = tuple(claim.check(results.only(claim.runs)))
+    criteria = check_claim(claim, results)
     if profile == SMOKE:
         reason = "this profile only shows that everything runs"
         return Judgement(claim, NOT_RUN, criteria, reason)
@@ -77,6 +78,21 @@ def judge_claim(claim: DeclaredClaim, results: Results, profile: str) -> Judgeme
         reason = f"only on {', '.join(sorted(used))}; the claim is about {', '.join(claim.data)}"
         return Judgement(claim, NOT_RUN, criteria, reason)
     return Judgement(claim, decide_verdict(criteria), criteria)
+
+
+def check_claim(claim: DeclaredClaim, results: Results) -> tuple[Criterion, ...]:
+    """The criteria of a claim.
+
+    Raises:
+        BadInput: If the check returns nothing, or reads a column that does not exist.
+    """
+    try:
+        criteria = claim.check(results.only(claim.runs))
+        if criteria is None:
+            raise BadInput("its check returns no criteria; write `yield` before each of them")
+        return tuple(criteria)
+    except BadInput as error:
+        raise BadInput(f"claim {claim.id}: {error}") from error
 
 
 def claim_row(judgement: Judgement, results: Results, profile: str) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from stablenets.claims.summary import (
     claim_cells,
     interval_text,
     number,
+    readme_link,
     write_paper_page,
 )
 from stablenets.plotting.figures import write_figure
@@ -60,22 +61,25 @@ def write_pages(
     Returns:
         The rows of claims.csv; none if the paper claims nothing.
     """
-    drawn_at = provenance.short_commit(*provenance.source_revision()) or "no repository"
+    drawn_at = provenance.short_commit(*provenance.source_revision())
     write_displays(paper, results, profile, folder, command, drawn_at)
+    code = f"commit {drawn_at}" if drawn_at else provenance.NO_COMMIT
     made = (
-        f"Made by `{command}`; tables and figures are those of commit {drawn_at}. All runs with"
-        " their commits are in [ledger.csv](ledger.csv)"
+        f"Made by `{command}`; tables and figures are those of {code}. All runs with their commits"
+        " are in [ledger.csv](ledger.csv)"
     )
-    background = f"[experiments/{paper.handle}](../../../experiments/{paper.handle}/README.md)"
+    link = readme_link(paper, folder)
+    background = f"[experiments/{paper.handle}]({link})" if link else ""
     notation = [paper.notation, ""] if paper.notation else []
     if paper.claims:
         rows, lines = write_claims(paper, results, profile, folder)
         title = f"# {paper.title}: claims at profile `{profile}`"
-        origin = f"{made}, all criteria in [criteria.csv](criteria.csv). Background: {background}."
+        origin = f"{made}, all criteria in [criteria.csv](criteria.csv)."
+        origin += f" Background: {background}." if background else ""
     else:
         rows, lines = [], []
         title = f"# {paper.title}: profile `{profile}`"
-        origin = f"{made}. Findings: {background}."
+        origin = f"{made}. Findings: {background}." if background else f"{made}."
     lines = [title, "", origin, "", *notation, *lines, *list_displays(paper, results, profile)]
     files.write_file(folder / paper.page, "\n".join(lines).encode())
     write_paper_page(paper, folder.parent)
@@ -127,14 +131,14 @@ def write_displays(
                 for ending in KINDS[kind]:
                     stem.with_suffix(ending).unlink(missing_ok=True)
                 continue
-            commits = results.commits_of(display.runs)
-            origin = f"`{command}`: runs made at {commits}, written at {drawn_at}"
+            made = provenance.made_by(results.commits_of(display.runs))
+            origin = f"`{command}`: runs made {made}, written {provenance.made_by(drawn_at)}"
             # matplotlib's stub wants keys of type Literal, which a module constant has not
             with matplotlib.rc_context(PAPER_STYLE):  # type: ignore[arg-type]
-                made = display.make(results.only(display.runs))
-                has_intervals = kind == "tables" and "[" in tables.format_markdown(made)
+                drawn = display.make(results.only(display.runs))
+                has_intervals = kind == "tables" and "[" in tables.format_markdown(drawn)
                 intervals = f"; {INTERVALS}" if has_intervals else ""
-                write(made, stem, display.text(profile), f"{origin}{intervals}.")
+                write(drawn, stem, display.text(profile), f"{origin}{intervals}.")
 
 
 def write_animation(animation: Animation, stem: Path, caption: str, origin: str) -> None:
@@ -156,7 +160,7 @@ def claim_section(judgement: Judgement, paper: Paper, results: Results, profile:
     ]
     if judgement.criteria:
         if judgement.verdict == NOT_RUN:
-            lines += ["These criteria are measured on other data and decide nothing:", ""]
+            lines += ["These criteria decide nothing:", ""]
         cells = [criterion_cells(criterion) for criterion in criterion_rows(judgement)]
         lines += [tables.format_markdown(pd.DataFrame(cells))]
     figure = paper.figures.get(claim.figure)

@@ -10,7 +10,6 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from tqdm import tqdm
 from stablenets import data
 from stablenets.claims import ledger
 from stablenets.claims.agreement import agreement_lines, compare_claims
+from stablenets.claims.criteria import NOT_RUN
 from stablenets.claims.ledger_files import lock_ledger
 from stablenets.claims.pages import write_pages
 from stablenets.claims.paper import Paper
@@ -183,7 +183,7 @@ def check_data(works: Sequence[Work], context: RunContext) -> None:
         data.load(
             run.dataset,
             run.common,
-            root=data_root(replace(run.config, data_root=context.data_root)),
+            root=data_root(context.data_root),
             split_seed=run.config.seeds.split,
             permutation_seed=run.config.seeds.permutation,
             device="cpu",
@@ -241,7 +241,8 @@ def run_missing(
             line = f"{work.name}: {outcome.status}{times.time_left(list(remaining.values()), jobs)}"
             bar.update()
             bar.set_postfix_str(line)
-            if bar.disable and time.monotonic() - last_line > LINE_INTERVAL:
+            is_due = not remaining or time.monotonic() - last_line > LINE_INTERVAL
+            if bar.disable and is_due:
                 last_line = time.monotonic()
                 print(f"[{len(missing) - len(remaining)}/{len(missing)}] {line}", flush=True)
 
@@ -282,7 +283,7 @@ def claim_lines(paper: Paper, profile: str, rows: list[dict[str, Any]], folder: 
         value = row["ours"] if isinstance(row["ours"], str) else number(row["ours"], row["unit"])
         between = interval_text(row["low"], row["high"], row["n"])
         ours = f"{row.get('measure', '')} {value}" + (f" (95 %: {between})" if between else "")
-        ours = ours if value else row.get("reason", "")
+        ours = row.get("reason", "") if not value or row["verdict"] == NOT_RUN else ours
         for text, lead in ((row["claim"], f"{row['id']:>3}  {row['verdict']:<22}"), (ours, "")):
             if text:
                 lines += textwrap.wrap(

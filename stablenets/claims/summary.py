@@ -157,12 +157,12 @@ def paper_page(paper: Paper, folder: Path) -> str:
         )
     rows = final_rows(paper, folder)
     cells = [claim_cells(row) | {"measured at": profile_link(row)} for row in rows]
+    link = readme_link(paper, folder)
     lines = [
         f"# {paper.title}",
         "",
         "The verdict of each claim at the largest compute budget at which it was run.",
-        f"[What the paper claims, what we found and what limits it](../../experiments/"
-        f"{paper.handle}/README.md).",
+        *([f"[What the paper claims, what we found and what limits it]({link})."] if link else []),
         "",
         *([paper.notation, ""] if paper.notation else []),
         VALUES,
@@ -170,6 +170,19 @@ def paper_page(paper: Paper, folder: Path) -> str:
         tables.format_markdown(pd.DataFrame(cells)),
     ]
     return "\n".join(lines)
+
+
+def readme_link(paper: Paper, folder: Path) -> str:
+    """The link from a folder below results/<paper>/ to the README of the paper; '' if it has none.
+
+    Args:
+        paper: The paper.
+        folder: The folder of the page, which exists.
+    """
+    target = Path("experiments", paper.handle, "README.md")
+    up = 2 if folder.name == paper.handle else 3
+    path = Path(*[".."] * up, target)
+    return path.as_posix() if (folder / path).is_file() else ""
 
 
 def profile_link(row: dict[str, Any]) -> str:
@@ -216,8 +229,9 @@ def overview(papers: Iterable[Paper], results: Path) -> str:
 
 
 def write_overview(papers: Iterable[Paper], results: Path) -> None:
-    """Write results/README.md; see `write_unless_damaged`."""
-    write_unless_damaged(results / "README.md", lambda: overview(papers, results))
+    """Write results/README.md on the papers with results there; see `write_unless_damaged`."""
+    made = [paper for paper in papers if (results / paper.handle).is_dir()]
+    write_unless_damaged(results / "README.md", lambda: overview(made, results))
 
 
 def write_unless_damaged(path: Path, make: Callable[[], str]) -> None:

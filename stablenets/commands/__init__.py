@@ -49,6 +49,11 @@ def run_subcommand(name: str, words: list[str]) -> int:
     return command.run(parser.parse_args(words))
 
 
+def add_data_root(parser: argparse.ArgumentParser, flag: str) -> None:
+    """Add an argument that names the data root; None stands for `environment.data_root`."""
+    parser.add_argument(flag, metavar="DIR", help="data root; default: $STABLENETS_DATA, or data")
+
+
 def add_folder(parser: argparse.ArgumentParser, flag: str, default: str, meaning: str) -> None:
     """Add an argument that names a folder."""
     parser.add_argument(

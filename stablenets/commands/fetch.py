@@ -8,11 +8,12 @@ line says why, and the exit code is 2.
 
 import argparse
 
-from stablenets.commands import add_folder
+from stablenets.commands import add_data_root
 from stablenets.data.layouts import LAYOUTS
 from stablenets.data.sources import find_arrays
 from stablenets.errors import BadInput
 from stablenets.schema import suggest
+from stablenets.training.environment import data_root
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "datasets", nargs="+", metavar="DATASET", help=f"data set: {', '.join(LAYOUTS)}"
     )
-    add_folder(parser, "--root", "data", "data root")
+    add_data_root(parser, "--root")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -30,10 +31,11 @@ def run(given: argparse.Namespace) -> int:
             raise BadInput(
                 f"{name}: no data set that can be downloaded; {suggest(name, LAYOUTS, 'one of')}"
             )
+    root = data_root(given.root).expanduser()
     for name in given.datasets:
-        found = find_arrays(name, given.root.expanduser(), download=True)
+        found = find_arrays(name, root, download=True)
         print(
             f"{name}: {len(found.train_labels):,} training and {len(found.test_labels):,} test"
-            f" examples under {given.root} ({found.source})"
+            f" examples under {root} ({found.source})"
         )
     return 0

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from stablenets.claims.loader import CHECKOUT, experiment_modules, load_paper, paper_modules
-from stablenets.commands import add_folder
+from stablenets.commands import add_data_root, add_folder
 from stablenets.errors import EXIT_TIME, BadInput
 from stablenets.execution.arguments import add_executor_arguments, executor_from_arguments
 from stablenets.schema import suggest
@@ -29,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="compute budget: smoke, quick, full or paper; default: quick",
     )
-    parser.add_argument(
-        "--data", metavar="DIR", help="data root; default: $STABLENETS_DATA, or data"
-    )
+    add_data_root(parser, "--data")
     add_executor_arguments(parser)
     parser.add_argument(
         "--device", default="auto", help="auto, cpu, cuda or cuda:N; auto: a GPU if there is one"
@@ -72,10 +70,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--time-limit",
         type=float,
         metavar="SECONDS",
-        help="save and stop after this time, exit code 124; the groups then run in their order",
+        help="save and stop the runs after this time, exit code 124; the groups then run in their"
+        " order. Tables and figures are made afterwards, which may take minutes",
     )
     add_folder(parser, "--runs", "runs", "folder of the run folders")
     add_folder(parser, "--results", "reproduced", "folder of tables, figures and ledgers")
+    # read before all other words, by cli.set_plugins
+    parser.add_argument(
+        "--plugins",
+        metavar="MODULE,...",
+        help="modules of your own with families, data sets or papers",
+    )
     parser.add_argument(
         "--publish",
         action="store_true",

@@ -43,7 +43,8 @@ class Net:
     )
     widths: list[int] = option(
         [32],
-        "features (conv: channels) of each unit; a dense net has one unit",
+        "features of each unit, or channels of each unit of a convolutional net; a dense or"
+        " recurrent net has one unit",
         low=1,
         high=65536,
         min_items=1,

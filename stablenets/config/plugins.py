@@ -1,9 +1,11 @@
 """Families, data sets and papers from modules outside of the package.
 
 A plugin is a module that defines any of the dictionaries FAMILIES, DATASETS and PAPERS, written as
-those of `stablenets.nets`, `stablenets.data` and experiments/. The environment variable
-STABLENETS_PLUGINS names modules, separated by commas; the flag --plugins sets it. Worker processes
-and SLURM jobs inherit the variable. An installed package names its modules by entry points of the
+those of `stablenets.nets`, `stablenets.data` and experiments/. FAMILY_DEFAULTS, as in
+`stablenets.config.defaults`, has its own defaults of the options that families share. The
+environment variable STABLENETS_PLUGINS names modules, separated by commas; the flag --plugins sets
+it. Worker processes and SLURM jobs inherit the variable. An installed package names its modules by
+entry points of the
 group `stablenets.plugins`, and they are always loaded.
 """
 
@@ -19,7 +21,9 @@ from functools import cache
 from importlib.metadata import entry_points
 from types import ModuleType
 
+from stablenets.config.sources import digest_module
 from stablenets.errors import BadInput
+from stablenets.schema import suggest
 
 VARIABLE = "STABLENETS_PLUGINS"
 ENTRY_POINTS = "stablenets.plugins"
@@ -33,11 +37,13 @@ class Plugins:
         families: Classes of families.
         datasets: Classes of data sets.
         papers: The module of each paper, which defines PAPER.
+        digests: Digests of the Python files of the plugins, by module or package, as imported.
     """
 
     families: dict[str, type] = field(default_factory=dict)
     datasets: dict[str, type] = field(default_factory=dict)
     papers: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
 
 
 def load_plugins() -> Plugins:
@@ -69,8 +75,9 @@ def merge_plugins(names: tuple[str, ...]) -> Plugins:
     found = Plugins()
     if not names:
         return found  # without importing torch
+    from stablenets.config.defaults import FAMILY_DEFAULTS
     from stablenets.data import DATASETS, GeneratedData, ResidentData
-    from stablenets.nets import FAMILIES, Dynamics, Recurrent
+    from stablenets.nets import FAMILIES, Dynamics, Recurrent, add_families
 
     for name in names:
         module = import_plugin(name)
@@ -79,10 +86,19 @@ def merge_plugins(names: tuple[str, ...]) -> Plugins:
         )
         check_classes(f"{name}.FAMILIES", families, (Dynamics, Recurrent), FAMILIES)
         check_classes(f"{name}.DATASETS", datasets, (ResidentData, GeneratedData), DATASETS)
+        defaults = getattr(module, "FAMILY_DEFAULTS", {})
+        for family in defaults.keys() - families.keys():
+            raise BadInput(
+                f"{name}.FAMILY_DEFAULTS: {family} is no family of this module;"
+                f" {suggest(family, families, 'one of')}"
+            )
+        FAMILY_DEFAULTS.update(defaults)
         found.families.update(families)
         found.datasets.update(datasets)
         found.papers.update(papers)
-    FAMILIES.update(found.families)
+        top = name.partition(".")[0]
+        found.digests[top] = digest_module(sys.modules[top])
+    add_families(found.families)
     DATASETS.update(found.datasets)
     return found
 

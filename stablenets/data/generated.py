@@ -12,8 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stablenets.data.checking import check_examples, missing_facts
 from stablenets.data.dataset import CommonDataOptions, Dataset, DatasetFacts, Device, ReadSettings
 from stablenets.data.randomness import digest_array, make_generator
+from stablenets.errors import BadInput
 from stablenets.schema import option
 
 HELD_OUT_SEQUENCES = 1000  # sequences in the validation set and in the test set
@@ -40,7 +42,7 @@ class GeneratedData:
     @property
     def facts(self) -> DatasetFacts:
         """What is known before any sequence is drawn."""
-        raise NotImplementedError
+        raise BadInput(missing_facts(self))
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Return the random part of `count` sequences: small tensors (count, ...) on the CPU."""
@@ -54,6 +56,9 @@ class GeneratedData:
         self, name: str, common: CommonDataOptions, settings: ReadSettings, device: Device
     ) -> Dataset:
         """Return the data set; its sequences are made on the device."""
+        few = self.make_examples(*self.draw(2, make_generator("check", settings.split_seed)))
+        where = f"dataset.name={name}: {type(self).__name__}.make_examples:"
+        check_examples(where, self.facts, *few)
         counts = {
             "train": self.examples,
             "validation": HELD_OUT_SEQUENCES if common.validation_fraction else 0,

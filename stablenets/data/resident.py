@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
 
 from stablenets.data.augment import CropFlip
+from stablenets.data.checking import check_examples, missing_facts
 from stablenets.data.dataset import (
     CommonDataOptions,
     Dataset,
@@ -20,6 +21,7 @@ from stablenets.data.dataset import (
 from stablenets.data.randomness import make_generator
 from stablenets.data.scaling import Scaling
 from stablenets.data.splitting import limit_examples, split_validation
+from stablenets.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,16 @@ class ResidentData:
 
     is_generated: ClassVar[bool] = False
     reads_files: ClassVar[bool] = True  # whether the content may change without the options
-    facts: ClassVar[DatasetFacts]
     pad: ClassVar[int] = 4  # pixels on each side, for augment=crop_flip
+
+    if TYPE_CHECKING:
+        facts: ClassVar[DatasetFacts]
+    else:
+
+        @property
+        def facts(self) -> DatasetFacts:
+            """What is known before any file is read."""
+            raise BadInput(missing_facts(self))
 
     def read(self, settings: ReadSettings) -> Examples:
         """Return all training and test examples."""
@@ -98,6 +108,10 @@ class ResidentData:
     ) -> Dataset:
         """Return the data set on the device, with its validation examples held out."""
         found = self.read(settings)
+        for part in ("train", "test"):
+            inputs, labels = getattr(found, part), getattr(found, f"{part}_labels")
+            where = f"dataset.name={name}: {type(self).__name__}.read: {part}"
+            check_examples(where, self.facts, inputs, labels, may_be_bytes=True)
         used, held_out = split_validation(found.train_labels, common, settings.split_seed)
         tested = limit_examples(found.test_labels, common.limit, settings.split_seed)
         inputs, labels = found.select_training(used, device)

@@ -7,6 +7,7 @@ of them then count as one class.
 import torch
 from torch import Tensor
 
+from stablenets.data.checking import check_labels
 from stablenets.data.dataset import CommonDataOptions
 from stablenets.data.randomness import make_generator
 from stablenets.errors import BadInput
@@ -23,8 +24,12 @@ def sample_stratified(labels: Tensor, count: int, generator: torch.Generator) ->
         labels: long (N,), 0 or larger; or targets that are no classes, (N, ...).
         count: At most N.
         generator: Of the shuffles, on the CPU.
+
+    Raises:
+        BadInput: If the labels are not classes.
     """
     labels = class_of_each(labels)
+    check_labels(labels)
     sizes = torch.bincount(labels)
     quota, remainder = count * sizes // len(labels), count * sizes % len(labels)
     quota[torch.argsort(remainder, descending=True, stable=True)[: count - int(quota.sum())]] += 1

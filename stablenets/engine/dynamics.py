@@ -26,6 +26,7 @@ from stablenets.engine.updates import ResidualUpdate, apply_updates
 from stablenets.schema import option
 
 BIASES = ("feature", "scalar")
+EQUATIONS = {"step", "updates", "coupling_updates"}  # the methods that define a layer
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,29 @@ class Dynamics(Family):
         Called once a forward, so that K - K.T is not computed again in every layer.
         """
         return tensors
+
+    @property
+    def supports_dropout(self) -> bool:
+        """Whether dropout can act on the updates of the state.
+
+        Without a word of the family it cannot, if its class defines `step` and no updates.
+        """
+        stated = self.capabilities.supports_dropout
+        if stated is not None:
+            return stated
+        own = (EQUATIONS & vars(cls).keys() for cls in type(self).__mro__)
+        return next(filter(None, own)) != {"step"}
+
+    @property
+    def missing_method(self) -> str:
+        if not self.defines(*EQUATIONS):
+            return "defines no layer; define step, or updates if a layer adds A σ(K y + b)"
+        if self.capabilities.supports_fusing and not self.defines("updates", "fused"):
+            return (
+                "states supports_fusing=True, which needs the method updates or fused; define one,"
+                " or leave supports_fusing out"
+            )
+        return ""
 
     def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
         """Return the residual updates of one layer in order, or of all layers if `w` is stacked."""

@@ -9,6 +9,8 @@ from typing import ClassVar, Self
 from stablenets.errors import BadInput
 from stablenets.schema import check_ranges, suggest
 
+ENGINE = f"{__package__}."
+
 
 @dataclass(frozen=True)
 class Capabilities:
@@ -26,7 +28,8 @@ class Capabilities:
         has_strided_block: Has a block that halves the resolution: `Dynamics.strided`.
         dense_only: Has no convolutional form.
         keeps_weight_dtype: Runs in the precision of its weights, also under autocast.
-        supports_dropout: Adds updates to the state, so that dropout can act on them.
+        supports_dropout: Adds updates to the state, so that dropout can act on them. None: so it is
+            unless the class defines `step` itself.
         supports_fusing: Has a faster method for many dense layers or time steps: `fused`.
         exposes_states: `fused` shows the states between the first and the last to a tap.
     """
@@ -40,7 +43,7 @@ class Capabilities:
     has_strided_block: bool = False
     dense_only: bool = False
     keeps_weight_dtype: bool = False
-    supports_dropout: bool = True
+    supports_dropout: bool | None = None
     supports_fusing: bool = False
     exposes_states: bool = True
 
@@ -96,6 +99,16 @@ class Family:
         odd = self.capabilities.split and width % 2
         return "splits the state in two halves; use an even width" if odd else ""
 
+    def defines(self, *methods: str) -> bool:
+        """Return whether a class below those of the engine defines one of these methods."""
+        own = [cls for cls in type(self).__mro__ if not cls.__module__.startswith(ENGINE)]
+        return any(method in vars(cls) for cls in own for method in methods)
+
+    @property
+    def missing_method(self) -> str:
+        """Which method the family must define, and why; '' if it has all. Follows its name."""
+        return ""
+
     def check_supported(
         self,
         *,
@@ -115,9 +128,12 @@ class Family:
             prefix: Prefix of the option's key in messages, such as "net.".
 
         Raises:
-            BadInput: If it cannot; the message names the option, its value and the remedy.
+            BadInput: If it cannot, or if its class is incomplete; the message names the option,
+                its value and the remedy.
         """
         name, can = name or type(self).__name__, self.capabilities
+        if self.missing_method:
+            raise BadInput(f"{name} {self.missing_method}")
         if backward == "reverse" and not can.reversible:
             raise BadInput(
                 f"backward=reverse: {name} has no inverse step; use backward=store or"

@@ -116,10 +116,16 @@ class Flow(LayerStack):
             first: As in `forward`.
         """
         x = self.flattened(x)
+        dtype = getattr(self, self.names[0]).dtype
         if not self.dynamics.capabilities.keeps_weight_dtype:
+            if x.dtype != dtype and self.depth and not torch.is_autocast_enabled(x.device.type):
+                raise BadInput(
+                    f"x {x.dtype}: the weights are {dtype}; use x.to({dtype}), or .double() of the"
+                    " flow for float64"
+                )
             return self.run(x, tap, first)
         with torch.autocast(x.device.type, enabled=False):
-            return self.run(x.to(getattr(self, self.names[0]).dtype), tap, first)
+            return self.run(x.to(dtype), tap, first)
 
     def run(self, x: Tensor, tap: Tap | None, first: int) -> State:
         """Return the state after all layers from a flattened input."""
@@ -225,7 +231,7 @@ def check_dropout(dynamics: Dynamics, dropout: float) -> None:
     """Raise `BadInput` if the fraction is out of range, or the family cannot drop entries."""
     if not 0 <= dropout < 1:
         raise BadInput(f"dropout={dropout}: the fraction that is dropped; give 0 <= dropout < 1")
-    if dropout and not dynamics.capabilities.supports_dropout:
+    if dropout and not dynamics.supports_dropout:
         raise BadInput(
             f"dropout={dropout}: {type(dynamics).__name__} has no single updates of its state; use"
             " dropout=0"

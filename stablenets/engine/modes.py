@@ -21,6 +21,7 @@ from stablenets.engine.operators import OPERATORS
 from stablenets.engine.reverse import reverse
 from stablenets.engine.stack import LayerStack
 from stablenets.engine.types import GradientTap, State, Tap, Weights
+from stablenets.errors import BadInput
 
 
 def run_layers(
@@ -34,6 +35,11 @@ def run_layers(
     """Return the state after the layers; a tap counts them from `first`."""
     for index, w in enumerate(layers, first):
         state = dynamics.step(show_to_tap(state, tap, index), w, h)
+        if isinstance(state, Tensor):
+            raise BadInput(
+                f"{type(dynamics).__name__}.step: returned a tensor; return a tuple of all parts of"
+                " the state, such as (y,)"
+            )
     return state
 
 

@@ -43,6 +43,17 @@ class Recurrent(Family):
             "head": "is read by a linear map",
         }
 
+    @property
+    def missing_method(self) -> str:
+        if missing := [name for name in ("learned", "step") if not self.defines(name)]:
+            return f"does not define {' and '.join(missing)}, which a recurrent family needs"
+        if self.capabilities.supports_fusing and not self.defines("fused"):
+            return (
+                "states supports_fusing=True, which needs the method fused; define it, or leave"
+                " supports_fusing out"
+            )
+        return ""
+
     def learned(self, width: int, inputs: int, gain: float) -> dict[str, Tensor]:
         """Return the initial values of the learned tensors by name."""
         raise TypeError(f"{type(self).__name__} does not define its learned tensors")
@@ -135,6 +146,27 @@ class Recurrence(nn.Module):
             self.register_parameter(name, nn.Parameter(tensor))
         for name, tensor in fixed.items():
             self.register_buffer(name, tensor)
+        self.check_step()
+
+    def check_step(self) -> None:
+        """Raise `BadInput` unless one step fits the tensors of the family and returns a state."""
+        name, shapes = type(self.dynamics).__name__, [(1, self.width)] * self.dynamics.parts
+        first = getattr(self, self.names[0])
+        try:
+            with torch.no_grad():
+                u, w = first.new_zeros(1, 1, self.inputs), self.weights()
+                state = self.dynamics.step(self.start(u), self.dynamics.project_inputs(u, w)[0], w)
+        except RuntimeError as error:
+            own = ", ".join(f"{name} {tuple(getattr(self, name).shape)}" for name in self.names)
+            raise BadInput(
+                f"{name}.step: fails for width={self.width} and inputs={self.inputs}, with {own}:"
+                f" {str(error).splitlines()[0]}; correct the shapes in learned, or step"
+            ) from error
+        if not isinstance(state, tuple) or [tuple(part.shape) for part in state] != shapes:
+            raise BadInput(
+                f"{name}.step: must return a tuple of {len(shapes)} tensors (batch, width), such as"
+                " (h,); parts says how many"
+            )
 
     def extra_repr(self) -> str:
         return f"{self.dynamics}, width={self.width}, depth={self.depth}, backward={self.backward}"

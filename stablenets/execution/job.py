@@ -36,7 +36,7 @@ class RunContext:
     def anchored(self) -> RunContext:
         """The same with absolute paths, for processes in other folders and on other machines."""
         config = Config(dataset={}, net={}, data_root=self.data_root)
-        data = data_root(config).absolute()
+        data = data_root(config.data_root).absolute()
         return replace(self, runs=self.runs.absolute(), data_root=str(data))
 
 

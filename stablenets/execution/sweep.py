@@ -17,6 +17,7 @@ from stablenets.config import Resolved, resolve
 from stablenets.errors import EXIT_BAD_INPUT, EXIT_FAILED, BadInput
 from stablenets.execution.job import Job, RunContext, run_job
 from stablenets.runs.files import write_json
+from stablenets.runs.folder import RunFolder
 from stablenets.runs.provenance import command_line, has_session_since, utc_now
 from stablenets.runs.session import Outcome
 from stablenets.training.environment import data_root
@@ -37,7 +38,9 @@ def run_once(values: dict[str, Any]) -> int:
         print(f"stablenets: {error}", file=sys.stderr)
         return error.exit_code
     print(outcome.message, file=sys.stderr if outcome.exit_code == EXIT_FAILED else sys.stdout)
-    for line in summary_lines(outcome.summary):
+    measured = "singular_value_range" in outcome.summary
+    count = RunFolder(outcome.folder).arrays()["singular_values"].shape[-1] if measured else 1
+    for line in summary_lines(outcome.summary, count):
         print(line)
     return outcome.exit_code
 
@@ -99,7 +102,7 @@ def plan_sweep_run(values: dict[str, Any], overrides: Sequence[str], cwd: Path) 
         BadInput: If the options are wrong.
     """
     config = resolve(values).config
-    place = {"runs": str(cwd / config.runs), "data_root": str(cwd / data_root(config))}
+    place = {"runs": str(cwd / config.runs), "data_root": str(cwd / data_root(config.data_root))}
     if config.progress == "auto":
         place["progress"] = "none"  # the bars of several jobs would overwrite each other
     return SweepRun(values | place, tuple(overrides))

@@ -6,6 +6,8 @@ A new family is one file with its equation, and a line in `FAMILIES`.
 >>> layer = Flow(Antisymmetric(gamma=0.1), width=64, depth=256, h=0.05)  # (..., 64) -> (..., 64)
 """
 
+from collections.abc import Mapping
+
 from stablenets.engine.dynamics import Dynamics
 from stablenets.engine.family import Capabilities, Family
 from stablenets.engine.flow import Flow
@@ -63,8 +65,21 @@ FAMILIES: dict[str, type[Dynamics | Recurrent]] = {
     "cornn": CoRNN,
     "exprnn": ExpRNN,
 }
-DEPTH_FAMILIES = {name: cls for name, cls in FAMILIES.items() if issubclass(cls, Dynamics)}
-RECURRENT_FAMILIES = {name: cls for name, cls in FAMILIES.items() if issubclass(cls, Recurrent)}
+DEPTH_FAMILIES: dict[str, type[Dynamics]] = {}
+RECURRENT_FAMILIES: dict[str, type[Recurrent]] = {}
+
+
+def add_families(families: Mapping[str, type[Dynamics | Recurrent]]) -> None:
+    """Add families to `FAMILIES`, and to `DEPTH_FAMILIES` or `RECURRENT_FAMILIES`."""
+    for name, cls in families.items():
+        FAMILIES[name] = cls
+        if issubclass(cls, Dynamics):
+            DEPTH_FAMILIES[name] = cls
+        else:
+            RECURRENT_FAMILIES[name] = cls
+
+
+add_families(FAMILIES)
 
 __all__ = [
     "DEPTH_FAMILIES",

@@ -100,7 +100,14 @@ class Filtered:
         beta_scaling: "depth": β = beta / L for L layers or time steps. "fixed": β = beta.
     """
 
-    filter: str = option("haar", "the fixed orthogonal matrix O", choices=tuple(FILTERS))
+    filter: str = option(
+        "haar",
+        "the fixed orthogonal matrix O; haar: uniform on the orthogonal group; haar_fixed_axis and"
+        " haar_no_fixed_axis: the same with and without an eigenvalue 1; uniform_qr: Q of the QR of"
+        " a matrix from U(-1, 1); cyclic: moves each feature by one place; identity: as in a"
+        " residual or leaky net; none: no skip path",
+        choices=tuple(FILTERS),
+    )
     alpha: float | None = option(None, "weight of O x; null: 1 - β, a convex combination", low=0.0)
     beta: float = option(1.0, "weight of the new activation, as `beta_scaling` reads it", above=0.0)
     beta_scaling: str = option(

@@ -35,7 +35,7 @@ class GradientNorms(NamedTuple):
         >>> from stablenets import probes
         >>> norms = probes.GradientNorms(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([3.0, 3.0]))
         >>> norms.ratio, round(norms.log_slope, 4)  # it shrinks by a factor 2 per layer
-        (4.0, 0.6931)
+        (0.25, -0.301)
     """
 
     states: Tensor
@@ -43,13 +43,13 @@ class GradientNorms(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """‖dLoss/dY_L‖ / ‖dLoss/dY_0‖: above 1 if the gradient shrinks on its way back."""
-        return float(self.states[-1] / self.states[0])
+        """‖dLoss/dY_0‖ / ‖dLoss/dY_L‖: below 1 if the gradient shrinks on its way back."""
+        return float(self.states[0] / self.states[-1])
 
     @property
     def log_slope(self) -> float:
-        """The slope of log ‖dLoss/dY_l‖ per layer, from `fit_log_slope`."""
-        return fit_log_slope(self.states)
+        """log10 of the ratio divided by L: negative if the gradient shrinks on its way back."""
+        return float((self.states[0] / self.states[-1]).log10() / (len(self.states) - 1))
 
 
 def gradient_norms(
@@ -124,9 +124,9 @@ def temporary_gradients(net: nn.Module) -> Iterator[None]:
 
 
 def fit_log_slope(norms: Tensor, depths: Sequence[int] | None = None) -> float:
-    """Return the slope of log(norm) per layer, by least squares.
+    """Return the slope of log10(norm) per layer on the way back, by least squares.
 
-    exp(slope) is the factor by which the norm grows per layer.
+    10**slope is the factor by which a layer changes the gradient; below 1 if it shrinks.
 
     Args:
         norms: Norms by depth (k,). Those that are 0, NaN or infinite are left out.
@@ -138,13 +138,13 @@ def fit_log_slope(norms: Tensor, depths: Sequence[int] | None = None) -> float:
     Examples:
         >>> import torch
         >>> from stablenets import probes
-        >>> round(probes.fit_log_slope(torch.tensor([1.0, 2.0, 4.0])), 4)  # log 2
-        0.6931
+        >>> round(probes.fit_log_slope(torch.tensor([1.0, 2.0, 4.0])), 4)  # log10 of 1/2
+        -0.301
     """
     positions = torch.arange(len(norms)) if depths is None else torch.as_tensor(depths)
     usable = norms.isfinite() & (norms > 0)
-    t, y = positions[usable].double(), norms[usable].double().log()
-    t = t - t.mean()
+    t, y = positions[usable].double(), norms[usable].double().log10()
+    t = t.mean() - t
     return float((t * y).sum() / t.square().sum())
 
 

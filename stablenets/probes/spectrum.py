@@ -60,7 +60,8 @@ def singular_values(f: Stages, x: Tensor, rank: int | None = None) -> Tensor:
     Args:
         f: Map or module (B, *in) -> (B, *out), in `eval()` mode. If a pooling layer limits the
             rank, give a tuple of two maps that meet at the output of the pooling layer.
-        x: One example (*in), float32 or float64.
+        x: One example (*in), float32 or float64. It has no batch dimension: for a flow of width n,
+            (2, n) is one example of 2 n numbers. For a batch, see `estimate_batch_singular_values`.
         rank: Upper bound of the rank of the Jacobian, if known. Values beyond it are 0 and are
             left out.
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from stablenets.engine.flow import Flow
 from stablenets.engine.recurrence import Recurrence
+from stablenets.errors import BadInput
 from stablenets.probes.norms import combine_norms, gradient_norm
 
 
@@ -37,9 +38,11 @@ class StateGradients:
         self.depths = list(depths)
         self._chosen = frozenset(depths)
         self._norms: dict[int, list[Tensor]] = {}
+        self._last = -1  # the last state of the forward
 
     def __call__(self, layer: int, state: tuple[Tensor, ...]) -> None:
         """Hook into the parts of a state; the flow calls this in its forward."""
+        self._last = max(self._last, layer)
         if layer not in self._chosen or not torch.is_grad_enabled():
             return
         norms: list[Tensor] = []
@@ -60,8 +63,22 @@ class StateGradients:
 
         The norm is over the whole batch and all parts of the state. It is NaN where no gradient
         arrived.
+
+        Raises:
+            BadInput: If there was no backward since the last call, or a depth is beyond the net.
         """
+        beyond = [depth for depth in self.depths if not 0 <= depth <= self._last]
+        if beyond and self._last >= 0:
+            raise BadInput(
+                f"depths={self.depths}: the states of this net are 0 to {self._last}; leave out"
+                f" {beyond}"
+            )
         found, self._norms = self._norms, {}
+        if self.depths and not any(found.values()):
+            raise BadInput(
+                "norms: no gradient has arrived; run the forward with this probe and gradients"
+                " enabled, then the backward of a loss, and call norms() once"
+            )
         return combine_norms([found.get(layer, []) for layer in self.depths])
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from stablenets.plotting.quantities import Line
-from stablenets.report.store import Arrays, median_spectrum, rounding_limit
+from stablenets.report.store import Arrays, median_spectrum
+from stablenets.statistics import rounding_limit
 
 Curve = tuple[np.ndarray, np.ndarray]  # positions and values of one run
 
@@ -44,7 +45,7 @@ def spectrum_by_rank(arrays: Arrays, index: int) -> Curve:
     Rounding errors are 0, except where NaN says that the signal overflowed.
     """
     spectrum = median_spectrum(arrays["singular_values"][index])
-    values = np.where(spectrum < rounding_limit(spectrum), 0.0, spectrum)
+    values = np.where(spectrum < rounding_limit(spectrum[0], len(spectrum)), 0.0, spectrum)
     return np.arange(1, len(values) + 1), values
 
 

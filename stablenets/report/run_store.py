@@ -28,12 +28,14 @@ from stablenets.report.figures import CAPTIONS, draw_figures
 from stablenets.report.store import DAMAGED, StoredRuns
 from stablenets.runs.files import write_file
 from stablenets.runs.folder import FINISHED
+from stablenets.runs.provenance import made_by
 from stablenets.statistics import Estimate
 
 TERMINAL_WIDTH = 100
+ACCURACY, MSE, EITHER = "test accuracy (%)", "test MSE (target²)", "test accuracy (%) or MSE"
 # the columns of the table on a terminal, as far as they fit
 ON_TERMINAL = (
-    *("label", "seeds", "diverged", "test accuracy (%)", "test MSE (target²)"),
+    *("label", "seeds", "diverged", ACCURACY, MSE, EITHER),
     *("gradient, first/last", "time per run (s)", "smallest σ", "largest σ"),
 )
 MOST_NAMES = 20  # in a sentence
@@ -72,7 +74,7 @@ def write_report(stored: StoredRuns, out: Path, command: str) -> str:
     """
     create_folder(out)
     configurations = aggregate_runs(stored)
-    origin = f"`{command}`: runs made at {commits_of(stored)}."
+    origin = f"`{command}`: runs made {made_by(commits_of(stored))}."
     every_run = stored.runs.rename_axis("run").join(stored.options).reset_index()
     tables.write_csv(every_run, out / "report-runs.csv")
     table = readable_table(configurations)
@@ -157,6 +159,9 @@ def list_names(names: Iterable[Any]) -> str:
 
 def terminal_text(stored: StoredRuns, table: pd.DataFrame, out: Path) -> str:
     """The table as text, what was left out, and where everything is."""
+    if {ACCURACY, MSE} <= {*table}:  # a row has one of them
+        table = table.assign(**{EITHER: table[ACCURACY].where(table[ACCURACY].notna(), table[MSE])})
+        table = table.drop(columns=[ACCURACY, MSE])
     columns = [name for name in ON_TERMINAL if name in table]
     text = tables.format_text(table[columns], TERMINAL_WIDTH)
     lines = [*left_out_lines(stored), f"All columns and figures: {out / 'report.md'}"]
@@ -170,4 +175,4 @@ def terminal_text(stored: StoredRuns, table: pd.DataFrame, out: Path) -> str:
 def commits_of(stored: StoredRuns) -> str:
     """The commits that made the runs, the most frequent first."""
     made = stored.runs.get("commit", pd.Series(dtype=str)).dropna()
-    return " ".join(filter(None, made.value_counts().index)) or "an installed package"
+    return " ".join(filter(None, made.value_counts().index))

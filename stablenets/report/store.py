@@ -15,9 +15,10 @@ import pandas as pd
 import yaml
 
 from stablenets.errors import BadInput
-from stablenets.runs.folder import FINISHED, RunFolder
+from stablenets.runs.folder import FINISHED, RunFolder, is_set_aside
 from stablenets.runs.provenance import load_history, short_commit
 from stablenets.schema import flatten_keys
+from stablenets.statistics import rounding_limit
 
 DAMAGED = "damaged"  # the status of a run that cannot be read
 Arrays = dict[str, np.ndarray]
@@ -76,9 +77,8 @@ class StoredRuns:
 
 def find_run_folders(runs: Path) -> list[Path]:
     """All run folders below `runs`, apart from those that force=true has set aside."""
-    return sorted(
-        path.parent for path in runs.glob("*/status.json") if ".old-" not in path.parent.name
-    )
+    found = [path.parent for path in sorted(runs.glob("*/status.json"))]
+    return [path for path in found if not is_set_aside(path)]
 
 
 def read_runs(runs: Path) -> StoredRuns:
@@ -189,7 +189,7 @@ def singular_columns(arrays: Arrays) -> dict[str, float]:
     if "singular_values" not in arrays:
         return {}
     values = median_spectrum(arrays["singular_values"][-1])
-    limit = rounding_limit(values)
+    limit = rounding_limit(values[0], len(values))
     return {
         "singular_min": float(max(values[-1], limit)),
         "singular_median": float(max(np.median(values), limit)),
@@ -201,8 +201,3 @@ def singular_columns(arrays: Arrays) -> dict[str, float]:
 def median_spectrum(values: np.ndarray) -> np.ndarray:
     """The median over examples of the singular values (samples, k), largest first."""
     return np.median(values, axis=0)
-
-
-def rounding_limit(values: np.ndarray) -> float:
-    """Singular values (k,) of one matrix below this are rounding errors of float64."""
-    return float(len(values) * np.finfo(np.float64).eps * values[0])

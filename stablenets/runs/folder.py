@@ -202,6 +202,11 @@ class RunFolder:
             raise BadInput(f"{self.path / PROBES}: not readable as arrays; {REMEDY}") from None
 
 
+def is_set_aside(path: Path) -> bool:
+    """Whether a folder is an old run that `RunFolder.set_aside` has renamed."""
+    return ".old-" in path.name
+
+
 def config_text(options: dict[str, Any], execution: dict[str, Any]) -> str:
     """The content of config.yaml: all options, and how the run is executed."""
     return (

@@ -1,13 +1,12 @@
 """Provenance: commit, versions, device, threads, seeds, data digests and command of each session.
 
-A session is one process that works on a run. A run that was interrupted twice has three. The digest
-of the package's sources tells whether the code has changed since, also without a repository.
+A session is one process that works on a run. A run that was interrupted twice has three. Digests of
+the package's sources and of plugins tell whether the code has changed, also without a repository.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -23,7 +22,8 @@ from typing import Any
 
 import torch
 
-from stablenets.config.plugins import plugin_words
+from stablenets.config.plugins import load_plugins, plugin_words
+from stablenets.config.sources import digest_folder
 from stablenets.errors import START_AGAIN, BadInput
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -31,6 +31,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 SOURCES = (":/stablenets", ":/configs", ":/experiments", ":/pyproject.toml", ":/requirements.lock")
 # keys of /proc/cpuinfo that name a processor; the last two on ARM
 PROCESSOR_KEYS = ("model name", "cpu family", "model", "CPU implementer", "CPU part")
+NO_COMMIT = "an installed package"
 PACKAGES = ("stablenets", "torch", "torchvision", "numpy", "hydra-core")
 
 
@@ -51,6 +52,7 @@ def session_entry(device: torch.device, threads: int, command: str) -> dict[str,
         "commit": commit,
         "dirty": is_dirty,
         "sources": digest_sources(),
+        "plugins": load_plugins().digests,
         "versions": (
             {"python": platform.python_version()}
             | {name: importlib.metadata.version(name) for name in PACKAGES}
@@ -104,16 +106,25 @@ def describe_caller() -> str:
 @functools.cache
 def digest_sources() -> str:
     """A digest of all Python files of this package, as they were when this process first asked."""
-    digest = hashlib.sha256()
-    for path in sorted(PACKAGE.rglob("*.py")):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(PACKAGE).as_posix()} {len(content)}\n".encode() + content)
-    return digest.hexdigest()
+    return digest_folder(PACKAGE)
+
+
+def is_made_by_other_code(entry: dict[str, Any]) -> bool:
+    """Whether the package, or a plugin that this process has too, was another one in a session."""
+    mine, theirs = load_plugins().digests, entry.get("plugins", {})
+    return entry["sources"] != digest_sources() or any(
+        digest != mine.get(name, digest) for name, digest in theirs.items()
+    )
 
 
 def short_commit(commit: str | None, is_dirty: bool | None) -> str:
     """A commit as tables and tags show it; '' for an installed package."""
     return (commit or "")[:9] + ("-dirty" if is_dirty else "")
+
+
+def made_by(commits: str) -> str:
+    """Which code made something, for a sentence, from commits as tables show them."""
+    return f"at {commits}" if commits.strip() else f"by {NO_COMMIT}"
 
 
 def source_revision() -> tuple[str | None, bool | None]:

@@ -25,7 +25,7 @@ from stablenets.runs.files import (
 )
 from stablenets.runs.folder import ARTEFACTS, METRICS, PROBES, STATUSES, RunFolder, config_text
 from stablenets.runs.lock import Lock
-from stablenets.runs.provenance import digest_sources, load_history
+from stablenets.runs.provenance import is_made_by_other_code, load_history
 
 
 @dataclass(frozen=True)
@@ -248,8 +248,8 @@ def reason_to_redo(folder: RunFolder, stale: str, artefacts: tuple[str, ...] = A
 
 
 def has_other_sources(folder: RunFolder) -> bool:
-    """Whether the last session of a run had another version of the package than this process."""
-    return load_history(folder.path)[-1]["sources"] != digest_sources()
+    """Whether the last session of a run had other code than this process."""
+    return is_made_by_other_code(load_history(folder.path)[-1])
 
 
 def set_old_run_aside(folder: RunFolder, force: bool, stale: str) -> None:

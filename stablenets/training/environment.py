@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.utils import deterministic
 
 from stablenets.config import Resolved
-from stablenets.config.options import Config
 from stablenets.engine import graphs
 from stablenets.errors import BadInput
 
@@ -44,9 +43,9 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def data_root(config: Config) -> Path:
-    """The folder of the data sets: data_root, else $STABLENETS_DATA, else ./data."""
-    return Path(config.data_root or os.environ.get("STABLENETS_DATA") or "data")
+def data_root(given: Path | str | None) -> Path:
+    """The folder of the data sets: the given one, else $STABLENETS_DATA, else ./data."""
+    return Path(given or os.environ.get("STABLENETS_DATA") or "data")
 
 
 def reset_globals(run: Resolved) -> None:

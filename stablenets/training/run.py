@@ -87,7 +87,7 @@ def load_data(run: Resolved, device: torch.device) -> data.Dataset:
     return data.load(
         run.dataset,
         run.common,
-        root=data_root(run.config),
+        root=data_root(run.config.data_root),
         split_seed=run.config.seeds.split,
         permutation_seed=run.config.seeds.permutation,
         device=device,

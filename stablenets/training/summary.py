@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stablenets.statistics import rounding_limit
 from stablenets.training.losses import HIGHER_IS_BETTER
 
 
@@ -38,8 +39,13 @@ def summarise_rows(rows: Sequence[Mapping[str, Any]], score: str) -> dict[str, A
     return summary
 
 
-def summary_lines(summary: Mapping[str, Any]) -> list[str]:
-    """What a person reads of a summary: scores, gradient norms, singular values, divergence."""
+def summary_lines(summary: Mapping[str, Any], singular_values: int = 1) -> list[str]:
+    """What a person reads of a summary: scores, gradient norms, singular values, divergence.
+
+    Args:
+        summary: As of `Loop.summary`.
+        singular_values: How many singular values were measured, for the limit of rounding.
+    """
     lines = []
     scores = [
         f"{name.replace('_', ' ')} {float(value):.4f}"
@@ -55,7 +61,7 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     if "singular_value_range" in summary:
         lines.append(
             "  singular values of the Jacobian of the last state with respect to the first:"
-            f" {describe_singular_values(summary)}"
+            f" {describe_singular_values(summary, singular_values)}"
         )
     if at := summary.get("divergence"):
         lines.append(
@@ -65,15 +71,17 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def describe_singular_values(summary: Mapping[str, Any]) -> str:
-    """The smallest and the largest singular value in words.
+def describe_singular_values(summary: Mapping[str, Any], count: int) -> str:
+    """The smallest and the largest of `count` singular values in words.
 
-    An unknown end is stored as NaN or -inf: see `probes.singular_values`.
+    An unknown end is stored as NaN or -inf: see `probes.singular_values`. A smallest value that is
+    a rounding error is replaced by the limit of rounding, as in the report.
     """
-    low, high = (
-        f"{value:.1e}" if math.isfinite(value) else "not known"
-        for value in map(float, summary["singular_value_range"])
-    )
+    ends = list(map(float, summary["singular_value_range"]))
+    limit = rounding_limit(ends[1], count)
+    low, high = (f"{end:.1e}" if math.isfinite(end) else "not known" for end in ends)
+    if -math.inf < ends[0] < limit < math.inf:
+        low = f"below {limit:.1e} (rounding errors)"
     words = f"smallest {low}, largest {high}"
     if "not known" in words:
         words += " (the estimate did not converge, or the signal overflowed)"

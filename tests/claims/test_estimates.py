@@ -19,6 +19,7 @@ from stablenets.claims.estimates import (
     select_rows,
     unpaired_difference,
 )
+from stablenets.errors import BadInput
 
 LOSS = Metric("loss")
 
@@ -65,7 +66,7 @@ def test_rows_are_chosen_by_the_last_part_of_an_option():
     given = pd.DataFrame({"net.family": ["a", "b"], "depth": [1, 2]})
     assert list(select_rows(given, family="b")["depth"]) == [2]
     assert list(select_rows(given, depth=[1, 2])["depth"]) == [1, 2]
-    with pytest.raises(KeyError, match="famly"):
+    with pytest.raises(BadInput, match="famly"):
         select_rows(given, famly="b")
 
 

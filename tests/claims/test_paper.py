@@ -6,16 +6,25 @@ from squares import Square
 
 from stablenets.claims import ledger, summary
 from stablenets.claims.agreement import agreement_lines, compare_claims
-from stablenets.claims.criteria import NOT_RUN, REPRODUCED, UNDECIDED, ahead_of, at_least
+from stablenets.claims.criteria import (
+    NOT_RUN,
+    PARTLY,
+    REPRODUCED,
+    UNDECIDED,
+    ahead_of,
+    at_least,
+)
 from stablenets.claims.estimates import Metric, exact, mean_over_seeds
 from stablenets.claims.grid import grid, per_profile, seeds
-from stablenets.claims.judging import judge_claim
+from stablenets.claims.judging import claim_row, judge_claim
 from stablenets.claims.pages import write_pages
 from stablenets.claims.paper import Paper
 from stablenets.claims.readme import fill_results
+from stablenets.claims.reproduce import claim_lines
 from stablenets.claims.results import Results
 from stablenets.errors import BadInput
 from stablenets.plotting.figures import new_figure
+from stablenets.runs import provenance
 
 SQUARE = Metric("square")
 
@@ -88,6 +97,54 @@ def test_every_file_is_written_and_the_rows_say_what_was_found(written):
     assert (folder.parent / "README.md").exists()
 
 
+def test_a_claim_that_was_not_run_here_is_told_from_one_that_was_decided(written):
+    paper, folder = written
+    rows = [{"id": "5", "verdict": NOT_RUN, "published": PARTLY, "near": ""}]
+    (line, _) = agreement_lines(rows)
+    assert line == "claim 5: not run here; published verdict: partly"
+    rows = [
+        claim_row(judge_claim(claim, made(paper, folder), "smoke"), made(paper, folder), "smoke")
+        for claim in paper.claims
+    ]
+    text = "\n".join(claim_lines(paper, "smoke", rows, folder))
+    assert "this profile only shows that everything runs" in text
+    assert "4 m²" not in text
+
+
+def made(paper, folder):
+    return Results(paper.plan("quick"), ledger.read_ledger(folder))
+
+
+def test_pages_without_a_repository_name_no_commit(written, monkeypatch):
+    paper, folder = written
+    monkeypatch.setattr(provenance, "source_revision", lambda: (None, None))
+    write_pages(paper, made(paper, folder), "quick", folder, "make it")
+    assert "figures are those of an installed package" in (folder / "claims.md").read_text()
+    assert "written by an installed package" in (folder / "numbers.md").read_text()
+    assert provenance.made_by("") == "by an installed package"
+
+
+def test_pages_link_only_to_a_readme_that_exists(written, tmp_path):
+    paper, folder = written
+    for page in (folder / "claims.md", folder.parent / "README.md"):
+        assert "experiments" not in page.read_text()
+    readme = tmp_path / "experiments" / "toy" / "README.md"
+    readme.parent.mkdir(parents=True)
+    readme.touch()
+    write_pages(paper, made(paper, folder), "quick", folder, "make it")
+    assert "(../../../experiments/toy/README.md)" in (folder / "claims.md").read_text()
+    assert "(../../experiments/toy/README.md)" in (folder.parent / "README.md").read_text()
+
+
+def test_the_overview_has_only_papers_with_results(written):
+    paper, folder = written
+    results = folder.parents[1]
+    summary.write_overview([paper, Paper("absent", "Absent 2026", {})], results)
+    text = (results / "README.md").read_text()
+    assert "Toy 2026" in text
+    assert "Absent 2026" not in text
+
+
 def test_smoke_decides_nothing(place):
     paper = toy_paper()
     plan = paper.plan("smoke")
@@ -105,6 +162,24 @@ def test_a_check_reads_only_the_groups_that_its_claim_names(written):
         results.only(["squares"])["cubes"]
     with pytest.raises(KeyError, match="circles"):
         paper.claim("4", "x", kind="paper", source="x", runs=["circles"])
+
+
+@pytest.mark.parametrize(
+    ("check", "says"),
+    [
+        (lambda results: None, "claim 4: its check returns no criteria; write `yield`"),
+        (
+            lambda results: [at_least(mean_over_seeds(results["squares"], Metric("sqare")), 1, "")],
+            "claim 4: sqare: no column of these runs; did you mean square",
+        ),
+    ],
+)
+def test_a_check_with_an_error_is_named_in_one_line(written, check, says):
+    paper, folder = written
+    paper.claim("4", "x", kind="ours", source="x", runs=["squares"])(check)
+    results = Results(paper.plan("quick"), ledger.read_ledger(folder))
+    with pytest.raises(BadInput, match=says):
+        judge_claim(paper.claims[-1], results, "quick")
 
 
 def test_a_readme_is_filled_with_committed_results(written):
@@ -158,7 +233,7 @@ def test_a_reproduction_is_compared_claim_by_claim(written, tmp_path):
     rows = compare_claims(folder, published)
     assert [row["value"] for row in rows][:1] == ["as published"]
     lines = agreement_lines(rows)
-    assert lines[0].startswith("claim 1: reproduced here, undecided as published")
+    assert lines[0].startswith("claim 1: reproduced here; published verdict: undecided")
     assert lines[-1] == "2 of 3 verdicts as published"
     assert compare_claims(folder, tmp_path / "nowhere") == []
 

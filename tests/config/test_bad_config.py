@@ -42,7 +42,7 @@ KINDS = {
     ),
     "option of another data set": (
         ["dataset.length=9"],
-        ["dataset.length: ", "dataset=ellipses has no option length", "dataset=adding, copy"],
+        ["dataset.length: ", "dataset=ellipses has no option length", "adding, ", "copy"],
     ),
     "family without its options": (["net.family=roarnn"], ["net.family=roarnn: ", "net=roarnn"]),
     "data set without its options": (["dataset.name=copy"], ["dataset.name=copy", "dataset=copy"]),

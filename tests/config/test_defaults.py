@@ -1,7 +1,13 @@
 """The command line, Python and the committed file of frozen defaults have the same defaults."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from conftest import compose
+from golden import frozen
 from golden.frozen import current_defaults, frozen_defaults
 
 from stablenets.config import resolve
@@ -23,6 +29,23 @@ def test_defaults_are_frozen():
     assert current.keys() == frozen.keys()
     for part, values in frozen.items():
         assert current[part] == values, part
+
+
+def test_the_defaults_that_are_stored_are_those_of_the_package_beside_the_script(tmp_path):
+    script = tmp_path / "tests" / "golden" / "frozen.py"
+    package = tmp_path / "stablenets" / "__init__.py"
+    for path in (script, package):
+        path.parent.mkdir(parents=True)
+    script.write_text(Path(frozen.__file__).read_text())
+    package.write_text("raise SystemExit('the package beside the script')")
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.stderr == "the package beside the script\n"
 
 
 @pytest.mark.parametrize("family", ALL)

@@ -229,6 +229,14 @@ def test_checkpoint_and_reverse_under_torch_func_are_one_line_with_the_remedy(na
         assert "\n" not in str(error.value)
 
 
+def test_an_input_of_another_precision_than_the_weights_is_refused():
+    net, x = Flow(DEPTH_FAMILIES["resnet"](), 4, 3, h=0.1), torch.randn(2, 4)
+    with pytest.raises(ValueError, match=r"x torch.float64: the weights are torch.float32; use"):
+        net(x.double())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert net(x.bfloat16()).shape == x.shape
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_on_cuda_it_is_what_it_is_on_the_cpu(name, operator, mode):
     net, x = flow(name, operator, 5, mode), states(operator, requires_grad=True)

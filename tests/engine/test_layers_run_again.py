@@ -3,12 +3,16 @@
 In every mode each batch updates the statistics once, and both runs drop the same entries.
 """
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 from every_mode import MODES, SPACE, flow, outcome, same, weighed
 from torch import nn
 
 from stablenets.engine.dropout import Dropout
+from stablenets.engine.dynamics import Dynamics
+from stablenets.engine.family import Capabilities
 from stablenets.engine.flow import Flow
 from stablenets.nets import DEPTH_FAMILIES, FAMILIES
 
@@ -19,9 +23,7 @@ NORMED = {
     "revnet": {},
     "resnet_bn": {},
 }
-DROPPING = [
-    name for name, family in DEPTH_FAMILIES.items() if family().capabilities.supports_dropout
-]
+DROPPING = [name for name, family in DEPTH_FAMILIES.items() if family().supports_dropout]
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +134,28 @@ def test_dropout_keeps_the_mean_and_drops_the_given_fraction():
     assert abs(float(kept.mean()) - 1) < 0.01
     assert not torch.equal(kept, Dropout(0.25, seed=3, layer=5)(change, 1))
     assert not torch.equal(kept, Dropout(0.25, seed=3, layer=6)(change, 0))
+
+
+def test_a_family_with_a_step_of_its_own_refuses_dropout_unless_it_states_otherwise():
+    @dataclass(frozen=True)
+    class Stepped(Dynamics):
+        def step(self, state, w, h):
+            return (state[0] + self.σ(w.K(state[0], w.b)),)
+
+    @dataclass(frozen=True)
+    class Rescaled(FAMILIES["resnet"]):
+        def step(self, state, w, h):
+            return super().step(state, w, h / 2)
+
+    @dataclass(frozen=True)
+    class Stated(Rescaled):
+        capabilities = Capabilities(order=1, supports_dropout=True)
+
+    for family, h in ((Stepped, None), (Rescaled, 0.1)):
+        with pytest.raises(ValueError, match=r"dropout=0.9: .*use dropout=0"):
+            Flow(family(), 8, 4, h=h, dropout=0.9)
+    flow, x = Flow(Stated(), 8, 4, h=0.1, dropout=0.9), torch.randn(5, 8)
+    assert not torch.equal(flow(x), flow(x))
 
 
 def test_a_wrong_dropout_is_one_line_with_the_remedy():

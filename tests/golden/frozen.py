@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).with_name("defaults.json")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def current_defaults() -> dict[str, Any]:
@@ -82,6 +83,7 @@ def merged(frozen: Any, current: Any, at: str = "") -> Any:
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))  # the package beside this file, not an installed one
     known = frozen_defaults() if FILE.exists() else {}
     new = merged(known, current_defaults())
     FILE.write_text(json.dumps(new, indent=1, sort_keys=True, ensure_ascii=False) + "\n")

@@ -3,6 +3,7 @@
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -10,6 +11,7 @@ from torch import nn
 from stablenets.errors import BadInput
 from stablenets.nets import RNN, Antisymmetric, Flow, Hamiltonian, Network, ResNet, SequenceNetwork
 from stablenets.probes import (
+    GradientNorms,
     StateGradients,
     fit_log_slope,
     gradient_norms,
@@ -17,6 +19,7 @@ from stablenets.probes import (
     plot_gradient_norms,
     weight_gradient_norms,
 )
+from stablenets.report.store import gradient_columns
 
 
 def loss(y: torch.Tensor) -> torch.Tensor:
@@ -68,7 +71,7 @@ def test_nets_of_the_package_are_measured_layer_by_layer(net):
         weight_gradient_norms(list(getattr(net, "units", [net])), range(depth)).nan_to_num(),
     )
     assert found.states.isfinite().all()
-    assert found.ratio == float(found.states[-1] / found.states[0])
+    assert found.ratio == float(found.states[0] / found.states[-1])
 
 
 def test_a_measurement_restores_the_gradients_of_the_parameters():
@@ -124,11 +127,20 @@ def test_other_nets_need_modules_also_if_they_have_an_attribute_units():
         gradient_norms(net, torch.randn(2, 4), loss)
 
 
-def test_the_slope_is_the_log_of_the_growth_per_layer():
+def test_the_slope_is_the_log10_of_the_change_per_layer_on_the_way_back():
     norms = torch.tensor([1e-3 * 1.1**l for l in range(9)])
-    assert fit_log_slope(norms) == pytest.approx(math.log(1.1), rel=1e-6)
+    assert fit_log_slope(norms) == pytest.approx(-math.log10(1.1), rel=1e-6)
     with_gaps = torch.tensor([4.0, 0.0, 1.0, math.nan])
-    assert fit_log_slope(with_gaps, [0, 1, 20, 30]) == pytest.approx(-math.log(4) / 20)
+    assert fit_log_slope(with_gaps, [0, 1, 20, 30]) == pytest.approx(math.log10(4) / 20)
+
+
+def test_ratio_and_slope_are_those_of_the_report():
+    states = torch.tensor([1e-3, 5.0, 1e-1], dtype=torch.float64)
+    found = GradientNorms(states, torch.ones(2))
+    arrays = {"state_gradients": states.numpy()[None], "depths": np.arange(3)}
+    reported = gradient_columns(arrays)
+    assert found.ratio == pytest.approx(reported["gradient_ratio"])
+    assert found.log_slope == pytest.approx(reported["gradient_slope"])
 
 
 @pytest.mark.parametrize("depth", [1, 2, 9, 16, 64, 1000, 50_000])

@@ -5,6 +5,7 @@ import torch
 from conftest import NARROW
 
 from stablenets.engine.norms import ForwardContext
+from stablenets.errors import BadInput
 from stablenets.nets import DEPTH_FAMILIES, Flow, Network, ResNet
 from stablenets.probes import StateGradients, weight_gradient_norms
 
@@ -63,18 +64,27 @@ def test_norms_come_at_the_chosen_depths_in_the_given_order():
     assert torch.equal(some.norms(), every.norms()[[4, 0]])
 
 
-def test_data_has_a_gradient_and_a_missing_layer_is_nan():
+def test_data_has_a_gradient():
     """The data does not require a gradient; the probe measures it all the same."""
-    probe = StateGradients([0, 1, 99])
-    flow("resnet", "dense")(torch.randn(3, 6, dtype=torch.float64), probe).sum().backward()
-    assert probe.norms().isnan().tolist() == [False, False, True]
-
-
-def test_a_forward_without_gradients_gives_nan():
     probe = StateGradients([0, 1])
-    with torch.no_grad():
-        flow("resnet", "dense")(torch.randn(3, 6, dtype=torch.float64), probe)
-    assert probe.norms().isnan().all()
+    flow("resnet", "dense")(torch.randn(3, 6, dtype=torch.float64), probe).sum().backward()
+    assert probe.norms().isfinite().all()
+
+
+@pytest.mark.parametrize("depths", [[0, 9], [9]])
+def test_a_depth_beyond_the_net_is_refused(depths):
+    probe = StateGradients(depths)
+    flow("resnet", "dense")(torch.randn(3, 6, dtype=torch.float64), probe).sum().backward()
+    with pytest.raises(BadInput, match=r"the states of this net are 0 to 5; leave out \[9\]"):
+        probe.norms()
+
+
+def test_norms_without_a_backward_are_refused():
+    probe, net = StateGradients([0, 1]), flow("resnet", "dense")
+    for run in (lambda: None, lambda: net(torch.randn(3, 6, dtype=torch.float64), probe)):
+        run()
+        with pytest.raises(BadInput, match="no gradient has arrived; run the forward"):
+            probe.norms()
 
 
 @pytest.mark.parametrize("size", [1e-30, 1e30])

@@ -155,6 +155,21 @@ def test_the_text_for_a_terminal_fits_100_columns(write_run, report):
     assert long in "".join(line[:50].strip() for line in text.splitlines())
 
 
+def test_the_gradient_ratio_is_on_the_terminal_beside_two_kinds_of_scores(write_run, report):
+    for score in ("accuracy", "mse"):
+        for seed in (0, 1):
+            write_run(
+                f"a_net_of_{score}",
+                seed=seed,
+                score=score,
+                accuracy=0.9 + 0.01 * seed,
+                options={"dataset.name": score},
+            )
+    text = report()
+    assert "gradient, first/last" in text
+    assert "test accuracy (%) or MSE" in text
+
+
 def test_a_folder_without_runs_is_refused(tmp_path, report):
     with pytest.raises(BadInput, match=r"no run folders there"):
         report()

@@ -133,6 +133,11 @@ def test_an_unknown_singular_value_is_shown_as_not_known(unknown):
     assert "largest 1.2e+00" in line
 
 
+def test_a_singular_value_that_is_a_rounding_error_is_shown_as_its_limit():
+    (line,) = summary_lines({"singular_value_range": [8.8e-18, 1.7]}, singular_values=32)
+    assert "smallest below 1.2e-14 (rounding errors), largest 1.7e+00" in line
+
+
 def test_the_summary_of_an_earlier_version_can_be_shown():
     """Its runs have no ratio of gradient norms, and text for numbers that are not finite."""
     assert "nan" in summary_lines({"state_gradient_range": ["nan", "inf"]})[0]

@@ -65,7 +65,7 @@ class TrainedSpectrum(TrainedNetStudy):
         data = load(
             run.dataset,
             run.common,
-            root=data_root(run.config) if context.data_root is None else context.data_root,
+            root=data_root(context.data_root or run.config.data_root),
             split_seed=run.config.seeds.split,
             permutation_seed=run.config.seeds.permutation,
             device="cpu",

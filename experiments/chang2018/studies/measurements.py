@@ -179,7 +179,7 @@ class TrainedInverseError(TrainedNetStudy):
 
 def first_test_images(run: Resolved, context: RunContext, count: int) -> Tensor:
     """Return the first test images, (count, channels, height, width), scaled as for training."""
-    root = context.data_root or data_root(run.config)
+    root = data_root(context.data_root or run.config.data_root)
     examples = run.dataset.read(
         ReadSettings(Path(root), False, split_seed=run.config.seeds.split, permutation_seed=0)
     )

@@ -184,7 +184,7 @@ def run_race(run: Resolved, options: BlockDescent) -> dict[str, Trace]:
     dataset = data.load(
         run.dataset,
         run.common,
-        root=data_root(config),
+        root=data_root(config.data_root),
         split_seed=config.seeds.split,
         permutation_seed=config.seeds.permutation,
         device="cpu",

@@ -36,8 +36,9 @@ def test_the_ratio_against_depth_is_rebuilt_from_the_offline_files_alone(
             options = (f"net={family}", f"depth={depth}", f"seed={seed}", "dataset=digits")
             outcome = train(resolved(*options, "wandb.mode=offline"))
             logs.append(math.log10(outcome.summary["state_gradient_ratio"]))
-            shutil.copytree(outcome.folder / "wandb", store / outcome.folder.name / "wandb")
-        expected[family, depth] = (statistics.mean(logs), statistics.stdev(logs))
+            for name in (outcome.folder.name, f"{outcome.folder.name}.old-20260101-000000-000001"):
+                shutil.copytree(outcome.folder / "wandb", store / name / "wandb")
+        expected[f"digits/{family}", depth] = (statistics.mean(logs), statistics.stdev(logs))
     shutil.rmtree(tmp_path / "runs")
     picture = tmp_path / "ratio.png"
     monkeypatch.setattr(sys, "argv", ["compare", "--runs", str(store), "--out", str(picture)])

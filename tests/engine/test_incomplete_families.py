@@ -1,0 +1,95 @@
+"""A family that is not written to its end is refused in one line that says what to write."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from stablenets.config import resolve
+from stablenets.engine.dynamics import Dynamics, ReversibleDynamics
+from stablenets.engine.family import Capabilities
+from stablenets.engine.recurrence import Recurrent
+from stablenets.errors import BadInput
+from stablenets.nets import FAMILIES, Flow, Recurrence
+
+
+@dataclass(frozen=True)
+class Empty(Dynamics):
+    pass
+
+
+@dataclass(frozen=True)
+class EmptyReversible(ReversibleDynamics):
+    pass
+
+
+@dataclass(frozen=True)
+class Stepped(Dynamics):
+    def step(self, state, w, h):
+        (y,) = state
+        return y + self.σ(w.K(y, w.b))
+
+
+@dataclass(frozen=True)
+class Fusing(Stepped):
+    capabilities = Capabilities(supports_fusing=True)
+
+
+@dataclass(frozen=True)
+class Unlearned(Recurrent):
+    def step(self, state, u, w):
+        return state
+
+
+@dataclass(frozen=True)
+class Summing(Recurrent):
+    def learned(self, width, inputs, gain):
+        return {"W": torch.eye(width), "U": torch.zeros(width, width)}
+
+    def step(self, state, u, w):
+        (h,) = state
+        return (torch.tanh(h @ w.W.mT + u @ w.U.mT),)
+
+
+@dataclass(frozen=True)
+class Flat(Summing):
+    def step(self, state, u, w):
+        return state[0] @ w.W.mT
+
+
+@pytest.mark.parametrize(
+    ("family", "says"),
+    [
+        (Empty, "Empty defines no layer; define step, or updates"),
+        (EmptyReversible, "EmptyReversible defines no layer; define step, or updates"),
+        (Fusing, "Fusing states supports_fusing=True.*leave supports_fusing out"),
+    ],
+)
+def test_a_family_over_depth_without_equations_is_refused(family, says):
+    with pytest.raises(BadInput, match=says):
+        Flow(family(), 4, 3)
+
+
+@pytest.mark.parametrize("mode", ["store", "checkpoint", "plain"])
+def test_a_step_that_returns_no_tuple_is_refused(mode):
+    with pytest.raises(BadInput, match=r"Stepped.step: returned a tensor; .*such as \(y,\)"):
+        Flow(Stepped(), 4, 3, backward=mode)(torch.zeros(2, 4))
+
+
+@pytest.mark.parametrize(
+    ("family", "says"),
+    [
+        (Unlearned, "Unlearned does not define learned"),
+        (Summing, r"Summing.step: fails for width=4 and inputs=2, with W \(4, 4\), U \(4, 4\)"),
+        (Flat, r"Flat.step: must return a tuple of 1 tensors .*\(h,\)"),
+    ],
+)
+def test_a_recurrent_family_with_an_error_is_refused(family, says):
+    with pytest.raises(BadInput, match=says):
+        Recurrence(family(), 2, 4, 3)
+
+
+def test_an_incomplete_family_is_refused_before_any_work(monkeypatch):
+    monkeypatch.setitem(FAMILIES, "empty", Empty)
+    with pytest.raises(BadInput, match=r"net.family=empty defines no layer; define step"):
+        resolve({"dataset": {"name": "ellipses"}, "net": {"family": "empty"}, "depth": 2})
