@@ -135,7 +135,7 @@ def cost(results: Results) -> Figure:
         least = shown["MB, least"].where(shown["by"] == way)
         plot_dots(right, shown["family"], least, marker=marker, is_open=True)
     left.set_xlabel("ms a step")
-    right.set_xlabel("MB kept for the backward pass")
+    right.set_xlabel("MB kept")
     right.set_yticklabels([])
     for axes in (left, right):
         axes.axhline(len(parts[0]) - 0.5, color="0.3", linewidth=0.8)
