@@ -18,7 +18,7 @@ from stablenets.plotting.comparisons import (
 from stablenets.plotting.figures import new_figure
 
 from .measures import BENCH_NAMES, GROUPS, benches_of, measured_runs
-from .ranking import RANKED, THRESHOLDS, profiles, scores_by_family
+from .ranking import ERRORS, RANKED, profiles, scores_by_family
 from .runs import paper
 from .tables import cost_rows
 
@@ -135,7 +135,7 @@ def cost(results: Results) -> Figure:
         least = shown["MB, least"].where(shown["by"] == way)
         plot_dots(right, shown["family"], least, marker=marker, is_open=True)
     left.set_xlabel("ms a step")
-    right.set_xlabel("MB kept for the backward pass")
+    right.set_xlabel("MB kept")
     right.set_yticklabels([])
     for axes in (left, right):
         axes.axhline(len(parts[0]) - 0.5, color="0.3", linewidth=0.8)
@@ -146,8 +146,8 @@ def cost(results: Results) -> Figure:
     "choice",
     runs=GROUPS,
     is_partial=True,
-    caption="Which family to take: the fraction of runs that score more than a threshold, at the"
-    " smallest and at the largest depth; 0 is guessing, 1 is no error. The five families with the"
+    caption="Which family to take: the fraction of runs whose error is below a value, at the"
+    " smallest and at the largest depth. An error of 1 is guessing. The five families with the"
     " highest interquartile mean are named; the others are grey. Bands: 95 % intervals.",
 )
 def choice(results: Results) -> Figure:
@@ -158,8 +158,9 @@ def choice(results: Results) -> Figure:
         shown += [(kind, depth) for depth in dict.fromkeys([*depths[:1], *depths[-1:]])]
     figure, panels = new_figure(len(shown), width=2.6, height=3.6)
     for (kind, depth), axes in zip(shown, panels, strict=True):
-        plot_profiles(axes, profiles(runs, kind, depth), THRESHOLDS)
-        axes.set(title=f"{kind}, {depth} layers", xlabel="score")
+        plot_profiles(axes, profiles(runs, kind, depth), ERRORS)
+        axes.set(title=f"{kind}, {depth} layers", xlabel="error", xscale="log")
+        axes.invert_xaxis()
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, frameon=False)
-    panels[0].set_ylabel("fraction of runs above")
+    panels[0].set_ylabel("fraction of runs below")
     return figure

@@ -24,7 +24,7 @@ RANKED = {
     "convolutional": ("mnist_conv", "cifar10"),
     "recurrent": ("psdigits", "psmnist"),
 }
-THRESHOLDS = np.linspace(0, 1, 51)
+ERRORS = np.geomspace(1, 0.01, 41)  # 1 - score, for performance profiles
 
 
 def scores_by_family(runs: pd.DataFrame, kind: str, depth: int) -> dict[str, Scores]:
@@ -78,10 +78,10 @@ def scaled(estimate: Estimate, factor: float = 100.0) -> Estimate:
 
 
 def profiles(runs: pd.DataFrame, kind: str, depth: int) -> dict[str, list[Estimate]]:
-    """The performance profile of each family at THRESHOLDS, the best family first."""
+    """The fraction of runs of each family with less than each of ERRORS, the best family first."""
     scores = scores_by_family(runs, kind, depth)
     order = sorted(scores, key=lambda name: interquartile_mean(scores[name], 2).value, reverse=True)
-    return {family: performance_profile(scores[family], THRESHOLDS, 500) for family in order}
+    return {family: performance_profile(scores[family], 1 - ERRORS, 500) for family in order}
 
 
 def isometry_correlations(runs: pd.DataFrame) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ in grey.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from stablenets.plotting.lines import set_log_ticks
 from stablenets.plotting.style import COLOURS, MARKERS
 from stablenets.statistics import Estimate
 
@@ -167,8 +169,6 @@ def plot_dots(
         >>> figure, (axes,) = new_figure(1)
         >>> plot_dots(axes, ["plain", "resnet"], [1.0, 20.0])
     """
-    from matplotlib.ticker import LogLocator, StrMethodFormatter
-
     places = np.arange(len(names))
     fill = "white" if is_open else COLOURS[0]
     axes.plot(values, places, marker, color=COLOURS[0], markerfacecolor=fill, markersize=4)
@@ -177,6 +177,5 @@ def plot_dots(
     axes.grid(axis="y", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
-    axes.xaxis.set_minor_formatter("")
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    low, high = axes.get_xlim()
+    set_log_ticks(axes.xaxis, math.log10(high / low), most=3)

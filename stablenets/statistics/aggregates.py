@@ -7,6 +7,7 @@ intervals are percentiles of a stratified bootstrap: the runs are drawn again wi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -94,15 +95,12 @@ def performance_profile(
         [1.0, 0.5, 0.0]
     """
     tasks = [np.asarray(own, dtype=np.float64) for own in scores.values()]
+    return [bootstrap(tasks, partial(fraction_above, threshold), draws) for threshold in thresholds]
 
-    def fraction_above(threshold: float) -> Estimate:
-        return bootstrap(
-            tasks,
-            lambda drawn: np.mean([(own > threshold).mean(-1) for own in drawn], 0),
-            draws,
-        )
 
-    return [fraction_above(threshold) for threshold in thresholds]
+def fraction_above(threshold: float, tasks: Sequence[np.ndarray]) -> np.ndarray:
+    """The fraction of scores above a threshold, over the last axis, as a mean over tasks."""
+    return np.mean([(own > threshold).mean(-1) for own in tasks], axis=0)
 
 
 def bootstrap(

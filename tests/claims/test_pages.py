@@ -116,6 +116,7 @@ def test_a_partial_table_is_made_from_the_runs_that_are_there(place, tmp_path):
     bench.table("some", runs=["squares"], caption="Some.", is_partial=True)(numbers)
     bench.table("all", runs=["squares"], caption="All.")(numbers)
     plan = bench.plan("quick")
+    (tmp_path / "quick").mkdir()
     for made, files in ((0, set()), (1, {"some.csv"}), (3, {"some.csv", "all.csv"})):
         for study in plan["squares"][:made]:
             study.run(place)

@@ -42,11 +42,11 @@ def current_defaults() -> dict[str, Any]:
 
 
 def study_classes() -> dict[str, type]:
-    """The studies of all papers, by their keys."""
-    from stablenets.claims.loader import load_paper, paper_modules
+    """The studies of all papers and comparisons, by their keys."""
+    from stablenets.claims.loader import experiment_modules, load_paper
     from stablenets.claims.work import Study
 
-    for handle in paper_modules():
+    for handle in experiment_modules():
         load_paper(handle)
     found: dict[str, type] = {}
     waiting = [Study]
