@@ -150,8 +150,8 @@ def drift_table(results: Results) -> pd.DataFrame:
     "drift",
     runs=["drift"],
     finding="Forward Euler leaves the plot at the top. With damping and tanh the signal decays and"
-    " leaves it at the bottom. Under Runge-Kutta and Verlet it keeps its size. The state of leapfrog"
-    " is y_j with y_j - y_{j-1}: its norm changes while the signal turns, and comes back; in one"
+    " leaves it at the bottom. Under Runge-Kutta and Verlet it keeps its size. Leapfrog's state is"
+    " y_j with y_j - y_{j-1}: its norm changes while the signal turns, and comes back; in one"
     " seed it falls below 1/3 for a while.",
 )
 def drift_figure(results: Results) -> Figure:
