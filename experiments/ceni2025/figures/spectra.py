@@ -169,9 +169,8 @@ def isometry_by_size_table(results: Results) -> pd.DataFrame:
 @paper.figure(
     "isometry_by_size",
     runs=["spectra_by_size"],
-    finding="The smaller c, the nearer to an isometry. With one W the identity is far from"
-    " it at each"
-    " c.",
+    finding="The smaller c, the nearer to an isometry. With one W a random filter comes nearer to"
+    " it in wider networks, and the identity is far from it at each c and width.",
 )
 def isometry_by_size_figure(results: Results) -> Figure:
     """Largest / smallest singular value minus 1 by c, with β = c/L and 300 layers; medians over
@@ -190,8 +189,8 @@ def isometry_by_size_figure(results: Results) -> Figure:
         set_panel(axes, depths=rows["c"], xlabel="c = β L", title=title, threshold=0.2)
         ticks = sorted(set(rows["c"]))
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-        axes.set(yscale="log", ylim=(0.005, 20))
-    panels[0].set_ylabel("largest / smallest singular value - 1")
+        axes.set(yscale="log", ylim=(0.01, 1000))
+    panels[0].set_ylabel("largest / smallest σ - 1")
     add_legend_below(figure, columns=2)
     return figure
 
