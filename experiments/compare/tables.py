@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -85,12 +86,16 @@ def groups_of(runs: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame
             yield {"bench": BENCH_NAMES[bench], "layers": depth, "family": label}, own
 
 
+def steps_text(steps: float) -> str:
+    """The number of steps to a goal as text; 'not reached' if it is infinite."""
+    return "not reached" if math.isinf(steps) else f"{steps:.0f}"
+
+
 @paper.table(
     "accuracy",
     runs=GROUPS,
     is_partial=True,
-    caption="Test accuracy in %, the median number of steps to the goal of the data set (inf: not"
-    " reached), and runs that diverged, which count as guessing.",
+    caption="Test accuracy in %, the median number of steps to the goal of the data set, and runs that diverged, which count as guessing.",
 )
 def accuracy_table(results: Results) -> pd.DataFrame:
     return pd.DataFrame(
@@ -99,7 +104,7 @@ def accuracy_table(results: Results) -> pd.DataFrame:
             | {
                 "test accuracy": mean_over_seeds(own, ACCURACY),
                 "goal": BENCHES[own["bench"].iloc[0]].goal,
-                "steps to goal": own["steps_to_goal"].median(),
+                "steps to goal": steps_text(own["steps_to_goal"].median()),
                 "diverged": int(own["diverged"].sum()),
                 "seeds": own["seed"].nunique(),
             }
