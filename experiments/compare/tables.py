@@ -95,7 +95,8 @@ def steps_text(steps: float) -> str:
     "accuracy",
     runs=GROUPS,
     is_partial=True,
-    caption="Test accuracy in %, the median number of steps to the goal of the data set, and runs that diverged, which count as guessing.",
+    caption="Test accuracy in %, the median number of steps to the goal of the data set, and runs"
+    " that diverged, which count as guessing.",
 )
 def accuracy_table(results: Results) -> pd.DataFrame:
     return pd.DataFrame(
