@@ -16,7 +16,7 @@ from stablenets.errors import BadInput
 COMMANDS = {
     "reproduce": "re-run a paper claim by claim, or all papers",
     "fetch": "download image data sets and verify them",
-    "report": "write one HTML page of claims and runs, and tables and figures of all runs",
+    "report": "write one page of all claims and runs, with tables and figures",
     "wandb-sync": "send runs that were logged offline to Weights & Biases",
 }
 

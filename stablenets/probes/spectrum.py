@@ -23,6 +23,16 @@ FULL_JACOBIAN_LIMIT = 2000
 KNOWN = 0.1  # a singular value with a larger relative bound is not known
 
 
+def rounding_limit(largest: float, count: int) -> float:
+    """Return the limit below which singular values are rounding errors of float64.
+
+    Args:
+        largest: The largest singular value of the matrix.
+        count: The number of its singular values.
+    """
+    return count * torch.finfo(torch.float64).eps * float(largest)
+
+
 class Spectrum(NamedTuple):
     """Estimated singular values and their bounds, as `estimate_singular_values` returns them.
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from stablenets.plotting.quantities import Line
+from stablenets.probes.spectrum import rounding_limit
 from stablenets.report.store import Arrays, median_spectrum
-from stablenets.statistics import rounding_limit
 
 Curve = tuple[np.ndarray, np.ndarray]  # positions and values of one run
 

@@ -177,7 +177,7 @@ def group_cells(group: GroupOfRuns) -> dict[str, str]:
 
 def profile_cells(cells: Mapping[str, str]) -> dict[str, str]:
     """The result of a claim at one compute budget as a row of a table."""
-    names = ("profile", "ours", "95 % interval", "criteria", "verdict", "reason")
+    names = ("profile", "our value", "95 % interval", "criteria", "verdict", "reason")
     return {name: cells[name] for name in names}
 
 

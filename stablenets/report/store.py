@@ -15,10 +15,10 @@ import pandas as pd
 import yaml
 
 from stablenets.errors import BadInput
+from stablenets.probes.spectrum import rounding_limit
 from stablenets.runs.folder import FINISHED, RunFolder, is_set_aside
 from stablenets.runs.provenance import load_history, short_commit
 from stablenets.schema import flatten_keys
-from stablenets.statistics import rounding_limit
 
 DAMAGED = "damaged"  # the status of a run that cannot be read
 Arrays = dict[str, np.ndarray]

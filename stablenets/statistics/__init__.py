@@ -50,16 +50,6 @@ class Estimate:
         return f"{0.0 if is_rounding else self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
-def rounding_limit(largest: float, count: int) -> float:
-    """Return the limit below which singular values are rounding errors of float64.
-
-    Args:
-        largest: The largest singular value of the matrix.
-        count: The number of its singular values.
-    """
-    return float(count * np.finfo(np.float64).eps * largest)
-
-
 def mean(values: Sequence[float] | pd.Series) -> Estimate:
     """Return the mean and its interval by Student's t: mean ± t(n - 1) s / sqrt(n).
 

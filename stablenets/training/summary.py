@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stablenets.statistics import rounding_limit
+from stablenets.probes.spectrum import rounding_limit
 from stablenets.training.losses import HIGHER_IS_BETTER
 
 

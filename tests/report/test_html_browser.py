@@ -61,18 +61,18 @@ def test_filters_of_claims_change_the_address_and_links_set_them(visit):
 
 
 def test_an_address_of_a_claim_opens_it_with_its_figure(visit):
-    page = visit("#chang2018-5")
-    page.wait_for("document.getElementById('chang2018-5').open")
-    page.wait_for("document.querySelector('#chang2018-5 img').naturalWidth > 100")
-    assert page.value("document.querySelector('#chang2018-5 img').alt.length") > 20
-    assert page.value("document.activeElement.parentElement.id") == "chang2018-5"
-    top = page.value("document.getElementById('chang2018-5').getBoundingClientRect().top")
+    page = visit("#chang2018-5a")
+    page.wait_for("document.getElementById('chang2018-5a').open")
+    page.wait_for("document.querySelector('#chang2018-5a img').naturalWidth > 100")
+    assert page.value("document.querySelector('#chang2018-5a img').alt.length") > 20
+    assert page.value("document.activeElement.parentElement.id") == "chang2018-5a"
+    top = page.value("document.getElementById('chang2018-5a').getBoundingClientRect().top")
     assert -5 <= top < 200
 
 
 def test_a_claim_links_to_its_trainings(visit):
-    page = visit("#chang2018-5")
-    page.value("document.querySelector('#chang2018-5 a[href^=\"#compare\"]').click()")
+    page = visit("#chang2018-5a")
+    page.value("document.querySelector('#chang2018-5a a[href^=\"#compare\"]').click()")
     page.wait_for(DRAWN)
     assert page.value(MAIN) == ["section-compare"]
     assert page.value("document.querySelectorAll('#table tbody tr').length") > 1

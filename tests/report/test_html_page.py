@@ -46,7 +46,7 @@ def test_every_claim_is_there_with_all_its_numbers(parts, handle):
     for row in final_rows(load_paper(handle), RESULTS / handle):
         text = claims[f"{handle}-{row['id']}"]
         cells = claim_cells(row)
-        for name in ("claim", "verdict", "paper", "measured", "ours", "95 % interval"):
+        for name in ("claim", "verdict", "paper", "measured", "our value", "95 % interval"):
             assert words(cells[name]) in text, (row["id"], name)
         if row["profile"]:
             table = read_criteria(RESULTS / handle / row["profile"] / "criteria.csv")
@@ -119,7 +119,7 @@ def test_numbers_for_scripts_are_short_and_finite():
 
 def criterion(state, role="deciding", low=0.0):
     return {
-        **{"criterion": "gap", "role": role, "value": 1.0, "low": low, "high": 2.0},
+        **{"criterion": "gap", "role": role, "value": 1.0, "low": low, "high": 2.0, "n": 3},
         **{"relation": ">", "threshold": 3.0, "unit": "points", "state": state},
     }
 
