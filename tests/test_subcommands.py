@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stablenets.claims.loader import paper_modules
-from stablenets.commands import COMMANDS
+from stablenets.commands import COMMANDS, reproduce
 from stablenets.runs import loggers
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,6 +101,20 @@ def test_report_is_written_where_it_is_asked_for(run_cli, tmp_path):
     assert "page/report.md" in result.out
     assert result.out.endswith("page/report.html\n")
     assert {path.name for path in (tmp_path / "page").iterdir()} >= {"report.md", "report.html"}
+
+
+@pytest.mark.parametrize(
+    ("publish", "command"),
+    [
+        (False, "stablenets report --runs far --results reproduced"),
+        (True, "stablenets report --runs far"),
+    ],
+)
+def test_reproduce_names_the_page_and_the_command_that_writes_it(publish, command):
+    given = argparse.Namespace(runs=Path("far"), results=Path("reproduced"), publish=publish)
+    line = reproduce.page_line(given, Path("results"))
+    assert "report/report.html" in line
+    assert line.endswith(command)
 
 
 def test_wandb_sync_sends_the_runs_of_a_folder(run_cli, monkeypatch):

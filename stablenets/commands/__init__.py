@@ -16,7 +16,7 @@ from stablenets.errors import BadInput
 COMMANDS = {
     "reproduce": "re-run a paper claim by claim, or all papers",
     "fetch": "download image data sets and verify them",
-    "report": "write one page of all claims and runs, with tables and figures",
+    "report": "write one page of all claims and runs, to open in a browser",
     "wandb-sync": "send runs that were logged offline to Weights & Biases",
 }
 

@@ -126,12 +126,18 @@ def epochs_of_entry(entry: Entry) -> pd.DataFrame:
 
 
 def join_runs(folders: StoredRuns | None, ledgers: StoredRuns) -> StoredRuns:
-    """The runs of run folders and of ledgers; of a run in both, that of the folder."""
+    """The runs of run folders and of ledgers.
+
+    Of a run in both, the numbers are those of the folder, which keeps more curves.
+    """
     if folders is None:
         return ledgers
     local = folders.runs.copy()
-    local[ORIGIN] = [(FOLDERS,)] * len(local)
-    local[SEARCH] = False
+    known = ledgers.runs.reindex(index=local.index, columns=[ORIGIN, SEARCH])
+    local[ORIGIN] = [
+        (FOLDERS, *(origins if isinstance(origins, tuple) else ())) for origins in known[ORIGIN]
+    ]
+    local[SEARCH] = [is_search is True for is_search in known[SEARCH]]
     others = ledgers.select([name for name in ledgers.runs.index if name not in local.index])
     return replace(
         folders,

@@ -31,7 +31,7 @@ def views_to_start_from(configurations: Configurations) -> list[dict[str, str]]:
     found = []
     results = [one for one in configurations if one["purpose"] == "results"]
     for family in ("plain", "antisymmetric"):
-        if chosen := gradients_by_depth([one for one in results if one["family"] == family]):
+        if chosen := gradients_by_depth([one for one in configurations if one["family"] == family]):
             params = {
                 "family": family,
                 "purpose": "results",
@@ -50,9 +50,10 @@ def views_to_start_from(configurations: Configurations) -> list[dict[str, str]]:
 
 
 def gradients_by_depth(configurations: Configurations) -> list[Mapping[str, Any]]:
-    """The depths of the data set with the most depths, then the nets measured most often.
+    """The results at the depths of one data set, then the deepest nets measured during training.
 
-    Nets whose gradient at the first layer is 0 are left out: they have nothing to draw.
+    The latter may come from a search. Nets whose gradient at the first layer is 0 are left out:
+    they have nothing to draw.
     """
     drawn = [
         one
@@ -60,7 +61,8 @@ def gradients_by_depth(configurations: Configurations) -> list[Mapping[str, Any]
         if one["heat"] and one["depth"] and one["values"].get("gradient_ratio", [0])[0]
     ]
     by_dataset: dict[str, dict[int, Mapping[str, Any]]] = {}
-    for one in sorted(drawn, key=lambda one: (one["label"] == "", one["seeds"])):
+    results = [one for one in drawn if one["purpose"] == "results"]
+    for one in sorted(results, key=lambda one: (one["label"] == "", one["seeds"])):
         by_dataset.setdefault(one["dataset"], {})[one["depth"]] = one
     if not by_dataset:
         return []

@@ -72,6 +72,14 @@ def test_run_folders_are_beside_the_runs_of_ledgers(write_results, write_run, tm
     assert values == {"resnet": 80, "plain": 90}
 
 
+def test_a_run_in_a_folder_and_in_a_ledger_keeps_its_purpose(write_results, write_run, tmp_path):
+    folder = write_run(net="plain", accuracy=0.8)
+    folder.rename(folder.with_name("ledger-run-0"))
+    (one,) = compare(write_results([{"seeds.init": 100}]), read_runs(tmp_path / "runs"))
+    assert (one["purpose"], one["origins"]) == ("search", ["compare/quick", FOLDERS])
+    assert one["values"]["test_accuracy"][0] == 80
+
+
 def test_a_mean_map_of_gradients_is_geometric_and_leaves_other_layers_out():
     small = PROBES | {"state_gradients": PROBES["state_gradients"] * 1e-4}
     other = {name: values[..., :2] for name, values in PROBES.items() if name != "train_loss"}
