@@ -98,7 +98,7 @@ def excess(rows: pd.DataFrame, low: str, high: str) -> statistics.Estimate:
 
 
 def worst_power(exponents: pd.Series) -> statistics.Estimate:
-    """The largest of some values of which the log10 is known."""
+    """The largest of some values, given by their log10."""
     return exact(np.power(10.0, exponents.max()), len(exponents))
 
 
@@ -477,7 +477,7 @@ def variations(rows: pd.DataFrame) -> pd.DataFrame:
     data=["smnist"],
 )
 def order_does_not_matter(results: Results) -> Iterator[Criterion]:
-    """Control: pixels in their order are read as well as permuted ones."""
+    """Control: the accuracy on pixels in their order is about that on permuted pixels."""
     rows = results["ordered"]
     epochs = rows["epochs"].max()
     permuted = next(

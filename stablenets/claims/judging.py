@@ -53,13 +53,14 @@ class Judgement:
         held, else the first criterion that is refuted, else the first that is open. If all are
         held it is the first.
         """
-        failed = [
-            *(each for each in self.criteria if each.is_condition and each.state != HELD),
-            *(each for each in self.criteria if not each.is_condition and each.state == REFUTED),
-            *(each for each in self.criteria if not each.is_condition and each.state == OPEN),
-        ]
         deciding = [each for each in self.criteria if not each.is_condition]
-        return next(iter([*failed, *deciding]), None)
+        in_order = [
+            *(each for each in self.criteria if each.is_condition and each.state != HELD),
+            *(each for each in deciding if each.state == REFUTED),
+            *(each for each in deciding if each.state == OPEN),
+            *deciding,
+        ]
+        return in_order[0] if in_order else None
 
 
 def judge_claim(claim: DeclaredClaim, results: Results, profile: str) -> Judgement:

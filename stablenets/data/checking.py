@@ -74,8 +74,8 @@ def check_labels(labels: Tensor) -> None:
     """Raise `BadInput` unless these are classes, by which examples can be divided."""
     if labels.ndim != 1 or labels.is_floating_point() or (len(labels) and labels.min() < 0):
         raise BadInput(
-            f"labels {name_of_type(labels)} {tuple(labels.shape)}: must be int64 (N,), from 0 on; a"
-            " regression needs a GeneratedData"
+            f"labels {name_of_type(labels)} {tuple(labels.shape)}: must be int64 (N,), from 0 on;"
+            " targets of a regression are float32 (N, 1)"
         )
 
 

@@ -18,7 +18,7 @@ def power_text(exponent: float) -> str:
 
 
 def power_of(column: str, summary: str = "median") -> Callable[[pd.DataFrame], str]:
-    """The column of a table with a number of which the rows have the log10."""
+    """A column of a table: a number whose log10 is in the rows."""
     return lambda own: power_text(own[column].agg(summary))
 
 

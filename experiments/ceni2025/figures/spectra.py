@@ -221,7 +221,7 @@ def trained_table(results: Results) -> pd.DataFrame:
 @paper.figure(
     "trained",
     runs=["trained_deep", "trained_recurrent"],
-    finding="Networks that read pixels have a fixed β and α < 1, and leave this range.",
+    finding="The network that reads psMNIST without a hidden layer leaves this range.",
 )
 def trained_figure(results: Results) -> Figure:
     """Networks before (grey) and after training (blue), one seed each. Left: range of the singular
