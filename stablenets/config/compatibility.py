@@ -36,6 +36,7 @@ def check_compatibility(run: Resolved) -> None:
     check_frozen(run)
     check_probe_and_device(run)
     check_levels(run)
+    check_patience(run)
     check_wandb_options(run.config.wandb)
     data.check_data_options(run.dataset, run.common)
 
@@ -235,3 +236,12 @@ def check_levels(run: Resolved) -> None:
             check_compatibility(run.coarser)
         except BadInput as error:
             raise BadInput(f"levels={count}: at half the depth {error}") from None
+
+
+def check_patience(run: Resolved) -> None:
+    """There is a validation loss that patience can wait for."""
+    if run.config.patience is not None and not run.common.validation_fraction:
+        raise BadInput(
+            f"patience={run.config.patience}: dataset.validation_fraction=0 leaves no examples for"
+            " a validation loss; set dataset.validation_fraction=0.1, or patience=null"
+        )

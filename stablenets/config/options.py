@@ -228,6 +228,12 @@ class Config:
     evaluate_every: int = option(
         1, "epochs between two evaluations; the last epoch is always evaluated", low=1
     )
+    patience: int | None = option(
+        None,
+        "training, or a level of it, stops after this many epochs without a lower validation loss;"
+        " null: it makes all epochs",
+        low=1,
+    )
     batch: int = option(64, "examples of a training step", low=1)
     seed: int = option(
         0, "seed of initial weights and of the order of examples", low=0, high=LARGEST_SEED

@@ -115,7 +115,7 @@ def epochs_of_entry(entry: Entry) -> pd.DataFrame:
         if name.startswith(("train_", "validation_", "test_"))
     }
     count = len(next(iter(columns.values()), ()))
-    total, every = entry.options["epochs"], entry.options["evaluate_every"]
+    total, every = entry.metrics["epochs"], entry.options["evaluate_every"]
     step = total / count if count and entry.status == "done" else every
     found = pd.DataFrame({"epoch": step * np.arange(1.0, count + 1), **columns})
     if "epoch" in entry.arrays:

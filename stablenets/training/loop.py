@@ -95,7 +95,7 @@ class Loop:
             self.progress.say(warning)
         if self.step == 0:
             self.begin()
-        while self.epoch < self.config.epochs:
+        while self.epoch < self.config.epochs and not self.is_stalled():
             for x, y in self.data.train.batches(
                 self.config.batch, self.config.seeds.order, self.epoch, self.within
             ):
@@ -108,6 +108,16 @@ class Loop:
                     self.checkpoint()
             self.end_epoch()
         return self.finish("done")
+
+    def is_stalled(self) -> bool:
+        """Whether the validation loss has not fallen for `patience` epochs."""
+        losses = [
+            (row["validation_loss"], row["epoch"]) for row in self.rows if "validation_loss" in row
+        ]
+        if self.config.patience is None or not losses:
+            return False
+        _, best = min(losses)
+        return self.epoch - best >= self.config.patience
 
     def begin(self) -> None:
         """Measure singular values before the first step.

@@ -127,6 +127,10 @@ KINDS = {
         ["device=cuda:99999999999999: not a device", "cuda:N"],
     ),
     # options that cannot go together
+    "patience without validation": (
+        ["patience=5", "dataset.validation_fraction=0"],
+        ["patience=5", "dataset.validation_fraction=0 ", "dataset.validation_fraction=0.1"],
+    ),
     "time without layers": (
         ["depth=0", "T=2"],
         ["T=2.0: at depth=0 no time passes", "leave T out"],

@@ -46,6 +46,7 @@ NUMBERS = (
     "seeds.order=1",
     "epochs=3",
     "evaluate_every=2",
+    "patience=5",
     "batch=17",
     "backward=checkpoint",
     "precision=float64",

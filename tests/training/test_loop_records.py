@@ -41,6 +41,24 @@ def test_epochs_without_evaluation_have_only_the_training_columns(make):
     assert seldom.summary()["best_epoch"] in (2, 4, 5)
 
 
+def test_training_stops_when_the_validation_loss_has_not_fallen_for_some_epochs(make):
+    still = {"optim": {"name": "sgd", "lr": 1e-30}, "epochs": 9}
+    for options, epochs in (
+        ({"patience": 2}, 3),  # the loss of epoch 1 is the lowest
+        ({"patience": 2, "evaluate_every": 2}, 4),  # that of epoch 2
+        ({"patience": 20}, 9),
+        ({}, 9),
+    ):
+        loop = make(**still, **options)
+        assert loop.run(NO_SIGNAL) == "done"
+        assert [row["epoch"] for row in loop.rows] == list(range(1, epochs + 1))
+        assert loop.summary()["epochs"] == epochs
+        resumed = make(**still, **options)
+        resumed.load_state_dict(loop.state_dict())
+        assert resumed.run(NO_SIGNAL) == "done"
+        assert resumed.epoch == epochs
+
+
 def test_the_loss_of_a_row_is_the_mean_over_examples(make):
     """Batches differ in size. The learning rate is so small that the weights do not change."""
     loop = make(optim={"name": "sgd", "lr": 1e-30}, epochs=1)
