@@ -29,12 +29,35 @@ from .studies.random_weights import (
 )
 from .studies.trained import BackwardMemory, NodeReach, Trajectories
 
-# Final times of the planar networks, chosen on the swiss roll at 16 layers and double moons at 2.
-# The authors' default of 1.2 does not give their own table.
-TIMES = {
-    "swiss_roll": {"MS1": 2.0, "MS2": 2.0, "MS3": 0.125, "H1": 0.125, "H1-J2": 0.0625, "H2": 0.25},
-    "double_moons": {"MS1": 4.0, "MS2": 4.0, "MS3": 2.0, "H1": 0.125, "H1-J2": 0.5, "H2": 1.0},
+# Final time and rate of the planar networks by data set and number of layers, as chosen: first the
+# time at a rate of 0.1, then the rate at that time. Networks that are deeper than the deepest tuned
+# one have its setting. The authors' default time, 1.2, does not give their own table.
+SWISS_ROLL_AT_16 = {
+    "MS1": (2.0, 0.1),
+    "MS2": (2.0, 0.1),
+    "MS3": (0.125, 0.1),
+    "H1": (0.125, 0.1),
+    "H1-J2": (0.0625, 0.1),
+    "H2": (0.25, 0.1),
 }
+MOONS_AT_2 = {
+    "MS1": (4.0, 0.1),
+    "MS2": (4.0, 0.1),
+    "MS3": (2.0, 0.1),
+    "H1": (0.125, 0.1),
+    "H1-J2": (0.5, 0.1),
+    "H2": (1.0, 0.1),
+}
+PLANAR_SETTINGS: dict[tuple[str, int], dict[str, tuple[float, float]]] = {
+    ("swiss_roll", 4): SWISS_ROLL_AT_16,
+    ("swiss_roll", 8): SWISS_ROLL_AT_16,
+    ("swiss_roll", 16): SWISS_ROLL_AT_16,
+    ("double_moons", 1): MOONS_AT_2,
+    ("double_moons", 2): MOONS_AT_2,
+    ("double_moons", 4): MOONS_AT_2,
+}
+FIRST_PLANAR_RATE = 0.1  # at which the final times were chosen
+PLANAR_RATES = [0.03, 0.1, 0.3]
 TIME_GRID = [0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]
 # h and rate of the distributed networks by data set and graph: the authors' h with a rate of ours,
 # and both as chosen
@@ -45,6 +68,13 @@ RING_SETTINGS = {
     ("swiss_roll", "full"): (0.03125, 0.1),
     ("double_circles", "ring"): (0.125, 0.03),
     ("double_circles", "full"): (0.125, 0.01),
+}
+# Learning rate and largest norm of the gradient (None: not limited) of the image networks, as chosen
+IMAGE_SETTINGS: dict[str, tuple[float, float | None]] = {
+    "MS1": (0.01, None),
+    "H1-J2": (0.01, None),
+    "H1": (0.01, None),
+    "H2": (0.01, None),
 }
 IMAGE_RATES = [0.001, 0.003, 0.01, 0.03]
 IN_TABLE_2 = ("MS1", "H1-J2")  # image networks of which the authors have numbers
@@ -64,6 +94,7 @@ def trained(
     seed: int,
     lr: float,
     *,
+    clip_norm: float | None = None,
     keep: Sequence[str] = (),
     **values: Any,
 ) -> Training:
@@ -73,7 +104,7 @@ def trained(
             "dataset": dataset,
             "net": net,
             "batch": BATCH,
-            "optim": {"name": "adam", "lr": lr, "schedule": "onecycle"},
+            "optim": {"name": "adam", "lr": lr, "schedule": "onecycle", "clip_norm": clip_norm},
             "probe": NO_PROBES,
             "seed": seed,
             "seeds": {"split": seed},
@@ -94,21 +125,56 @@ def planar_net(name: str) -> dict[str, Any]:
     return {**net.values, "widths": [4], "opening": "spread", "gain": net.gain(4)}
 
 
+def planar_setting(net: str, dataset: str, depth: int) -> tuple[float, float]:
+    """The final time and the rate of a planar network: those of the deepest tuned one up to it."""
+    tuned = max(layers for name, layers in PLANAR_SETTINGS if name == dataset and layers <= depth)
+    return PLANAR_SETTINGS[dataset, tuned][net]
+
+
 def planar(
-    net: str, dataset: str, depth: int, seed: int, epochs: int, T: float | None = None
+    net: str,
+    dataset: str,
+    depth: int,
+    seed: int,
+    epochs: int,
+    *,
+    T: float | None = None,
+    lr: float | None = None,
 ) -> Training:
-    """A planar network."""
-    options = {"depth": depth, "T": T or TIMES[dataset][net], "epochs": epochs}
-    return trained(points(dataset), planar_net(net), seed, 0.1, **options)
+    """A planar network; a time or a rate that is not given is the chosen one."""
+    time, rate = planar_setting(net, dataset, depth)
+    options = {"depth": depth, "T": T or time, "epochs": epochs}
+    return trained(points(dataset), planar_net(net), seed, lr or rate, **options)
+
+
+def alternating(net: str, dataset: str, depth: int, seed: int, epochs: int) -> AlternatingTraining:
+    """A planar network at its chosen final time, trained by the authors' alternating method."""
+    T, _ = planar_setting(net, dataset, depth)
+    return AlternatingTraining(net, depth, T, epochs, seed, dataset=dataset)
 
 
 def image(
-    dataset: dict[str, Any], net: str, depth: int, seed: int, epochs: int, lr: float = 0.01
+    dataset: dict[str, Any],
+    net: str,
+    depth: int,
+    seed: int,
+    epochs: int,
+    setting: tuple[float, float | None] | None = None,
 ) -> Training:
-    """An image network: a convolution to 8 channels, the layers, a dense softmax on all pixels."""
+    """An image network: a convolution to 8 channels, the layers, a dense softmax on all pixels.
+
+    Args:
+        dataset: The data set.
+        net: The network.
+        depth: Layers.
+        seed: The seed.
+        epochs: Epochs.
+        setting: Learning rate and largest norm of the gradient; None for the chosen ones.
+    """
+    lr, clip_norm = setting or IMAGE_SETTINGS[net]
     options = {"operator": "conv", "widths": [8], "opening": "conv", "head": "flatten"}
     run = {"depth": depth, "h": IMAGE_STEPS[net], "epochs": epochs, "batch": 100}
-    return trained(dataset, NETWORKS[net].values | options, seed, lr, **run)
+    return trained(dataset, NETWORKS[net].values | options, seed, lr, clip_norm=clip_norm, **run)
 
 
 def distributed(
@@ -166,6 +232,7 @@ def deepest_nets(nets: list[str], seed: Any) -> Grid:
 
 
 SEEDS = seeds(smoke=2, quick=3, full=10, paper=10)
+SHALLOW_SEEDS = seeds(smoke=2, quick=3, full=30, paper=30)  # of the planar networks with few layers
 MOON_SEEDS = seeds(smoke=1, quick=1, full=30, paper=30)
 TUNING_SEEDS = tuning_seeds(smoke=1, full=3, paper=10)
 PLANAR_EPOCHS = per_profile(smoke=1, quick=35, full=50, paper=50)
@@ -193,7 +260,19 @@ RING_DATA = per_profile(
 RING_EPOCHS = per_profile(smoke=1, quick=40, full=50, paper=50)
 TRIED_TIMES = per_profile(smoke=TIME_GRID[:2], full=TIME_GRID, paper=TIME_GRID)
 planar_nets = partial(grid, planar, net=list(NETWORKS), epochs=PLANAR_EPOCHS)
+
+
+def planar_trials(**axes: Any) -> Grid:
+    """The runs that choose a setting of the planar networks."""
+    trials = partial(planar_nets, seed=TUNING_SEEDS, **axes)
+    rolls = per_profile(smoke=[4], full=[4, 8, 16], paper=[4, 8, 16])
+    moons = per_profile(smoke=[1], full=[1, 2, 4], paper=[1, 2, 4])
+    return trials(dataset="swiss_roll", depth=rolls) + trials(dataset="double_moons", depth=moons)
+
+
+alternating_nets = partial(grid, alternating, net=list(NETWORKS), epochs=PLANAR_EPOCHS, seed=SEEDS)
 images = partial(grid, image, dataset=IMAGES, epochs=IMAGE_EPOCHS)
+image_trials = partial(images, depth=per_profile(smoke=2, full=8, paper=8), seed=100)
 rings = partial(grid, distributed, dataset=RING_DATA, epochs=RING_EPOCHS)
 RUNS: dict[str, Grid] = {
     "symplectic": grid(
@@ -256,25 +335,35 @@ RUNS: dict[str, Grid] = {
     "general": grid(GeneralForm, net=list(GENERAL_FORM_NETWORKS), layers=8, seed=SEEDS),
     "table": planar_nets(
         dataset="swiss_roll",
-        depth=per_profile(
-            smoke=[4], quick=[4, 16, 32], full=[4, 8, 16, 32, 64], paper=[4, 8, 16, 32, 64]
-        ),
+        depth=per_profile(smoke=[4], quick=[4], full=[4, 8], paper=[4, 8]),
+        seed=SHALLOW_SEEDS,
+    )
+    + planar_nets(
+        dataset="swiss_roll",
+        depth=per_profile(quick=[16, 32], full=[16, 32, 64], paper=[16, 32, 64]),
         seed=SEEDS,
     )
     + planar_nets(
         dataset="double_moons",
         depth=per_profile(smoke=[1], quick=[1, 4], full=[1, 2, 4], paper=[1, 2, 4]),
-        seed=SEEDS,
+        seed=SHALLOW_SEEDS,
     ),
-    "tuning": planar_nets(dataset="swiss_roll", depth=16, T=TRIED_TIMES, seed=TUNING_SEEDS)
-    + planar_nets(dataset="double_moons", depth=2, T=TRIED_TIMES, seed=TUNING_SEEDS),
+    "tuning": planar_trials(T=TRIED_TIMES, lr=FIRST_PLANAR_RATE),
+    "rate_tuning": planar_trials(lr=per_profile(smoke=0.1, full=PLANAR_RATES, paper=PLANAR_RATES)),
+    "alternating": alternating_nets(
+        dataset="swiss_roll", depth=per_profile(smoke=[4], full=[4, 8], paper=[4, 8])
+    )
+    + alternating_nets(
+        dataset="double_moons", depth=per_profile(smoke=[1], full=[1, 2, 4], paper=[1, 2, 4])
+    ),
     "trajectories": deepest_nets(list(NETWORKS), 0).then(Trajectories),
     "images": images(net="H1", depth=0, seed=IMAGE_SEEDS)
     + images(net=list(IN_TABLE_2), depth=IMAGE_DEPTHS, seed=IMAGE_SEEDS)
     + images(net=["H1", "H2"], depth=IMAGE_DEPTHS, seed=0),
-    "image_tuning": images(
-        net=list(IN_TABLE_2), depth=per_profile(smoke=2, full=8, paper=8), lr=IMAGE_RATES, seed=100
-    ),
+    "image_tuning": image_trials(
+        net=list(IMAGE_SETTINGS), setting=[(rate, None) for rate in IMAGE_RATES]
+    )
+    + image_trials(net="H1-J2", setting=[(rate, 1.0) for rate in IMAGE_RATES]),
     "ring": rings(graph="ring", setting=[AUTHORS_RING_SETTING, None], seed=SEEDS)
     + rings(graph="full", setting=[AUTHORS_RING_SETTING, None], seed=SEEDS),
     "ring_tuning": rings(

@@ -27,10 +27,10 @@ from stablenets.nets import Network, Plain
 from stablenets.probes import suffix_jacobians
 from stablenets.schema import option
 
+from ..published import POINTS
 from .networks import ALL
 from .random_weights import batch_layer_jacobians
 
-DATASET = "double_moons"
 LEARNING_RATE = 0.05  # of Adam, for the layers and for the output layer
 OUTPUT_STEPS = 10  # steps of Adam on the output layer in one iteration
 BATCH = 125
@@ -149,7 +149,7 @@ def feature_batches(
 
 @dataclass(frozen=True)
 class AlternatingTraining(Study):
-    """Norms of the sensitivities B_l = ∂y_N/∂y_l during training on double moons.
+    """Norms of the sensitivities B_l = ∂y_N/∂y_l during training on planar points.
 
     All norms are spectral norms. They are measured every MEASURE_EVERY iterations and after
     training.
@@ -189,9 +189,9 @@ class AlternatingTraining(Study):
     orthogonal: bool = option(
         False, "start from orthogonal kernels and zero biases; the authors draw both from N(0, 1)"
     )
+    dataset: str = option("double_moons", choices=tuple(POINTS))
 
     version = 2  # version 1 had another output layer and other penalties than the authors' code
-    dataset = DATASET
 
     @property
     def cost(self) -> float:
@@ -199,7 +199,7 @@ class AlternatingTraining(Study):
 
     def measure(self, context: RunContext) -> Measured:
         data = load(
-            DATASETS[DATASET](),
+            DATASETS[self.dataset](points=POINTS[self.dataset]),
             CommonDataOptions(validation_fraction=0.0),
             root=context.runs,
             split_seed=self.seed,
