@@ -69,7 +69,7 @@ RING_SETTINGS = {
     ("double_circles", "ring"): (0.125, 0.03),
     ("double_circles", "full"): (0.125, 0.01),
 }
-# Learning rate and largest norm of the gradient (None: not limited) of the image networks, as chosen
+# Learning rate and largest norm of the gradient (None: any) of the image networks, as chosen
 IMAGE_SETTINGS: dict[str, tuple[float, float | None]] = {
     "MS1": (0.01, None),
     "H1-J2": (0.01, None),

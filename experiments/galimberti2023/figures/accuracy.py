@@ -25,7 +25,7 @@ from stablenets.plotting.style import COLOURS
 
 from ..claims import BEST_ACCURACY, DATA_NAMES, NONE, with_names
 from ..published import AUTHORS_CODE, COLUMNS, NO_LAYERS, TABLE_1, TABLE_2
-from ..runs import IMAGE_SETTINGS, IN_TABLE_2, planar_setting, paper
+from ..runs import IMAGE_SETTINGS, IN_TABLE_2, paper, planar_setting
 from ..studies.networks import NETWORKS
 from ..studies.random_weights import test_points
 from ..studies.trained import SHOWN
@@ -77,10 +77,10 @@ def planar_table(results: Results) -> pd.DataFrame:
 
 @paper.table("alternating", runs=["alternating", "table"])
 def alternating_table(results: Results) -> pd.DataFrame:
-    """Planar problems at few layers, by two ways of training: test accuracy in %, medians over seeds
-    with 95 % intervals between order statistics. Alternating: the method of the authors' code, in our
-    code and with the final time that was chosen for our training. L4DC 2021: Table 1. Authors' code:
-    run by us with its defaults.
+    """Planar problems at few layers, by two ways of training: test accuracy in %, medians over
+    seeds with 95 % intervals between order statistics. Alternating: the method of the authors'
+    code, in our code and with the final time that was chosen for our training. L4DC 2021: Table 1.
+    Authors' code: run by us with its defaults.
     """
     keys = ["dataset", "depth", "net"]
     ours = with_names(results["table"]).groupby(keys).apply(median_accuracy)
@@ -132,8 +132,8 @@ def middle(values: list[float]) -> float:
 
 @paper.table("tuning", runs=["tuning"])
 def tuning_table(results: Results) -> pd.DataFrame:
-    """Choice of the final time at a rate of 0.1: mean validation accuracy in %, seeds that are in no
-    other table. Best: of several equal ones the one in the middle.
+    """Choice of the final time at a rate of 0.1: mean validation accuracy in %, seeds that are in
+    no other table. Best: of several equal ones the one in the middle.
     """
     return setting_table(
         with_names(results["tuning"]),
@@ -147,8 +147,8 @@ def tuning_table(results: Results) -> pd.DataFrame:
 
 @paper.table("rate_tuning", runs=["rate_tuning"])
 def rate_tuning_table(results: Results) -> pd.DataFrame:
-    """Choice of the learning rate at the chosen final time: mean validation accuracy in %, seeds that
-    are in no other table. Best: of several equal ones the one in the middle.
+    """Choice of the learning rate at the chosen final time: mean validation accuracy in %, seeds
+    that are in no other table. Best: of several equal ones the one in the middle.
     """
     return setting_table(
         with_names(results["rate_tuning"]),
@@ -234,8 +234,9 @@ def images_figure(results: Results) -> Figure:
 
 @paper.table("image_tuning", runs=["image_tuning"])
 def image_tuning_table(results: Results) -> pd.DataFrame:
-    """Image networks: validation accuracy in % by learning rate, without and with a limit of 1 on the
-    norm of the gradient, a seed that is in no other table. Used: the rate, in the row of its limit.
+    """Image networks: validation accuracy in % by learning rate, without and with a limit of 1 on
+    the norm of the gradient, a seed that is in no other table. Used: the rate, in the row of its
+    limit.
     """
 
     def used(dataset: str, depth: int, net: str, limit: str) -> float | None:

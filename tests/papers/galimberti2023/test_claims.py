@@ -11,7 +11,15 @@ from conftest import made_up, same_by_command
 
 from experiments.galimberti2023 import PAPER, claims, figures
 from experiments.galimberti2023.published import COLUMNS, TABLE_1
-from experiments.galimberti2023.runs import RING_GRID, RING_SETTINGS, TIME_GRID, TIMES
+from experiments.galimberti2023.runs import (
+    IMAGE_RATES,
+    IMAGE_SETTINGS,
+    PLANAR_RATES,
+    PLANAR_SETTINGS,
+    RING_GRID,
+    RING_SETTINGS,
+    TIME_GRID,
+)
 from experiments.galimberti2023.studies.networks import EULER, NETWORKS, PLAIN, RANDOM_X, SINGULAR_X
 from stablenets.claims import ledger
 from stablenets.claims.criteria import HELD, OPEN, REFUTED
@@ -19,6 +27,7 @@ from stablenets.claims.pages import is_complete
 from stablenets.claims.results import Results
 
 RESULTS = Path(__file__).resolve().parents[3] / "results" / "galimberti2023"
+TUNING_GROUPS = ("tuning", "rate_tuning", "ring_tuning", "image_tuning")
 results = partial(made_up, PAPER)
 
 
@@ -29,12 +38,15 @@ def states(check, found):
 
 def test_settings_are_chosen_by_seeds_that_are_in_no_other_group():
     plan = PAPER.plan("full")
-    tuning = [plan.pop(group) for group in ("tuning", "ring_tuning", "image_tuning")]
+    tuning = [plan.pop(group) for group in TUNING_GROUPS]
     others = {work.seed for works in plan.values() for work in works if work.seed is not None}
     assert min(work.seed for works in tuning for work in works) == 100 > max(others)
     assert set(RING_SETTINGS.values()) <= set(RING_GRID)
-    chosen = {T for times in TIMES.values() for T in times.values()}
-    assert chosen <= set(TIME_GRID[1:-1])  # none lies at an end of the grid
+    chosen = [setting for nets in PLANAR_SETTINGS.values() for setting in nets.values()]
+    assert {T for T, _ in chosen} <= set(TIME_GRID) and {rate for _, rate in chosen} <= set(
+        PLANAR_RATES
+    )
+    assert {rate for rate, _ in IMAGE_SETTINGS.values()} <= set(IMAGE_RATES)
 
 
 def test_figures_of_claims_exist():
