@@ -43,9 +43,8 @@ def test_settings_are_chosen_by_seeds_that_are_in_no_other_group():
     assert min(work.seed for works in tuning for work in works) == 100 > max(others)
     assert set(RING_SETTINGS.values()) <= set(RING_GRID)
     chosen = [setting for nets in PLANAR_SETTINGS.values() for setting in nets.values()]
-    assert {T for T, _ in chosen} <= set(TIME_GRID) and {rate for _, rate in chosen} <= set(
-        PLANAR_RATES
-    )
+    assert {T for T, _ in chosen} <= set(TIME_GRID)
+    assert {rate for _, rate in chosen} <= set(PLANAR_RATES)
     assert {rate for rate, _ in IMAGE_SETTINGS.values()} <= set(IMAGE_RATES)
 
 
