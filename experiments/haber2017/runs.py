@@ -1,8 +1,8 @@
 """The runs of each profile, and how their networks are set.
 
-Rates and penalties are our choice, by the validation accuracy of seeds that are in no other table:
-tables `rates` and `penalties` of profile full, on the swiss roll at 64 layers. They are used for
-all data sets and depths. Batch, schedule and all settings of the image networks are ours too.
+Rates and penalties are our choice, by validation on seeds that are in no other table: tables
+`rates`, `penalties`, `depth_rates` and `level_rates` of profile full. Batch, schedule and all
+settings of the image networks are ours too.
 """
 
 from __future__ import annotations
@@ -33,8 +33,30 @@ RATES = {"resnet": 0.03, "antisymmetric": 0.03, "verlet": 0.01, "leapfrog_haber"
 PENALTIES = {"resnet": 5e-4, "antisymmetric": 5e-5, "verlet": 5e-5, "leapfrog_haber": 5e-5}
 RATE_GRID, PENALTY_GRID = [0.003, 0.01, 0.03, 0.1], [5e-5, 5e-4, 5e-3]
 SMOOTHED = ("resnet", "antisymmetric", "verlet")  # leapfrog takes as long as these three together
-# gradient norms at the first step and at the last one
+DEEP = 64  # layers from which a planar network counts as deep
+# Networks that are compared by depth: the four families, equally wide and with as many parameters,
+# and two of them half as wide, as in Meganet
+HALF = {"verlet_half": "verlet", "leapfrog_half": "leapfrog_haber"}
+NETS = (*FAMILIES, *HALF)
+LARGEST_STEP = 1.0  # of these networks; the final time of shallow ones is shorter for it
+# Their rates by data set, for few layers and from DEEP on, chosen at TUNED_DEPTHS
+TUNED_DEPTHS = [16, 256]
+ALL_003 = dict.fromkeys(NETS, 0.03)
+DEPTH_RATES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
+    "ellipses": (ALL_003, ALL_003),
+    "swiss_roll": (ALL_003, ALL_003),
+    "peaks": (ALL_003, ALL_003),
+}
+# Rates of training by levels and from scratch, both at a constant rate
+LEVEL_RATES = {
+    "by levels": dict.fromkeys(FAMILIES, 0.01),
+    "from scratch": dict.fromkeys(FAMILIES, 0.01),
+}
+LEVEL_RATE_GRID = [0.003, 0.01, 0.03]
+LEVEL_PATIENCE = 20  # epochs without a lower validation loss after which a level ends
+CURVES = ("train_loss", "test_accuracy")
 FIXED_TIME = 20.0  # of integrators that are compared, and of networks on ellipses and swiss roll
+# gradient norms at the first step and at the last one
 PROBE = {"every": 1_000_000, "depths": 24, "spectrum_examples": 0}
 
 
@@ -47,8 +69,13 @@ def planar(
     smoothness: float = 0.0,
     levels: int = 0,
     needs: tuple[Training, ...] = (),
-    keeps_curves: bool = False,
+    *,
+    curves: tuple[str, ...] = (),
     rate: float | None = None,
+    schedule: str = "onecycle",
+    patience: int | None = None,
+    width: int | None = None,
+    T: float | None = None,
     net: Mapping[str, Any] | None = None,
 ) -> Training:
     """A network on points in the plane.
@@ -62,22 +89,28 @@ def planar(
         smoothness: The penalty on changes of the weights over depth.
         levels: The number of doublings before this depth.
         needs: The runs of the coarser levels.
-        keeps_curves: Whether the ledger keeps loss and accuracy of each epoch.
+        curves: What the ledger keeps of each epoch.
         rate: The learning rate; None for that of the family.
+        schedule: The schedule of the learning rate.
+        patience: Epochs without a lower validation loss after which training stops.
+        width: Features; None for those of Meganet.
+        T: The final time; None for that of Meganet.
         net: Options of the network that differ.
     """
-    is_half = family in ("verlet", "leapfrog_haber")
+    is_half = family in HALF.values()
+    time = FINAL_TIMES[dataset] if T is None else T
     return Training(
         {
             "dataset": {"name": dataset},
             "depth": depth,
-            "T": FINAL_TIMES[dataset] if family in FAMILIES else None,  # a plain net has no step
+            "T": time if family in FAMILIES else None,  # a plain net has no step
             "levels": levels,
             "epochs": epochs,
+            "patience": patience,
             "batch": 128,
             "net": {
                 "family": family,
-                "widths": [(HALF_WIDTHS if is_half else WIDTHS)[dataset]],
+                "widths": [width or (HALF_WIDTHS if is_half else WIDTHS)[dataset]],
                 "opening": "pad",
                 "bias": "scalar",
                 **(net or {}),
@@ -85,19 +118,51 @@ def planar(
             "optim": {
                 "name": "adam",
                 "lr": rate or RATES.get(family, RATES["resnet"]),
-                "schedule": "onecycle",
+                "schedule": schedule,
                 "smoothness": smoothness,
             },
             "probe": PROBE,
             "seed": seed,
             "seeds": {"split": seed},
         },
-        keep=(
-            *("depths", "state_gradients"),
-            *(("train_loss", "test_accuracy") if keeps_curves else ()),
-        ),
+        keep=("depths", "state_gradients", *curves),
         needs=needs,
     )
+
+
+def net_by_depth(
+    net: str,
+    dataset: str,
+    depth: int,
+    seed: int,
+    epochs: int,
+    *,
+    limits_step: bool = True,
+    rate: float | None = None,
+) -> Training | None:
+    """A network that is compared by depth; None if there is no such network.
+
+    Args:
+        net: One of NETS. Half a width differs from the whole one on two of the data sets.
+        dataset: The data set.
+        depth: Layers.
+        seed: The seed.
+        epochs: Epochs.
+        limits_step: Whether h is at most LARGEST_STEP; if not, the final time is that of Meganet,
+            and only networks for which this makes a difference exist.
+        rate: The learning rate; None for the chosen one.
+    """
+    width, T = WIDTHS[dataset], FINAL_TIMES[dataset]
+    if net in HALF:
+        if width == HALF_WIDTHS[dataset]:
+            return None
+        width = HALF_WIDTHS[dataset]
+    if limits_step:
+        T = min(T, LARGEST_STEP * depth)
+    elif LARGEST_STEP * depth >= T:
+        return None
+    rate = rate or DEPTH_RATES[dataset][depth >= DEEP][net]
+    return planar(dataset, HALF.get(net, net), depth, seed, epochs, rate=rate, width=width, T=T)
 
 
 def image(
@@ -155,7 +220,31 @@ def penalised_chain(family: str, smoothness: float | None = None, **arguments: A
         dataset="swiss_roll",
         family=family,
         smoothness=penalty,
-        keeps_curves=True,
+        **arguments,
+    )
+
+
+def by_levels(family: str, rate: float | None = None, **arguments: Any) -> list[Training]:
+    """A chain at a constant rate whose levels end when the validation loss no longer falls."""
+    return penalised_chain(
+        family,
+        rate=rate or LEVEL_RATES["by levels"][family],
+        schedule="constant",
+        patience=LEVEL_PATIENCE,
+        curves=(*CURVES, "validation_accuracy"),
+        **arguments,
+    )
+
+
+def from_scratch(family: str, rate: float | None = None, **arguments: Any) -> Training:
+    """The last network of a chain from random weights, with the same penalty and schedule."""
+    return planar(
+        "swiss_roll",
+        family,
+        smoothness=PENALTIES[family],
+        rate=rate or LEVEL_RATES["from scratch"][family],
+        schedule="constant",
+        curves=(*CURVES, "validation_accuracy"),
         **arguments,
     )
 
@@ -175,7 +264,7 @@ def penalty_trial(family: str, smoothness: float, **arguments: Any) -> Training:
 def deep_trial(change: tuple[str, Mapping[str, Any]], **arguments: Any) -> Training:
     """One of the deepest networks on the swiss roll, with one thing changed."""
     family, changed = change
-    return planar("swiss_roll", family, keeps_curves=True, **arguments, **changed)
+    return planar("swiss_roll", family, curves=CURVES, **arguments, **changed)
 
 
 def drift_at_fixed_time(
@@ -195,6 +284,7 @@ def rotation_at_fixed_time(scheme: str, layers: int) -> Rotation:
 
 ALL_DEPTHS = [4, 8, 16, 32, 64, 128, 256, 512, 1024]
 SEEDS = seeds(smoke=2, quick=3, full=5, paper=5)
+MORE_SEEDS = seeds(smoke=2, quick=3, full=10, paper=10)
 TUNING_SEEDS = tuning_seeds(full=3, paper=5)
 ROLL_EPOCHS = per_profile(smoke=5, quick=250, full=300, paper=1000)
 LEVEL_EPOCHS = per_profile(smoke=5, quick=100, full=100, paper=300)
@@ -221,12 +311,13 @@ EPOCHS = {
     "swiss_roll": ROLL_EPOCHS,
     "peaks": per_profile(quick=12, full=20, paper=100),
 }
-FEWER_DEPTHS = per_profile(quick=[4, 64], full=ALL_DEPTHS[::2], paper=ALL_DEPTHS)
+FEWER_DEPTHS = per_profile(quick=[4, 64], full=ALL_DEPTHS, paper=ALL_DEPTHS)
 DEPTHS = {
     "ellipses": FEWER_DEPTHS,
     "swiss_roll": per_profile(smoke=[4, 8], quick=[4, 16, 64], full=ALL_DEPTHS, paper=ALL_DEPTHS),
     "peaks": FEWER_DEPTHS,
 }
+ONLY_FULL_DEPTHS = dict.fromkeys(EPOCHS, per_profile(full=ALL_DEPTHS, paper=ALL_DEPTHS))
 DEEPEST = per_profile(smoke=8, quick=64, full=1024, paper=1024)
 
 
@@ -234,6 +325,15 @@ def all_families(dataset: str, depth: Any, **axes: Any) -> Grid:
     """The four families on one data set."""
     own = {"dataset": dataset, "family": list(FAMILIES), "depth": depth}
     return grid(planar, **own, epochs=EPOCHS[dataset], **axes)
+
+
+def nets_by_depth(depths: Mapping[str, Any], **axes: Any) -> Grid:
+    """Networks on all data sets, at the depths of each."""
+    grids = [
+        grid(net_by_depth, dataset=name, depth=depths[name], epochs=epochs, **axes)
+        for name, epochs in EPOCHS.items()
+    ]
+    return sum(grids, Grid(()))
 
 
 smoothed = grid(
@@ -252,6 +352,17 @@ compared_nets = grid(
     depth=per_profile(smoke=[4, 8], quick=[4, 16, 64], full=[4, 16, 64, 256], paper=ALL_DEPTHS),
     epochs=ROLL_EPOCHS,
     seed=SEEDS,
+)
+chains = partial(
+    grid,
+    by_levels,
+    family=list(FAMILIES),
+    first=per_profile(smoke=4, quick=16, full=16, paper=16),
+    doublings=per_profile(smoke=1, quick=2, full=6, paper=6),
+    epochs=LEVEL_EPOCHS,
+)
+scratch = partial(
+    grid, from_scratch, family=list(FAMILIES), depth=DEEPEST, epochs=EPOCHS["swiss_roll"]
 )
 RUNS: dict[str, Grid] = {
     "rates": all_families("swiss_roll", 64, rate=RATE_GRID, seed=TUNING_SEEDS),
@@ -305,19 +416,24 @@ RUNS: dict[str, Grid] = {
         h=0.1,
         seed=SEEDS,
     ),
-    "scratch": all_families("swiss_roll", DEEPEST, seed=SEEDS, keeps_curves=True),
-    "depth": sum((all_families(name, DEPTHS[name], seed=SEEDS) for name in EPOCHS), Grid(())),
+    "depth": nets_by_depth(DEPTHS, net=list(FAMILIES), seed=MORE_SEEDS),
+    "half_width": nets_by_depth(ONLY_FULL_DEPTHS, net=list(HALF), seed=MORE_SEEDS),
+    "fixed_time": nets_by_depth(
+        ONLY_FULL_DEPTHS, net=list(FAMILIES), limits_step=False, seed=MORE_SEEDS
+    ),
+    "depth_rates": nets_by_depth(
+        dict.fromkeys(EPOCHS, per_profile(full=TUNED_DEPTHS, paper=TUNED_DEPTHS)),
+        net=list(NETS),
+        rate=RATE_GRID,
+        seed=TUNING_SEEDS,
+    ),
     "regions": sum((all_families(name, DEEPEST, seed=0) for name in EPOCHS), Grid(())).then(
         DecisionRegions
     ),
-    "levels": grid(
-        penalised_chain,
-        family=list(FAMILIES),
-        first=per_profile(smoke=4, quick=16, full=16, paper=16),
-        doublings=per_profile(smoke=1, quick=2, full=6, paper=6),
-        epochs=LEVEL_EPOCHS,
-        seed=SEEDS,
-    ),
+    "levels": chains(seed=MORE_SEEDS),
+    "scratch": scratch(seed=MORE_SEEDS),
+    "level_rates": chains(rate=LEVEL_RATE_GRID, seed=TUNING_SEEDS),
+    "scratch_rates": scratch(rate=LEVEL_RATE_GRID, seed=TUNING_SEEDS),
     "smooth": smoothed,
     "over_time": smoothed.then(WeightsOverDepth),
     "race": grid(

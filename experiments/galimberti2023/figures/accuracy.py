@@ -64,7 +64,7 @@ def planar_table(results: Results) -> pd.DataFrame:
 
     columns = {
         "T": "T",
-        "rate": "lr",
+        "rate": "optim.lr",
         "L4DC 2021": IN_TABLE_1,
         "authors' code": BY_AUTHORS_CODE,
         "ours, median": lambda own: median_over_seeds(own, TEST_ACCURACY),

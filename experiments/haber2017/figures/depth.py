@@ -21,6 +21,7 @@ from stablenets.claims.estimates import (
 )
 from stablenets.claims.results import Results
 from stablenets.claims.tabulating import (
+    Column,
     by_value,
     count_diverged,
     count_seeds,
@@ -35,30 +36,38 @@ from stablenets.plotting.plots import add_legend_below, plot_curves, plot_lines
 from stablenets.plotting.style import COLOURS
 
 from ..claims import DATA_NAMES, LABELS, MARGIN, NAMES
-from ..runs import FAMILIES, PENALTIES, PENALTY_GRID, RATES, STABLE, paper
+from ..published import WIDTHS
+from ..runs import (
+    DEEP,
+    DEPTH_RATES,
+    FAMILIES,
+    HALF,
+    PENALTIES,
+    PENALTY_GRID,
+    RATES,
+    STABLE,
+    paper,
+)
 from ..studies import EXTENTS
 
 LOOKS = family_looks(NAMES)
+HALF_NAMES = {net: f"{NAMES[family]}, half as wide" for net, family in HALF.items()}
 BEST_ACCURACY = percentage("test_accuracy_at_best_validation")
 POINTS_SHOWN = 120  # test points in a map of decision regions
 
 
-@paper.table("depth", runs=["depth"])
-def depth_table(results: Results) -> pd.DataFrame:
-    """Planar networks trained from scratch: test accuracy of the last iterate and of the one with
-    the best validation accuracy, in %, difference to ResNet in points, and the smallest and largest
-    gradient norm over layers after training (median over seeds).
-    """
-    rows = results["depth"]
+def depth_columns(rows: pd.DataFrame) -> dict[str, Column]:
+    """The columns of the tables by depth; ResNet has the same data set, depth and final time."""
 
     def minus_resnet(own: pd.DataFrame) -> str:
         first = own.iloc[0]
         if first["net.family"] == "resnet":
             return ""
-        same = select_rows(rows, dataset=first["dataset"], depth=first["depth"])
-        return str(paired_difference(TEST_ACCURACY, own, select_rows(same, family="resnet")))
+        same = {name: first[name] for name in ("dataset", "depth", "T")}
+        resnet = select_rows(rows, family="resnet", **same)
+        return str(paired_difference(TEST_ACCURACY, own, resnet))
 
-    columns = {
+    return {
         "parameters": "parameters",
         "test accuracy, last": TEST_ACCURACY,
         "test accuracy, best": BEST_ACCURACY,
@@ -68,15 +77,67 @@ def depth_table(results: Results) -> pd.DataFrame:
         "seeds": count_seeds,
         "diverged": count_diverged,
     }
-    return tabulate(rows, ["dataset", "depth", "family"], columns, LABELS)
+
+
+@paper.table("depth", runs=["depth"])
+def depth_table(results: Results) -> pd.DataFrame:
+    """Planar networks trained from scratch, all equally wide, h at most 1: test accuracy of the
+    last iterate and of the one with the best validation accuracy, in %, difference to ResNet in
+    points, and the smallest and largest gradient norm over layers after training (median over
+    seeds).
+    """
+    rows = results["depth"]
+    return tabulate(rows, ["dataset", "depth", "T", "family"], depth_columns(rows), LABELS)
+
+
+@paper.table("half_width", runs=["depth", "half_width"])
+def half_width_table(results: Results) -> pd.DataFrame:
+    """The networks of the table `depth` of half the width, as in Meganet."""
+    half = results["half_width"]
+    columns = depth_columns(pd.concat([results["depth"], half]))
+    return tabulate(half, ["dataset", "depth", "T", "family"], columns, LABELS)
+
+
+@paper.table("fixed_time", runs=["fixed_time"])
+def fixed_time_table(results: Results) -> pd.DataFrame:
+    """The shallow networks of the table `depth` with the final time of Meganet, and h above 1."""
+    rows = results["fixed_time"]
+    return tabulate(rows, ["dataset", "depth", "T", "family"], depth_columns(rows), LABELS)
+
+
+@paper.table("depth_rates", runs=["depth_rates"])
+def depth_rates_table(results: Results) -> pd.DataFrame:
+    """Choice of Adam's rate by data set, for networks of fewer than 64 layers (at 16) and of more
+    (at 256): mean validation accuracy in %, seeds that are in no other table. Best: the smallest of
+    equal ones.
+    """
+    rows = results["depth_rates"]
+    is_half = rows["net.widths"].map(first_width) < rows["dataset"].map(WIDTHS)
+    halves = {family: net for net, family in HALF.items()}
+    nets = rows["net.family"].where(~is_half, rows["net.family"].map(halves))
+
+    def used(dataset: str, depth: int, net: str) -> float:
+        return DEPTH_RATES[dataset][depth >= DEEP][net]
+
+    table = setting_table(
+        rows.assign(net=nets),
+        ["dataset", "depth", "net"],
+        *("lr", "rate "),
+        names=LABELS | HALF_NAMES,
+        best=min,
+        used=used,
+    )
+    return table.assign(seeds=rows["seed"].nunique())
+
+
+def first_width(widths: list[int]) -> int:
+    """The width of a network with one unit."""
+    return widths[0]
 
 
 @paper.figure(
     "depth",
     runs=["depth"],
-    finding="From 64 layers on the antisymmetric and the leapfrog network are level with ResNet; "
-    "shallow Verlet and leapfrog networks, which have a third of its parameters on two of the"
-    " data sets, are not.",
 )
 def depth_figure(results: Results) -> Figure:
     """Test accuracy of each stable family minus that of ResNet, paired over seeds, by depth.

@@ -12,9 +12,11 @@ from stablenets.plotting.figures import new_figure
 from stablenets.plotting.panels import set_panel
 from stablenets.plotting.plots import add_legend_below, plot_lines
 
-from ..claims import LABELS, NAMES, doublings, with_roughness, work_to_target
-from ..runs import FAMILIES, PENALTIES, SMOOTHED, paper
+from ..claims import LABELS, NAMES, TARGET, doublings, with_roughness, work_to_target
+from ..runs import FAMILIES, LEVEL_RATES, PENALTIES, SMOOTHED, paper
 from .depth import LOOKS
+
+TARGETS = (TARGET, 0.98, 0.99)
 
 
 @paper.table("levels", runs=["levels"])
@@ -61,18 +63,42 @@ def levels_figure(results: Results) -> Figure:
 
 @paper.table("work", runs=["levels", "scratch"])
 def work_table(results: Results) -> pd.DataFrame:
-    """Layers times epochs to 95% test accuracy on the swiss roll, by levels with all coarser levels
-    included, and from scratch. Reached: number of seeds; a run that did not reach it counts with
-    all its epochs.
+    """Work and time to a test accuracy on the swiss roll, by levels with all coarser levels
+    included, and from scratch: means over seeds. Work: layers times epochs. Reached: number of
+    seeds; a run that did not reach the accuracy counts with all its epochs.
     """
+    found = []
+    for target in TARGETS:
+        for group, name in (("levels", "by levels"), ("scratch", "from scratch")):
+            rows = work_to_target(results, group, target)
+            found.append(rows.assign(target=f"{target:.0%}", training=name))
     columns = {
-        "work by levels": Metric("work_by_levels"),
-        "reached by levels": lambda own: int(own["levels_reached"].sum()),
-        "work from scratch": Metric("work_from_scratch"),
-        "reached from scratch": lambda own: int(own["scratch_reached"].sum()),
+        "work": Metric("work"),
+        "seconds": Metric("seconds"),
+        "reached": lambda own: int(own["is_reached"].sum()),
         "seeds": count_seeds,
     }
-    return tabulate(work_to_target(results), ["family", "depth"], columns, LABELS)
+    by = ["family", "depth", "target", "training"]
+    return tabulate(pd.concat(found), by, columns, LABELS)
+
+
+@paper.table("level_rates", runs=["level_rates", "scratch_rates"])
+def level_rates_table(results: Results) -> pd.DataFrame:
+    """Choice of the constant rate by levels and from scratch: mean work (layers times epochs) to a
+    validation accuracy of 95 % on the swiss roll, seeds that are in no other table. A run that did
+    not reach it counts with all its epochs; in parentheses, how many did.
+    """
+    found = []
+    for group, name in (("level_rates", "by levels"), ("scratch_rates", "from scratch")):
+        work = work_to_target(results, group, TARGET, "validation_accuracy")
+        for family, own in work.groupby("net.family", sort=False):
+            row = {"net": NAMES[str(family)], "training": name}
+            for rate, runs in own.groupby("optim.lr"):
+                reached = f"{runs['is_reached'].sum()} of {len(runs)}"
+                row[f"rate {rate:g}"] = f"{runs['work'].mean():,.0f} ({reached})"
+            best = own.groupby("optim.lr")["work"].mean().idxmin()
+            found.append(row | {"best": best, "used": LEVEL_RATES[name][str(family)]})
+    return pd.DataFrame(found)
 
 
 @paper.figure("level_accuracy", runs=["levels", "depth"])

@@ -163,7 +163,7 @@ def test_the_sufficient_diffusion_is_the_documented_one(h, gamma):
 def test_tuning_seeds_are_in_no_other_group(profile):
     plan = PAPER.plan(profile, 2)
     seeds = {group: {work.seed for work in plan[group]} - {None} for group in plan}
-    tuned = [seeds.pop(group) for group in ("rates", "penalties", "deepest")]
+    tuned = [seeds.pop(group) for group in TUNING_GROUPS]
     assert set().union(*seeds.values()) == {0, 1}
     assert all(min(own, default=100) >= 100 for own in tuned)
 
@@ -184,6 +184,7 @@ def test_levels_follow_one_another_and_share_their_runs():
 
 
 results = partial(made_up, PAPER)
+TUNING_GROUPS = ("rates", "penalties", "deepest", "depth_rates", "level_rates", "scratch_rates")
 
 
 def states(check, found):
@@ -260,9 +261,10 @@ def test_families_of_the_race_are_averaged_within_a_seed():
 
 
 def test_epochs_to_the_target_count_from_the_first_row():
-    assert claims.epochs_to_target(np.array([]), 1) == math.inf
-    assert claims.epochs_to_target(np.array([0.5, 0.96, 0.9]), 1) == 2
-    assert claims.epochs_to_target(np.array([0.96, 0.5]), 0) == 0
+    assert claims.epochs_to_target(np.array([]), 0.95, 1) == math.inf
+    assert claims.epochs_to_target(np.array([0.5, 0.96, 0.9]), 0.95, 1) == 2
+    assert claims.epochs_to_target(np.array([0.96, 0.5]), 0.95, 0) == 0
+    assert claims.epochs_to_target(np.array([0.96, 0.5]), 0.97, 0) == math.inf
 
 
 def test_a_doubling_is_measured_by_accuracy_and_work():
