@@ -54,6 +54,7 @@ LEVEL_RATES = {
 }
 LEVEL_RATE_GRID = [0.003, 0.01, 0.03]
 LEVEL_PATIENCE = 20  # epochs without a lower validation loss after which a level ends
+ALL_EXAMPLES = 100_000  # a batch with at most so many examples holds all of a planar data set
 CURVES = ("train_loss", "test_accuracy")
 FIXED_TIME = 20.0  # of integrators that are compared, and of networks on ellipses and swiss roll
 # gradient norms at the first step and at the last one
@@ -267,6 +268,15 @@ def deep_trial(change: tuple[str, Mapping[str, Any]], **arguments: Any) -> Train
     return planar("swiss_roll", family, curves=CURVES, **arguments, **changed)
 
 
+def full_batch_race(
+    dataset: str, family: str, layers: int, iterations: int, seed: int
+) -> OptimiserRace:
+    """Block descent on all examples against Adam at the rate of claim 4, equally wide networks."""
+    rate = DEPTH_RATES[dataset][layers >= DEEP][family]
+    options = {"batch": ALL_EXAMPLES, "rate": rate, "width": WIDTHS[dataset]}
+    return OptimiserRace(dataset, family, layers, iterations, seed=seed, **options)
+
+
 def drift_at_fixed_time(
     scheme: str, activation: str, layers: int, seed: int
 ) -> IntegratorDrift | None:
@@ -364,6 +374,11 @@ chains = partial(
 scratch = partial(
     grid, from_scratch, family=list(FAMILIES), depth=DEEPEST, epochs=EPOCHS["swiss_roll"]
 )
+races = partial(grid, full_batch_race, family=list(FAMILIES), seed=MORE_SEEDS)
+LONG_RACE = {
+    "layers": per_profile(full=16, paper=64),
+    "iterations": per_profile(full=100, paper=400),
+}
 RUNS: dict[str, Grid] = {
     "rates": all_families("swiss_roll", 64, rate=RATE_GRID, seed=TUNING_SEEDS),
     "penalties": grid(
@@ -436,14 +451,13 @@ RUNS: dict[str, Grid] = {
     "scratch_rates": scratch(rate=LEVEL_RATE_GRID, seed=TUNING_SEEDS),
     "smooth": smoothed,
     "over_time": smoothed.then(WeightsOverDepth),
-    "race": grid(
-        OptimiserRace,
-        dataset=per_profile(quick=["swiss_roll"], full=list(WIDTHS), paper=list(WIDTHS)),
-        family=list(FAMILIES),
+    "race_swiss_roll": races(
+        dataset="swiss_roll",
         layers=per_profile(quick=16, full=16, paper=64),
         iterations=per_profile(quick=40, full=100, paper=400),
-        seed=SEEDS,
     ),
+    "race_ellipses": races(dataset="ellipses", **LONG_RACE),
+    "race_peaks": races(dataset="peaks", **LONG_RACE),
     "images": grid(
         partial(chain, image),
         dataset=IMAGES,

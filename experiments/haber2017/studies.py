@@ -292,6 +292,8 @@ class OptimiserRace(Study):
         NAME_test_error: Test error of the iterate with the lowest validation error, as the paper
             chooses it.
         NAME_objective: Objective on the training data at the end.
+        descent_work: Products with the Hessian.
+        adam_work: Gradients.
 
     Arrays, with one entry for the start and one for each iteration or epoch:
         NAME_seconds, NAME_objective, NAME_test_error: CPU time, objective and test error.
@@ -305,14 +307,16 @@ class OptimiserRace(Study):
     iterations: int = option(40, "of block descent", low=1)
     smoothness: float = option(1e-4, low=0.0)
     seed: int = option(0, low=0)
+    batch: int = option(
+        512, "examples of an iteration of block descent, and of its products; at most all", low=1
+    )
+    rate: float | None = option(None, "of Adam; null: that of the family", above=0.0)
+    width: int | None = option(None, "features; null: those of Meganet", low=1)
 
     @property
     def descent(self) -> BlockDescent:
-        """The options of block descent.
-
-        A batch of 512 holds all training examples of the swiss roll, and some of the other data.
-        """
-        return BlockDescent(iterations=self.iterations, batch=512, sample=512)
+        """The options of block descent."""
+        return BlockDescent(iterations=self.iterations, batch=self.batch, sample=self.batch)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -331,7 +335,10 @@ class OptimiserRace(Study):
 
         # The number of epochs does not matter, because the time limits Adam.
         problem = planar(
-            self.dataset, self.family, self.layers, self.seed, 1, smoothness=self.smoothness
+            *(self.dataset, self.family, self.layers, self.seed, 1),
+            smoothness=self.smoothness,
+            rate=self.rate,
+            width=self.width,
         )
         traces = run_race(resolve(problem.values), self.descent)
         metrics = {"seconds": traces["block descent"].seconds[-1]}
@@ -341,6 +348,7 @@ class OptimiserRace(Study):
             metrics |= {
                 f"{name}_test_error": trace.test_error[trace.best],
                 f"{name}_objective": trace.objective[-1],
+                f"{name}_work": trace.work[-1],
             }
             arrays |= {
                 f"{name}_seconds": np.array(trace.seconds),

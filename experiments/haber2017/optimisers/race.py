@@ -29,6 +29,7 @@ from stablenets.training.network import build_network
 from stablenets.training.optim import build_optimiser, learning_rate
 
 from .block_descent import BlockDescent, Objective, block_descent
+from .newton import Step
 
 
 @dataclass
@@ -44,6 +45,8 @@ class Trace:
         objective: The objective on all training examples.
         validation_error: 1 - accuracy.
         test_error: 1 - accuracy.
+        work: Products with the Hessian of block descent, or gradients of the other optimiser, since
+            the first start.
         weights: The state dict of the row `best`.
     """
 
@@ -52,6 +55,7 @@ class Trace:
     objective: list[float] = field(default_factory=list)
     validation_error: list[float] = field(default_factory=list)
     test_error: list[float] = field(default_factory=list)
+    work: list[int] = field(default_factory=list)
     weights: dict[str, Tensor] = field(default_factory=dict)
 
     @property
@@ -69,29 +73,33 @@ class Trace:
         return spans
 
 
-def record_optimiser(trace: Trace, steps: Iterable, objective: Objective, dataset: Dataset) -> None:
+def record_optimiser(
+    trace: Trace, steps: Iterable[int], objective: Objective, dataset: Dataset
+) -> None:
     """Run an optimiser to its end and add a row to the trace at the start and after each iteration.
 
     It ends earlier if the objective is not finite.
 
     Args:
         trace: The trace.
-        steps: The optimiser, which moves the weights of `objective.net` and yields after each
-            iteration.
+        steps: The optimiser, which moves the weights of `objective.net` and yields the work of each
+            iteration after it.
         objective: The objective.
         dataset: The data.
     """
     steps = iter(steps)
-    seconds = max(trace.seconds, default=0.0)
+    seconds, work = max(trace.seconds, default=0.0), max(trace.work, default=0)
     while True:
-        row = {"seconds": seconds, "depth": objective.net.depth} | evaluate(objective, dataset)
+        row = {"seconds": seconds, "depth": objective.net.depth, "work": work}
+        row |= evaluate(objective, dataset)
         for key, value in row.items():
             getattr(trace, key).append(value)
         if trace.best == len(trace.seconds) - 1:
             trace.weights = copy.deepcopy(objective.net.state_dict())
         start = time.process_time()
-        if not math.isfinite(row["objective"]) or next(steps, None) is None:
+        if not math.isfinite(row["objective"]) or (done := next(steps, None)) is None:
             return
+        work += done
         seconds += time.process_time() - start
 
 
@@ -126,12 +134,12 @@ def train_first_order(
         budget: CPU time in seconds.
 
     Yields:
-        The number of epochs so far, after each epoch.
+        The number of gradients of each epoch, after it.
     """
     optimiser = build_optimiser(objective.net, config.optim)
     spent = 0.0
     for epoch in itertools.count():
-        start = time.process_time() - spent
+        start, steps = time.process_time() - spent, 0
         for x, y in split.batches(config.batch, config.seeds.order, epoch):
             if (now := time.process_time() - start) >= budget:
                 break
@@ -140,8 +148,9 @@ def train_first_order(
             optimiser.zero_grad()
             objective(x.to(objective.weights[0].dtype), y).backward()
             optimiser.step()
+            steps += 1
         spent = time.process_time() - start
-        yield epoch + 1
+        yield steps
         if spent >= budget:
             return
 
@@ -194,7 +203,9 @@ def run_race(run: Resolved, options: BlockDescent) -> dict[str, Trace]:
         run,
         dataset,
         options.alpha_head,
-        lambda objective: block_descent(objective, dataset.train, options, config.seeds.order),
+        lambda objective: count_products(
+            block_descent(objective, dataset.train, options, config.seeds.order)
+        ),
     )
     budgets = iter(descent.seconds_by_level())
     other = train_on_all_levels(
@@ -206,11 +217,17 @@ def run_race(run: Resolved, options: BlockDescent) -> dict[str, Trace]:
     return {"block descent": descent, config.optim.name: other}
 
 
+def count_products(iterations: Iterable[tuple[list[Step], Step]]) -> Iterator[int]:
+    """Yield the number of products with the Hessian in each iteration of block descent."""
+    for head_steps, weights_step in iterations:
+        yield sum(step.iterations for step in (*head_steps, weights_step))
+
+
 def train_on_all_levels(
     run: Resolved,
     dataset: Dataset,
     alpha_head: float,
-    make_steps: Callable[[Objective], Iterable],
+    make_steps: Callable[[Objective], Iterable[int]],
 ) -> Trace:
     """Run one optimiser on all levels of a run, the coarsest first, and return its trace.
 

@@ -41,6 +41,9 @@ def test_race_is_from_one_start_on_one_objective(planar):
         assert all(0 <= error <= 1 for error in trace.validation_error + trace.test_error)
         assert trace.objective[-1] < trace.objective[0]
         assert all(tensor.isfinite().all() for tensor in trace.weights.values())
+        assert trace.work[0] == 0
+        assert all(after > before for before, after in pairwise(trace.work))
+    assert len(set(map(int.__sub__, adam.work[1:-1], adam.work[:-2]))) <= 1  # an epoch has as many
     again = run_race(planar, BlockDescent(iterations=3, batch=128, sample=64))
     assert again["block descent"].objective == descent.objective
 
