@@ -110,11 +110,14 @@ class Loop:
         return self.finish("done")
 
     def is_stalled(self) -> bool:
-        """Whether the validation loss has not fallen for `patience` epochs."""
+        """Whether the validation loss has not fallen for `patience` epochs.
+
+        After an epoch without evaluation this is not known, and False.
+        """
         losses = [
             (row["validation_loss"], row["epoch"]) for row in self.rows if "validation_loss" in row
         ]
-        if self.config.patience is None or not losses:
+        if self.config.patience is None or not losses or losses[-1][1] != self.epoch:
             return False
         _, best = min(losses)
         return self.epoch - best >= self.config.patience
