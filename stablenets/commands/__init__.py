@@ -16,7 +16,7 @@ from stablenets.errors import BadInput
 COMMANDS = {
     "reproduce": "make the runs of a paper, or of all papers, and decide its claims",
     "fetch": "download data sets and verify them",
-    "report": "write a report of all claims and runs: a page for a browser, tables and figures",
+    "report": "write a report of all claims and runs: a page, tables and figures",
     "wandb-sync": "send runs that were logged offline to Weights & Biases",
 }
 

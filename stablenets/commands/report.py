@@ -1,4 +1,4 @@
-"""Write a report of all claims and runs: a page for a browser, tables and figures.
+"""Write a report of all claims and runs: a page to open in a browser, tables and figures.
 
     stablenets report --runs runs --out report
 
