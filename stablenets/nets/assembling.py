@@ -81,7 +81,7 @@ class Network(nn.Module):
             as a layer.
 
     Raises:
-        TypeError, BadInput: As `Flow`.
+        TypeError, BadInput: In the same cases as `Flow`.
 
     Examples:
         >>> net = Network(

@@ -60,7 +60,7 @@ def estimate_spectral_density(
         A `SpectralDensity`.
 
     Raises:
-        BadInput: As `estimate_singular_values`.
+        BadInput: In the same cases as `estimate_singular_values`.
 
     Examples:
         >>> import torch

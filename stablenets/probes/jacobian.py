@@ -61,7 +61,7 @@ def batch_jacobians(f: Map, batch: Tensor) -> Tensor:
         Matrices (B, m, n).
 
     Raises:
-        BadInput: As `full_jacobian`.
+        BadInput: In the same cases as `full_jacobian`.
 
     Examples:
         >>> import torch
@@ -113,7 +113,7 @@ def layer_jacobians(maps: Sequence[Map], x: Tensor) -> list[Tensor]:
         L tensors; the l-th is ∂Y_{l+1}/∂Y_l with shape (B, n_{l+1}, n_l), for l = 0 ... L-1.
 
     Raises:
-        BadInput: If there are no maps, and as `full_jacobian`.
+        BadInput: If there are no maps, and in the same cases as `full_jacobian`.
 
     Examples:
         >>> import torch

@@ -72,7 +72,8 @@ def lyapunov_exponents(maps: Sequence[Map], x: Tensor, time: float) -> Tensor:
 
     Raises:
         NotFinite: If a derivative is not finite.
-        BadInput: If a layer changes the size of the state, and as `layer_jacobians`.
+        BadInput: If a layer changes the size of the state, and in the same cases as
+            `layer_jacobians`.
 
     Examples:
         >>> import torch

@@ -38,7 +38,7 @@ def sensitivity_matrices(maps: Sequence[Map], x: Tensor) -> list[Tensor]:
 
     Raises:
         NotFinite: If a derivative is not finite.
-        BadInput: As `layer_jacobians`.
+        BadInput: In the same cases as `layer_jacobians`.
 
     Examples:
         >>> import torch
@@ -69,7 +69,7 @@ def sensitivity_norms(maps: Sequence[Map], x: Tensor) -> Tensor:
         (L + 1, B), for l = 0 ... L.
 
     Raises:
-        BadInput: As `sensitivity_matrices`.
+        BadInput: In the same cases as `sensitivity_matrices`.
 
     Examples:
         >>> import torch

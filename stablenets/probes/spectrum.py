@@ -82,7 +82,7 @@ def singular_values(f: Stages, x: Tensor, rank: int | None = None) -> Tensor:
 
     Raises:
         NotFinite: If the derivative is not finite at `x`.
-        BadInput: As `full_jacobian`.
+        BadInput: In the same cases as `full_jacobian`.
 
     Examples:
         >>> import torch
@@ -153,7 +153,7 @@ def estimate_batch_singular_values(
         A `Spectrum` with values and bounds (B, k).
 
     Raises:
-        BadInput: As `estimate_singular_values`.
+        BadInput: In the same cases as `estimate_singular_values`.
 
     Examples:
         >>> import torch
