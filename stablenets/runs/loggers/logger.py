@@ -1,4 +1,4 @@
-"""What a logger of runs is: a class with three methods, and what it knows when it starts."""
+"""The interface of a logger of runs: a class with three methods, and its input at the start."""
 
 from __future__ import annotations
 
