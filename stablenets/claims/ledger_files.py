@@ -1,4 +1,4 @@
-"""The files of a ledger on disk: replaced together, checked when they are read, locked meanwhile.
+"""The files of a ledger on disk: they are replaced together, under a lock, and checked when read.
 
 `ledger.sha256` holds the SHA-256 of all other files. A file that was cut, edited or taken from
 another branch is refused. `sha256sum -c ledger.sha256` makes the same check. So two branches that

@@ -31,7 +31,7 @@ class LoggedRun:
 
 
 class Logger(Protocol):
-    """Logs one run. Its methods may raise anything: the run goes on without the logger."""
+    """Logs one run. If one of its methods raises an exception, the run continues without it."""
 
     def log_row(self, row: Row) -> None:
         """Log numbers by name.
