@@ -28,8 +28,8 @@ class Leapfrog(ReversibleDynamics):
 
     Args:
         initial_velocity: "zero": y_{-1} = y_0, as in the authors' Meganet. "from_state":
-            y_{-1} = 0, so the first velocity is y_0 / h, as in TheoryDev, an implementation of the
-            2017 paper by others.
+            y_{-1} = 0, so the first velocity is y_0 / h, as in TheoryDev, third-party code of the
+            2017 paper (docs/papers/haber2017.md#leapfrog).
         block_norm: "none": no norm and one bias. "batch": a batch norm instead of the bias.
 
     Examples:
