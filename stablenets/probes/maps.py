@@ -34,8 +34,8 @@ def compose_maps(maps: Sequence[Map]) -> Map:
     Examples:
         >>> import torch
         >>> from stablenets import probes
-        >>> probes.compose_maps([torch.exp, torch.log])(torch.ones(1, 2))
-        tensor([[1., 1.]])
+        >>> probes.compose_maps([lambda x: 2 * x, lambda x: x + 1])(torch.ones(1, 2))
+        tensor([[3., 3.]])
     """
 
     def run(x: Tensor) -> Tensor:
