@@ -38,6 +38,7 @@ load_name, __dir__, __all__ = lazy_exports(
         "Flow": "stablenets.engine.flow",
         "Recurrence": "stablenets.engine.recurrence",
         "Reversible": "stablenets.engine.blocks",
+        "load_run": "stablenets.training.network",
         "probes": "stablenets.probes",
         "resolve": "stablenets.config.resolving",
         "train": "stablenets.training.run",

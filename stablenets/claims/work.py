@@ -114,7 +114,7 @@ class Training:
     def trained(self, context: RunContext) -> Network | SequenceNetwork:
         """The network of the finished run, on the CPU in float64."""
         folder = context.runs / self.name
-        net = load_trained_network(self.resolved, self.resolved.dataset.facts, folder)
+        net = load_trained_network(self.resolved, folder)
         return net.double().eval().requires_grad_(False)
 
     def run(self, context: RunContext) -> Outcome:

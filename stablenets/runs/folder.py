@@ -174,6 +174,23 @@ class RunFolder:
             )
         return content
 
+    def options(self) -> dict[str, Any]:
+        """The content of config.yaml: all options, and how the run was executed.
+
+        Raises:
+            BadInput: If the file is missing or damaged.
+        """
+        path = self.path / "config.yaml"
+        try:
+            content = yaml.safe_load(path.read_text())
+        except FileNotFoundError:
+            raise BadInput(f"{path}: missing; give the folder of a run") from None
+        except (yaml.YAMLError, UnicodeDecodeError):
+            content = None
+        if not isinstance(content, dict) or "execution" not in content:
+            raise BadInput(f"{path}: not readable as options; {REMEDY}")
+        return content
+
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of metrics.jsonl.
 

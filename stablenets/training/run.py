@@ -150,7 +150,7 @@ def train_in_session(
     torch.manual_seed(config.seeds.init)
     net = build_network(run, dataset.facts).to(device)
     if coarser and coarse:
-        prolong(load_trained_network(coarser, dataset.facts, coarse.folder), net)
+        prolong(load_trained_network(coarser, coarse.folder), net)
 
     with (
         closing(Progress(config.progress, folder / "log.txt")) as progress,
