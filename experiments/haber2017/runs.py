@@ -41,11 +41,19 @@ NETS = (*FAMILIES, *HALF)
 LARGEST_STEP = 1.0  # of these networks; the final time of shallow ones is shorter for it
 # Their rates by data set, for few layers and from DEEP on, chosen at TUNED_DEPTHS
 TUNED_DEPTHS = [16, 64]
-ALL_003 = dict.fromkeys(NETS, 0.03)
 DEPTH_RATES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
-    "ellipses": (ALL_003, ALL_003),
-    "swiss_roll": (ALL_003, ALL_003),
-    "peaks": (ALL_003, ALL_003),
+    "ellipses": (
+        dict(zip(NETS, (0.1, 0.01, 0.01, 0.03, 0.03, 0.03), strict=True)),
+        dict(zip(NETS, (0.01, 0.01, 0.003, 0.03, 0.03, 0.03), strict=True)),
+    ),
+    "swiss_roll": (
+        dict.fromkeys(NETS, 0.03),
+        dict(zip(NETS, (0.03, 0.03, 0.03, 0.01, 0.01, 0.03), strict=True)),
+    ),
+    "peaks": (
+        dict(zip(FAMILIES, (0.1, 0.1, 0.03, 0.03), strict=True)),
+        dict(zip(FAMILIES, (0.1, 0.1, 0.1, 0.03), strict=True)),
+    ),
 }
 # Rates of training by levels and from scratch, both at a constant rate
 LEVEL_RATES = {
