@@ -1,3 +1,14 @@
 """The tables and figures of the paper, in the order of its pages."""
 
-from . import reversibility, accuracy, digits  # noqa: F401, I001
+from . import counts, inversion, memory, accuracy, few_data, digits, stability, tuning  # noqa: I001
+
+__all__ = [
+    "accuracy",
+    "counts",
+    "digits",
+    "few_data",
+    "inversion",
+    "memory",
+    "stability",
+    "tuning",
+]
