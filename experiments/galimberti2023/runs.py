@@ -32,33 +32,59 @@ from .studies.trained import BackwardMemory, NodeReach, Trajectories
 # Final time and rate of the planar networks by data set and number of layers, as chosen: first the
 # time at a rate of 0.1, then the rate at that time. Networks that are deeper than the deepest tuned
 # one have its setting. The authors' default time, 1.2, does not give their own table.
-SWISS_ROLL_AT_16 = {
-    "MS1": (2.0, 0.1),
-    "MS2": (2.0, 0.1),
-    "MS3": (0.125, 0.1),
-    "H1": (0.125, 0.1),
-    "H1-J2": (0.0625, 0.1),
-    "H2": (0.25, 0.1),
-}
-MOONS_AT_2 = {
-    "MS1": (4.0, 0.1),
-    "MS2": (4.0, 0.1),
-    "MS3": (2.0, 0.1),
-    "H1": (0.125, 0.1),
-    "H1-J2": (0.5, 0.1),
-    "H2": (1.0, 0.1),
-}
 PLANAR_SETTINGS: dict[tuple[str, int], dict[str, tuple[float, float]]] = {
-    ("swiss_roll", 4): SWISS_ROLL_AT_16,
-    ("swiss_roll", 8): SWISS_ROLL_AT_16,
-    ("swiss_roll", 16): SWISS_ROLL_AT_16,
-    ("double_moons", 1): MOONS_AT_2,
-    ("double_moons", 2): MOONS_AT_2,
-    ("double_moons", 4): MOONS_AT_2,
+    ("swiss_roll", 4): {
+        "MS1": (2.0, 0.1),
+        "MS2": (2.0, 0.1),
+        "MS3": (0.0625, 0.1),
+        "H1": (0.125, 0.1),
+        "H1-J2": (0.03125, 0.1),
+        "H2": (0.25, 0.1),
+    },
+    ("swiss_roll", 8): {
+        "MS1": (2.0, 0.1),
+        "MS2": (2.0, 0.1),
+        "MS3": (0.25, 0.1),
+        "H1": (0.0625, 0.1),
+        "H1-J2": (0.03125, 0.1),
+        "H2": (0.25, 0.1),
+    },
+    ("swiss_roll", 16): {
+        "MS1": (2.0, 0.1),
+        "MS2": (2.0, 0.1),
+        "MS3": (0.125, 0.1),
+        "H1": (0.125, 0.1),
+        "H1-J2": (0.0625, 0.1),
+        "H2": (0.25, 0.1),
+    },
+    ("double_moons", 1): {
+        "MS1": (2.0, 0.1),
+        "MS2": (4.0, 0.1),
+        "MS3": (0.125, 0.1),
+        "H1": (0.0625, 0.1),
+        "H1-J2": (1.0, 0.1),
+        "H2": (0.25, 0.1),
+    },
+    ("double_moons", 2): {
+        "MS1": (4.0, 0.1),
+        "MS2": (4.0, 0.1),
+        "MS3": (2.0, 0.1),
+        "H1": (0.125, 0.1),
+        "H1-J2": (0.5, 0.1),
+        "H2": (1.0, 0.1),
+    },
+    ("double_moons", 4): {
+        "MS1": (2.0, 0.1),
+        "MS2": (2.0, 0.1),
+        "MS3": (1.0, 0.1),
+        "H1": (1.0, 0.1),
+        "H1-J2": (0.0625, 0.1),
+        "H2": (1.0, 0.1),
+    },
 }
 FIRST_PLANAR_RATE = 0.1  # at which the final times were chosen
 PLANAR_RATES = [0.03, 0.1, 0.3]
-TIME_GRID = [0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]
+TIME_GRID = [0.015625, 0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]
 # h and rate of the distributed networks by data set and graph: the authors' h with a rate of ours,
 # and both as chosen
 RING_GRID = [(h, lr) for h in (0.03125, 0.125, 0.5) for lr in (0.01, 0.03, 0.1)]
@@ -232,7 +258,9 @@ def deepest_nets(nets: list[str], seed: Any) -> Grid:
 
 
 SEEDS = seeds(smoke=2, quick=3, full=10, paper=10)
-SHALLOW_SEEDS = seeds(smoke=2, quick=3, full=30, paper=30)  # of the planar networks with few layers
+FEWEST_SEEDS = seeds(
+    smoke=1, quick=3, full=30, paper=30
+)  # of the planar networks with fewest layers
 MOON_SEEDS = seeds(smoke=1, quick=1, full=30, paper=30)
 TUNING_SEEDS = tuning_seeds(smoke=1, full=3, paper=10)
 PLANAR_EPOCHS = per_profile(smoke=1, quick=35, full=50, paper=50)
@@ -333,20 +361,15 @@ RUNS: dict[str, Grid] = {
         scheme=["semi-implicit", "forward Euler"],
     ),
     "general": grid(GeneralForm, net=list(GENERAL_FORM_NETWORKS), layers=8, seed=SEEDS),
-    "table": planar_nets(
-        dataset="swiss_roll",
-        depth=per_profile(smoke=[4], quick=[4], full=[4, 8], paper=[4, 8]),
-        seed=SHALLOW_SEEDS,
-    )
+    "table": planar_nets(dataset="swiss_roll", depth=4, seed=FEWEST_SEEDS)
     + planar_nets(
         dataset="swiss_roll",
-        depth=per_profile(quick=[16, 32], full=[16, 32, 64], paper=[16, 32, 64]),
+        depth=per_profile(quick=[16, 32], full=[8, 16, 32, 64], paper=[8, 16, 32, 64]),
         seed=SEEDS,
     )
+    + planar_nets(dataset="double_moons", depth=1, seed=FEWEST_SEEDS)
     + planar_nets(
-        dataset="double_moons",
-        depth=per_profile(smoke=[1], quick=[1, 4], full=[1, 2, 4], paper=[1, 2, 4]),
-        seed=SHALLOW_SEEDS,
+        dataset="double_moons", depth=per_profile(quick=4, full=[2, 4], paper=[2, 4]), seed=SEEDS
     ),
     "tuning": planar_trials(T=TRIED_TIMES, lr=FIRST_PLANAR_RATE),
     "rate_tuning": planar_trials(lr=per_profile(smoke=0.1, full=PLANAR_RATES, paper=PLANAR_RATES)),

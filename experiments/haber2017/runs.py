@@ -40,7 +40,7 @@ HALF = {"verlet_half": "verlet", "leapfrog_half": "leapfrog_haber"}
 NETS = (*FAMILIES, *HALF)
 LARGEST_STEP = 1.0  # of these networks; the final time of shallow ones is shorter for it
 # Their rates by data set, for few layers and from DEEP on, chosen at TUNED_DEPTHS
-TUNED_DEPTHS = [16, 256]
+TUNED_DEPTHS = [16, 64]
 ALL_003 = dict.fromkeys(NETS, 0.03)
 DEPTH_RATES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "ellipses": (ALL_003, ALL_003),

@@ -35,7 +35,7 @@ VALUES = (
 
 
 def read_claims(path: Path) -> pd.DataFrame:
-    """The rows of a claims.csv by the ids of the claims, as text.
+    """The rows of a claims.csv by the ids of the claims; all cells are text.
 
     Raises:
         BadInput: If the file is damaged.
@@ -113,8 +113,8 @@ def number(value: Any, unit: str = "") -> str:
 def interval_text(low: Any, high: Any, n: Any) -> str:
     """An interval as text; '' if there is none.
 
-    An interval of length zero belongs to a value that needs none: the worst, the best or the number
-    of n runs. Then the text says of how many.
+    A value that needs no interval has one of length zero: the worst or best value of n runs, or
+    their number. Then the text says how many runs these are.
     """
     low, high = (float("nan") if end in ("", None) else float(end) for end in (low, high))
     if low == high:
@@ -123,7 +123,7 @@ def interval_text(low: Any, high: Any, n: Any) -> str:
 
 
 def claim_cells(row: dict[str, Any]) -> dict[str, str]:
-    """A row of claims.csv for people: one number, one interval and one unit in a cell."""
+    """A row of claims.csv as cells of a table: each has one text, number, interval or unit."""
     states = [f"{row.get(state) or 0} {state}" for state in ("held", "refuted", "open")]
     return {
         "id": row["id"],

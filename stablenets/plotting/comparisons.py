@@ -39,8 +39,8 @@ def plot_heatmap(
         axes: The axes.
         values: Numbers with a row for each cell from top to bottom. Missing ones are left blank.
         limits: The values of the darkest and the lightest shade, the same in figures that are
-            compared. What lies beyond has the shade of the limit.
-        text: From a number to what its cell shows.
+            compared. Values beyond a limit have its shade.
+        text: Returns the text of a cell for its number.
 
     Returns:
         The cells, for a colour bar.

@@ -27,7 +27,7 @@ def plot_lines(
     looks: Mapping[Any, Mapping[str, Any]],
     limits: tuple[float, float] = (-np.inf, np.inf),
 ) -> None:
-    """Draw a line for each family, or whatever tells lines apart.
+    """Draw a line for each family, or for each value of something else.
 
     Args:
         axes: The axes.
@@ -35,7 +35,7 @@ def plot_lines(
             horizontal axis.
         looks: For each line its colour, and its label unless that is the key of the line; also
             further arguments of `axes.plot`.
-        limits: The smallest and the largest value that is drawn as it is. Others are arrows.
+        limits: The smallest and the largest value that is drawn at its place. Others are arrows.
     """
     for name, given in lines.items():
         line, look = dict(given), {"label": str(name), **looks[name]}
@@ -80,10 +80,10 @@ def plot_differences(
     Args:
         axes: The axes.
         differences: Estimates by their label; the first is on top.
-        threshold: Where the dashed line is; None for none. The line at 0 is solid.
+        threshold: Place of the dashed line; None for none. The line at 0 is solid.
         colours: The colour of each dot; black if None.
-        limits: Ends of the horizontal axis. A value beyond is a filled arrow at the edge, with its
-            number; the end of an interval beyond is an open arrow.
+        limits: Ends of the horizontal axis. Values beyond an end are filled arrows at the edge,
+            with their number; ends of intervals beyond it are open arrows.
     """
     low, high = limits or (-np.inf, np.inf)
     for place, found in enumerate(differences.values()):
@@ -162,7 +162,7 @@ def plot_clipped(
         axes: The axes.
         places: The numbers on the horizontal axis (P,).
         values: The values (P,).
-        limits: The smallest and the largest value that is drawn as it is.
+        limits: The smallest and the largest value that is drawn at its place.
         label: The name in the legend.
         colour: The colour of line and arrows.
         style: Further arguments of `axes.plot`.
@@ -196,7 +196,7 @@ def label_depths(axes: Axes, depths: Iterable[float], name: str = "layers") -> N
 
 
 def add_legend_below(figure: Figure, *panels: Axes, columns: int = 4) -> None:
-    """Add one legend below all panels; a label that several panels have stands in it once.
+    """Add one legend below all panels; a label of several panels appears in it once.
 
     Args:
         figure: The figure.

@@ -1,6 +1,16 @@
 """The tables and figures of the paper, in the order of its pages."""
 
-from . import counts, inversion, memory, accuracy, few_data, digits, stability, tuning  # noqa: I001
+from . import (  # noqa: I001
+    counts,
+    inversion,
+    memory,
+    accuracy,
+    targets,
+    few_data,
+    digits,
+    stability,
+    tuning,
+)
 
 __all__ = [
     "accuracy",
@@ -10,5 +20,6 @@ __all__ = [
     "inversion",
     "memory",
     "stability",
+    "targets",
     "tuning",
 ]

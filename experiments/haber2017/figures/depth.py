@@ -108,7 +108,7 @@ def fixed_time_table(results: Results) -> pd.DataFrame:
 @paper.table("depth_rates", runs=["depth_rates"])
 def depth_rates_table(results: Results) -> pd.DataFrame:
     """Choice of Adam's rate by data set, for networks of fewer than 64 layers (at 16) and of more
-    (at 256): mean validation accuracy in %, seeds that are in no other table. Best: the smallest of
+    (at 64): mean validation accuracy in %, seeds that are in no other table. Best: the smallest of
     equal ones.
     """
     rows = results["depth_rates"]
