@@ -25,6 +25,7 @@ def accuracies(lead, groups=("few", "few_short"), profile="full"):
         ours = lead(steps, percent) * (run.net.family == "hamiltonian")
         return {
             "test_accuracy": 0.5 + ours + 1e-4 * min(steps, 3000) + 1e-4 * work.seed,
+            "train_accuracy": 0.9,
             "steps": float(steps),
         }
 
