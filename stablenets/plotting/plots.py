@@ -70,7 +70,7 @@ def plot_estimates(
 def plot_differences(
     axes: Axes,
     differences: Mapping[str, Estimate],
-    threshold: float,
+    threshold: float | None,
     *,
     colours: Sequence[str] | None = None,
     limits: tuple[float, float] | None = None,
@@ -80,9 +80,10 @@ def plot_differences(
     Args:
         axes: The axes.
         differences: Estimates by their label; the first is on top.
-        threshold: Place of the dashed line. The line at 0 is solid.
+        threshold: Place of the dashed line; None for none. The line at 0 is solid.
         colours: The colour of each dot; black if None.
-        limits: Ends of the horizontal axis. Values beyond an end are arrows at the edge.
+        limits: Ends of the horizontal axis. Values beyond an end are filled arrows at the edge,
+            with their number; ends of intervals beyond it are open arrows.
     """
     low, high = limits or (-np.inf, np.inf)
     for place, found in enumerate(differences.values()):
@@ -91,6 +92,12 @@ def plot_differences(
             below, above = found.bar
             bar = [[below], [above]] if below == below else None
             axes.errorbar(found.value, place, xerr=bar, fmt="o", color=colour, markersize=4)
+            for is_cut, edge, marker in (
+                (found.low < low, low, "<"),
+                (found.high > high, high, ">"),
+            ):
+                if is_cut:
+                    axes.plot(edge, place, marker, color=colour, markerfacecolor="white")
         else:
             is_low = found.value < low
             axes.plot(low if is_low else high, place, "<" if is_low else ">", color=colour)
@@ -106,7 +113,8 @@ def plot_differences(
     axes.set_yticks(range(len(differences)), list(differences))
     axes.set_ylim(len(differences) - 0.5, -0.5)
     axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
-    axes.axvline(threshold, color="0.3", linewidth=0.8, linestyle="--", zorder=0)
+    if threshold is not None:
+        axes.axvline(threshold, color="0.3", linewidth=0.8, linestyle="--", zorder=0)
     if limits:
         margin = 0.03 * (high - low)
         axes.set_xlim(low - margin, high + margin)

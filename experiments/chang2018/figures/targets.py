@@ -7,7 +7,7 @@ import pandas as pd
 from stablenets.claims.results import Results
 from stablenets.claims.targets import target_table, with_targets
 
-from ..claims import LABELS, with_names
+from ..claims.naming import LABELS, with_names
 from ..runs import paper
 
 
