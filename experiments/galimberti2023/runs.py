@@ -258,9 +258,6 @@ def deepest_nets(nets: list[str], seed: Any) -> Grid:
 
 
 SEEDS = seeds(smoke=2, quick=3, full=10, paper=10)
-FEWEST_SEEDS = seeds(
-    smoke=1, quick=3, full=30, paper=30
-)  # of the planar networks with fewest layers
 MOON_SEEDS = seeds(smoke=1, quick=1, full=30, paper=30)
 TUNING_SEEDS = tuning_seeds(smoke=1, full=3, paper=10)
 PLANAR_EPOCHS = per_profile(smoke=1, quick=35, full=50, paper=50)
@@ -361,15 +358,17 @@ RUNS: dict[str, Grid] = {
         scheme=["semi-implicit", "forward Euler"],
     ),
     "general": grid(GeneralForm, net=list(GENERAL_FORM_NETWORKS), layers=8, seed=SEEDS),
-    "table": planar_nets(dataset="swiss_roll", depth=4, seed=FEWEST_SEEDS)
-    + planar_nets(
+    "table": planar_nets(
         dataset="swiss_roll",
-        depth=per_profile(quick=[16, 32], full=[8, 16, 32, 64], paper=[8, 16, 32, 64]),
+        depth=per_profile(
+            smoke=[4], quick=[4, 16, 32], full=[4, 8, 16, 32, 64], paper=[4, 8, 16, 32, 64]
+        ),
         seed=SEEDS,
     )
-    + planar_nets(dataset="double_moons", depth=1, seed=FEWEST_SEEDS)
     + planar_nets(
-        dataset="double_moons", depth=per_profile(quick=4, full=[2, 4], paper=[2, 4]), seed=SEEDS
+        dataset="double_moons",
+        depth=per_profile(smoke=[1], quick=[1, 4], full=[1, 2, 4], paper=[1, 2, 4]),
+        seed=SEEDS,
     ),
     "tuning": planar_trials(T=TRIED_TIMES, lr=FIRST_PLANAR_RATE),
     "rate_tuning": planar_trials(lr=per_profile(smoke=0.1, full=PLANAR_RATES, paper=PLANAR_RATES)),

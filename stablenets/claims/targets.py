@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,7 +77,7 @@ def target_table(rows: pd.DataFrame, by: dict[str, str]) -> pd.DataFrame:
     found = []
     heads = [*by.values(), "test accuracy", "group"]
     for values, own in rows.groupby([*by, "target", "group"], sort=False, dropna=False):
-        line = dict(zip(heads, values, strict=True))
+        line: dict[str, Any] = dict(zip(heads, values, strict=True))
         group = line.pop("group")
         line["test accuracy"] = f"{100 * line['test accuracy']:g} %"
         is_reached = np.isfinite(own["target_epochs"])
