@@ -16,7 +16,6 @@ from stablenets import statistics
 from stablenets.claims.criteria import Criterion, ahead_of, at_least, at_most, below, condition
 from stablenets.claims.estimates import (
     TEST_ACCURACY,
-    VALIDATION_ACCURACY,
     Metric,
     exact,
     gap_between,
@@ -27,51 +26,28 @@ from stablenets.claims.estimates import (
     smallest,
 )
 from stablenets.claims.results import Results
-from stablenets.claims.work import Training
 
 from .published import DEPTH, FIRST_EPOCH, LENGTH, TEN_EPOCHS
-from .runs import VARIED, paper
-from .studies.networks import DEEP
+from .rows import (
+    ADDED,
+    WRONG,
+    deep_rows,
+    depths_of_trained,
+    filter_rows,
+    gradient_ratios,
+    memory_rows,
+    trained_rows,
+    variations,
+)
+from .runs import paper
 from .studies.spectra import CASES, TIED, WIDTH
-from .studies.trained import TrainedSpectrum
 from .studies.weight_gradients import GRADIENT_CASES
 
-NAMES = {
-    "roarnn": "roaRNN",
-    "lstm": "LSTM",
-    "gru": "GRU",
-    "rnn": "vanilla RNN",
-    "antisymmetric_rnn": "AntisymmetricRNN",
-    "cornn": "coRNN",
-    "exprnn": "expRNN",
-}
-DEEP_NAMES = {
-    "roamlp": "roaMLP",
-    "tanh": "roaMLP, tanh",
-    "frozen": "roaMLP, layers frozen",
-    "none": "no layers",
-    "resnet": "ResNet",
-    "plain": "plain MLP",
-}
-DATA_NAMES = {
-    "psdigits": "psdigits",
-    "sdigits": "sdigits",
-    "psmnist": "psMNIST",
-    "smnist": "sMNIST",
-    "digits": "digits",
-    "mnist": "MNIST",
-    "adding": "adding",
-    "copy": "copying",
-}
-LABELS = NAMES | DATA_NAMES
 ROUNDING = 1e-9
 KEPT = 1000.0  # a size that changes by a smaller factor has neither vanished nor exploded
 NEAR_ISOMETRY = 1.2  # largest / smallest singular value of an approximate isometry
 GUESS = math.log(10)  # the loss of equal odds on ten classes
 CHANCE = 10.0  # % of ten classes
-ADDED = 0.01  # squared error of solved adding; the answer 1 to every sequence has 1/6
-SYMBOLS, WRONG = 10, 1.0  # of copying: symbols to recall, and wrong ones of solved copying in %
-FIXED_ANGLE = 1e-5  # radians below which a filter counts as leaving a direction; it is float32
 NEAR = 2.0  # points of accuracy within which two settings count as equal
 SEARCHED = 30  # settings of LSTM that a fair comparison needs; roaRNN's search tried 40
 MEMORY = {"kind": "paper", "source": "Abstract; task and settings are ours, designed for it"}
@@ -105,28 +81,6 @@ def worst_power(exponents: pd.Series) -> statistics.Estimate:
 def largest_stretch(rows: pd.DataFrame) -> statistics.Estimate:
     """The largest of all σ and 1/σ; infinite if a singular value is too small to be known."""
     return worst_power(np.maximum(rows["largest"], -rows["smallest"].fillna(-math.inf)))
-
-
-def trained_rows(results: Results) -> pd.DataFrame:
-    """The rows of the trained networks with `net`, a name, and `alpha`."""
-    found = []
-    for group in ("trained_deep", "trained_recurrent"):
-        rows = results[group]
-        works = [work for work in results.works((group,)) if isinstance(work, TrainedSpectrum)]
-        runs = [work.training.resolved for work in works]
-        alphas = [run.dynamics.at_depth(run.config.depth).alpha for run in runs]
-        found.append(rows.assign(net=list(map(trained_name, works)), alpha=alphas))
-    return pd.concat(found, ignore_index=True)
-
-
-def trained_name(study: TrainedSpectrum) -> str:
-    """What was trained, on which data, with how many layers or steps."""
-    run = study.training.resolved
-    is_deep = run.net.family == "roamlp"
-    name = DEEP_NAMES["roamlp"] if is_deep else NAMES[run.net.family]
-    reader = ", hidden layer" if run.net.head_hidden else ""
-    steps = f"{run.config.depth:,} {'layers' if is_deep else 'steps'}"
-    return f"{name}{reader}, {DATA_NAMES[run.dataset_name]}, {steps}"
 
 
 @paper.claim(
@@ -192,12 +146,6 @@ def trained_values_keep_their_size(results: Results) -> Iterator[Criterion]:
         yield below(largest_stretch(own), KEPT, f"{name}, one seed: {STRETCH}")
 
 
-def depths_of_trained(results: Results) -> list[int]:
-    """The layers of the trained roaMLPs."""
-    works = results.works(("trained_deep",))
-    return [work.training.resolved.config.depth for work in works]
-
-
 @paper.claim(
     "1d",
     kind="ours",
@@ -210,35 +158,6 @@ def fixed_beta_vanishes(results: Results) -> Iterator[Criterion]:
     rows = select_rows(at_depth(results["spectra"]), case="β = 0.01")
     label = f"{rows['layers'].iloc[0]:,} layers, β = 0.01: largest singular value"
     yield below(worst_power(rows["largest"]), 1 / KEPT, label)
-
-
-def deep_kind(work: Training) -> str:
-    """The key of DEEP that a run of a deep network belongs to."""
-    run = work.resolved
-    if not run.config.depth:
-        return "none"
-    if run.net.family != "roamlp":
-        return run.net.family
-    if run.config.optim.frozen:
-        return "frozen"
-    return "tanh" if run.dynamics.activation == "tanh" else "roamlp"
-
-
-def deep_rows(results: Results, *groups: str) -> pd.DataFrame:
-    """The rows of deep networks with `kind`, in the order of DEEP."""
-    rows = pd.concat([results[group] for group in groups], ignore_index=True)
-    kinds = [deep_kind(work) for work in results.works(groups)]
-    order = {kind: place for place, kind in enumerate(DEEP)}
-    return rows.assign(kind=kinds).sort_values(
-        "kind", key=lambda key: key.map(order), kind="stable"
-    )
-
-
-def gradient_ratios(results: Results, run: str) -> np.ndarray:
-    """Gradient norm at the first state / at the last, at each measured step (P,)."""
-    gradients = results.arrays(run)["state_gradients"]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return gradients[:, 0] / gradients[:, -1]
 
 
 @paper.claim(
@@ -303,54 +222,6 @@ def ahead_of_resnet(results: Results) -> Iterator[Criterion]:
     steps.
     """
     yield from ahead_at_great_depth(results, "deep_baselines", "resnet", "ResNet")
-
-
-def memory_errors(work: Training, results: Results, split: str) -> np.ndarray:
-    """The error of a memory task by epoch: the squared error, or the fraction of wrong symbols.
-
-    In copying a wrong blank counts as a wrong symbol.
-    """
-    arrays = results.arrays(work.name)
-    if work.dataset == "adding":
-        return arrays[f"{split}_loss"]
-    outputs = work.resolved.dataset.length + 2 * SYMBOLS
-    return np.minimum(1.0, (1 - arrays[f"{split}_accuracy"]) * outputs / SYMBOLS)
-
-
-def solved_at(work: Training, results: Results) -> float:
-    """The step at which the validation sequences were first solved.
-
-    It is infinite if they never were, or if the test sequences are not solved at the end.
-    """
-    limit = ADDED if work.dataset == "adding" else WRONG / 100
-    validation, test = (memory_errors(work, results, split) for split in ("validation", "test"))
-    is_solved = results.ledger[work.name].status == "done" and len(test) and test[-1] < limit
-    reached = np.flatnonzero(validation < limit)
-    if not is_solved or not len(reached):
-        return math.inf
-    return float(results.arrays(work.name)["step"][reached[0]])
-
-
-def memory_rows(results: Results, *groups: str) -> pd.DataFrame:
-    """The rows of memory tasks with their errors at the end, and the step at which they solved it.
-
-    A run that diverged has an infinite test error.
-    """
-    found = []
-    for group in groups:
-        for work, status in zip(results.works((group,)), results[group]["status"], strict=True):
-            is_done = status == "done"
-            ends = [
-                float(errors[-1]) if is_done and len(errors) else math.inf
-                for errors in (memory_errors(work, results, s) for s in ("test", "validation"))
-            ]
-            losses = results.arrays(work.name)["train_loss"]
-            highest = np.nanmax(losses) if len(losses) else math.nan
-            length = work.resolved.dataset.length
-            found.append((group, length, *ends, solved_at(work, results), highest))
-    heads = ["group", "length", "error", "validation_error", "solved_at", "highest_loss"]
-    rows = pd.concat([results[group] for group in groups], ignore_index=True)
-    return rows.assign(**pd.DataFrame(found, columns=heads))
 
 
 def long_enough(rows: pd.DataFrame) -> Criterion:
@@ -445,28 +316,6 @@ def ahead_of_lstm(results: Results) -> Iterator[Criterion]:
         yield ahead_of(gap, 0.0, f"test accuracy {epochs}: roaRNN minus LSTM", "points")
     tried = exact(len(select_rows(results["rates"], family="lstm")))
     yield condition(at_least(tried, SEARCHED, "settings of LSTM that its search tried"))
-
-
-def variations(rows: pd.DataFrame) -> pd.DataFrame:
-    """The changes of validation accuracy by one changed option, in points.
-
-    Returns:
-        A row for each changed setting with `key`, `value`, `accuracy` in % and `change`, means over
-        seeds.
-    """
-    rows = rows.assign(accuracy=VALIDATION_ACCURACY.of(rows))
-    chosen = rows.groupby("seed").first()  # the plan has the chosen setting first
-    found = []
-    for row in rows.to_dict("records"):
-        base = chosen.loc[row["seed"]]
-        for key in VARIED:
-            if row[key] != base[key]:
-                value = row[key][0] if isinstance(row[key], list) else row[key]
-                change = row["accuracy"] - base["accuracy"]
-                found.append(
-                    {"key": key, "value": value, "accuracy": row["accuracy"], "change": change}
-                )
-    return pd.DataFrame(found).groupby(["key", "value"], sort=False, as_index=False).mean()
 
 
 @paper.claim(
@@ -584,14 +433,6 @@ def level_is_exponential(results: Results) -> Iterator[Criterion]:
         error = (own["median"] * math.log(10) + c).abs().max()
         label = f"c = {c:g}, all widths: largest |ln(median singular value) + c|"
         yield at_most(exact(error, len(own)), 0.05, label)
-
-
-def filter_rows(results: Results) -> pd.DataFrame:
-    """The rows of the adding problem by filter, with `angle` and `is_fixed`."""
-    angles = results["filter_angles"].set_index("training")["angle"]
-    rows = memory_rows(results, "filters")
-    angle = rows["run"].map(angles)
-    return rows.assign(angle=angle, is_fixed=angle < FIXED_ANGLE)
 
 
 @paper.claim(

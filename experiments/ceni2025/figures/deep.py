@@ -14,7 +14,9 @@ from stablenets.plotting.figures import new_figure
 from stablenets.plotting.looks import GREEN, SKY, YELLOW, family_looks
 from stablenets.plotting.plots import plot_curves, plot_differences
 
-from ..claims import CHANCE, DATA_NAMES, DEEP_NAMES, LABELS, deep_rows, gradient_ratios
+from ..claims import CHANCE
+from ..names import DATA_NAMES, DEEP_NAMES, LABELS
+from ..rows import deep_rows, gradient_ratios
 from ..runs import paper
 from ..studies.networks import DEEP_RATES
 from .columns import image_limit, minutes, trainable_parameters

@@ -17,7 +17,8 @@ from stablenets.plotting.looks import BLUE, LOOKS, ORANGE
 from stablenets.plotting.panels import set_panel
 from stablenets.plotting.plots import add_legend_below
 
-from ..claims import ADDED, LABELS, NAMES, WRONG, filter_rows, memory_errors, memory_rows
+from ..names import LABELS, NAMES
+from ..rows import ADDED, WRONG, filter_rows, memory_errors, memory_rows
 from ..runs import paper
 from .columns import fixed_parameters, minutes, trainable_parameters
 

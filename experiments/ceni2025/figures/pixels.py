@@ -17,8 +17,8 @@ from stablenets.plotting.looks import BLUE, GREEN, GREY, ORANGE
 from stablenets.plotting.panels import set_panel
 from stablenets.plotting.plots import add_legend_below
 
-from ..claims import DATA_NAMES, FIRST_EPOCH, LABELS, TEN_EPOCHS
-from ..published import PIXELS_OF, PSMNIST
+from ..names import DATA_NAMES, LABELS
+from ..published import FIRST_EPOCH, PIXELS_OF, PSMNIST, TEN_EPOCHS
 from ..runs import paper
 from ..studies.step_time import timed_name
 from .columns import fixed_parameters, trainable_parameters

@@ -14,7 +14,9 @@ from stablenets.claims.tabulating import count_seeds, tabulate
 from stablenets.plotting.figures import new_figure
 from stablenets.plotting.plots import plot_differences
 
-from ..claims import LABELS, NAMES, NEAR, variations
+from ..claims import NEAR
+from ..names import LABELS, NAMES
+from ..rows import variations
 from ..runs import paper
 from ..search_space import SPACE
 from .columns import fixed_parameters, image_limit, trainable_parameters

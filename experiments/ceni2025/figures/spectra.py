@@ -16,7 +16,8 @@ from stablenets.plotting.looks import BLUE, GREEN, GREY, ORANGE, PINK, SKY, YELL
 from stablenets.plotting.panels import set_panel
 from stablenets.plotting.plots import add_legend_below, plot_clipped, plot_lines
 
-from ..claims import FORMS, KEPT, WEIGHTS, trained_rows
+from ..claims import FORMS, KEPT, WEIGHTS
+from ..rows import trained_rows
 from ..runs import paper
 from ..studies.spectra import TIED
 from ..studies.weight_gradients import GRADIENT_CASES

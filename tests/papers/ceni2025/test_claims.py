@@ -12,7 +12,7 @@ import pytest
 import torch
 from conftest import made_up, same_by_command
 
-from experiments.ceni2025 import PAPER, claims, figures
+from experiments.ceni2025 import PAPER, claims, figures, rows
 from experiments.ceni2025.runs import VARIED
 from stablenets.claims import ledger
 from stablenets.claims.criteria import HELD, OPEN, REFUTED
@@ -132,7 +132,7 @@ def test_bounds_are_checked_by_step_and_for_all_steps(arguments, expected):
 def test_singular_values_are_judged_at_50_000_layers(profile, smallest, deep, state):
     found = of_spectra(profile, after=smallest, smallest=smallest)
     assert states(claims.singular_values_keep_their_size, found) == [state] * 4 + [deep]
-    nets = claims.trained_rows(found)["net"].nunique()
+    nets = rows.trained_rows(found)["net"].nunique()
     assert states(claims.trained_values_keep_their_size, found) == [state] * nets + [deep]
 
 
@@ -180,7 +180,7 @@ def deep(ours=0.9, alone=0.8, loss=0.3, vanishing=1.0):
     """Deep networks; those whose layers are missing or frozen have the accuracy `alone`."""
 
     def entry(work):
-        kind = claims.deep_kind(work)
+        kind = rows.deep_kind(work)
         right = alone if kind in ("none", "frozen") else ours
         right += 0.001 * work.seed**2 - 0.0005 * (kind != "roamlp") * work.seed
         metrics = {"test_accuracy": right, "train_loss": loss, "steps": 20.0, "parameters": 10.0}
@@ -263,13 +263,13 @@ def test_a_memory_run_that_diverged_has_not_solved_its_task():
     entry = found.ledger[run.name]
     found.ledger[run.name] = Entry("diverged", entry.options, {}, entry.provenance, entry.arrays)
     assert states(claims.adding, found) == [HELD, REFUTED, HELD]
-    assert claims.memory_rows(found, "adding")["solved_at"].iloc[0] == math.inf
+    assert rows.memory_rows(found, "adding")["solved_at"].iloc[0] == math.inf
 
 
 def test_the_error_of_copying_is_the_fraction_of_wrong_symbols():
     found = results({"copy": learning(lambda work: 0.5)}, "full")
     (work, *_) = found.works(("copy",))
-    assert claims.memory_errors(work, found, "test") == pytest.approx([1.0, 0.75, 0.5])
+    assert rows.memory_errors(work, found, "test") == pytest.approx([1.0, 0.75, 0.5])
 
 
 @pytest.mark.parametrize(
@@ -345,9 +345,9 @@ def test_a_varied_setting_is_named_by_what_it_changes():
     def entry(work):
         return {"validation_accuracy": 0.9 - 0.2 * (work.resolved.dynamics.alpha == 0.9)}
 
-    rows = claims.variations(results({"sensitivity": entry})["sensitivity"])
-    assert set(rows["key"]) == set(VARIED)
-    harmed = rows[rows["change"] < 0]
+    changes = rows.variations(results({"sensitivity": entry})["sensitivity"])
+    assert set(changes["key"]) == set(VARIED)
+    harmed = changes[changes["change"] < 0]
     assert harmed[["key", "value"]].to_numpy().tolist() == [["net.alpha", 0.9]]
     assert harmed["change"].tolist() == pytest.approx([-20])
 
