@@ -22,14 +22,15 @@ FIXED_ANGLE = 1e-5  # radians below which a filter counts as leaving a direction
 
 
 def trained_rows(results: Results) -> pd.DataFrame:
-    """The rows of the trained networks with `net`, a name, and `alpha`."""
+    """The rows of the trained networks with `net`, a name, `alpha` and `is_recurrent`."""
     found = []
     for group in ("trained_deep", "trained_recurrent"):
         rows = results[group]
         works = [work for work in results.works((group,)) if isinstance(work, TrainedSpectrum)]
         runs = [work.training.resolved for work in works]
         alphas = [run.dynamics.at_depth(run.config.depth).alpha for run in runs]
-        found.append(rows.assign(net=list(map(trained_name, works)), alpha=alphas))
+        rows = rows.assign(net=list(map(trained_name, works)), alpha=alphas)
+        found.append(rows.assign(is_recurrent=group == "trained_recurrent"))
     return pd.concat(found, ignore_index=True)
 
 
@@ -91,23 +92,20 @@ def memory_errors(work: Training, results: Results, split: str) -> np.ndarray:
 
 
 def solved_at(work: Training, results: Results) -> float:
-    """The step at which the validation sequences were first solved.
+    """The step at which the error on validation sequences was first below the line; else infinite.
 
-    It is infinite if they never were, or if the test sequences are not solved at the end.
+    The line is ADDED or WRONG.
     """
     limit = ADDED if work.dataset == "adding" else WRONG / 100
-    validation, test = (memory_errors(work, results, split) for split in ("validation", "test"))
-    is_solved = results.ledger[work.name].status == "done" and len(test) and test[-1] < limit
-    reached = np.flatnonzero(validation < limit)
-    if not is_solved or not len(reached):
-        return math.inf
-    return float(results.arrays(work.name)["step"][reached[0]])
+    reached = np.flatnonzero(memory_errors(work, results, "validation") < limit)
+    return float(results.arrays(work.name)["step"][reached[0]]) if len(reached) else math.inf
 
 
 def memory_rows(results: Results, *groups: str) -> pd.DataFrame:
-    """The rows of memory tasks with their errors at the end, and the step at which they solved it.
+    """The rows of memory tasks with their errors at the end, and whether and when they solved it.
 
-    A run that diverged has an infinite test error.
+    A task is solved if the error on test sequences at the end is below ADDED or WRONG. A run that
+    diverged has an infinite test error.
     """
     found = []
     for group in groups:
@@ -123,7 +121,9 @@ def memory_rows(results: Results, *groups: str) -> pd.DataFrame:
             found.append((group, length, *ends, solved_at(work, results), highest))
     heads = ["group", "length", "error", "validation_error", "solved_at", "highest_loss"]
     rows = pd.concat([results[group] for group in groups], ignore_index=True)
-    return rows.assign(**pd.DataFrame(found, columns=heads))
+    rows = rows.assign(**pd.DataFrame(found, columns=heads))
+    limits = rows["dataset"].map({"adding": ADDED, "copy": WRONG / 100})
+    return rows.assign(is_solved=rows["error"] < limits)
 
 
 def variations(rows: pd.DataFrame) -> pd.DataFrame:
