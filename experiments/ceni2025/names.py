@@ -30,3 +30,11 @@ DATA_NAMES = {
     "copy": "copying",
 }
 LABELS = NAMES | DATA_NAMES
+FILTER_NAMES = {
+    "haar": "random",
+    "haar_fixed_axis": "random with eigenvalue 1",
+    "haar_no_fixed_axis": "random without eigenvalue 1",
+    "cyclic": "cyclic",
+    "identity": "identity",
+    "none": "none",
+}

@@ -1,4 +1,4 @@
-"""Columns that several tables have."""
+"""Columns that several tables have, and the size of the figures."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from collections.abc import Callable
 
 import pandas as pd
 
+WIDTH = 4.2  # inches of a figure: its smallest text has 6 points if the figure is 8 cm wide
+
 
 def power_text(exponent: float) -> str:
-    """A number from its log10; '' if it is not known."""
+    """A number from its log10, with two or three digits; '' if it is not known."""
     if math.isnan(exponent):
         return ""
     if math.isinf(exponent):
         return "0" if exponent < 0 else "infinite"
-    return f"{10**exponent:.3g}" if abs(exponent) < 5 else f"1e{exponent:.1f}"
+    if abs(exponent) < 5:
+        return f"{10**exponent:.3g}"
+    whole = math.floor(exponent)
+    digits = f"{10 ** (exponent - whole):.1f}"
+    return f"1.0e{whole + 1:+03d}" if digits == "10.0" else f"{digits}e{whole:+03d}"
 
 
 def power_of(column: str, summary: str = "median") -> Callable[[pd.DataFrame], str]:
@@ -22,10 +28,18 @@ def power_of(column: str, summary: str = "median") -> Callable[[pd.DataFrame], s
     return lambda own: power_text(own[column].agg(summary))
 
 
+IMAGES = "images of training, validation and test"  # head of the column `image_limit`
+
+
 def image_limit(rows: pd.DataFrame) -> str:
     """The number of images of training, validation and test."""
     limit = rows["dataset.limit"].iloc[0]
     return "all" if limit is None or math.isnan(limit) else f"at most {limit:,.0f} each"
+
+
+def width_of(rows: pd.DataFrame) -> int:
+    """The width of the networks."""
+    return int(rows["net.widths"].iloc[0][0])
 
 
 def minutes(rows: pd.DataFrame) -> float:
@@ -40,5 +54,4 @@ def trainable_parameters(own: pd.DataFrame) -> int:
 
 def fixed_parameters(own: pd.DataFrame) -> int:
     """The parameters of the filter, which are not trained."""
-    first = own.iloc[0]
-    return int(first["net.widths"][0]) ** 2 if first["net.family"] == "roarnn" else 0
+    return width_of(own) ** 2 if own["net.family"].iloc[0] == "roarnn" else 0
