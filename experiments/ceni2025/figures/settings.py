@@ -80,7 +80,7 @@ def sensitivity_figure(results: Results) -> Figure:
             at = (close["change"].mean(), place)
             text = ", ".join(map(str, close["value"]))
             shift = {"xytext": (0, 3), "textcoords": "offset points"}
-            axes.annotate(text, at, ha="center", va="bottom", fontsize=7.5, **shift)
+            axes.annotate(text, at, ha="center", va="bottom", fontsize=8, **shift)
     axes.set_yticks(range(len(keys)), [OPTION_NAMES[key] for key in keys])
     axes.set_ylim(len(keys) - 0.5, -0.8)
     axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)

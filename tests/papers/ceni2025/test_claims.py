@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import made_up, same_by_command
+from matplotlib.text import Text
 
 from experiments.ceni2025 import PAPER, claims, figures, rows
 from experiments.ceni2025.figures.columns import power_text
@@ -23,6 +24,7 @@ from stablenets.claims.pages import is_complete
 from stablenets.claims.paper import PROFILES
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training, unique
+from stablenets.plotting.style import PAPER_STYLE
 from stablenets.training.network import build_network
 
 RESULTS = Path(__file__).resolve().parents[3] / "results" / "ceni2025"
@@ -479,6 +481,19 @@ def test_every_table_and_figure_is_made_from_the_committed_results(profile):
             made = display.make(found.only(display.runs))
             assert not isinstance(made, pd.DataFrame) or len(made)
     plt.close("all")
+
+
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_the_text_of_figures_has_about_6_points_at_8_cm(profile):
+    found = Results(PAPER.plan(profile), ledger.read_ledger(RESULTS / profile))
+    for name, display in PAPER.figures.items():
+        if is_complete(display, found):
+            with plt.rc_context(PAPER_STYLE):
+                figure = display.make(found.only(display.runs))
+                figure.draw_without_rendering()
+            sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text()]
+            scale = 8 / 2.54 / figure.get_size_inches()[0]
+            assert scale * min(sizes) > 5.5, name
 
 
 @pytest.mark.parametrize(
