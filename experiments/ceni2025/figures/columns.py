@@ -1,13 +1,23 @@
-"""Columns that several tables have, and the size of the figures."""
+"""What several tables or figures have: columns, powers of ten, and the size of figures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+LAYERS = "layers $L$"  # label of an axis
+SMALLEST = 1e-300  # drawn in place of 0, far below all axes
 WIDTH = 4.2  # inches of a figure: its smallest text has 6 points if the figure is 8 cm wide
+
+
+def powers(exponents: Any) -> Any:
+    """Numbers from their log10, at least SMALLEST and at most its inverse."""
+    limit = -math.log10(SMALLEST)
+    return np.power(10.0, np.clip(exponents, -limit, limit))
 
 
 def power_text(exponent: float) -> str:

@@ -198,8 +198,8 @@ def memory_figure(results: Results, task: str) -> Figure:
     finding="At the longest lag roaRNN solves it in all seeds, and LSTM only with the chrono "
     "initialisation, in two of three. There LSTM, GRU and vanilla RNN have one seed. Over 100 and "
     "1,000 time steps the readout alone comes near the threshold, so these lengths show little "
-    "about the recurrence; over 10,000 one of its three seeds does so, too. Without clipping one of three seeds of roaRNN ends above it (table "
-    "memory_controls).",
+    "about the recurrence; over 10,000 one of its three seeds does so, too. Without clipping one "
+    "of three seeds of roaRNN ends above it (table memory_controls).",
 )
 def adding_figure(results: Results) -> Figure:
     """The adding problem: squared error on test sequences, a line for each seed; dotted: the

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,16 +16,12 @@ from stablenets.plotting.looks import BLUE, GREEN, GREY, ORANGE, PINK, SKY, YELL
 from stablenets.plotting.panels import set_panel
 from stablenets.plotting.plots import add_legend_below, plot_lines
 
-from ..claims import FORMS, KEPT, NEAR_ISOMETRY, WEIGHTS
-from ..rows import trained_rows
+from ..claims import FORMS, NEAR_ISOMETRY, WEIGHTS
 from ..runs import paper
 from ..studies.spectra import TIED
-from ..studies.weight_gradients import GRADIENT_CASES
-from .columns import WIDTH, power_of, power_text
+from .columns import LAYERS, WIDTH, power_of, powers
 
-LAYERS = "layers $L$"
 EXCESS = "largest / smallest - 1"
-SIGMA = r"singular values of $\partial x_L/\partial x_0$"
 FORM_LOOKS = dict(
     zip(
         FORMS,
@@ -69,11 +64,6 @@ CASE_NAMES = {  # of the cases in tables; all are convex and have a W for each l
     "β = 0.001": "β = 0.001, random filter",
 }
 CASE_NAMES |= {f"{case}{TIED}": f"{name}{TIED}" for case, name in CASE_NAMES.items()}
-SMALLEST = 1e-300  # drawn in place of 0, far below all axes
-GRADIENT_LOOKS = {
-    case: {"color": colour, "marker": marker}
-    for case, colour, marker in zip(GRADIENT_CASES, (BLUE, ORANGE, GREY), "sox", strict=True)
-}
 
 
 @paper.table("spectrum", runs=["spectra"])
@@ -95,12 +85,6 @@ def spectrum_table(results: Results) -> pd.DataFrame:
         "seeds": count_seeds,
     }
     return tabulate(rows, ["case", "layers"], columns)
-
-
-def powers(exponents: Any) -> Any:
-    """Numbers from their log10, at least SMALLEST and at most its inverse."""
-    limit = -math.log10(SMALLEST)
-    return np.power(10.0, np.clip(exponents, -limit, limit))
 
 
 @paper.figure(
@@ -226,132 +210,4 @@ def isometry_by_size_figure(results: Results) -> Figure:
     panels[0, 0].set_ylim(0.01, 1)
     panels[1, 0].set_ylim(0.02, 200)
     add_legend_below(figure, columns=2)
-    return figure
-
-
-@paper.table("trained", runs=["trained_deep", "trained_recurrent"])
-def trained_table(results: Results) -> pd.DataFrame:
-    """Networks before and after training, one seed: extreme singular values of ∂x_L/∂x_0 of three
-    test examples, their bounds, gradient norms at the states relative to the last one, and how far
-    W and U have moved relative to their first norm.
-    """
-    rows, tables = trained_rows(results), []
-    powers_of = {"smallest": "smallest", "median": "median", "largest": "largest"}
-    powers_of |= {"bound, low": "low", "bound, high": "high"}
-    numbers = {"first / last gradient": "first", "least / last": "least", "most / last": "most"}
-    for when, ending in (("before", "_before"), ("after", "")):
-        measured = ["beta_W", *powers_of.values(), *numbers.values()]
-        own = rows.reindex(columns=[f"{name}{ending}" for name in measured])
-        own.columns = measured
-        table = {"net": rows["net"], "training": when, "1 - α": 1 - rows["alpha"]}
-        table["β‖W‖"] = own["beta_W"]
-        table |= {head: own[name].map(power_text) for head, name in powers_of.items()}
-        table |= {head: own[name] for head, name in numbers.items()}
-        for name in ("W", "U"):
-            table[f"{name} moved by"] = moved_by(rows, name) if when == "after" else "-"
-        tables.append(pd.DataFrame(table))
-    return pd.concat(tables).sort_index(kind="stable")
-
-
-def moved_by(rows: pd.DataFrame, name: str) -> pd.Series:
-    """How far a tensor has moved relative to its first norm, as text."""
-    missing = np.where(rows["is_recurrent"] | (name == "W"), "starts at 0", "has none")
-    moved = rows[f"moved_{name}"]
-    return moved.map(lambda value: f"{value:.4g}").where(moved.notna(), missing)
-
-
-@paper.figure(
-    "trained",
-    runs=["trained_deep", "trained_recurrent"],
-    finding="The network that reads psMNIST without a hidden layer leaves this range, and that of "
-    "copying lies just inside it. One seed each does not rank the networks: at profile quick it is "
-    "another one that leaves the range.",
-)
-def trained_figure(results: Results) -> Figure:
-    """Networks before (grey, dashed) and after training (blue), one seed each. Above: range of the
-    singular values of ∂x_L/∂x_0. Below: range of the gradient norms over all states, relative to
-    the last one. Dashed lines: 1e-3 and 1e3.
-    """
-    rows = trained_rows(results)
-    places, line = np.arange(len(rows)), {"linewidth": 0.8, "zorder": 0}
-    figure, panels = new_grid(2, 1, WIDTH, 6.0)
-    for axes, ends in zip(panels.flat, (("smallest", "largest"), ("least", "most")), strict=True):
-        for label, ending, shift, colour, style in (
-            ("before training", "_before", -0.15, "0.5", "--"),
-            ("after", "", 0.15, BLUE, "-"),
-        ):
-            values = rows.reindex(columns=[f"{name}{ending}" for name in ends]).to_numpy(float).T
-            values = np.power(10.0, values) if axes is panels[0, 0] else values
-            look = {"color": colour, "markersize": 6, "label": label, "linestyle": style}
-            axes.plot(values, np.stack([places + shift] * 2), marker="|", **look)
-        axes.set(xscale="log", ylim=(len(rows) - 0.5, -0.5))
-        axes.set_yticks(places, [two_lines(name) for name in rows["net"]], fontsize=8)
-        axes.axvline(1, color="0.8", **line)
-        for at in (1 / KEPT, KEPT):
-            axes.axvline(at, color="0.3", linestyle="--", **line)
-    panels[0, 0].set_xlabel(SIGMA)
-    panels[1, 0].set_xlabel("gradient norm / that of the last state")
-    add_legend_below(figure)
-    return figure
-
-
-def two_lines(name: str) -> str:
-    """The name of a trained network with its data and steps on a second line."""
-    first, data, steps = name.rsplit(", ", 2)
-    return f"{first}\n{data}, {steps}"
-
-
-@paper.table("weight_gradients", runs=["weight_gradients"])
-def weight_gradient_table(results: Results) -> pd.DataFrame:
-    """Norms of the weight gradients over the layers at random weights, width 32, worst seed. The
-    bound is that of claim 10b. Infinite: some norm is below what float64 holds.
-    """
-    rows = results["weight_gradients"]
-    rows = rows.assign(by_depth=rows["largest"] + np.log10(rows["layers"]))
-    columns = {
-        "largest / smallest": power_of("ratio", "max"),
-        "first / last": power_of("first", "min"),
-        "largest norm": power_of("largest", "max"),
-        "L times largest norm": power_of("by_depth", "max"),
-        "largest norm / bound": power_of("over_bound", "max"),
-        "seeds": count_seeds,
-    }
-    return tabulate(rows, ["case", "layers"], columns)
-
-
-@paper.figure(
-    "weight_gradients",
-    runs=["weight_gradients"],
-    finding="With β = 1/L all layers have about the same gradient, which falls as 1/L. In the upper"
-    " panel the other lines leave the axis within the last layers.",
-)
-def weight_gradient_figure(results: Results) -> Figure:
-    """Weight gradients at random weights, width 32. Above: norm by layer of the deepest networks,
-    relative to the last layer, median over seeds. Middle: largest / smallest norm over the layers,
-    by depth, worst seed; dashed: 1,000. Below: largest norm over the layers, by depth, worst seed;
-    grey: falling as 1/L. Lines that leave an axis go on beyond it.
-    """
-    rows = results["weight_gradients"]
-    figure, panels = new_grid(3, 1, WIDTH, 7.2)
-    by_layer, by_depth, size = panels.flat
-    shown = rows["layers"].max()
-    for case, look in GRADIENT_LOOKS.items():
-        style = {"label": case, "markersize": 4, **look}
-        own = select_rows(rows, case=case, layers=shown)
-        norms = results.curves(own, "norms")
-        middle = np.median(norms - norms[:, -1:], 0)
-        by_layer.plot(results.curves(own, "layers")[0] + 1, powers(middle), **style)
-        worst = select_rows(rows, case=case).groupby("layers")[["ratio", "largest"]].max()
-        by_depth.plot(worst.index, powers(worst["ratio"]), **style)
-        size.plot(worst.index, powers(worst["largest"]), **style)
-    by_layer.set(yscale="log", ylim=(1e-16, 100), xlabel=f"layer of {shown:,}")
-    by_layer.set_ylabel("norm / last layer's")
-    ends = {"depths": rows["layers"], "xlabel": LAYERS, "yscale": "log"}
-    set_panel(by_depth, threshold=KEPT, ylim=(0.5, 1e16), **ends)
-    by_depth.set_ylabel("largest / smallest norm")
-    set_panel(size, ylim=(1e-6, 10), **ends)
-    size.set_ylabel("largest norm")
-    depths = np.array(sorted(set(rows["layers"])))
-    size.plot(depths, 1 / depths, color="0.7", linewidth=0.8, zorder=0)
-    add_legend_below(figure, by_depth)
     return figure

@@ -532,5 +532,5 @@ def test_weight_gradients_can_be_drawn():
         return metrics, {"layers": np.arange(3), "norms": np.array([-math.inf, -1.0, 0.0])}
 
     found = results({"weight_gradients": entry}, "full")
-    assert len(figures.spectra.weight_gradient_table(found)) == 24
-    assert figures.spectra.weight_gradient_figure(found).axes
+    assert len(figures.weight_gradients.weight_gradient_table(found)) == 24
+    assert figures.weight_gradients.weight_gradient_figure(found).axes
