@@ -10,7 +10,7 @@ from stablenets.claims.results import Results
 from stablenets.claims.targets import target_table, with_targets
 from stablenets.claims.work import Work
 
-from ..claims import LABELS
+from ..names import LABELS
 from ..runs import paper
 from .pixels import minutes_an_epoch, with_width
 
