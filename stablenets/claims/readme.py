@@ -15,7 +15,7 @@ these values, and its interval.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -63,13 +63,13 @@ def result_text(folder: Path, what: str) -> str:
     name, _, wanted = what.partition(" ")
     claim, _, place = name.partition(".")
     if place or not wanted:
-        rows = pd.read_csv(folder / "criteria.csv", dtype={"id": str}, keep_default_na=False)
+        rows = pd.read_csv(folder / "criteria.csv", dtype=str, keep_default_na=False)
         own = rows[rows["id"] == claim]
         deciding = own if place else own[own["role"] == "deciding"]
         row = deciding.iloc[int(place or 1) - 1]
-        interval = tables.format_interval(float(row["low"] or "nan"), float(row["high"] or "nan"))
-        between = f" [{interval.replace(' to ', ', ')}]" if row["low"] != row["high"] else ""
-        return number(row["value"], row["unit"]) + (between if interval else "")
+        has_interval = row["low"] and row["low"] != row["high"]
+        between = f" [{number(row['low'])}, {number(row['high'])}]" if has_interval else ""
+        return number(row["value"], row["unit"]) + between
     claims = pd.read_csv(folder / "claims.csv", dtype=str, keep_default_na=False).set_index("id")
     return str(claims.loc[claim, wanted])
 
@@ -86,21 +86,28 @@ def cell_text(folder: Path, what: str) -> str:
         frame = frame[frame[key] == value]
     if len(frame) != 1:
         raise LookupError(f"{len(frame)} rows have {conditions}")
-    row = frame.iloc[0]
+    return cell_with_interval(frame.iloc[0].to_dict(), column)
+
+
+def cell_with_interval(row: Mapping[str, str], column: str) -> str:
+    """A number of a row of a csv file with its interval, as in the table; any other text as it is.
+
+    The interval is in the columns "NAME, low" and "NAME, high".
+    """
     ends = [row.get(f"{column}, {end}", "") for end in ("low", "high")]
     between = f" [{', '.join(number(end) for end in ends)}]" if all(ends) else ""
-    return f"{shown_number(row[column])}{between}"
-
-
-def shown_number(text: str) -> str:
-    """A number with four digits; any other text as it is."""
     try:
-        return number(text)
+        return f"{number(row[column])}{between}"
     except ValueError:
-        return text
+        return row[column]
 
 
 def table_text(folder: Path, what: str) -> str:
     """A committed table as markdown, on lines of its own."""
-    frame = pd.read_csv(folder / f"{what}.csv", keep_default_na=False)
-    return f"\n\n{tables.format_markdown(frame)}\n"
+    frame = pd.read_csv(folder / f"{what}.csv", keep_default_na=False, dtype=str)
+    ends = {f"{name}, {end}" for name in frame for end in ("low", "high")}
+    rows = [
+        {name: cell_with_interval(row, name) for name in frame if name not in ends}
+        for row in frame.to_dict("records")
+    ]
+    return f"\n\n{tables.format_markdown(pd.DataFrame(rows))}\n"

@@ -281,7 +281,7 @@ def claim_lines(paper: Paper, profile: str, rows: list[dict[str, Any]], folder: 
     lines = ["", f"{paper.title}, profile {profile}", ""]
     for row in rows:
         value = row["ours"] if isinstance(row["ours"], str) else number(row["ours"], row["unit"])
-        between = interval_text(row["low"], row["high"], row["n"])
+        between = interval_text(row["low"], row["high"], row["n"], row.get("cases", ""))
         ours = f"{row.get('measure', '')} {value}" + (f" (95 %: {between})" if between else "")
         ours = row.get("reason", "") if not value or row["verdict"] == NOT_RUN else ours
         for text, lead in ((row["claim"], f"{row['id']:>3}  {row['verdict']:<22}"), (ours, "")):

@@ -6,18 +6,19 @@ Both pages are made from the committed claims.csv files of the profiles only.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from stablenets import tables
-from stablenets.claims.criteria import NOT_RUN, VERDICTS
-from stablenets.claims.judging import CLAIM_COLUMNS, CRITERION_COLUMNS
+from stablenets.claims.criteria import HELD, NOT_RUN, OPEN, REFUTED, UNDECIDED, VERDICTS
+from stablenets.claims.judging import CLAIM_COLUMNS, CRITERION_COLUMNS, ONLY_ON
 from stablenets.claims.paper import CLAIM_KINDS, KIND_MEANINGS, PROFILES, SMOKE, Paper
 from stablenets.errors import BadInput
 from stablenets.runs import files
+from stablenets.statistics import widths_of_interval
 
 VERDICT_MEANINGS = {
     "reproduced": "All deciding criteria are held: their whole intervals are on the right side.",
@@ -27,11 +28,20 @@ VERDICT_MEANINGS = {
     " or there is no interval, or a condition is not held.",
     "not run": "No measurement yet, or only on substitute data, which decide nothing.",
 }
-VALUES = (
-    "A claim has up to six criteria. A line shows the one that decides: the first that is not held,"
-    " or the first one if all are. 'over all n' in place of an interval: the value is the worst or"
-    " the number of n runs, so it has none."
+VALUES = "\n".join(  # how to read a table of claims
+    (
+        "- A line shows one criterion of the claim: the first condition that is not held. If there"
+        " is none: the first criterion that is refuted, else the first that is open, else the"
+        " first.",
+        "- A criterion that is refuted already contradicts a sentence that says 'all', even where"
+        " the verdict is 'undecided' because other criteria are open.",
+        "- 'over' in place of an interval: the value is the worst, or the number, of so many runs,"
+        " so it has no interval.",
+        "- 'Undecided' often means that there are few seeds. An interval reaches"
+        f" {widths_of_interval((3, 5, 10))}.",
+    )
 )
+OPTIONAL_COLUMNS = ("cases",)  # that older files lack
 
 
 def read_claims(path: Path) -> pd.DataFrame:
@@ -41,7 +51,7 @@ def read_claims(path: Path) -> pd.DataFrame:
         BadInput: If the file is damaged.
     """
     try:
-        table = pd.read_csv(path, keep_default_na=False, dtype=str)[list(CLAIM_COLUMNS)]
+        table = read_columns(path, CLAIM_COLUMNS)
         for name in ("ours", "low", "high"):
             pd.to_numeric(table[name])  # raises if one is not a number
         if table.isna().any(axis=None) or not table["id"].is_unique:
@@ -59,10 +69,17 @@ def read_criteria(path: Path) -> pd.DataFrame:
     """
     numbers = ["value", "low", "high", "n", "threshold"]
     try:
-        table = pd.read_csv(path, keep_default_na=False, dtype=str)[list(CRITERION_COLUMNS)]
+        table = read_columns(path, CRITERION_COLUMNS)
         return table.assign(**{name: pd.to_numeric(table[name]) for name in numbers})
     except (OSError, ValueError, LookupError):
         raise damaged(path) from None
+
+
+def read_columns(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Some columns of a csv file as text; those of OPTIONAL_COLUMNS are empty if it lacks them."""
+    table = pd.read_csv(path, keep_default_na=False, dtype=str)
+    lacking = {name: "" for name in OPTIONAL_COLUMNS if name not in table}
+    return table.assign(**lacking)[list(columns)]
 
 
 def damaged(path: Path) -> BadInput:
@@ -86,7 +103,8 @@ def claims_by_profile(folder: Path) -> dict[str, pd.DataFrame]:
 def final_rows(paper: Paper, folder: Path) -> list[dict[str, Any]]:
     """The row of each claim at the largest compute budget at which it was run.
 
-    A claim that was run nowhere has the verdict 'not run' and the profile ''.
+    A claim that was run nowhere has the verdict 'not run' and the profile ''. If it was run on
+    substitute data, that is the reason.
     """
     found, tables = [], claims_by_profile(folder).values()
     for claim in paper.claims:
@@ -98,8 +116,13 @@ def final_rows(paper: Paper, folder: Path) -> list[dict[str, Any]]:
             "profile": "",
         }
         for table in tables:
-            if claim.id in table.index and table.loc[claim.id, "verdict"] != NOT_RUN:
-                row |= dict(table.loc[claim.id])
+            if claim.id not in table.index:
+                continue
+            own = dict(table.loc[claim.id])
+            if own["verdict"] != NOT_RUN:
+                row |= own
+            elif not row["profile"] and own["reason"].startswith(ONLY_ON):
+                row["reason"] = own["reason"]
         found.append({"id": claim.id} | row)
     return found
 
@@ -110,21 +133,27 @@ def number(value: Any, unit: str = "") -> str:
     return f"{text} {unit}".rstrip() if text else ""
 
 
-def interval_text(low: Any, high: Any, n: Any) -> str:
+def interval_text(low: Any, high: Any, n: Any, cases: str = "") -> str:
     """An interval as text; '' if there is none.
 
     An interval of length zero belongs to a value that needs none: the worst, the best or the number
-    of n runs. Then the text says of how many.
+    of n runs. Then the text says of how many, in the words of `cases` if there are any.
     """
     low, high = (float("nan") if end in ("", None) else float(end) for end in (low, high))
     if low == high:
-        return "one value" if int(n) == 1 else f"over all {int(n)}"
+        return "one value" if int(n) == 1 else f"over {cases or f'all {int(n):,}'}"
     return tables.format_interval(low, high)
 
 
 def claim_cells(row: dict[str, Any]) -> dict[str, str]:
-    """A row of claims.csv for people: one number, one interval and one unit in a cell."""
-    states = [f"{row.get(state) or 0} {state}" for state in ("held", "refuted", "open")]
+    """A row of claims.csv for people: one number, one interval and one unit in a cell.
+
+    A claim that was not run has no number.
+    """
+    if row["verdict"] == NOT_RUN:
+        row = row | dict.fromkeys(("measure", "ours", "low", "high", "n", "cases", "unit"), "")
+    states = [f"{row.get(state) or 0} {state}" for state in (HELD, REFUTED, OPEN)]
+    interval = interval_text(row.get("low"), row.get("high"), row.get("n"), row.get("cases", ""))
     return {
         "id": row["id"],
         "claim": row["claim"],
@@ -132,10 +161,23 @@ def claim_cells(row: dict[str, Any]) -> dict[str, str]:
         "paper": row["published"],
         "measured": row.get("measure", ""),
         "our value": number(row.get("ours"), row.get("unit", "")),
-        "95 % interval": interval_text(row.get("low"), row.get("high"), row.get("n")),
+        "95 % interval": interval,
         "criteria": ", ".join(states) if row.get("measure") else "",
         "verdict": row["verdict"],
     }
+
+
+def page_cells(row: dict[str, Any]) -> dict[str, str]:
+    """The cells of a claim in a table of a page, where the verdict has a word of explanation.
+
+    That is why the claim was not run, or that criteria are refuted although it is undecided.
+    """
+    verdict = row["verdict"]
+    if verdict == NOT_RUN and row.get("reason"):
+        verdict += f" ({row['reason'].split(';')[0]})"
+    elif verdict == UNDECIDED and int(row.get(REFUTED) or 0):
+        verdict += f" ({row[REFUTED]} refuted, {row[OPEN]} open)"
+    return claim_cells(row) | {"verdict": verdict}
 
 
 def write_paper_page(paper: Paper, folder: Path) -> None:
@@ -156,7 +198,7 @@ def paper_page(paper: Paper, folder: Path) -> str:
             [f"# {paper.title}", "", f"{findings}. Tables and figures:", "", *lines, ""]
         )
     rows = final_rows(paper, folder)
-    cells = [claim_cells(row) | {"measured at": profile_link(row)} for row in rows]
+    cells = [page_cells(row) | {"measured at": profile_link(row)} for row in rows]
     link = readme_link(paper, folder)
     lines = [
         f"# {paper.title}",
@@ -219,7 +261,7 @@ def overview(papers: Iterable[Paper], results: Path) -> str:
     ]
     for paper in papers:
         rows = final_rows(paper, results / paper.handle)
-        cells = pd.DataFrame([claim_cells(row) for row in rows]).drop(columns="criteria")
+        cells = pd.DataFrame([page_cells(row) for row in rows]).drop(columns="criteria")
         lines += [
             f"## [{paper.title}]({paper.handle}/README.md)",
             "",
