@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from stablenets.claims.cells import number
 from stablenets.claims.criteria import NOT_RUN
-from stablenets.claims.summary import number, read_claims
+from stablenets.claims.summary import read_claims
 from stablenets.errors import BadInput
 
 SAME, WITHIN, DIFFERENT = "as published", "within the published interval", "different"

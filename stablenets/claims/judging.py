@@ -70,7 +70,7 @@ def judge_claim(claim: DeclaredClaim, results: Results, profile: str) -> Judgeme
         return Judgement(claim, NOT_RUN, reason=f"this profile has no runs of {unplanned[0]}")
     if missing := results.missing(claim.runs):
         planned = sum(len(results.plan[group]) for group in claim.runs)
-        return Judgement(claim, NOT_RUN, reason=f"{missing} of {planned} runs are missing")
+        return Judgement(claim, NOT_RUN, reason=f"{missing:,} of {planned:,} runs are missing")
     criteria = check_claim(claim, results)
     if profile == SMOKE:
         reason = "this profile only shows that everything runs"

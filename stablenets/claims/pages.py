@@ -14,6 +14,7 @@ import matplotlib
 import pandas as pd
 
 from stablenets import tables
+from stablenets.claims.cells import VALUES, criterion_cells, page_cells
 from stablenets.claims.criteria import HELD, NOT_RUN, OPEN, REFUTED, UNDECIDED
 from stablenets.claims.judging import (
     CLAIM_COLUMNS,
@@ -25,16 +26,10 @@ from stablenets.claims.judging import (
 )
 from stablenets.claims.paper import KIND_MEANINGS, DeclaredClaim, Display, Paper
 from stablenets.claims.results import Results
-from stablenets.claims.summary import (
-    VALUES,
-    interval_text,
-    number,
-    page_cells,
-    readme_link,
-    write_paper_page,
-)
+from stablenets.claims.summary import readme_link, write_paper_page
 from stablenets.plotting.figures import write_figure
 from stablenets.plotting.gif import Gif
+from stablenets.plotting.page_layout import fit_to_page
 from stablenets.plotting.style import PAPER_STYLE
 from stablenets.runs import files, provenance
 from stablenets.statistics.formatting import STORED_FORMAT
@@ -43,7 +38,6 @@ if TYPE_CHECKING:
     from matplotlib.animation import Animation
 
 KINDS = {"tables": (".md", ".csv", ".tex"), "figures": (".png", ".svg"), "animations": (".gif",)}
-SIGNS = {">=": "≥", "<=": "≤"}
 
 
 def write_pages(
@@ -77,7 +71,7 @@ def write_pages(
         origin = f"{made}, all criteria in [criteria.csv](criteria.csv)."
         origin += f" Background: {background}." if background else ""
     else:
-        rows, lines = [], []
+        rows, lines = [], list_runs(results)
         title = f"# {paper.title}: profile `{profile}`"
         origin = f"{made}. Findings: {background}." if background else f"{made}."
     lines = [title, "", origin, "", *notation, *lines, *list_displays(paper, results, profile)]
@@ -140,6 +134,8 @@ def write_displays(
                 drawn = display.make(results.only(display.runs))
                 has_intervals = kind == "tables" and "[" in tables.format_markdown(drawn)
                 are = f"; intervals in brackets are {display.intervals}" if has_intervals else ""
+                if kind == "figures":
+                    fit_to_page(drawn)
                 write(drawn, stem, display.text(profile), f"{origin}{are}.")
 
 
@@ -194,16 +190,14 @@ def picture_lines(file: str, caption: str) -> list[str]:
     return [f"![{Path(file).stem}]({file})", "", caption, ""]
 
 
-def criterion_cells(row: dict[str, Any]) -> dict[str, str]:
-    """A row of criteria.csv for people."""
-    relation = SIGNS.get(row["relation"], row["relation"])
-    return {
-        "criterion": row["criterion"] + (" (condition)" if row["role"] == "condition" else ""),
-        "value": number(row["value"], row["unit"]),
-        "95 % interval": interval_text(row["low"], row["high"], row["n"], row["cases"]),
-        "must be": f"{relation} {number(row['threshold'])}",
-        "state": row["state"],
-    }
+def list_runs(results: Results) -> list[str]:
+    """The lines of a table that says which of the planned runs are made."""
+    rows = [
+        {"runs": group, "made": len(results.works([group])), "planned": len(works)}
+        for group, works in results.plan.items()
+        if works
+    ]
+    return ["## What was run", "", tables.format_markdown(pd.DataFrame(rows))]
 
 
 def list_displays(paper: Paper, results: Results, profile: str) -> list[str]:

@@ -21,10 +21,12 @@ from pathlib import Path
 import pandas as pd
 
 from stablenets import tables
-from stablenets.claims.summary import number
+from stablenets.claims.cells import number
 from stablenets.errors import BadInput
 
 END = "<!-- end -->"
+FINDINGS = re.compile(r"<!-- findings -->\n(.*?)<!-- end of findings -->", re.DOTALL)
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 MARKER = re.compile(r"(<!-- (result|table|cell): (\S+) ([^>]*?) -->)(.*?)<!-- end -->", re.DOTALL)
 
 
@@ -56,6 +58,22 @@ def fill_results(text: str, results: Path) -> str:
             raise BadInput(f"{marker}: no such result in {results} ({error})") from None
 
     return MARKER.sub(filled, text)
+
+
+def findings_of(readme: Path, results: Path) -> str:
+    """The findings in a README, with the results in a folder; '' if either is missing.
+
+    They stand between the comments `findings` and `end of findings`.
+
+    Args:
+        readme: The README of an experiment.
+        results: The folder of all results.
+    """
+    found = FINDINGS.search(readme.read_text())
+    try:
+        return COMMENT.sub("", fill_results(found.group(1), results)).strip() if found else ""
+    except BadInput:
+        return ""
 
 
 def result_text(folder: Path, what: str) -> str:

@@ -18,13 +18,13 @@ from tqdm import tqdm
 from stablenets import data
 from stablenets.claims import ledger
 from stablenets.claims.agreement import agreement_lines, compare_claims
+from stablenets.claims.cells import interval_text, number
 from stablenets.claims.criteria import NOT_RUN
 from stablenets.claims.ledger_files import lock_ledger
 from stablenets.claims.pages import write_pages
 from stablenets.claims.paper import Paper
 from stablenets.claims.results import Plan, Results
 from stablenets.claims.run_times import RunTimes, longest_first
-from stablenets.claims.summary import interval_text, number
 from stablenets.claims.work import Training, Work, unique
 from stablenets.errors import EXIT_FAILED, EXIT_TIME, BadInput
 from stablenets.execution.executor import Executor

@@ -13,12 +13,13 @@ from typing import Any
 import pandas as pd
 
 from stablenets import tables
-from stablenets.claims.criteria import HELD, NOT_RUN, OPEN, REFUTED, UNDECIDED, VERDICTS
+from stablenets.claims.cells import VALUES, page_cells
+from stablenets.claims.criteria import NOT_RUN, VERDICTS
 from stablenets.claims.judging import CLAIM_COLUMNS, CRITERION_COLUMNS, ONLY_ON
 from stablenets.claims.paper import CLAIM_KINDS, KIND_MEANINGS, PROFILES, SMOKE, Paper
+from stablenets.claims.readme import findings_of
 from stablenets.errors import BadInput
 from stablenets.runs import files
-from stablenets.statistics import widths_of_interval
 
 VERDICT_MEANINGS = {
     "reproduced": "All deciding criteria are held: their whole intervals are on the right side.",
@@ -28,19 +29,6 @@ VERDICT_MEANINGS = {
     " or there is no interval, or a condition is not held.",
     "not run": "No measurement yet, or only on substitute data, which decide nothing.",
 }
-VALUES = "\n".join(  # how to read a table of claims
-    (
-        "- A line shows one criterion of the claim: the first condition that is not held. If there"
-        " is none: the first criterion that is refuted, else the first that is open, else the"
-        " first.",
-        "- A criterion that is refuted already contradicts a sentence that says 'all', even where"
-        " the verdict is 'undecided' because other criteria are open.",
-        "- 'over' in place of an interval: the value is the worst, or the number, of so many runs,"
-        " so it has no interval.",
-        "- 'Undecided' often means that there are few seeds. An interval reaches"
-        f" {widths_of_interval((3, 5, 10))}.",
-    )
-)
 OPTIONAL_COLUMNS = ("cases",)  # that older files lack
 
 
@@ -127,59 +115,6 @@ def final_rows(paper: Paper, folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def number(value: Any, unit: str = "") -> str:
-    """A value with four digits and its unit; '' if there is none."""
-    text = tables.format_cell(float(value)) if value not in ("", None) else ""
-    return f"{text} {unit}".rstrip() if text else ""
-
-
-def interval_text(low: Any, high: Any, n: Any, cases: str = "") -> str:
-    """An interval as text; '' if there is none.
-
-    An interval of length zero belongs to a value that needs none: the worst, the best or the number
-    of n runs. Then the text says of how many, in the words of `cases` if there are any.
-    """
-    low, high = (float("nan") if end in ("", None) else float(end) for end in (low, high))
-    if low == high:
-        return "one value" if int(n) == 1 else f"over {cases or f'all {int(n):,}'}"
-    return tables.format_interval(low, high)
-
-
-def claim_cells(row: dict[str, Any]) -> dict[str, str]:
-    """A row of claims.csv for people: one number, one interval and one unit in a cell.
-
-    A claim that was not run has no number.
-    """
-    if row["verdict"] == NOT_RUN:
-        row = row | dict.fromkeys(("measure", "ours", "low", "high", "n", "cases", "unit"), "")
-    states = [f"{row.get(state) or 0} {state}" for state in (HELD, REFUTED, OPEN)]
-    interval = interval_text(row.get("low"), row.get("high"), row.get("n"), row.get("cases", ""))
-    return {
-        "id": row["id"],
-        "claim": row["claim"],
-        "kind": row["kind"],
-        "paper": row["published"],
-        "measured": row.get("measure", ""),
-        "our value": number(row.get("ours"), row.get("unit", "")),
-        "95 % interval": interval,
-        "criteria": ", ".join(states) if row.get("measure") else "",
-        "verdict": row["verdict"],
-    }
-
-
-def page_cells(row: dict[str, Any]) -> dict[str, str]:
-    """The cells of a claim in a table of a page, where the verdict has a word of explanation.
-
-    That is why the claim was not run, or that criteria are refuted although it is undecided.
-    """
-    verdict = row["verdict"]
-    if verdict == NOT_RUN and row.get("reason"):
-        verdict += f" ({row['reason'].split(';')[0]})"
-    elif verdict == UNDECIDED and int(row.get(REFUTED) or 0):
-        verdict += f" ({row[REFUTED]} refuted, {row[OPEN]} open)"
-    return claim_cells(row) | {"verdict": verdict}
-
-
 def write_paper_page(paper: Paper, folder: Path) -> None:
     """Write results/<paper>/README.md; see `write_unless_damaged`."""
     write_unless_damaged(folder / "README.md", lambda: paper_page(paper, folder))
@@ -188,18 +123,19 @@ def write_paper_page(paper: Paper, folder: Path) -> None:
 def paper_page(paper: Paper, folder: Path) -> str:
     """The page of one paper: each claim with its verdict, our value and its interval.
 
-    Without claims: links to the findings and to the page of each profile.
+    Without claims: the findings, from the README of the experiment, and links to the pages.
     """
+    link = readme_link(paper, folder)
     if not paper.claims:
         pages = [f"{profile}/{paper.page}" for profile in PROFILES if profile != SMOKE]
-        lines = [f"- [{page}]({page})" for page in pages if (folder / page).exists()]
-        findings = f"[What was found](../../experiments/{paper.handle}/README.md)"
-        return "\n".join(
-            [f"# {paper.title}", "", f"{findings}. Tables and figures:", "", *lines, ""]
-        )
+        found = findings_of(folder / link, folder.parent) if link else ""
+        lines = [f"# {paper.title}", "", *([found, ""] if found else [])]
+        lines += [f"[How it is made, and what limits it]({link}).", ""] if link else []
+        lines += ["Tables and figures:", ""]
+        lines += [f"- [{page}]({page})" for page in pages if (folder / page).exists()]
+        return "\n".join([*lines, ""])
     rows = final_rows(paper, folder)
     cells = [page_cells(row) | {"measured at": profile_link(row)} for row in rows]
-    link = readme_link(paper, folder)
     lines = [
         f"# {paper.title}",
         "",

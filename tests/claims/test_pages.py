@@ -6,6 +6,7 @@ import pandas as pd
 from squares import Square
 
 from stablenets.claims import ledger, pages, summary
+from stablenets.claims.cells import interval_text, number
 from stablenets.claims.criteria import (
     NOT_REPRODUCED,
     NOT_RUN,
@@ -158,11 +159,11 @@ def test_the_highest_profile_that_ran_a_claim_counts(tmp_path):
 
 
 def test_an_interval_of_length_zero_says_over_how_many_runs():
-    assert summary.interval_text("0.5", "1.5", "3") == "0.5 to 1.5"
-    assert summary.interval_text(2.0, 2.0, 3) == "over all 3"
-    assert summary.interval_text(2.0, 2.0, 6, "3 seeds x 2 settings") == "over 3 seeds x 2 settings"
-    assert summary.interval_text(2.0, 2.0, 1) == "one value"
-    assert summary.interval_text("", "", "1") == ""
+    assert interval_text("0.5", "1.5", "3") == "0.5 to 1.5"
+    assert interval_text(2.0, 2.0, 3) == "over all 3"
+    assert interval_text(2.0, 2.0, 6, "3 seeds x 2 settings") == "over 3 seeds x 2 settings"
+    assert interval_text(2.0, 2.0, 1) == "one value"
+    assert interval_text("", "", "1") == ""
 
 
 def test_a_worst_value_says_how_many_seeds_and_settings_it_is_of(place, tmp_path):
@@ -259,11 +260,11 @@ def test_a_table_says_what_its_intervals_are(place, tmp_path):
 def test_pages_readmes_and_csv_show_the_same_number(place, tmp_path):
     tie = Estimate(-11.9750000000001, -12.5, -11.0, 3)  # rounds up, and its csv would round down
     page = page_of(toy_with(at_least(tie, 0.0, "tie")), place, tmp_path)
-    shown = summary.number("-11.975")
+    shown = number("-11.975")
     assert page.count(shown) == 2
     assert shown in fill_results("<!-- result: quick 1 --><!-- end -->", tmp_path)
     read = read_criteria(tmp_path / "quick" / "criteria.csv")
-    assert summary.number(read["value"].item()) == shown
+    assert number(read["value"].item()) == shown
 
 
 def test_how_to_read_a_line_is_said_on_each_page(place, tmp_path):
