@@ -43,6 +43,16 @@ COLUMNS = [
     "note",
 ]
 LIMIT = 24 * 2**30  # bytes; a case that would keep more is not run
+TOO_LARGE = "does not fit"
+FINAL_TIME = 18  # of the image nets, over all units
+FEWEST = 6  # their smallest depth
+MEANING = f"""\
+- `kept_GiB`: estimate of the bytes kept for the backward pass, of cases that are too large.
+- `peak_GiB`: peak resident memory of the process. `step_s`: seconds of the fastest step.
+- `loss_before`, `loss_after`: cross entropy of the batch before the first step and after the last.
+  They show that the gradients are usable, and no more. The Hamiltonian networks have the same final
+  time at every depth. With {FEWEST} layers a step has length {FINAL_TIME / FEWEST:g}, which is
+  too long: the first outputs, and so the loss, are large."""
 IMAGES = (
     "3 units of 16, 32 and 64 channels, pooling between them, two-layer Hamiltonian blocks of 3x3"
     " kernels, ReLU; 100 images 3x32x32"
@@ -70,7 +80,7 @@ def hamiltonian(mode: str) -> Callable[[int], nn.Module]:
             outputs=10,
             widths=[16, 32, 64],
             depth=depth,
-            h=18 / depth,
+            h=FINAL_TIME / depth,
             operator="conv",
             opening_kind="conv",
             head_kind="mean",
@@ -118,7 +128,7 @@ CASES = [
     Case("roaRNN, a loop of autograd operations", 10_000, roarnn("plain"), (10_000, 1), 32, LONG),
     *(
         Case(f"Hamiltonian, backward={mode}", depth, hamiltonian(mode), (3, 32, 32), 100, IMAGES)
-        for depth in (6, 60, 600, 3600)
+        for depth in (FEWEST, 60, 600, 3600)
         for mode in ("store", "checkpoint", "reverse")
         if mode != "checkpoint" or depth < 3600
     ),
@@ -138,7 +148,7 @@ def estimate_too_large(case: Case) -> int | None:
 def measure(case: Case, steps: int) -> dict[str, object]:
     """Return the measured cells of a case; called in a process that does nothing else."""
     if total := estimate_too_large(case):
-        return {"kept_GiB": total / 2**30, "peak_GiB": "does not fit"}
+        return {"kept_GiB": total / 2**30, "peak_GiB": TOO_LARGE}
     torch.manual_seed(0)
     net = case.net(case.depth)
     x, y = torch.randn(case.batch, *case.example), torch.randint(10, (case.batch,))
@@ -222,11 +232,23 @@ def write_tables(rows: list[dict[str, object]], out: Path, steps: int) -> str:
     table = [
         COLUMNS,
         ["---"] * len(COLUMNS),
-        *([line[column] for column in COLUMNS] for line in lines),
+        *([line[column] for column in COLUMNS] for line in map(move_words_to_note, lines)),
     ]
-    text = "\n".join(["# Memory", "", how, "", *(f"| {' | '.join(line)} |" for line in table), ""])
+    text = "\n".join(
+        ["# Memory", "", how, "", MEANING, "", *(f"| {' | '.join(line)} |" for line in table), ""]
+    )
     (out / "memory.md").write_text(text)
     return text
+
+
+def move_words_to_note(line: dict[str, str]) -> dict[str, str]:
+    """Return the cells with what is no number, such as 'does not fit', in the note."""
+    peak = line["peak_GiB"]
+    if peak[:1].isdigit():
+        return line
+    reason = f"{peak}: more than {LIMIT / 2**30:g} GiB, so it was not run; kept_GiB is estimated"
+    note = reason if peak == TOO_LARGE else peak
+    return line | {"peak_GiB": "", "note": f"{note}; {line['note']}"}
 
 
 def format_cell(value: object) -> str:

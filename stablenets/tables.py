@@ -7,7 +7,9 @@ three columns of numbers: the value, and the two ends of the interval under "low
 from __future__ import annotations
 
 import math
+import re
 import textwrap
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,10 @@ import pandas as pd
 
 from stablenets.runs import files
 from stablenets.statistics import Estimate
+from stablenets.statistics.formatting import STORED_FORMAT, format_number
 
-SMALLEST = 1e-300  # below, float64 loses digits and then becomes 0
+NUMBER = r"(below |beyond )?[-+]?[\d.,]+(e[-+]?\d+)?"
+NUMBER_TEXT = re.compile(rf"{NUMBER}( %| points)?( \[.*\]| to {NUMBER})?")
 
 
 def write_table(frame: pd.DataFrame, stem: Path, caption: str, origin: str) -> None:
@@ -25,10 +29,8 @@ def write_table(frame: pd.DataFrame, stem: Path, caption: str, origin: str) -> N
         stem.with_suffix(".md"), f"{caption}\n\n{format_markdown(frame)}\n{origin}\n".encode()
     )
     write_csv(frame, stem.with_suffix(".csv"))
-    shown = frame.map(format_cell)
     files.write_file(
-        stem.with_suffix(".tex"),
-        f"% {caption}\n% {origin}\n{shown.to_latex(index=False, escape=True)}".encode(),
+        stem.with_suffix(".tex"), f"% {caption}\n% {origin}\n{format_latex(frame)}".encode()
     )
 
 
@@ -43,7 +45,7 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
             columns[f"{name}, high"] = [end and end.high for end in ends]
         else:
             columns[str(name)] = cells
-    content = pd.DataFrame(columns).to_csv(index=False, float_format="%.6g")
+    content = pd.DataFrame(columns).to_csv(index=False, float_format=STORED_FORMAT)
     files.write_file(path, content.encode())
 
 
@@ -57,6 +59,19 @@ def format_markdown(frame: pd.DataFrame) -> str:
     return "".join(
         f"| {' | '.join(str(entry).replace('|', '∣') for entry in row)} |\n" for row in rows
     )
+
+
+def format_latex(frame: pd.DataFrame) -> str:
+    """The frame as a LaTeX table; columns of numbers are aligned to the right."""
+    shown = frame.map(format_cell)
+    are_numbers = [shown[name].map(is_number_text).all() for name in shown]
+    columns = "".join("r" if is_number else "l" for is_number in are_numbers)
+    return shown.to_latex(index=False, escape=True, column_format=columns)
+
+
+def is_number_text(text: str) -> bool:
+    """Whether a cell is empty or a number, also with a unit or an interval: '97 % [96, 98]'."""
+    return not text or NUMBER_TEXT.fullmatch(text) is not None
 
 
 def format_text(frame: pd.DataFrame, width: int) -> str:
@@ -82,21 +97,12 @@ def format_text(frame: pd.DataFrame, width: int) -> str:
 
 def format_interval(low: float | None, high: float | None) -> str:
     """An interval as text, empty where there is none."""
-    return "" if low is None or high is None or math.isnan(low) else f"{low:.4g} to {high:.4g}"
+    if low is None or high is None or math.isnan(low):
+        return ""
+    return f"{format_number(low)} to {format_number(high)}"
 
 
 def format_cell(value: Any) -> str:
-    """A value with four digits, empty where there is none.
-
-    Numbers from 10,000 to ten millions are written out. What float64 cannot hold is said in words.
-    """
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if not isinstance(value, float):
-        return str(value)
-    size = abs(value)
-    if math.isinf(value):
-        return f"beyond {'-' if value < 0 else ''}1e308"
-    if 0 < size < SMALLEST:
-        return f"below {SMALLEST:g}"
-    return f"{value:,.0f}" if 1e4 <= size < 1e7 else f"{value:.4g}"
+    """A number as `format_number` writes it, other values as text; empty where there is none."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    return format_number(value) if is_number else "" if value is None else str(value)

@@ -44,14 +44,18 @@ def test_an_estimate_is_text_for_people_and_three_numbers_in_csv(tmp_path):
     [
         (17420.0, "17,420"),
         (-50231.7, "-50,232"),
-        (9999.4, "9999"),
+        (9999.4, "9,999"),
+        (999.96, "1,000"),
+        (1024, "1,024"),
+        (-11.975, "-11.97"),
+        (-11.97500000000001, "-11.97"),
         (2.5e8, "2.5e+08"),
         (0.01234567, "0.01235"),
         (1.5e-323, "below 1e-300"),
         (math.inf, "beyond 1e308"),
         (-math.inf, "beyond -1e308"),
         (0.0, "0"),
-        (17420, "17420"),
+        (17420, "17,420"),
         (math.nan, ""),
         (None, ""),
     ],
@@ -67,3 +71,15 @@ def test_text_fits_its_width_and_wraps_the_first_column():
     assert "0.5" in lines[1]
     assert "z" not in "".join(lines)
     assert " ".join(line[:12] for line in lines[1:]).split() == list("abcdefghijklm")
+
+
+def test_columns_of_numbers_are_aligned_to_the_right_in_latex():
+    frame = pd.DataFrame(
+        {
+            "net": ["ResNet", "8x8"],
+            "loss": [Estimate(1024.0, 0.5, 1.5e4, 3), None],
+            "text": ["97 % [96, 98]", "-1e-05"],
+            "mixed": [1.0, "not reached"],
+        }
+    )
+    assert r"\begin{tabular}{lrrl}" in tables.format_latex(frame)

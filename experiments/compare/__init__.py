@@ -1,6 +1,6 @@
 """All families on one bench under one budget."""
 
-from . import figures, tables
+from . import budget_tables, figures, tables
 from .runs import paper as PAPER
 
-__all__ = ["PAPER", "figures", "tables"]
+__all__ = ["PAPER", "budget_tables", "figures", "tables"]

@@ -10,6 +10,9 @@ from stablenets.config.plugins import load_plugins
 from stablenets.data import DATASETS, DatasetFacts
 from stablenets.nets import FAMILIES, Recurrent
 
+SAME = {"ms3": "hamiltonian"}  # families that are the network of another one; it counts for both
+# How papers call a family whose name in the code is another one.
+PAPER_NAMES = {"hdnn": "H1", "semi_implicit": "H2", "hamiltonian": "MS3"}
 SEARCH_DEPTH = 16  # layers of the networks for which settings are searched
 # gradient norms at the first and the last step; smallest, median and largest singular value
 PROBE = {"every": 1_000_000, "depths": 16, "singular_values": 3}

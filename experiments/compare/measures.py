@@ -12,14 +12,17 @@ import pandas as pd
 from stablenets import statistics
 from stablenets.claims.estimates import percentage
 from stablenets.claims.results import Results
+from stablenets.probes.spectrum import rounding_limit
 from stablenets.statistics import Estimate
 
-from .benches import BENCHES
+from .benches import BENCHES, PAPER_NAMES, SAME
 from .runs import BENCH_OF, COMPARED
-from .search import chosen_settings
+from .search import chosen_settings, edges_of_choice
+from .widths import target
 
 ACCURACY = percentage("accuracy")
 GROUPS = tuple(BENCH_OF)
+SINGULAR = ("largest", "median", "smallest")
 BENCH_NAMES = {
     "swiss_roll": "swiss roll",
     "digits": "digits",
@@ -32,16 +35,19 @@ BENCH_NAMES = {
 
 
 def measured_runs(results: Results, groups: Iterable[str] = GROUPS) -> pd.DataFrame:
-    """A row for each finished run.
+    """A row for each finished run, without those of families that are the network of another one.
 
     | column | meaning |
     |---|---|
     | bench, family, depth, seed | the run |
     | is_searched | whether the settings come from the search |
+    | at_edge | which of them are the smallest or the largest ones that were tried, as text |
+    | of_target | parameters in % of the target |
     | accuracy | test accuracy at the end; that of guessing for a run that diverged |
     | steps_to_goal | first evaluated step at which the accuracy of the bench is reached, or inf |
     | ratio_before, ratio_after | gradient norm at the first state / at the last one |
     | largest, median, smallest | singular values of the Jacobian before training; `_after`: after |
+    | limit, limit_after | smaller singular values are rounding errors, and replaced by this limit |
     | defect | max |log σ| over these three before training: 0 for an isometry |
     | diverged | whether the run diverged |
     """
@@ -49,16 +55,21 @@ def measured_runs(results: Results, groups: Iterable[str] = GROUPS) -> pd.DataFr
     for group in groups:
         bench = BENCH_OF[group]
         for row in results[group].to_dict("records") if results.works([group]) else ():
+            family, depth = row["net.family"], int(row["depth"])
+            if family in SAME:
+                continue
             diverged = row["status"] == "diverged"
             accuracy = row["chance"] if diverged else row["test_accuracy"]
             arrays = results.arrays(row["run"])
             found.append(
                 {
                     "bench": bench,
-                    "family": row["net.family"],
-                    "depth": int(row["depth"]),
+                    "family": family,
+                    "depth": depth,
                     "seed": row["seed"],
-                    "is_searched": chosen_settings(bench, row["net.family"]) is not None,
+                    "is_searched": chosen_settings(bench, family) is not None,
+                    "at_edge": edges_of_choice(bench, family),
+                    "of_target": 100 * row["parameters"] / target(BENCHES[bench], depth),
                     "accuracy": accuracy,
                     "chance": row["chance"],
                     "steps_to_goal": steps_to(arrays, BENCHES[bench].goal / 100),
@@ -85,17 +96,22 @@ def gradient_ratios(arrays: dict[str, np.ndarray]) -> dict[str, float]:
 
 
 def singular_values(arrays: dict[str, np.ndarray]) -> dict[str, float]:
-    """Largest, median and smallest singular value before and after training, and the defect."""
-    spectra = arrays["singular_values"][:, 0]
-    names = ("largest", "median", "smallest")
+    """Largest, median and smallest singular value before and after training, and the defect.
+
+    Values below the limit of rounding are replaced by it.
+    """
     before, after = (
-        dict(zip(names, map(float, spectrum), strict=True)) for spectrum in spectra[[0, -1]]
+        spectrum_of(spectrum) for spectrum in arrays["singular_values"][[0, -1], 0].tolist()
     )
-    return (
-        before
-        | {f"{name}_after": value for name, value in after.items()}
-        | {"defect": isometry_defect(list(before.values()))}
-    )
+    defect = isometry_defect([before[name] for name in SINGULAR])
+    return before | {f"{name}_after": value for name, value in after.items()} | {"defect": defect}
+
+
+def spectrum_of(values: list[float]) -> dict[str, float]:
+    """Singular values, the largest first, by the names SINGULAR, and the limit of rounding."""
+    limit = rounding_limit(values[0], len(values))
+    clipped = [value if math.isnan(value) else max(value, limit) for value in values]
+    return dict(zip(SINGULAR, clipped, strict=True)) | {"limit": limit}
 
 
 def isometry_defect(values: list[float]) -> float:
@@ -118,6 +134,7 @@ def geometric_mean(values: pd.Series) -> Estimate:
     return statistics.geometric_mean(values)
 
 
-def family_label(family: str, is_searched: bool) -> str:
-    """The name of a family in tables, marked if its settings are defaults."""
-    return family if is_searched else f"{family} (not searched)"
+def family_label(family: str, is_searched: bool = True) -> str:
+    """The name of a family in the code and in its paper, marked if its settings are defaults."""
+    name = f"{family} ({PAPER_NAMES[family]})" if family in PAPER_NAMES else family
+    return name if is_searched else f"{name} (not searched)"

@@ -1,7 +1,8 @@
-"""Which family to take at a depth, and whether isometry predicts accuracy."""
+"""How families rank at a depth, and whether isometry predicts accuracy."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from stablenets.statistics import Estimate
 from stablenets.statistics.aggregates import (
     Scores,
     interquartile_mean,
-    performance_profile,
     probability_of_improvement,
 )
 from stablenets.statistics.ranks import rank_correlation
@@ -24,15 +24,18 @@ RANKED = {
     "convolutional": ("mnist_conv", "cifar10"),
     "recurrent": ("psdigits", "psmnist"),
 }
-ERRORS = np.geomspace(1, 0.01, 41)  # 1 - score, for performance profiles
+TOLERANCE = 10.0  # % by which the parameters of a ranked family may differ from the target
 
 
 def scores_by_family(runs: pd.DataFrame, kind: str, depth: int) -> dict[str, Scores]:
     """For each family its scores by bench: 0 for guessing, 1 for no error.
 
-    Only families are there that have runs on each bench that has runs at this depth.
+    Only families are there that have runs on each bench that has runs at this depth, and whose
+    parameters differ by at most TOLERANCE from the target there.
     """
     own = runs[runs["bench"].isin(RANKED[kind]) & (runs["depth"] == depth)]
+    is_off = (own["of_target"] - 100).abs() > TOLERANCE
+    own = own[~own["family"].isin(own["family"][is_off])]
     scored = own.assign(score=(own["accuracy"] - own["chance"]) / (1 - own["chance"]))
     benches = benches_of(scored) if len(scored) else []
     found = {}
@@ -54,6 +57,7 @@ def ranked_families(runs: pd.DataFrame, kind: str, depth: int) -> list[dict[str,
             "family": family_label(family, searched[family]),
             "interquartile mean": scaled(interquartile_mean(own)),
             "better than another": probability_of_improvement(own, others(scores, family)),
+            "settings at an edge": edge_text(runs, family, own),
             "data sets": len(own),
             "seeds": min(map(len, own.values())),
         }
@@ -61,6 +65,12 @@ def ranked_families(runs: pd.DataFrame, kind: str, depth: int) -> list[dict[str,
         if len(scores) > 1
     ]
     return sorted(rows, key=lambda row: row["interquartile mean"].value, reverse=True)
+
+
+def edge_text(runs: pd.DataFrame, family: str, benches: Iterable[str]) -> str:
+    """On which data sets which settings of a family are at an edge of the search; else ''."""
+    own = runs[runs["family"] == family].drop_duplicates("bench").set_index("bench")["at_edge"]
+    return "; ".join(f"{BENCH_NAMES[bench]}: {own[bench]}" for bench in benches if own[bench])
 
 
 def others(scores: dict[str, Scores], family: str) -> Scores:
@@ -77,13 +87,6 @@ def scaled(estimate: Estimate, factor: float = 100.0) -> Estimate:
     return Estimate(*ends, n=estimate.n)
 
 
-def profiles(runs: pd.DataFrame, kind: str, depth: int) -> dict[str, list[Estimate]]:
-    """The fraction of runs of each family with less than each of ERRORS, the best family first."""
-    scores = scores_by_family(runs, kind, depth)
-    order = sorted(scores, key=lambda name: interquartile_mean(scores[name], 2).value, reverse=True)
-    return {family: performance_profile(scores[family], 1 - ERRORS, 500) for family in order}
-
-
 def isometry_correlations(runs: pd.DataFrame) -> list[dict[str, Any]]:
     """The rank correlation of isometry and accuracy for each bench, over all depths and at each."""
     found = []
@@ -93,13 +96,14 @@ def isometry_correlations(runs: pd.DataFrame) -> list[dict[str, Any]]:
         parts = {"all": of_bench} if len(depths) > 1 else {}
         parts |= {str(depth): of_bench[of_bench["depth"] == depth] for depth in depths}
         for layers, own in parts.items():
+            correlation = rank_correlation(-own["defect"], own["accuracy"], own["family"])
+            is_shown = correlation.low > 0 or correlation.high < 0
             found.append(
                 {
                     "bench": BENCH_NAMES[bench],
                     "layers": layers,
-                    "rank correlation": rank_correlation(
-                        -own["defect"], own["accuracy"], own["family"]
-                    ),
+                    "rank correlation": correlation,
+                    "differs from 0": "yes" if is_shown else "not shown",
                     "families": own["family"].nunique(),
                     "runs": len(own),
                 }

@@ -26,6 +26,7 @@ from .widths import nearest_width
 CHOSEN = Path(__file__).with_name("search.csv")
 RATES = (0.003, 0.01, 0.03, 0.1)
 FINAL_TIMES = (1.0, 4.0, 16.0)
+ROUNDED = 1e-4  # search.csv rounds its numbers
 FACTORS = {"beta": (0.25, 1.0, 4.0), "dt": (0.25, 1.0, 4.0), "gain": (0.5, 1.0, 2.0)}
 
 
@@ -64,6 +65,25 @@ def main_scale(bench: str, family: str) -> tuple[str, tuple[float, ...]]:
     if value is None:  # it depends on the depth
         value = getattr(run.dynamics.at_depth(run.config.depth), option)
     return option, tuple(value * factor for factor in FACTORS[option])
+
+
+def edges(bench: str, family: str, chosen: Settings) -> list[str]:
+    """Which of 'rate' and 'scale' is the smallest or the largest one that the search tried."""
+    tried = points(bench, family)
+    return [
+        name
+        for name, value, every in (
+            ("rate", chosen.rate, [each.rate for each in tried]),
+            ("scale", chosen.value, [each.value for each in tried]),
+        )
+        if not (min(every) * (1 + ROUNDED) < value < max(every) * (1 - ROUNDED))
+    ]
+
+
+def edges_of_choice(bench: str, family: str) -> str:
+    """Where the settings of a family on a bench are at an edge of the search; '' if nowhere."""
+    chosen = chosen_settings(bench, family)
+    return " and ".join(edges(BENCHES[bench].searched_on, family, chosen)) if chosen else ""
 
 
 def chosen_settings(bench: str, family: str) -> Settings | None:

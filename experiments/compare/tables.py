@@ -3,78 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
-from stablenets import statistics
-from stablenets.claims.estimates import VALIDATION_ACCURACY, mean_over_seeds
+from stablenets.claims.estimates import mean_over_seeds
 from stablenets.claims.results import Results
-from stablenets.nets import FAMILIES
+from stablenets.statistics.formatting import format_number
 
 from .benches import BENCHES
 from .measures import (
     ACCURACY,
     BENCH_NAMES,
     GROUPS,
+    SINGULAR,
     benches_of,
     family_label,
     geometric_mean,
     measured_runs,
 )
 from .ranking import RANKED, isometry_correlations, ranked_families
-from .runs import COSTS, SEARCHES, paper
-from .search import best_point, points
-from .widths import target
-
-MEGABYTE = 2**20
-
-
-@paper.table(
-    "search",
-    runs=list(SEARCHES),
-    is_partial=True,
-    caption="The settings that the search chose for each family: the best of 12 points by the"
-    " validation accuracy, in %. `at edge`: the rate or the scale is the smallest or the largest"
-    " one that was tried.",
-)
-def search_table(results: Results) -> pd.DataFrame:
-    found = []
-    for group in SEARCHES:
-        bench, rows = group.removeprefix("search_"), results[group]
-        for family in BENCHES[bench].families() if len(rows) else ():
-            tried = points(bench, family)
-            own = rows[rows["net.family"] == family]
-            if len(own) < len(tried):
-                continue
-            own = own.assign(rate=own["optim.lr"], value=scales(own, tried[0].option))
-            best = best_point(own)
-            rate, value = best["rate"].iloc[0], best["value"].iloc[0]
-            edges = [
-                chosen in (min(every), max(every))
-                for chosen, every in ((rate, set(own["rate"])), (value, set(own["value"])))
-            ]
-            found.append(
-                {
-                    "bench": bench,
-                    "family": family,
-                    "rate": rate,
-                    "option": tried[0].option,
-                    "value": value,
-                    "validation accuracy": mean_over_seeds(best, VALIDATION_ACCURACY),
-                    "seeds": best["seed"].nunique(),
-                    "at edge": " and ".join(
-                        name for name, is_at in zip(("rate", "scale"), edges, strict=True) if is_at
-                    ),
-                }
-            )
-    return pd.DataFrame(found)
-
-
-def scales(rows: pd.DataFrame, option: str) -> pd.Series:
-    """The values of the option that holds the scale."""
-    return rows["T" if option == "T" else f"net.{option}"]
+from .runs import paper
 
 
 def groups_of(runs: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
@@ -95,10 +45,13 @@ def steps_text(steps: float) -> str:
     "accuracy",
     runs=GROUPS,
     is_partial=True,
-    caption="Test accuracy in %, the median number of steps to the goal of the data set, and runs"
-    " that diverged, which count as guessing.",
 )
 def accuracy_table(results: Results) -> pd.DataFrame:
+    """Test accuracy in %. `goal` is an accuracy that we chose for each data set before the runs,
+    to compare speed; no paper states it. `steps to goal`: the median over seeds of the first
+    evaluated step with this test accuracy; 'not reached' if half of the seeds or more do not
+    reach it. `diverged`: runs that diverged, which count as guessing.
+    """
     return pd.DataFrame(
         [
             cells
@@ -118,10 +71,12 @@ def accuracy_table(results: Results) -> pd.DataFrame:
     "gradients",
     runs=GROUPS,
     is_partial=True,
-    caption="The gradient norm at the first state divided by that at the last state, at the first"
-    " and at the last step of training: geometric means over seeds.",
 )
 def gradients_table(results: Results) -> pd.DataFrame:
+    """The gradient norm at the first state divided by that at the last state, at the first and at
+    the last step of training: geometric means over seeds. Below 1, gradients shrink on their way
+    to the first layer.
+    """
     return pd.DataFrame(
         [
             cells
@@ -139,78 +94,43 @@ def gradients_table(results: Results) -> pd.DataFrame:
     "spectra",
     runs=GROUPS,
     is_partial=True,
-    caption="Singular values of the Jacobian of the last state with respect to the first, at one"
-    " test example: medians over seeds.",
 )
 def spectra_table(results: Results) -> pd.DataFrame:
-    names = ("smallest", "median", "largest")
+    """Singular values of the Jacobian of the last state with respect to the first, at one test
+    example: medians over seeds. 'below' stands for rounding errors of float64, as in the report
+    of runs: smaller values cannot be told from 0.
+    """
     return pd.DataFrame(
         [
             cells
-            | {f"{name}, before": own[name].median() for name in names}
-            | {f"{name}, after": own[f"{name}_after"].median() for name in names}
+            | {
+                f"{name}, {when}": median_text(own, name, ending)
+                for when, ending in (("before", ""), ("after", "_after"))
+                for name in reversed(SINGULAR)
+            }
             for cells, own in groups_of(measured_runs(results))
         ]
     )
 
 
-@paper.table(
-    "cost",
-    runs=list(COSTS),
-    is_partial=True,
-    caption="Parameters and their target; milliseconds of forward and backward of one batch on one"
-    " thread, the median of nine; megabytes kept for the backward pass if all states are stored,"
-    " and with `reverse` where the family has an inverse, `checkpoint` elsewhere.",
-)
-def cost_table(results: Results) -> pd.DataFrame:
-    return cost_rows(results, COSTS)
-
-
-def cost_rows(results: Results, groups: Iterable[str]) -> pd.DataFrame:
-    """A row for each network whose cost was measured, by bench and depth."""
-    found = []
-    for group in groups:
-        works = {work.name: work.training for work in results.works([group])}
-        for row in results[group].to_dict("records") if works else ():
-            run = works[row["run"]].resolved
-            bench, depth, family = bench_of(run), run.config.depth, run.net.family
-            wanted = target(BENCHES[bench], depth)
-            is_reversible = FAMILIES[family]().capabilities.reversible
-            found.append(
-                {
-                    "bench": BENCH_NAMES[bench],
-                    "layers": depth,
-                    "family": family,
-                    "width": run.net.widths[0],
-                    "parameters": int(row["parameters"]),
-                    "of target, %": 100 * row["parameters"] / wanted,
-                    "ms a step": statistics.median(1000 * results.arrays(row["run"])["seconds"]),
-                    "MB, stored": row["bytes_stored"] / MEGABYTE,
-                    "MB, least": row["bytes_least"] / MEGABYTE,
-                    "by": "reverse" if is_reversible else "checkpoint",
-                }
-            )
-    return pd.DataFrame(found)
-
-
-def bench_of(run: Any) -> str:
-    """The bench of a run, by its data set and operator."""
-    return next(
-        name
-        for name, bench in BENCHES.items()
-        if (bench.dataset["name"], bench.operator) == (run.dataset_name, run.net.operator)
-    )
+def median_text(own: pd.DataFrame, name: str, ending: str) -> float | str:
+    """The median of a singular value over seeds; if it is a rounding error, below what it is."""
+    value, limit = own[f"{name}{ending}"].median(), own[f"limit{ending}"].max()
+    return f"below {format_number(limit)}" if value <= limit else value
 
 
 @paper.table(
     "isometry",
     runs=GROUPS,
     is_partial=True,
-    caption="Rank correlation over runs between isometry before training, -max |log σ|, and"
-    " the test accuracy after it. The intervals draw whole families again. They ask whether the"
-    " relation would hold for other families.",
+    intervals="95 % bootstrap intervals over families, of which all runs are drawn together",
 )
 def isometry_table(results: Results) -> pd.DataFrame:
+    """Rank correlation over runs between isometry before training, -max |log σ| at one test
+    example, and the test accuracy after training. Only the rows of one depth compare families:
+    over all depths, deep and shallow networks are compared as well. `differs from 0`: 'not shown'
+    if the interval contains 0.
+    """
     return pd.DataFrame(isometry_correlations(measured_runs(results)))
 
 
@@ -218,11 +138,18 @@ def isometry_table(results: Results) -> pd.DataFrame:
     "choice",
     runs=GROUPS,
     is_partial=True,
-    caption="Families by depth: interquartile mean over data sets and seeds of the accuracy, in %"
-    " of the way from guessing to 100 %; and the probability that a run scores higher than a run"
-    " of another family. The intervals are those of a stratified bootstrap.",
+    intervals="95 % bootstrap intervals; seeds are drawn again within each data set",
 )
 def choice_table(results: Results) -> pd.DataFrame:
+    """Families by depth; `families` is the kind of their layers. A score is the test accuracy in %
+    of the way from guessing to 100 %. `interquartile mean`: that of the scores over data sets and
+    seeds, without the lowest and the highest quarter. `better than another`: the probability that a
+    run scores higher than a run of another family on the same data set. `settings at an edge`:
+    where the rate or the scale is the smallest or the largest one that was tried (table `search`).
+    Better settings may exist there, so such a rank may be too low. Families whose parameters differ
+    by more than 10 % from the target are not ranked (table `cost`), and two families that are one
+    network count once.
+    """
     runs = measured_runs(results)
     found = [
         {"families": kind, "layers": depth, **row}
@@ -237,11 +164,14 @@ def choice_table(results: Results) -> pd.DataFrame:
     "leaders",
     runs=GROUPS,
     is_partial=True,
-    caption="The best family at each depth by its interquartile mean, the families whose intervals"
-    " overlap with that of the best, and those that reach less than half of the way from guessing"
-    " to 100 %.",
+    intervals="95 % bootstrap intervals; seeds are drawn again within each data set",
 )
 def leaders_table(results: Results) -> pd.DataFrame:
+    """The family with the highest interquartile mean at each depth (table `choice`). With few
+    seeds and data sets this is no advice which family to take: the families in `not told apart`
+    may be as good, since their intervals overlap with that of the first. `less than half`: they
+    reach less than half of the way from guessing to 100 %.
+    """
     runs = measured_runs(results)
     found = []
     for kind in RANKED:
@@ -257,10 +187,11 @@ def leaders_table(results: Results) -> pd.DataFrame:
                 {
                     "families": kind,
                     "layers": depth,
-                    "best": best,
+                    "highest": best,
                     "its mean": first,
-                    "level with it": ", ".join(level) or "none",
+                    "not told apart": ", ".join(level) or "none",
                     "less than half": ", ".join(behind) or "none",
+                    "data sets": rows[0]["data sets"],
                     "seeds": min(row["seeds"] for row in rows),
                 }
             )

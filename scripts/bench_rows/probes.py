@@ -100,12 +100,12 @@ def default_run() -> Row:
         )
         return lambda: trained(made)
 
-    none = {"every": 0, "samples": 0}
+    none = {"every": 0, "spectrum_examples": 0}
     spectra = list(range(1, 20))
     return Row(
         "default run with its probes",
         run(),
-        run(every=1, spectrum=spectra),
+        run(every=1, spectrum_epochs=spectra),
         run(**none),
         1,
         "runs",

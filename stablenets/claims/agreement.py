@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from stablenets.claims.cells import number
 from stablenets.claims.criteria import NOT_RUN
-from stablenets.claims.summary import number, read_claims
+from stablenets.claims.summary import read_claims
 from stablenets.errors import BadInput
 
 SAME, WITHIN, DIFFERENT = "as published", "within the published interval", "different"
@@ -50,7 +51,7 @@ def describe_agreement(own: Mapping[Any, str], other: Mapping[Any, str]) -> str:
     """How our value of a claim agrees with the published one; '' if either is missing."""
     if not own["ours"] or not other.get("ours"):
         return ""
-    if own["ours"] == other["ours"]:
+    if f"{float(own['ours']):.6g}" == f"{float(other['ours']):.6g}":
         return SAME
     low, high = (float(other[end] or "nan") for end in ("low", "high"))
     return WITHIN if low <= float(own["ours"]) <= high else DIFFERENT
@@ -76,8 +77,8 @@ def open_ends(path: Path) -> dict[str, str]:
             continue
         distance = min(abs(low - line), abs(high - line)) / (high - low)
         text = (
-            f"{row['criterion']}: the published interval [{low:.4g}, {high:.4g}] ends near its"
-            f" threshold {line:.4g}"
+            f"{row['criterion']}: the published interval [{number(low)}, {number(high)}] ends near"
+            f" its threshold {number(line)}"
         )
         if distance < min(0.25, found.get(row["id"], (1.0, ""))[0]):
             found[row["id"]] = (distance, text)

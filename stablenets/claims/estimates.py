@@ -209,27 +209,44 @@ def paired_ratio(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame) -> Es
     )
 
 
-def exact(value: float, n: int = 1) -> Estimate:
+def exact(value: float, of: int | pd.DataFrame = 1) -> Estimate:
     """A value without uncertainty, such as a count, a bound or the worst of all cases.
 
     Args:
         value: The value.
-        n: The number of cases behind it.
+        of: The number of cases behind it; or their rows, from which pages tell how many seeds and
+            how many settings these are.
 
     Returns:
         An `Estimate` whose interval has length zero.
     """
-    return Estimate(float(value), float(value), float(value), n)
+    n, cases = (len(of), count_cases(of)) if isinstance(of, pd.DataFrame) else (of, "")
+    return Estimate(float(value), float(value), float(value), n, cases)
+
+
+def count_cases(rows: pd.DataFrame) -> str:
+    """How many seeds and settings some rows are, for example "5 seeds x 16 settings".
+
+    It is '' if they have no seeds.
+    """
+    seeds = rows["seed"].dropna().nunique() if "seed" in rows else 0
+    if not seeds:
+        return ""
+    named = "1 seed" if seeds == 1 else f"{seeds} seeds"
+    if len(rows) == seeds:
+        return named
+    settings, rest = divmod(len(rows), seeds)
+    return f"{len(rows):,} runs with {named}" if rest else f"{named} x {settings:,} settings"
 
 
 def largest(rows: pd.DataFrame, metric: Metric | str) -> Estimate:
     """The largest value of a metric or column in all rows, as an exact value."""
-    return exact(named_metric(metric).of(rows).max(), len(rows))
+    return exact(named_metric(metric).of(rows).max(), rows)
 
 
 def smallest(rows: pd.DataFrame, metric: Metric | str) -> Estimate:
     """The smallest value of a metric or column in all rows, as an exact value."""
-    return exact(named_metric(metric).of(rows).min(), len(rows))
+    return exact(named_metric(metric).of(rows).min(), rows)
 
 
 def named_metric(metric: Metric | str) -> Metric:

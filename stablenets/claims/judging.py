@@ -17,14 +17,15 @@ from stablenets.claims.paper import SMOKE, DeclaredClaim
 from stablenets.claims.results import Results
 from stablenets.errors import BadInput
 
+ONLY_ON = "only on"  # what starts the reason of a claim whose runs have substitute data
 CLAIM_COLUMNS = (
     *("id", "kind", "claim", "source", "published"),
-    *("measure", "ours", "low", "high", "n", "unit"),
+    *("measure", "ours", "low", "high", "n", "cases", "unit"),
     *("verdict", "held", "refuted", "open", "reason"),
     *("seeds", "dataset", "profile", "figure", "commit"),
 )
 CRITERION_COLUMNS = (
-    *("id", "criterion", "role", "value", "low", "high", "n"),
+    *("id", "criterion", "role", "value", "low", "high", "n", "cases"),
     *("relation", "threshold", "unit", "state"),
 )
 
@@ -50,7 +51,8 @@ class Judgement:
         """The criterion that is shown where there is room for only one; None if there is none.
 
         It is the first condition that is not held. If all are held, it is the first deciding
-        criterion that is refuted, else the first that is open, else the first.
+        criterion that is refuted, else the first that is open, else the first. `summary.VALUES` says so
+        on the pages.
         """
         deciding = [each for each in self.criteria if not each.is_condition]
         in_order = [
@@ -68,14 +70,15 @@ def judge_claim(claim: DeclaredClaim, results: Results, profile: str) -> Judgeme
         return Judgement(claim, NOT_RUN, reason=f"this profile has no runs of {unplanned[0]}")
     if missing := results.missing(claim.runs):
         planned = sum(len(results.plan[group]) for group in claim.runs)
-        return Judgement(claim, NOT_RUN, reason=f"{missing} of {planned} runs are missing")
+        return Judgement(claim, NOT_RUN, reason=f"{missing:,} of {planned:,} runs are missing")
     criteria = check_claim(claim, results)
     if profile == SMOKE:
         reason = "this profile only shows that everything runs"
         return Judgement(claim, NOT_RUN, criteria, reason)
     used = {work.dataset for work in results.works(claim.runs)} - {""}
     if claim.data and not used & set(claim.data):
-        reason = f"only on {', '.join(sorted(used))}; the claim is about {', '.join(claim.data)}"
+        found, wanted = ", ".join(sorted(used)), ", ".join(claim.data)
+        reason = f"{ONLY_ON} {found}; the claim is about {wanted}"
         return Judgement(claim, NOT_RUN, criteria, reason)
     return Judgement(claim, decide_verdict(criteria), criteria)
 
@@ -96,11 +99,15 @@ def check_claim(claim: DeclaredClaim, results: Results) -> tuple[Criterion, ...]
 
 
 def claim_row(judgement: Judgement, results: Results, profile: str) -> dict[str, Any]:
-    """The row of a claim, with the columns CLAIM_COLUMNS."""
+    """The row of a claim, with the columns CLAIM_COLUMNS.
+
+    A claim that was not run has no value and no counts, even if its criteria are computed.
+    """
     claim = judgement.claim
-    states = [each.state for each in judgement.criteria if not each.is_condition]
+    was_run = judgement.verdict != NOT_RUN
+    states = [each.state for each in judgement.criteria if was_run and not each.is_condition]
     works = results.works(claim.runs)
-    shown = judgement.shown
+    shown = judgement.shown if was_run else None
     return {
         "id": claim.id,
         "kind": claim.kind,
@@ -112,6 +119,7 @@ def claim_row(judgement: Judgement, results: Results, profile: str) -> dict[str,
         "low": shown.estimate.low if shown else None,
         "high": shown.estimate.high if shown else None,
         "n": shown.estimate.n if shown else None,
+        "cases": shown.estimate.cases if shown else "",
         "unit": shown.unit if shown else "",
         "verdict": judgement.verdict,
         HELD: states.count(HELD),
@@ -137,6 +145,7 @@ def criterion_rows(judgement: Judgement) -> list[dict[str, Any]]:
             "low": criterion.estimate.low,
             "high": criterion.estimate.high,
             "n": criterion.estimate.n,
+            "cases": criterion.estimate.cases,
             "relation": criterion.relation,
             "threshold": criterion.threshold,
             "unit": criterion.unit,

@@ -15,7 +15,8 @@ import matplotlib
 import pandas as pd
 
 from stablenets import tables
-from stablenets.claims.criteria import NOT_RUN
+from stablenets.claims.cells import VALUES, criterion_cells, page_cells
+from stablenets.claims.criteria import HELD, NOT_RUN, OPEN, REFUTED, UNDECIDED
 from stablenets.claims.judging import (
     CLAIM_COLUMNS,
     CRITERION_COLUMNS,
@@ -24,27 +25,20 @@ from stablenets.claims.judging import (
     criterion_rows,
     judge_claim,
 )
-from stablenets.claims.paper import KIND_MEANINGS, Display, Paper
+from stablenets.claims.paper import KIND_MEANINGS, DeclaredClaim, Display, Paper
 from stablenets.claims.results import Results
-from stablenets.claims.summary import (
-    VALUES,
-    claim_cells,
-    interval_text,
-    number,
-    readme_link,
-    write_paper_page,
-)
+from stablenets.claims.summary import readme_link, write_paper_page
 from stablenets.plotting.figures import write_figure
 from stablenets.plotting.gif import Gif
+from stablenets.plotting.page_layout import fit_to_page
 from stablenets.plotting.style import PAPER_STYLE
 from stablenets.runs import files, provenance
+from stablenets.statistics.formatting import STORED_FORMAT
 
 if TYPE_CHECKING:
     from matplotlib.animation import Animation
 
 KINDS = {"tables": (".md", ".csv", ".tex"), "figures": (".png", ".svg"), "animations": (".gif",)}
-INTERVALS = "intervals in brackets are 95 % confidence intervals over seeds"
-SIGNS = {">=": "≥", "<=": "≤"}
 
 
 def write_pages(
@@ -78,7 +72,7 @@ def write_pages(
         origin = f"{made}, all criteria in [criteria.csv](criteria.csv)."
         origin += f" Background: {background}." if background else ""
     else:
-        rows, lines = [], []
+        rows, lines = [], list_runs(results)
         title = f"# {paper.title}: profile `{profile}`"
         origin = f"{made}. Findings: {background}." if background else f"{made}."
     lines = [title, "", origin, "", *notation, *lines, *list_displays(paper, results, profile)]
@@ -96,16 +90,18 @@ def write_claims(
     write_csv(folder / "claims.csv", rows, CLAIM_COLUMNS)
     criteria = [row for judgement in judged for row in criterion_rows(judgement)]
     write_csv(folder / "criteria.csv", criteria, CRITERION_COLUMNS)
-    lines = [VALUES, "", tables.format_markdown(pd.DataFrame([claim_cells(row) for row in rows]))]
+    lines = [VALUES, "", tables.format_markdown(pd.DataFrame([page_cells(row) for row in rows]))]
+    shown: dict[str, str] = {}  # the claim that shows a figure, by figure
     for judgement in judged:
         lines += claim_section(judgement, paper, results, profile)
+        lines += claim_figure(judgement.claim, paper, results, profile, shown)
     return rows, lines
 
 
 def write_csv(path: Path, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    """Write rows as csv with six digits."""
+    """Write rows as csv."""
     frame = pd.DataFrame(rows, columns=list(columns))
-    files.write_file(path, frame.to_csv(index=False, float_format="%.6g").encode())
+    files.write_file(path, frame.to_csv(index=False, float_format=STORED_FORMAT).encode())
 
 
 def is_complete(display: Display, results: Results) -> bool:
@@ -138,8 +134,10 @@ def write_displays(
             with matplotlib.rc_context(PAPER_STYLE):  # type: ignore[arg-type]
                 drawn = display.make(results.only(display.runs))
                 has_intervals = kind == "tables" and "[" in tables.format_markdown(drawn)
-                intervals = f"; {INTERVALS}" if has_intervals else ""
-                write(drawn, stem, display.text(profile), f"{origin}{intervals}.")
+                are = f"; intervals in brackets are {display.intervals}" if has_intervals else ""
+                if kind == "figures":
+                    fit_to_page(drawn)
+                write(drawn, stem, display.text(profile), f"{origin}{are}.")
 
 
 def write_animation(animation: Animation, stem: Path, caption: str, origin: str) -> None:
@@ -148,9 +146,14 @@ def write_animation(animation: Animation, stem: Path, caption: str, origin: str)
 
 
 def claim_section(judgement: Judgement, paper: Paper, results: Results, profile: str) -> list[str]:
-    """The lines of a claim: verdict, kind and source, table of criteria, figure."""
+    """The lines of a claim: verdict, kind and source, table of criteria."""
     claim = judgement.claim
     reason = f": {judgement.reason}" if judgement.reason else ""
+    conditions = [each.state for each in judgement.criteria if each.is_condition]
+    deciding = [each.state for each in judgement.criteria if not each.is_condition]
+    if judgement.verdict == UNDECIDED and REFUTED in deciding and set(conditions) <= {HELD}:
+        reason = f": {deciding.count(OPEN)} of {len(deciding)} criteria are open, but"
+        reason += f" {deciding.count(REFUTED)} refuted: as a whole, the sentence does not hold"
     value = f" The paper's value: {claim.published}." if claim.published else ""
     lines = [
         f"## {claim.id}. {claim.sentence}",
@@ -164,23 +167,38 @@ def claim_section(judgement: Judgement, paper: Paper, results: Results, profile:
             lines += ["These criteria decide nothing:", ""]
         cells = [criterion_cells(criterion) for criterion in criterion_rows(judgement)]
         lines += [tables.format_markdown(pd.DataFrame(cells))]
-    figure = paper.figures.get(claim.figure)
-    if figure and is_complete(figure, results):
-        text = figure.text(profile)
-        lines += [f"![{text}]({claim.figure}.png)", "", text, ""]
     return lines
 
 
-def criterion_cells(row: dict[str, Any]) -> dict[str, str]:
-    """A row of criteria.csv as cells of the table on a page."""
-    relation = SIGNS.get(row["relation"], row["relation"])
-    return {
-        "criterion": row["criterion"] + (" (condition)" if row["role"] == "condition" else ""),
-        "value": number(row["value"], row["unit"]),
-        "95 % interval": interval_text(row["low"], row["high"], row["n"]),
-        "must be": f"{relation} {number(row['threshold'])}",
-        "state": row["state"],
-    }
+def claim_figure(
+    claim: DeclaredClaim, paper: Paper, results: Results, profile: str, shown: dict[str, str]
+) -> list[str]:
+    """The lines with the figure of a claim, or a link to it if another claim shows it already."""
+    figure = paper.figures.get(claim.figure)
+    if not figure or not is_complete(figure, results):
+        return []
+    if claim.figure in shown:
+        return [
+            f"Figure: [{claim.figure}]({claim.figure}.png), see claim {shown[claim.figure]}.",
+            "",
+        ]
+    shown[claim.figure] = claim.id
+    return picture_lines(f"{claim.figure}.png", figure.text(profile))
+
+
+def picture_lines(file: str, caption: str) -> list[str]:
+    """The lines with a picture, whose alternative text is its name, and its caption below."""
+    return [f"![{Path(file).stem}]({file})", "", caption, ""]
+
+
+def list_runs(results: Results) -> list[str]:
+    """The lines of a table that says which of the planned runs are made."""
+    rows = [
+        {"runs": group, "made": len(results.works([group])), "planned": len(works)}
+        for group, works in results.plan.items()
+        if works
+    ]
+    return ["## What was run", "", tables.format_markdown(pd.DataFrame(rows))]
 
 
 def list_displays(paper: Paper, results: Results, profile: str) -> list[str]:
@@ -202,7 +220,7 @@ def list_displays(paper: Paper, results: Results, profile: str) -> list[str]:
     if pictures:
         lines += ["## Further figures" if paper.claims else "## Figures", ""]
         for file, text in pictures:
-            lines += [f"![{text}]({file})", "", text, ""]
+            lines += picture_lines(file, text)
     if linked := complete(paper.tables):
         lines += ["## Tables", "", *(f"- [{name}]({name}.md): {text}" for name, text in linked), ""]
     return lines

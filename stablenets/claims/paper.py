@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 SMOKE, *_ = PROFILES = ("smoke", "quick", "full", "paper")
 FINDINGS_AT = "full"
+OVER_SEEDS = "95 % confidence intervals over seeds"  # what brackets in a table are by default
 PAPER, THEOREM, OURS = CLAIM_KINDS = ("paper", "theorem", "ours")
 KIND_MEANINGS = {
     PAPER: "an empirical statement of the paper",
@@ -83,6 +84,7 @@ class Display:
         caption: What it shows, in words that are true of any results.
         finding: What to see in it at the profile FINDINGS_AT. At other profiles it is not printed.
         is_partial: Whether it is made as soon as one run has a result, not only if all have one.
+        intervals: What the intervals in brackets of a table are.
     """
 
     runs: tuple[str, ...]
@@ -90,6 +92,7 @@ class Display:
     caption: str
     finding: str = ""
     is_partial: bool = False
+    intervals: str = OVER_SEEDS
 
     def text(self, profile: str) -> str:
         """The caption at a profile, followed by the finding if it is about this profile."""
@@ -186,6 +189,7 @@ class Paper:
         caption: str,
         finding: str = "",
         is_partial: bool = False,
+        intervals: str = OVER_SEEDS,
     ) -> Callable[[Any], Any]:
         """Add a table, a figure or an animation to its collection.
 
@@ -195,7 +199,7 @@ class Paper:
 
         def add(make: Any) -> Any:
             text = caption or docstring_text(make)
-            displays[name] = Display(tuple(runs), make, text, finding, is_partial)
+            displays[name] = Display(tuple(runs), make, text, finding, is_partial, intervals)
             return make
 
         return add

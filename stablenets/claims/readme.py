@@ -20,16 +20,18 @@ Values have their unit and interval.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from stablenets import tables
-from stablenets.claims.summary import number
+from stablenets.claims.cells import number
 from stablenets.errors import BadInput
 
 END = "<!-- end -->"
+FINDINGS = re.compile(r"<!-- findings -->\n(.*?)<!-- end of findings -->", re.DOTALL)
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 MARKER = re.compile(r"(<!-- (result|table|cell): (\S+) ([^>]*?) -->)(.*?)<!-- end -->", re.DOTALL)
 
 
@@ -63,18 +65,34 @@ def fill_results(text: str, results: Path) -> str:
     return MARKER.sub(filled, text)
 
 
+def findings_of(readme: Path, results: Path) -> str:
+    """The findings in a README, with the results in a folder; '' if either is missing.
+
+    They stand between the comments `findings` and `end of findings`.
+
+    Args:
+        readme: The README of an experiment.
+        results: The folder of all results.
+    """
+    found = FINDINGS.search(readme.read_text())
+    try:
+        return COMMENT.sub("", fill_results(found.group(1), results)).strip() if found else ""
+    except BadInput:
+        return ""
+
+
 def result_text(folder: Path, what: str) -> str:
     """The value of a claim or of a criterion with unit and interval, or the verdict of a claim."""
     name, _, wanted = what.partition(" ")
     claim, _, place = name.partition(".")
     if place or not wanted:
-        rows = pd.read_csv(folder / "criteria.csv", dtype={"id": str}, keep_default_na=False)
+        rows = pd.read_csv(folder / "criteria.csv", dtype=str, keep_default_na=False)
         own = rows[rows["id"] == claim]
         deciding = own if place else own[own["role"] == "deciding"]
         row = deciding.iloc[int(place or 1) - 1]
-        interval = tables.format_interval(float(row["low"] or "nan"), float(row["high"] or "nan"))
-        between = f" [{interval.replace(' to ', ', ')}]" if row["low"] != row["high"] else ""
-        return number(row["value"], row["unit"]) + (between if interval else "")
+        has_interval = row["low"] and row["low"] != row["high"]
+        between = f" [{number(row['low'])}, {number(row['high'])}]" if has_interval else ""
+        return number(row["value"], row["unit"]) + between
     claims = pd.read_csv(folder / "claims.csv", dtype=str, keep_default_na=False).set_index("id")
     return str(claims.loc[claim, wanted])
 
@@ -91,21 +109,28 @@ def cell_text(folder: Path, what: str) -> str:
         frame = frame[frame[key] == value]
     if len(frame) != 1:
         raise LookupError(f"{len(frame)} rows have {conditions}")
-    row = frame.iloc[0]
+    return cell_with_interval(frame.iloc[0].to_dict(), column)
+
+
+def cell_with_interval(row: Mapping[str, str], column: str) -> str:
+    """A number of a row of a csv file with its interval, as in the table; any other text as it is.
+
+    The interval is in the columns "NAME, low" and "NAME, high".
+    """
     ends = [row.get(f"{column}, {end}", "") for end in ("low", "high")]
     between = f" [{', '.join(number(end) for end in ends)}]" if all(ends) else ""
-    return f"{shown_number(row[column])}{between}"
-
-
-def shown_number(text: str) -> str:
-    """A number with four digits; any other text as it is."""
     try:
-        return number(text)
+        return f"{number(row[column])}{between}"
     except ValueError:
-        return text
+        return row[column]
 
 
 def table_text(folder: Path, what: str) -> str:
     """A committed table as markdown, on lines of its own."""
-    frame = pd.read_csv(folder / f"{what}.csv", keep_default_na=False)
-    return f"\n\n{tables.format_markdown(frame)}\n"
+    frame = pd.read_csv(folder / f"{what}.csv", keep_default_na=False, dtype=str)
+    ends = {f"{name}, {end}" for name in frame for end in ("low", "high")}
+    rows = [
+        {name: cell_with_interval(row, name) for name in frame if name not in ends}
+        for row in frame.to_dict("records")
+    ]
+    return f"\n\n{tables.format_markdown(pd.DataFrame(rows))}\n"

@@ -18,13 +18,13 @@ from tqdm import tqdm
 from stablenets import data
 from stablenets.claims import ledger
 from stablenets.claims.agreement import agreement_lines, compare_claims
+from stablenets.claims.cells import interval_text, number
 from stablenets.claims.criteria import NOT_RUN
 from stablenets.claims.ledger_files import lock_ledger
 from stablenets.claims.pages import write_pages
 from stablenets.claims.paper import Paper
 from stablenets.claims.results import Plan, Results
 from stablenets.claims.run_times import RunTimes, longest_first
-from stablenets.claims.summary import interval_text, number
 from stablenets.claims.work import Training, Work, unique
 from stablenets.errors import EXIT_FAILED, EXIT_TIME, BadInput
 from stablenets.execution.executor import Executor
@@ -281,7 +281,7 @@ def claim_lines(paper: Paper, profile: str, rows: list[dict[str, Any]], folder: 
     lines = ["", f"{paper.title}, profile {profile}", ""]
     for row in rows:
         value = row["ours"] if isinstance(row["ours"], str) else number(row["ours"], row["unit"])
-        between = interval_text(row["low"], row["high"], row["n"])
+        between = interval_text(row["low"], row["high"], row["n"], row.get("cases", ""))
         ours = f"{row.get('measure', '')} {value}" + (f" (95 %: {between})" if between else "")
         ours = row.get("reason", "") if not value or row["verdict"] == NOT_RUN else ours
         for text, lead in ((row["claim"], f"{row['id']:>3}  {row['verdict']:<22}"), (ours, "")):

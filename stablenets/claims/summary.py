@@ -6,16 +6,18 @@ Both pages are made from the committed claims.csv files of the profiles only.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from stablenets import tables
+from stablenets.claims.cells import VALUES, page_cells
 from stablenets.claims.criteria import NOT_RUN, VERDICTS
-from stablenets.claims.judging import CLAIM_COLUMNS, CRITERION_COLUMNS
+from stablenets.claims.judging import CLAIM_COLUMNS, CRITERION_COLUMNS, ONLY_ON
 from stablenets.claims.paper import CLAIM_KINDS, KIND_MEANINGS, PROFILES, SMOKE, Paper
+from stablenets.claims.readme import findings_of
 from stablenets.errors import BadInput
 from stablenets.runs import files
 
@@ -27,11 +29,7 @@ VERDICT_MEANINGS = {
     " or there is no interval, or a condition is not held.",
     "not run": "No measurement yet, or only on substitute data, which decide nothing.",
 }
-VALUES = (
-    "A claim has up to six criteria. A line shows the one that decides: the first that is not held,"
-    " or the first one if all are. 'over all n' in place of an interval: the value is the worst or"
-    " the number of n runs, so it has none."
-)
+OPTIONAL_COLUMNS = ("cases",)  # that older files lack
 
 
 def read_claims(path: Path) -> pd.DataFrame:
@@ -41,7 +39,7 @@ def read_claims(path: Path) -> pd.DataFrame:
         BadInput: If the file is damaged.
     """
     try:
-        table = pd.read_csv(path, keep_default_na=False, dtype=str)[list(CLAIM_COLUMNS)]
+        table = read_columns(path, CLAIM_COLUMNS)
         for name in ("ours", "low", "high"):
             pd.to_numeric(table[name])  # raises if one is not a number
         if table.isna().any(axis=None) or not table["id"].is_unique:
@@ -59,10 +57,17 @@ def read_criteria(path: Path) -> pd.DataFrame:
     """
     numbers = ["value", "low", "high", "n", "threshold"]
     try:
-        table = pd.read_csv(path, keep_default_na=False, dtype=str)[list(CRITERION_COLUMNS)]
+        table = read_columns(path, CRITERION_COLUMNS)
         return table.assign(**{name: pd.to_numeric(table[name]) for name in numbers})
     except (OSError, ValueError, LookupError):
         raise damaged(path) from None
+
+
+def read_columns(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Some columns of a csv file as text; those of OPTIONAL_COLUMNS are empty if it lacks them."""
+    table = pd.read_csv(path, keep_default_na=False, dtype=str)
+    lacking = {name: "" for name in OPTIONAL_COLUMNS if name not in table}
+    return table.assign(**lacking)[list(columns)]
 
 
 def damaged(path: Path) -> BadInput:
@@ -86,7 +91,8 @@ def claims_by_profile(folder: Path) -> dict[str, pd.DataFrame]:
 def final_rows(paper: Paper, folder: Path) -> list[dict[str, Any]]:
     """The row of each claim at the largest compute budget at which it was run.
 
-    A claim that was run nowhere has the verdict 'not run' and the profile ''.
+    A claim that was run nowhere has the verdict 'not run' and the profile ''. If it was run on
+    substitute data, that is the reason.
     """
     found, tables = [], claims_by_profile(folder).values()
     for claim in paper.claims:
@@ -98,44 +104,15 @@ def final_rows(paper: Paper, folder: Path) -> list[dict[str, Any]]:
             "profile": "",
         }
         for table in tables:
-            if claim.id in table.index and table.loc[claim.id, "verdict"] != NOT_RUN:
-                row |= dict(table.loc[claim.id])
+            if claim.id not in table.index:
+                continue
+            own = dict(table.loc[claim.id])
+            if own["verdict"] != NOT_RUN:
+                row |= own
+            elif not row["profile"] and own["reason"].startswith(ONLY_ON):
+                row["reason"] = own["reason"]
         found.append({"id": claim.id} | row)
     return found
-
-
-def number(value: Any, unit: str = "") -> str:
-    """A value with four digits and its unit; '' if there is none."""
-    text = tables.format_cell(float(value)) if value not in ("", None) else ""
-    return f"{text} {unit}".rstrip() if text else ""
-
-
-def interval_text(low: Any, high: Any, n: Any) -> str:
-    """An interval as text; '' if there is none.
-
-    A value that needs no interval has one of length zero: the worst or best value of n runs, or
-    their number. Then the text says how many runs these are.
-    """
-    low, high = (float("nan") if end in ("", None) else float(end) for end in (low, high))
-    if low == high:
-        return "one value" if int(n) == 1 else f"over all {int(n)}"
-    return tables.format_interval(low, high)
-
-
-def claim_cells(row: dict[str, Any]) -> dict[str, str]:
-    """A row of claims.csv as cells of a table: each has one text, number, interval or unit."""
-    states = [f"{row.get(state) or 0} {state}" for state in ("held", "refuted", "open")]
-    return {
-        "id": row["id"],
-        "claim": row["claim"],
-        "kind": row["kind"],
-        "paper": row["published"],
-        "measured": row.get("measure", ""),
-        "our value": number(row.get("ours"), row.get("unit", "")),
-        "95 % interval": interval_text(row.get("low"), row.get("high"), row.get("n")),
-        "criteria": ", ".join(states) if row.get("measure") else "",
-        "verdict": row["verdict"],
-    }
 
 
 def write_paper_page(paper: Paper, folder: Path) -> None:
@@ -146,18 +123,19 @@ def write_paper_page(paper: Paper, folder: Path) -> None:
 def paper_page(paper: Paper, folder: Path) -> str:
     """The page of one paper: each claim with its verdict, our value and its interval.
 
-    Without claims: links to the findings and to the page of each profile.
+    Without claims: the findings, from the README of the experiment, and links to the pages.
     """
+    link = readme_link(paper, folder)
     if not paper.claims:
         pages = [f"{profile}/{paper.page}" for profile in PROFILES if profile != SMOKE]
-        lines = [f"- [{page}]({page})" for page in pages if (folder / page).exists()]
-        findings = f"[What was found](../../experiments/{paper.handle}/README.md)"
-        return "\n".join(
-            [f"# {paper.title}", "", f"{findings}. Tables and figures:", "", *lines, ""]
-        )
+        found = findings_of(folder / link, folder.parent) if link else ""
+        lines = [f"# {paper.title}", "", *([found, ""] if found else [])]
+        lines += [f"[How it is made, and what limits it]({link}).", ""] if link else []
+        lines += ["Tables and figures:", ""]
+        lines += [f"- [{page}]({page})" for page in pages if (folder / page).exists()]
+        return "\n".join([*lines, ""])
     rows = final_rows(paper, folder)
-    cells = [claim_cells(row) | {"measured at": profile_link(row)} for row in rows]
-    link = readme_link(paper, folder)
+    cells = [page_cells(row) | {"measured at": profile_link(row)} for row in rows]
     lines = [
         f"# {paper.title}",
         "",
@@ -219,7 +197,7 @@ def overview(papers: Iterable[Paper], results: Path) -> str:
     ]
     for paper in papers:
         rows = final_rows(paper, results / paper.handle)
-        cells = pd.DataFrame([claim_cells(row) for row in rows]).drop(columns="criteria")
+        cells = pd.DataFrame([page_cells(row) for row in rows]).drop(columns="criteria")
         lines += [
             f"## [{paper.title}]({paper.handle}/README.md)",
             "",

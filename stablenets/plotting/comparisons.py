@@ -1,20 +1,15 @@
-"""Plots that compare many families: a heat map with numbers, profiles, and ranks.
-
-Shades of the heat map differ in lightness, and lines in dashes and markers, so that all can be read
-in grey.
-"""
+"""Plots that compare many families: a heat map with numbers, ranks, and rows of dots."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from stablenets.plotting.lines import set_log_ticks
 from stablenets.plotting.style import COLOURS, MARKERS
 from stablenets.statistics import Estimate
 
@@ -22,25 +17,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
 
-SHADES = "cividis"  # its lightness rises evenly
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-HIGHLIGHTED = 5  # lines of a profile that have a colour and a label
+CELL_TEXT = 8  # size of letters in cells, in points
 
 
 def plot_heatmap(
     axes: Axes,
     values: pd.DataFrame,
     limits: tuple[float, float],
-    text: Callable[[float], str] = "{:.3g}".format,
+    texts: pd.DataFrame,
+    shades: str = "cividis",
 ) -> QuadMesh:
-    """Draw a table as cells that are shaded and hold their numbers.
+    """Draw a table as cells that are shaded and hold a text.
 
     Args:
         axes: The axes.
         values: Numbers with a row for each cell from top to bottom. Missing ones are left blank.
-        limits: The values of the darkest and the lightest shade, the same in figures that are
-            compared. Values beyond a limit have its shade.
-        text: Returns the text of a cell for its number.
+        limits: The values of the first and the last shade, the same in figures that are compared.
+            Values beyond a limit have its shade.
+        texts: What the cells hold, with the rows and columns of `values`.
+        shades: The name of matplotlib's colour map. The default rises evenly in lightness.
 
     Returns:
         The cells, for a colour bar.
@@ -49,29 +44,22 @@ def plot_heatmap(
         >>> from stablenets.plotting.figures import new_figure
         >>> figure, (axes,) = new_figure(1)
         >>> table = pd.DataFrame({"4": [90.0, 50.0], "64": [95.0, None]}, index=["resnet", "plain"])
-        >>> cells = plot_heatmap(axes, table, (0, 100))
+        >>> cells = plot_heatmap(axes, table, (0, 100), table.map("{:.0f}".format))
     """
-    numbers = values.to_numpy(dtype=float)
-    low, high = limits
+    numbers = np.ma.masked_invalid(np.clip(values.to_numpy(dtype=float), *limits))
     mesh = axes.pcolormesh(
-        np.ma.masked_invalid(np.clip(numbers, low, high)),
-        vmin=low,
-        vmax=high,
-        cmap=SHADES,
-        edgecolors="white",
-        linewidth=1,
+        numbers, vmin=limits[0], vmax=limits[1], cmap=shades, edgecolors="white", linewidth=1
     )
-    for (row, column), value in np.ndenumerate(numbers):
-        if not np.isnan(value):
-            is_dark = (np.clip(value, low, high) - low) / (high - low) < 0.5
+    for (row, column), text in np.ndenumerate(texts.to_numpy()):
+        if not numbers.mask[row, column]:
             axes.text(
                 column + 0.5,
                 row + 0.5,
-                text(value),
+                text,
                 ha="center",
                 va="center",
-                fontsize="x-small",
-                color="white" if is_dark else "black",
+                fontsize=CELL_TEXT,
+                color=readable_on(mesh.to_rgba(numbers[row, column])),
             )
     axes.set_xticks(np.arange(values.shape[1]) + 0.5, [str(name) for name in values.columns])
     axes.set_yticks(np.arange(values.shape[0]) + 0.5, [str(name) for name in values.index])
@@ -81,101 +69,84 @@ def plot_heatmap(
     return mesh
 
 
-def plot_profiles(
-    axes: Axes, profiles: Mapping[str, Sequence[Estimate]], thresholds: Sequence[float] | np.ndarray
-) -> None:
-    """Draw performance profiles: the fraction of runs above a threshold, with intervals as bands.
-
-    The first lines have a colour, a band and a label; the others are thin and grey.
-
-    Args:
-        axes: The axes.
-        profiles: For each family an estimate at each threshold, the best family first.
-        thresholds: The thresholds (k,).
-
-    Examples:
-        >>> from stablenets.plotting.figures import new_figure
-        >>> figure, (axes,) = new_figure(1)
-        >>> plot_profiles(axes, {"resnet": [Estimate(1.0, 1, 1, 3), Estimate(0, 0, 0, 3)]}, [0, 1])
-    """
-    styles = zip(COLOURS[:7], MARKERS, cycle(DASHES), strict=False)
-    for place, ((name, profile), (colour, marker, dashes)) in enumerate(
-        zip(profiles.items(), [*styles, *[("0.75", "", "-")] * len(profiles)], strict=False)
-    ):
-        value, low, high = np.array([(each.value, each.low, each.high) for each in profile]).T
-        if place >= HIGHLIGHTED:
-            axes.plot(thresholds, value, color="0.75", linewidth=0.8, zorder=1)
-            continue
-        axes.plot(
-            thresholds,
-            value,
-            color=colour,
-            linestyle=dashes,
-            marker=marker,
-            markersize=4,
-            markevery=(place, max(len(value) // 6, 1)),
-            label=name,
-        )
-        axes.fill_between(thresholds, low, high, color=colour, alpha=0.12, linewidth=0)
-    axes.set_ylim(-0.02, 1.02)
+def readable_on(colour: Sequence[float]) -> str:
+    """White or black, whichever has the larger contrast to a colour (red, green, blue, ...)."""
+    parts = np.asarray(colour[:3])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ [0.2126, 0.7152, 0.0722])
+    return "white" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else "black"
 
 
 def plot_ranks(
-    axes: Axes, x: pd.Series, y: pd.Series, groups: pd.Series, marked: Sequence[str] = ()
+    axes: Axes, x: pd.Series, y: pd.Series, groups: pd.Series, marked: Mapping[str, str]
 ) -> None:
-    """Draw the ranks of y against those of x, from 0 for the lowest to 1 for the highest.
+    """Draw the ranks of y against those of x, as fractions: 1 for the highest.
 
     Args:
         axes: The axes.
-        x: Values (n,); infinite ones are ranked like others.
+        x: Values (n,); infinite ones are ranked like others. Equal ones share their mean rank.
         y: Values (n,).
         groups: The group of each point, such as its family.
-        marked: Groups that have a colour, a marker and a label; the others are grey dots.
+        marked: The labels of groups that have a colour and a marker; the others are grey dots.
 
     Examples:
         >>> from stablenets.plotting.figures import new_figure
         >>> figure, (axes,) = new_figure(1)
         >>> x, y, families = pd.Series([1, 2]), pd.Series([3, 4]), pd.Series(["plain", "resnet"])
-        >>> plot_ranks(axes, x, y, families, ["plain"])
+        >>> plot_ranks(axes, x, y, families, {"plain": "without skip connections"})
     """
     across, up = (values.rank(pct=True) for values in (x, y))
     rest = ~groups.isin(list(marked))
+    looks = zip(marked.items(), cycle(COLOURS[:7]), cycle(MARKERS), strict=False)
     axes.plot(across[rest], up[rest], ".", color="0.6", markersize=4, zorder=1)
-    for name, colour, marker in zip(marked, cycle(COLOURS[:7]), cycle(MARKERS), strict=False):
+    for (name, label), colour, marker in looks:
         own = groups == name
-        axes.plot(across[own], up[own], marker, color=colour, markersize=4, label=name)
+        axes.plot(across[own], up[own], marker, color=colour, markersize=4, label=label)
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
 
 
 def plot_dots(
     axes: Axes,
     names: Sequence[str] | pd.Series,
-    values: Sequence[float] | pd.Series,
+    values: Sequence[Estimate | float] | pd.Series,
     *,
     marker: str = "o",
     is_open: bool = False,
+    shift: float = 0.0,
+    label: str = "",
+    floor: float = 0.0,
 ) -> None:
     """Draw a dot for each name, one below the other, on a logarithmic scale.
 
     Args:
         axes: The axes; several calls share the names.
         names: The names (n,), from top to bottom.
-        values: Positive values (n,); missing ones are not drawn.
+        values: Positive values (n,), or estimates with their intervals; missing ones are not drawn.
         marker: The marker of matplotlib.
         is_open: Whether the dots are open circles or squares, for a second quantity.
+        shift: How far below the row of its name a dot is, in rows.
+        label: The name in the legend; '' for none.
+        floor: Smaller values, and smaller ends of intervals, are drawn here.
 
     Examples:
         >>> from stablenets.plotting.figures import new_figure
         >>> figure, (axes,) = new_figure(1)
         >>> plot_dots(axes, ["plain", "resnet"], [1.0, 20.0])
     """
-    places = np.arange(len(names))
-    fill = "white" if is_open else COLOURS[0]
-    axes.plot(values, places, marker, color=COLOURS[0], markerfacecolor=fill, markersize=4)
-    axes.set_yticks(places, list(names))
+    places = np.arange(len(names)) + shift
+    found = [
+        each if isinstance(each, Estimate) else Estimate(each, math.nan, math.nan, 1)
+        for each in values
+    ]
+    centre, low, high = (
+        np.maximum([getattr(each, part) for each in found], floor)
+        for part in ("value", "low", "high")
+    )
+    look = {"color": COLOURS[0], "markersize": 4, "markerfacecolor": "white" if is_open else None}
+    axes.hlines(places, low, high, color=COLOURS[0], linewidth=1, zorder=2)
+    axes.plot(centre, places, marker, label=label or None, **look, zorder=3)
+    axes.set_yticks(np.arange(len(names)), list(names))
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(axis="y", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.set_xscale("log")
-    low, high = axes.get_xlim()
-    set_log_ticks(axes.xaxis, math.log10(high / low), most=3)

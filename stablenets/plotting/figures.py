@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # Limits of the colours for log10 of a gradient norm. They are the same in all heat maps, so that a
 # colour means the same in two runs. Values beyond a limit have its colour.
 GRADIENT_SCALE = (-12.0, 4.0)
+COLUMN = 3.15  # width of a column of a paper, in inches
 
 
 def new_figure(panels: int, width: float = 5.0, height: float = 3.6) -> tuple[Figure, np.ndarray]:
@@ -39,6 +40,27 @@ def new_figure(panels: int, width: float = 5.0, height: float = 3.6) -> tuple[Fi
     figure = Figure(figsize=(width * panels, height), layout="constrained", dpi=150)
     FigureCanvasAgg(figure)
     return figure, np.atleast_1d(figure.subplots(1, panels))
+
+
+def new_column(panels: int, height: float = 2.0) -> tuple[Figure, np.ndarray]:
+    """Return a figure as wide as a column of a paper, 8 cm, with panels one below the other.
+
+    Letters of the style of papers keep their size there: 8 points and more.
+
+    Args:
+        panels: Number of panels.
+        height: Height of one panel in inches.
+
+    Returns:
+        The figure and its axes, an array (panels,).
+
+    Examples:
+        >>> figure, (above, below) = new_column(2)
+        >>> figure.get_size_inches().tolist()
+        [3.15, 4.0]
+    """
+    figure, axes = new_grid(panels, 1, width=COLUMN, height=height * panels)
+    return figure, axes[:, 0]
 
 
 def new_grid(

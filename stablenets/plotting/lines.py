@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stablenets.plotting.figures import new_figure
+from stablenets.plotting.page_layout import set_plain_ticks
 from stablenets.plotting.quantities import ABOVE, BELOW, CUT, Line, Marks, Quantity, value_limits
 from stablenets.plotting.style import COLOURS, MARKERS
 
@@ -112,13 +113,8 @@ def set_axes(
 
 def set_log_ticks(axis: Axis, decades: float, most: int = 5) -> None:
     """Plain numbers at about `most` ticks, if a logarithmic axis spans few decades."""
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
-
     if decades < most / 2:
-        few = MaxNLocator(most) if decades < 0.8 else LogLocator(subs=(1.0, 2.0, 5.0))
-        axis.set_major_locator(few)
-        axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(lambda value, _: f"{value:g}")
+        set_plain_ticks(axis, decades, most)
 
 
 def draw_line(axes: Axes, line: Line, index: int, count: int, marks: Marks) -> None:

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stablenets.plotting.legends import add_legend_below as add_legend_below
+from stablenets.plotting.looks import distinct_style
 from stablenets.statistics import Estimate
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 MOST_TICKS = 5  # of an axis of depths
+MOST_ARROWS = 12  # of one line at one edge
+ARROW = 6.0  # height of a row of arrows, in points
 
 
 def plot_lines(
@@ -63,7 +65,8 @@ def plot_estimates(
     values, lows, highs = np.array(
         [(each.value, each.low, each.high) for each in estimates.values()]
     ).T
-    axes.plot(places, values, color=colour, label=label, **{"markersize": 4} | style)
+    look = distinct_style(axes, colour, places, style)
+    axes.plot(places, values, color=colour, label=label, **look)
     axes.fill_between(places, lows, highs, color=colour, alpha=0.15, linewidth=0)
 
 
@@ -140,7 +143,8 @@ def plot_curves(
         style: Further arguments of `axes.plot`.
     """
     stacked = np.asarray(curves, dtype=float)
-    axes.plot(places, np.median(stacked, 0), color=colour, label=label, **style)
+    look = distinct_style(axes, colour, places, style)
+    axes.plot(places, np.median(stacked, 0), color=colour, label=label, **look)
     axes.fill_between(places, stacked.min(0), stacked.max(0), color=colour, alpha=0.15, linewidth=0)
 
 
@@ -156,7 +160,8 @@ def plot_clipped(
 ) -> None:
     """Draw a line whose values beyond the limits, or not finite, are arrows at the edge.
 
-    NaN is not drawn.
+    NaN is not drawn. The arrows of several lines at one place stand one above the other, in the
+    order of the lines; of many arrows of a line, a few are drawn.
 
     Args:
         axes: The axes.
@@ -170,18 +175,43 @@ def plot_clipped(
     low, high = limits
     places, values = np.asarray(places, dtype=float), np.asarray(values, dtype=float)
     inside = np.where((values >= low) & (values <= high), values, np.nan)
-    axes.plot(places, inside, color=colour, label=label, **{"markersize": 4} | style)
-    for is_beyond, edge, marker in ((values < low, low, "v"), (values > high, high, "^")):
-        (arrows,) = axes.plot(
-            places[is_beyond],
-            np.full(is_beyond.sum(), edge),
-            marker,
-            color=colour,
-            markersize=5,
-            markerfacecolor="none",
-            clip_on=False,
-        )
-        arrows.set_in_layout(False)  # an unclipped artist would take room from the axes
+    look = distinct_style(axes, colour, places, style)
+    axes.plot(places, inside, color=colour, label=label, **look)
+    plot_arrows(axes, places[values < low], low, "v", colour)
+    plot_arrows(axes, places[values > high], high, "^", colour)
+
+
+def plot_arrows(axes: Axes, places: np.ndarray, edge: float, marker: str, colour: str) -> None:
+    """Draw arrows at an edge of the axes, inwards of those that are there already.
+
+    Args:
+        axes: The axes.
+        places: Where they are on the horizontal axis (k,); none are drawn if there are none.
+        edge: The height of the edge.
+        marker: "v" at the lower edge, "^" at the upper one.
+        colour: The colour of the arrows.
+    """
+    from matplotlib.transforms import ScaledTranslation
+
+    if not len(places):
+        return
+    rows = [line for line in axes.get_lines() if line.get_gid() == f"arrows {marker}"]
+    row = sum(bool(np.isin(places, line.get_xdata()).any()) for line in rows)
+    inwards = (1 if marker == "v" else -1) * row * ARROW / 72
+    (arrows,) = axes.plot(
+        places,
+        np.full(len(places), edge),
+        marker,
+        color=colour,
+        markersize=5,
+        markerfacecolor="none",
+        clip_on=False,
+        markevery=-(-len(places) // MOST_ARROWS),
+        gid=f"arrows {marker}",
+    )
+    offset = ScaledTranslation(0, inwards, axes.get_figure(root=True).dpi_scale_trans)
+    arrows.set_transform(axes.transData + offset)
+    arrows.set_in_layout(False)  # an unclipped artist would take room from the axes
 
 
 def label_depths(axes: Axes, depths: Iterable[float], name: str = "layers") -> None:
@@ -193,24 +223,3 @@ def label_depths(axes: Axes, depths: Iterable[float], name: str = "layers") -> N
     axes.set(xscale="log", xticks=ticks, xlabel=name)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_minor_locator(NullLocator())
-
-
-def add_legend_below(figure: Figure, *panels: Axes, columns: int = 4) -> None:
-    """Add one legend below all panels; a label of several panels appears in it once.
-
-    Args:
-        figure: The figure.
-        panels: The panels whose labels the legend has; all if none is given.
-        columns: The number of columns.
-    """
-    handles: dict[str, Artist] = {}
-    for axes in panels or figure.axes:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    figure.legend(
-        list(handles.values()),
-        list(handles),
-        loc="outside lower center",
-        ncols=columns,
-        frameon=False,
-    )

@@ -13,13 +13,12 @@ from typing import Any
 
 import pandas as pd
 
+from stablenets.claims.cells import claim_cells, criterion_cells
 from stablenets.claims.criteria import HELD, NOT_RUN, OPEN, REFUTED, REPRODUCED
 from stablenets.claims.ledger import Ledger
 from stablenets.claims.loader import load_paper, paper_modules
-from stablenets.claims.pages import criterion_cells
 from stablenets.claims.paper import PROFILES, DeclaredClaim, Paper
 from stablenets.claims.summary import (
-    claim_cells,
     claims_by_profile,
     final_rows,
     read_criteria,

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from stablenets.statistics.formatting import format_number
+
 LEVEL = 0.95  # of the confidence intervals
 
 
@@ -26,6 +28,7 @@ class Estimate:
         low: Lower end of the interval; NaN if there are too few observations for an interval.
         high: Upper end of the interval; NaN if there are too few observations.
         n: Number of observations, usually seeds.
+        cases: What the n values of an exact value are, for example "5 seeds x 16 settings".
 
     Examples:
         >>> str(Estimate(97.25, 96.5, 98.0, n=3))
@@ -36,6 +39,7 @@ class Estimate:
     low: float
     high: float
     n: int
+    cases: str = ""
 
     @property
     def bar(self) -> tuple[float, float]:
@@ -44,10 +48,11 @@ class Estimate:
 
     def __str__(self) -> str:
         if math.isnan(self.low):
-            return f"{self.value:.4g}"
+            return format_number(self.value)
         # A value far below the width of an interval around 0 is a rounding error of 0.
         is_rounding = self.low < 0 < self.high and abs(self.value) < 1e-4 * (self.high - self.low)
-        return f"{0.0 if is_rounding else self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+        low, high = format_number(self.low), format_number(self.high)
+        return f"{format_number(0.0 if is_rounding else self.value)} [{low}, {high}]"
 
 
 def mean(values: Sequence[float] | pd.Series) -> Estimate:
@@ -74,6 +79,21 @@ def mean(values: Sequence[float] | pd.Series) -> Estimate:
         return Estimate(centre, math.nan, math.nan, n)
     half = float(special.stdtrit(n - 1, (1 + LEVEL) / 2) * sample.std(ddof=1) / math.sqrt(n))
     return Estimate(centre, centre - half, centre + half, n)
+
+
+def widths_of_interval(counts: Sequence[int]) -> str:
+    """How far the interval of `mean` reaches for some numbers of observations, in words.
+
+    Examples:
+        >>> widths_of_interval([3, 10])
+        '4.3 standard errors to each side with 3 seeds, 2.3 with 10'
+    """
+    quantiles = [float(special.stdtrit(n - 1, (1 + LEVEL) / 2)) for n in counts]
+    first, *others = (f"{size:.1f}" for size in quantiles)
+    parts = [f"{first} standard errors to each side with {counts[0]} seeds"]
+    return ", ".join(
+        parts + [f"{size} with {n}" for size, n in zip(others, counts[1:], strict=True)]
+    )
 
 
 def percent(fractions: pd.Series) -> Estimate:

@@ -1,9 +1,9 @@
-"""Plots of many families: cells, profiles and ranks."""
+"""Plots of many families: cells, dots and ranks."""
 
 import pandas as pd
 import pytest
 
-from stablenets.plotting.comparisons import HIGHLIGHTED, plot_heatmap, plot_profiles, plot_ranks
+from stablenets.plotting.comparisons import plot_dots, plot_heatmap, plot_ranks, readable_on
 from stablenets.plotting.figures import new_figure
 from stablenets.statistics import Estimate
 
@@ -17,7 +17,7 @@ def axes():
 
 def test_a_cell_has_its_number_and_the_shade_of_the_limit(axes):
     table = pd.DataFrame({"4": [50.0, -20.0], "64": [None, 300.0]}, index=["resnet", "plain"])
-    mesh = plot_heatmap(axes, table, (0, 100), "{:.0f}".format)
+    mesh = plot_heatmap(axes, table, (0, 100), table.map("{:.0f}".format))
     assert [text.get_text() for text in axes.texts] == ["50", "-20", "300"]
     assert mesh.get_array().filled(-1).tolist() == [[50, -1], [0, 100]]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["resnet", "plain"]
@@ -25,25 +25,30 @@ def test_a_cell_has_its_number_and_the_shade_of_the_limit(axes):
 
 
 def test_numbers_can_be_read_on_dark_and_on_light_cells(axes):
-    plot_heatmap(axes, pd.DataFrame({"4": [0.0, 100.0]}), (0, 100))
-    assert [text.get_color() for text in axes.texts] == ["white", "black"]
+    table = pd.DataFrame({"4": [0.0, 50.0, 100.0]})
+    plot_heatmap(axes, table, (0, 100), table.map(str))
+    assert [text.get_color() for text in axes.texts][::2] == ["white", "black"]
+    assert [readable_on(shade) for shade in ((0.5, 0.5, 0.5, 1), (0.2, 0.2, 0.4))] == [
+        "black",
+        "white",
+    ]
 
 
-def test_only_the_first_profiles_are_named(axes):
-    profile = [Estimate(1.0, 0.9, 1.0, 3), Estimate(0.0, 0.0, 0.1, 3)]
-    plot_profiles(axes, {f"family {i}": profile for i in range(9)}, [0.0, 1.0])
-    assert len(axes.lines) == 9
-    assert len(axes.get_legend_handles_labels()[1]) == HIGHLIGHTED
-    dashes = {line.get_linestyle() for line in axes.lines[:HIGHLIGHTED]}
-    markers = {line.get_marker() for line in axes.lines[:HIGHLIGHTED]}
-    assert len(markers) == HIGHLIGHTED
-    assert len(dashes) >= 4
+def test_dots_have_bars_and_small_values_stand_at_the_floor(axes):
+    values = [Estimate(1.0, 0.5, 2.0, 3), Estimate(0.0, 0.0, 0.01, 3), float("nan")]
+    plot_dots(axes, ["a", "b", "c"], values, floor=0.1, shift=0.2)
+    (dots,) = axes.lines
+    assert dots.get_xdata()[:2].tolist() == [1.0, 0.1]
+    assert dots.get_ydata().tolist() == pytest.approx([0.2, 1.2, 2.2])
+    bars = axes.collections[0].get_segments()
+    assert [bar[:, 0].tolist() for bar in bars[:2]] == [[0.5, 2.0], [0.1, 0.1]]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b", "c"]
 
 
 def test_points_stand_at_their_ranks(axes):
     x, y = pd.Series([float("inf"), 1.0, 2.0]), pd.Series([1.0, 3.0, 2.0])
-    plot_ranks(axes, x, y, pd.Series(["a", "b", "b"]), ["a"])
+    plot_ranks(axes, x, y, pd.Series(["a", "b", "b"]), {"a": "first"})
     rest, marked = axes.lines
     assert marked.get_xydata().tolist() == [[1.0, pytest.approx(1 / 3)]]
     assert rest.get_xdata().tolist() == [pytest.approx(1 / 3), pytest.approx(2 / 3)]
-    assert marked.get_label() == "a"
+    assert marked.get_label() == "first"

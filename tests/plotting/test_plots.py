@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from stablenets.plotting.figures import new_figure, new_grid
-from stablenets.plotting.looks import LOOKS, family_looks
+from stablenets.plotting.looks import BLUE, LOOKS, ORANGE, family_looks
 from stablenets.plotting.panels import plot_dots, plot_matrix, set_panel
-from stablenets.plotting.plots import add_legend_below, plot_differences, plot_lines
+from stablenets.plotting.plots import plot_clipped, plot_curves, plot_differences, plot_lines
 from stablenets.statistics import Estimate
 
 
@@ -121,3 +121,35 @@ def test_an_interval_that_goes_on_beyond_the_axis_ends_in_an_arrow(axes):
     plot_differences(axes, found, None, limits=(-3.0, 1.0))
     assert [arrow for arrow in arrows(axes) if arrow[0] in "<>"] == [("<", [-3.0], [1])]
     assert not [line for line in axes.get_lines() if line.get_linestyle() == "--"]
+
+
+def test_arrows_of_several_lines_stand_one_above_the_other(axes):
+    for places in ([1, 2], [2, 3], [7]):
+        plot_clipped(axes, places, [0.0] * len(places), (1, 10), label="", colour="k")
+    places = [line for line in axes.get_lines() if line.get_gid() == "arrows v"]
+    heights = [line.get_transform().transform((2, 1))[1] for line in places]
+    assert heights[0] < heights[1]
+    assert heights[2] == heights[0]  # no other arrow is there
+
+
+def test_of_many_arrows_a_few_are_drawn(axes):
+    plot_clipped(axes, np.arange(500), np.zeros(500), (1, 10), label="", colour="k")
+    (arrows,) = [line for line in axes.get_lines() if line.get_gid()]
+    assert 500 / arrows.get_markevery() <= 12
+
+
+def test_lines_without_markers_get_one_by_colour_so_that_they_differ_in_grey(axes):
+    steps = np.arange(100)
+    for colour in (BLUE, ORANGE):
+        plot_curves(axes, steps, [steps], label=colour, colour=colour)
+    first, second = axes.get_lines()
+    assert first.get_marker() != second.get_marker()
+    assert "" not in (first.get_marker(), second.get_marker())
+    assert first.get_markevery() != second.get_markevery()  # not one on top of the other
+    assert first.get_markevery()[1] > 10
+
+
+@pytest.mark.parametrize("style", [{"linestyle": "--"}, {"linewidth": 0}])
+def test_lines_with_dashes_and_bands_alone_get_no_marker(axes, style):
+    plot_curves(axes, np.arange(9), [np.arange(9)], label="a", colour=BLUE, **style)
+    assert axes.get_lines()[0].get_marker() in ("", "None")

@@ -9,9 +9,9 @@ import re
 import altair as alt
 import pytest
 
+from stablenets.claims.cells import claim_cells, criterion_cells
 from stablenets.claims.loader import CHECKOUT, load_paper, paper_modules
-from stablenets.claims.pages import criterion_cells
-from stablenets.claims.summary import claim_cells, final_rows, read_criteria
+from stablenets.claims.summary import final_rows, read_criteria
 from stablenets.report.chart_specs import chart_specs
 from stablenets.report.claim_views import limits_of_claim, reasons_for_verdict
 from stablenets.report.html_page import simple_markdown, write_html

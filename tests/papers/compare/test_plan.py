@@ -167,6 +167,11 @@ def test_the_search_is_made_at_one_depth(plans):
         assert {work.options["depth"] for work in plans["full"][group]} == {SEARCH_DEPTH}
 
 
+def test_the_names_of_runs_do_not_depend_on_how_the_table_of_the_search_is_written():
+    for row in read_chosen(search.CHOSEN).values():
+        assert float(f"{row.value:.6g}") == row.value
+
+
 def test_settings_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings(0.1, "T", 1.0).rate = 0.2

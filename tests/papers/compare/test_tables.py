@@ -5,13 +5,25 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from experiments.compare import PAPER
-from experiments.compare.measures import geometric_mean, isometry_defect, measured_runs, steps_to
+from experiments.compare.benches import SAME
+from experiments.compare.measures import (
+    geometric_mean,
+    isometry_defect,
+    measured_runs,
+    spectrum_of,
+    steps_to,
+)
 from experiments.compare.ranking import isometry_correlations, ranked_families, scores_by_family
+from experiments.compare.runs import compared
+from experiments.compare.search import Settings, edges
+from experiments.compare.tables import median_text
 from stablenets.claims import ledger, pages
 from stablenets.claims.results import Results
 from stablenets.nets import FAMILIES
+from stablenets.training.network import build_network
 
 
 def test_smoke_runs_end_to_end(place, tmp_path):
@@ -27,6 +39,7 @@ def test_smoke_runs_end_to_end(place, tmp_path):
     files = {path.name for path in folder.iterdir()}
     for name in ("accuracy", "gradients", "spectra", "cost", "isometry", "choice"):
         assert f"{name}.csv" in files
+    assert "95 % confidence intervals over seeds" not in (folder / "cost.md").read_text()
     for name in PAPER.figures:
         assert f"{name}.png" in files
     assert not {"claims.md", "claims.csv", "criteria.csv", "search.csv"} & files
@@ -34,11 +47,13 @@ def test_smoke_runs_end_to_end(place, tmp_path):
     assert "(accuracy.png)" in page
     assert "[cost](cost.md)" in page
     table = pd.read_csv(folder / "accuracy.csv")
-    assert {name.split(" ")[0] for name in table["family"]} == set(FAMILIES)
+    assert {name.split(" ")[0] for name in table["family"]} == set(FAMILIES) - {"ms3"}
+    assert {"hdnn (H1)", "semi_implicit (H2)", "hamiltonian (MS3)"} <= set(table["family"])
+    assert "| swiss_roll |" in page
     cost = pd.read_csv(folder / "cost.csv")
     assert (cost["ms a step"] > 0).all()
     assert (cost["MB, least"] < cost["MB, stored"]).all()
-    assert set(cost["by"]) == {"reverse", "checkpoint"}
+    assert set(cost["computed again"]) == {"inverse", "checkpoints"}
 
 
 def test_steps_to_the_goal():
@@ -74,6 +89,7 @@ def made_up_runs():
     accuracy = {"good": 1.0, "fair": 0.75, "bad": 0.5}
     rows = [
         {"bench": bench, "family": family, "depth": 64, "seed": seed, "is_searched": True}
+        | {"of_target": 100.0, "at_edge": ""}
         | {"accuracy": value, "chance": 0.5, "defect": 2 - value}
         for bench in ("swiss_roll", "digits")
         for family, value in accuracy.items()
@@ -105,9 +121,53 @@ def test_a_family_without_runs_on_a_data_set_is_not_ranked():
     assert ranked_families(runs, "recurrent", 64) == []
 
 
+def test_a_family_with_other_numbers_of_parameters_is_not_ranked():
+    runs = made_up_runs()
+    for percent, names in ((109.0, ["good", "fair", "bad"]), (111.0, ["good", "bad"])):
+        is_off = (runs["family"] == "fair") & (runs["bench"] == "digits")
+        found = ranked_families(runs.assign(of_target=np.where(is_off, percent, 100)), "dense", 64)
+        assert [row["family"] for row in found] == names
+
+
+def test_ranks_say_where_settings_are_at_an_edge_of_the_search():
+    runs = made_up_runs()
+    is_at = (runs["family"] == "fair") & (runs["bench"] == "digits")
+    rows = ranked_families(runs.assign(at_edge=np.where(is_at, "rate", "")), "dense", 64)
+    assert [row["settings at an edge"] for row in rows] == ["", "digits: rate", ""]
+
+
+def test_settings_at_an_edge_of_the_search():
+    assert edges("digits", "resnet", Settings(0.003, "T", 4.0)) == ["rate"]
+    assert edges("digits", "resnet", Settings(0.03, "T", 4.0)) == []
+    assert edges("digits", "plain", Settings(0.1, "gain", 2.0)) == ["rate", "scale"]
+    # search.csv has six digits
+    assert edges("digits", "resnet_bn", Settings(0.01, "gain", 2.82843)) == ["scale"]
+
+
+def test_families_that_count_once_are_the_same_network():
+    settings = Settings(0.01, "T", 4.0)
+    for family, other in SAME.items():
+        depth, nets = 4, []
+        for name in (family, other):
+            run = compared("digits", name, depth, 0, settings, is_smoke=False).resolved
+            torch.manual_seed(0)
+            nets.append(build_network(run, run.dataset.facts))
+        x = torch.randn(3, *run.dataset.facts.shape)
+        first, second = (net(x) for net in nets)
+        assert torch.equal(first, second)
+
+
+def test_a_singular_value_below_rounding_is_replaced_by_the_limit():
+    found = spectrum_of([2.0, 1.0, 1e-27])
+    assert found["smallest"] == found["limit"] == pytest.approx(3 * 2.2e-16 * 2, rel=0.02)
+    assert median_text(pd.DataFrame([found]), "smallest", "").startswith("below 1.3")
+    assert median_text(pd.DataFrame([found]), "median", "") == 1.0
+
+
 def test_isometry_that_orders_all_runs_has_correlation_1():
     for row in isometry_correlations(made_up_runs()):
         assert row["rank correlation"].value == pytest.approx(1.0)
+        assert row["differs from 0"] == "yes"
         assert row["rank correlation"].n == row["families"] == 3
 
 
@@ -120,9 +180,8 @@ def test_a_run_that_diverged_counts_as_guessing():
         "state_gradients": np.array([[1.0, 2.0]]),
         "singular_values": np.ones((1, 1, 3)),
     }
-    entry = ledger.Entry(
-        "diverged", work.options, {"test_accuracy": 0.9}, {"wall_s": 1.0, "commit": "c"}, arrays
-    )
+    metrics = {"test_accuracy": 0.9, "parameters": 100.0}
+    entry = ledger.Entry("diverged", work.options, metrics, {"wall_s": 1.0, "commit": "c"}, arrays)
     (row,) = measured_runs(Results(plan, {work.name: entry}), ["digits"]).to_dict("records")
     assert row["accuracy"] == 0.1
     assert row["diverged"]
