@@ -51,8 +51,8 @@ class Judgement:
         """The criterion that is shown where there is room for only one; None if there is none.
 
         It is the first condition that is not held. If all are held, it is the first deciding
-        criterion that is refuted, else the first that is open, else the first. `summary.VALUES` says so
-        on the pages.
+        criterion that is refuted, else the first that is open, else the first. `summary.VALUES`
+        says so on the pages.
         """
         deciding = [each for each in self.criteria if not each.is_condition]
         in_order = [

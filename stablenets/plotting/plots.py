@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stablenets.plotting.legends import add_legend_below as add_legend_below
 from stablenets.plotting.looks import distinct_style
 from stablenets.statistics import Estimate
 

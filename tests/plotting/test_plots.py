@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from stablenets.plotting.figures import new_figure, new_grid
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BLUE, LOOKS, ORANGE, family_looks
 from stablenets.plotting.panels import plot_dots, plot_matrix, set_panel
 from stablenets.plotting.plots import plot_clipped, plot_curves, plot_differences, plot_lines

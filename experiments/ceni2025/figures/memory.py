@@ -14,9 +14,10 @@ from stablenets.claims.results import Results
 from stablenets.claims.tabulating import count_seeds, largest_of, tabulate
 from stablenets.claims.work import Work
 from stablenets.plotting.figures import new_figure, new_grid
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BLUE, GREEN, ORANGE, PINK, SKY
 from stablenets.plotting.panels import set_panel
-from stablenets.plotting.plots import add_legend_below, plot_clipped
+from stablenets.plotting.plots import plot_clipped
 
 from ..names import FILTER_NAMES, NAMES
 from ..rows import ADDED, WRONG, filter_rows, memory_errors, memory_rows

@@ -14,9 +14,9 @@ from stablenets.claims.results import Results
 from stablenets.claims.tabulating import count_seeds, tabulate
 from stablenets.claims.work import Work
 from stablenets.plotting.figures import new_figure
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BLUE, GREEN, GREY, ORANGE
 from stablenets.plotting.panels import set_panel
-from stablenets.plotting.plots import add_legend_below
 
 from ..names import DATA_NAMES, LABELS, NAMES
 from ..published import FIRST_EPOCH, PIXELS_OF, PSMNIST, TEN_EPOCHS

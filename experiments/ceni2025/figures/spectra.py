@@ -12,9 +12,10 @@ from stablenets.claims.estimates import select_rows
 from stablenets.claims.results import Results
 from stablenets.claims.tabulating import by_value, count_seeds, tabulate
 from stablenets.plotting.figures import new_grid
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BLUE, GREEN, GREY, ORANGE, PINK, SKY, YELLOW
 from stablenets.plotting.panels import set_panel
-from stablenets.plotting.plots import add_legend_below, plot_lines
+from stablenets.plotting.plots import plot_lines
 
 from ..claims import FORMS, NEAR_ISOMETRY, WEIGHTS
 from ..runs import paper

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_grid
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BLUE
-from stablenets.plotting.plots import add_legend_below
 
 from ..claims import KEPT
 from ..rows import trained_rows

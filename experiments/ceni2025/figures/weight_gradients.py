@@ -10,9 +10,9 @@ from stablenets.claims.estimates import select_rows
 from stablenets.claims.results import Results
 from stablenets.claims.tabulating import count_seeds, tabulate
 from stablenets.plotting.figures import new_grid
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BLUE, GREY, ORANGE
 from stablenets.plotting.panels import set_panel
-from stablenets.plotting.plots import add_legend_below
 
 from ..claims import KEPT
 from ..runs import paper

@@ -13,8 +13,9 @@ from stablenets.claims.estimates import TEST_ACCURACY, Metric
 from stablenets.claims.results import Results
 from stablenets.claims.tabulating import count_diverged, count_seeds, tabulate
 from stablenets.plotting.figures import new_figure
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import LOOKS
-from stablenets.plotting.plots import add_legend_below, plot_curves
+from stablenets.plotting.plots import plot_curves
 
 from ..claims.naming import DATA_NAMES, LABELS, with_names
 from ..published import REPLICATIONS, STL10, STL10_REPLICATIONS, TABLE

@@ -11,9 +11,9 @@ from stablenets.claims.estimates import TEST_ACCURACY, mean_over_seeds, select_r
 from stablenets.claims.results import Results
 from stablenets.claims.tabulating import count_seeds, tabulate
 from stablenets.plotting.figures import new_figure
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import ORANGE
 from stablenets.plotting.panels import set_panel
-from stablenets.plotting.plots import add_legend_below
 
 from ..claims.few_data import few_gaps, few_gaps_at_equal_cost, with_percent
 from ..claims.naming import LABELS

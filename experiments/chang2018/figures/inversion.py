@@ -12,8 +12,8 @@ from stablenets.claims.estimates import select_rows
 from stablenets.claims.results import Results
 from stablenets.claims.tabulating import count_seeds, largest_of, lines_by, tabulate
 from stablenets.plotting.figures import new_grid
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.panels import set_panel
-from stablenets.plotting.plots import add_legend_below
 from stablenets.plotting.style import COLOURS, MARKERS
 
 from ..claims.inversion import TOLERANCE, with_trained_nets

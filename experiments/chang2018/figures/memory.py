@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from stablenets import statistics
 from stablenets.claims.results import Results
 from stablenets.plotting.figures import new_grid
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BACKWARD_LOOKS, GREY
 from stablenets.plotting.panels import set_panel
-from stablenets.plotting.plots import add_legend_below, plot_lines
+from stablenets.plotting.plots import plot_lines
 from stablenets.plotting.style import MARKERS
 
 from ..claims.inversion import kept_bytes_by_mode, peak_memory

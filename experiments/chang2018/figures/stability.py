@@ -9,9 +9,10 @@ from stablenets.claims.estimates import select_rows
 from stablenets.claims.results import Results
 from stablenets.claims.tabulating import largest_of, lines_by
 from stablenets.plotting.figures import new_figure
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import LOOKS
 from stablenets.plotting.panels import set_panel
-from stablenets.plotting.plots import add_legend_below, plot_lines
+from stablenets.plotting.plots import plot_lines
 
 from ..claims.inversion import gentle_units
 from ..claims.naming import NAMES

@@ -19,8 +19,9 @@ from stablenets.claims.estimates import (
 from stablenets.claims.results import Results
 from stablenets.claims.tabulating import count_seeds, lines_by, setting_table, tabulate
 from stablenets.plotting.figures import new_figure, new_grid
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.panels import plot_matrix, set_panel
-from stablenets.plotting.plots import add_legend_below, plot_lines
+from stablenets.plotting.plots import plot_lines
 from stablenets.plotting.style import COLOURS
 
 from ..claims import BEST_ACCURACY, DATA_NAMES, NONE, with_names

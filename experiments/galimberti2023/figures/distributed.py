@@ -10,9 +10,10 @@ from stablenets.claims.estimates import TEST_ACCURACY, median_over_seeds
 from stablenets.claims.results import Results
 from stablenets.claims.tabulating import count_seeds, lines_by, setting_table, tabulate
 from stablenets.plotting.figures import new_figure
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BACKWARD_LOOKS, BLUE, ORANGE
 from stablenets.plotting.panels import plot_matrix, set_panel
-from stablenets.plotting.plots import add_legend_below, plot_curves, plot_lines
+from stablenets.plotting.plots import plot_curves, plot_lines
 
 from ..claims import BEST_ACCURACY, DATA_NAMES, at_setting
 from ..published import AUTHORS_RING

@@ -10,9 +10,10 @@ from stablenets.claims.estimates import TEST_ACCURACY, Metric, gap_between, sele
 from stablenets.claims.results import Results
 from stablenets.claims.tabulating import count_seeds, lines_by, tabulate
 from stablenets.plotting.figures import new_figure, new_grid
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BLUE, ORANGE
 from stablenets.plotting.panels import set_panel
-from stablenets.plotting.plots import add_legend_below, plot_curves, plot_differences, plot_lines
+from stablenets.plotting.plots import plot_curves, plot_differences, plot_lines
 
 from ..claims import DATA_NAMES, GAP, LABELS, MARGIN, NAMES, with_sensitivity
 from ..runs import FAMILIES, STABLE, paper

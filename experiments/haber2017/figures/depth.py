@@ -30,9 +30,10 @@ from stablenets.claims.tabulating import (
 )
 from stablenets.data.dataset import ReadSettings
 from stablenets.plotting.figures import new_figure, new_grid
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import family_looks
 from stablenets.plotting.panels import set_panel
-from stablenets.plotting.plots import add_legend_below, plot_curves, plot_lines
+from stablenets.plotting.plots import plot_curves, plot_lines
 from stablenets.plotting.style import COLOURS
 
 from ..claims import DATA_NAMES, LABELS, MARGIN, NAMES

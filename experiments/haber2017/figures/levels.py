@@ -9,8 +9,9 @@ from stablenets.claims.estimates import TEST_ACCURACY, VALIDATION_ACCURACY, Metr
 from stablenets.claims.results import Results
 from stablenets.claims.tabulating import count_seeds, lines_by, tabulate
 from stablenets.plotting.figures import new_figure
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.panels import set_panel
-from stablenets.plotting.plots import add_legend_below, plot_lines
+from stablenets.plotting.plots import plot_lines
 
 from ..claims import LABELS, NAMES, TARGET, doublings, with_roughness, work_to_target
 from ..runs import FAMILIES, LEVEL_RATES, PENALTIES, SMOOTHED, paper

@@ -10,9 +10,10 @@ from stablenets.claims.estimates import select_rows
 from stablenets.claims.results import Results
 from stablenets.claims.tabulating import by_value, largest_of
 from stablenets.plotting.figures import new_figure
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import looks_in_turn
 from stablenets.plotting.panels import set_panel
-from stablenets.plotting.plots import add_legend_below, plot_lines
+from stablenets.plotting.plots import plot_lines
 from stablenets.plotting.style import COLOURS
 
 from ..claims import START
