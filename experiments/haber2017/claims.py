@@ -110,9 +110,9 @@ GROWTH = {
 
 @paper.claim("2a", **GROWTH)
 def growth_at_the_origin(results: Results) -> Iterator[Criterion]:
-    """At the origin, for the linearised network with the step of Example 1: the Jacobian of a deep
-    network vanishes if the eigenvalues of K have negative real parts, explodes if they are
-    positive, and keeps its size if they are zero and the scheme is stable or the final time fixed.
+    """At the origin, for the linearised network with a small step, the Jacobian of a deep network
+    vanishes if the eigenvalues of K have negative real parts, and explodes if they are positive. If
+    they are zero, it keeps its size, provided that the scheme is stable or the final time is fixed.
     """
     yield from judge_growth(results, "jacobian_origin_high", "origin")
 
