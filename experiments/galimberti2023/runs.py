@@ -404,6 +404,15 @@ RUNS: dict[str, Grid] = {
         BackwardMemory, backward=["store", "checkpoint", "reverse"], layers=[8, 64, 1024]
     ),
 }
+EQUATIONS = (
+    "MS1: z' = z - h σ(K0ᵀ y + b1), y' = y + h σ(K0 z' + b2)",
+    "MS2: y' = y + h σ((K - Kᵀ) y + b)",
+    "MS3: y' = y + h K1ᵀ σ(K1 z + b1), z' = z - h K2ᵀ σ(K2 y' + b2)",
+    "H1: y' = y + h J Kᵀ σ(K y + b), J = [[0, I], [-I, 0]], which is called canonical",
+    "H1-J2: the same with J of 1 above the diagonal and -1 below",
+    "H2: p' = p - h Xᵀ Kqᵀ σ(Kq q + bq), q' = q + h X Kpᵀ σ(Kp p' + bp), X = I unless said"
+    " otherwise",
+)
 paper = Paper(
     "galimberti2023",
     "Galimberti et al. 2023, Hamiltonian Deep Neural Networks Guaranteeing Non-vanishing Gradients"
@@ -411,6 +420,6 @@ paper = Paper(
     RUNS,
     "y_l is the state after layer l of N. The sensitivity B_l is the transpose of ∂y_N/∂y_l, "
     "and its norm ‖B_l‖ the largest singular value. J is the antisymmetric matrix of the "
-    "layers, h the step and T = h N the final time. MS1, MS2, MS3, H1, H1-J2 and H2 are the six"
-    " networks of the paper; their equations are in docs/papers/galimberti2023.md.",
+    "layers, h the step and T = h N the final time. The paper has six networks. With σ = tanh, and"
+    " with ' for the next layer, they are:\n\n- " + "\n- ".join(EQUATIONS),
 )

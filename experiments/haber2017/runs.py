@@ -478,12 +478,15 @@ RUNS: dict[str, Grid] = {
     "compared": compared_nets,
     "perturbed": compared_nets.then(PerturbedOutputs),
 }
+MATRICES = ", ".join(
+    f"{net} = {[[round(entry) for entry in row] for row in K]}" for net, K in EXAMPLE_1.items()
+)
 paper = Paper(
     "haber2017",
     "Haber & Ruthotto 2017, Stable Architectures for Deep Neural Networks",
     RUNS,
     "Y_l are the features after layer l, dY_N/dY_0 is the Jacobian of the last features with"
     " respect to the first, K is the weight matrix of a layer, h the step and T = h N the final"
-    " time of N layers. y1 to y3 are the three points of Example 1. In differences of accuracy,"
-    " points are percentage points.",
+    f" time of N layers. y1 to y3 are the three points of Example 1, whose matrices are {MATRICES};"
+    " a layer is Y + h tanh(Y K). In differences of accuracy, points are percentage points.",
 )
