@@ -8,11 +8,6 @@ from matplotlib.figure import Figure
 
 from stablenets.claims.estimates import TEST_ACCURACY, median_over_seeds
 from stablenets.claims.results import Results
-<<<<<<< HEAD
-from stablenets.claims.tabulating import count_seeds, lines_by, setting_table, tabulate
-from stablenets.plotting.figures import new_figure
-from stablenets.plotting.legends import add_legend_below
-=======
 from stablenets.claims.tabulating import (
     count_seeds,
     largest_of,
@@ -22,7 +17,7 @@ from stablenets.claims.tabulating import (
 )
 from stablenets.plotting.figures import new_figure, new_grid
 from stablenets.plotting.groups import COLUMN_WIDTH
->>>>>>> claimsD
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BACKWARD_LOOKS, BLUE, ORANGE
 from stablenets.plotting.panels import plot_matrix, set_panel
 from stablenets.plotting.plots import plot_curves, plot_lines

@@ -18,15 +18,10 @@ from stablenets.claims.tabulating import (
 )
 from stablenets.plotting.figures import new_grid
 from stablenets.plotting.groups import COLUMN_WIDTH, plot_groups
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BLUE
 from stablenets.plotting.panels import set_panel
-from stablenets.plotting.plots import (
-    add_legend_below,
-    plot_clipped,
-    plot_curves,
-    plot_differences,
-    plot_lines,
-)
+from stablenets.plotting.plots import plot_clipped, plot_curves, plot_differences, plot_lines
 from stablenets.plotting.style import COLOURS, MARKERS
 
 from ..measures import after_training, controlled, with_exponents

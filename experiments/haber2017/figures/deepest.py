@@ -16,7 +16,8 @@ from stablenets.claims.tabulating import count_seeds, tabulate
 from stablenets.data.dataset import ReadSettings
 from stablenets.plotting.figures import new_grid
 from stablenets.plotting.groups import COLUMN_WIDTH
-from stablenets.plotting.plots import add_legend_below, plot_curves
+from stablenets.plotting.legends import add_legend_below
+from stablenets.plotting.plots import plot_curves
 from stablenets.plotting.style import COLOURS
 
 from ..measures import DATA_NAMES, LABELS, NAMES
