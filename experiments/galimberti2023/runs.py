@@ -39,7 +39,7 @@ PLANAR_SETTINGS: dict[tuple[str, int], dict[str, tuple[float, float]]] = {
         "MS3": (0.0625, 0.1),
         "H1": (0.125, 0.1),
         "H1-J2": (0.03125, 0.1),
-        "H2": (0.015625, 0.1),
+        "H2": (0.015625, 0.3),
     },
     ("swiss_roll", 8): {
         "MS1": (2.0, 0.1),
