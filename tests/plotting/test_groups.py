@@ -45,6 +45,6 @@ def test_dots_beyond_the_limits_are_triangles_at_the_edge():
     assert np.isnan(dots["a"][1][:2]).all()
     assert dots["a"][1][2] == 0.5
     assert triangles == [("v", [-1]), ("^", [1])]
-    ends = np.array([bar[:, 1] for bar in axes.collections[0].get_segments()])
-    assert list(ends[0]) == [-1, 0.5]
+    bar = axes.collections[0].get_segments()[0]
+    assert [height for _, height in bar] == [-1, 0.5]
     assert axes.get_ylim() == (-1, 1)

@@ -84,9 +84,10 @@ def levels_figure(results: Results) -> Figure:
 @paper.table("work", runs=["levels", "scratch"])
 def work_table(results: Results) -> pd.DataFrame:
     """Work and time to a test accuracy on the swiss roll, by levels with all coarser levels
-    included, and from scratch: means over seeds. Work: layers times epochs. Reached: number of
-    seeds; a run that did not reach the accuracy counts with all its epochs, which is less work than
-    it would have needed.
+    included, and from scratch, both at a constant rate: means over seeds. A level ends when the
+    validation loss no longer falls. Work: layers times epochs. Reached: number of seeds; a run that
+    did not reach the accuracy counts with all its epochs, which is less work than it would have
+    needed.
     """
     found = []
     for target in TARGETS:

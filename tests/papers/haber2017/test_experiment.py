@@ -223,6 +223,7 @@ def accuracy(offset):
             "train_accuracy": value,
             "test_accuracy_at_best_validation": value,
             "parameters": 10.0,
+            "steps": 5.0,
         }
 
     return entry
