@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -112,7 +113,7 @@ def cell_text(folder: Path, what: str) -> str:
     return cell_with_interval(frame.iloc[0].to_dict(), column)
 
 
-def cell_with_interval(row: Mapping[str, str], column: str) -> str:
+def cell_with_interval(row: Mapping[Any, str], column: Any) -> str:
     """A number of a row of a csv file with its interval, as in the table; any other text as it is.
 
     The interval is in the columns "NAME, low" and "NAME, high".

@@ -208,7 +208,9 @@ def plot_arrows(axes: Axes, places: np.ndarray, edge: float, marker: str, colour
         markevery=-(-len(places) // MOST_ARROWS),
         gid=f"arrows {marker}",
     )
-    offset = ScaledTranslation(0, inwards, axes.get_figure(root=True).dpi_scale_trans)
+    figure = axes.get_figure(root=True)
+    assert figure is not None  # axes are always part of one here
+    offset = ScaledTranslation(0, inwards, figure.dpi_scale_trans)
     arrows.set_transform(axes.transData + offset)
     arrows.set_in_layout(False)  # an unclipped artist would take room from the axes
 
