@@ -1,9 +1,12 @@
 """Neural networks that are stable by design: layers, training runs and probes.
 
-Signals and gradients of these networks neither vanish nor explode, at any depth. The families come
-from four papers: Haber & Ruthotto 2017, Chang et al. 2018, Galimberti et al. 2023, Ceni 2025.
+Four papers propose networks that are designed so that signals and gradients neither vanish nor
+explode at great depth: Haber & Ruthotto 2017, Chang et al. 2018, Galimberti et al. 2023, Ceni 2025.
+The package implements them and tests when this is true.
 
-A family over depth is an ordinary `torch.nn.Module`, and a probe takes any module:
+A family is one kind of layer (or, for sequences, one kind of recurrent step), defined by its
+equation. `Flow` makes an ordinary `torch.nn.Module` from layers of one family. `train` makes a
+run, which is one training of a network. `probes` measures any module:
 
     import stablenets as sn
     layer = sn.Flow(sn.Antisymmetric(gamma=0.1), width=64, depth=256, h=0.05)  # on (..., 64)
@@ -35,6 +38,7 @@ load_name, __dir__, __all__ = lazy_exports(
         "Flow": "stablenets.engine.flow",
         "Recurrence": "stablenets.engine.recurrence",
         "Reversible": "stablenets.engine.blocks",
+        "load_run": "stablenets.training.network",
         "probes": "stablenets.probes",
         "resolve": "stablenets.config.resolving",
         "train": "stablenets.training.run",

@@ -17,7 +17,7 @@ TEN_EPOCHS = 98.0  # test accuracy in %; the paper's is higher after ten epochs
 
 
 class Reference(NamedTuple):
-    """An accuracy on psMNIST, in %, that others report; `units` is '' where it is not known."""
+    """An accuracy on psMNIST, in %, that others report."""
 
     model: str
     units: str
@@ -26,25 +26,35 @@ class Reference(NamedTuple):
     source: str
 
 
-README = "public README or paper, best test accuracy"
-LOG = "log in the repository, validation"
+ASRNN = "README of github.com/ndminhkhoi46/asRNN (010d62d): best test accuracy"
+LOGS = {  # of validation accuracy
+    "coRNN": "log in github.com/tk-rusch/coRNN (afd8174): validation",
+    "LEM": "log in github.com/tk-rusch/LEM (833da6b): validation",
+    "UnICORNN": "log in github.com/tk-rusch/unicornn (35b243d): validation",
+}
+S4 = "arXiv 2111.00396 (S4), table 12"
+WRNN = "arXiv 2309.08045 (wRNN), table 2"
+UNKNOWN = "not known"
 PSMNIST = (
-    Reference("LSTM", "128", "many", 79.5, README),
-    Reference("LSTM", "256", "many", 92.9, "table 2 of the wRNN paper"),
-    Reference("LSTM", "", "many", 95.11, "table 12 of the S4 paper"),
+    Reference("LSTM", "128", UNKNOWN, 79.5, ASRNN),
+    Reference("LSTM", "256", UNKNOWN, 92.9, WRNN),
+    Reference("LSTM", UNKNOWN, UNKNOWN, 95.11, S4),
     *(
-        Reference("expRNN", units, "70 or more", accuracy, README)
+        Reference("expRNN", units, UNKNOWN, accuracy, ASRNN)
         for units, accuracy in (("170", 94.9), ("360", 96.2), ("512", 96.6))
     ),
-    *(Reference("scoRNN", "", "many", accuracy, README) for accuracy in (94.8, 95.9, 96.5)),
-    *(  # the adaptive-saturated RNN, not AntisymmetricRNN
-        Reference("asRNN", units, "many", accuracy, README)
-        for units, accuracy in (("122", 95.4), ("257", 96.9), ("364", 97.0))
+    *(
+        Reference("scoRNN", units, UNKNOWN, accuracy, ASRNN)
+        for units, accuracy in (("170", 94.8), ("360", 95.9), ("512", 96.5))
     ),
-    Reference("LEM", "128", "many", 96.6, README),
-    Reference("coRNN", "256", "1", 10.3, LOG),
-    Reference("coRNN", "256", "10", 87.7, LOG),
-    Reference("LEM", "128", "1", 63.9, LOG),
-    Reference("LEM", "128", "10", 91.6, LOG),
-    Reference("UnICORNN", "3 x 256", "1", 63.7, LOG),
+    *(  # the adaptive-saturated RNN, not AntisymmetricRNN
+        Reference("asRNN", units, "70", accuracy, ASRNN)
+        for units, accuracy in (("122", 95.41), ("257", 96.88), ("364", 96.96))
+    ),
+    Reference("LEM", "128", UNKNOWN, 96.6, WRNN),
+    Reference("coRNN", "256", "1", 10.27, LOGS["coRNN"]),
+    Reference("coRNN", "256", "10", 87.67, LOGS["coRNN"]),
+    Reference("LEM", "128", "1", 63.90, LOGS["LEM"]),
+    Reference("LEM", "128", "10", 91.63, LOGS["LEM"]),
+    Reference("UnICORNN", "3 x 256", "1", 63.67, LOGS["UnICORNN"]),
 )

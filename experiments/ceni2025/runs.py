@@ -61,6 +61,18 @@ TRIED_ADDING_EPOCHS = 6  # enough to see a rate explode
 TRIED_COPYING = ((0.03, 1), (0.06, 1), (0.03, 2))  # rate, and factor of the epochs
 UNCLIPPED = {"optim.clip_norm": None}
 READOUT_ONLY = {"optim.frozen": ["W", "U", "b"]}
+# A start that is not designed for a task: a filter as it is drawn, the convex form with β = 1/T.
+# Rate and warm-up are those of the designed start; they are to be chosen before these runs.
+RANDOM_START = {
+    "net.filter": "haar",
+    "net.alpha": None,
+    "net.beta": 1.0,
+    "net.beta_scaling": "depth",
+    "net.input_init": "normal",
+    "net.input_scale": 1.0,
+    "net.bias_init": 0.0,
+    "net.gain": 1.0,
+}
 
 
 def lag_run(
@@ -367,6 +379,26 @@ RUNS: dict[str, Grid] = {
         epochs=EPOCHS["adding"],
         steps=STEPS,
     ),
+    "random_start": grid(
+        lag_run,
+        task="adding",
+        length=per_profile(smoke=10, paper=LENGTH),
+        family="roarnn",
+        epochs=EPOCHS["adding"],
+        steps=STEPS,
+        seed=random_filters,
+        changes=RANDOM_START,
+    )
+    + grid(
+        lag_run,
+        task="copy",
+        length=per_profile(smoke=10, paper=LENGTH),
+        family="roarnn",
+        epochs=EPOCHS["copy"],
+        steps=STEPS,
+        seed=random_filters,
+        changes=RANDOM_START,
+    ),
     "filters": filters,
     "filter_angles": filters.then(FilterAngle),
     "rates": grid(
@@ -468,7 +500,7 @@ paper = Paper(
     "Ceni 2025, Random Orthogonal Additive Filters",
     RUNS,
     "A layer is x_{l+1} = α O x_l + β φ(W x_l + b), with a fixed orthogonal matrix O, the "
-    "filter. In the convex form α = 1 - β; β = 1/L is divided by the number L of layers. roaMLP"
-    " has such layers one above the other, and a W for each layer unless 'one W' is said. "
-    "roaRNN has such time steps with one W, and an input U u_t. H is the width.",
+    "filter. In the convex form α = 1 - β. Where β = 1/L, L is the number of layers. roaMLP has"
+    " such layers one above the other, and a W for each layer unless 'one W' is said. roaRNN has"
+    " such time steps with one W, and an input U u_t. H is the width.",
 )

@@ -39,31 +39,41 @@ TABLE = {
     "resnet_1202": Row("ResNet-1202", ("19.4", None), 92.07, None),
     "hamiltonian_1202": Row("Hamiltonian-1202", ("9.70", None), 93.84, None),
 }
+# The source of statements that we know from others only.
+SECOND_HAND = "a semester report, EPFL 2021, that quotes the paper; we have not seen the sentence"
 STL10 = 85.5  # test accuracy in % of the Hamiltonian network; no other value is known
 
 # Test accuracies in % of similar networks in independent work. The Hamiltonian networks are from a
-# semester report (EPFL 2021, five runs): by the paper's recipe, and with changes ("enhanced"). The
-# baselines are from MemCNN, in TensorFlow and in PyTorch. ResNet-32 and RevNet-38 are also from
-# tbung/pytorch-revnet. The code of Bohn, Griebel and Kannan (2021) is not listed: its 92.7, 70.1
-# and (STL-10) 79.7 % are thresholds for saving a network, not results.
+# semester report (EPFL 2021, five runs): by the paper's recipe as its author read it, and with
+# changes. The baselines are from MemCNN, in TensorFlow and in PyTorch. ResNet-32 and RevNet-38 are
+# also from tbung/pytorch-revnet. The code of Bohn, Griebel and Kannan (2021) is not listed: its
+# 92.7, 70.1 and (STL-10) 79.7 % are thresholds for saving a network, not results.
 REPLICATIONS = {
     "hamiltonian_74": {
-        "cifar10": "85.52 ± 0.23 by the recipe, 91.58 ± 0.14 enhanced",
-        "cifar100": "62.68 ± 0.38 by the recipe, 70.23 ± 0.19 enhanced",
+        "cifar10": "85.52 ± 0.23 (EPFL, recipe), 91.58 ± 0.14 (EPFL, changed)",
+        "cifar100": "62.68 ± 0.38 (EPFL, recipe), 70.23 ± 0.19 (EPFL, changed)",
     },
-    "hamiltonian_218": {"cifar10": "92.11 with 18 blocks a unit and 1.45 M, enhanced"},
+    "hamiltonian_218": {
+        "cifar10": "92.11 (EPFL, changed; 18 blocks in a unit as here, but 1.45 million parameters)"
+    },
     "resnet_32": {
-        "cifar10": "92.74 and 92.86 (MemCNN); 92.02 (tbung)",
-        "cifar100": "69.10 and 69.81 (MemCNN)",
+        "cifar10": "92.74 (MemCNN, TensorFlow), 92.86 (MemCNN, PyTorch), 92.02 (tbung)",
+        "cifar100": "69.10 (MemCNN, TensorFlow), 69.81 (MemCNN, PyTorch)",
     },
     "revnet_38": {
-        "cifar10": "93.14 and 92.80 (MemCNN); 91.98 (tbung)",
-        "cifar100": "71.17 and 69.90 (MemCNN)",
+        "cifar10": "93.14 (MemCNN, TensorFlow), 92.80 (MemCNN, PyTorch), 91.98 (tbung)",
+        "cifar100": "71.17 (MemCNN, TensorFlow), 69.90 (MemCNN, PyTorch)",
     },
-    "resnet_110": {"cifar10": "93.99 and 93.55 (MemCNN)", "cifar100": "73.30 and 72.40 (MemCNN)"},
-    "revnet_110": {"cifar10": "94.02 and 94.10 (MemCNN)", "cifar100": "74.00 and 73.30 (MemCNN)"},
+    "resnet_110": {
+        "cifar10": "93.99 (MemCNN, TensorFlow), 93.55 (MemCNN, PyTorch)",
+        "cifar100": "73.30 (MemCNN, TensorFlow), 72.40 (MemCNN, PyTorch)",
+    },
+    "revnet_110": {
+        "cifar10": "94.02 (MemCNN, TensorFlow), 94.10 (MemCNN, PyTorch)",
+        "cifar100": "74.00 (MemCNN, TensorFlow), 73.30 (MemCNN, PyTorch)",
+    },
 }
-STL10_REPLICATIONS = "69.96 by the recipe, 80.33 enhanced"  # from the semester report
+STL10_REPLICATIONS = "69.96 (EPFL, recipe), 80.33 (EPFL, changed)"
 
 # The paper's figure for few data: test accuracy in % of the Hamiltonian network and of ResNet, by
 # per cent of the training data. The values are read off the figure to half a point. That the data

@@ -32,33 +32,59 @@ from .studies.trained import BackwardMemory, NodeReach, Trajectories
 # Final time and rate of the planar networks by data set and number of layers, as chosen: first the
 # time at a rate of 0.1, then the rate at that time. Networks that are deeper than the deepest tuned
 # one have its setting. The authors' default time, 1.2, does not give their own table.
-SWISS_ROLL_AT_16 = {
-    "MS1": (2.0, 0.1),
-    "MS2": (2.0, 0.1),
-    "MS3": (0.125, 0.1),
-    "H1": (0.125, 0.1),
-    "H1-J2": (0.0625, 0.1),
-    "H2": (0.25, 0.1),
-}
-MOONS_AT_2 = {
-    "MS1": (4.0, 0.1),
-    "MS2": (4.0, 0.1),
-    "MS3": (2.0, 0.1),
-    "H1": (0.125, 0.1),
-    "H1-J2": (0.5, 0.1),
-    "H2": (1.0, 0.1),
-}
 PLANAR_SETTINGS: dict[tuple[str, int], dict[str, tuple[float, float]]] = {
-    ("swiss_roll", 4): SWISS_ROLL_AT_16,
-    ("swiss_roll", 8): SWISS_ROLL_AT_16,
-    ("swiss_roll", 16): SWISS_ROLL_AT_16,
-    ("double_moons", 1): MOONS_AT_2,
-    ("double_moons", 2): MOONS_AT_2,
-    ("double_moons", 4): MOONS_AT_2,
+    ("swiss_roll", 4): {
+        "MS1": (2.0, 0.1),
+        "MS2": (2.0, 0.1),
+        "MS3": (0.0625, 0.1),
+        "H1": (0.125, 0.1),
+        "H1-J2": (0.03125, 0.1),
+        "H2": (0.015625, 0.3),
+    },
+    ("swiss_roll", 8): {
+        "MS1": (2.0, 0.1),
+        "MS2": (2.0, 0.1),
+        "MS3": (0.25, 0.1),
+        "H1": (0.0625, 0.1),
+        "H1-J2": (0.03125, 0.1),
+        "H2": (0.25, 0.1),
+    },
+    ("swiss_roll", 16): {
+        "MS1": (2.0, 0.3),
+        "MS2": (2.0, 0.1),
+        "MS3": (0.125, 0.1),
+        "H1": (0.125, 0.1),
+        "H1-J2": (0.0625, 0.1),
+        "H2": (0.25, 0.1),
+    },
+    ("double_moons", 1): {
+        "MS1": (2.0, 0.3),
+        "MS2": (4.0, 0.3),
+        "MS3": (0.125, 0.3),
+        "H1": (0.0625, 0.1),
+        "H1-J2": (1.0, 0.1),
+        "H2": (0.25, 0.3),
+    },
+    ("double_moons", 2): {
+        "MS1": (4.0, 0.1),
+        "MS2": (4.0, 0.1),
+        "MS3": (2.0, 0.1),
+        "H1": (0.125, 0.1),
+        "H1-J2": (0.015625, 0.1),
+        "H2": (1.0, 0.1),
+    },
+    ("double_moons", 4): {
+        "MS1": (2.0, 0.1),
+        "MS2": (2.0, 0.1),
+        "MS3": (1.0, 0.1),
+        "H1": (1.0, 0.03),
+        "H1-J2": (0.0625, 0.1),
+        "H2": (1.0, 0.1),
+    },
 }
 FIRST_PLANAR_RATE = 0.1  # at which the final times were chosen
 PLANAR_RATES = [0.03, 0.1, 0.3]
-TIME_GRID = [0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]
+TIME_GRID = [0.015625, 0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]
 # h and rate of the distributed networks by data set and graph: the authors' h with a rate of ours,
 # and both as chosen
 RING_GRID = [(h, lr) for h in (0.03125, 0.125, 0.5) for lr in (0.01, 0.03, 0.1)]
@@ -232,7 +258,6 @@ def deepest_nets(nets: list[str], seed: Any) -> Grid:
 
 
 SEEDS = seeds(smoke=2, quick=3, full=10, paper=10)
-SHALLOW_SEEDS = seeds(smoke=2, quick=3, full=30, paper=30)  # of the planar networks with few layers
 MOON_SEEDS = seeds(smoke=1, quick=1, full=30, paper=30)
 TUNING_SEEDS = tuning_seeds(smoke=1, full=3, paper=10)
 PLANAR_EPOCHS = per_profile(smoke=1, quick=35, full=50, paper=50)
@@ -335,18 +360,15 @@ RUNS: dict[str, Grid] = {
     "general": grid(GeneralForm, net=list(GENERAL_FORM_NETWORKS), layers=8, seed=SEEDS),
     "table": planar_nets(
         dataset="swiss_roll",
-        depth=per_profile(smoke=[4], quick=[4], full=[4, 8], paper=[4, 8]),
-        seed=SHALLOW_SEEDS,
-    )
-    + planar_nets(
-        dataset="swiss_roll",
-        depth=per_profile(quick=[16, 32], full=[16, 32, 64], paper=[16, 32, 64]),
+        depth=per_profile(
+            smoke=[4], quick=[4, 16, 32], full=[4, 8, 16, 32, 64], paper=[4, 8, 16, 32, 64]
+        ),
         seed=SEEDS,
     )
     + planar_nets(
         dataset="double_moons",
         depth=per_profile(smoke=[1], quick=[1, 4], full=[1, 2, 4], paper=[1, 2, 4]),
-        seed=SHALLOW_SEEDS,
+        seed=SEEDS,
     ),
     "tuning": planar_trials(T=TRIED_TIMES, lr=FIRST_PLANAR_RATE),
     "rate_tuning": planar_trials(lr=per_profile(smoke=0.1, full=PLANAR_RATES, paper=PLANAR_RATES)),
@@ -382,6 +404,15 @@ RUNS: dict[str, Grid] = {
         BackwardMemory, backward=["store", "checkpoint", "reverse"], layers=[8, 64, 1024]
     ),
 }
+EQUATIONS = (
+    "MS1: z' = z - h σ(K0ᵀ y + b1), y' = y + h σ(K0 z' + b2)",
+    "MS2: y' = y + h σ((K - Kᵀ) y + b)",
+    "MS3: y' = y + h K1ᵀ σ(K1 z + b1), z' = z - h K2ᵀ σ(K2 y' + b2)",
+    "H1: y' = y + h J Kᵀ σ(K y + b), J = [[0, I], [-I, 0]], which is called canonical",
+    "H1-J2: the same with J of 1 above the diagonal and -1 below",
+    "H2: p' = p - h Xᵀ Kqᵀ σ(Kq q + bq), q' = q + h X Kpᵀ σ(Kp p' + bp), X = I unless said"
+    " otherwise",
+)
 paper = Paper(
     "galimberti2023",
     "Galimberti et al. 2023, Hamiltonian Deep Neural Networks Guaranteeing Non-vanishing Gradients"
@@ -389,6 +420,6 @@ paper = Paper(
     RUNS,
     "y_l is the state after layer l of N. The sensitivity B_l is the transpose of ∂y_N/∂y_l, "
     "and its norm ‖B_l‖ the largest singular value. J is the antisymmetric matrix of the "
-    "layers, h the step and T = h N the final time. MS1, MS2, MS3, H1, H1-J2 and H2 are the six"
-    " networks of the paper; their equations are in docs/papers/galimberti2023.md.",
+    "layers, h the step and T = h N the final time. The paper has six networks. With σ = tanh, and"
+    " with ' for the next layer, they are:\n\n- " + "\n- ".join(EQUATIONS),
 )

@@ -5,8 +5,7 @@ Thresholds are ours: the paper states no numbers. `MARGIN` is what counts as equ
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -24,39 +23,34 @@ from stablenets.claims.estimates import (
     select_rows,
 )
 from stablenets.claims.results import Results
-from stablenets.statistics import Estimate
+from stablenets.claims.tabulating import by_value
 
-from .published import POINTS
-from .runs import DEEP, FAMILIES, FIXED_TIME, SMOOTHED, STABLE, paper
+from .measures import (
+    DATA_NAMES,
+    GAP,
+    GAP_MARGIN,
+    MARGIN,
+    NAMES,
+    SCHEME_NAMES,
+    START,
+    TARGET,
+    by_depth_class,
+    compare_columns,
+    depths_text,
+    doublings,
+    reached_text,
+    with_gap,
+    with_roughness,
+    with_sensitivity,
+    with_sizes,
+    work_ratio,
+    work_to_target,
+)
+from .runs import DEEP, FAMILIES, FIXED_TIME, PENALTIES, PENALTY_GRID, SMOOTHED, STABLE, paper
 from .studies import SCHEMES
 
-NAMES = {
-    "plain": "plain",
-    "resnet": "ResNet",
-    "antisymmetric": "antisymmetric",
-    "verlet": "Verlet",
-    "leapfrog_haber": "leapfrog",
-}
-DATA_NAMES = {
-    "ellipses": "ellipses",
-    "swiss_roll": "swiss roll",
-    "peaks": "peaks",
-    "digits": "digits",
-    "mnist": "MNIST",
-}
-SCHEME_NAMES = {
-    "euler": "forward Euler",
-    "damped euler": "forward Euler with damping",
-    "rk4": "Runge-Kutta",
-    "verlet": "Verlet",
-    "leapfrog": "leapfrog",
-}
-LABELS = NAMES | DATA_NAMES
 AGAINST_RESNET = [(family, "resnet") for family in STABLE]
-MARGIN = -2.0  # points of test accuracy: a network that loses less is competitive
-GAP = Metric("gap", "points", 100.0)  # training minus test accuracy
-TARGET = 0.95  # test accuracy on the swiss roll to which claim 5 counts work
-START = math.dist(POINTS[0], POINTS[1])  # distance of the first two points of Example 1
+KEPT_SIZE = 3.0  # factor up to which a vector or a signal counts as keeping its size
 
 
 @paper.claim("1", kind="paper", source="Example 1, Fig. 1", runs=["example1"], figure="example_1")
@@ -72,40 +66,63 @@ def example_1(results: Results) -> Iterator[Criterion]:
 
     yield ahead_of(of("K+"), 2.0, "K+: distance after 10 layers / before")
     yield below(of("K-"), 0.5, "K-: distance after 10 layers / before")
-    yield at_most(exact(abs(of("K0").value - 1)), 0.1, "K0: relative change of the distance")
+    own = select_rows(rows, net="K0").iloc[0]
+    by_euler = (1 + own["h"] ** 2) ** (own["layers"] / 2) - 1
+    label = f"K0: relative change of the distance (of a rotation by forward Euler: {by_euler:.3f})"
+    yield at_most(exact(abs(of("K0").value - 1)), 0.1, label)
 
 
-@paper.claim(
-    "2",
-    kind="paper",
-    source="Section 3, Example 1",
-    runs=["growth", "rotation"],
-    figure="growth",
-)
-def growth(results: Results) -> Iterator[Criterion]:
-    """With depth, gradients vanish if the eigenvalues of K have negative real parts, explode if
-    they have positive ones, and keep their size if the real parts are 0 and the scheme is stable or
-    the final time is fixed.
+def judge_growth(results: Results, column: str, rotation: str) -> Iterator[Criterion]:
+    """The Jacobians of Example 1 at one point.
+
+    Args:
+        results: The results.
+        column: The metric of `Example1` with the norm of dY_N/dY_0 at the point.
+        rotation: The metric of `Rotation` at the point.
     """
     rows = results["growth"]
-    depth = int(rows["layers"].max())
+    depth, h = int(rows["layers"].max()), rows["h"].iloc[0]
 
-    def of(net: str, column: str) -> float:
+    def of(net: str) -> float:
         return float(select_rows(rows, net=net, layers=depth)[column].iloc[0])
 
-    at = f"at {depth:,} layers"
-    shrunk, grown = of("K-", "jacobian_points_high"), of("K+", "jacobian_origin_high")
-    yield below(exact(shrunk), 1e-6, f"K-: norm of dY_N/dY_0 {at}")
-    yield ahead_of(exact(grown), 1e6, f"K+: norm of dY_N/dY_0 at the origin {at}")
+    at = f"h = {h:g}, {depth:,} layers: norm of dY_N/dY_0"
+    yield below(exact(of("K-")), 1e-6, f"K-, {at}")
+    yield ahead_of(exact(of("K+")), 1e6, f"K+, {at}")
     rows = results["rotation"]
-    label = "largest factor by which dY_l/dY_0 grows or shrinks a vector"
-    for scheme, name in (("rk4", "Runge-Kutta"), ("verlet", "Verlet")):
-        found = largest(select_rows(rows, scheme=scheme, h=0.1), "origin")
-        yield below(found, 3.0, f"K0 by {name}, h = 0.1, at the origin: {label}")
+    label = "largest of s_max and 1/s_min of dY_l/dY_0 over all layers l"
+    for scheme in ("rk4", "verlet"):
+        own = select_rows(rows, scheme=scheme, h=0.1)
+        name = f"K0 by {SCHEME_NAMES[scheme]}, h = 0.1, up to {own['layers'].max():,} layers"
+        yield below(largest(own, rotation), KEPT_SIZE, f"{name}: {label}")
     fixed = rows[np.isclose(rows["h"] * rows["layers"], FIXED_TIME)]
-    for where, name in (("origin", "the origin"), ("point", "the first point")):
-        label_at = f"K0 to time {FIXED_TIME:g}, three schemes, at {name}: {label}"
-        yield below(largest(fixed, where), 3.0, label_at)
+    name = f"K0 to time {FIXED_TIME:g} by forward Euler, Runge-Kutta and Verlet"
+    yield below(largest(fixed, rotation), KEPT_SIZE, f"{name}: {label}")
+
+
+GROWTH = {
+    "kind": "paper",
+    "source": "Section 3, Example 1",
+    "runs": ["growth", "rotation"],
+    "figure": "growth",
+}
+
+
+@paper.claim("2a", **GROWTH)
+def growth_at_the_origin(results: Results) -> Iterator[Criterion]:
+    """At the origin, for the linearised network with a small step, the Jacobian of a deep network
+    vanishes if the eigenvalues of K have negative real parts, and explodes if they are positive. If
+    they are zero, it keeps its size, provided that the scheme is stable or the final time is fixed.
+    """
+    yield from judge_growth(results, "jacobian_origin_high", "origin")
+
+
+@paper.claim("2b", **GROWTH)
+def growth_at_a_point(results: Results) -> Iterator[Criterion]:
+    """At the first point of Example 1, where the network is not linear, the Jacobian vanishes,
+    explodes or keeps its size by the same rule.
+    """
+    yield from judge_growth(results, "jacobian_points_high", "point")
 
 
 @paper.claim(
@@ -117,14 +134,14 @@ def growth(results: Results) -> Iterator[Criterion]:
 )
 def drift(results: Results) -> Iterator[Criterion]:
     """With antisymmetric weights the signal grows under forward Euler; under Runge-Kutta, Verlet,
-    leapfrog, or forward Euler with enough damping, it keeps its size.
+    leapfrog, or forward Euler with enough damping, it keeps its size up to a factor of 3.
     """
-    rows = results["drift"]
+    rows = with_sizes(results)
     linear = select_rows(rows, scheme="euler", activation="identity")
     exact_growth = (1 + linear["h"] ** 2) ** (linear["layers"] / 2)
     error = float((linear["jacobian_high"] / exact_growth - 1).abs().max())
     grown = largest(select_rows(rows, scheme="euler"), "growth")
-    yield ahead_of(grown, 10, "forward Euler: largest growth of the signal, all seeds")
+    yield ahead_of(grown, 10, "forward Euler: largest growth of the signal, all layers and seeds")
     yield at_most(
         exact(error, len(linear)),
         1e-6,
@@ -132,26 +149,21 @@ def drift(results: Results) -> Iterator[Criterion]:
     )
     for scheme in SCHEMES[1:]:
         own = select_rows(rows, scheme=scheme)
-        sizes = np.concatenate([results.arrays(run)["growth"] for run in own["run"]])
-        changed = exact(float(np.maximum(sizes, 1 / sizes).max()), len(own))
-        label = "largest factor by which the signal grows or shrinks, all layers and seeds"
-        yield at_most(changed, 3.0, f"{SCHEME_NAMES[scheme]}: {label}")
+        changed = max(own["growth"].max(), 1 / own["smallest"].min())
+        label = "largest growth of the signal (all layers) or decay (stored layers), all seeds"
+        # no damping suffices beyond h = 1
+        name = SCHEME_NAMES[scheme] + (", h at most 1" if scheme == "damped euler" else "")
+        yield at_most(exact(changed, len(own)), KEPT_SIZE, f"{name}: {label}, as a factor")
 
 
-def competitive(results: Results, family: str) -> Iterator[Criterion]:
-    """A family against ResNet, by data set, for shallow and deep networks."""
-    rows = results["depth"]
-    for is_deep in (True, False):
-        for dataset in rows["dataset"].unique():
-            on = select_rows(rows[(rows["depth"] >= DEEP) == is_deep], dataset=dataset)
-            if not len(on):
-                continue
-            first, last = on["depth"].min(), on["depth"].max()
-            depths = f"{first} to {last} layers" if first < last else f"{last} layers"
-            prefix = f"{DATA_NAMES[dataset]}, {depths}: "
+def compare_with_resnet(rows: pd.DataFrame, family: str) -> Iterator[Criterion]:
+    """A family against ResNet, by data set, for deep networks and then for shallow ones."""
+    for _, of_class in by_depth_class(rows):
+        for dataset, own in of_class.groupby("dataset", sort=False):
+            prefix = f"{DATA_NAMES[str(dataset)]}, {depths_text(own)}: "
             pairs = [(family, "resnet")]
             yield from compare_pairs(
-                at_least, on, "family", pairs, MARGIN, prefix=prefix, names=NAMES
+                at_least, own, "family", pairs, MARGIN, prefix=prefix, names=NAMES
             )
 
 
@@ -166,142 +178,76 @@ COMPETITIVE = {
 
 @paper.claim("4a", **COMPETITIVE)
 def antisymmetric_is_competitive(results: Results) -> Iterator[Criterion]:
-    """The antisymmetric network is competitive with ResNet."""
-    yield from competitive(results, "antisymmetric")
+    """The antisymmetric network is competitive with an equally wide ResNet: averaged over depths,
+    it is at most 2 points behind (the bar is ours).
+    """
+    yield from compare_with_resnet(results["depth"], "antisymmetric")
 
 
 @paper.claim("4b", **COMPETITIVE)
 def verlet_is_competitive(results: Results) -> Iterator[Criterion]:
-    """The Verlet network is competitive with ResNet."""
-    yield from competitive(results, "verlet")
+    """The Verlet network is competitive with an equally wide ResNet: averaged over depths, it is at
+    most 2 points behind (the bar is ours).
+    """
+    yield from compare_with_resnet(results["depth"], "verlet")
 
 
 @paper.claim("4c", **COMPETITIVE)
 def leapfrog_is_competitive(results: Results) -> Iterator[Criterion]:
-    """The leapfrog network is competitive with ResNet."""
-    yield from competitive(results, "leapfrog_haber")
-
-
-def doublings(results: Results) -> pd.DataFrame:
-    """Loss and accuracy around each doubling of the depth.
-
-    Returns:
-        A row for each family, seed and doubling: `train_loss` and `test_accuracy` of the coarse
-        network at its end (`_coarse`), of the fine one before its first step (`_prolonged`) and
-        at its end (`_trained`).
+    """The leapfrog network is competitive with an equally wide ResNet: averaged over depths, it is
+    at most 2 points behind (the bar is ours).
     """
-    found = []
-    rows = results["levels"].sort_values("levels")
-    for (family, seed), own in rows.groupby(["net.family", "seed"], sort=False):
-        curves = [results.arrays(run) for run in own["run"]]
-        for coarse, fine, depth in zip(curves, curves[1:], own["depth"].iloc[1:], strict=False):
-            row = {"net.family": family, "seed": seed, "depth": depth}
-            for name in ("train_loss", "test_accuracy"):
-                row[f"{name}_coarse"] = coarse[name][-1]
-                row[f"{name}_prolonged"] = fine[name][0]
-                row[f"{name}_trained"] = fine[name][-1]
-            found.append(row)
-    return pd.DataFrame(found)
+    yield from compare_with_resnet(results["depth"], "leapfrog_haber")
 
 
-def epochs_to_target(curve: np.ndarray, target: float, first_epoch: int) -> float:
-    """The epoch at which an accuracy first reaches the target; infinite if it never does."""
-    reached = np.flatnonzero(curve >= target)
-    return float(reached[0] + first_epoch) if len(reached) else math.inf
-
-
-def work_to_target(
-    results: Results, group: str, target: float = TARGET, curve: str = "test_accuracy"
-) -> pd.DataFrame:
-    """Work in layers times epochs, and seconds, until an accuracy reaches the target.
-
-    A chain pays for all its coarser levels in full. A network that never reached the target has
-    spent at least all its epochs: the column `is_reached` says so.
-
-    Args:
-        results: The results.
-        group: A group of chains, or of networks from scratch.
-        target: The accuracy.
-        curve: The accuracy of each epoch that is looked at.
-
-    Returns:
-        A row for each family, rate and seed.
+@paper.claim("5a", kind="paper", source="Sections 1 and 5", runs=["levels"], figure="levels")
+def prolonged_start_near(results: Results) -> Iterator[Criterion]:
+    """Multilevel training: at each doubling of the depth, the prolonged weights start at most 5
+    points of accuracy below the trained coarse network (the bar is ours).
     """
-    found = []
-    for (family, rate, seed), own in results[group].groupby(
-        ["net.family", "optim.lr", "seed"], sort=False
-    ):
-        own = own.sort_values("depth")
-        last = own.iloc[-1]
-        # the curve of a network that starts from a coarser one has a row before the first epoch
-        needed = epochs_to_target(
-            results.arrays(last["run"])[curve], target, 0 if last["levels"] else 1
+    accuracy = Metric("accuracy", "points", 100.0)
+    columns = ("test_accuracy_prolonged", "test_accuracy_coarse")
+    for family, own in doublings(results).groupby("net.family", sort=False):
+        changes = by_value(
+            own, "depth", lambda at: compare_columns(paired_difference, at, accuracy, *columns)
         )
-        spent = np.append(own["epochs"].to_numpy()[:-1], min(needed, last["epochs"]))
-        found.append(
-            {
-                "net.family": family,
-                "optim.lr": rate,
-                "seed": seed,
-                "depth": last["depth"],
-                "work": float(own["depth"] @ spent),
-                "seconds": float((own["seconds"] / own["epochs"]) @ spent),
-                "is_reached": math.isfinite(needed),
-            }
-        )
-    return pd.DataFrame(found)
+        depth, worst = min(changes.items(), key=lambda item: item[1].value)
+        label = f"the doubling that costs most, {depth // 2} to {depth} layers"
+        name = NAMES[str(family)]
+        yield at_least(worst, -5.0, f"{name}: test accuracy after minus before {label}", "points")
 
 
 @paper.claim(
-    "5", kind="paper", source="Sections 1 and 5", runs=["levels", "scratch"], figure="levels"
+    "5b", kind="paper", source="Sections 1 and 5", runs=["levels", "scratch"], figure="work"
 )
-def multilevel(results: Results) -> Iterator[Criterion]:
-    """Multilevel training: prolonged weights start near the trained coarse network, and a deep
-    network needs less work than from scratch.
+def levels_save_work(results: Results) -> Iterator[Criterion]:
+    """Multilevel training: a deep network needs less work than from scratch, with all coarser
+    levels included.
     """
-    steps = doublings(results)
-    finest = steps[steps["depth"] == steps["depth"].max()]
-    accuracy = Metric("accuracy", "points", 100.0)
-    lost = compare_columns(
-        paired_difference, finest, accuracy, "test_accuracy_prolonged", "test_accuracy_coarse"
-    )
-    depth = int(finest["depth"].iloc[0])
-    label = f"test accuracy after the last doubling, to {depth} layers, minus before, all families"
-    yield at_least(lost, -5.0, label, "points")
     chains, alone = (work_to_target(results, group) for group in ("levels", "scratch"))
     for family in FAMILIES:
-        pair = [select_rows(rows, family=family) for rows in (chains, alone)]
+        ours, theirs = (select_rows(rows, family=family) for rows in (chains, alone))
         label = f"{NAMES[family]}: work to {TARGET:.0%} by levels / from scratch"
-        yield below(paired_ratio(Metric("work"), *pair), 1.0, label)
-
-
-def compare_columns(
-    compare: Callable[..., Estimate], rows: pd.DataFrame, metric: Metric, ours: str, theirs: str
-) -> Estimate:
-    """The paired difference or ratio of a metric that is in two columns of the same rows."""
-    return compare(metric, *(rows.assign(**{metric.column: rows[key]}) for key in (ours, theirs)))
-
-
-def with_roughness(results: Results) -> pd.DataFrame:
-    """The rows of the smoothed networks with roughness and variation of their weights."""
-    measured = results["over_time"][["training", "roughness", "variation"]]
-    return results["smooth"].merge(
-        measured, left_on="run", right_on="training", suffixes=("_unmeasured", "")
-    )
+        reached = f"reached by {reached_text(ours)} / {reached_text(theirs)} runs"
+        yield below(work_ratio(ours, theirs), 1.0, f"{label} ({reached})")
 
 
 @paper.claim("6", kind="paper", source="Section 5", runs=["smooth", "over_time"], figure="smooth")
 def smooth(results: Results) -> Iterator[Criterion]:
-    """A penalty on changes of the weights over depth makes them smoother and costs no accuracy."""
+    """Swiss roll: a penalty on changes of the weights over depth makes them smoother and costs at
+    most 2 points of accuracy.
+    """
     rows = with_roughness(results)
     is_penalised = rows["optim.smoothness"] > 0
     for family in SMOOTHED:
         with_penalty = select_rows(rows[is_penalised], family=family)
         without = select_rows(rows[~is_penalised], family=family)
+        penalty = PENALTIES[family]
+        place = ", the smallest tried" if penalty == min(PENALTY_GRID) else ""
         yield below(
             paired_ratio(Metric("roughness"), with_penalty, without),
             1.0,
-            f"{NAMES[family]}: roughness of K with / without the penalty",
+            f"{NAMES[family]}: roughness of K with / without the penalty α = {penalty:g}{place}",
         )
         yield at_least(
             paired_difference(TEST_ACCURACY, with_penalty, without),
@@ -317,7 +263,7 @@ def compare_race(rows: pd.DataFrame) -> Iterator[Criterion]:
         columns = ("descent_test_error", "adam_test_error")
         gap = compare_columns(paired_difference, own, Metric("error", "points", 100.0), *columns)
         label = f"{NAMES[str(family)]}: test error of block descent minus Adam's"
-        yield at_most(gap, 0.0, label, "points")
+        yield at_most(gap, -MARGIN, label, "points")
 
 
 RACE = {"kind": "ours", "source": "Section 2 (method; no comparison)", "figure": "race"}
@@ -326,38 +272,56 @@ RACE = {"kind": "ours", "source": "Section 2 (method; no comparison)", "figure":
 @paper.claim("7a", **RACE, runs=["race_swiss_roll"])
 def race_on_swiss_roll(results: Results) -> Iterator[Criterion]:
     """The paper's optimiser, block coordinate descent with Newton and Gauss-Newton steps on all
-    examples, is no worse than Adam at equal processor time: swiss roll.
+    examples, has at most 2 points more test error than Adam at equal processor time: swiss roll.
     """
     yield from compare_race(results["race_swiss_roll"])
 
 
 @paper.claim("7b", **RACE, runs=["race_ellipses"])
 def race_on_ellipses(results: Results) -> Iterator[Criterion]:
-    """The paper's optimiser is no worse than Adam at equal processor time: ellipses."""
+    """The paper's optimiser has at most 2 points more test error than Adam at equal processor time:
+    ellipses.
+    """
     yield from compare_race(results["race_ellipses"])
 
 
 @paper.claim("7c", **RACE, runs=["race_peaks"])
 def race_on_peaks(results: Results) -> Iterator[Criterion]:
-    """The paper's optimiser is no worse than Adam at equal processor time: peaks."""
+    """The paper's optimiser has at most 2 points more test error than Adam at equal processor time:
+    peaks.
+    """
     yield from compare_race(results["race_peaks"])
 
 
 @paper.claim(
-    "8", kind="paper", source="Section 6", runs=["images"], figure="images", published="not known"
+    "8",
+    kind="paper",
+    source="Section 6; data and settings are ours",
+    runs=["images"],
+    figure="images",
+    published="not known",
+    data=["mnist"],
 )
 def image_networks(results: Results) -> Iterator[Criterion]:
-    """Image networks of 3x3 convolutions, trained level by level for one epoch a level: the stable
-    families are on par with ResNet.
+    """On MNIST, networks of 3x3 convolutions that are trained level by level: the stable families
+    are at most 2 points behind ResNet, all at one learning rate.
     """
     rows = results["images"]
     deepest = rows["depth"].max()
     for is_deepest in (True, False):
         on = rows[(rows["depth"] == deepest) == is_deepest]
-        depths = f"{deepest} layers" if is_deepest else f"{on['depth'].min()} layers and more"
+        prefix = f"{image_setting(on)}, {depths_text(on)}: "
         yield from compare_pairs(
-            at_least, on, "family", AGAINST_RESNET, MARGIN, prefix=f"{depths}: ", names=NAMES
+            at_least, on, "family", AGAINST_RESNET, MARGIN, prefix=prefix, names=NAMES
         )
+
+
+def image_setting(rows: pd.DataFrame) -> str:
+    """Data, budget and rate of image networks in words."""
+    first = rows.iloc[0]
+    part = f"{100 * first['dataset.train_fraction']:g} % of the training images"
+    steps = f"{first['steps']:g} steps a level (epochs: {first['epochs']:g})"
+    return f"{DATA_NAMES[first['dataset']]}, {part}, {steps}, rate {first['optim.lr']:g}"
 
 
 @paper.claim(
@@ -368,42 +332,54 @@ def image_networks(results: Results) -> Iterator[Criterion]:
     figure="perturbed",
 )
 def well_posed(results: Results) -> Iterator[Criterion]:
-    """Well-posedness: in deep trained networks of the stable families, a small change of the input
-    changes the output no more than in ResNet.
+    """Well-posedness, swiss roll: in deep trained networks of the stable families, a small change
+    of the input changes the class scores, relative to their spread, no more than in ResNet.
     """
     rows = with_sensitivity(results)
-    deep = rows[rows["depth"] == rows["depth"].max()]
-    depth = int(deep["depth"].iloc[0])
-    resnet = select_rows(deep, family="resnet")
-    yield condition(
-        at_least(mean_over_seeds(resnet, TEST_ACCURACY), 90.0, f"ResNet at {depth} layers", "%")
-    )
-    for family in STABLE:
-        yield at_most(
-            paired_ratio(Metric("relative_gain"), select_rows(deep, family=family), resnet),
-            1.0,
-            f"{depth} layers: relative sensitivity of the output, {NAMES[family]} / ResNet",
+    deep = rows[rows["depth"] >= DEEP] if (rows["depth"] >= DEEP).any() else rows
+    for depth, own in deep.groupby("depth"):
+        resnet = select_rows(own, family="resnet")
+        accuracy = mean_over_seeds(resnet, TEST_ACCURACY)
+        yield condition(at_least(accuracy, 90.0, f"ResNet at {depth} layers", "%"))
+        for family in STABLE:
+            ratio = paired_ratio(Metric("relative_gain"), select_rows(own, family=family), resnet)
+            label = f"{depth} layers: relative sensitivity, {NAMES[family]} / ResNet"
+            yield at_most(ratio, 1.0, label)
+
+
+def compare_gaps(results: Results, dataset: str) -> Iterator[Criterion]:
+    """The generalisation gaps of the families on one data set, deep and shallow networks apart."""
+    rows = with_gap(select_rows(results["depth"], dataset=dataset))
+    for depths, own in by_depth_class(rows):
+        prefix = f"{depths}: training minus test accuracy, "
+        yield from compare_pairs(
+            *(at_most, own, "family", AGAINST_RESNET, GAP_MARGIN),
+            **{"prefix": prefix, "names": NAMES, "metric": GAP},
         )
 
 
-def with_sensitivity(results: Results) -> pd.DataFrame:
-    """The rows of the compared networks with the sensitivity of their outputs."""
-    measured = results["perturbed"][["training", "gain_median", "gain_largest", "relative_gain"]]
-    rows = results["compared"].merge(
-        measured, left_on="run", right_on="training", suffixes=("_unmeasured", "")
-    )
-    return rows.assign(gap=rows["train_accuracy"] - rows["test_accuracy"])
+GENERALISE = {"kind": "paper", "source": "Abstract", "runs": ["depth"], "figure": "gap"}
 
 
-@paper.claim("10", kind="paper", source="Abstract", runs=["compared"], figure="perturbed")
-def generalisation_gap(results: Results) -> Iterator[Criterion]:
+@paper.claim("10a", **GENERALISE)
+def gap_on_ellipses(results: Results) -> Iterator[Criterion]:
     """The stable families generalise as well as ResNet: the gap between training and test accuracy
-    is at most 1 point larger.
+    is at most 1 point larger. Ellipses, whose points are random.
     """
-    rows = results["compared"]
-    deep = rows[rows["depth"] >= DEEP] if (rows["depth"] >= DEEP).any() else rows
-    gaps = deep.assign(gap=deep["train_accuracy"] - deep["test_accuracy"])
-    prefix = f"{DEEP} layers and more: training minus test accuracy, "
-    yield from compare_pairs(
-        at_most, gaps, "family", AGAINST_RESNET, 1.0, prefix=prefix, names=NAMES, metric=GAP
-    )
+    yield from compare_gaps(results, "ellipses")
+
+
+@paper.claim("10b", **GENERALISE)
+def gap_on_swiss_roll(results: Results) -> Iterator[Criterion]:
+    """The stable families generalise as well as ResNet (gap at most 1 point larger): swiss roll,
+    which has no noise, and whose test points lie between training points.
+    """
+    yield from compare_gaps(results, "swiss_roll")
+
+
+@paper.claim("10c", **GENERALISE)
+def gap_on_peaks(results: Results) -> Iterator[Criterion]:
+    """The stable families generalise as well as ResNet (gap at most 1 point larger): peaks, whose
+    points are random.
+    """
+    yield from compare_gaps(results, "peaks")

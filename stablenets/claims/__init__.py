@@ -3,5 +3,6 @@
     plan -> work (trainings and studies, each in its folder) -> ledger -> results -> claims, tables,
     figures
 
-A paper is a folder under experiments/ that fills in a `Paper`; `make reproduce-<handle>` drives it.
+Each paper has a folder under experiments/, which defines a `Paper`. `make reproduce-<handle>` runs
+it, where the handle is the short name of the paper.
 """

@@ -58,10 +58,10 @@ def describe_agreement(own: Mapping[Any, str], other: Mapping[Any, str]) -> str:
 
 
 def open_ends(path: Path) -> dict[str, str]:
-    """By claim: the criterion whose interval ends nearest to its threshold, as a sentence.
+    """A sentence for each claim with a criterion whose interval ends near its threshold.
 
-    Nearness is measured in widths of the interval; ends more than a quarter of the width away
-    are not named.
+    An end is near if its distance from the threshold is less than a quarter of the width of the
+    interval. If a claim has several such criteria, the one with the smallest such ratio is named.
     """
     found: dict[str, tuple[float, str]] = {}
     try:
@@ -86,7 +86,7 @@ def open_ends(path: Path) -> dict[str, str]:
 
 
 def agreement_lines(rows: list[dict[str, Any]]) -> list[str]:
-    """The comparison for a terminal: claims that differ, and how many agree."""
+    """The comparison as lines for a terminal: claims that differ, and how many agree."""
     lines = []
     for row in rows:
         if row["verdict"] != row["published"]:

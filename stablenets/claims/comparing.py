@@ -28,10 +28,10 @@ def compare_pairs(
         criterion: The kind of criterion: `at_least`, `ahead_of`, `at_most` or `below`.
         rows: Rows of `Results`.
         option: The option, as in `select_rows`.
-        pairs: Pairs of its values: the difference is that of the first minus the second one.
+        pairs: Pairs of values of the option; the difference is the first minus the second.
         threshold: The threshold of all criteria.
-        prefix: What stands in the label before 'ours minus theirs'.
-        names: How the values are called in the label.
+        prefix: Text of the label before 'ours minus theirs'.
+        names: Names of the values in the label.
         metric: What is compared.
 
     Returns:

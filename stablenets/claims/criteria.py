@@ -27,7 +27,7 @@ REPRODUCED, PARTLY, NOT_REPRODUCED, UNDECIDED, NOT_RUN = VERDICTS = (
     "undecided",
     "not run",
 )
-MOST_DECIDING = 6  # criteria that decide a claim; what needs more is several claims
+MOST_DECIDING = 6  # criteria that may decide one claim; if more are needed, make several claims
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Criterion:
         threshold: The threshold, fixed before the runs.
         label: What is estimated, for example 'Hamiltonian-74 minus ResNet-32'.
         unit: The unit of estimate and threshold, for example 'points'; '' for none.
-        is_condition: Whether it must hold for the claim to mean anything, but does not decide it.
+        is_condition: Whether it is a condition: it does not decide the claim, but the claim means
+            nothing unless it holds.
 
     Examples:
         >>> gap = Estimate(-0.1, -0.4, 0.2, n=5)

@@ -11,14 +11,16 @@ import numpy as np
 
 from stablenets.runs.arrays import decode_arrays
 
-# Bits kept of a number in a curve. Five digits are enough to draw it, and halve the file.
+# Bits kept of a number in a curve: about five digits, which are enough to draw it. This halves the
+# size of the file.
 MANTISSA = 16
 
 
 def pack_curves(curves: Mapping[str, Mapping[str, np.ndarray]]) -> bytes:
-    """The content of curves.npz: three arrays with an index, all numbers, and all bytes.
+    """The content of curves.npz: three arrays, which are an index, all numbers, and all bytes.
 
-    With one array each, thousands of small arrays would need more space for names than for numbers.
+    If each of thousands of small curves were an array of the file, their names would need more
+    space than their numbers.
     """
     stores: dict[str, list[np.ndarray]] = {"numbers": [], "bytes": []}
     sizes = dict.fromkeys(stores, 0)

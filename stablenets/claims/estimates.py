@@ -1,7 +1,7 @@
 """Estimates from the rows of finished runs: means, differences and ratios over seeds.
 
-The rows are those of `Results`: one for each run, with its seed, options and metrics. Independent
-units are seeds: if the rows have several runs of a seed, they are averaged within the seed first.
+The rows are those of `Results`: one for each run, with its seed, options and metrics. Seeds are the
+independent units: if the rows have several runs of one seed, these runs are averaged first.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Metric:
         scale: The factor from the column to the unit.
         low: The smallest possible value, in the unit: intervals of means end there.
         high: The largest possible value, in the unit.
-        is_chance_if_missing: Whether a run without a value counts as guessing: the column `chance`
-            of the rows. So a run that diverged counts with the accuracy of guessing.
+        is_chance_if_missing: Whether a run without a value, such as one that diverged, counts with
+            the accuracy of guessing, which is the column `chance` of the rows.
     """
 
     column: str
@@ -51,7 +51,7 @@ class Metric:
 
 
 def percentage(column: str) -> Metric:
-    """The metric of a fraction in per cent, such as an accuracy; a run that diverged guesses."""
+    """The metric of a column of fractions, in %; a run that diverged counts as guessing."""
     return Metric(column, "%", 100.0, 0.0, 100.0, is_chance_if_missing=True)
 
 
@@ -86,7 +86,7 @@ def select_rows(rows: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
 
 
 def column_named(rows: pd.DataFrame, name: str) -> str:
-    """The column with this name, or the only one whose last part it is."""
+    """The column with this name, or the only column whose last part is this name."""
     if name in rows:
         return name
     columns = [str(column) for column in rows]
@@ -139,11 +139,11 @@ def paired_difference(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame) 
 
     Args:
         metric: What is compared.
-        ours: Rows of one setting, or of several that `theirs` has too.
+        ours: Rows of one setting, or of several settings that `theirs` has, too.
         theirs: The rows to compare with.
 
     Returns:
-        An `Estimate` in the unit of the metric; points where that is per cent.
+        An `Estimate` in the unit of the metric; in points if that unit is per cent.
     """
     return statistics.paired(seed_means(ours, metric), seed_means(theirs, metric))
 
@@ -161,7 +161,7 @@ def gap_between(
         metric: What is compared.
 
     Returns:
-        An `Estimate` in the unit of the metric; points where that is per cent.
+        An `Estimate` in the unit of the metric; in points if that unit is per cent.
     """
     first, second = (select_rows(rows, **{option: value}) for value in (ours, theirs))
     return paired_difference(metric, first, second)
@@ -250,5 +250,5 @@ def smallest(rows: pd.DataFrame, metric: Metric | str) -> Estimate:
 
 
 def named_metric(metric: Metric | str) -> Metric:
-    """The metric, or that of a column without unit."""
+    """The metric itself, or for the name of a column its metric without unit."""
     return Metric(metric) if isinstance(metric, str) else metric

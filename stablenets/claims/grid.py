@@ -10,8 +10,9 @@
         )
     }
 
-A list or a range is an axis: the grid has a run for each combination of its members. Every other
-value is the same for all runs. A profile that a value does not name has no runs.
+A list or a range is an axis. The grid has one run for each combination of members of the axes.
+Every other value is the same for all runs. If a value is given by profile, the grid has no runs at
+the other profiles.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Seeds:
     Args:
         counts: The number of seeds by profile.
         first: The first seed.
-        is_adjustable: Whether the number that a person asks for replaces `counts`.
+        is_adjustable: Whether a number of seeds that the user asks for replaces `counts`.
     """
 
     counts: dict[str, int]
@@ -66,7 +67,7 @@ def per_profile(**values: Any) -> PerProfile:
 
 
 def seeds(**counts: int) -> Seeds:
-    """Seeds from 0 on: their number by profile, unless a person asks for another number.
+    """Seeds from 0 on: their number by profile, unless the user asks for another number.
 
     Args:
         counts: The number of seeds by profile.
@@ -78,7 +79,7 @@ def seeds(**counts: int) -> Seeds:
 
 
 def tuning_seeds(first: int = FIRST_TUNING_SEED, **counts: int) -> Seeds:
-    """Seeds that are in no table of results, for the choice of settings; their number is fixed.
+    """Seeds for the choice of settings, which are in no table of results; their number is fixed.
 
     Args:
         first: The first seed.
@@ -92,9 +93,9 @@ def tuning_seeds(first: int = FIRST_TUNING_SEED, **counts: int) -> Seeds:
 
 @dataclass(frozen=True)
 class Grid:
-    """Runs by profile: for each part of the grid a function and its arguments.
+    """Runs by profile. Each part of a grid is a function that makes runs, and its arguments.
 
-    Grids are added with `+`. `then` makes a study of each run.
+    `+` joins two grids. `then` makes a grid of studies, one of each run.
     """
 
     parts: tuple[tuple[Make, dict[str, Any]], ...]
@@ -115,7 +116,7 @@ class Grid:
 
         Args:
             profile: The profile.
-            count: The number of seeds that a person asks for; None for that of the profile.
+            count: The number of seeds that the user asks for; None for that of the profile.
         """
         return [
             work
@@ -130,7 +131,7 @@ def grid(make: Make, **axes: Any) -> Grid:
     """The grid of all combinations of the axes.
 
     Args:
-        make: From the arguments of one combination to a run, to several runs, or to None if there
+        make: Takes the arguments of one combination; returns a run, several runs, or None if there
             is no such run.
         axes: Arguments of `make`. See the module for axes and values by profile.
 

@@ -32,7 +32,7 @@ CRITERION_COLUMNS = (
 
 @dataclass(frozen=True)
 class Judgement:
-    """What was found of a claim.
+    """The verdict on a claim, with the criteria from which it follows.
 
     Args:
         claim: The claim.
@@ -48,11 +48,11 @@ class Judgement:
 
     @property
     def shown(self) -> Criterion | None:
-        """The criterion that stands for the claim where there is room for one; None without any.
+        """The criterion that is shown where there is room for only one; None if there is none.
 
-        It is the one because of which the claim is not reproduced: the first condition that is not
-        held, else the first criterion that is refuted, else the first that is open. If all are
-        held it is the first. `summary.VALUES` says so on the pages.
+        It is the first condition that is not held. If all are held, it is the first deciding
+        criterion that is refuted, else the first that is open, else the first. `summary.VALUES`
+        says so on the pages.
         """
         deciding = [each for each in self.criteria if not each.is_condition]
         in_order = [

@@ -4,7 +4,7 @@
 |---------------|-----------------------------------------------------------------|
 | ledger.csv    | one row for each run: status, metrics, provenance               |
 | options.json  | all resolved options of each run                                |
-| curves.npz    | its small arrays, in one compressed file                        |
+| curves.npz    | small arrays of each run, in one compressed file                |
 | ledger.sha256 | the digests of these three: see `ledger_files`                  |
 
 A run may be in several ledgers and in a local run folder. They are matched by name, which ends in
@@ -70,7 +70,7 @@ class Entry:
     def command(self) -> str:
         """The command that makes the run.
 
-        That of a training follows from its options, so that it works after options were renamed.
+        For a training, it is made from the options, so that it works after options were renamed.
         """
         if "study" in self.options:
             return self.provenance["command"]
@@ -83,7 +83,8 @@ Ledger = dict[str, Entry]  # by the name of the run
 def merge_ledgers(ledgers: Iterable[Ledger]) -> Ledger:
     """All entries of several ledgers.
 
-    For a run in more than one, that which started last; of the same session, the first one given.
+    If several ledgers have a run, the entry that started last is used, and among entries with the
+    same start the first one.
     """
     found: Ledger = {}
     for entries in ledgers:
@@ -144,7 +145,7 @@ def entry_from_folder(work: Work, runs: Path) -> Entry | None:
         arrays = kept_arrays(work, folder)
         return Entry(status["status"], work.options, metrics, provenance, arrays)
     except (LookupError, TypeError, ValueError, OSError, AttributeError) as error:
-        # without the remedy, which is that of the command `stablenets`
+        # without its remedy, which is for the command `stablenets`
         reason = str(error).partition(";")[0] if isinstance(error, BadInput) else repr(error)
         raise BadInput(
             f"{folder.path}: cannot be read as a finished run ({reason}); move the folder away,"
@@ -165,7 +166,7 @@ def metric_numbers(summary: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
 
 
 def kept_arrays(work: Work, folder: RunFolder) -> dict[str, np.ndarray]:
-    """The arrays that the ledger keeps: all of a study, and those that a training names."""
+    """The arrays that the ledger keeps: all of a study, and of a training those in `keep`."""
     measured = folder.arrays()
     if not isinstance(work, Training):
         return measured

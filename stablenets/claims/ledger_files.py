@@ -1,9 +1,9 @@
-"""The files of a ledger on disk: replaced together, checked when they are read, locked meanwhile.
+"""The files of a ledger on disk: they are replaced together, under a lock, and checked when read.
 
-`ledger.sha256` holds the SHA-256 of all other files, so that a file that was cut, edited or taken
-from another branch is never believed. `sha256sum -c ledger.sha256` checks the same. Two branches
-that both changed a ledger therefore always conflict. Keep the files of one branch, and add those of
-the other by EXTRA_LEDGERS.
+`ledger.sha256` holds the SHA-256 of all other files. A file that was cut, edited or taken from
+another branch is refused. `sha256sum -c ledger.sha256` makes the same check. So two branches that
+both changed a ledger always conflict. Keep the files of one branch, and add those of the other by
+EXTRA_LEDGERS.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DIGESTS, LOCK = "ledger.sha256", ".ledger.lock"
 
 @contextlib.contextmanager
 def lock_ledger(folder: Path) -> Iterator[None]:
-    """Hold the lock of a ledger for the duration of the `with` block; waits for other processes.
+    """Hold the lock of a ledger during a `with` block; first wait until no other process has it.
 
     Args:
         folder: The folder of the ledger; it must exist.

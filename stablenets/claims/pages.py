@@ -1,7 +1,8 @@
 """Writes the pages, tables and figures of a paper at one profile: results/<paper>/<profile>/.
 
-A table or a figure is made if all its runs have a result; one that may be partial, if any run has.
-Else its old files are removed, so that nothing outdated stays beside new results.
+A table or a figure is made if all its runs have a result. If it may be partial, one run with a
+result is enough. Otherwise its old files are removed, so that no outdated file stays beside new
+results.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def write_csv(path: Path, rows: list[dict[str, Any]], columns: tuple[str, ...]) 
 
 
 def is_complete(display: Display, results: Results) -> bool:
-    """Whether the runs that a display needs have a result: any if it may be partial, else all."""
+    """Whether the runs of a display have a result: all, or one if the display may be partial."""
     if display.is_partial:
         return bool(results.works(display.runs))
     is_planned = all(results.plan.get(group) for group in display.runs)

@@ -12,8 +12,8 @@
         '''Test accuracy by depth.'''
         return results["deep"][["depth", "test_accuracy"]]
 
-The docstring of a check is the sentence of its claim, and that of a table or figure its caption,
-unless the decorator has the text.
+The docstring of a check is the sentence of its claim. The docstring of the function of a table or a
+figure is its caption. Both can be given to the decorator instead.
 
 The module that defines `paper` and the modules that add to it belong to one paper.
 """
@@ -55,7 +55,7 @@ class DeclaredClaim:
         sentence: The statement, in words that a newcomer understands.
         kind: One of CLAIM_KINDS.
         source: Where the paper makes the statement.
-        runs: Groups of runs that the check reads. It is called if all have a result.
+        runs: Groups of runs that the check reads. It is called if all these runs have a result.
         check: From results to criteria.
         published: The paper's value; '' if it states none.
         data: Data sets that the statement is about. Runs on other data decide nothing. Empty if
@@ -82,9 +82,8 @@ class Display:
         runs: Groups of runs that it shows.
         make: From results to the table, figure or animation.
         caption: What it shows, in words that are true of any results.
-        finding: What to see in it. It is about the runs of the profile FINDINGS_AT, and stands
-            beside these only.
-        is_partial: Whether it is made as soon as one run has a result, not only if all have.
+        finding: What to see in it at the profile FINDINGS_AT. At other profiles it is not printed.
+        is_partial: Whether it is made as soon as one run has a result, not only if all have one.
         intervals: What the intervals in brackets of a table are.
     """
 
@@ -105,7 +104,7 @@ class Paper:
     """All that is run, decided and shown of one paper, or of a comparison that claims nothing.
 
     Args:
-        handle: Its short name: that of its folder and of its results.
+        handle: Its short name, which is also the name of its folder and of that of its results.
         title: Authors, year and title.
         runs: Its grids of runs, by the name of the group.
         notation: The symbols and short names that its pages use, in one or two sentences.

@@ -1,15 +1,20 @@
 """Fills the results in READMEs from results/, so that no number in them is typed by hand.
 
-A person writes the text and marks where a result stands:
+The author writes the text, with a marker at the place of each result:
 
     50,000 layers train: <!-- result: ceni2025/full 2 --> <!-- end -->.
 
-A marker names the folder of a profile and a claim, or one of its criteria by its number: `2.3`
-is the third criterion of claim 2. What stands between the two comments is replaced by the value
-with its unit and interval. `verdict` after the claim asks for the verdict instead. A marker
-`table: ceni2025/full deep` is filled with a whole table, and
-`cell: compare/full accuracy [layers=64, family=plain] seeds` with the cell of the only row that has
-these values, and its interval.
+What stands between the two comments is replaced by a result of the folder, here ceni2025/full:
+
+| marker                                             | result                                      |
+|----------------------------------------------------|---------------------------------------------|
+| result: ceni2025/full 2                            | value of claim 2: first deciding criterion  |
+| result: ceni2025/full 2.3                          | value of the third criterion of claim 2     |
+| result: ceni2025/full 2 verdict                    | verdict on claim 2                          |
+| table: ceni2025/full deep                          | the whole table `deep`                      |
+| cell: ceni2025/full deep [layers=64] test accuracy | cell of the only row with this value        |
+
+Values have their unit and interval.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -107,7 +113,7 @@ def cell_text(folder: Path, what: str) -> str:
     return cell_with_interval(frame.iloc[0].to_dict(), column)
 
 
-def cell_with_interval(row: Mapping[str, str], column: str) -> str:
+def cell_with_interval(row: Mapping[Any, str], column: Any) -> str:
     """A number of a row of a csv file with its interval, as in the table; any other text as it is.
 
     The interval is in the columns "NAME, low" and "NAME, high".

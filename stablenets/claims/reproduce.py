@@ -62,8 +62,8 @@ def reproduce(
         executor: What runs the jobs.
         seeds: The number of seeds of each setting; None for that of the profile.
         report_only: Run nothing; write the pages from the ledger and the run folders.
-        extra_ledgers: Folders with ledgers of other machines. A run in them is not made again,
-            unless another job needs its weights.
+        extra_ledgers: Folders with ledgers of other machines. Runs in them are not made again,
+            unless another job needs their weights.
         groups: Run only these groups of the plan; all groups if empty.
         deadline: Stop when `time.monotonic()` has passed it. With a deadline the groups run in
             order: that of `groups`, else that of the plan. Without one, the longest jobs run first.
@@ -87,7 +87,7 @@ def reproduce(
     wanted = unique([plan[group] for group in groups]) if groups else works
     folder = results / paper.handle / context.profile
     from_others = ledger.merge_ledgers(map(ledger.read_ledger, extra_ledgers))
-    ledger.read_ledger(folder)  # a damaged one is refused now, not after the runs
+    ledger.read_ledger(folder)  # refuses a damaged ledger now, not after the runs
     check_is_folder(context.runs)
     missing = []
     if not report_only:
@@ -166,7 +166,7 @@ def missing_works(
 
 
 def is_made(work: Work, context: RunContext) -> bool:
-    """Whether a job has an undamaged result, made by this code if the context asks for that."""
+    """Whether a job has an undamaged result; if the context asks for it, one made by this code."""
     return is_finished(RunFolder(context.runs / work.name), context.stale)
 
 
@@ -248,7 +248,7 @@ def run_missing(
 
         in_order = missing if deadline < math.inf else longest_first(missing, times)
         stopped_by = run_jobs(in_order, context, executor, on_finished, deadline)
-    # a signal interrupts the running jobs; without one, somebody else has stopped a job
+    # if this command got a signal, it has interrupted the running jobs; then they did not fail
     failed = [
         outcome for outcome in unsuccessful if stopped_by is None or outcome.status != "interrupted"
     ]

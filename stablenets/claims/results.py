@@ -46,7 +46,7 @@ class Results:
         )
 
     def only(self, groups: Iterable[str]) -> Results:
-        """The same results with these groups only, so that a check reads what it declares."""
+        """The same results with these groups only, so that a check reads only what it declares."""
         return Results({group: self.plan[group] for group in groups}, self.ledger)
 
     def arrays(self, run: str) -> dict[str, np.ndarray]:

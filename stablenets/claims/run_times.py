@@ -18,8 +18,8 @@ class RunTimes:
     """How long jobs take.
 
     A job that ran before, here or on the machine that wrote the ledger, is expected to take the
-    same time again. For others the time is the cost of the job, times the median time per cost of
-    its cost class.
+    same time again. For other jobs, the time is the cost of the job times the median time per unit
+    of cost in its cost class.
 
     Args:
         paper: The paper, whose ledgers of all profiles are read.
@@ -32,7 +32,7 @@ class RunTimes:
         for results, profile in itertools.product(folders, PROFILES):
             try:
                 ledger = read_ledger(results / paper.handle / profile)
-            except BadInput:  # of another profile; it is refused where its results are needed
+            except BadInput:  # a damaged ledger is refused where its results are needed
                 continue
             if not ledger:
                 continue

@@ -33,7 +33,7 @@ OPTIONAL_COLUMNS = ("cases",)  # that older files lack
 
 
 def read_claims(path: Path) -> pd.DataFrame:
-    """The rows of a claims.csv by the ids of the claims, as text.
+    """The rows of a claims.csv by the ids of the claims; all cells are text.
 
     Raises:
         BadInput: If the file is damaged.

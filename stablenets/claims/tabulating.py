@@ -17,7 +17,7 @@ from stablenets.claims.estimates import (
 from stablenets.statistics import Estimate
 
 Column = Metric | str | Callable[[pd.DataFrame], Any]
-# Heads of the columns of options that are not shown by their own name.
+# Headings of the columns of options that are not shown by their own name.
 HEADS = {"dataset": "data", "depth": "layers", "family": "net", "lr": "rate"}
 IN_ORDER: dict[str, Any] = {"sort": False, "dropna": False}  # groups in the order of the plan
 
@@ -32,10 +32,10 @@ def tabulate(
 
     Args:
         rows: Rows of `Results`.
-        by: The options, as in `select_rows`, with the heads of their columns. Without heads they
-            are those of HEADS, or the names of the options.
-        columns: The further columns by their head; see `summarise`.
-        names: How the values of options are shown, such as the names of families and data sets.
+        by: The options, as in `select_rows`. A mapping also gives the headings of their columns; by
+            default these are in HEADS, or the names of the options.
+        columns: The further columns by their heading; see `summarise`.
+        names: How values of options are shown, such as the names of families and data sets.
 
     Returns:
         The table. Estimates are text with their interval.
@@ -62,8 +62,8 @@ def summarise(rows: pd.DataFrame, column: Column) -> Any:
 
     Args:
         rows: Rows of `Results`.
-        column: A metric stands for its mean over seeds with the interval, the name of a column for
-            its median, and a function is called with the rows.
+        column: What is computed. A metric: its mean over seeds with the interval. The name of a
+            column: its median. A function: its result for the rows.
     """
     if isinstance(column, Metric):
         return mean_over_seeds(rows, column)
@@ -119,11 +119,12 @@ def setting_table(
         rows: Rows of `Results`.
         by: The options of which each combination is a row.
         option: The option that was chosen.
-        label: What the values are called in the heads of their columns.
+        label: Text before the value in the heading of its column.
         names: How the values of the options in `by` are shown.
-        best: Which of the values with the highest accuracy, in ascending order, is the best one;
-            None for a table without that column.
-        used: From the options in `by` to the value that is used; None for none.
+        best: Chooses one of the values with the highest accuracy, which it gets in ascending order.
+            None: the table has no column `best`.
+        used: Returns the value that our runs use, for values of the options in `by`. None: the
+            table has no column `used`.
 
     Returns:
         The table, with the columns `best` and `used` at the end.
@@ -148,7 +149,7 @@ def setting_table(
 
 
 def equally_best(accuracies: pd.Series) -> list[float]:
-    """The settings with the highest accuracy, up to rounding."""
+    """The values of the option with the highest accuracy, up to rounding."""
     return list(accuracies.index[np.isclose(accuracies, accuracies.max())])
 
 
@@ -163,10 +164,10 @@ def count_diverged(own: pd.DataFrame) -> int:
 
 
 def largest_of(column: str) -> Callable[[pd.DataFrame], float]:
-    """The column of a table with the largest value of a column of the rows."""
+    """A column for `tabulate`: the largest value of a column of the rows."""
     return lambda own: own[column].max()
 
 
 def smallest_of(column: str) -> Callable[[pd.DataFrame], float]:
-    """The column of a table with the smallest value of a column of the rows."""
+    """A column for `tabulate`: the smallest value of a column of the rows."""
     return lambda own: own[column].min()

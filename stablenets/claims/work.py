@@ -114,7 +114,7 @@ class Training:
     def trained(self, context: RunContext) -> Network | SequenceNetwork:
         """The network of the finished run, on the CPU in float64."""
         folder = context.runs / self.name
-        net = load_trained_network(self.resolved, self.resolved.dataset.facts, folder)
+        net = load_trained_network(self.resolved, folder)
         return net.double().eval().requires_grad_(False)
 
     def run(self, context: RunContext) -> Outcome:
@@ -184,7 +184,7 @@ class Study:
 
     @property
     def options(self) -> dict[str, Any]:
-        """All that decides the numbers, as plain values: key, version and fields of the study."""
+        """All options on which the numbers depend: key, version and fields of the study."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         named = {
             name: value.name if isinstance(value, Training | Study) else value
@@ -236,7 +236,7 @@ class Study:
 
 @dataclass(frozen=True)
 class TrainedNetStudy(Study):
-    """Base class of studies of one trained network, with data set and seed of its training."""
+    """Base class of studies of one trained network; its training gives data set and seed."""
 
     training: Training = option()
 

@@ -14,9 +14,9 @@ from stablenets.errors import BadInput
 
 # What each subcommand does. Its module has the same name, with _ instead of -.
 COMMANDS = {
-    "reproduce": "re-run a paper claim by claim, or all papers",
-    "fetch": "download image data sets and verify them",
-    "report": "write one page of all claims and runs, to open in a browser",
+    "reproduce": "make the runs of a paper, or of all papers, and decide its claims",
+    "fetch": "download data sets and verify them",
+    "report": "write a report of all claims and runs: a page, tables and figures",
     "wandb-sync": "send runs that were logged offline to Weights & Biases",
 }
 
@@ -51,7 +51,7 @@ def run_subcommand(name: str, words: list[str]) -> int:
 
 def add_data_root(parser: argparse.ArgumentParser, flag: str) -> None:
     """Add an argument that names the data root; None stands for `environment.data_root`."""
-    parser.add_argument(flag, metavar="DIR", help="data root; default: $STABLENETS_DATA, or data")
+    parser.add_argument(flag, metavar="DIR", help="data folder; default: $STABLENETS_DATA, or data")
 
 
 def add_folder(parser: argparse.ArgumentParser, flag: str, default: str, meaning: str) -> None:

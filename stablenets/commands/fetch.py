@@ -1,9 +1,9 @@
-"""Download image data sets to a data root, in torchvision's layout, and verify them.
+"""Download data sets of images to the data folder, as torchvision does, and verify them.
 
     stablenets fetch mnist cifar10 --root data
 
-Files that are there already are verified and not changed. If a data set cannot be downloaded, one
-line says why, and the exit code is 2.
+Files that are there already are verified and not changed. If a data set cannot be downloaded, the
+command prints one line with the reason, and ends with exit code 2.
 """
 
 import argparse

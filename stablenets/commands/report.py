@@ -1,9 +1,10 @@
-"""Write tables and figures of all runs in a folder, averaged over seeds, and one HTML page.
+"""Write a report of all claims and runs: a page to open in a browser, tables and figures.
 
     stablenets report --runs runs --out report
 
-The page, report.html, also has the claims and runs of the results of papers. It opens from disk. If
-there are no run folders, it is all that is written.
+The page, report.html, has the claims of the papers, and compares the runs of the papers and those
+in --runs. Tables and figures, which report.md explains, are about the runs in --runs alone,
+averaged over seeds. Without run folders, only the page is written.
 """
 
 import argparse
@@ -24,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=RESULTS,
         metavar="DIR",
-        help="folder of the results of papers, such as reproduced; default: results of this"
-        " checkout",
+        help="folder with the results of papers, such as reproduced; default: the published results"
+        " of this checkout",
     )
 
 

@@ -1,11 +1,12 @@
-"""Re-run a paper claim by claim, or all of them; or compare all families.
+"""Make the runs of a paper, or of all papers, and decide each claim; or compare all families.
 
     stablenets reproduce haber2017 --profile quick --jobs 2
     stablenets reproduce compare --profile quick --jobs 2
 
-Run folders are kept under --runs: finished runs are not repeated, interrupted runs resume. Tables,
-figures and the ledger are written under --results, and compared with the published ones claim by
-claim. The exit code says whether runs failed; it does not depend on the verdicts.
+Run folders are kept under --runs. Finished runs are not repeated, and interrupted runs resume. The
+ledger (the record of all runs), tables, figures and verdicts are written under --results. The
+command also says which verdicts differ from the published ones. The exit code is not 0 if a run
+failed or was interrupted; it does not depend on the verdicts.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from stablenets.schema import suggest
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `stablenets reproduce`."""
-    parser.add_argument("paper", help=f"all, or one of: {', '.join(experiment_modules())}")
+    parser.add_argument("paper", help=f"all (papers), or one of: {', '.join(experiment_modules())}")
     parser.add_argument(
         "--profile",
         default="quick",
@@ -38,18 +39,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seeds",
         type=int,
         metavar="N",
-        help="seeds of each setting; default: as many as the profile has",
+        help="number of seeds of each setting; default: as many as the profile has",
     )
     parser.add_argument(
         "--report-only",
         action="store_true",
-        help="start no runs; write tables and figures from the ledger and the run folders",
+        help="start no runs; write tables, figures and verdicts of the finished runs",
     )
     parser.add_argument(
         "--stale",
         default="keep",
         metavar="WHAT",
-        help="finished runs of other code: keep them, or redo them; default: keep",
+        help="what to do with finished runs that another version of the code has made: keep or"
+        " redo; default: keep",
     )
     parser.add_argument(
         "--extra-ledgers",
@@ -57,21 +59,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="DIR",
-        help="folders with ledgers of other machines, whose runs are not repeated here",
+        help="folders with the ledgers of other machines, such as reproduced/haber2017/full; the"
+        " runs in them are not repeated here",
     )
     parser.add_argument(
         "--groups",
         nargs="*",
         default=[],
         metavar="GROUP",
-        help="run only these groups of the plan, experiments/PAPER/runs.py",
+        help="make only the runs of these groups, which experiments/PAPER/runs.py lists",
     )
     parser.add_argument(
         "--time-limit",
         type=float,
         metavar="SECONDS",
-        help="save and stop the runs after this time, exit code 124; the groups then run in their"
-        " order. Tables and figures are made afterwards, which may take minutes",
+        help="after this time, save and stop the runs; the exit code is 124, and the same command"
+        " resumes. Groups are run in their order, not the longest runs first. Tables and figures"
+        " are made after the time limit, which may take minutes",
     )
     add_folder(parser, "--runs", "runs", "folder of the run folders")
     add_folder(parser, "--results", "reproduced", "folder of tables, figures and ledgers")
@@ -79,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plugins",
         metavar="MODULE,...",
-        help="modules of your own with families, data sets or papers",
+        help="also use families, data sets or papers of these modules of yours",
     )
     parser.add_argument(
         "--publish",

@@ -22,14 +22,14 @@ from stablenets.schema import (
 WIDTH = 100
 COLUMN = 30  # where the meaning of an option begins
 USAGE = """\
-stablenets trains one network, and probes how its signals and gradients behave over depth.
+stablenets trains one network, and measures how its signals and gradients change over depth.
 
 Usage:
   stablenets [KEY=VALUE ...]               train one network, or resume an interrupted run
   stablenets -m KEY=VALUE,VALUE ...        a sweep: one run for each combination of values
-  stablenets --help GROUP=NAME             the options of one family, data set or optimiser
-  stablenets --cfg job [KEY=VALUE ...]     show the options of a run without running it
-  stablenets --plugins MODULE ...          with families, data sets or papers of your own module
+  stablenets --help GROUP=NAME             the options of one family, preset, data set or optimiser
+  stablenets --cfg job [KEY=VALUE ...]     show all options of a run, without training
+  stablenets --plugins MODULE ...          also use families, data sets or papers of your module
   stablenets --version
 
 Examples:
@@ -39,7 +39,7 @@ Examples:
   stablenets -m hydra.launcher.jobs=2 depth=16,64 seed=0,1
   stablenets --help net=roarnn
 
-Lists are typed as net.widths=[16,32]. Other flags are Hydra's: stablenets --hydra-help."""
+Lists are typed in quotes: 'net.widths=[16,32]'. Flags of Hydra: stablenets --hydra-help."""
 
 
 def help_text(words: Iterable[str], subcommands: Mapping[str, str]) -> str:
@@ -69,7 +69,9 @@ def command_help(subcommands: Mapping[str, str]) -> str:
     options = [option for option in describe_options(Config) if option.key not in GROUPS]
     parts += format_options(sorted(options, key=lambda option: "." in option.key))
     parts.append(
-        "\nnet and dataset have options of their own: stablenets --help net=NAME, dataset=NAME"
+        "\nEach family and each data set has further options, which these commands list:\n"
+        "  stablenets --help net=NAME\n"
+        "  stablenets --help dataset=NAME"
     )
     return "\n".join(parts)
 

@@ -35,33 +35,40 @@ LARGEST_SEED = 2**32 - 1
 class Net:
     """The options of `net` that all families have."""
 
-    family: str = option(doc="architecture family; on the command line, choose it by net=FAMILY")
+    family: str = option(doc="kind of layer, or of recurrent step; choose it by net=FAMILY")
     operator: str = option(
         "dense",
-        "linear maps of a layer: dense for vectors, conv for images",
+        "linear map of a layer: dense (a matrix, for vectors), conv (3x3 convolutions, for images)",
         choices=("dense", "conv"),
     )
     widths: list[int] = option(
         [32],
-        "features of each unit, or channels of each unit of a convolutional net; a dense or"
-        " recurrent net has one unit",
+        "number of features of each unit, in a convolutional network of channels. A unit is a group"
+        " of layers with one width; a dense or recurrent network has one unit",
         low=1,
         high=65536,
         min_items=1,
     )
     blocks: list[int] | None = option(
-        None, "layers of each unit; null: depth split equally", low=1, high=1_000_000
+        None,
+        "number of layers of each unit; null: depth is divided equally among the units",
+        low=1,
+        high=1_000_000,
     )
     transition: str = option(
         "before_first_block",
-        "how the width and resolution change from one unit to the next: before the first block of"
-        " the new unit, after it, or inside it by a stride of 2",
+        "where width and resolution change between two units. before_first_block: before the first"
+        " block of the new unit; after_first_block: after this block; strided_first_block: inside"
+        " this block, by a convolution of stride 2. A block is one residual layer",
         choices=("before_first_block", "after_first_block", "strided_first_block"),
     )
     opening: str = option(
         "linear",
-        "map from an example to the first state; dense: linear, pad (zeros appended), spread or"
-        " opposite (two inputs placed far apart); conv: conv, conv_bn_relu, pad_channels",
+        "map from an example to the first state. For dense: linear (learned), pad (zeros are"
+        " appended). For dense and two inputs, with zeros in all other features: spread (the inputs"
+        " become the first and the last feature), opposite (the first feature and the one at 3/4 of"
+        " the width). For conv: conv (a learned convolution), conv_bn_relu (then batch norm and"
+        " relu), pad_channels (zero channels are appended)",
         choices=(
             "linear",
             "pad",
@@ -74,16 +81,25 @@ class Net:
     )
     head: str = option(
         "linear",
-        "map from the last state to the outputs; dense: linear; conv: mean over pixels, the same"
-        " after batch norm and relu, or flatten",
+        "map from the last state to the outputs. For dense: linear. For conv: mean (a linear map of"
+        " the mean of each channel over all pixels), bn_relu_mean (the same after batch norm and"
+        " relu), flatten (a linear map of all pixels)",
         choices=("linear", "mean", "bn_relu_mean", "flatten"),
     )
     head_hidden: int = option(
-        0, "relu units of a hidden layer in the head; 0: no hidden layer", low=0, high=65536
+        0,
+        "number of relu neurons of a hidden layer in the head; 0: no hidden layer",
+        low=0,
+        high=65536,
     )
-    T: float = option(1.0, "final time of this net if neither h nor T is given", above=0.0)
+    T: float = option(
+        1.0, "default of this family for the final time T, if neither h nor T is given", above=0.0
+    )
     gain: float = option(
-        1.0, "initial kernels have standard deviation gain / sqrt(fan_in)", low=0.0
+        1.0,
+        "scale of the initial weights: their standard deviation is gain / sqrt(fan_in), where"
+        " fan_in is the number of inputs of one output",
+        low=0.0,
     )
 
 
@@ -95,40 +111,60 @@ class Optim:
     lr: float = option(0.003, "learning rate; with a schedule, its largest value", above=0.0)
     momentum: float = option(0.0, "momentum, for sgd only", low=0.0, below=1.0)
     beta2: float = option(
-        BETA2, "decay of the mean squared gradient, for adam and adamw only", low=0.0, below=1.0
+        BETA2,
+        "decay rate of the running mean of squared gradients, for adam and adamw only",
+        low=0.0,
+        below=1.0,
     )
     weight_decay: float = option(
-        0.0, "factor of the weights in the update; adamw decouples it from the gradient", low=0.0
+        0.0,
+        "factor of the weight decay, which acts on matrices and kernels, not on biases and batch"
+        " norms. sgd and adam add it to the gradient, adamw applies it to the weights directly",
+        low=0.0,
     )
     smoothness: float = option(
-        0.0, "factor of the smoothness in time, 1/(2h) Σ‖θ_{j+1} - θ_j‖², in the loss", low=0.0
+        0.0,
+        "factor of a penalty in the loss on changes of the weights from layer to layer:"
+        " 1/(2h) Σ‖θ_{j+1} - θ_j‖², where θ_j are the weights of layer j",
+        low=0.0,
     )
     label_smoothing: float = option(
-        0.0, "fraction of each target that is spread evenly over all classes", low=0.0, below=1.0
+        0.0,
+        "fraction of the target probability that is divided equally among all classes",
+        low=0.0,
+        below=1.0,
     )
     clip_norm: float | None = option(
-        None, "largest norm of the gradient, longer ones are scaled down; null: any", above=0.0
+        None,
+        "largest norm of the gradient; a longer gradient is scaled down to it; null: no limit",
+        above=0.0,
     )
     schedule: str = option(
         "constant",
-        "learning rate over the run: constant, step (drops at the milestones), cosine (to 0),"
-        " onecycle (rises, then falls by a cosine)",
+        "how the learning rate changes during the run: constant; step (drops at the milestones);"
+        " cosine (falls to 0); onecycle (rises from lr/25 to lr, then falls to 0)",
         choices=("constant", "step", "cosine", "onecycle"),
     )
     milestones: list[float] = option(
         [0.5, 0.75],
-        "schedule=step: fractions of the run after which the rate drops",
+        "schedule=step: fractions of the run after which the learning rate drops",
         above=0.0,
         below=1.0,
     )
     drop_factor: float = option(
-        0.1, "schedule=step: factor of the rate at each milestone", above=0.0, high=1.0
+        0.1,
+        "schedule=step: factor by which the learning rate is multiplied at each milestone",
+        above=0.0,
+        high=1.0,
     )
     warmup: float = option(
-        0.3, "schedule=onecycle: fraction of the run in which the rate rises", above=0.0, below=1.0
+        0.3,
+        "schedule=onecycle: fraction of the run in which the learning rate rises",
+        above=0.0,
+        below=1.0,
     )
     frozen: list[str] = option(
-        [], "learned tensors of the layers that keep their initial values, by name: [K] or [W,b]"
+        [], "weights of the layers that are not trained, by name, such as [K] or [W,b]"
     )
 
 
@@ -137,16 +173,19 @@ class Seeds:
     """The options of `seeds`. They are separate, so that a training seed never changes the data."""
 
     split: int = option(
-        0, "seed of the validation split and of generated data", low=0, high=LARGEST_SEED
+        0,
+        "seed of the choice of validation examples, and of generated data",
+        low=0,
+        high=LARGEST_SEED,
     )
     permutation: int = option(
         0, "seed of the pixel permutation of psmnist and psdigits", low=0, high=LARGEST_SEED
     )
     init: int | None = option(
-        None, "seed of the initial weights; null: the run's seed", low=0, high=LARGEST_SEED
+        None, "seed of the initial weights; null: the value of seed", low=0, high=LARGEST_SEED
     )
     order: int | None = option(
-        None, "seed of the order of the examples; null: the run's seed", low=0, high=LARGEST_SEED
+        None, "seed of the order of the examples; null: the value of seed", low=0, high=LARGEST_SEED
     )
 
 
@@ -159,19 +198,25 @@ class Probe:
     )
     depths: int = option(
         64,
-        "number of depths, spaced logarithmically, at which norms are measured",
+        "largest number of depths at which gradient norms are measured, spaced logarithmically",
         low=2,
         high=4096,
     )
     spectrum_epochs: list[int] = option(
         [],
-        "epochs after which singular values of the Jacobian are measured, besides start and end",
+        "epochs after which singular values of the Jacobian are measured; before and after the"
+        " training they are always measured",
         low=1,
     )
     spectrum_examples: int = option(
-        1, "examples at which the Jacobian is measured; 0: none", low=0, high=64
+        1,
+        "number of test examples at which singular values of the Jacobian are measured; 0: none",
+        low=0,
+        high=64,
     )
-    singular_values: int = option(64, "singular values stored of each Jacobian", low=2)
+    singular_values: int = option(
+        64, "largest number of singular values that are stored of each Jacobian", low=2
+    )
 
 
 @dataclass(frozen=True)
@@ -180,7 +225,9 @@ class Wandb:
 
     mode: str = option(
         "auto",
-        "auto: $WANDB_MODE, or else online if an API key is set up and offline if not",
+        "online: runs are sent while they train; offline: they are logged in their folders;"
+        " disabled: nothing is logged; auto: $WANDB_MODE, or else online if an API key is set up"
+        " and offline if not",
         choices=("auto", "online", "offline", "disabled"),
     )
     project: str | None = option(
@@ -190,9 +237,11 @@ class Wandb:
         None, "user or team of the project; null: $WANDB_ENTITY, or else your account's default"
     )
     group: str | None = option(
-        None, "group of the run; null: the name of the run without its seed, so that seeds average"
+        None,
+        "group of the run in wandb; null: the name of the run without its seed, so that runs that"
+        " differ only in the seed form a group",
     )
-    tags: list[str] = option([], "tags besides those of data set, family and commit")
+    tags: list[str] = option([], "tags in wandb, besides data set, family and commit")
     weights: bool = option(False, "also log the trained weights, as an artifact")
 
 
@@ -205,78 +254,87 @@ class Config:
     optim: Optim = option(Optim())
     depth: int | None = option(
         None,
-        "layers of all units together; 0: only opening and head; null: the sum of net.blocks, or"
-        " 64, or the length of the sequences for a recurrent family",
+        "number of layers of all units together; 0: only opening and head. null: for a recurrent"
+        " family the length of the sequences; for others the sum of net.blocks, or 64 if that is"
+        " null",
         low=0,
         high=1_000_000,
     )
     width: int | None = option(
-        None, "features of a net with one unit; null: net.widths", low=1, high=65536
+        None,
+        "number of features of each layer, for a network with one unit; null: net.widths",
+        low=1,
+        high=65536,
     )
-    h: float | None = option(None, "step size; null: T / depth", above=0.0)
+    h: float | None = option(None, "step size; null: T / depth. Give h or T, not both", above=0.0)
     T: float | None = option(
-        None, "final time h * depth; null: it follows from h, or is net.T", above=0.0
+        None, "final time; null: h * depth if h is given, and net.T if not", above=0.0
     )
     levels: int = option(
         0,
-        "multilevel training: how often the depth is doubled up to `depth`, each net starting from"
-        " the weights of the one before, interpolated in time",
+        "multilevel training: how often the depth is doubled until it is `depth`. Each network"
+        " starts from the weights of the one before, interpolated in time",
         low=0,
         high=20,
     )
-    epochs: int = option(20, "epochs of training, of each level", low=1, high=1_000_000)
+    epochs: int = option(
+        20, "number of epochs of training; with levels, of each level", low=1, high=1_000_000
+    )
     evaluate_every: int = option(
         1, "epochs between two evaluations; the last epoch is always evaluated", low=1
     )
     patience: int | None = option(
         None,
-        "training, or a level of it, stops after this many epochs without a lower validation loss;"
-        " null: it makes all epochs",
+        "number of epochs without a lower validation loss after which training stops; with levels,"
+        " each level stops for itself; null: all epochs are made",
         low=1,
     )
-    batch: int = option(64, "examples of a training step", low=1)
+    batch: int = option(64, "number of examples of a training step", low=1)
     seed: int = option(
         0, "seed of initial weights and of the order of examples", low=0, high=LARGEST_SEED
     )
     seeds: Seeds = option(Seeds())
     backward: str = option(
         "store",
-        "states kept for the backward pass: store keeps all, checkpoint about sqrt(depth), reverse"
-        " the last one only (reversible families); plain keeps all and fuses nothing",
+        "states kept for the backward pass. store: all; checkpoint: about sqrt(depth); reverse: the"
+        " last one only, for reversible families; plain: all, and layers run one after the other",
         choices=("store", "checkpoint", "reverse", "plain"),
     )
     precision: str = option(
         "float32",
-        "bfloat16: matrix products under autocast; bfloat16_fused: also norms and activations in"
-        " one pass, with sums in another order",
+        "number format. float32 and float64: of weights and data; bfloat16: matrix products in"
+        " bfloat16, by autocast; bfloat16_fused: also a norm and its activation in one pass, which"
+        " adds numbers in another order",
         choices=("float32", "float64", "bfloat16", "bfloat16_fused"),
     )
     compile: bool = option(False, "compile the network by torch.compile")
     deterministic: bool = option(True, "use torch's deterministic algorithms only")
     probe: Probe = option(Probe())
     device: str = option("auto", "cpu, cuda, cuda:N, or auto: cuda if there is one")
-    threads: int = option(1, "threads of torch on the CPU", low=1, high=1024)
+    threads: int = option(1, "number of threads on the CPU", low=1, high=1024)
     data_root: str | None = option(
         None, "folder of the data files; null: $STABLENETS_DATA, or else ./data"
     )
     download: bool = option(False, "download missing data files")
     tolerance: float = option(
         0.01,
-        "backward=reverse: the run fails if the relative error of the reconstructed first state"
-        " is larger",
+        "backward=reverse: the run fails if the reconstruction error, the relative error of the"
+        " recomputed first state, is larger",
         above=0.0,
     )
     runs: str = option("runs", "folder of the run folders")
     force: bool = option(False, "repeat a finished run; the old folder is kept under another name")
     stale: str = option(
         "keep",
-        "a finished run that other code has made: keep it, or redo it like force=true",
+        "what to do with a finished run that another version of the code has made: keep it, or"
+        " redo it as with force=true",
         choices=STALE,
     )
     checkpoint_seconds: float = option(30.0, "seconds between two checkpoints", low=0.0)
     progress: str = option(
         "auto",
-        "bar, a line now and then, or none; auto: bar in a terminal, else lines",
+        "how progress is shown: bar, lines (one now and then), or none; auto: a bar in a terminal,"
+        " lines elsewhere",
         choices=("auto", "bar", "lines", "none"),
     )
     wandb: Wandb = option(Wandb())

@@ -83,6 +83,33 @@ def resolve(options: Mapping[str, Any]) -> Resolved:
     return resolved
 
 
+def resolve_stored(options: Mapping[str, Any]) -> Resolved:
+    """Return the run that the options in a config.yaml describe.
+
+    They are the resolved ones: h and T are both there, also for a family without a step size, and
+    the number of time steps of a recurrent one.
+
+    Args:
+        options: The content of config.yaml.
+
+    Returns:
+        The run, with the name that it had.
+
+    Raises:
+        BadInput: As `resolve`; also if the family or data set is not registered, as that of a
+            plug-in that is not loaded.
+    """
+    load_plugins()
+    given = {key: value for key, value in options.items() if key not in ("execution", "T")}
+    family, net_options = choose("net", "family", options["net"], FAMILIES)
+    _, dynamics = build_group("net", Net, FAMILIES, family, net_options | {"family": family})
+    if dynamics.capabilities.order is None:
+        del given["h"]
+    if isinstance(dynamics, Recurrent):  # the data set gives the number of time steps
+        given["net"] = {key: value for key, value in given["net"].items() if key != "blocks"}
+    return resolve(given)
+
+
 def add_optimiser_defaults(optim: Any) -> Any:
     """The options of `optim` over the defaults of its optimiser; unchanged if it is no mapping."""
     if not isinstance(optim, Mapping) or not isinstance(optim.get("name"), str):

@@ -1,8 +1,8 @@
 """Random crop and flip of a batch of images, in one indexing operation.
 
-The images are padded and mirrored once. Every crop is then a view into this store, about three
-times the size of the images. That is faster than padding or mirroring each batch: 116 against 75
-and 87 thousand CIFAR images per second on one core, normalisation included.
+The images are padded and mirrored once. This needs about three times the memory of the images.
+Every crop is then a view into it. That is faster than to pad or to mirror each batch: 116,000
+against 75,000 and 87,000 CIFAR images per second on one core, with normalisation.
 """
 
 import torch

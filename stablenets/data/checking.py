@@ -71,7 +71,7 @@ def missing_facts(options: object) -> str:
 
 
 def check_labels(labels: Tensor) -> None:
-    """Raise `BadInput` unless these are classes, by which examples can be divided."""
+    """Raise `BadInput` unless these labels are classes, so that examples can be stratified."""
     if labels.ndim != 1 or labels.is_floating_point() or (len(labels) and labels.min() < 0):
         raise BadInput(
             f"labels {name_of_type(labels)} {tuple(labels.shape)}: must be int64 (N,), from 0 on;"

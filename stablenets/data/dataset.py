@@ -20,7 +20,7 @@ Device = torch.device | str
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """What is known of a data set before any file is read; configurations are checked against it.
+    """Facts about a data set that are known before any file is read; configurations must fit them.
 
     Args:
         kind: planar: points in the plane, not scaled. vector: features, standardised one by one.

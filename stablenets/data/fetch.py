@@ -1,10 +1,10 @@
-"""Download of a data set: afterwards its files are complete and verified, or not there at all.
+"""Downloads data sets: at the end, the files are complete and verified, or none is there.
 
-Addresses and MD5 sums are those of torchvision. The transfer is our own: torchvision writes to the
-final file name, waits for ever if a server stops sending, and lets two processes write to the same
-file. Here a lock admits one process for each data set. Archives are downloaded to a temporary
-folder with limits of time and size, verified by MD5, unpacked, and checked by `layouts`. Then each
-file is renamed to its place. A file that is there already is never replaced or removed.
+Addresses and MD5 sums are those of torchvision, but not the download itself: torchvision writes to
+the final file name, waits for ever if a server stops sending, and lets two processes write to the
+same file. Here a lock lets only one process work on a data set. Archives are downloaded to a
+temporary folder with limits of time and size, verified by MD5, unpacked, and checked by `layouts`.
+Then each file is renamed to its final name. A file that exists is never replaced or removed.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ from stablenets.data.layouts import LAYOUTS, Archive, Layout
 from stablenets.errors import BadInput
 
 TIMEOUT = 30.0  # seconds without a byte after which a transfer has failed
-SLOWEST = 50_000  # bytes a second that a transfer must reach on average
+SLOWEST = 50_000  # bytes per second that a transfer must reach on average
 CHUNK = 1 << 16
 log = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ def save_chunks(chunks: Iterator[bytes], path: Path) -> str:
 def read_chunks(address: str, limit: int) -> Iterator[bytes]:
     """Yield the bytes at an address.
 
-    Every failure of the network is a `TransferError`. So an OSError elsewhere comes from the disk.
+    Every failure of the network raises a `TransferError`. So any other OSError is about the disk.
 
     Args:
         address: What to download.

@@ -27,8 +27,8 @@ EXAMPLES_DOC = "training sequences of an epoch, all of them newly drawn"
 class GeneratedData:
     """Base class of data sets whose sequences are drawn when they are needed.
 
-    A subclass has its options as fields, one of them `examples`: training sequences of an epoch.
-    It defines `facts`, `draw` and `make_examples`.
+    A subclass has its options as fields. One of them is `examples`, the number of training
+    sequences per epoch. It defines `facts`, `draw` and `make_examples`.
     """
 
     is_generated: ClassVar[bool] = True  # whether every epoch draws new training examples

@@ -1,7 +1,7 @@
 """The orders in which the pixels of permuted sequences are read.
 
 At least five conventions are in use, so each has a name; docs/papers/ceni2025.md#permutations lists
-who uses which. "torch" and "numpy" follow the permutation seed. The others are fixed.
+who uses which. "torch" and "numpy" depend on the permutation seed. The others are fixed.
 """
 
 import hashlib

@@ -86,8 +86,8 @@ class Peaks(PlanarData):
     """Five level sets of MATLAB's `peaks`, as in setupPeaks of Meganet (Haber & Ruthotto 2017).
 
     The surface is computed on a 256 x 256 grid of [-3, 3]^2, and its range is cut into five bins of
-    equal width. Grid nodes are drawn with replacement, as many of every bin, because the bins hold
-    between 2.7 and 72.6 % of the grid. Training and test points are two independent draws.
+    equal width. The bins hold between 2.7 and 72.6 % of the grid nodes, so the same number of nodes
+    is drawn from each bin, with replacement. Training and test points are two independent draws.
     """
 
     facts: ClassVar[DatasetFacts] = DatasetFacts("planar", (2,), 5, "classify")

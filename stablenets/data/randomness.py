@@ -9,10 +9,11 @@ import torch
 def make_generator(purpose: str, *numbers: int) -> torch.Generator:
     """Return a CPU generator that depends only on its purpose and its numbers.
 
-    The seed is the first four bytes of BLAKE2b over "purpose/number/number/...". A hash keeps all
-    generators apart: with seed + epoch, epoch 1 of seed 0 would repeat epoch 0 of seed 1. Four
-    bytes, because torch's CPU generator uses 32 bits of its seed. The generator is on the CPU, so
-    that every device gets the same draws. torch's global generator is neither read nor changed.
+    The seed is the first four bytes of the BLAKE2b hash of "purpose/number/number/...". With a
+    hash, no two generators have the same seed by design. With seed + epoch instead, epoch 1 of seed
+    0 would repeat epoch 0 of seed 1. There are four bytes, because torch's CPU generator uses 32
+    bits of its seed. The generator is on the CPU, so that every device gets the same draws. torch's
+    global generator is neither read nor changed.
 
     Args:
         purpose: What is drawn: "order", "validation".

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-BLOCK = 4096  # images per block of the statistics: bounds their float64 temporaries
+BLOCK = 4096  # images per block of the statistics, which limits the memory for float64 copies
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Which examples are used, which are held out: drawn from a seed, every class in its proportion.
+"""Chooses the examples that are used and those that are held out: at random, by class.
 
-The examples of a regression, or with a label at each time step, have no classes of their own. All
-of them then count as one class.
+Each class keeps its proportion. The examples of a regression, and examples with a label at each
+time step, have no class; they count as one class.
 """
 
 import torch
@@ -14,11 +14,12 @@ from stablenets.errors import BadInput
 
 
 def sample_stratified(labels: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Return the indices of `count` examples, ascending, every class in its proportion.
+    """Return the indices of `count` examples, ascending, such that classes keep their proportions.
 
-    Examples that are left over by rounding down go to the classes with the largest remainders.
-    Every class is shuffled as a whole and its first examples are taken. So a larger sample from the
-    same generator contains a smaller one, except for about one example where the rounding differs.
+    The number of each class is rounded down, and the remaining examples go to the classes with the
+    largest remainders. Every class is shuffled as a whole, and its first examples are taken. So a
+    larger sample from the same generator contains a smaller one, except for about one example where
+    the rounding differs.
 
     Args:
         labels: long (N,), 0 or larger; or targets that are no classes, (N, ...).
@@ -87,7 +88,7 @@ def split_validation(labels: Tensor, common: CommonDataOptions, seed: int) -> tu
 
 
 def limit_examples(labels: Tensor, limit: int | None, seed: int) -> Tensor:
-    """Return the indices of at most `limit` examples, every class in its proportion."""
+    """Return the indices of at most `limit` examples, such that classes keep their proportions."""
     if limit is None or limit >= len(labels):
         return torch.arange(len(labels))
     return sample_stratified(labels, limit, make_generator("limit", seed))

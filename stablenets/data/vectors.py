@@ -29,8 +29,8 @@ def split_off_test(features: Tensor, labels: Tensor, seed: int, source: str) -> 
 
     Args:
         features: (N, d).
-        labels: long (N,), 0 ... classes - 1. Each class is held out in its proportion. In a
-            regression float32 (N, 1).
+        labels: long (N,), 0 ... classes - 1; in a regression float32 (N, 1). A fifth of each class
+            is held out.
         seed: The split seed.
         source: Where the examples come from, in one line.
     """

@@ -1,8 +1,8 @@
 """`Reversible`: a chain of blocks that makes the user's own f and g reversible.
 
-One autograd Function spans the chain and keeps the last state only. On the way back each function
-runs once more: its value inverts the block, its graph gives the gradient. It then draws the same
-random numbers, under the same autocast, and changes no buffer.
+One autograd Function runs the whole chain and keeps only the last state. In the backward pass each
+function runs once more: its value inverts the block, and its graph gives the gradient. This second
+run draws the same random numbers, under the same autocast, and changes no buffer.
 """
 
 from __future__ import annotations
@@ -26,19 +26,21 @@ BlockModules = Callable[[], nn.Module] | Sequence[nn.Module] | nn.ModuleList
 class Reversible(nn.Module):
     """`depth` blocks y1 = x1 + f(x2), y2 = x2 + g(y1), whose memory does not grow with depth.
 
-    x1 and x2 are the halves of the input. Gradients are those of plain autograd, of first order. f
-    and g keep the shape of their input. They may draw torch's random numbers, and use batch norms,
-    whose statistics count each forward once. A buffer that a training forward both changes and
-    reads, as in spectral norm, is not restored for the backward.
+    x1 and x2 are the halves of the input. First-order gradients are those of plain autograd, up to
+    rounding; higher orders are not supported. f and g keep the shape of their input. They may draw
+    torch's random numbers. They may use batch norms, whose running statistics are updated once per
+    step. Buffers that change in the forward pass and are also read there, as in spectral norm, are
+    not restored for the backward pass.
 
-    After a backward, `reconstruction_error` is the relative error of the recomputed first state. In
-    float32 it is near 1e-6, and larger where f or g are steep. The state keeps the dtype of x, also
-    under autocast: give x in float32.
+    After a backward pass, `reconstruction_error` is the largest error of the recomputed input of
+    the first example, relative to the largest entry of all inputs. In float32 it is near 1e-6, and
+    larger if f or g are steep. The state keeps the dtype of x, also under autocast: give x in
+    float32.
 
     Args:
-        f: A function without arguments that makes the module f of a block, such as a class, or a
-            list of the modules of all blocks. A module that appears twice is shared.
-        g: As f.
+        f: A function without arguments that makes the module f of a block, such as a class; or a
+            list with the modules f of all blocks. A module that appears twice is shared.
+        g: The same for g.
         depth: Number of blocks.
         dim: Dimension of x that is halved: 1 for channels, -1 for the last one.
 
@@ -60,7 +62,7 @@ class Reversible(nn.Module):
 
     @property
     def functions(self) -> list[tuple[int, nn.Module]]:
-        """All functions f and g in order, numbered; number k adds to half k % 2."""
+        """The functions f and g of all blocks in order, with numbers k; k adds to half k % 2."""
         return list(enumerate(m for pair in zip(self.f, self.g, strict=True) for m in pair))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -72,7 +74,9 @@ class Reversible(nn.Module):
         return torch.cat(run_blocks(self, self.split_halves(x)), self.dim)
 
     def inverse(self, y: Tensor) -> Tensor:
-        """Return the input for the output y, up to rounding; y was made in the same mode.
+        """Return the input for the output y, up to rounding.
+
+        The module must be in the mode, train() or eval(), in which y was computed.
 
         Raises:
             BadInput: If f or g draws random numbers, as dropout does in training.
@@ -133,7 +137,7 @@ def call_checked(function: nn.Module, x: Tensor, name: str) -> Tensor:
     return y
 
 
-@disable_compile  # the compiler cannot trace an inner backward; the code around is compiled
+@disable_compile  # the compiler cannot trace the backward pass inside; other code is compiled
 def run_blocks(chain: Reversible, halves: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """Return the last halves, by one autograd Function."""
     parameters = list(chain.parameters())
@@ -148,7 +152,10 @@ def run_blocks(chain: Reversible, halves: Sequence[Tensor]) -> tuple[Tensor, ...
 
 
 class ReverseBlocks(torch.autograd.Function):
-    """All blocks: (halves, parameters) -> last halves. `names` gives parameters their positions."""
+    """All blocks: (halves, parameters) -> last halves.
+
+    `names[k]` maps the names of the parameters of function k to their positions in `parameters`.
+    """
 
     @staticmethod
     def forward(
@@ -170,7 +177,9 @@ class ReverseBlocks(torch.autograd.Function):
             raise RuntimeError("Reversible: has no second derivative (create_graph=True)")
         chain, (first, second, *parameters) = ctx.chain, ctx.saved_tensors
         if chain.training != ctx.training:
-            raise RuntimeError("Reversible: train() or eval() between a forward and its backward")
+            raise RuntimeError(
+                "Reversible: train() or eval() was called between the forward and the backward pass"
+            )
         halves, needs = [first, second], ctx.needs_input_grad[5:]
         gradients, sums = list(given), [None] * len(needs)
         with fork_generators(first) as generators, torch.enable_grad(), ctx.autocast:

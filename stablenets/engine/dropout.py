@@ -1,8 +1,8 @@
 """Dropout that gives the same mask when a layer is run again.
 
-The mask is a function of the forward's seed, the layer and the index of the update. The modes
-`checkpoint` and `reverse`, which evaluate a layer twice, so drop the same entries both times
-without saving the state of a random generator for each layer.
+The mask is a function of the seed of the forward pass, the layer and the index of the update. The
+modes `checkpoint` and `reverse` evaluate each layer twice. With such masks they drop the same
+entries both times, and need not save the state of a random generator for each layer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Dropout:
     """Dropout of one layer: each entry is 0 with probability p, else divided by 1 - p."""
 
     p: float
-    seed: int  # of the forward, drawn from torch's global generator
+    seed: int  # of the forward pass, drawn from torch's global generator
     layer: int
 
     def __call__(self, change: Tensor, index: int) -> Tensor:

@@ -1,8 +1,9 @@
 """The interface of a family: one step from a state to the next with one layer's weights.
 
-A family is a frozen dataclass. Its fields are its options, its class attributes name its tensors
-and what it can do, its methods are its equations. It knows neither depth nor storage, nor whether
-its operators are dense or convolutional: `flow.Flow` owns the stacked weights and runs the steps.
+A family is a frozen dataclass. Its fields are its options. Its class attributes name its tensors
+and state what it can do. Its methods are its equations. A family does not know its depth, nor
+whether its operators are dense or convolutional: `flow.Flow` has the stacked weights and runs the
+steps.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ EQUATIONS = {"step", "updates", "coupling_updates"}  # the methods that define a
 class Dynamics(Family):
     """Base of the families with weights of their own in each layer.
 
-    A family defines `updates`, or `step` where a layer is more than sums of σ(K y + b).
-    `operators`, `biases` and `norms` name the learned tensors of one layer.
+    A family defines `updates` if a layer adds terms A σ(K y + b) to the state, and `step`
+    otherwise. `operators`, `biases` and `norms` are the names of the learned tensors of a layer.
     """
 
     activation: str = option(
@@ -42,7 +43,7 @@ class Dynamics(Family):
     )
     bias: str = option(
         "feature",
-        "one bias a feature, or one scalar a layer as in Haber & Ruthotto 2017",
+        "feature: one bias per feature; scalar: one number per layer, as in Haber & Ruthotto 2017",
         choices=BIASES,
     )
 
@@ -81,24 +82,24 @@ class Dynamics(Family):
         return x.chunk(2, 1) if self.capabilities.split else (x,)
 
     def output(self, state: State) -> Tensor:
-        """Return what the next part of the network reads, as wide as x; `output(start(x)) = x`."""
+        """Return the output for a state, of the shape of x: `output(start(x))` is x."""
         return torch.cat(state, 1) if self.capabilities.split else state[0]
 
     def fixed(self, width: int, depth: int) -> dict[str, Tensor]:
         """Return the tensors that are never trained, by name.
 
-        Each is (depth, ...), or (1, ...) where all layers share it.
+        Each has the shape (depth, ...), or (1, ...) if all layers share it.
         """
         return {}
 
     def initial(self, name: str, K: Operator) -> Operator:
-        """Return the initial operator `name` of all layers, from independent random kernels K."""
+        """Return the initial values of the operator `name`; K are independent random kernels."""
         return K
 
     def prepare(self, *_: Any, **tensors: Any) -> dict[str, Any]:
-        """Return what `step` reads, from the learned and fixed tensors of all layers.
+        """Return the tensors that `step` reads, from the learned and fixed tensors of all layers.
 
-        Called once a forward, so that K - K.T is not computed again in every layer.
+        Called once per forward pass, so that K - K.T is not computed again in every layer.
         """
         return tensors
 
@@ -106,7 +107,7 @@ class Dynamics(Family):
     def supports_dropout(self) -> bool:
         """Whether dropout can act on the updates of the state.
 
-        Without a word of the family it cannot, if its class defines `step` and no updates.
+        If `Capabilities` does not say it: false if the class defines its layer by `step` alone.
         """
         stated = self.capabilities.supports_dropout
         if stated is not None:
@@ -126,7 +127,10 @@ class Dynamics(Family):
         return ""
 
     def updates(self, w: Weights, h: float) -> Iterable[ResidualUpdate]:
-        """Return the residual updates of one layer in order, or of all layers if `w` is stacked."""
+        """Return the residual updates of one layer, in order.
+
+        If `w` holds the stacked weights of all layers, each update is that of all layers.
+        """
         raise TypeError(f"{type(self).__name__} is not defined by residual updates")
 
     def step(self, state: State, w: Weights, h: float) -> State:
@@ -134,7 +138,7 @@ class Dynamics(Family):
         return self.swap_parts(apply_updates(self.updates(w, h), state, self.σ, w.drop))
 
     def swap_parts(self, parts: Sequence[Tensor]) -> State:
-        """Swap the two parts of a two-step scheme; the swap is its own inverse."""
+        """Return the parts, swapped in a two-step scheme; a second swap undoes the first."""
         return tuple(reversed(parts)) if self.capabilities.two_step else tuple(parts)
 
     def fused(
@@ -148,7 +152,8 @@ class Dynamics(Family):
     ) -> State:
         """Return the state after all layers of a stack, computed at once.
 
-        The tap sees the states between the first and the last; the first has the index `first`.
+        The tap is called with all states except the first and the last one. `first` is the index
+        of the first state.
         """
         made_of = list(self.updates(SimpleNamespace(**prepared), h))
         return fused_layers(
@@ -163,12 +168,12 @@ class Dynamics(Family):
     def strided(self, narrow: int, wide: int, gain: float) -> nn.Module:
         """Return a block that halves the resolution, from `narrow` to `wide` features.
 
-        The layout `strided_first_block` uses it.
+        Used by the layout `strided_first_block`.
         """
         raise TypeError(f"{type(self).__name__} has no strided block")
 
 
-# Adds to this part of the state a function of all parts that does not read that part.
+# (part, change): the update parts[part] += change(*parts), where `change` does not read this part.
 CouplingUpdate = tuple[int, Callable[..., Tensor]]
 
 
@@ -176,10 +181,11 @@ CouplingUpdate = tuple[int, Callable[..., Tensor]]
 class ReversibleDynamics(Dynamics):
     """Base of the families whose step can be inverted exactly.
 
-    A step is a sequence of coupling updates: each adds to one part of the state a function of the
-    other parts. Subtracting the same function inverts it, so volume is conserved. Reverse mode uses
-    one evaluation of that function for both the inverse and the gradient. Before its updates a
-    layer may multiply each part by a constant, see `scale_parts`.
+    A step is a sequence of coupling updates. Each adds to one part of the state a function of the
+    other parts; subtracting this function inverts the update. So the step conserves volume, unless
+    `Capabilities.contracts_volume` is set. Reverse mode evaluates each function once, for both the
+    inverse and the gradient. Before its updates, a layer may multiply each part by a constant: see
+    `scale_parts`.
     """
 
     @property
@@ -187,11 +193,11 @@ class ReversibleDynamics(Dynamics):
         return Capabilities(reversible=True)
 
     def scale_parts(self, parts: State) -> State:
-        """Return the parts, each times its constant; the same map takes gradients back."""
+        """Return each part multiplied by its constant; the backward pass does so with gradients."""
         return parts
 
     def unscale_parts(self, parts: State) -> State:
-        """Return the parts, each divided by its constant."""
+        """Return each part divided by its constant."""
         return parts
 
     def coupling_updates(self, w: Weights, h: float) -> Iterable[CouplingUpdate]:
@@ -205,7 +211,7 @@ class ReversibleDynamics(Dynamics):
             )
 
     def active_updates(self, w: Weights, h: float) -> list[CouplingUpdate]:
-        """Return the coupling updates with this forward's dropout applied."""
+        """Return the coupling updates with the dropout of this forward pass."""
         updates = list(self.coupling_updates(w, h))
         if w.drop is None:
             return updates

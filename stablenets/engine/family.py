@@ -14,24 +14,27 @@ ENGINE = f"{__package__}."
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a family can do and what holds for it. Engine, probes and training read nothing else.
+    """Properties of a family. The engine, the probes and the training decide by them, not by name.
+
+    M is the Jacobian of the state after some layers with respect to the state before them.
 
     Attributes:
-        order: Order of accuracy in the step size h; None for a family without a step size.
-        reversible: Has an exact inverse step, which a `ReversibleDynamics` defines. The Jacobian M
-            of the state over any layers with any weights has |det M| = 1: volume is conserved.
-        contracts_volume: Has |det M| < 1 for any weights, although it is reversible.
+        order: Order of accuracy: the error of the scheme is O(h^order). None if the family has no
+            step size. 0 if the scheme has no limit for h -> 0.
+        reversible: Has an exact inverse step, which a `ReversibleDynamics` defines. Then
+            |det M| = 1 for any weights, so volume is conserved, unless `contracts_volume` is set.
+        contracts_volume: |det M| < 1 for any weights, although the step has an inverse.
         symplectic: M conserves the canonical form: M.T J M = J, J = [[0, I], [-I, 0]].
         split: The state is two halves of the features, and each operator acts on one half.
-        two_step: The two parts are successive states. They swap places after every layer, and the
-            second one is computed from the first layer's weights.
+        two_step: The two parts are successive states. They swap places after every layer. At the
+            start, one part is the input, and the first layer's weights give the other one.
         has_strided_block: Has a block that halves the resolution: `Dynamics.strided`.
         dense_only: Has no convolutional form.
-        keeps_weight_dtype: Runs in the precision of its weights, also under autocast.
-        supports_dropout: Adds updates to the state, so that dropout can act on them. None: so it is
-            unless the class defines `step` itself.
-        supports_fusing: Has a faster method for many dense layers or time steps: `fused`.
-        exposes_states: `fused` shows the states between the first and the last to a tap.
+        keeps_weight_dtype: Runs in the dtype of its weights, also under autocast.
+        supports_dropout: Adds updates to the state, so that dropout can act on them. None: true,
+            unless the class defines its layer by `step` alone.
+        supports_fusing: Has a method `fused` that computes many dense layers or time steps at once.
+        exposes_states: `fused` calls a tap with the states between the first and the last one.
     """
 
     order: int | None = None
@@ -56,7 +59,7 @@ class Capabilities:
 class Family:
     """Base of all families. The fields of a subclass are its options; each is checked on creation.
 
-    A family sets `capabilities` as a class attribute, or as a property if an option decides.
+    A family sets `capabilities` as a class attribute, or as a property if it depends on options.
     """
 
     paper: ClassVar[str] = ""  # handle of the paper that the family comes from, or "baseline"
@@ -72,9 +75,10 @@ class Family:
 
     @property
     def unused_options(self) -> dict[str, str]:
-        """Options that do not change this family, among its own and those that families share.
+        """Options that have no effect on this family, each with the reason.
 
-        Each has the reason, which follows the family's name: "ResNetBN has no step size".
+        The reason continues a sentence that begins with the family's name: "ResNetBN has no step
+        size". Options that all families share are included.
         """
         unused = {}
         if self.capabilities.order is None:
@@ -84,7 +88,7 @@ class Family:
         return unused
 
     def at_depth(self, depth: int) -> Self:
-        """Return the family for `depth` layers or time steps, where its constants depend on them.
+        """Return the family with its constants for `depth` layers or time steps.
 
         Raises:
             BadInput: If its options do not allow this depth.
@@ -94,19 +98,22 @@ class Family:
     def width_problem(self, width: int) -> str:
         """Return why the family cannot have this width, and what to do; '' if it can.
 
-        The text follows the family's name: "ResNet splits the state ...".
+        The text continues a sentence that begins with the family's name: "RevNet splits ...".
         """
         odd = self.capabilities.split and width % 2
         return "splits the state in two halves; use an even width" if odd else ""
 
     def defines(self, *methods: str) -> bool:
-        """Return whether a class below those of the engine defines one of these methods."""
+        """Return whether the family, not a base class of the engine, defines one of the methods."""
         own = [cls for cls in type(self).__mro__ if not cls.__module__.startswith(ENGINE)]
         return any(method in vars(cls) for cls in own for method in methods)
 
     @property
     def missing_method(self) -> str:
-        """Which method the family must define, and why; '' if it has all. Follows its name."""
+        """Which method the family still has to define, and why; '' if none.
+
+        The text continues a sentence that begins with the family's name.
+        """
         return ""
 
     def check_supported(
@@ -123,8 +130,8 @@ class Family:
         Args:
             operator: "dense" or "conv".
             backward: How gradients are computed; see `Flow`.
-            widths: Numbers of features.
-            name: What messages call the family; its class name by default.
+            widths: Numbers of features that it should have.
+            name: Name of the family in messages; by default its class name.
             prefix: Prefix of the option's key in messages, such as "net.".
 
         Raises:
@@ -156,7 +163,7 @@ def check_choice(key: str, value: str, choices: Iterable[str]) -> None:
 
 
 def check_instance(dynamics: object, base: type, user: str) -> None:
-    """Raise TypeError unless `dynamics` is an instance of `base`, as `user` needs it."""
+    """Raise TypeError unless `dynamics` is an instance of `base`, which `user` requires."""
     if isinstance(dynamics, type):
         name = dynamics.__name__
         raise TypeError(f"dynamics={name}: a class; give an instance, {name}()")

@@ -26,18 +26,19 @@ class Flow(LayerStack):
 
     Parameters are named as in the paper (`K`, `b`), each with depth in front: `K` (depth, ...).
 
-    Modes of `backward`; all give the same gradients:
+    Modes of `backward`. All give the same gradients up to rounding. The exception is a `RevNet`
+    with channels that are exactly zero; see there.
 
-    | backward | keeps for the backward | derivatives |
+    | backward | keeps for the backward pass | derivatives |
     |---|---|---|
     | store | every activation | any order |
-    | checkpoint | about sqrt(depth) states; layers run twice | any order; no torch.func.grad |
+    | checkpoint | about sqrt(depth) states; computes layers again | any order; no torch.func.grad |
     | reverse | the last state; needs a reversible family | first order; no torch.func |
-    | plain | every activation, by single layers | any order |
+    | plain | every activation; runs one layer after the other | any order |
 
-    `store` and `checkpoint` run many dense layers in one fused operation where the family has one;
-    `plain` never does. Under `torch.compile` the fused operation and `reverse` run uncompiled, and
-    the code around them is compiled. `plain` is compiled layer by layer.
+    Most families have a fused operation, which computes many dense layers at once and is faster.
+    `store` and `checkpoint` use it; `plain` never does. `torch.compile` compiles the layers of
+    `plain`. It does not compile the fused operation and `reverse`, but the code around them.
 
     Args:
         dynamics: A family with its options, such as `Antisymmetric(gamma=0.1)`.
@@ -46,12 +47,13 @@ class Flow(LayerStack):
         h: Step size. Required for a family that has one; not allowed for the others.
         operator: "dense" for (..., width), "conv" for images with 3x3 kernels.
         backward: A mode of the table above.
-        gain: Kernels are drawn from N(0, gain² / fan_in), independently for each layer.
-        dropout: Fraction of the entries of every update of the state that training drops. The
-            backward drops the same entries in every mode.
+        gain: Scale of the initial kernels, which are drawn from N(0, gain² / fan_in),
+            independently for each layer.
+        dropout: Dropout probability for each layer's update of the state, in training mode. In
+            every mode, the backward pass drops the same entries as the forward pass.
 
     Raises:
-        TypeError: If `dynamics` is a class or no family of layers.
+        TypeError: If `dynamics` is a class, not an instance, or not a family over depth.
         BadInput: A ValueError, if the family does not support a value; the message names a remedy.
 
     Examples:
@@ -99,10 +101,11 @@ class Flow(LayerStack):
 
         Args:
             x: (..., width) for dense layers, (B, width, H, W) for convolutional ones.
-            tap: Called as tap(l, state) with the state that enters layer l < depth, and at last
+            tap: Called as tap(l, state) with the state that enters layer l < depth, and finally
                 with (depth, last state). Leading dimensions are flattened: the parts of a state are
                 (B, features) or (B, features, H, W).
-            first: What the tap counts from, in place of 0: the number of layers before this flow.
+            first: Index of the first state in calls of the tap: the number of layers before this
+                flow.
         """
         y = self.output(self.final_state(x, tap, first))
         return y if y.shape == x.shape else y.reshape(x.shape)
@@ -134,7 +137,7 @@ class Flow(LayerStack):
         x = self.operator.laid_out(x)
         weights, w = self.weights(), Weights()
         if self.dynamics.capabilities.two_step:
-            # the first layer's own step updates the running statistics, this use does not
+            # only the step of the first layer updates its running statistics, not this use
             context = ForwardContext(counting=False, training=self.training)
             (w,) = self.layers([weight[:1] for weight in weights], context)
         start = self.dynamics.start(x, w, self.h)
@@ -146,21 +149,22 @@ class Flow(LayerStack):
         return self.dynamics.output(state) if self.depth else state[0]
 
     def inverse(self, y: Tensor | State) -> Tensor:
-        """Return the input x from what the forward made of it.
+        """Return the input that gives the output y.
 
         A split family (Hamiltonian, SemiImplicit, Distributed, MS1, MS3, RevNet) returns its whole
         state, so its output is enough. The output of the others (Verlet, Leapfrog, LeapfrogHaber,
-        Midpoint, Momentum) is one of two parts, and x does not follow from it: give both parts, as
+        Midpoint, Momentum) is only one of two parts of the state. For these, give both parts, as
         `final_state` returns them.
 
-        Exact up to rounding: about 1e-12 in float64 over 100 layers. Batch norms use their running
-        statistics in eval mode, and the statistics of the batch in training mode.
+        The error is only rounding, but it can grow with depth: see
+        docs/papers/chang2018.md#inversion-error. Batch norms use their running statistics in eval
+        mode, and the statistics of the batch in training mode.
 
         Args:
-            y: Output of the forward, or all parts of the last state.
+            y: Output of the forward pass, or all parts of the last state.
 
         Returns:
-            x, of the shape of y, or flattened to (B, features) if y is a state.
+            The input, of the shape of y, or flattened to (B, features) if y is a state.
 
         Raises:
             BadInput: If the family has no inverse, if a part is missing, or if dropout is active.
@@ -209,8 +213,8 @@ class Flow(LayerStack):
     def variation(self) -> Tensor:
         """Return the smoothness in time of the weights, 1/(2h) Σ_j ‖θ_{j+1} - θ_j‖², a scalar.
 
-        This is the H¹ seminorm of Haber & Ruthotto 2017. With the factor 1/h it is a property of
-        the function of time that the weights sample: it stays the same when h is refined.
+        It approximates ½ ∫ ‖θ'(t)‖² dt, the smoothness term of Haber & Ruthotto 2017. So it hardly
+        changes if the same weights θ(t) are sampled with a smaller h.
         """
         differences = (parameter.diff(dim=0) for parameter in self.parameters())
         return reduce(add, (difference.square().sum() for difference in differences)) / (2 * self.h)

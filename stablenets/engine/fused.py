@@ -1,6 +1,6 @@
 """All layers or time steps at once, for dense weights; much faster than one step after the other.
 
-`fused_scan` runs networks of one affine map a step, with or without a filter and an input;
+`fused_scan` runs networks with one affine map per step, with or without a filter and an input;
 `fused_layers` runs stacks of residual updates. Both use the autograd Function of `scan_autograd`.
 """
 
@@ -37,9 +37,9 @@ def is_transformed(tensor: Tensor) -> bool:
 def can_fuse(tap: Tap | None, tensors: Iterable[Tensor]) -> TypeGuard[GradientTap | None]:
     """Return whether the steps on these tensors may run inside one autograd Function.
 
-    They may not under a torch.func transform, a forward-mode derivative or autocast, which must see
-    each operation. A tap needs a method `gradient(index, gradients)`, because the states inside
-    have no gradient of their own.
+    They may not under a torch.func transform, a forward-mode derivative or autocast: these need
+    each operation as an autograd operation of its own. A tap needs a method
+    `gradient(index, gradients)`, because autograd does not see the states inside.
 
     Args:
         tap: Called with the states, or None.
@@ -67,32 +67,33 @@ def fused_scan(
 ) -> Tensor:
     """Return the last state of x' = alpha * O x + beta * φ(W x + b + U u), or all states.
 
-    Runs all steps in one autograd function: two matrix products a step, and one large product per
-    chunk of steps for the weight gradient. Second derivatives are computed by single steps. All
-    tensors have one dtype.
+    Runs all steps in one autograd function: two matrix products per step, and one large product per
+    chunk of steps for the weight gradient. Second derivatives are computed one step after the
+    other. All tensors must have the same dtype.
 
     Args:
         x: First state, (batch, n).
         W: Weights, (steps, n, n), or (1, n, n) if all steps share them.
         b: Biases, (steps, n) or (1, n).
         filter: Orthogonal matrices O, (steps, n, n), or (n, n) if all steps share one. They are
-            never trained. None for the plain step φ(W x + b + U u), or with alpha=1 for a residual
-            step x + beta * φ(W x + b + U u).
+            never trained. None: the plain step φ(W x + b + U u), or with alpha=1 the residual step
+            x + beta * φ(W x + b + U u).
         drive: Inputs u (steps, batch, d) and their weights U (n, d), or None.
         alpha: Factor of O x; 0 or 1 without a filter.
         beta: Factor of the activation; 1 in a plain step.
         activation: φ, a key of `ACTIVATIONS`.
         every: Whether to return the states after all steps.
-        tap: Called with the index of a state and the state, for the states that are not returned;
-            with `every` for all but the first. Its method `gradient` gets their gradients.
+        tap: Called with the index of a state and the state, for all states between the first and
+            the last one, and with `every` also for the last one. Its method `gradient` gets their
+            gradients.
         first: Index of the first state.
 
     Returns:
         The last state (batch, n), or with `every` the states after each step (steps, batch, n).
 
     Raises:
-        TypeError: If `filter` requires a gradient, or without a filter the step is neither plain
-            nor residual.
+        TypeError: If `filter` requires a gradient, or if there is no filter and the step is neither
+            plain nor residual.
 
     Examples:
         >>> x, W, b = torch.ones(1, 2), torch.eye(2).expand(10, 2, 2), torch.zeros(10, 2)
@@ -162,5 +163,5 @@ def fused_layers(
 
 
 def watch_states(tap: GradientTap | None, first: int, count: int) -> dict[str, Any]:
-    """Return the fields of a `ScanSpec` for a tap that sees `count` states, with the first one."""
+    """Return the fields of a `ScanSpec` for a tap of `count` states, including the first one."""
     return {} if tap is None else {"tap": tap, "first": first, "stop": first + count}

@@ -1,8 +1,8 @@
 """CUDA graphs of functions of tensors: one launch for the many small kernels of a chunk of steps.
 
-On a GPU a step of a recurrence takes a few microseconds, no more than launching its kernels one by
-one. A graph holds the launches for tensors of given shapes. It is recorded at the third call with
-these shapes, so that a shape that comes once, such as a last small batch, costs nothing. If a
+On a GPU a step of a recurrence takes a few microseconds, and launching its kernels one by one takes
+as long. A graph holds the launches for tensors of given shapes. It is recorded at the third call
+with these shapes, so that a shape that occurs once, such as a last small batch, costs nothing. If a
 recording fails, all functions are called directly from then on.
 
 `scan_autograd` calls `run_with_graph`; training clears the cache before a run.
@@ -167,8 +167,8 @@ def run_with_graph(
 ) -> tuple[Tensor | None, ...]:
     """Return `function(constants, first, *others)`, from a graph if there is one.
 
-    Calls share a graph only if their shapes, strides, dtypes, thread, stream and settings of
-    arithmetic are the same.
+    Calls share a graph only if they have the same shapes, strides, dtypes, thread, stream and
+    arithmetic settings.
 
     Args:
         function: A function without side effects.

@@ -1,7 +1,8 @@
-"""How gradients are computed: what each `backward` mode keeps in the forward.
+"""How gradients are computed: what each `backward` mode keeps in the forward pass.
 
-`store` keeps every activation, `checkpoint` about sqrt(L) states, `reverse` the last state only,
-and `plain` every activation, by single layers. In each mode a tap counts the states from `first`.
+`store` keeps every activation, `checkpoint` about sqrt(L) states, and `reverse` the last state
+only. `plain` keeps every activation and runs one layer after the other. In each mode the tap is
+called with the index of a state, counted from `first`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def run_layers(
     tap: Tap | None,
     first: int,
 ) -> State:
-    """Return the state after the layers; a tap counts them from `first`."""
+    """Return the state after the layers; the first state has the index `first` for the tap."""
     for index, w in enumerate(layers, first):
         state = dynamics.step(show_to_tap(state, tap, index), w, h)
         if isinstance(state, Tensor):
@@ -44,10 +45,11 @@ def run_layers(
 
 
 def show_to_tap(state: State, tap: Tap | None, index: int) -> State:
-    """Call the tap and return the state that it saw.
+    """Call the tap with a state, and return the tensors that it was given.
 
-    The tap sees new views of the state. Their gradient is that of the later layers only: an earlier
-    layer may have used the same tensors. Data and zeros get a gradient too.
+    They are new views of the state, so that their gradients come from the later layers only, even
+    if an earlier layer used the same tensors. Parts that need no gradient, such as data, are given
+    one here, so that it can be measured.
     """
     if tap is None:
         return state
@@ -72,14 +74,14 @@ def store(
 def plain(
     stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None, first: int
 ) -> State:
-    """Keep every activation and run single layers: slower, but torch sees each operation."""
+    """Keep every activation and run one layer after the other; slower than fused layers."""
     return run_layers(stack.dynamics, state, stack.layers(weights), stack.h, tap, first)
 
 
 def checkpoint(
     stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None, first: int
 ) -> State:
-    """Keep about sqrt(L) states; the backward runs each segment of layers again."""
+    """Keep about sqrt(L) states; the backward pass computes each segment of layers again."""
     length = math.isqrt(stack.depth - 1) + 1  # ceil(sqrt(L)) for L >= 1
     if can_run_fused(tap, stack, (*state, *weights)):
         return checkpoint_fused(stack, state, weights, tap, first, length)
@@ -92,7 +94,7 @@ def checkpoint(
             return run_layers(stack.dynamics, state, run, stack.h, tap, first + start)
 
         state = checkpointed(segment, *state)
-    context.counting = False  # the backward runs these layers again
+    context.counting = False  # the backward pass computes these layers again
     return state
 
 
@@ -104,7 +106,7 @@ def checkpoint_fused(
     first: int,
     length: int,
 ) -> State:
-    """As `checkpoint`, with the fused layers of a family in each segment."""
+    """As `checkpoint`, but with the fused layers of the family in each segment."""
     parts = len(state)
 
     def segment(*tensors: Tensor, first: int) -> State:
@@ -133,7 +135,7 @@ def checkpointed(function: Callable[..., Any], *inputs: Any) -> Any:
 def can_run_fused(
     tap: Tap | None, stack: LayerStack, tensors: Iterable[Tensor]
 ) -> TypeGuard[GradientTap | None]:
-    """Return whether the family has fused layers and this forward can use them."""
+    """Return whether the family has fused layers and this forward pass can use them."""
     return (
         stack.dynamics.capabilities.supports_fusing
         and stack.operator is OPERATORS["dense"]

@@ -1,12 +1,13 @@
 """Batch norm with the activation after it, for bfloat16 on a CPU, in C++ (native.cpp).
 
 torch needs one pass over memory for the mean, one for the variance, one for the norm, one for the
-activation and one for each change of dtype, and it is slow with few channels. Here a forward is two
-passes and a backward is two. The arithmetic is that of autocast: statistics and sums in float32 or
-better, and one rounding to bfloat16 before the convolution. A float32 state plus a bfloat16 change
-is one pass as well, bit for bit the sum of torch.
+activation and one for each change of dtype, and it is slow with few channels. Here the forward pass
+of a norm needs two passes over memory, and so does its backward pass. The arithmetic is that of
+autocast: statistics and sums in float32 or better, and one rounding to bfloat16 before the
+convolution. Adding a bfloat16 change to a float32 state takes one pass, too. The sum is bit for bit
+that of torch.
 
-native.cpp is compiled once a process, by the C++ compiler of the machine and for its processor,
+native.cpp is compiled once per process, by the C++ compiler of the machine and for its processor,
 which takes a second. Without a compiler, or for tensors that the passes do not support, the callers
 (`norms`, `dynamics`) use torch's operations: see `is_available` and `can_normalise`.
 """
@@ -68,10 +69,10 @@ def is_available() -> bool:
 
 
 def can_normalise(x: Tensor, learned: tuple[Tensor, ...], activation: str) -> bool:
-    """Return whether the passes give what torch's operations would give.
+    """Return whether the compiled passes can compute the norm of this input.
 
     They support images under bfloat16 autocast on a CPU. They do not support torch.compile,
-    torch.func transforms and forward-mode derivatives, which must see each operation.
+    torch.func transforms and forward-mode derivatives.
 
     Args:
         x: Input (batch, channels, height, width).
@@ -180,7 +181,7 @@ class NativeNorm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, ...]:
         x, gamma, beta, mean, invstd = ctx.saved_tensors
-        if torch.is_grad_enabled():  # create_graph=True needs differentiable operations
+        if torch.is_grad_enabled():  # create_graph=True needs operations that torch differentiates
             inputs = [tensor.view_as(tensor) for tensor in (x, gamma, beta)]
             needs = ctx.needs_input_grad[:3]
             wanted = [tensor for tensor, need in zip(inputs, needs, strict=True) if need]

@@ -1,7 +1,8 @@
 """Batch normalisation of stacked layers; the tensors of one layer are a row of (L, c) tensors.
 
-The modes `checkpoint` and `reverse` run a layer again in the backward, where its running statistics
-must not be updated again. A `ForwardContext`, one for each forward, holds this state.
+The modes `checkpoint` and `reverse` run a layer again in the backward pass, where its running
+statistics must not be updated again. A `ForwardContext`, one for each forward pass, holds this
+state.
 
 A norm can apply the activation that follows it: `N(x, "relu")` is σ(N x). Inside `native_passes`
 the two are computed in one pass where that is possible.
@@ -22,7 +23,7 @@ from stablenets.engine.activations import ACTIVATIONS
 
 MOMENTUM, EPSILON = 0.1, 1e-5  # torch's
 PARTS = {"gamma": 1.0, "beta": 0.0}  # initial values of a norm's parameters gamma_N and beta_N
-STATISTICS = {"mean": 0.0, "variance": 1.0}  # and of its buffers mean_N and variance_N
+STATISTICS = {"mean": 0.0, "variance": 1.0}  # initial values of its buffers mean_N and variance_N
 
 uses_native = ContextVar("uses_native", default=False)
 
@@ -34,7 +35,7 @@ def norm_parameters(norm: str) -> list[str]:
 
 @contextmanager
 def native_passes() -> Iterator[None]:
-    """Compute norms by `native` in every forward that begins inside, where `native` supports it."""
+    """Compute norms by `native`, where it can, in forward passes that begin inside `with`."""
     before = uses_native.set(True)
     try:
         yield
@@ -64,11 +65,11 @@ def normed(
 
 @dataclass
 class ForwardContext:
-    """State of one forward, also read when the backward runs its layers again.
+    """State of one forward pass, also read when the backward pass computes its layers again.
 
     Attributes:
         counting: Norms update their running statistics.
-        training: The forward runs in training mode; the module's own flag may change later.
+        training: The forward pass is in training mode; the module's own flag may change later.
         seed: Seed of dropout, or None where nothing is dropped.
         by_native: Norms are computed by `native` where it supports them.
     """

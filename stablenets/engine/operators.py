@@ -64,7 +64,8 @@ class Operator:
     def unbind(self) -> list[Operator]:
         """Return one operator for each layer.
 
-        Unbinding once keeps the backward linear in depth; indexing in a loop makes it quadratic.
+        With one call of `unbind`, the time of the backward pass is linear in depth. If a loop
+        indexes the stack, it is quadratic.
         """
         return [type(self)(kernel) for kernel in self.kernel.unbind(0)]
 

@@ -20,7 +20,7 @@ from stablenets.engine.types import GradientTap, State, Tap, Weights
 from stablenets.errors import BadInput
 
 RECURRENT_MODES = ("store", "checkpoint", "plain")
-# The outputs of every step, (T, B, H), or None where they were not asked for; and the last state.
+# The outputs of every step, (T, B, H), or None if they were not asked for; and the last state.
 Driven = tuple[Tensor | None, State]
 
 
@@ -28,7 +28,8 @@ Driven = tuple[Tensor | None, State]
 class Recurrent(Family):
     """Base of the recurrent families. The output is the first part of the state.
 
-    A family defines `learned` and `step`. `prepare`, `project_inputs` and `fused` make it faster.
+    A family defines `learned` and `step`. `prepare` transforms the learned tensors, and
+    `project_inputs` the inputs, once for all steps. `fused` runs all steps at once.
     """
 
     capabilities = Capabilities(dense_only=True, keeps_weight_dtype=True, supports_dropout=False)
@@ -63,27 +64,31 @@ class Recurrent(Family):
         return {}
 
     def prepare(self, *_: Any, **tensors: Any) -> dict[str, Any]:
-        """Return what `step` reads, from the learned and fixed tensors.
+        """Return the tensors that `step` reads, from the learned and fixed tensors.
 
-        Called once a forward, so that W - W.T is not computed again at every time step.
+        Called once per forward pass, so that W - W.T is not computed again at every time step.
         """
         return tensors
 
     def project_inputs(self, u: Tensor, w: Weights) -> Tensor:
-        """Return what `step` reads of the inputs u (T, B, d), such as U u + b, (T, B, H).
+        """Return what `step` takes as input at each time step, for the inputs u (T, B, d).
 
-        One product for many steps is faster than a product in each step.
+        An example is U u + b, (T, B, H): one product for many steps is faster than one per step.
         """
         return u
 
     def step(self, state: State, u: Tensor, w: Weights) -> State:
-        """Return the state after one input; u, (B, d) by default, is from `project_inputs`."""
+        """Return the state after a time step; u is its input from `project_inputs`, (B, ...)."""
         raise TypeError(f"{type(self).__name__} does not define a step")
 
     def fused(
         self, state: State, u: Tensor, w: Weights, every: bool, tap: GradientTap | None, first: int
     ) -> Driven:
-        """Run all inputs u (T, B, d) at once."""
+        """Return the last state for the inputs u (T, B, d), computed at once.
+
+        With `every`, also return the outputs of every step. A tap is called with the states between
+        the first, which has the index `first`, and the last one.
+        """
         raise TypeError(f"{type(self).__name__} has no fused steps")
 
     @property
@@ -103,14 +108,15 @@ class Recurrence(nn.Module):
         dynamics: A recurrent family with its options, such as `RoaRNN(beta=5.0)`.
         inputs: Features of the input at each time step.
         width: Features H of the state.
-        depth: Declared number of time steps T, on which the constants of some families depend.
-            Sequences of another length run too.
-        backward: "store" keeps every activation; "checkpoint" keeps about sqrt(T) states and runs
-            the steps again; "plain" keeps every activation, by single steps.
+        depth: Number of time steps T. The constants of some families depend on it. Sequences of
+            another length can be used, too; the constants stay those of T.
+        backward: "store" keeps every activation. "checkpoint" keeps about sqrt(T) states, and
+            computes the steps again in the backward pass. "plain" keeps every activation, and runs
+            one step after the other.
         gain: Scale of the initial recurrent weights.
 
     Raises:
-        TypeError: If `dynamics` is a class or no recurrent family.
+        TypeError: If `dynamics` is a class, not an instance, or not a recurrent family.
         BadInput: A ValueError, if a value is not supported.
 
     Examples:
@@ -176,7 +182,7 @@ class Recurrence(nn.Module):
         return tuple(x.new_zeros(len(x), self.width) for _ in range(self.dynamics.parts))
 
     def weights(self) -> Weights:
-        """Return what `step` reads."""
+        """Return the tensors that `step` reads."""
         tensors = {name: getattr(self, name) for name in self.names}
         return Weights(**self.dynamics.prepare(**tensors))
 
@@ -185,8 +191,8 @@ class Recurrence(nn.Module):
 
         Args:
             x: Sequences, (B, T, inputs).
-            tap: Called as tap(t, state) with the state before time step t, and with (T, last
-                state). Each part of a state is (B, width).
+            tap: Called as tap(t, state) with the state before time step t, and finally with
+                (T, last state). Each part of a state is (B, width).
             every: Return the outputs of every step.
         """
         if x.ndim != 3 or x.shape[2] != self.inputs:
@@ -199,7 +205,7 @@ class Recurrence(nn.Module):
     ) -> Driven:
         """Return the state after the sequences x (B, T, d), from the state before them.
 
-        The outputs of every step, (T, B, H), come with it if `every`.
+        With `every`, also return the outputs of every step, (T, B, H).
         """
         with torch.autocast(x.device.type, enabled=False):
             u = x.to(getattr(self, self.names[0]).dtype).transpose(0, 1)
@@ -223,9 +229,9 @@ class Recurrence(nn.Module):
     ) -> Driven:
         """Run the inputs u (T, B, d), by fused steps where that is possible.
 
-        The tap sees every state except the last one, which the caller shows to it. With `every` it
-        sees the last one here, but not the first state of a later segment: that is the last one of
-        the segment before.
+        Without `every`, the tap is not called with the last state: the caller does that. With
+        `every`, it is. Then it is not called with the first state of a later segment, which is the
+        last state of the segment before.
         """
         if first == 0 or not every:
             state = show_to_tap(state, tap, first)
@@ -243,7 +249,7 @@ class Recurrence(nn.Module):
     def can_run_fused(
         self, tap: Tap | None, u: Tensor, state: State, w: Weights
     ) -> TypeGuard[GradientTap | None]:
-        """Return whether the family has fused steps and this forward can use them."""
+        """Return whether the family has fused steps and this forward pass can use them."""
         can = self.dynamics.capabilities
         return (
             self.backward != "plain"
@@ -255,7 +261,7 @@ class Recurrence(nn.Module):
     def run_checkpointed(
         self, u: Tensor, state: State, w: Weights, every: bool, tap: Tap | None
     ) -> Driven:
-        """`run` that keeps about sqrt(T) states; the backward runs each segment again."""
+        """As `run`, but keep about sqrt(T) states; the backward pass computes segments again."""
         length = math.isqrt(len(u) - 1) + 1
         outputs = []
         for first, part in zip(range(0, len(u), length), u.split(length), strict=True):
@@ -264,5 +270,5 @@ class Recurrence(nn.Module):
         return torch.cat(outputs) if every else None, state
 
     def variation(self) -> Tensor:
-        """Return 0, the smoothness in time of weights that are the same at every step."""
+        """Return 0, as the smoothness in time: the weights are the same at every step."""
         return getattr(self, self.names[0]).new_zeros(())

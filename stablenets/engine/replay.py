@@ -25,7 +25,7 @@ def fork_generators(like: Tensor) -> Iterator[list[torch.Generator]]:
 
 
 def seed_generators(generators: Sequence[torch.Generator], seed: int) -> None:
-    """Set the seed of each generator: a few bytes to keep, where a state has 5,000."""
+    """Set the seed of each generator; a seed has 8 bytes, the state of a generator 5,000."""
     for generator in generators:
         generator.manual_seed(seed)
 

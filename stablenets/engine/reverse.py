@@ -1,12 +1,12 @@
 """Backpropagation that keeps only the last state and recomputes the others on the way back.
 
-One autograd Function spans all layers. Its inputs are the first state and the stacked weights. It
+One autograd Function runs all layers. Its inputs are the first state and the stacked weights. It
 returns their gradients and calls no `.backward()` inside, so it works under `torch.autograd.grad`,
-DDP and with frozen parameters. The backward evaluates each coupling update once: its value inverts
-the update, its graph gives the gradient.
+DDP and with frozen parameters. The backward pass evaluates each coupling update once: its value
+inverts the update, and its graph gives the gradient.
 
-The rounding error of the inversion is measured on the first example of the batch, whose first state
-is kept: a fixed amount of memory.
+The rounding error of the inversion is measured on the first example of the batch. For this, only
+the first state of this example is kept.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from stablenets.engine.stack import LayerStack
 from stablenets.engine.types import State, Tap
 
 
-# the compiler cannot trace an inner backward; the code around the layers is compiled
+# the compiler cannot trace the backward pass inside; the code around the layers is compiled
 @disable_compile
 def reverse(
     stack: LayerStack, state: State, weights: Sequence[Tensor], tap: Tap | None, first: int
 ) -> State:
-    """Keep the last state only: memory for the backward does not grow with depth.
+    """Keep the last state only: memory for the backward pass does not grow with depth.
 
-    A tap sees the states in the forward, counted from `first`. If it has a method
-    `gradient(index, gradients)`, the backward calls it with the gradients of each such state.
+    The forward pass calls the tap with each state and its index, counted from `first`. If the tap
+    has a method `gradient(index, gradients)`, the backward pass calls it for each of these states.
     """
     if any(is_transformed(tensor) for tensor in (*state, *weights)):
         raise RuntimeError(
@@ -137,7 +137,7 @@ class PreparedWeights:
         return [dict(zip(self.stacks, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def as_operators(self, row: dict[str, Tensor]) -> dict[str, Any]:
-        """Return a layer's tensors as the operators that they are the kernels of."""
+        """Return a layer's tensors by name, with each kernel as an operator."""
         return {
             name: self.kinds[name](value) if name in self.kinds else value
             for name, value in row.items()
@@ -164,7 +164,7 @@ def reverse_layer(
     prepared: PreparedWeights,
     context: ForwardContext,
 ) -> tuple[State, State]:
-    """Return the state before a layer and its gradient, from those after the layer.
+    """Return the state before a layer and its gradient, from the state after it and its gradient.
 
     The gradients of the layer's weights are added to `prepared.sums`.
     """
@@ -194,9 +194,10 @@ def reverse_layer(
 
 
 def relative_error(state: State, true: Sequence[Tensor], scale: Tensor) -> Tensor:
-    """Return the largest error of the reconstructed first state of the first example.
+    """Return the reconstruction error of the first state of the first example.
 
-    It is relative to `scale`, the largest entry of the first states of all examples.
+    This is the largest error of an entry, divided by `scale`, the largest entry of the first states
+    of all examples.
     """
     errors = [(part[:1] - exact).abs().max() for part, exact in zip(state, true, strict=True)]
     return max(errors) / scale.clamp_min(1e-30)

@@ -33,7 +33,7 @@ FlatTensors = tuple[Any, ...]
 
 
 class UpdateSpec(NamedTuple):
-    """The numbers of one update. `part` and `source` are positions in the state.
+    """The constants of one update. `part` and `source` are positions in the state.
 
     `carry` is 1 for a residual update, alpha with a filter, and None for a plain network.
     """
@@ -60,7 +60,7 @@ class UpdateTensors(NamedTuple):
 
 
 class BackwardTensors(NamedTuple):
-    """What the backward reads of one update: K, A and O as above, and Y (steps, m, batch)."""
+    """What the backward pass reads of one update: K, A and O as above, and Y (steps, m, batch)."""
 
     K: Tensor | None
     A: Tensor | None
@@ -79,7 +79,7 @@ class ScanSpec(NamedTuple):
         every: Whether all states are returned, not only the last one.
         tap: Called with the states of index `first` + 1 to `stop` - 1, or None.
         first: Index of the state before the first step.
-        stop: Index after the last state that the tap sees; 0 without a tap.
+        stop: One more than the index of the last state for the tap; 0 without a tap.
     """
 
     updates: tuple[UpdateSpec, ...]
@@ -104,11 +104,12 @@ class ScanSpec(NamedTuple):
 
 
 def scan_forward(spec: ScanSpec, *tensors: Tensor | None) -> FlatTensors:
-    """Take all steps. The arguments are the parts, (n, batch), and all `UpdateTensors`, flat.
+    """Run all steps. The arguments are the parts, (n, batch), and all `UpdateTensors`, flat.
 
     Returns the last parts, then X for each update, then Y for each update. X (steps + 1, n, batch)
-    are the values of what it writes, the initial ones first; None if no K reads them. Y (steps, m,
-    batch) are its activations; None without K, or if they are X[1:].
+    holds the values of the part that the update writes, the initial value first; None if no K reads
+    this part. Y (steps, m, batch) holds the activations of the update; None if it has no K, or if
+    they are equal to X[1:].
     """
     state, weights = split(tensors, len(spec.updates), UpdateTensors)
     steps, read = count_steps(weights), {writer for writer, _ in find_writers(spec, weights)}
@@ -161,11 +162,12 @@ def scan_backward(spec: ScanSpec, *tensors: Tensor | None) -> FlatTensors:
     """Go back through all steps.
 
     The arguments are the gradients g of the parts, (n, batch); the gradients (steps, batch, n) of
-    all states, or None; and K, A, O and Y for each update. With δ = σ'(z) A.T g, where g belongs to
-    the updated part, the source gets scale * K.T δ and the part itself alpha * O.T g.
+    all states, or None; and K, A, O and Y for each update. Let δ = σ'(z) A.T g, with g of the
+    updated part. Then scale * K.T δ is added to the gradient of the source, and the gradient of the
+    part itself becomes alpha * O.T g.
 
-    Returns g before the steps, then δ (steps, m, batch) for each update, then for each A the g that
-    it was multiplied by, (steps, n, batch).
+    Returns g before the steps, then δ (steps, m, batch) for each update, then for each A the
+    gradients that were multiplied by A.T, (steps, n, batch).
     """
     (*g, outer), rows = split(tensors, len(spec.updates), BackwardTensors)
     δ = [None if y is None else torch.empty_like(y) for *_, y in rows]
@@ -207,7 +209,7 @@ def scan_backward(spec: ScanSpec, *tensors: Tensor | None) -> FlatTensors:
 
 
 def iterate_layers(steps: int, *stacks: Tensor | None) -> Iterable[tuple[Tensor | None, ...]]:
-    """Yield the entries of the stacks step by step; a shared entry, or None, every time."""
+    """Yield the entries of the stacks step by step; a shared entry, or None, in every step."""
     columns: list[Iterable[Tensor | None]] = []
     for stack in stacks:
         if stack is None or len(stack) == 1:
@@ -218,11 +220,12 @@ def iterate_layers(steps: int, *stacks: Tensor | None) -> Iterable[tuple[Tensor 
 
 
 def find_writers(spec: ScanSpec, weights: Sequence[UpdateTensors]) -> list[tuple[int | None, int]]:
-    """Return for each update the position of the update that wrote what its K reads, and an offset.
+    """Return for each update its writer, the update whose result its K reads, and an offset.
 
-    In step l, K reads X[l + offset] of the writer: offset 1 if it was written in the same step, 0
-    if in the step before. The writer is None without a K, or if no update writes this part. With
-    `swaps_parts` there is one update, which reads what it wrote in the step before.
+    In step l, K reads X[l + offset] of the writer. The offset is 1 if this was written in the same
+    step, and 0 if in the step before. The writer is None if the update has no K, or if no update
+    writes this part. With `swaps_parts` there is one update, which reads its own result of the step
+    before.
     """
     found: list[tuple[int | None, int]] = []
     for index, (update, w) in enumerate(zip(spec.updates, weights, strict=True)):

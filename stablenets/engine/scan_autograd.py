@@ -36,7 +36,7 @@ CACHED = 2**18
 
 
 def run_scan(spec: ScanSpec, state: State, weights: Sequence[UpdateTensors]) -> State:
-    """Return the last state, (batch, n) for each part, or one (steps, batch, n) with `every`."""
+    """Return the last state, (batch, n) for each part; with `every` all, (steps, batch, n)."""
     tensors = (*state, *flatten(weights))
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
         return Scan.apply(spec, *tensors)
@@ -195,7 +195,7 @@ def read_values(
 
 
 def allocate_gradients(tensors: UpdateTensors, needed: UpdateTensors) -> UpdateTensors:
-    """Return zeros for tensors that all steps share, whose gradients are sums, else free memory."""
+    """Return memory for the gradients of the tensors of an update; None if not needed."""
     return UpdateTensors(
         *(
             allocate_gradient(t) if t is not None and need else None
@@ -205,7 +205,7 @@ def allocate_gradients(tensors: UpdateTensors, needed: UpdateTensors) -> UpdateT
 
 
 def allocate_gradient(t: Tensor) -> Tensor:
-    """Memory for a gradient: zeros for a shared tensor, which sums, else uninitialised."""
+    """Zeros for a tensor that all steps share, as its gradient is a sum; else uninitialised."""
     return t.new_zeros(t.shape) if len(t) == 1 else t.new_empty(t.shape)
 
 
@@ -221,8 +221,8 @@ def collect_gradients(
 ) -> None:
     """Add the gradients that a chunk of steps gives to the tensors of one update.
 
-    x, y and δ (steps, features, batch): what K read, the activations, and the gradients before
-    them; `reached`: the gradients after A.
+    x, y and δ have the shape (steps, features, batch). x is what K read, y the activations, and δ
+    the gradients of their arguments. `reached` holds the gradients of the result of A.
     """
     add_products(found.K, chunk, δ, x, scale)
     if reached is not None:

@@ -15,8 +15,8 @@ from stablenets.engine.types import State
 def differentiable_backward(
     spec: ScanSpec, tensors: Sequence[Tensor | None], given: State, needs: Sequence[bool]
 ) -> list[Tensor | None]:
-    """Return the gradients of all tensors by single steps, for `create_graph=True`."""
-    # Views, so that tensors which were made of one another count as separate inputs.
+    """Return the gradients of all tensors, one step after the other, for `create_graph=True`."""
+    # Views, so that tensors which were computed from each other count as separate inputs.
     tensors = [None if tensor is None else tensor.view_as(tensor) for tensor in tensors]
     state, weights = split(tensors, len(spec.updates), UpdateTensors)
     σ, steps, states = ACTIVATIONS[spec.activation], count_steps(weights), []

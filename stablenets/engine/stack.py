@@ -1,6 +1,7 @@
 """The weights of all layers of one family as stacked tensors, with depth in front.
 
-`K: (L, ...)`, `b: (L, ...)`: parameters are named as in the paper. They are unbound once a forward.
+Parameters are named as in the paper: `K: (L, ...)`, `b: (L, ...)`. Each forward pass splits them
+into layers once.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from stablenets.engine.types import Weights
 class LayerStack(nn.Module):
     """The learned and fixed tensors of `depth` layers, and the weights of single layers.
 
-    Args: as of `Flow`, which checks them.
+    The arguments are those of `Flow`, which checks them.
     """
 
     def __init__(
@@ -47,7 +48,8 @@ class LayerStack(nn.Module):
         self.dynamics, self.width, self.depth, self.h = dynamics.at_depth(depth), width, depth, h
         self.operator, self.dropout = OPERATORS[operator], dropout
         self.reconstruction_error: Tensor | None = None  # of the last backward in mode `reverse`
-        features = width // 2 if dynamics.capabilities.split else width  # that an operator acts on
+        # the number of features on which an operator acts
+        features = width // 2 if dynamics.capabilities.split else width
         for name in dynamics.operators:
             shape = self.operator.kernel_shape(features)
             kernels = torch.randn(depth, *shape) * (gain / math.sqrt(math.prod(shape[1:])))
@@ -66,7 +68,7 @@ class LayerStack(nn.Module):
         for name, tensor in fixed.items():
             self.register_buffer(name, tensor)
         self.fixed = tuple(fixed)  # names of the tensors that are never trained
-        self.names = (*self.dynamics.learned_names, *fixed)  # of the tensors that a step reads
+        self.names = (*self.dynamics.learned_names, *fixed)  # names of all tensors
 
     def weights(self) -> list[Tensor]:
         """Return the learned and fixed tensors in the order of `names`, each (L, ...)."""
@@ -76,7 +78,7 @@ class LayerStack(nn.Module):
         ]
 
     def prepare_weights(self, weights: Sequence[Tensor]) -> dict[str, Any]:
-        """Return what `step` reads, still stacked, from any stack of `weights`."""
+        """Return the tensors that `step` reads, still stacked, from any stack of `weights`."""
         over_space = (1,) * (self.operator.feature_dims - 1)
         tensors: dict[str, Any] = dict(zip(self.names, weights, strict=True))
         norms = {
@@ -95,7 +97,7 @@ class LayerStack(nn.Module):
         return self.dropout > 0 and self.training
 
     def new_context(self) -> ForwardContext:
-        """Return the context of one forward: norms update their statistics, dropout has a seed."""
+        """Return the context of a forward pass: norms update statistics, and dropout has a seed."""
         return ForwardContext(
             training=self.training,
             by_native=uses_native.get(),
@@ -105,7 +107,7 @@ class LayerStack(nn.Module):
     def layers(
         self, weights: Sequence[Tensor], context: ForwardContext | None = None
     ) -> list[Weights]:
-        """Return what `step` reads, one entry for each layer of a stack of `weights`."""
+        """Return what `step` reads in each layer, for a stack of `weights` of these layers."""
         prepared, context = self.prepare_weights(weights), context or self.new_context()
         columns = [stack.unbind() for stack in prepared.values()]
         return [

@@ -11,7 +11,7 @@ from torch import Tensor
 State = tuple[Tensor, ...]
 # What one step reads, by name: operators, biases, norms, fixed tensors, and `drop`, its dropout.
 Weights = SimpleNamespace
-# Called with the index of a layer and the state that enters it; last with (depth, last state).
+# Called with the index of a layer and the state that enters it; finally with (depth, last state).
 Tap = Callable[[int, State], None]
 
 

@@ -1,7 +1,7 @@
-"""Layers that consist of residual updates; called by `dynamics`, stated by the families.
+"""Residual updates of the state, of which the layers of most families consist.
 
-Most families of the papers are one or two updates a layer. Stating them as data gives the step, its
-inverse, and the fused layers of `fused` from one equation.
+Most families have one or two updates per layer, and return them as data. From these data,
+`dynamics` makes the step and its inverse, and `fused` makes the fused layers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from stablenets.engine.types import State
 
 
 class ResidualUpdate(NamedTuple):
-    """The update part += scale * A σ(K source + b) of one layer, or of all layers, stacked.
+    """The update part += scale * A σ(K source + b), of one layer or stacked for all layers.
 
     Attributes:
         part: Position of the updated part in the state.
@@ -50,7 +50,7 @@ def apply_updates(
     σ: Callable[[Tensor], Tensor],
     drop: Dropout | None = None,
 ) -> State:
-    """Return the state after the updates of one layer, made in order.
+    """Return the state after the updates of one layer, applied in order.
 
     Args:
         updates: Updates of one layer.

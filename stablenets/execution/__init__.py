@@ -1,1 +1,1 @@
-"""Execution: the protocol of a job, one scheduler, and the executors that it gives jobs to."""
+"""Execution: the protocol of a job, one scheduler, and the executors to which it gives jobs."""

@@ -1,4 +1,4 @@
-"""The seam between the scheduler and what runs its jobs, and the registry of executors."""
+"""The interface of executors, which run the jobs of the scheduler, and their registry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stablenets.schema import build, suggest
 
 
 class Executor(Protocol):
-    """Runs jobs in other processes, some of them at a time.
+    """Runs jobs in other processes, up to `jobs` of them at a time.
 
     Its fields are its options, made with `schema.option`. The scheduler calls `open`, then the
     other methods, then `close`; it may open it again afterwards.
@@ -24,7 +24,7 @@ class Executor(Protocol):
     jobs: int  # the largest number of jobs at a time
 
     def open(self, context: RunContext) -> None:
-        """Prepare for jobs, which run as the context says; bad options are `BadInput`."""
+        """Prepare for jobs, which run as the context says; raise `BadInput` for bad options."""
 
     def start(self, job: Job) -> None:
         """Start a job; never called for more than `jobs` of them at a time."""

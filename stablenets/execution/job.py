@@ -23,7 +23,7 @@ class RunContext:
         device: 'auto', 'cpu', 'cuda' or 'cuda:N'.
         data_root: The folder of the data sets; None for the default.
         profile: The compute budget: 'smoke', 'quick', 'full' or 'paper'.
-        stale: 'redo' makes finished runs of other code again; else 'keep'.
+        stale: For finished runs that other code made: 'redo' makes them again, 'keep' keeps them.
     """
 
     runs: Path
@@ -56,7 +56,7 @@ class Job(Protocol):
 
 
 def run_job(job: Job, context: RunContext) -> Outcome:
-    """Run a job; bad input is an outcome too, so that it does not stop other jobs."""
+    """Run a job; bad input is returned as an outcome, so that it does not stop other jobs."""
     folder = context.runs / job.name
     try:
         return job.run(context)

@@ -1,7 +1,8 @@
 """The local executor: worker processes that each run one job after the other.
 
-Workers come from a fork server that has imported the package once. If one dies, only its current
-job is lost, and a new worker takes its place. Workers save and end when their owner is gone.
+Workers are forked from a server that has imported the package once. If a worker dies, only its
+current job is lost, and a new worker takes its place. If the process that started the workers ends,
+they save their state and end.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ class Worker:
     def send(self, job: Job) -> None:
         """Start a job in the process."""
         self.job = job
-        with contextlib.suppress(BrokenPipeError):  # killed while idle, as receive() will say
+        with contextlib.suppress(BrokenPipeError):  # killed while idle: receive() reports it
             self.connection.send((job, self.context))
 
     def receive(self) -> tuple[Job, Outcome]:
@@ -180,7 +181,7 @@ def serve_jobs(connection: Connection, folder: str, gpu: str | None) -> None:
 
 
 def end_with_owner(folder: str) -> None:
-    """When the owner is gone, remove its temporary folder and let the running job save and end."""
+    """When the owner has ended, remove its temporary folder and let the job save and end."""
     owner = multiprocessing.parent_process()
     assert owner is not None, "not a worker process"
     owner.join()

@@ -1,8 +1,8 @@
 """The scheduler: gives jobs to an executor in order, and reports how each one ended.
 
-Several machines may share one folder of runs, each with the same command. A job that another
-machine works on is deferred: it is tried again when nothing else is left to start and its lock is
-free. After the first such job the order is shuffled, so that the machines rarely meet again.
+Several machines may share one folder of runs, each with the same command. If another machine works
+on a job, the job is deferred: it is tried again when no other job can start and its lock is free.
+After the first such job the order is shuffled, so that two machines rarely choose the same job.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from stablenets.training.signals import StopSignal
 
 OnFinished = Callable[[Job, Outcome], None]
 PATIENCE = 30.0  # seconds for jobs to save and end after a signal, before they are killed
-POLL = 0.5  # seconds between looks at signals, the deadline and the locks of deferred jobs
+POLL = 0.5  # seconds between checks of signals, the deadline and the locks of deferred jobs
 
 
 def run_jobs(
@@ -38,7 +38,8 @@ def run_jobs(
     """Run all jobs, in this order as far as their needs allow.
 
     Args:
-        jobs: The jobs, each name once. One that needs a job outside of this list finds it finished.
+        jobs: The jobs, each name once. If one needs a job outside of this list, that job must be
+            finished.
         context: Where and how they run.
         executor: What runs them.
         on_finished: Called with each job and its outcome when it ends.

@@ -93,7 +93,7 @@ class SlurmExecutor:
             time.sleep(min(0.2, timeout))
 
     def _find_lost(self) -> set[str]:
-        """Ids that two calls of squeue in a row did not show: they ended without a result."""
+        """Ids of jobs that ended without a result: two calls of squeue did not show them."""
         if time.monotonic() < self._next_call or not self._running:
             return set()
         self._next_call = time.monotonic() + (1.0 if self._is_stopping else QUEUE_INTERVAL)

@@ -47,7 +47,7 @@ def run_once(values: dict[str, Any]) -> int:
 
 @dataclass(frozen=True)
 class SweepRun:
-    """A job of a sweep: one training.
+    """A job of a sweep, which is one training.
 
     Args:
         values: The composed options, as plain values.

@@ -16,22 +16,23 @@ class Antisymmetric(Dynamics):
     """y_{j+1} = y_j + h σ(A_j y_j + b_j), with A = ½ (K.T - K - γ I).
 
     The paper writes examples as rows, Y K with ½ (K - K.T - γ I). For γ = 0 the Jacobian diag(σ') A
-    has imaginary eigenvalues iω, so the ODE neither grows nor decays. Forward Euler grows by
-    sqrt(1 + h² ω²) a step, which γ >= h (ω² + γ²/4) removes; Runge-Kutta of order 4 needs no γ. The
-    paper's γ is not known (docs/papers/haber2017.md#not-known); 0 is our default.
+    has imaginary eigenvalues ±iω, so solutions of the ODE neither grow nor decay. Forward Euler
+    multiplies a state by up to sqrt(1 + h² ω²) per step. γ >= h (ω² + γ²/4) prevents this, in the
+    linear case. The Runge-Kutta method of order 4 needs no γ if h ω <= 2.8. The paper's value of γ
+    is not known (docs/papers/haber2017.md#not-known); our default is 0.
 
     Args:
         gamma: Diffusion γ >= 0.
-        integrator: "euler" as in the paper, or "rk4", the classical Runge-Kutta method.
+        integrator: "euler" as in the paper, or "rk4", the classical Runge-Kutta method of order 4.
 
     Examples:
         >>> Flow(Antisymmetric(gamma=0.1), width=64, depth=256, h=0.05)
     """
 
-    gamma: float = option(0.0, "diffusion that makes up for the growth of forward Euler", low=0.0)
+    gamma: float = option(0.0, "diffusion γ, which damps the growth of forward Euler", low=0.0)
     integrator: str = option(
         "euler",
-        "forward Euler as in the paper, or the classical Runge-Kutta",
+        "euler: forward Euler as in the paper; rk4: the classical Runge-Kutta method of order 4",
         choices=("euler", "rk4"),
     )
 

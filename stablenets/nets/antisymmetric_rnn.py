@@ -20,11 +20,12 @@ class AntisymmetricRNN(RNN):
     """h_t = h_{t-1} + Δt φ(K h_{t-1} + U u_t + b), K = W - W.T - γ I, h_0 = 0.
 
     All eigenvalues of K have the real part -γ. W is strictly lower triangular; its H (H - 1) / 2
-    entries are learned. Options as of `RNN`, initial values as in the paper for gain = 1.
+    entries are learned. The family has the options of `RNN`. With gain = 1, the initial values are
+    those of the paper.
 
     Args:
         dt: Step size Δt, the paper's ε.
-        gamma: Diffusion γ, which makes up for the growth that forward Euler adds.
+        gamma: Diffusion γ, which damps the growth of forward Euler.
 
     Examples:
         >>> Recurrence(AntisymmetricRNN(), inputs=1, width=128, depth=784)
@@ -61,7 +62,8 @@ class AntisymmetricRNN(RNN):
 class GatedAntisymmetricRNN(AntisymmetricRNN):
     """h_t = h_{t-1} + Δt σ(K h_{t-1} + V u_t + c) φ(K h_{t-1} + U u_t + b), with K as above.
 
-    The first H rows of the tensors U and b are U and b, the others V and c of the gate.
+    The tensors U and b are stacked: their first H rows are U and b of the update, and their last H
+    rows are V and c of the gate.
 
     Examples:
         >>> Recurrence(GatedAntisymmetricRNN(), inputs=1, width=128, depth=784)

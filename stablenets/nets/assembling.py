@@ -1,10 +1,13 @@
 """`Network`: opening, units of layers with boundaries between them, head.
 
-Dense networks take planar points or flattened images; convolutional ones take images. Each further
-unit has half the resolution and may have more channels. The new channels are zero: half before and
-half after the old ones, in each half of a split state on its own (the layout of the authors' code,
-docs/papers/chang2018.md#layout). Between units only the output of a two-step scheme is passed on,
-and each unit computes its own second state. The authors' Meganet does so; the paper does not say.
+A unit is a `Flow`, whose layers have one width and one resolution. Dense networks have one unit.
+They take points in the plane or flattened images. Convolutional networks take images. Each further
+unit has half the resolution and may have more channels. The new channels are zero. Half of them
+come before the old channels and half after them; a split state gets them in each half (the layout
+of the authors' code, docs/papers/chang2018.md#layout).
+
+A boundary passes on only the output of a unit. If a state has a second part, such as a velocity,
+each unit starts its own, as in the authors' Meganet. The paper does not say this.
 """
 
 from __future__ import annotations
@@ -26,18 +29,21 @@ from stablenets.nets.boundaries import Halve
 from stablenets.nets.ends import make_head, make_opening
 
 Map = Callable[[Tensor], Tensor]  # (B, ...) -> (B, ...)
-# A map whose Jacobian is measured, or two that it is composed of; and where one example starts.
+# A map whose Jacobian is measured, or the two maps of which it is composed; and the state of one
+# example at which it is measured.
 MapAndStart = tuple[Map | tuple[Map, Map], Tensor]
 
-# Which layers of a unit stand before the boundary. "after_first_block": the first block of a unit
-# still has the width and resolution of the unit before. So n blocks in each of three units give
-# n + 1, n and n - 1 layers at the three widths (Chang et al. 2018, the authors' code).
-# "strided_first_block": the first block of a unit is the boundary.
+# Where the boundary before a unit is.
+# "before_first_block": before the first block of the unit.
+# "after_first_block": after it, so that this block still has the width and the resolution of the
+# unit before. With n blocks in each of three units, the three widths have n + 1, n and n - 1 layers
+# (the authors' code of Chang et al. 2018).
+# "strided_first_block": the first block of the unit is itself the boundary.
 TRANSITIONS = ("before_first_block", "after_first_block", "strided_first_block")
 
 
 def divide_layers(depth: int, units: int) -> list[int]:
-    """Return the layers of each unit: as equal as possible, the first units have one more."""
+    """Return the number of layers of each unit: equal, or one more in the first units."""
     return [depth // units + (unit < depth % units) for unit in range(units)]
 
 
@@ -70,11 +76,12 @@ class Network(nn.Module):
         head_hidden: Width of a hidden layer in the head; 0 for none.
         backward: See `Flow`.
         gain: See `Flow`.
-        transition: How blocks are laid out around a boundary, one of `TRANSITIONS`.
-        blocks: Blocks of each unit. A strided block is a boundary: no probe counts it as a layer.
+        transition: Where the boundaries between units are, one of `TRANSITIONS`.
+        blocks: Number of blocks of each unit. A strided block is a boundary, so it is not counted
+            as a layer.
 
     Raises:
-        TypeError, BadInput: As `Flow`.
+        TypeError, BadInput: In the same cases as `Flow`.
 
     Examples:
         >>> net = Network(
@@ -126,9 +133,9 @@ class Network(nn.Module):
         ]
         self.head = make_head(head_kind, (widths[-1], *sizes[-1]), outputs, head_hidden)
         self.depth = sum(layers)
-        # Before the zero channels are added, the state has the channels of the unit before at half
-        # the resolution. The Jacobian of `features` has no higher rank than the smallest such
-        # state.
+        # A state that enters a unit has the channels of the unit before, at half its resolution;
+        # the other channels are zero. The rank of the Jacobian of `features` is at most the size of
+        # the smallest of these states.
         entering = widths if is_strided else [widths[0], *widths[:-1]]
         self.rank = min(
             width * math.prod(size) for width, size in zip(entering, sizes, strict=True)
@@ -139,10 +146,10 @@ class Network(nn.Module):
         return self.head(self.features(self.opening(x), tap))
 
     def features(self, y: Tensor, tap: Tap | None = None) -> Tensor:
-        """Return the last state for the state after the opening.
+        """Return the last state for the state y after the opening.
 
-        The tap counts layers across units. At a boundary it sees the same index twice, before and
-        after the boundary.
+        Layers are counted across units. At a boundary the tap is called twice with the same index:
+        with the state before the boundary and with the state after it.
         """
         # under autocast the opening returns bfloat16, in which small steps of the state are lost
         y = y.to(next(self.units[0].parameters()).dtype)
@@ -155,11 +162,11 @@ class Network(nn.Module):
         return y
 
     def jacobian_maps(self, examples: Tensor) -> list[MapAndStart]:
-        """Return for each example the map whose Jacobian is measured, and the state it starts from.
+        """Return for each example the map whose Jacobian is measured, and the state where it is.
 
-        The map leads from the state after the opening to the last state. Where there are boundaries
-        it is given as two maps that meet after the last boundary: the Jacobian of the first has the
-        rank of the whole.
+        The map leads from the state after the opening to the last state. If there are boundaries,
+        it is given as two maps. The first one ends after the last boundary, and limits the rank of
+        the Jacobian of the whole.
         """
         whole = len(self.units) == 1
         through = self.features if whole else (self.features_before_last_unit, self.units[-1])

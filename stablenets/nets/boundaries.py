@@ -13,18 +13,20 @@ from stablenets.engine.norms import ModuleNorm
 
 
 def pad_channels(y: Tensor, width: int) -> Tensor:
-    """Return y with zero channels up to `width`: half before and half after, an odd one after."""
+    """Return y with zero channels up to `width`: half before y and half, or one more, after it."""
     extra = width - y.shape[1]
     return F.pad(y, (0, 0, 0, 0, extra // 2, extra - extra // 2))
 
 
 class Halve(nn.Module):
-    """Half the resolution and zero channels, nothing learned: (B, c, H, W) -> (B, width, H/2, W/2).
+    """Halves the resolution and appends zero channels: (B, c, H, W) -> (B, width, H/2, W/2).
+
+    It has no learned tensors.
 
     Args:
         width: Channels of the output.
-        parts: The features consist of so many parts; each part is padded on its own.
-        pool: Take the mean of 2x2 pixels; else every second pixel.
+        parts: Number of parts of the state, such as two halves. Each part gets zero channels.
+        pool: Take the mean of 2x2 pixels; otherwise every second pixel.
     """
 
     def __init__(self, width: int, parts: int = 1, pool: bool = True) -> None:
@@ -38,17 +40,17 @@ class Halve(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions without bias: N2 K2 σ(N1 K1 x), or norms first, K2 σ(N2 K1 σ(N1 x)).
+    """Two 3x3 convolutions without bias: N2 K2 σ(N1 K1 x), or K2 σ(N2 K1 σ(N1 x)).
 
-    Kernels are drawn from N(0, gain² / fan_in), as those of a flow.
+    Kernels are drawn from N(0, gain² / fan_in), like those of a flow.
 
     Args:
-        σ: The method of a dynamics; σ(x, N) is σ(N x).
+        σ: The activation, a method of a dynamics; σ(x, N) is σ(N x).
         narrow: Channels of the input.
         wide: Channels of the output.
         gain: Scale of the initial kernels.
         stride: Stride of the first convolution.
-        first_norm: Put the norms before the convolutions.
+        first_norm: Put the norms before the convolutions, as in the second formula.
     """
 
     def __init__(

@@ -13,20 +13,20 @@ from torch import Tensor
 from stablenets.engine.recurrence import Recurrent, State, Weights
 from stablenets.schema import option
 
-FINAL_TIME = 60.0  # of a sequence, if no step size is given
+FINAL_TIME = 60.0  # T Δt for a sequence of T steps, if no step size is given
 
 
 @dataclass(frozen=True)
 class CoRNN(Recurrent):
     """z_t = z_{t-1} + Δt (f_t - γ y_{t-1} - ε z_t), y_t = y_{t-1} + Δt z_t, y_0 = z_0 = 0.
 
-    f_t = tanh(W y_{t-1} + Z z_{t-1} + U u_t + b). The step is implicit in the damping ε z_t and
-    discretises y'' = f - γ y - ε y'. The state is (y, z).
+    f_t = tanh(W y_{t-1} + Z z_{t-1} + U u_t + b). The step discretises y'' = f - γ y - ε y', with
+    the damping ε z_t at the new time. The state is (y, z).
 
     With Δt γ <= ε the energy is bounded for any weights, γ |y_t|² + |z_t|² <= H t Δt / ε.
 
     Args:
-        dt: Step size Δt; None for 60 / T with T time steps, near the authors' 0.076 for T = 784.
+        dt: Step size Δt. None: 60 / T for T time steps, near the authors' 0.076 for T = 784.
         gamma: Stiffness γ, the squared frequency of a free oscillator.
         epsilon: Damping ε.
         input_scale: Scale s of the initial U.

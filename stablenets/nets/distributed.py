@@ -26,38 +26,45 @@ GRAPHS = {"ring": ring, "full": full}
 
 
 def expand_to_features(R: Tensor, m: int) -> Tensor:
-    """Return the pattern of m features from that of the nodes: a block for each entry."""
+    """Return the pattern of m features: each entry of the pattern R of the nodes is a block."""
     return torch.kron(R, torch.ones(m // len(R), m // len(R)))
 
 
 def keep_row_variance(pattern: Tensor) -> Tensor:
-    """Return the pattern scaled so that random rows keep their variance with fewer entries."""
+    """Return the pattern, scaled so that its zeros do not change the variance of K x, K random."""
     return pattern / pattern.mean(1, keepdim=True).sqrt()
 
 
 @dataclass(frozen=True)
 class Distributed(SemiImplicit):
-    """The step of `SemiImplicit` with Kp and Kq in blkSparse(R): K_ij = 0 where R has no edge.
+    """The step of `SemiImplicit` with block-sparse Kp and Kq: block K_ij = 0 if R_ij = 0.
 
-    Node i holds (p_i, q_i). The update p+ = p - h X.T Kq.T σ(Kq q + bq) has the pattern R.T R: a
-    node reads its neighbours' neighbours, on a ring nodes up to two away. A whole layer has two
-    such updates and reaches four away, which on the paper's ring of 8 is every node. X couples a
-    node only with itself. See docs/papers/galimberti2023.md#distributed.
+    R is the matrix of a graph: R_ij = 1 if node i reads node j. Node i holds (p_i, q_i). One update
+    p+ = p - h X.T Kq.T σ(Kq q + bq) has the pattern R.T R. So a node reads its neighbours and their
+    neighbours: on a ring, the nodes up to distance 2. A layer has two such updates, so it reads
+    nodes up to distance 4. On the ring of 8 nodes of the authors' code, these are all nodes. X
+    couples each node only with itself. See docs/papers/galimberti2023.md#distributed.
 
-    The kernels are multiplied by R and start at zero where there is no edge. So no gradient arrives
-    there, and weight decay leaves the zeros unchanged.
+    The kernels are multiplied by R, and start at zero where R is zero. So there the gradient is
+    zero, and weight decay leaves the zeros unchanged.
 
     Args:
-        graph: R, "ring" or "full".
+        graph: R. "ring": each node reads itself and its two neighbours. "full": all nodes.
         nodes: Number of nodes; each holds width / (2 nodes) features of p and as many of q.
-        coupling: As of `SemiImplicit`.
+        coupling: X, as in `SemiImplicit`.
 
     Examples:
         >>> Flow(Distributed(nodes=8), width=64, depth=64, h=0.05)
     """
 
-    graph: str = option("ring", "R: who reads whom, every node itself", choices=tuple(GRAPHS))
-    nodes: int = option(8, "each holds width / (2 nodes) features of p and as many of q", low=1)
+    graph: str = option(
+        "ring",
+        "R: which nodes a node reads; ring: itself and its two neighbours; full: all nodes",
+        choices=tuple(GRAPHS),
+    )
+    nodes: int = option(
+        8, "number of nodes; each holds width / (2 nodes) features of p and as many of q", low=1
+    )
 
     def width_problem(self, width: int) -> str:
         if width % (2 * self.nodes):

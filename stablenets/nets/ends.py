@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from stablenets.engine.norms import ModuleNorm
 
-# The feature that the second of two inputs becomes, by width; the first input becomes feature 0.
+# From the number of features to the position of the second of two inputs; the first is feature 0.
 # In the authors' code of Galimberti et al. 2023 each half of the features has one input ("spread"),
 # and in their distributed example the inputs are p of node 1 and q of node 5 of 8 ("opposite").
 PLACES = {"spread": lambda width: width - 1, "opposite": lambda width: 3 * width // 4}
-# by operator
+# The kinds of openings and heads for each operator.
 OPENINGS = {
     "dense": ("linear", "pad", *PLACES),
     "conv": ("conv", "conv_bn_relu", "pad_channels"),
@@ -22,7 +22,7 @@ HEADS = {"dense": ("linear",), "conv": ("mean", "bn_relu_mean", "flatten")}
 
 
 class Pad(nn.Module):
-    """Zeros appended to the features (dimension 1)."""
+    """Appends zeros to the features (dimension 1)."""
 
     def __init__(self, extra: int) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Pad(nn.Module):
 
 
 class PlaceInputs(nn.Module):
-    """Two inputs as feature 0 and feature `second` of `width`, zeros elsewhere."""
+    """Places two inputs at features 0 and `second` of `width` features; the others are zero."""
 
     def __init__(self, second: int, width: int) -> None:
         super().__init__()
@@ -47,7 +47,10 @@ class PlaceInputs(nn.Module):
 
 
 class SpatialMean(nn.Module):
-    """(B, c, H, W) -> (B, c). Unlike adaptive pooling it has a deterministic backward on CUDA."""
+    """Mean over pixels, (B, c, H, W) -> (B, c).
+
+    Unlike adaptive pooling, it has a deterministic backward pass on CUDA.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         return x.mean((2, 3))
@@ -58,7 +61,7 @@ def make_opening(kind: str, shape: tuple[int, ...], width: int) -> nn.Module:
 
     Args:
         kind: "linear", "conv" and "conv_bn_relu" are learned; "pad" and "pad_channels" append
-            zeros; "spread" and "opposite" place two inputs among zeros.
+            zeros; "spread" and "opposite" place two inputs among zeros, see `PLACES`.
         shape: Shape of one example.
         width: Features or channels of the first state.
     """
@@ -86,7 +89,7 @@ def make_head(kind: str, size: tuple[int, ...], outputs: int, hidden: int = 0) -
             "bn_relu_mean" the same after batch norm and ReLU.
         size: Shape of the last state of one example.
         outputs: Number of outputs.
-        hidden: Width of a hidden layer of ReLU units before the outputs; 0 for none.
+        hidden: Number of neurons of a hidden ReLU layer before the outputs; 0 for none.
     """
     if kind == "mean":
         return nn.Sequential(SpatialMean(), make_readout(size[0], outputs, hidden))
@@ -101,7 +104,7 @@ def make_head(kind: str, size: tuple[int, ...], outputs: int, hidden: int = 0) -
 
 
 def make_readout(features: int, outputs: int, hidden: int) -> nn.Module:
-    """Return the papers' affine map, after a layer of `hidden` ReLU units if that is not 0."""
+    """Return an affine map, as in the papers; with `hidden` neurons in a ReLU layer before it."""
     if not hidden:
         return nn.Linear(features, outputs)
     return nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, outputs))

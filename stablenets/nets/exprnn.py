@@ -26,13 +26,14 @@ class ExpRNN(Recurrent):
     """h_t = modrelu(exp(A) h_{t-1} + U u_t), A = -A.T, h_0 = 0.
 
     modrelu(z) = sign(z) max(|z| + b, 0). exp(A) is orthogonal, so the singular values of a step's
-    Jacobian are the slopes of modrelu, which are 0 and 1. The H (H - 1) / 2 entries of A below the
-    diagonal are learned.
+    Jacobian are 0 or 1 (the slopes of modrelu). The H (H - 1) / 2 entries of A below the diagonal
+    are learned.
 
     Args:
         angles: The initial A: "henaff" or "cayley", keys of `ANGLES`.
-        skew_rate: Learning rate of A as a fraction of that of U and b, as the authors have one of
-            its own. A is the learned tensor times this, which has that effect for Adam.
+        skew_rate: Learning rate of A with Adam, as a fraction of that of U and b. The authors use a
+            smaller learning rate for A. We get it by scaling: A is the learned tensor times
+            `skew_rate`.
         input_scale: Scale s of the initial U.
 
     Examples:

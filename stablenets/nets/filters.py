@@ -21,7 +21,8 @@ from stablenets.schema import option
 def haar(count: int, width: int) -> Tensor:
     """Return matrices that are uniform on the orthogonal group.
 
-    They are Q of the QR of a Gaussian matrix, with the signs of diag(R) moved into Q.
+    They are the factors Q of QR decompositions of Gaussian matrices, with columns multiplied by the
+    signs of diag(R).
     """
     Q, R = torch.linalg.qr(torch.randn(count, width, width, dtype=torch.float64))
     return Q * R.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)
@@ -36,7 +37,7 @@ def with_determinant(sign: int, Q: Tensor) -> Tensor:
 def haar_fixed_axis(count: int, width: int) -> Tensor:
     """Return Haar matrices with det O = (-1)^(n+1), which have an eigenvalue 1.
 
-    O leaves one direction unchanged. Inputs along it add up, at whatever time they arrive.
+    O leaves one direction unchanged. Inputs in this direction add up over time.
     """
     return with_determinant((-1) ** (width + 1), haar(count, width))
 
@@ -44,21 +45,21 @@ def haar_fixed_axis(count: int, width: int) -> Tensor:
 def haar_no_fixed_axis(count: int, width: int) -> Tensor:
     """Return Haar matrices with det O = (-1)^n, without an eigenvalue 1.
 
-    No direction adds up a constant input over time.
+    O leaves no direction unchanged. A constant input does not add up over time.
     """
     return with_determinant((-1) ** width, haar(count, width))
 
 
 def uniform_qr(count: int, width: int) -> Tensor:
-    """Return Q of the QR of a matrix from U(-1, 1), with LAPACK's signs.
+    """Return the factor Q of the QR decomposition of matrices from U(-1, 1), as LAPACK returns it.
 
-    This is the author's later code. The distribution is not quite uniform.
+    Later code of the author does this. The distribution is not exactly uniform.
     """
     return torch.linalg.qr(2 * torch.rand(count, width, width, dtype=torch.float64) - 1).Q
 
 
 def cyclic(count: int, width: int) -> Tensor:
-    """Return the matrix that moves each feature by one place."""
+    """Return the cyclic shift of the features by one place."""
     return identity(count, width).roll(1, -2)
 
 
@@ -86,33 +87,33 @@ SCALINGS = ("depth", "fixed")
 
 @dataclass(frozen=True)
 class Filtered:
-    """Options of a step α O x + β φ(...).
+    """Options of families whose step is α O x + β φ(...), with a fixed filter O.
 
-    The bounds exp(-c (1 + w)) <= σ_i <= exp(c (w - 1)) in the limit of infinite depth hold for
-    beta_scaling="depth", beta=c, alpha=None, with w the largest norm of W
-    (docs/papers/ceni2025.md#bounds). With a fixed β < 1 the convex combination vanishes like
-    (1 - β)^L.
+    For beta_scaling="depth", beta=c and alpha=None, the singular values σ_i of the Jacobian of all
+    layers have bounds in the limit of infinite depth: exp(-c (1 + w)) <= σ_i <= exp(c (w - 1)),
+    with w the largest norm of W, if |φ'| <= 1 (docs/papers/ceni2025.md#bounds). With a fixed β and
+    alpha=None, gradients vanish like (1 - β)^L.
 
     Args:
-        filter: O, a key of `FILTERS`.
-        alpha: α; None for 1 - β, a convex combination.
-        beta: β times L for beta_scaling="depth", and β for "fixed".
+        filter: The matrix O, a key of `FILTERS`.
+        alpha: The factor α. None: α = 1 - β, so that the sum is a convex combination.
+        beta: The number from which β follows by `beta_scaling`.
         beta_scaling: "depth": β = beta / L for L layers or time steps. "fixed": β = beta.
     """
 
     filter: str = option(
         "haar",
         "the fixed orthogonal matrix O; haar: uniform on the orthogonal group; haar_fixed_axis and"
-        " haar_no_fixed_axis: the same with and without an eigenvalue 1; uniform_qr: Q of the QR of"
-        " a matrix from U(-1, 1); cyclic: moves each feature by one place; identity: as in a"
-        " residual or leaky net; none: no skip path",
+        " haar_no_fixed_axis: the same with and without an eigenvalue 1; uniform_qr: Q of a QR"
+        " decomposition of a matrix from U(-1, 1); cyclic: a cyclic shift of the features;"
+        " identity: as in a residual or leaky net; none: no skip path",
         choices=tuple(FILTERS),
     )
     alpha: float | None = option(None, "weight of O x; null: 1 - β, a convex combination", low=0.0)
-    beta: float = option(1.0, "weight of the new activation, as `beta_scaling` reads it", above=0.0)
+    beta: float = option(1.0, "weight β of the activation, see `beta_scaling`", above=0.0)
     beta_scaling: str = option(
         "depth",
-        "depth: β is beta / L, for L layers or time steps; fixed: β is beta",
+        "depth: β = beta / L, for L layers or time steps; fixed: β = beta",
         choices=SCALINGS,
     )
 

@@ -1,4 +1,4 @@
-"""torch's LSTM and GRU: its initialisation, its two biases, its kernels over a whole sequence."""
+"""LSTM and GRU of torch: with its initialisation, two biases, and its kernels for sequences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ NAMES = {"U": "weight_ih_l0", "W": "weight_hh_l0", "b_U": "bias_ih_l0", "b_W": "
 
 @dataclass(frozen=True)
 class Gated(Recurrent):
-    """Base of the one-layer torch modules. U (gates·H, d), W (gates·H, H), b_U, b_W (gates·H,)."""
+    """Base of `LSTM` and `GRU`, one layer each.
+
+    The tensors of all gates are stacked: U (gates·H, d), W (gates·H, H), b_U and b_W (gates·H,).
+    """
 
     paper = "baseline"
     # torch's kernels return no state between the first and the last
@@ -39,14 +42,15 @@ class Gated(Recurrent):
 
 @dataclass(frozen=True)
 class LSTM(Gated):
-    """c_t = f c_{t-1} + i g;  h_t = o tanh(c_t), with gates of U u_t + W h_{t-1} + b.
+    """c_t = f c_{t-1} + i g;  h_t = o tanh(c_t).
 
-    The state is (h, c).
+    The gates i, f, o are sigmoids and g is a tanh, each of U u_t + W h_{t-1} + b with weights of
+    its own. The state is (h, c).
 
     Args:
         chrono_lag: Longest lag T of the chrono initialisation of Tallec & Ollivier 2018. Biases of
-            the forget gate are log U(1, T - 1), those of the input gate the negative of these. 0:
-            torch's initialisation.
+            the forget gate are log U(1, T - 1), and those of the input gate are their negatives. 0:
+            the initialisation of torch.
 
     Examples:
         >>> Recurrence(LSTM(), inputs=1, width=128, depth=784)
@@ -55,7 +59,8 @@ class LSTM(Gated):
     chrono_lag: int = option(
         0,
         "longest lag T of the chrono initialisation, Tallec & Ollivier 2018: biases log U(1, T - 1)"
-        " of the forget gate and minus these of the input gate; 0: as torch draws them",
+        " of the forget gate, and their negatives for the input gate; 0: the initialisation of"
+        " torch",
         low=0,
     )
 
@@ -86,7 +91,9 @@ class LSTM(Gated):
 
 @dataclass(frozen=True)
 class GRU(Gated):
-    """h_t = (1 - z) n + z h_{t-1}, n = tanh(U u_t + r (W h_{t-1})), written without biases.
+    """h_t = (1 - z) n + z h_{t-1}, n = tanh(U u_t + r (W h_{t-1})).
+
+    The gates r and z are sigmoids of U u_t + W h_{t-1}. Biases are left out of these formulas.
 
     Examples:
         >>> Recurrence(GRU(), inputs=1, width=128, depth=784)

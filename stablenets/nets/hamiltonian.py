@@ -19,9 +19,10 @@ class Hamiltonian(ReversibleDynamics):
     sign (docs/papers/chang2018.md#hamiltonian).
 
     Args:
-        block_norm: What shifts the features. "none": one bias, as the paper draws it. "shift": one
-            more before K, K.T σ(K (x + a) + b), as in the authors' code. "batch": batch norms
-            instead of biases, K.T σ(N K M x), as in their later code.
+        block_norm: Biases or batch norms of each update. "none": no norm and one bias,
+            K.T σ(K x + b), as in the paper's figure. "shift": no norm and a second bias a,
+            K.T σ(K (x + a) + b), as in the authors' code. "batch": batch norms M and N instead of
+            biases, K.T σ(N K M x), as in their later code.
 
     Examples:
         >>> Flow(Hamiltonian(), 32, 500, h=0.05, operator="conv", backward="reverse")
@@ -29,7 +30,8 @@ class Hamiltonian(ReversibleDynamics):
 
     block_norm: str = option(
         "none",
-        "of each update: one bias, one more before K, or batch norms before and after K",
+        "none: no norm and one bias in each update; shift: no norm and a second bias before K;"
+        " batch: batch norms before and after K instead of biases",
         choices=("none", "shift", "batch"),
     )
 

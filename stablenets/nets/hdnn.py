@@ -19,7 +19,7 @@ def canonical(n: int) -> Tensor:
 
 
 def ones(n: int) -> Tensor:
-    """Return 1 above the diagonal and -1 below: every feature drives every other."""
+    """Return 1 above the diagonal and -1 below: every feature acts on every other one."""
     upper = torch.ones(n, n).triu(1)
     return upper - upper.T
 
@@ -29,15 +29,16 @@ INTERCONNECTIONS = {"canonical": canonical, "ones": ones}
 
 @dataclass(frozen=True)
 class HDNN(Dynamics):
-    """y_{j+1} = y_j + h J K_j.T σ(K_j y_j + b_j): forward Euler on y' = J ∂H/∂y, J skew.
+    """y_{j+1} = y_j + h J K_j.T σ(K_j y_j + b_j): forward Euler on y' = J ∂H/∂y, J antisymmetric.
 
     H = Σ_i σ~(K y + b)_i with σ~' = σ. det(∂y_{j+1}/∂y_j) = Π(1 + h² ω²) >= 1: gradients do not
     vanish, but volume grows. In convolutional layers J mixes channels. See
     docs/papers/galimberti2023.md#architectures.
 
     Args:
-        interconnection: J. "canonical" gives H1 of the TAC paper; "ones" gives H2 of the L4DC 2021
-            paper (H1_J2 in the authors' code). H2 of the TAC paper is `SemiImplicit`.
+        interconnection: J. "canonical" gives H1 of the 2023 article. "ones" gives H2 of the
+            authors' earlier paper (L4DC 2021), which their code calls H1_J2. H2 of the 2023 article
+            is `SemiImplicit`.
 
     Examples:
         >>> Flow(HDNN(), width=64, depth=64, h=0.05)

@@ -1,8 +1,8 @@
 """Second-order networks by the leapfrog scheme: Haber & Ruthotto 2017 and Chang et al. 2018.
 
-y_{j+1} = 2 y_j - y_{j-1} + h² f(y_j) is computed by position and velocity, v = y_j - y_{j-1}: first
-v += h² f(y), then y += v. The numbers are the same with less rounding, and each line has an exact
-inverse.
+The scheme y_{j+1} = 2 y_j - y_{j-1} + h² f(y_j) is computed with a position y and a velocity
+v = y_j - y_{j-1}: first v += h² f(y), then y += v. Without rounding the results are the same. The
+rounding errors are smaller, and each of the two updates has an exact inverse.
 """
 
 from collections.abc import Iterable
@@ -23,13 +23,14 @@ Y, V = 0, 1  # the parts of the state
 class Leapfrog(ReversibleDynamics):
     """y_{j+1} = 2 y_j - y_{j-1} - h² K_j.T σ(K_j y_j + b_j), Chang et al. 2018.
 
-    The paper does not say where the motion starts, nor what shifts the features
-    (docs/papers/chang2018.md#leapfrog).
+    Neither the paper's first step nor its bias or norm is known
+    (docs/papers/chang2018.md#not-known).
 
     Args:
         initial_velocity: "zero": y_{-1} = y_0, as in the authors' Meganet. "from_state":
-            y_{-1} = 0, a velocity of y_0 / h, as a third party reads the 2017 paper.
-        block_norm: "none": a bias. "batch": a batch norm in its place.
+            y_{-1} = 0, so the first velocity is y_0 / h, as in TheoryDev, third-party code of the
+            2017 paper (docs/papers/haber2017.md#leapfrog).
+        block_norm: "none": no norm and one bias. "batch": a batch norm instead of the bias.
 
     Examples:
         >>> Flow(Leapfrog(), width=64, depth=256, h=0.05, backward="reverse")
@@ -37,10 +38,14 @@ class Leapfrog(ReversibleDynamics):
 
     initial_velocity: str = option(
         "zero",
-        "zero: y_{-1} = y_0; from_state: y_{-1} = 0, a velocity of y_0 / h",
+        "zero: y_{-1} = y_0; from_state: y_{-1} = 0, so the first velocity is y_0 / h",
         choices=("zero", "from_state"),
     )
-    block_norm: str = option("none", "what shifts the features before σ", choices=("none", "batch"))
+    block_norm: str = option(
+        "none",
+        "none: no norm and one bias; batch: a batch norm instead of the bias",
+        choices=("none", "batch"),
+    )
 
     paper = "chang2018"
 
@@ -81,9 +86,9 @@ class Leapfrog(ReversibleDynamics):
 class LeapfrogHaber(Leapfrog):
     """y_{j+1} = 2 y_j - y_{j-1} + h² σ(-C_j.T C_j y_j + b_j), Haber & Ruthotto 2017.
 
-    -C.T C is negative semidefinite. The learned C has the name `K` that all families share. A
-    linear layer is stable iff h s_max(C) <= 2 (docs/papers/haber2017.md#leapfrog). Options as of
-    `Leapfrog`.
+    -C.T C is negative semidefinite. The learned C has the parameter name `K`. A linear layer is
+    stable if and only if h s_max(C) <= 2, where s_max is the largest singular value
+    (docs/papers/haber2017.md#step-limits). The family has the options of `Leapfrog`.
     """
 
     paper = "haber2017"

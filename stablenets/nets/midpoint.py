@@ -22,19 +22,23 @@ class Midpoint(ReversibleDynamics):
     """Y_{j+1} = Y_{j-1} + 2h σ((K_j - K_j.T) Y_j + b_j).
 
     The state is (Y_{j-1}, Y_j). The paper's first step is not known
-    (docs/papers/chang2018.md#not-known). Ours is Y_{-1} = Y_0 - h σ((K_0 - K_0.T) Y_0 + b_0): then
-    Y_1 is a forward Euler step, and the scheme keeps its order 2. Of the reversible families this
-    one loses most to rounding in reverse; the error grows with depth and h.
+    (docs/papers/chang2018.md#not-known). Ours is Y_{-1} = Y_0 - h σ((K_0 - K_0.T) Y_0 + b_0). Then
+    Y_1 is a forward Euler step, and the scheme keeps its order 2. Under backward=reverse, the
+    rounding error grows quickly with depth and h (docs/papers/chang2018.md#inversion-error).
 
     Args:
-        block_norm: What shifts the features, also not known. "none": a bias. "batch": a batch norm,
-            σ(N (K_j - K_j.T) Y_j), as in a third party's code.
+        block_norm: The paper's choice is not known. "none": no norm and one bias. "batch": a batch
+            norm instead of the bias, σ(N (K_j - K_j.T) Y_j), as in Nonlocal-CNN, code by others.
 
     Examples:
         >>> Flow(Midpoint(), width=64, depth=100, h=0.05, backward="reverse")
     """
 
-    block_norm: str = option("none", "what shifts the features before σ", choices=("none", "batch"))
+    block_norm: str = option(
+        "none",
+        "none: no norm and one bias; batch: a batch norm instead of the bias",
+        choices=("none", "batch"),
+    )
 
     paper = "chang2018"
 

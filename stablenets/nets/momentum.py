@@ -1,7 +1,7 @@
-"""The Momentum ResNet of Sander et al. 2021: a residual network with a velocity, and so invertible.
+"""The Momentum ResNet of Sander et al. 2021: an invertible residual network with a velocity.
 
-The velocity forgets by the factor gamma in each layer, and the inverse divides by it. A rounding
-error of the velocity thus grows by gamma^-1 in each layer that is inverted, by gamma^-L in all.
+Each layer multiplies the velocity by gamma < 1, and the inverse of a layer divides it by gamma. So
+inverting L layers multiplies a rounding error of the velocity by gamma^-L.
 """
 
 from collections.abc import Iterable
@@ -23,9 +23,10 @@ class Momentum(ReversibleDynamics):
 
     With gamma = 0 this is `ResNet`, which has no inverse. For h -> 0 both solve x' = σ(K.T x + b).
 
-    In mode `reverse`, float32 keeps the reconstruction error below 0.01 for about
-    4 / log10(1 / gamma) layers: 87 with gamma = 0.9, 916 with 0.99, 9,200 with 0.999. Every run
-    measures the error and stops if it exceeds `tolerance`, which is 0.01 by default.
+    Under backward=reverse in float32, the reconstruction error stays below 0.01 for about
+    4 / log10(1 / gamma) layers: 87 with gamma = 0.9, 916 with 0.99, 9,200 with 0.999. A training
+    run with backward=reverse measures this error in each step. It stops if the error exceeds the
+    option `tolerance`, which is 0.01 by default.
 
     Args:
         gamma: Fraction of the velocity that a layer keeps.

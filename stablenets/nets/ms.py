@@ -1,8 +1,8 @@
 """The earlier networks MS1, MS2 and MS3 as Galimberti et al. 2023 restate them.
 
-They are special cases of y' = J K.T σ(K y + b) (docs/papers/galimberti2023.md#architectures). In
-MS1 and MS2 J K.T = I, so that J = K^-T is skew as K is; this needs an invertible K, so an even
-width.
+They are special cases of y' = J K.T σ(K y + b), with an antisymmetric J
+(docs/papers/galimberti2023.md#architectures). For MS1 and MS2, K is antisymmetric and J is the
+inverse of K.T, so J K.T = I. The inverse exists only for even widths.
 """
 
 from collections.abc import Iterable
@@ -17,9 +17,9 @@ from stablenets.engine.updates import ResidualUpdate
 class MS1(ReversibleDynamics):
     """z_{j+1} = z_j - h σ(K0.T y_j + b1);  y_{j+1} = y_j + h σ(K0 z_{j+1} + b2).
 
-    The Verlet scheme of Haber & Ruthotto: K = [[0, K0], [-K0.T, 0]], b = (b2, -b1), σ odd. Unlike
-    `Verlet`, y and z are halves of the features, each line has its own bias, and the output is
-    both.
+    This is the Verlet scheme of Haber & Ruthotto, with K = [[0, K0], [-K0.T, 0]] and b = (b2, -b1)
+    if σ is odd. It differs from `Verlet`: y and z are halves of the features, each line has its own
+    bias, and the output consists of both y and z.
 
     Examples:
         >>> Flow(MS1(), width=64, depth=64, h=0.05)
@@ -38,10 +38,10 @@ class MS1(ReversibleDynamics):
 
 @dataclass(frozen=True)
 class MS2(Dynamics):
-    """y_{j+1} = y_j + h σ(A_j y_j + b_j), A = K - K.T skew: forward Euler.
+    """y_{j+1} = y_j + h σ(A_j y_j + b_j), with the antisymmetric A = K - K.T: forward Euler.
 
-    As in the authors' code each entry of A is the difference of two parameters, of which only
-    (n² - n) / 2 are free.
+    As in the authors' code, each entry of A is the difference of two parameters. So A has
+    (n² - n) / 2 free entries.
 
     Examples:
         >>> Flow(MS2(), width=64, depth=64, h=0.05)
@@ -62,8 +62,9 @@ class MS2(Dynamics):
 class MS3(ReversibleDynamics):
     """y_{j+1} = y_j + h K1.T σ(K1 z_j + b1);  z_{j+1} = z_j - h K2.T σ(K2 y_{j+1} + b2).
 
-    K = [[0, K1], [K2, 0]], J canonical: the layer of Chang et al. 2018, our `Hamiltonian`. In this
-    paper's networks net.opening=spread puts one of the two inputs in y and the other in z.
+    This is the layer of Chang et al. 2018, our `Hamiltonian`: K = [[0, K1], [K2, 0]] and
+    J = [[0, I], [-I, 0]]. In the networks of Galimberti et al., net.opening=spread puts one of the
+    two inputs in y and the other in z.
 
     Examples:
         >>> Flow(MS3(), width=64, depth=64, h=0.05)

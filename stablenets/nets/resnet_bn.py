@@ -15,7 +15,8 @@ from stablenets.schema import option
 class ResNetBN(Dynamics):
     """y_{j+1} = σ(y_j + N2 K2 σ(N1 K1 y_j)), without biases: the basic block.
 
-    The σ around the sum has no inverse, so the step has none. It has no step size.
+    It has no exact inverse step: the change is computed from the state to which it is added, and a
+    ReLU around the sum has no inverse. It has no step size.
 
     Examples:
         >>> Flow(ResNetBN(), width=16, depth=5, operator="conv")

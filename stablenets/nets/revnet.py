@@ -14,13 +14,14 @@ from stablenets.schema import option
 
 @dataclass(frozen=True)
 class RevNet(ReversibleDynamics):
-    """Y_{j+1} = Y_j + F_j(Z_j);  Z_{j+1} = Z_j + G_j(Y_{j+1}), F(x) = F2 σ(N2 F1 σ(N1 x)), G alike.
+    """Y_{j+1} = Y_j + F_j(Z_j);  Z_{j+1} = Z_j + G_j(Y_{j+1}), with F(x) = F2 σ(N2 F1 σ(N1 x)).
 
-    Y and Z are the halves of the features; there are no biases and no step size.
+    G has the form of F. Y and Z are the halves of the features. There are no biases and no step
+    size.
 
-    If channels are padded by zeros, N1 x is exactly 0 there, at the kink of a ReLU. `reverse`
-    reconstructs this 0 only up to rounding, so its gradient may differ from that of `store`.
-    Strided blocks, which the configured networks use, leave no such channel.
+    If channels are padded with zeros, N1 x is exactly 0 there, where ReLU has no derivative. The
+    mode `reverse` reconstructs this 0 only up to rounding, so its gradient may differ from that of
+    `store`. By default, networks use strided blocks, after which no channel is exactly zero.
 
     Examples:
         >>> Flow(RevNet(), width=32, depth=8, operator="conv", backward="reverse")
@@ -45,8 +46,8 @@ class RevNet(ReversibleDynamics):
 class StridedCoupling(nn.Module):
     """A coupling that halves the resolution: F has stride 2, G works at the new width.
 
-    The halves are pooled and padded with zero channels. It has no inverse, so its input is kept.
-    This layout gives the parameter counts of the paper's table.
+    The halves are pooled and padded with zero channels. It has no inverse, so its input is kept for
+    the backward pass. This layout gives the parameter counts of the paper's table.
     """
 
     def __init__(self, dynamics: RevNet, narrow: int, wide: int, gain: float) -> None:

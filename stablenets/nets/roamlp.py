@@ -20,11 +20,12 @@ class RoaMLP(Filtered, Dynamics):
     It has no step size. See docs/papers/ceni2025.md#equations.
 
     Args:
-        shared_filter: One O for all layers. For independent random W the outputs have the same
-            distribution as with one O a layer, which takes L times the memory.
+        shared_filter: One O for all layers, instead of one O per layer, which needs L times the
+            memory. If the weights W are random and independent, both give outputs of the same
+            distribution.
         filter: The fixed orthogonal matrix O: see `Filtered`.
         alpha: Weight of O x: see `Filtered`.
-        beta: Weight of the new activation: see `Filtered`.
+        beta: Weight of the activation: see `Filtered`.
         beta_scaling: Whether beta is divided by the number of layers: see `Filtered`.
 
     Examples:
@@ -33,8 +34,8 @@ class RoaMLP(Filtered, Dynamics):
 
     shared_filter: bool = option(
         True,
-        "one O for all layers; for fresh random W the distribution is that of one O a layer, at 1/L"
-        " of the memory",
+        "one O for all layers, instead of one O per layer, which needs L times the memory; for"
+        " random independent W, the outputs have the same distribution",
     )
 
     paper = "ceni2025"

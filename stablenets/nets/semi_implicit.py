@@ -19,24 +19,25 @@ class SemiImplicit(ReversibleDynamics):
     """p_{j+1} = p_j - h X.T Kq.T σ(Kq q_j + bq);  q_{j+1} = q_j + h X Kp.T σ(Kp p_{j+1} + bp).
 
     p and q are the halves of the features. With J = [[0, -X.T], [X, 0]] and K = blkdiag(Kp, Kq)
-    this is y_{j+1} = y_j + h J K.T σ(K (p_{j+1}, q_j) + b). p moves first, as in the README's
-    formula; the authors' code moves q first (docs/papers/galimberti2023.md#conventions).
+    this is y_{j+1} = y_j + h J K.T σ(K (p_{j+1}, q_j) + b). p is updated first, as in the README of
+    the authors' code. The code itself updates q first
+    (docs/papers/galimberti2023.md#conventions).
 
-    Let B be the transpose of the Jacobian ∂y_{j+1}/∂y_j. Then B.T J B = J for any weights, any X,
-    also a singular one, and any product of layers; so ‖B‖ >= 1. The same with the Jacobian itself
-    in place of B holds for orthogonal X only.
+    Let B be the transpose of the Jacobian ∂y_{j+1}/∂y_j, or of the Jacobian of several layers. Then
+    B.T J B = J for any weights and any X, also a singular one; so ‖B‖ >= 1 if X is not 0. For the
+    Jacobian itself instead of B, this equation holds only if X is orthogonal.
 
-    At X = I this is the network of Chang et al. 2018 with -h in place of h.
+    With X = I this is the network of Chang et al. 2018 with -h in place of h.
 
     Args:
         coupling: X, which is never trained: "identity", or "random" with entries N(0, 1/m) for
-            m = width / 2. Any other X may be copied into the buffer `X`.
+            m = width / 2. With "random", any other matrix may be copied into the buffer `X`.
 
     Examples:
         >>> Flow(SemiImplicit(), width=64, depth=64, h=0.05, backward="reverse")
     """
 
-    coupling: str = option("identity", "X: how p and q drive each other", choices=COUPLINGS)
+    coupling: str = option("identity", "X: how p and q act on each other", choices=COUPLINGS)
 
     paper = "galimberti2023"
     operators = ("Kp", "Kq")

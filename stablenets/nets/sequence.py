@@ -15,7 +15,7 @@ from stablenets.nets.ends import make_readout
 
 
 class SequenceNetwork(nn.Module):
-    """Sequences (B, T, d) -> (B, outputs), or (B, T, outputs) with an output at every step.
+    """A recurrence and a head: (B, T, d) -> (B, outputs), or (B, T, outputs) with `every`.
 
     Its depth is the number of time steps T.
 
@@ -24,7 +24,7 @@ class SequenceNetwork(nn.Module):
         shape: (T, d).
         outputs: Number of outputs.
         width: Features of the state.
-        every: Return outputs at every step.
+        every: Return the outputs at every time step, not only at the last one.
         head_hidden: Width of a hidden layer in the head; 0 for none.
         backward: See `Recurrence`.
         gain: See `Recurrence`.
@@ -63,7 +63,7 @@ class SequenceNetwork(nn.Module):
     def jacobian_maps(self, examples: Tensor) -> list[MapAndStart]:
         """Return for each example the map from h_0 to the last state, and h_0 = 0.
 
-        All parts of a state stand side by side.
+        All parts of a state are joined in one vector.
         """
         return [
             (self.map_of_first_state(example), example.new_zeros(self.rank)) for example in examples

@@ -14,9 +14,10 @@ from stablenets.engine.updates import ResidualUpdate
 class Verlet(ReversibleDynamics):
     """z_{j+1/2} = z_{j-1/2} - h σ(K_j.T y_j + b_j);  y_{j+1} = y_j + h σ(K_j z_{j+1/2} + b_j).
 
-    z is as wide as y and starts at 0; the output is y. Both half steps have the same K and b, so
-    the block matrix [[0, K], [-K.T, 0]] is antisymmetric for any K. A linear layer is stable iff h
-    s_max(K) <= 2 (docs/papers/haber2017.md#verlet).
+    z is as wide as y and starts at 0; the output is y. Both half steps have the same K and b. So
+    the block matrix [[0, K], [-K.T, 0]] is antisymmetric for any K. A linear layer is stable if and
+    only if h s_max(K) <= 2, where s_max is the largest singular value
+    (docs/papers/haber2017.md#step-limits).
 
     Examples:
         >>> Flow(Verlet(), width=64, depth=256, h=0.05, backward="reverse")

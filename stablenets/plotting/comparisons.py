@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,7 @@ def plot_heatmap(
         axes: The axes.
         values: Numbers with a row for each cell from top to bottom. Missing ones are left blank.
         limits: The values of the first and the last shade, the same in figures that are compared.
-            What lies beyond has the shade of the limit.
+            Values beyond a limit have its shade.
         texts: What the cells hold, with the rows and columns of `values`.
         shades: The name of matplotlib's colour map. The default rises evenly in lightness.
 
@@ -51,7 +51,7 @@ def plot_heatmap(
         numbers, vmin=limits[0], vmax=limits[1], cmap=shades, edgecolors="white", linewidth=1
     )
     for (row, column), text in np.ndenumerate(texts.to_numpy()):
-        if not numbers.mask[row, column]:
+        if numbers[row, column] is not np.ma.masked:
             axes.text(
                 column + 0.5,
                 row + 0.5,
@@ -59,7 +59,7 @@ def plot_heatmap(
                 ha="center",
                 va="center",
                 fontsize=CELL_TEXT,
-                color=readable_on(mesh.to_rgba(numbers[row, column])),
+                color=readable_on(list(mesh.to_rgba(numbers[row, column]))),
             )
     axes.set_xticks(np.arange(values.shape[1]) + 0.5, [str(name) for name in values.columns])
     axes.set_yticks(np.arange(values.shape[0]) + 0.5, [str(name) for name in values.index])
@@ -142,7 +142,11 @@ def plot_dots(
         np.maximum([getattr(each, part) for each in found], floor)
         for part in ("value", "low", "high")
     )
-    look = {"color": COLOURS[0], "markersize": 4, "markerfacecolor": "white" if is_open else None}
+    look: dict[str, Any] = {
+        "color": COLOURS[0],
+        "markersize": 4,
+        "markerfacecolor": "white" if is_open else None,
+    }
     axes.hlines(places, low, high, color=COLOURS[0], linewidth=1, zorder=2)
     axes.plot(centre, places, marker, label=label or None, **look, zorder=3)
     axes.set_yticks(np.arange(len(names)), list(names))

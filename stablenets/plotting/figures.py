@@ -10,8 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Limits of the colours for log10 of a gradient norm, the same in all heat maps, so that a colour
-# means the same in two runs; what is beyond them has the colour of the limit.
+# Limits of the colours for log10 of a gradient norm. They are the same in all heat maps, so that a
+# colour means the same in two runs. Values beyond a limit have its colour.
 GRADIENT_SCALE = (-12.0, 4.0)
 COLUMN = 3.15  # width of a column of a paper, in inches
 

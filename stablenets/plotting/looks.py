@@ -1,8 +1,8 @@
 """Colour and marker of each family of networks, so that it looks the same in all papers.
 
-There are more families than colours that readers can distinguish. Families of one paper differ;
-families of two papers may share a colour. ResNets are orange circles and plain networks grey
-crosses in all papers, and what a paper compares them with first is blue.
+There are more families than colours that readers can distinguish. Families of one paper have
+different colours; families of two papers may have the same one. In all papers, ResNets are orange
+circles and plain networks are grey crosses. The main family of a paper is blue.
 """
 
 from __future__ import annotations
@@ -97,10 +97,10 @@ def distinct_style(
 
 
 def looks_in_turn(keys: Iterable[Any], **style: Any) -> dict[Any, dict[str, Any]]:
-    """Colours in turn for whatever is not a family, such as step sizes or schemes.
+    """Colours in a fixed order, for lines that are not families, such as step sizes or schemes.
 
     Args:
-        keys: What the lines are told apart by.
+        keys: What distinguishes the lines.
         style: Further arguments of `axes.plot`, the same for all lines.
 
     Returns:

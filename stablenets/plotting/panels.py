@@ -28,8 +28,8 @@ def set_panel(
         axes: The axes of the panel.
         depths: The depths on the horizontal axis, which becomes logarithmic. It is called layers,
             unless `xlabel` says otherwise.
-        reference: Where a thin grey line is, such as 1 for a ratio.
-        threshold: Where a thin dashed line is, such as that of a criterion.
+        reference: Height of a thin grey line, such as 1 for a ratio.
+        threshold: Height of a thin dashed line, such as the threshold of a criterion.
         properties: Further arguments of `axes.set`, such as `title`, `yscale` or `ylim`.
     """
     if depths is not None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stablenets.plotting.legends import add_legend_below as add_legend_below
 from stablenets.plotting.looks import distinct_style
 from stablenets.statistics import Estimate
 
@@ -29,7 +28,7 @@ def plot_lines(
     looks: Mapping[Any, Mapping[str, Any]],
     limits: tuple[float, float] = (-np.inf, np.inf),
 ) -> None:
-    """Draw a line for each family, or whatever tells lines apart.
+    """Draw a line for each family, or for each value of something else.
 
     Args:
         axes: The axes.
@@ -37,7 +36,7 @@ def plot_lines(
             horizontal axis.
         looks: For each line its colour, and its label unless that is the key of the line; also
             further arguments of `axes.plot`.
-        limits: The smallest and the largest value that is drawn as it is. Others are arrows.
+        limits: The smallest and the largest value that is drawn at its place. Others are arrows.
     """
     for name, given in lines.items():
         line, look = dict(given), {"label": str(name), **looks[name]}
@@ -73,7 +72,7 @@ def plot_estimates(
 def plot_differences(
     axes: Axes,
     differences: Mapping[str, Estimate],
-    threshold: float,
+    threshold: float | None,
     *,
     colours: Sequence[str] | None = None,
     limits: tuple[float, float] | None = None,
@@ -83,9 +82,10 @@ def plot_differences(
     Args:
         axes: The axes.
         differences: Estimates by their label; the first is on top.
-        threshold: Where the dashed line is. The line at 0 is solid.
+        threshold: Place of the dashed line; None for none. The line at 0 is solid.
         colours: The colour of each dot; black if None.
-        limits: Ends of the horizontal axis. What lies beyond is an arrow at the edge.
+        limits: Ends of the horizontal axis. Values beyond an end are filled arrows at the edge,
+            with their number; ends of intervals beyond it are open arrows.
     """
     low, high = limits or (-np.inf, np.inf)
     for place, found in enumerate(differences.values()):
@@ -94,6 +94,12 @@ def plot_differences(
             below, above = found.bar
             bar = [[below], [above]] if below == below else None
             axes.errorbar(found.value, place, xerr=bar, fmt="o", color=colour, markersize=4)
+            for is_cut, edge, marker in (
+                (found.low < low, low, "<"),
+                (found.high > high, high, ">"),
+            ):
+                if is_cut:
+                    axes.plot(edge, place, marker, color=colour, markerfacecolor="white")
         else:
             is_low = found.value < low
             axes.plot(low if is_low else high, place, "<" if is_low else ">", color=colour)
@@ -109,7 +115,8 @@ def plot_differences(
     axes.set_yticks(range(len(differences)), list(differences))
     axes.set_ylim(len(differences) - 0.5, -0.5)
     axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
-    axes.axvline(threshold, color="0.3", linewidth=0.8, linestyle="--", zorder=0)
+    if threshold is not None:
+        axes.axvline(threshold, color="0.3", linewidth=0.8, linestyle="--", zorder=0)
     if limits:
         margin = 0.03 * (high - low)
         axes.set_xlim(low - margin, high + margin)
@@ -159,7 +166,7 @@ def plot_clipped(
         axes: The axes.
         places: The numbers on the horizontal axis (P,).
         values: The values (P,).
-        limits: The smallest and the largest value that is drawn as it is.
+        limits: The smallest and the largest value that is drawn at its place.
         label: The name in the legend.
         colour: The colour of line and arrows.
         style: Further arguments of `axes.plot`.
@@ -201,7 +208,9 @@ def plot_arrows(axes: Axes, places: np.ndarray, edge: float, marker: str, colour
         markevery=-(-len(places) // MOST_ARROWS),
         gid=f"arrows {marker}",
     )
-    offset = ScaledTranslation(0, inwards, axes.get_figure(root=True).dpi_scale_trans)
+    figure = axes.get_figure(root=True)
+    assert figure is not None  # axes are always part of one here
+    offset = ScaledTranslation(0, inwards, figure.dpi_scale_trans)
     arrows.set_transform(axes.transData + offset)
     arrows.set_in_layout(False)  # an unclipped artist would take room from the axes
 

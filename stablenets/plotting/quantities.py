@@ -1,4 +1,4 @@
-"""What figures over seeds show: quantities with lines, and marks for what an axis cannot show.
+"""What figures over seeds show: quantities with lines, and marks for values outside of an axis.
 
 A line is a mean with a band or with error bars. Zeros and values below rounding are marked at the
 lower edge of the axes, values that are not finite at the upper edge, and ends of intervals that are

@@ -4,8 +4,8 @@ docs/probes.md shows each one on a Flow, a ResNet-18 and a transformer. A *map* 
 or module (B, *in) -> (B, *out) that treats each example on its own.
 
 Does the gradient reach the first layer?
-    gradient_norms            ‖dLoss/dY_l‖ and ‖dLoss/dθ_l‖ by depth, in one call (GradientNorms)
-    fit_log_slope             by which factor do they grow per layer?
+    gradient_norms            ‖dLoss/dY_l‖ and ‖dLoss/dθ_l‖ by depth; returns GradientNorms
+    fit_log_slope             log10 of their factor per layer, from the last layer back to the first
     plot_gradient_norms
   in a training loop of your own:
     ModuleGradients           the same at the modules of any net
@@ -16,14 +16,15 @@ Does the gradient reach the first layer?
 Which directions are kept, stretched or lost?
     full_jacobian             ∂f/∂x at one example
     batch_jacobians           ∂f/∂x at each example of a batch
-    singular_values           of the Jacobian, by the method that suits its size
-    estimate_singular_values  both ends of the spectrum with bounds, without the matrix (Spectrum)
+    singular_values           singular values of ∂f/∂x, by a method that depends on its size
+    estimate_singular_values  the largest and smallest ones with bounds, without the matrix; returns
+                              a Spectrum
     estimate_batch_singular_values   the same at each example of a batch
-    estimate_spectral_density how are all singular values distributed? (SpectralDensity)
+    estimate_spectral_density the distribution of all singular values; returns a SpectralDensity
     plot_singular_values, plot_spectral_density
 
 At which layer does it happen?
-    flow_maps, inverse_maps   the layers of a Flow as maps, forwards and backwards
+    flow_maps, inverse_maps   the layers of a Flow as maps, and the inverses of the layers
     compose_maps              one map from several
     layer_states              the states Y_0 ... Y_L
     layer_jacobians           ∂Y_{l+1}/∂Y_l
@@ -37,25 +38,25 @@ Is the net symplectic?
     plot_sensitivity_norms
 
 Is the step size stable?
-    measure_stability         are the layers inside their stability region? (Stability)
-    largest_stable_step       for given eigenvalues
-    amplification_factor      |ρ| of one step at z = h λ
+    measure_stability         how far layers are inside the stability region; returns a Stability
+    largest_stable_step       the largest step size h that is stable for given eigenvalues
+    amplification_factor      the factor |ρ| of one step at z = h λ
     plot_stability_region
 
 Does a small change grow?
-    perturbation_growth       of a random perturbation, by depth
-    lyapunov_exponents        growth rate in each direction
-    reconstruction_error      what inverting a reversible flow loses
+    perturbation_growth       how much a random change of the input has grown, by depth
+    lyapunov_exponents        the rates at which small changes grow, from largest to smallest
+    reconstruction_error      the errors of all states of a reversible flow that is inverted
     plot_by_depth
 
 How close is it to an isometry?
-    measure_isometry          how far singular values are from 1 (Isometry)
+    measure_isometry          how far singular values are from 1; returns an Isometry
     sweep_isometry            the same over a grid of settings
     plot_isometry
 
 What does depth cost in memory?
-    kept_bytes                bytes that a forward keeps for its backward
-    peak_resident_bytes       the peak of this process
+    kept_bytes                the bytes that a forward pass keeps for the backward pass
+    peak_resident_bytes       the largest memory of this process so far
 
 NotFinite is raised where a net has no derivative; every other wrong input raises
 `stablenets.errors.BadInput`.

@@ -18,7 +18,8 @@ from stablenets.probes.memory import saved_storages
 # Entries of a matrix. Below this size no memory is estimated: the estimate would take longer than
 # the measurement.
 SMALL = 2**20
-# Relative to the largest output: a larger change of one example's output is not rounding.
+# A change of one example's output that is larger than this is not rounding. It is relative to the
+# largest entry of the output.
 MIXED = 1e-3
 
 IN_PLACE = (

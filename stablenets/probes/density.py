@@ -44,22 +44,23 @@ def estimate_spectral_density(
 ) -> SpectralDensity:
     """Return an estimate of how the singular values at one example are distributed.
 
-    Stochastic Lanczos quadrature: each random start v gives points s_i and weights w_i whose
-    moments Σ w_i s_i^(2j) are those of v.T (J.T J)^j v. The mean over many starts is the
-    distribution of all singular values. Zeros that a pooling layer causes are counted.
+    The method is stochastic Lanczos quadrature. Each random start vector v gives points s_i with
+    weights w_i, such that Σ w_i s_i^(2j) = v.T (J.T J)^j v for small j. The mean over many start
+    vectors approximates the distribution of all singular values. Singular values of 0, for example
+    because of a pooling layer, are included.
 
     Args:
         f: Map or module (B, *in) -> (B, *out), in `eval()` mode, differentiable twice.
         x: One example (*in), float32 or float64.
-        starts: Number of random starts; the error falls like 1 / sqrt(starts).
-        steps: Points per start.
-        seed: Seed of the random starts.
+        starts: Number of random start vectors; the error falls like 1 / sqrt(starts).
+        steps: Number of points per start vector.
+        seed: Seed of the start vectors.
 
     Returns:
         A `SpectralDensity`.
 
     Raises:
-        BadInput: As `estimate_singular_values`.
+        BadInput: In the same cases as `estimate_singular_values`.
 
     Examples:
         >>> import torch
@@ -77,7 +78,7 @@ def plot_spectral_density(density: SpectralDensity, levels: int = 200) -> Figure
     """Return a figure of the fraction of singular values below s, against s.
 
     Args:
-        density: As of `estimate_spectral_density`.
+        density: As returned by `estimate_spectral_density`.
         levels: Number of points s.
 
     Returns:

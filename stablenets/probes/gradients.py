@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class GradientNorms(NamedTuple):
     """Gradient norms by depth, as `gradient_norms` returns them.
 
-    A norm is NaN where there is no gradient: at integers, or at a layer without own weights.
+    A norm is NaN where there is no gradient: if a state consists of integers, or if a layer has no
+    weights of its own.
 
     Attributes:
         states: ‖dLoss/dY_l‖ for l = 0 ... L, (L + 1,) float64.
@@ -48,7 +49,7 @@ class GradientNorms(NamedTuple):
 
     @property
     def log_slope(self) -> float:
-        """log10 of the ratio divided by L: negative if the gradient shrinks on its way back."""
+        """log10(ratio) / L: negative if the gradient shrinks on its way back."""
         return float((self.states[0] / self.states[-1]).log10() / (len(self.states) - 1))
 
 
@@ -58,7 +59,7 @@ def gradient_norms(
     loss: Callable[[Tensor], Tensor],
     modules: Sequence[nn.Module] | None = None,
 ) -> GradientNorms:
-    """Return the gradient norms by depth of one forward and backward of `loss(net(x))`.
+    """Return the gradient norms by depth of one forward and backward pass of `loss(net(x))`.
 
     The gradients that the parameters had before are restored afterwards.
 
@@ -124,9 +125,10 @@ def temporary_gradients(net: nn.Module) -> Iterator[None]:
 
 
 def fit_log_slope(norms: Tensor, depths: Sequence[int] | None = None) -> float:
-    """Return the slope of log10(norm) per layer on the way back, by least squares.
+    """Return the slope of log10(norm) from the last layer back to the first, by least squares.
 
-    10**slope is the factor by which a layer changes the gradient; below 1 if it shrinks.
+    10**slope is the factor by which a layer changes the gradient on its way back. The slope is
+    negative if the gradient shrinks.
 
     Args:
         norms: Norms by depth (k,). Those that are 0, NaN or infinite are left out.
@@ -174,7 +176,7 @@ def plot_gradient_norms(norms: GradientNorms) -> Figure:
     """Return a figure of both gradient norms by depth.
 
     Args:
-        norms: As of `gradient_norms`.
+        norms: As returned by `gradient_norms`.
 
     Returns:
         A matplotlib figure with one line for the states and one for the weights.

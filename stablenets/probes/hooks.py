@@ -1,8 +1,9 @@
 """Gradient norms between the modules of any net, in a training loop of your own.
 
-The gradient hooks are on tensors, not on modules. The backward hooks of modules would pass views to
-the forward, which an in-place ReLU may not change. A tensor hook stays with the value that it was
-registered for, also if the tensor is changed in place later.
+The hooks for gradients are on tensors, not on modules. With backward hooks on modules, torch would
+give views to the modules in the forward pass, and an in-place ReLU must not change such a view. A
+hook on a tensor gets the gradient of the value that the tensor had when the hook was registered,
+even if the tensor is changed in place later.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from stablenets.probes.norms import combine_norms, gradient_norm
 
 
 class ModuleGradients:
-    """Measures gradient norms at given modules during a forward and backward inside `with`.
+    """Measures gradient norms at given modules, in a forward and a backward pass inside `with`.
 
     For a single measurement, `gradient_norms` is shorter.
 
     Args:
         modules: The modules to measure, in order of execution. The output of each should be the
-            input of the next, and each must run once per forward.
+            input of the next, and each must run once per forward pass.
 
     Raises:
         BadInput: If there are no modules or one runs twice; from `state_norms`, if one did not run
@@ -66,10 +67,11 @@ class ModuleGradients:
     def _watch_input(
         self, module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        """Watch the first argument, positional or not. Data gets a leaf, so that it has a gradient.
+        """Register a hook on the first argument, given by position or by name.
 
-        The module gets a clone of the leaf, which it may change in place. Integers stay as they
-        are: they have no gradient.
+        If this tensor needs no gradient, as data, it is replaced by a leaf that needs one. The
+        module gets a clone of the leaf, which it may change in place. Integers are not replaced:
+        they have no gradient.
         """
         if 0 in self._norms or not torch.is_grad_enabled():
             return None
@@ -89,8 +91,8 @@ class ModuleGradients:
         def hook(module: nn.Module, inputs: object, output: object) -> None:
             if index + 1 in self._norms and not self._in_backward:
                 raise BadInput(
-                    f"modules[{index}]: {type(module).__name__} runs twice in one forward; give"
-                    " modules that run once"
+                    f"modules[{index}]: {type(module).__name__} runs twice in one forward pass;"
+                    " give modules that run once"
                 )
             if index not in self._finished:
                 self._finished.append(index)
@@ -132,7 +134,7 @@ class ModuleGradients:
             if index not in self._finished:
                 raise BadInput(
                     f"modules[{index}]: {type(module).__name__} did not run; give modules that the"
-                    " forward runs, inside `with`"
+                    " forward pass runs, inside `with`"
                 )
         for first, second in pairwise(self._finished):
             if first > second:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from stablenets.errors import BadInput
 
-# An eigenvalue is imaginary if its real part is at most this fraction of its size: rounding.
+# An eigenvalue counts as imaginary if its real part is at most this fraction of its absolute value.
 IMAGINARY = 1e-9
 SEARCH_RADIUS = 8.0  # no region here reaches further from 0
 RK4_POLYNOMIAL = (1 / 24, 1 / 6, 1 / 2, 1.0, 1.0)  # Σ z^k / k!, highest power first
@@ -54,7 +54,7 @@ def rk4_factor(z: Tensor) -> Tensor:
 
 
 def rk4_z_from_root(ρ: Tensor) -> Tensor:
-    """Return the smallest of the four z that give ρ; NaN beyond `RK4_UNIQUE`, where any may be."""
+    """Return the smallest of the four z that give ρ; NaN if |z| is above `RK4_UNIQUE`."""
     *others, constant = RK4_POLYNOMIAL
     smallest = [
         min(np.roots([*others, constant - value]), key=abs) for value in ρ.flatten().tolist()
@@ -64,7 +64,7 @@ def rk4_z_from_root(ρ: Tensor) -> Tensor:
 
 
 def rk4_reach(direction: complex) -> float:
-    """Return the first exit along a ray from 0, by a fine grid and bisection."""
+    """Return where a ray from 0 first leaves the region, by a fine grid and bisection."""
 
     def is_outside(r: Tensor) -> Tensor:
         return rk4_factor(r * direction).abs() > 1 + 1e-12

@@ -24,8 +24,9 @@ class Isometry(NamedTuple):
         low: The smallest singular value.
         median: The median.
         high: The largest singular value.
-        spread: The root mean square of log σ. It is 0 for an isometry, about r if the values lie
-            around exp(r) and exp(-r), and infinite if a value is 0.
+        spread: The root mean square of log σ, where σ are the singular values. It is 0 for an
+            isometry. A spread of r means that a typical σ is near exp(r) or exp(-r). It is infinite
+            if a value is 0.
 
     Examples:
         >>> import torch
@@ -105,7 +106,7 @@ def plot_isometry(rows: Sequence[Mapping[str, Any]], against: str) -> Figure:
     """Return a figure of the singular values against one setting.
 
     Args:
-        rows: As of `sweep_isometry`.
+        rows: As returned by `sweep_isometry`.
         against: The setting on the horizontal axis. Each combination of the others is one line.
 
     Returns:

@@ -20,7 +20,7 @@ from stablenets.probes.checks import (
 )
 from stablenets.probes.maps import Map, layer_states
 
-CHUNK = 128  # rows of the Jacobian that one backward computes
+CHUNK = 128  # rows of the Jacobian that one backward pass computes
 
 
 def full_jacobian(f: Map, x: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ def batch_jacobians(f: Map, batch: Tensor) -> Tensor:
     """Return the Jacobian matrix of `f` at each example of a batch.
 
     Copies of the examples pass through `f` together, and each copy computes one row of its matrix
-    in an ordinary backward. The number of copies is limited by the free memory.
+    in an ordinary backward pass. The number of copies is limited by the free memory.
 
     Args:
         f: Map or module (B, *in) -> (B, *out), in `eval()` mode.
@@ -61,7 +61,7 @@ def batch_jacobians(f: Map, batch: Tensor) -> Tensor:
         Matrices (B, m, n).
 
     Raises:
-        BadInput: As `full_jacobian`.
+        BadInput: In the same cases as `full_jacobian`.
 
     Examples:
         >>> import torch
@@ -113,7 +113,7 @@ def layer_jacobians(maps: Sequence[Map], x: Tensor) -> list[Tensor]:
         L tensors; the l-th is ∂Y_{l+1}/∂Y_l with shape (B, n_{l+1}, n_l), for l = 0 ... L-1.
 
     Raises:
-        BadInput: If there are no maps, and as `full_jacobian`.
+        BadInput: If there are no maps, and in the same cases as `full_jacobian`.
 
     Examples:
         >>> import torch
@@ -132,7 +132,7 @@ def prefix_jacobians(jacobians: Sequence[Tensor]) -> list[Tensor]:
     """Return ∂Y_l/∂Y_0 = J_l ... J_1 for l = 1 ... L: from the first state to every later one.
 
     Args:
-        jacobians: Matrices of the L layers, each (..., n_{l+1}, n_l), as of `layer_jacobians`.
+        jacobians: Matrices of the L layers, each (..., n_{l+1}, n_l), from `layer_jacobians`.
 
     Returns:
         L tensors (..., n_l, n_0).
@@ -150,7 +150,7 @@ def suffix_jacobians(jacobians: Sequence[Tensor]) -> list[Tensor]:
     """Return ∂Y_L/∂Y_l = J_L ... J_{l+1} for l = 0 ... L-1: from every state to the last one.
 
     Args:
-        jacobians: Matrices of the L layers, each (..., n_{l+1}, n_l), as of `layer_jacobians`.
+        jacobians: Matrices of the L layers, each (..., n_{l+1}, n_l), from `layer_jacobians`.
 
     Returns:
         L tensors (..., n_L, n_l).

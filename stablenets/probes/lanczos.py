@@ -34,8 +34,8 @@ class Bidiagonal(NamedTuple):
     """The result of `bidiagonalise` for each example, all float64 on the CPU."""
 
     B: Tensor  # (examples, k, k)
-    beta: Tensor  # (examples,) the β of the next column, from which the bounds follow
-    floor: Tensor  # (examples,) values below it are rounding
+    beta: Tensor  # (examples,) the β of the formula above, from which the bounds follow
+    floor: Tensor  # (examples,) smaller values are rounding errors
 
     def values_and_bounds(self) -> tuple[Tensor, Tensor]:
         """Return singular values, largest first, and their bounds, both (examples, k)."""
@@ -50,10 +50,11 @@ class Bidiagonal(NamedTuple):
 
 
 class MatrixProducts(NamedTuple):
-    """The products of a matrix J with right vectors v (n) and left vectors u (m).
+    """Functions that multiply a vector by a matrix J, (m, n), or by its transpose.
 
-    If `rest` is None, then `transposed` is J.T. Otherwise J = M N goes through a space of q
-    dimensions, `transposed` is M.T and `rest` is N.T.
+    If J is given as a product M N, with M (m, q) and N (q, n), then J.T is given as two functions:
+    first `transposed`, which is M.T, and then `rest`, which is N.T. Otherwise `transposed` is J.T
+    and `rest` is None.
     """
 
     forward: Product  # J
@@ -67,8 +68,9 @@ def bidiagonalise(
 ) -> Bidiagonal:
     """Return B after at most `steps` steps, from one random start per example.
 
-    It stops early if both ends of the spectrum are known to the relative `tolerance`, or if no
-    direction is left. `batch` gives the number of examples, the dtype and the device.
+    It stops early if the largest and the smallest singular value are known to the relative
+    `tolerance`, or if no direction is left. `batch` gives the number of examples, the dtype and the
+    device.
 
     If J = M N, each right vector is stored as N.T y together with y, and recomputed from y in every
     step. This keeps it in the row space of J. In the plain recurrence, the part of a rounding error
@@ -117,9 +119,9 @@ def bidiagonal_matrix(alpha: Tensor, beta: Tensor, count: int) -> Tensor:
 
 
 class OrthonormalVectors:
-    """The vectors of one side, (examples, steps, n), in memory that is allocated once.
+    """The columns of U or of V, (examples, steps, n), in memory that is allocated once.
 
-    If a vector is `rest`(y), its y is stored as well and all operations apply to both.
+    If a vector is computed as `rest`(y), y is stored as well, and all operations apply to both.
     """
 
     def __init__(
@@ -150,10 +152,11 @@ class OrthonormalVectors:
         floor: Tensor,
         draw: Callable[[OrthonormalVectors], list[Tensor]],
     ) -> Tensor:
-        """Store the new direction in each vector; return its length, (examples,), 0 for rounding.
+        """Store the new direction in each vector; return its length before scaling, (examples,).
 
-        If only rounding is left, the stored vectors span an invariant subspace. (For an identity
-        this happens after one step.) Then a random direction is stored instead, if one is left.
+        If a new direction is only rounding, its length is 0, and the stored vectors span an
+        invariant subspace. (For an identity this happens after one step.) Then a random direction
+        is stored instead, if one is left.
         """
         vectors = self.remove_known(vectors)
         length = vector_norms(vectors[0])

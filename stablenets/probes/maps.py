@@ -34,8 +34,8 @@ def compose_maps(maps: Sequence[Map]) -> Map:
     Examples:
         >>> import torch
         >>> from stablenets import probes
-        >>> probes.compose_maps([torch.exp, torch.log])(torch.ones(1, 2))
-        tensor([[1., 1.]])
+        >>> probes.compose_maps([lambda x: 2 * x, lambda x: x + 1])(torch.ones(1, 2))
+        tensor([[3., 3.]])
     """
 
     def run(x: Tensor) -> Tensor:
@@ -72,8 +72,8 @@ def layer_states(maps: Sequence[Map], x: Tensor) -> list[Tensor]:
 def flow_maps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
     """Return the layers of a `Flow` as maps, and the state before the first layer.
 
-    The maps use the weights of this moment. All parts of a state stand side by side in dimension
-    1. A two-step scheme, whose state has two parts, is therefore a map as well.
+    The maps use the weights that the flow has now. All parts of a state are joined in dimension 1.
+    So a layer is one map, even if its state has two parts.
 
     Args:
         flow: A `Flow` with at least one layer.
@@ -102,8 +102,9 @@ def flow_maps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
 def inverse_maps(flow: Flow, x: Tensor) -> tuple[list[Map], Tensor]:
     """Return the inverses of `flow_maps` from the last layer to the first, and the last state.
 
-    The largest singular value of the inverse is one over the smallest of the flow.
-    `estimate_singular_values` finds a largest value in few steps, however wide the spectrum is.
+    The largest singular value of the inverse is 1 divided by the smallest one of the flow.
+    `estimate_singular_values` finds a largest value in few steps, even if the values differ by many
+    orders of magnitude.
 
     Args:
         flow: A reversible `Flow` with at least one layer.

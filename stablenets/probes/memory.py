@@ -1,4 +1,4 @@
-"""Memory that depth costs: bytes saved for the backward, and the peak of this process."""
+"""Memory that depth costs: bytes kept for the backward pass, and the peak of this process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 def kept_bytes(net: nn.Module, x: Tensor) -> int:
-    """Return the bytes that the forward `net(x)` keeps for its backward.
+    """Return the bytes that the forward pass `net(x)` keeps for the backward pass.
 
     Each storage counts once. Parameters, buffers and x do not count: they are in memory anyway.
     The count is exact and the same on every device.
@@ -38,9 +38,9 @@ def kept_bytes(net: nn.Module, x: Tensor) -> int:
 
 
 def saved_storages(f: Callable[[Tensor], object], x: Tensor) -> dict[int, torch.UntypedStorage]:
-    """Return what `f(x)` saves for its backward, by address, with the weights of `f`.
+    """Return the storages that `f(x)` saves for the backward pass, by address, weights included.
 
-    The storages are held, not only their addresses: torch would use an address again.
+    The storages themselves are held, because torch could otherwise use an address again.
     """
     saved: dict[int, torch.UntypedStorage] = {}
 

@@ -11,7 +11,7 @@ from torch import Tensor
 def gradient_norm(gradient: Tensor, dim: int | None = None) -> Tensor:
     """Return the Euclidean norm of a gradient in float64, over all entries or along `dim`.
 
-    In float32, the square of a number below 1e-22 is 0 and of one above 1e19 is infinite.
+    In float32, the square of a number below 1e-23 is 0, and that of one above 2e19 is infinite.
     """
     return torch.linalg.vector_norm(gradient.detach(), dim=dim, dtype=torch.float64)
 

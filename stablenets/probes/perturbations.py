@@ -1,4 +1,4 @@
-"""How small changes of the input grow with depth, and what inverting a flow loses."""
+"""How changes of the input grow with depth, and the rounding error of inverting a flow."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ def perturbation_growth(
 ) -> Tensor:
     """Return ‖Y_l(x + δ) - Y_l(x)‖ / ‖δ‖ by depth, for one random δ per example.
 
-    This is a difference, not a derivative, so it shows saturation and the effect of a large δ too.
+    δ is finite, unlike in a derivative. So the result also shows saturation and the effect of a
+    large δ.
 
     Args:
         maps: The L layers in order of execution; see `flow_maps` for a `Flow`.
         x: Batch (B, *in).
-        size: ‖δ‖ / ‖x‖.
+        size: The size of the perturbation relative to the input, ‖δ‖ / ‖x‖.
         seed: Seed of δ.
 
     Returns:
@@ -57,9 +58,9 @@ def perturbation_growth(
 def lyapunov_exponents(maps: Sequence[Map], x: Tensor, time: float) -> Tensor:
     """Return the finite-time Lyapunov exponents of a chain of layers, largest first.
 
-    They come from one QR factorisation per layer: in the product of all Jacobians, directions that
-    shrink would be lost to rounding. Their sum is exactly log|det ∂Y_L/∂Y_0| / time. Each of them
-    approaches log(σ_i) / time for long times.
+    They are computed by one QR factorisation per layer, because the product of all Jacobians would
+    lose shrinking directions to rounding. Their sum is log|det ∂Y_L/∂Y_0| / time. For long times,
+    the i-th exponent approaches log(σ_i) / time, where σ_i is the i-th singular value of ∂Y_L/∂Y_0.
 
     Args:
         maps: L layers that keep the size n of the state; see `flow_maps` for a `Flow`.
@@ -71,7 +72,8 @@ def lyapunov_exponents(maps: Sequence[Map], x: Tensor, time: float) -> Tensor:
 
     Raises:
         NotFinite: If a derivative is not finite.
-        BadInput: If a layer changes the size of the state, and as `layer_jacobians`.
+        BadInput: If a layer changes the size of the state, and in the same cases as
+            `layer_jacobians`.
 
     Examples:
         >>> import torch
@@ -97,9 +99,10 @@ def lyapunov_exponents(maps: Sequence[Map], x: Tensor, time: float) -> Tensor:
 
 
 def reconstruction_error(flow: Flow, x: Tensor) -> Tensor:
-    """Return how exactly the states of a reversible flow are recovered from the last one.
+    """Return the error of each state of a reversible flow, recovered from the last state.
 
-    This is the rounding error that training with backward='reverse' is subject to.
+    This is the rounding error in training with backward='reverse'. There, only one value is
+    measured: the error of the first state of the first example.
 
     Args:
         flow: A reversible `Flow`.

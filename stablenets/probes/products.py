@@ -55,9 +55,10 @@ def bidiagonalise_jacobian(
 ) -> Bidiagonal:
     """Return the `Bidiagonal` of the Jacobian at each example of a batch (B, *in).
 
-    The right vectors lie in the smaller of the two spaces. In the larger one they would take up
-    parts of the null space, whose zeros are not singular values. Two maps M N, which meet at a
-    bottleneck, have a null space on both sides; `bidiagonalise` explains how it avoids it.
+    If the input is larger than the output, the transpose is bidiagonalised, which has the same
+    singular values. Otherwise the right vectors would get components in the null space of J, whose
+    zeros are not singular values. If J is given by two maps that meet at a bottleneck, there is a
+    null space on both sides; `bidiagonalise` explains how these components are avoided.
     """
     maps = as_stages(f)
     check_vector_memory(maps, batch, steps)

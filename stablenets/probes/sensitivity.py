@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def sensitivity_matrices(maps: Sequence[Map], x: Tensor) -> list[Tensor]:
     """Return the backward sensitivity matrices B_l = (∂Y_L/∂Y_l).T of a chain of layers.
 
-    They carry the gradient back: dLoss/dY_l = B_l dLoss/dY_L. There is one matrix per example. A
-    mean over examples would have no lower bound: the mean of ten rotations may be 0.
+    They map gradients back: dLoss/dY_l = B_l dLoss/dY_L. There is one matrix per example. We do not
+    take the mean over examples, because it has no lower bound: the mean of ten rotations may be 0.
 
     Args:
         maps: The L layers in order of execution; see `flow_maps` for a `Flow`.
@@ -38,7 +38,7 @@ def sensitivity_matrices(maps: Sequence[Map], x: Tensor) -> list[Tensor]:
 
     Raises:
         NotFinite: If a derivative is not finite.
-        BadInput: As `layer_jacobians`.
+        BadInput: In the same cases as `layer_jacobians`.
 
     Examples:
         >>> import torch
@@ -69,7 +69,7 @@ def sensitivity_norms(maps: Sequence[Map], x: Tensor) -> Tensor:
         (L + 1, B), for l = 0 ... L.
 
     Raises:
-        BadInput: As `sensitivity_matrices`.
+        BadInput: In the same cases as `sensitivity_matrices`.
 
     Examples:
         >>> import torch
@@ -116,7 +116,7 @@ def plot_sensitivity_norms(norms: Tensor) -> Figure:
     """Return a figure of ‖B_l‖ by depth.
 
     Args:
-        norms: (L + 1, B), as of `sensitivity_norms`.
+        norms: (L + 1, B), as returned by `sensitivity_norms`.
 
     Returns:
         A matplotlib figure with one line per example.

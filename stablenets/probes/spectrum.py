@@ -1,4 +1,4 @@
-"""Singular values of a Jacobian: all of them from the matrix, or both ends by Golub-Kahan."""
+"""Singular values of a Jacobian: all of them from the matrix, or the extreme ones without it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from stablenets.probes.products import Stages, as_stages, bidiagonalise_jacobian
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Input dimensions. For larger inputs the matrix and its SVD cost more than Golub-Kahan's products.
+# Input dimensions. For larger inputs the matrix and its SVD cost more than Golub-Kahan-Lanczos.
 FULL_JACOBIAN_LIMIT = 2000
-KNOWN = 0.1  # a singular value with a larger relative bound is not known
+KNOWN = 0.1  # a singular value counts as known if its relative bound is at most this
 
 
 def rounding_limit(largest: float, count: int) -> float:
@@ -36,16 +36,18 @@ def rounding_limit(largest: float, count: int) -> float:
 class Spectrum(NamedTuple):
     """Estimated singular values and their bounds, as `estimate_singular_values` returns them.
 
-    Each value is within its bound of a singular value of the Jacobian. The first and the last value
-    approach the ends of the spectrum; those between show where it has mass.
+    For each value, the Jacobian has a singular value that differs from it by at most its bound. The
+    first and the last value approach the largest and the smallest singular value. The values
+    between them show roughly where the other singular values are.
 
-    The bounds do not exclude singular values beyond both ends. A random start contains every
-    direction, but a small part may not have grown yet. To reduce this risk, give the same example
-    twice to `estimate_batch_singular_values`: it then has two starts.
+    The bounds do not exclude that the Jacobian has larger or smaller singular values than these. A
+    direction in which the random start vector is small may not have been found yet. To reduce this
+    risk, give the same example twice to `estimate_batch_singular_values`, which then uses two start
+    vectors.
 
     Attributes:
-        values: (..., k) float64, largest first.
-        bounds: (..., k) float64.
+        values: Estimates (..., k) float64, largest first.
+        bounds: The bound of each estimate, (..., k) float64.
 
     Examples:
         >>> import torch
@@ -62,10 +64,10 @@ class Spectrum(NamedTuple):
 def singular_values(f: Stages, x: Tensor, rank: int | None = None) -> Tensor:
     """Return the singular values of the Jacobian at one example, largest first.
 
-    Up to 2,000 input dimensions these are all singular values, from the full matrix. Beyond, they
-    are those of `estimate_singular_values` with 40 steps. There NaN means "not known": the bound of
-    the estimate is above 10 % of the value. In a wide spectrum the smallest value is often NaN,
-    because the estimate converges to it slowly.
+    Up to 2,000 input dimensions these are all singular values, from the full matrix. For larger
+    inputs, they are estimates by `estimate_singular_values` with 40 steps. There NaN means "not
+    known": the bound of the estimate is above 10 % of the value. If the singular values differ by
+    orders of magnitude, the smallest is often NaN, because the estimate converges to it slowly.
 
     Args:
         f: Map or module (B, *in) -> (B, *out), in `eval()` mode. If a pooling layer limits the
@@ -80,7 +82,7 @@ def singular_values(f: Stages, x: Tensor, rank: int | None = None) -> Tensor:
 
     Raises:
         NotFinite: If the derivative is not finite at `x`.
-        BadInput: As `full_jacobian`.
+        BadInput: In the same cases as `full_jacobian`.
 
     Examples:
         >>> import torch
@@ -99,10 +101,10 @@ def singular_values(f: Stages, x: Tensor, rank: int | None = None) -> Tensor:
 def estimate_singular_values(
     f: Stages, x: Tensor, steps: int = LANCZOS_STEPS, *, tolerance: float = 0.0, seed: int = 0
 ) -> Spectrum:
-    """Return both ends of the spectrum of the Jacobian at one example, without the matrix.
+    """Return the largest and smallest singular values of the Jacobian, without the matrix.
 
-    Golub-Kahan-Lanczos bidiagonalisation with full reorthogonalisation, from a random start. Each
-    step takes one product J v and one J.T u. `f` must be differentiable twice.
+    The method is Golub-Kahan-Lanczos bidiagonalisation with full reorthogonalisation, from a random
+    start vector. Each step needs one product J v and one J.T u. `f` must be differentiable twice.
 
     Args:
         f: Map or module (B, *in) -> (B, *out), in `eval()` mode; or a tuple of two, as in
@@ -111,7 +113,7 @@ def estimate_singular_values(
         steps: Largest number of steps.
         tolerance: Stop when the largest and the smallest value are known to this relative
             accuracy; 0 takes all steps.
-        seed: Seed of the random start.
+        seed: Seed of the start vector.
 
     Returns:
         A `Spectrum` of k values, where k is the number of steps taken, at most the rank.
@@ -142,16 +144,16 @@ def estimate_batch_singular_values(
 
     Args:
         f: As in `estimate_singular_values`.
-        batch: Examples (B, *in). Each has its own random start, also if examples are equal.
+        batch: Examples (B, *in). Each has its own start vector, even if examples are equal.
         steps: Largest number of steps.
         tolerance: Stop when the ends are known to this relative accuracy for all examples.
-        seed: Seed of the random starts.
+        seed: Seed of the start vectors.
 
     Returns:
         A `Spectrum` with values and bounds (B, k).
 
     Raises:
-        BadInput: As `estimate_singular_values`.
+        BadInput: In the same cases as `estimate_singular_values`.
 
     Examples:
         >>> import torch

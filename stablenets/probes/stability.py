@@ -1,7 +1,8 @@
-"""Layers against the stability region of their integrator (Lemma 1 of Haber & Ruthotto 2017).
+"""Whether layers are in the stability region of their integrator (Haber & Ruthotto 2017, Lemma 1).
 
-A layer is one step for a differential equation, whose weights are held fixed here. An eigenvalue ρ
-of the layer's Jacobian gives the z = h λ of that equation.
+A layer is one step of an integrator for a differential equation. Here the weights of this equation
+are held fixed in time. An eigenvalue ρ of the layer's Jacobian determines z = h λ, where λ is an
+eigenvalue of the Jacobian of the right-hand side.
 
 Lemma 1 and Eq. (3.9): docs/papers/haber2017.md#stability.
 """
@@ -29,12 +30,11 @@ if TYPE_CHECKING:
 
 
 class Stability(NamedTuple):
-    """Layers against the stability region of an integrator, as `measure_stability` returns it.
+    """How far layers are inside the stability region, as `measure_stability` returns it.
 
     Attributes:
-        z: h λ of each eigenvalue of each layer, (...) complex.
-        margin: 1 - max |ρ|. Lemma 1 holds if it is at least 0. In the linear case, a state grows
-            by a factor of at most 1 - margin per layer.
+        z: h λ for each eigenvalue ρ of each layer's Jacobian, (...) complex.
+        margin: 1 - max |ρ|. The condition of Lemma 1 holds if it is at least 0.
         step_ratio: The largest stable step divided by the present step; NaN if a z is NaN.
 
     Examples:
@@ -53,22 +53,22 @@ class Stability(NamedTuple):
 def measure_stability(name: str, jacobians: Tensor) -> Stability:
     """Return how far layers are inside or outside the stability region of their integrator.
 
-    For rk4, a z is recovered up to |h λ| = 1.5 only and is NaN beyond. A longer step can also share
-    its ρ with a shorter one, which is then reported. For long steps, give the eigenvalues of the
-    right-hand side to `largest_stable_step` instead.
+    For rk4, several z have the same ρ. The smallest of them is returned, or NaN if its |z| is above
+    1.5. So z is wrong or NaN for long steps. For these, give the eigenvalues of the right-hand side
+    to `largest_stable_step` instead.
 
     Args:
         name: euler, rk4, verlet, leapfrog or midpoint. A residual block is a step of euler.
-        jacobians: Jacobians of layers (..., n, n), of the state with all its parts, as of
-            `layer_jacobians`.
+        jacobians: Jacobians of layers (..., n, n), from `layer_jacobians`. Their states must have
+            all parts, as those of `flow_maps`.
 
     Returns:
         A `Stability`.
 
     Raises:
         NotFinite: If a Jacobian is not finite.
-        BadInput: If there is no integrator of this name, or if an eigenvalue is 0, which no step
-            of verlet, leapfrog or midpoint has.
+        BadInput: If there is no integrator of this name; or if an eigenvalue is 0, which is not
+            possible for a step of verlet, leapfrog or midpoint.
 
     Examples:
         >>> import torch
@@ -95,7 +95,8 @@ def measure_stability(name: str, jacobians: Tensor) -> Stability:
 def remove_rounding(z: Tensor, rounding: float) -> Tensor:
     """Return z with real parts and values below `rounding` set to 0.
 
-    z = 0 belongs to a double root ρ = 1, which rounding splits by the square root of epsilon.
+    At z = 0, ρ = 1 is a double root. Rounding splits it into two roots that differ by about the
+    square root of the machine epsilon.
     """
     z = torch.complex(z.real.where(z.real.abs() > rounding, 0.0), z.imag)
     return z.where(z.abs() > rounding, 0.0)
@@ -106,7 +107,7 @@ def plot_stability_region(name: str, found: Stability) -> Figure:
 
     Args:
         name: euler, rk4, verlet, leapfrog or midpoint.
-        found: As of `measure_stability`.
+        found: As returned by `measure_stability`.
 
     Returns:
         A matplotlib figure.

@@ -16,10 +16,11 @@ from stablenets.probes.norms import combine_norms, gradient_norm
 
 
 class StateGradients:
-    """Measures gradient norms at chosen depths of a `Flow`, as the second argument of its forward.
+    """Measures gradient norms at chosen depths of a `Flow`.
 
-    It works with every `backward` mode. With `store` and `checkpoint` it hooks into the autograd
-    graph; with `reverse` the flow calls `gradient`.
+    Pass it as second argument of the forward pass. It works with every `backward` mode. If layers
+    run one after the other, it registers hooks on their states. In mode `reverse` and in fused
+    layers, the flow calls `gradient` instead.
 
     Args:
         depths: The depths l to measure, 0 ... L.
@@ -38,10 +39,10 @@ class StateGradients:
         self.depths = list(depths)
         self._chosen = frozenset(depths)
         self._norms: dict[int, list[Tensor]] = {}
-        self._last = -1  # the last state of the forward
+        self._last = -1  # the last state of the forward pass
 
     def __call__(self, layer: int, state: tuple[Tensor, ...]) -> None:
-        """Hook into the parts of a state; the flow calls this in its forward."""
+        """Register hooks on the parts of a state; the flow calls this in its forward pass."""
         self._last = max(self._last, layer)
         if layer not in self._chosen or not torch.is_grad_enabled():
             return
@@ -49,12 +50,12 @@ class StateGradients:
         for part in state:
             if part.requires_grad:
                 part.register_hook(lambda gradient: norms.append(gradient_norm(gradient)))
-        # A checkpointed segment runs again in the backward: only the first call counts.
+        # A checkpointed segment runs again in the backward pass: only the first call counts.
         self._norms.setdefault(layer, norms)
 
     def gradient(self, layer: int, gradients: Sequence[Tensor]) -> None:
-        """Store the gradient of a state; a flow with backward='reverse' calls this."""
-        # Between two units, the state before pooling was hooked first and counts.
+        """Store the gradient of a state; the flow calls this in its backward pass."""
+        # Between two units, only the state before the boundary counts. It already has its hooks.
         if layer in self._chosen:
             self._norms.setdefault(layer, [gradient_norm(gradient) for gradient in gradients])
 
@@ -65,7 +66,8 @@ class StateGradients:
         arrived.
 
         Raises:
-            BadInput: If there was no backward since the last call, or a depth is beyond the net.
+            BadInput: If there was no backward pass since the last call, or a depth is not in the
+                net.
         """
         beyond = [depth for depth in self.depths if not 0 <= depth <= self._last]
         if beyond and self._last >= 0:
@@ -76,14 +78,14 @@ class StateGradients:
         found, self._norms = self._norms, {}
         if self.depths and not any(found.values()):
             raise BadInput(
-                "norms: no gradient has arrived; run the forward with this probe and gradients"
-                " enabled, then the backward of a loss, and call norms() once"
+                "norms: no gradient has arrived; run the forward pass with this probe and gradients"
+                " enabled, then the backward pass of a loss, and call norms() once"
             )
         return combine_norms([found.get(layer, []) for layer in self.depths])
 
 
 def weight_gradient_norms(units: Sequence[Flow | Recurrence], layers: Sequence[int]) -> Tensor:
-    """Return ‖dLoss/dθ_l‖ over all learned tensors of chosen layers, after the backward.
+    """Return ‖dLoss/dθ_l‖ over all learned tensors of chosen layers, after the backward pass.
 
     Args:
         units: The flows of a net in order of execution; layers are counted across them.

@@ -1,8 +1,9 @@
 """The charts of the HTML report as Vega-Lite specifications, made by Altair.
 
 A specification has no data: the page gives it rows under the name "rows", with the columns that the
-encodings name. Widths are set by the page, which knows the width of the window. Colours come from
-the configuration of the page, light or dark; shapes and dashes repeat them for readers in grey.
+encodings name. The page also sets the widths, from the width of the window. Colours come from the
+configuration of the page, light or dark. Shapes and dashes distinguish the same things, so that
+charts can be read in grey.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def values_by_depth(metric: dict[str, Any], families: list[str]) -> alt.FacetCha
     )
     if metric["is_log"]:
         base = base.transform_filter("datum.value > 0")
-    # intervals over two seeds may be wider than everything else
+    # intervals over two seeds may be much wider than the rest
     bars = (
         base.transform_filter("datum.seeds > 2 && isValid(datum.low)")
         .mark_rule(strokeWidth=1.5, opacity=0.6)

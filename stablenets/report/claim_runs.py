@@ -37,7 +37,7 @@ class GroupOfRuns:
 
 
 class PaperRuns:
-    """The plans of one paper, each made once, beside its ledgers.
+    """The plans of one paper with its ledgers; each plan is computed once.
 
     Args:
         paper: The paper.
@@ -72,9 +72,9 @@ class PaperRuns:
         )
 
     def deciding_profile(self, claim: DeclaredClaim) -> str:
-        """The smallest compute budget whose plan has all runs of a claim, on data it is about.
+        """The smallest compute budget whose plan has all runs of a claim, on the claim's data.
 
-        The largest one if there is none.
+        If there is none, it is the largest compute budget.
         """
         for profile, results in self.results.items():
             works = [work for name in claim.runs for work in results.plan.get(name, ())]

@@ -38,15 +38,15 @@ class ClaimView:
     Attributes:
         anchor: Its name in addresses, for example "chang2018-4b".
         row: Its row of claims.csv at the largest compute budget at which it was run.
-        cells: The same for people; see `claim_cells`.
+        cells: The same row as cells of a table; see `claim_cells`.
         reasons: Why it has this verdict, in sentences.
-        criteria: Its criteria for people, by row.
+        criteria: Its criteria as rows of a table.
         criteria_at: The profile of the criteria; '' if there are none.
         limits: What limits the result, in sentences.
         figure: Its figure as a file; None if it has none.
         caption: The caption of the figure.
         groups: Its runs.
-        commands: What makes them again, by tool.
+        commands: The commands that make them again, by tool.
         profiles: Its cells at each profile that has results.
     """
 

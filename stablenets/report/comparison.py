@@ -8,7 +8,7 @@ One configuration is a plain mapping for JSON:
 | dataset, family, operator, depth | options to filter by |
 | purpose | "results", or "search" for runs that chose settings |
 | origins, claims | ledgers and claims to which its runs belong |
-| label | the options that tell it apart among those of its data set, family and operator |
+| label | the options in which it differs from others of its data set, family and operator |
 | seeds, diverged, parameters | as in `aggregate_runs` |
 | values | by metric: mean, and both ends of the interval; null where there is none |
 | lines, heat | see `run_curves` |
@@ -139,9 +139,9 @@ def scaled_value(metric: str, values: dict[Any, Any]) -> float | None:
 
 
 def label_configurations(found: list[dict[str, Any]], stored: StoredRuns) -> None:
-    """Set `label`: the options that are not those of most configurations of a GROUP and purpose.
+    """Set `label`: the options in which a configuration differs from most of its GROUP and purpose.
 
-    "" is the one that has all the usual options. Labels are unique together with the depth.
+    The label is "" if it differs in none. Label and depth together are unique.
     """
     first = [entry["runs"][0]["name"] for entry in found]
     texts = stored.options.loc[first].map(option_text).reset_index(drop=True)

@@ -1,6 +1,6 @@
 """Aggregates runs over seeds: one row for each configuration, which is all options but the seeds.
 
-It also chooses the options that tell configurations apart, for the columns of tables and for the
+It also chooses the options in which configurations differ, for the columns of tables and for the
 labels of figures.
 """
 
@@ -121,7 +121,7 @@ def estimate_results(numbers: np.ndarray) -> dict[str, Estimate | None]:
 
 
 def order(keys: list[str]) -> list[str]:
-    """The keys in the order in which a person compares: data, net, depth, others, derived ones."""
+    """The keys in the order of columns: data, net, depth, other options, derived options."""
     others = [key for key in sorted(keys) if key not in LEADING + DERIVED]
     return [key for key in (*LEADING, *others, *DERIVED) if key in keys]
 
@@ -143,9 +143,9 @@ def differing_keys(texts: pd.DataFrame) -> list[str]:
 
 
 def label_keys(texts: pd.DataFrame) -> list[str]:
-    """The fewest options, in the order of `order`, that tell all configurations apart.
+    """The fewest options, in the order of `order`, by which all configurations differ.
 
-    If there is one configuration, its data set, family and depth.
+    If there is only one configuration, they are data set, family and depth.
     """
     if len(texts) == 1:
         return ["dataset.name", "net.family", "depth"]

@@ -42,7 +42,7 @@ def gradient_ratio_by_step(arrays: Arrays) -> Curve:
 def spectrum_by_rank(arrays: Arrays, index: int) -> Curve:
     """The singular values of dY_L/dY_0 by rank at one measurement.
 
-    Rounding errors are 0, except where NaN says that the signal overflowed.
+    Rounding errors are set to 0. If the signal overflowed, the values are NaN.
     """
     spectrum = median_spectrum(arrays["singular_values"][index])
     values = np.where(spectrum < rounding_limit(spectrum[0], len(spectrum)), 0.0, spectrum)
@@ -52,8 +52,8 @@ def spectrum_by_rank(arrays: Arrays, index: int) -> Curve:
 def line_over_seeds(curves: Iterable[Curve], is_log: bool) -> Line | None:
     """The mean of the curves of some runs, with a band from the smallest to the largest.
 
-    A run that is not finite somewhere is left out there, and marked. Where a run is 0 on a
-    logarithmic scale, the geometric mean is 0 and the line has a gap.
+    At positions where a run is not finite, it is left out and marked. On a logarithmic scale, where
+    a run is 0 the geometric mean is 0, and the line has a gap.
     """
     curves = [(np.asarray(x, float), np.asarray(y, float)) for x, y in curves if len(x)]
     if not curves:

@@ -95,7 +95,7 @@ def line_of_estimates(
 ) -> Line:
     """Means with error bars; positions at which a seed diverged or the mean is 0 are marked.
 
-    Intervals over two seeds do not enlarge the axes: they may be wider than everything else.
+    Intervals over two seeds do not enlarge the axes, because they may be much wider than the rest.
     """
     nothing = Estimate(np.nan, np.nan, np.nan, 0)
     found = [estimate or nothing for estimate in estimates]

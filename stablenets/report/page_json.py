@@ -31,7 +31,7 @@ def short_numbers(values: Iterable[float]) -> list[float | None]:
 
 
 def json_text(data: Any) -> str:
-    """JSON that ends no script element: it has no <, and is a valid JavaScript value, too."""
+    """JSON that is safe in a script element: it has no <, and is also a valid JavaScript value."""
     text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

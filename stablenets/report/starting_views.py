@@ -1,4 +1,4 @@
-"""Views of the comparison that the HTML report starts with or offers, chosen from what there is."""
+"""Views of the comparison: the one with which the HTML report starts, and links to others."""
 
 from __future__ import annotations
 

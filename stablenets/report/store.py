@@ -1,4 +1,4 @@
-"""Reads a folder of runs into data frames, without a judgement on any run.
+"""Reads a folder of runs into data frames.
 
 A run folder that is damaged, or that belongs to a study, is named and left out.
 """

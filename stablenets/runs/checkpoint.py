@@ -1,7 +1,7 @@
 """Checkpoints: the two newest states of a run, each with its own SHA-256 digest.
 
 `torch.load` does not notice a flipped bit. So the first line of each file holds the digest of the
-rest. The new file is complete on the disk before the last one is renamed to
+rest. A new checkpoint is complete on the disk before the older one is renamed to
 `checkpoint.previous.pt`.
 """
 

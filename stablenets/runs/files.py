@@ -58,12 +58,12 @@ def write_temporary(
 
 
 def temporary_path(path: Path) -> Path:
-    """A path beside `path` that no other write uses."""
+    """A path in the folder of `path` that no other write uses."""
     return path.with_name(TEMPORARY.format(name=path.name, token=secrets.token_hex(8)))
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of killed writers; call it when no other process may write."""
+    """Remove the temporary files of killed processes; call it when no other process may write."""
     for path in folder.glob(TEMPORARY.format(name="*", token="*")):
         path.unlink(missing_ok=True)
 
@@ -88,7 +88,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def json_bytes(value: Any) -> bytes:
-    """The content of a JSON file for people; for NaN and infinities see `json_safe`."""
+    """The content of an indented JSON file; for NaN and infinities see `json_safe`."""
     return (json.dumps(json_safe(value), indent=1, allow_nan=False) + "\n").encode()
 
 

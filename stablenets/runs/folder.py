@@ -3,7 +3,7 @@
 | file            | content                                                            |
 |-----------------|--------------------------------------------------------------------|
 | config.yaml     | all options as resolved                                            |
-| status.json     | one of STATUSES; of a finished run also summary and digests        |
+| status.json     | one of STATUSES; for a finished run also summary and digests       |
 | metrics.jsonl   | one row for each epoch                                             |
 | probes.npz      | gradient norms and singular values during training                 |
 | provenance.json | one entry for each session                                         |
@@ -12,9 +12,10 @@
 | log.txt         | every message of the run                                           |
 | lock            | the process that works on the run                                  |
 
-`done` and `diverged` are finished. If the status says `running` and no process holds the lock, the
-process was killed: the run counts as interrupted. The same command resumes interrupted runs, and
-tries failed runs again. `RunFolder` reads; only a `runs.session.RunSession` writes.
+Runs with the status `done` or `diverged` are finished. If the status is `running` and no process
+holds the lock, the process was killed, and the run counts as interrupted. The same command resumes
+interrupted runs, and tries failed runs again. `RunFolder` reads the files; only a
+`runs.session.RunSession` writes them.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ class RunFolder:
     def set_aside(self) -> Path | None:
         """Move all files but the lock to a folder of another name, so that nothing is lost.
 
-        The caller holds the lock. If it is killed in between, no command resumes from what is left:
-        checkpoints go first, and the status goes last, with digests of files that are gone.
+        The caller holds the lock. Checkpoints are moved first and the status last. So if the
+        process is killed meanwhile, no command resumes from an incomplete folder.
 
         Returns:
             The new folder; None if there was nothing to move.
@@ -137,7 +138,7 @@ class RunFolder:
         try:
             status = self.status()
         except BadInput:
-            return None  # damaged: the same command goes on from the checkpoint
+            return None  # damaged: the same command resumes from the checkpoint
         return status if status and status["status"] in FINISHED else None
 
     def damaged_artefacts(self, names: tuple[str, ...]) -> list[str]:
@@ -171,6 +172,23 @@ class RunFolder:
                 f"{self.path / name}: damaged, it does not match its digest in status.json;"
                 f" {REMEDY}"
             )
+        return content
+
+    def options(self) -> dict[str, Any]:
+        """The content of config.yaml: all options, and how the run was executed.
+
+        Raises:
+            BadInput: If the file is missing or damaged.
+        """
+        path = self.path / "config.yaml"
+        try:
+            content = yaml.safe_load(path.read_text())
+        except FileNotFoundError:
+            raise BadInput(f"{path}: missing; give the folder of a run") from None
+        except (yaml.YAMLError, UnicodeDecodeError):
+            content = None
+        if not isinstance(content, dict) or "execution" not in content:
+            raise BadInput(f"{path}: not readable as options; {REMEDY}")
         return content
 
     def metrics(self) -> list[dict[str, Any]]:

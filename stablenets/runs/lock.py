@@ -1,17 +1,21 @@
 """The lock of a run folder, `<run>/lock`: one process works on a run, on all hosts that see it.
 
-The file names its holder: process id, host, SLURM job and a random token. It is created complete,
-by a hard link, so of several processes only one creates it. A process counts as dead by
+The file names its holder: process id, host, SLURM job and a random token. It is created with its
+whole content, by a hard link. So if several processes try, only one creates it. The holder counts
+as dead in these cases:
 
-| holder            | evidence                                                                  |
-|-------------------|---------------------------------------------------------------------------|
-| on this host      | the kernel lock on the file, which ends with the process, unlike its id   |
-| on another host   | 60 s without a heartbeat; a free kernel lock proves nothing, since some   |
-|                   | file systems do not share it between hosts                                |
-| not known         | the kernel lock, if the file is damaged                                   |
+| holder                    | counts as dead if                                            |
+|---------------------------|--------------------------------------------------------------|
+| on this host              | the kernel lock on the file is free                          |
+| on another host           | there was no heartbeat for 60 s                              |
+| not known (damaged file)  | the kernel lock on the file is free                          |
 
-A process that was taken for dead, or whose lock was removed, can still live. So every write to the
-folder calls `Lock.check` first, which raises unless the file still has the token.
+The system frees a kernel lock when its process ends. A process id would not show this, because it
+can be used again. Some file systems do not share kernel locks between hosts. If a file system has
+no kernel locks at all, the heartbeat decides.
+
+A process that counts as dead, or whose lock was removed, may still run. So every write to the
+folder calls `Lock.check` first, which raises an error unless the file still has the token.
 """
 
 from __future__ import annotations
@@ -85,9 +89,9 @@ class Lock:
         self.release()
 
     def release(self) -> None:
-        """Remove the lock file, unless it is that of another process by now."""
+        """Remove the lock file, unless it now belongs to another process."""
         self._ended.set()
-        with contextlib.suppress(OSError):  # the file then stays, and is that of a dead process
+        with contextlib.suppress(OSError):  # then the file stays, as that of a dead process
             if self.is_held():
                 self.path.unlink()
         self._file.close()
@@ -111,7 +115,7 @@ class Lock:
             )
 
     def _beat(self) -> None:
-        """Show processes on other hosts that this process still runs."""
+        """Write a heartbeat, which shows processes on other hosts that this process still runs."""
         while not self._ended.wait(HEARTBEAT):
             with contextlib.suppress(OSError, ValueError):  # the next beat may succeed
                 os.utime(self._file.fileno())
@@ -142,7 +146,7 @@ class Lock:
         return described | ({"job": job} if job else {})
 
     def _take_over(self, claim: Path, now: float) -> bool:
-        """Replace the lock of a dead process. A second file lets one process at a time do so."""
+        """Replace the lock of a dead process; a second file keeps two from doing so at a time."""
         guard = self.path.with_name(TEMPORARY.format(name="lock", token="takeover"))
         if has_living_holder(self.path, now):
             return False
@@ -191,8 +195,8 @@ def has_living_holder(path: Path, now: float) -> bool:
 def is_kernel_lock_free(file: IO[bytes]) -> bool | None:
     """Whether no process holds the kernel lock of an open file; None if there are no such locks.
 
-    Only the holder takes the exclusive lock, before its file is in place. This shared one therefore
-    never keeps another process from taking the run.
+    Only the holder takes the exclusive lock, before its file gets its name. So this function, which
+    takes a shared lock for a moment, never keeps another process from taking the run.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

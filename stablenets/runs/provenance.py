@@ -1,7 +1,8 @@
 """Provenance: commit, versions, device, threads, seeds, data digests and command of each session.
 
-A session is one process that works on a run. A run that was interrupted twice has three. Digests of
-the package's sources and of plugins tell whether the code has changed, also without a repository.
+A session is one process that works on a run. A run that was interrupted twice has three sessions.
+Digests of the package's sources and of plugins tell whether the code has changed, even without a
+repository.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def digest_sources() -> str:
 
 
 def is_made_by_other_code(entry: dict[str, Any]) -> bool:
-    """Whether the package, or a plugin that this process has too, was another one in a session."""
+    """Whether a session had other code than this process: of the package or of a common plugin."""
     mine, theirs = load_plugins().digests, entry.get("plugins", {})
     return entry["sources"] != digest_sources() or any(
         digest != mine.get(name, digest) for name, digest in theirs.items()
@@ -123,7 +124,7 @@ def short_commit(commit: str | None, is_dirty: bool | None) -> str:
 
 
 def made_by(commits: str) -> str:
-    """Which code made something, for a sentence, from commits as tables show them."""
+    """A part of a sentence that names the code that made a result, from the text of its commits."""
     return f"at {commits}" if commits.strip() else f"by {NO_COMMIT}"
 
 

@@ -1,4 +1,4 @@
-"""A session: one process that works on one run folder, from taking its lock to its last status.
+"""A session: one process that works on one run folder, from taking its lock to the final status.
 
 Trainings and studies run in `run_session`. Only the process that holds the lock writes to the
 folder, and it writes by `RunSession`, which checks before each write that the lock is still held.
@@ -34,8 +34,8 @@ class Outcome:
 
     Args:
         folder: Its run folder.
-        status: One of `runs.folder.STATUSES`; also 'busy' in a plan, if another process holds it.
-        message: One line for people.
+        status: One of `runs.folder.STATUSES`. In a plan also 'busy': another process works on it.
+        message: One line that a command prints.
         summary: Final scores and measurements by name; empty if there are none.
         exit_code: The exit code for a command; 0 for `done` and `diverged`.
 
@@ -54,7 +54,7 @@ class Outcome:
 
 @dataclass
 class RunSession:
-    """What a process does to the run folder whose lock it holds; made by `run_session`.
+    """Writes to a run folder whose lock this process holds; made by `run_session`.
 
     Args:
         folder: The run folder.
@@ -171,14 +171,14 @@ def run_session(
 ) -> Outcome:
     """Do the work of a run in its folder, unless it is finished, and return how it ended.
 
-    An exception of `work` becomes the status `failed`, after the state of a training is saved. A
+    If `work` raises an exception, the state of a training is saved, and the status is `failed`. A
     finished run that is damaged is made again, and its old folder is kept under another name.
 
     Args:
         folder: The run folder, which is created if it does not exist.
         work: Does the work; the function returns its outcome.
-        force: Make a finished run again, too.
-        stale: 'redo' makes a finished run again, if it was made by other code; else 'keep'.
+        force: Also make a finished run again.
+        stale: For a finished run that other code made: 'redo' makes it again, 'keep' keeps it.
         wait: Seconds to wait while another process works on the run.
 
     Raises:
@@ -224,9 +224,10 @@ def finished_run(folder: RunFolder, stale: str = "keep") -> Outcome | None:
 
 
 def is_finished(folder: RunFolder, stale: str = "keep") -> bool:
-    """Whether there is no work to do, apart from weights that may be damaged.
+    """Whether a run is finished and need not be made again.
 
-    They can be large: who reads them checks them.
+    Its weights are not checked here, because they can be large. They are checked when they are
+    read.
 
     Args:
         folder: The run folder, which need not exist.

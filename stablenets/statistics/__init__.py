@@ -49,7 +49,7 @@ class Estimate:
     def __str__(self) -> str:
         if math.isnan(self.low):
             return format_number(self.value)
-        # A value far below the width of an interval around 0 is what rounding leaves of 0.
+        # A value far below the width of an interval around 0 is a rounding error of 0.
         is_rounding = self.low < 0 < self.high and abs(self.value) < 1e-4 * (self.high - self.low)
         low, high = format_number(self.low), format_number(self.high)
         return f"{format_number(0.0 if is_rounding else self.value)} [{low}, {high}]"
@@ -118,7 +118,7 @@ def percent(fractions: pd.Series) -> Estimate:
 def geometric_mean(values: Sequence[float] | pd.Series) -> Estimate:
     """Return the geometric mean and its interval: those of `mean` on a logarithmic scale.
 
-    For quantities that vary over orders of magnitude, such as gradient norms.
+    Use it for quantities that vary over orders of magnitude, such as gradient norms.
 
     Args:
         values: Independent observations (n,), for example one per seed, at least 0; n >= 1.
@@ -148,8 +148,7 @@ def median(values: Sequence[float]) -> Estimate:
         values: Independent observations (n,); n >= 1.
 
     Returns:
-        An `Estimate`. Below n = 6, and so with one observation, no k suffices: low and high are
-        NaN.
+        An `Estimate`. If n < 6, there is no such k: low and high are NaN.
 
     Examples:
         >>> str(median([1, 2, 3, 4, 5, 6]))

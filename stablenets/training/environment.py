@@ -49,7 +49,7 @@ def data_root(given: Path | str | None) -> Path:
 
 
 def reset_globals(run: Resolved) -> None:
-    """Set all process-wide options that a run depends on, whatever ran before in this process."""
+    """Set all process-wide options that a run depends on, so that earlier runs have no effect."""
     torch.set_num_threads(run.config.threads)
     keep_freed_memory()
     # cuBLAS is deterministic only with this setting

@@ -15,8 +15,8 @@ from stablenets.nets import Network, SequenceNetwork
 from stablenets.training.losses import LOSSES, SCORES, uniform_cross_entropy
 from stablenets.training.precision import precision_context, with_memory_format
 
-# Examples evaluated at a time. Small examples need large batches, since each layer has a fixed cost
-# for each call.
+# Limits of the batch size in evaluations, and how many numbers a batch holds between these limits.
+# Small examples need large batches, since each call of a layer has a fixed cost.
 MIN_EXAMPLES, MAX_EXAMPLES, NUMBERS = 256, 4096, 2**18
 
 
@@ -42,7 +42,7 @@ class Evaluator:
     def predict(self, x: Tensor, y: Tensor, tap: Callable | None = None) -> tuple[Tensor, Tensor]:
         """Outputs and loss of a batch.
 
-        A tap must be called at every layer, so a step with a tap runs the uncompiled network.
+        With a tap, the network runs uncompiled, because the tap must be called at every layer.
         """
         x = with_memory_format(x.to(self.dtype), self.config.precision)
         with precision_context(self.config.precision, self.device):

@@ -1,11 +1,11 @@
 """The training loop: steps and epochs, with a state that can be saved after any step.
 
-Data order, augmentation and learning rate are pure functions of seed, epoch and step. The state is
-therefore: weights, optimiser, random generators, running sums and records. A loop that loads it
-continues bitwise as if it had not been interrupted.
+Data order, augmentation and learning rate are pure functions of seed, epoch and step. So the state
+consists of weights, optimiser, random generators, running sums and records. A loop that loads it
+gives bitwise the results of a loop that was never interrupted.
 
-Loss and gradient norm must be finite before the optimiser changes the weights. If they are not, the
-run has diverged, which is a result.
+In each step, before the optimiser changes the weights, loss and gradient norm are checked. If one
+of them is not finite, the run ends with the status `diverged`. This counts as a result.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Loop:
         device: The device of the run.
         progress: Shows and logs how the run goes.
         save: Called with the loop when a checkpoint is due.
-        on_epoch: Called with the loop after each epoch; its last row is that of the epoch.
+        on_epoch: Called with the loop after each epoch; the last of its rows is that of the epoch.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Loop:
         self.rows: list[dict[str, Any]] = []  # metrics, one row for each epoch
         self.divergence: dict[str, float] | None = None
         self.saved = time.monotonic()
-        # whether a run that loads the present state continues bitwise; not within some steps
+        # whether the present state can be saved; not within a step, when parts of it have changed
         self.is_resumable = True
         self.has_statistics = any("var" in name for name, _ in net.named_buffers())  # batch norms
 
@@ -110,11 +110,14 @@ class Loop:
         return self.finish("done")
 
     def is_stalled(self) -> bool:
-        """Whether the validation loss has not fallen for `patience` epochs."""
+        """Whether the validation loss has not fallen for `patience` epochs.
+
+        After an epoch without evaluation this is not known, and False.
+        """
         losses = [
             (row["validation_loss"], row["epoch"]) for row in self.rows if "validation_loss" in row
         ]
-        if self.config.patience is None or not losses:
+        if self.config.patience is None or not losses or losses[-1][1] != self.epoch:
             return False
         _, best = min(losses)
         return self.epoch - best >= self.config.patience
@@ -146,7 +149,7 @@ class Loop:
             [parameter.grad for parameter in self.net.parameters() if parameter.grad is not None]
         )
         score = self.evaluator.score(outputs.detach(), y)
-        # one copy from the device for all values
+        # one transfer from the device for all values
         scalars = [loss.detach().double(), norm.double(), score.double()]
         values = torch.stack([*scalars, *reconstruction_errors(self.net)])
         loss_value, norm_value, score_value, *errors = values.tolist()
@@ -217,7 +220,7 @@ class Loop:
         return status
 
     def describe_progress(self, loss: float) -> dict[str, str]:
-        """Loss of the last batch, score over this epoch, gradient norms: by label, for people."""
+        """What the progress shows, by label: loss of the last batch, score, gradient norms."""
         shown = {
             "epoch": f"{self.epoch + 1}/{self.config.epochs}",
             "loss": f"{loss:.4f}",

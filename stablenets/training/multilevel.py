@@ -1,17 +1,17 @@
-"""Multi-level training: networks of rising depth, each from the interpolated weights of the last.
+"""Multilevel training: a shallow network is trained, then a deeper one starts from its weights.
 
-One level trains a network, doubles its layers, halves h and interpolates its weights in time. The
-next level trains from there (docs/papers/haber2017.md#multilevel).
+Between two levels the number of layers is doubled, h is halved, and the weights are interpolated in
+time (docs/papers/haber2017.md#multilevel).
 
-`depth=64 levels=3` trains networks of 8, 16, 32 and 64 layers. Each one starts from the trained
-network before it, the first one from random weights. T, `epochs` and all other options are the same
-on each level. The smoothness term uses the h of each level. For a network of L layers, all levels
-together cost less than two runs of L layers.
+`depth=64 levels=3` trains networks of 8, 16, 32 and 64 layers. The first one starts from random
+weights, and each other one from the trained network before it. T, `epochs` and all other options
+are the same on each level. The smoothness term uses the h of each level. For a network of L layers,
+all levels together cost less than two runs of L layers.
 
-Each level is a run of its own, with its own folder: the level of 32 layers is the run that
-`depth=32 levels=2` makes. So a level is resumed or skipped like any run, and chains share their
-common levels. The cost of this choice: all levels use the same options, and the momentum of the
-optimiser starts at zero on each level.
+Each level is a run with a folder of its own. For example, the level of 32 layers is the run that
+`depth=32 levels=2` makes. So a level is resumed or skipped like any other run, and trainings with
+common levels share them. The disadvantage is that all levels use the same options, and that the
+momentum of the optimiser starts at zero on each level.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from stablenets.engine.norms import STATISTICS
 def prolong(coarse: nn.Module, fine: nn.Module) -> None:
     """Give `fine` the weights of `coarse`, interpolated in time.
 
-    The stacked weights of a flow, and the statistics of its batch norms, are functions of time
-    sampled at t_j = j h: they are interpolated linearly. All other tensors are copied: opening,
-    boundaries, head, and what all layers share.
+    The stacked weights of a flow, and the statistics of its batch norms, are values of functions of
+    time at t_j = j h. They are interpolated linearly. All other tensors are copied: those of the
+    opening, the boundaries and the head, and those that all layers share.
 
     Args:
         coarse: A flow or a network.

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from stablenets.config import Resolved
+from stablenets.config.resolving import resolve_stored
 from stablenets.data import DatasetFacts
 from stablenets.errors import BadInput
 from stablenets.nets import Network, Recurrent, SequenceNetwork
@@ -65,14 +66,36 @@ def build_network(run: Resolved, facts: DatasetFacts) -> Network | SequenceNetwo
     return built.to(torch.float64 if config.precision == "float64" else torch.float32)
 
 
-def load_trained_network(
-    run: Resolved, facts: DatasetFacts, folder: Path
-) -> Network | SequenceNetwork:
+def load_run(folder: Path | str) -> tuple[Resolved, Network | SequenceNetwork]:
+    """A finished run: its resolved configuration and its trained network, on the CPU.
+
+    Args:
+        folder: The run folder.
+
+    Returns:
+        The run, and the network in evaluation mode.
+
+    Raises:
+        BadInput: If the folder is not that of a finished training, a file is damaged, or the family
+            or data set is that of a plug-in that is not loaded.
+
+    Examples:
+        >>> run, net = load_run("runs/resnet-dense-swiss_roll-L64-s0-0a1b2c3d4e5f")
+        >>> net(torch.zeros(1, 2)).shape
+        torch.Size([1, 2])
+    """
+    options = RunFolder(Path(folder)).options()
+    if "study" in options:
+        raise BadInput(f"{folder}: a study, not a training; it has no network")
+    run = resolve_stored(options)
+    return run, load_trained_network(run, Path(folder)).eval()
+
+
+def load_trained_network(run: Resolved, folder: Path) -> Network | SequenceNetwork:
     """The network of a finished run, with its trained weights, on the CPU.
 
     Args:
         run: The resolved configuration.
-        facts: Shapes and task of the data set.
         folder: The run folder.
 
     Raises:
@@ -81,6 +104,6 @@ def load_trained_network(
     weights = RunFolder(folder).read_artefact(WEIGHTS)
     if weights is None:
         raise BadInput(f"{folder / WEIGHTS}: missing; run the command of this run again")
-    net = build_network(run, facts)
+    net = build_network(run, run.dataset.facts)
     net.load_state_dict(torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True))
     return net

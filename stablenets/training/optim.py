@@ -17,16 +17,18 @@ from stablenets.config.options import Optim
 def build_optimiser(net: nn.Module, config: Optim) -> torch.optim.Optimizer:
     """The optimiser of a configuration, with two groups of parameters.
 
-    Weight decay applies to kernels and matrices, not to biases and batch norms. In a flow these are
-    the parameters b.., beta_.. and gamma_.., in torch's layers those called bias or with one
-    dimension.
+    Biases and the parameters of batch norms get no weight decay; all other parameters do. A
+    parameter counts as one of them if it has one dimension, or if its name (after the last dot)
+    begins with "b" or "gamma_".
+
+    So do not give a matrix a name that begins with "b": it would get no weight decay.
 
     Args:
         net: The network.
         config: Name, learning rate, momentum, beta2 and weight decay.
 
     Returns:
-        An optimiser from `torch.optim`: the first group decays, the second does not.
+        An optimiser from `torch.optim`. The first group has weight decay, the second has none.
     """
     decaying: list[Tensor] = []
     free: list[Tensor] = []
@@ -63,12 +65,12 @@ def learning_rate(config: Optim, step: float, steps: float) -> float:
 
 
 def half_cosine(t: float) -> float:
-    """Falls from 1 at t = 0 to 0 at t = 1."""
+    """A factor that falls from 1 at t = 0 to 0 at t = 1."""
     return (1 + math.cos(math.pi * t)) / 2
 
 
 def one_cycle(config: Optim, t: float) -> float:
-    """Rises from 1/25 to 1 until t = warmup, then falls to 0, both along a cosine."""
+    """A factor that rises from 1/25 to 1 until t = warmup, then falls to 0, both along a cosine."""
     low = 1 / 25
     if t < config.warmup:
         return 1 - (1 - low) * half_cosine(t / config.warmup)
@@ -76,7 +78,7 @@ def one_cycle(config: Optim, t: float) -> float:
 
 
 def step_decay(config: Optim, t: float) -> float:
-    """Multiplies by drop_factor at each milestone."""
+    """A factor that is multiplied by drop_factor at each milestone."""
     return config.drop_factor ** sum(t >= milestone for milestone in config.milestones)
 
 

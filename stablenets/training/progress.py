@@ -1,6 +1,7 @@
-"""Progress for people: a bar on a terminal, plain lines elsewhere, all messages also in the log.
+"""Shows the progress of a run: a bar on a terminal, plain lines elsewhere.
 
-If nobody can read the output any more, as after `| head`, it is turned off. The log goes on.
+All messages are also written to the log. If the output can no longer be written, for example after
+`| head`, only the log is continued.
 """
 
 from __future__ import annotations
@@ -94,9 +95,9 @@ class Progress:
 
 
 def discard_output(stream: TextIO) -> None:
-    """Send what is still written to a stream of the process to nowhere.
+    """Discard everything that this process still writes to a stream.
 
-    Otherwise the next print fails too, and so does the end of the process, which empties buffers.
+    Otherwise the next print fails, too, and so does the end of the process, which empties buffers.
     """
     with contextlib.suppress(OSError, ValueError, AttributeError), open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), stream.fileno())

@@ -1,4 +1,4 @@
-"""The guard of backward=reverse: are the reconstructed states those of the forward pass?"""
+"""Checks that the states which backward=reverse reconstructs are those of the forward pass."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from stablenets.nets import Network, SequenceNetwork
 
 
 def reconstruction_errors(net: Network | SequenceNetwork) -> list[Tensor]:
-    """The relative error of the reconstructed first state of each unit, after a backward pass.
+    """The reconstruction error of each unit, after a backward pass.
+
+    It is the largest error in the first state of the first example, relative to the largest entry
+    of the first states of all examples.
 
     Returns:
         One float64 scalar for each unit; empty if no unit runs with backward=reverse.
@@ -21,7 +24,7 @@ def reconstruction_errors(net: Network | SequenceNetwork) -> list[Tensor]:
 def check_reconstruction(errors: list[float], tolerance: float, step: int) -> None:
     """Raise `Irreversible` if an error exceeds `tolerance`, or is NaN.
 
-    The gradients would then be taken at other states than those of the forward pass.
+    Then the gradients would be those at other states than the states of the forward pass.
     """
     for unit, error in enumerate(errors, 1):
         if not error <= tolerance:

@@ -1,6 +1,6 @@
 """Measurements during training: gradient norms by depth, and singular values of the Jacobian.
 
-They are part of the checkpoint, so a resumed run ends with the arrays of an uninterrupted one.
+They are part of the checkpoint, so a resumed run has the same arrays as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Recorder:
     | array            | shape           | content                                        |
     |------------------|-----------------|------------------------------------------------|
     | steps, loss      | (P,)            | measured steps, and the loss of their batch    |
-    | depths           | (D,)            | states measured; the last one is L             |
+    | depths           | (D,)            | the l of the measured states Y_l, from 0 to L  |
     | state_gradients  | (P, D)          | norm of dLoss/dY_l over the batch              |
-    | layers           | (W,)            | layers measured; the last one is L - 1         |
+    | layers           | (W,)            | the measured layers, from 0 to L - 1           |
     | weight_gradients | (P, W)          | norm of the gradient of a layer's weights      |
     | spectrum_epochs  | (S,)            | epochs at which singular values were measured  |
     | singular_values  | (S, samples, k) | singular values of dY_L/dY_0, largest first    |
@@ -86,7 +86,7 @@ class Recorder:
         self.weight_gradients.append(weight_gradient_norms(self.net.units, self.layers))
 
     def record_spectrum(self, epoch: int, examples: Tensor) -> None:
-        """Record the singular values of dY_L/dY_0 in float64, unless `epoch` has them already.
+        """Record the singular values of dY_L/dY_0 in float64, unless those of `epoch` are recorded.
 
         They are computed on a copy in evaluation mode: with their running statistics, batch norms
         treat each example separately. Singular values that are 0 because of pooling are omitted.

@@ -36,21 +36,22 @@ def train(run: Resolved, command: str | None = None, wait: float = 0.0) -> Outco
     """Make one run in its folder.
 
     A finished run is not made again, an interrupted one resumes from its last checkpoint, and a
-    failed one is tried again. A resumed run ends bitwise like an uninterrupted one. The function
-    sets every process-wide option that it depends on (seeds, threads, determinism), so the runs
-    made before in the same process do not matter.
+    failed one is tried again. The results of a resumed run are bitwise those of an uninterrupted
+    one. The function sets every process-wide option on which it depends (seeds, threads,
+    determinism). So earlier runs in the same process have no effect.
 
     Args:
         run: The resolved configuration. `run.config.runs` is the folder of all runs.
-        command: The command line that makes this run, for its provenance; by default the one of
-            this process.
+        command: The command line that makes this run, for its provenance. By default it is the
+            command line of this process.
         wait: Seconds to wait while another process works on this run.
 
     Returns:
-        How the run ended. An error in the run is the status 'failed', not an exception.
+        How the run ended. If there is an error during the run, the status is 'failed', and no
+        exception is raised.
 
     Raises:
-        BadInput: If the device, the data or the run folder cannot be used; nothing has changed.
+        BadInput: If the device, the data or the run folder cannot be used; nothing is changed.
         Busy: If another process works on this run, or takes it over.
 
     Examples:
@@ -112,7 +113,8 @@ def check_data_of_finished_run(
 def check_same_data(folder: Path, history: list[dict[str, Any]], dataset: data.Dataset) -> None:
     """Raise `BadInput` if an earlier session of the run used other data.
 
-    So substitute data never passes for the real data, and the two are never mixed in one run.
+    So a result on substitute data is never taken for one on the real data, and one run never uses
+    both.
     """
     for session in history:
         if session["data"]["digests"] != dataset.digests:
@@ -135,7 +137,7 @@ def train_in_session(
     state, note = load_checkpoint(folder)
     check_same_data(folder, session.history, dataset)
     coarser = run.coarser if state is None else None
-    # it may be a level of another chain too, which another process trains
+    # another process may train this level, as part of another multilevel training
     coarse = train(coarser, command, wait=math.inf) if coarser else None
     entry = session_entry(device, config.threads, command) | {
         "data": {"source": dataset.source, "digests": dataset.digests},
@@ -148,7 +150,7 @@ def train_in_session(
     torch.manual_seed(config.seeds.init)
     net = build_network(run, dataset.facts).to(device)
     if coarser and coarse:
-        prolong(load_trained_network(coarser, dataset.facts, coarse.folder), net)
+        prolong(load_trained_network(coarser, coarse.folder), net)
 
     with (
         closing(Progress(config.progress, folder / "log.txt")) as progress,
@@ -180,7 +182,7 @@ def train_in_session(
 def begin_or_resume(
     loop: Loop, state: dict[str, Any] | None, note: str, session: RunSession
 ) -> None:
-    """Load the checkpoint if there is one, say what will be done, and start the clock."""
+    """Load the checkpoint if there is one, report what will be done, and start the clock."""
     folder, batch = session.folder.path, min(loop.config.batch, len(loop.data.train))
     doing = f"starting: {loop.steps} steps of {batch} examples"
     if state is not None:
@@ -225,7 +227,7 @@ def save_weights(session: RunSession, net: Network | SequenceNetwork) -> None:
 def end_without_coarser_level(session: RunSession, coarse: Outcome, coarser: Resolved) -> Outcome:
     """End a run whose coarser level has no trained weights, with the status of that level.
 
-    If that level diverged, the whole chain has diverged, which is a result.
+    If that level diverged, this run counts as diverged, too.
     """
     depth = coarser.config.depth
     reason = f"the coarser level of {depth} layers: {coarse.message}"

@@ -1,7 +1,8 @@
 """Signals that end a process: a training saves its state first, everything else ends at once.
 
-A scheduler may send a signal to every process of a job, each of which passes it on. So repeats
-within REPEAT_SECONDS count as one signal.
+A scheduler may send a signal to every process of a job, and each process may pass it on. So a
+process can get the same signal several times. Signals within REPEAT_SECONDS after the first one are
+ignored.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ REPEAT_SECONDS = 3.0
 class StopSignal:
     """Catches the signals of CAUGHT inside a `with` block, so that a loop can save and stop.
 
-    `signal` is the number of the first one, None before. A second one ends the process without
-    saving, unless it is a repeat. Only the main thread of a process can catch signals; in other
-    threads this class does nothing.
+    `signal` is the number of the first signal, or None if there was none. A second signal, after
+    more than REPEAT_SECONDS, ends the process without saving. Only the main thread of a process can
+    catch signals; in other threads this class does nothing.
 
     Examples:
         >>> with StopSignal() as stop:
@@ -56,7 +57,7 @@ def end_on_signal(
 ) -> Iterator[None]:
     """Inside the `with` block, a signal ends the process at once, with exit code 128 + number.
 
-    A handler that raises SystemExit would not do: callbacks of other libraries swallow exceptions.
+    The handler does not raise SystemExit, because callbacks of other libraries may catch it.
 
     Args:
         before: Called before the process ends.

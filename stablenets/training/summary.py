@@ -19,7 +19,7 @@ def summarise_rows(rows: Sequence[Mapping[str, Any]], score: str) -> dict[str, A
 
     Returns:
         Losses and scores by name, such as `test_accuracy`. If there is a validation split, also
-        `best_epoch` (the first one of the best) and, for example,
+        `best_epoch`, the first epoch with the best validation score, and for example
         `test_accuracy_at_best_validation`.
     """
     if not rows:
@@ -40,10 +40,10 @@ def summarise_rows(rows: Sequence[Mapping[str, Any]], score: str) -> dict[str, A
 
 
 def summary_lines(summary: Mapping[str, Any], singular_values: int = 1) -> list[str]:
-    """What a person reads of a summary: scores, gradient norms, singular values, divergence.
+    """A summary as lines of text: scores, gradient norms, singular values, divergence.
 
     Args:
-        summary: As of `Loop.summary`.
+        summary: As returned by `Loop.summary`.
         singular_values: How many singular values were measured, for the limit of rounding.
     """
     lines = []
@@ -74,8 +74,8 @@ def summary_lines(summary: Mapping[str, Any], singular_values: int = 1) -> list[
 def describe_singular_values(summary: Mapping[str, Any], count: int) -> str:
     """The smallest and the largest of `count` singular values in words.
 
-    An unknown end is stored as NaN or -inf: see `probes.singular_values`. A smallest value that is
-    a rounding error is replaced by the limit of rounding, as in the report.
+    A value that is not known is stored as NaN or -inf: see `probes.singular_values`. If the
+    smallest value is a rounding error, it is replaced by the limit of rounding, as in the report.
     """
     ends = list(map(float, summary["singular_value_range"]))
     limit = rounding_limit(ends[1], count)

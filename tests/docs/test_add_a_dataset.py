@@ -1,5 +1,7 @@
 """The code of docs/how-to/add-a-dataset.md runs, and its data sets keep the contract."""
 
+import shutil
+
 import pytest
 import torch
 from conftest import compose
@@ -7,7 +9,7 @@ from dataset_contract import CONTRACT, load_small, stack_batches
 
 from stablenets.config import resolve
 from stablenets.config.defaults import dataset_options
-from stablenets.data import CommonDataOptions
+from stablenets.data import CommonDataOptions, load
 from stablenets.errors import BadInput
 
 PAGE = "how-to/add-a-dataset.md"
@@ -21,7 +23,11 @@ def registered(run_page):
 
 
 def test_code_of_the_page_runs_from_top_to_bottom(run_page):
-    run_page(PAGE)
+    """The last class of the page reads the validation set of its own."""
+    names = run_page(PAGE)
+    shutil.copytree("data/shades/test", "data/shades/validation")
+    found = load(names["ShadesWithValidation"](), CommonDataOptions(), root="data")
+    assert (len(found.train), len(found.validation), len(found.test)) == (40, 20, 20)
 
 
 def test_data_sets_of_the_page_keep_the_contract(registered):

@@ -42,6 +42,12 @@ def test_the_family_of_the_page_takes_part_in_the_comparison(run_page, place):
     assert list(table["family"]) == ["damped (not searched)"]
 
 
+def test_use_in_your_training_loop(run_page):
+    names = run_page("how-to/use-in-your-training-loop.md")
+    assert names["net"](torch.randn(2, 64)).shape == (2, 10)
+    assert names["outcome"].status == "done"
+
+
 def test_make_blocks_reversible(run_page):
     names = run_page("how-to/make-blocks-reversible.md")
     assert names["net"](torch.randn(2, 3, 32, 32)).shape == (2, 10)

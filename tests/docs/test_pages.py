@@ -34,7 +34,7 @@ def test_every_relative_link_leads_to_a_file(page):
     assert [link for link in local if not (page.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("page", ["concepts.md", "report.md", "api/runs.md"])
+@pytest.mark.parametrize("page", ["concepts.md", "questions.md", "report.md", "api/runs.md"])
 def test_the_code_of_a_page_runs(page, run_page):
     run_page(page)
 

@@ -237,7 +237,7 @@ def test_another_mode_between_forward_and_backward_is_an_error():
     chain, x = built("conv")
     loss = chain(x).sum()
     chain.eval()
-    with pytest.raises(RuntimeError, match=r"train\(\) or eval\(\) between a forward and its"):
+    with pytest.raises(RuntimeError, match=r"train\(\) or eval\(\) was called between the"):
         loss.backward()
 
 

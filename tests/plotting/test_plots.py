@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from stablenets.plotting.figures import new_figure, new_grid
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BLUE, LOOKS, ORANGE, family_looks
 from stablenets.plotting.panels import plot_dots, plot_matrix, set_panel
-from stablenets.plotting.plots import add_legend_below, plot_clipped, plot_curves, plot_lines
+from stablenets.plotting.plots import plot_clipped, plot_curves, plot_differences, plot_lines
 from stablenets.statistics import Estimate
 
 
@@ -114,6 +115,13 @@ def test_families_of_one_paper_differ_in_colour_and_marker(families):
     colours, markers = zip(*(LOOKS[family] for family in families), strict=True)
     assert len(set(colours)) == len(families)
     assert len(set(markers)) == len(families)
+
+
+def test_an_interval_that_goes_on_beyond_the_axis_ends_in_an_arrow(axes):
+    found = {"short": Estimate(0.0, -0.5, 0.5, 5), "long": Estimate(0.5, -9.0, 0.9, 5)}
+    plot_differences(axes, found, None, limits=(-3.0, 1.0))
+    assert [arrow for arrow in arrows(axes) if arrow[0] in "<>"] == [("<", [-3.0], [1])]
+    assert not [line for line in axes.get_lines() if line.get_linestyle() == "--"]
 
 
 def test_arrows_of_several_lines_stand_one_above_the_other(axes):

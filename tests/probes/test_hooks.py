@@ -199,7 +199,7 @@ def test_a_tensor_that_is_returned_twice_counts_once():
         (lambda net: [net[0], nn.Linear(1, 1)], r"modules\[1\]: Linear did not run"),
         (
             lambda net: [net[1]],
-            r"modules\[0\]: ReLU runs twice in one forward; give modules that run once",
+            r"modules\[0\]: ReLU runs twice in one forward pass; give modules that run once",
         ),
         (lambda net: None, r"modules=None: Sequential .*give the modules"),
     ],

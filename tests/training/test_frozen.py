@@ -55,7 +55,7 @@ def test_only_frozen_weights_keep_their_initial_values(resolved, net):
     assert outcome.status == "done", outcome.message
     torch.manual_seed(run.config.seeds.init)
     first = build_network(run, run.dataset.facts)
-    last = load_trained_network(run, run.dataset.facts, outcome.folder)
+    last = load_trained_network(run, outcome.folder)
     unchanged = {
         name
         for name, value in first.named_parameters()

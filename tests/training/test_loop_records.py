@@ -46,6 +46,7 @@ def test_training_stops_when_the_validation_loss_has_not_fallen_for_some_epochs(
     for options, epochs in (
         ({"patience": 2}, 3),  # the loss of epoch 1 is the lowest
         ({"patience": 2, "evaluate_every": 2}, 4),  # that of epoch 2
+        ({"patience": 3, "evaluate_every": 2}, 6),  # epoch 5 is not evaluated
         ({"patience": 20}, 9),
         ({}, 9),
     ):

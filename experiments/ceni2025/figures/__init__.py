@@ -1,3 +1,3 @@
 """The tables and figures of the paper, in the order of its pages."""
 
-from . import spectra, deep, memory, pixels, settings  # noqa: F401, I001
+from . import spectra, trained, weight_gradients, deep, memory, pixels, targets, settings  # noqa: F401, I001

@@ -1,20 +1,36 @@
-"""Columns that several tables have."""
+"""What several tables or figures have: columns, powers of ten, and the size of figures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pandas as pd
+
+LAYERS = "layers $L$"  # label of an axis
+SMALLEST = 1e-300  # drawn in place of 0, far below all axes
+WIDTH = 4.2  # inches of a figure: its smallest text has 6 points if the figure is 8 cm wide
+
+
+def powers(exponents: Any) -> Any:
+    """Numbers from their log10, at least SMALLEST and at most its inverse."""
+    limit = -math.log10(SMALLEST)
+    return np.power(10.0, np.clip(exponents, -limit, limit))
 
 
 def power_text(exponent: float) -> str:
-    """A number from its log10; '' if it is not known."""
+    """A number from its log10, with two or three digits; '' if it is not known."""
     if math.isnan(exponent):
         return ""
     if math.isinf(exponent):
         return "0" if exponent < 0 else "infinite"
-    return f"{10**exponent:.3g}" if abs(exponent) < 5 else f"1e{exponent:.1f}"
+    if abs(exponent) < 5:
+        return f"{10**exponent:.3g}"
+    whole = math.floor(exponent)
+    digits = f"{10 ** (exponent - whole):.1f}"
+    return f"1.0e{whole + 1:+03d}" if digits == "10.0" else f"{digits}e{whole:+03d}"
 
 
 def power_of(column: str, summary: str = "median") -> Callable[[pd.DataFrame], str]:
@@ -22,10 +38,18 @@ def power_of(column: str, summary: str = "median") -> Callable[[pd.DataFrame], s
     return lambda own: power_text(own[column].agg(summary))
 
 
+IMAGES = "images of training, validation and test"  # head of the column `image_limit`
+
+
 def image_limit(rows: pd.DataFrame) -> str:
     """The number of images of training, validation and test."""
     limit = rows["dataset.limit"].iloc[0]
     return "all" if limit is None or math.isnan(limit) else f"at most {limit:,.0f} each"
+
+
+def width_of(rows: pd.DataFrame) -> int:
+    """The width of the networks."""
+    return int(rows["net.widths"].iloc[0][0])
 
 
 def minutes(rows: pd.DataFrame) -> float:
@@ -40,5 +64,4 @@ def trainable_parameters(own: pd.DataFrame) -> int:
 
 def fixed_parameters(own: pd.DataFrame) -> int:
     """The parameters of the filter, which are not trained."""
-    first = own.iloc[0]
-    return int(first["net.widths"][0]) ** 2 if first["net.family"] == "roarnn" else 0
+    return width_of(own) ** 2 if own["net.family"].iloc[0] == "roarnn" else 0

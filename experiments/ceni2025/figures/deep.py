@@ -10,14 +10,16 @@ from matplotlib.ticker import MaxNLocator
 from stablenets.claims.estimates import TEST_ACCURACY, Metric, mean_over_seeds
 from stablenets.claims.results import Results
 from stablenets.claims.tabulating import count_diverged, count_seeds, setting_table, tabulate
-from stablenets.plotting.figures import new_figure
+from stablenets.plotting.figures import new_figure, new_grid
 from stablenets.plotting.looks import GREEN, SKY, YELLOW, family_looks
 from stablenets.plotting.plots import plot_curves, plot_differences
 
-from ..claims import CHANCE, DATA_NAMES, DEEP_NAMES, LABELS, deep_rows, gradient_ratios
+from ..claims import CHANCE
+from ..names import DATA_NAMES, DEEP_NAMES, LABELS
+from ..rows import deep_rows, gradient_ratios
 from ..runs import paper
 from ..studies.networks import DEEP_RATES
-from .columns import image_limit, minutes, trainable_parameters
+from .columns import IMAGES, WIDTH, image_limit, minutes, trainable_parameters, width_of
 
 DEEPEST = ["deep", "no_layers", "frozen_layers", "deep_baselines"]
 LOOKS = family_looks(DEEP_NAMES) | {
@@ -38,7 +40,8 @@ def deep_table_of(results: Results, *groups: str) -> pd.DataFrame:
 
     columns = {
         "layers": lambda own: int(own["depth"].max()),
-        "images": image_limit,
+        "width": width_of,
+        IMAGES: image_limit,
         "steps": "steps",
         "rate": "optim.lr",
         "trainable parameters": trainable_parameters,
@@ -54,9 +57,15 @@ def deep_table_of(results: Results, *groups: str) -> pd.DataFrame:
     return tabulate(deep_rows(results, *groups), by, columns, LABELS | DEEP_NAMES)
 
 
-@paper.table("deep", runs=DEEPEST)
+@paper.table(
+    "deep",
+    runs=DEEPEST,
+    finding="The training losses of roaMLP and of a network without layers do not differ.",
+)
 def deep_table(results: Results) -> pd.DataFrame:
-    """Very deep networks with the same width, batch and schedule, each at its own rate."""
+    """Very deep networks with the same width, batch and schedule, each at its own rate. The
+    training loss is the mean over the steps of the last epoch.
+    """
     return deep_table_of(results, *DEEPEST)
 
 
@@ -80,22 +89,22 @@ def deep_rates_table(results: Results) -> pd.DataFrame:
 @paper.figure(
     "deep",
     runs=DEEPEST,
-    finding="What the layers add in so few steps is small; figure `longer` has more steps."
-    " The ratio "
-    "of the plain MLP is 0 from the first step, so it is not drawn.",
+    finding="What the layers add in so few steps is about one point; figure `longer` has more "
+    "steps. The ratio of the plain MLP is 0 from the first step, so it is not drawn.",
 )
 def deep_figure(results: Results) -> Figure:
-    """Very deep networks. Left: test accuracy, mean over seeds with its interval; no bar: one seed;
-    an arrow: at chance. Right: gradient norm at the first state divided by that at the last, during
-    training, range over seeds.
+    """Very deep networks. Above: test accuracy, mean over seeds with its interval; no bar: one
+    seed; an arrow: at chance. The axis does not begin at 0. Below: gradient norm at the first state
+    divided by that at the last, during training; line: median over seeds, band: range.
     """
     rows = deep_rows(results, *DEEPEST)
-    figure, (accuracy, ratio) = new_figure(2, width=3.4, height=2.8)
+    figure, panels = new_grid(2, 1, WIDTH, 4.6)
+    accuracy, ratio = panels.flat
     kinds = dict(list(rows.groupby("kind", sort=False)))
     means = {DEEP_NAMES[kind]: mean_over_seeds(own, TEST_ACCURACY) for kind, own in kinds.items()}
-    values = [mean.value for mean in means.values()]
-    trained = [value for value in values if value > 2 * CHANCE] or values
-    limits = (min(trained) - 1.5, max(trained) + 1.5)
+    trained = [mean for mean in means.values() if mean.value > 2 * CHANCE] or means.values()
+    ends = [end for mean in trained for end in (mean.value, mean.low, mean.high)]
+    limits = (np.nanmin(ends) - 0.3, np.nanmax(ends) + 0.3)
     colours = [LOOKS[kind]["colour"] for kind in kinds]
     plot_differences(accuracy, means, 2 * CHANCE, colours=colours, limits=limits)
     data = DATA_NAMES[rows["dataset"].iloc[0]]
@@ -104,7 +113,7 @@ def deep_figure(results: Results) -> Figure:
         curves = [gradient_ratios(results, run) for run in own["run"]]
         if kind == "none" or not np.min(curves) > 0:
             continue
-        look = {"label": DEEP_NAMES[kind], **LOOKS[kind], "marker": ""}
+        look = {"label": DEEP_NAMES[kind], **LOOKS[kind], "markersize": 4, "markevery": 3}
         plot_curves(ratio, results.curves(own, "steps")[0], curves, **look)
     ratio.set(yscale="log", ylim=(0.1, 10), xlabel="training step")
     ratio.set_ylabel("gradient norm, first / last state")
@@ -117,15 +126,14 @@ def deep_figure(results: Results) -> Figure:
     "longer",
     runs=["longer"],
     finding="Networks whose layers are frozen or missing learn less. roaMLP with tanh learns"
-    " little "
-    "more than they do.",
+    " little more than they do.",
 )
 def longer_figure(results: Results) -> Figure:
-    """Test accuracy by epoch of the networks with fewer layers and more steps: median over seeds
-    and range.
+    """Test accuracy by epoch of the networks with fewer layers and more steps. Line: median over
+    seeds; band: range over seeds.
     """
     rows = deep_rows(results, "longer")
-    figure, (axes,) = new_figure(1, width=4.2, height=3.2)
+    figure, (axes,) = new_figure(1, width=WIDTH, height=3.2)
     for kind, own in rows.groupby("kind", sort=False):
         epochs, accuracies = results.curves(own, "epoch")[0], results.curves(own, "test_accuracy")
         look = {"label": DEEP_NAMES[kind], "markersize": 4, **LOOKS[kind]}

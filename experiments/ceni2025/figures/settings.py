@@ -8,24 +8,27 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stablenets.claims.estimates import TEST_ACCURACY, VALIDATION_ACCURACY, exact, mean_over_seeds
+from stablenets.claims.estimates import TEST_ACCURACY, VALIDATION_ACCURACY, mean_over_seeds
 from stablenets.claims.results import Results
 from stablenets.claims.tabulating import count_seeds, tabulate
 from stablenets.plotting.figures import new_figure
-from stablenets.plotting.plots import plot_differences
+from stablenets.plotting.looks import BLUE, ORANGE
 
-from ..claims import LABELS, NAMES, NEAR, variations
+from ..claims import NEAR
+from ..names import LABELS, NAMES
+from ..rows import variations
 from ..runs import paper
 from ..search_space import SPACE
-from .columns import fixed_parameters, image_limit, trainable_parameters
+from ..studies.networks import pixel_rate
+from .columns import IMAGES, WIDTH, fixed_parameters, image_limit, trainable_parameters
 from .pixels import with_width
 
 OPTION_NAMES = {
     "net.alpha": "α",
     "net.beta": "β",
     "net.widths": "H",
-    "net.input_scale": "size of U",
-    "net.gain": "first size of W",
+    "net.input_scale": "scale of U",  # at first, as the next one
+    "net.gain": "scale of W",
     "net.activation": "activation",
     "optim.lr": "rate",
     "batch": "batch",
@@ -41,8 +44,8 @@ def setting_name(row: Any) -> str:
 
 @paper.table("sensitivity", runs=["sensitivity"])
 def sensitivity_table(results: Results) -> pd.DataFrame:
-    """roaRNN with one option changed at a time: validation accuracy in %, and the change in
-    points.
+    """roaRNN with one option changed at a time: validation accuracy in %, and the change in points;
+    scales of U and W are those before training.
     """
     rows = variations(results["sensitivity"])
     return pd.DataFrame(
@@ -50,21 +53,38 @@ def sensitivity_table(results: Results) -> pd.DataFrame:
             "setting": [setting_name(row) for row in rows.itertuples()],
             "validation accuracy": rows["accuracy"],
             "change": rows["change"],
-            "images": image_limit(results["sensitivity"]),
+            IMAGES: image_limit(results["sensitivity"]),
         }
     )
 
 
 @paper.figure("sensitivity", runs=["sensitivity"])
 def sensitivity_figure(results: Results) -> Figure:
-    """roaRNN with one option changed at a time: change of the validation accuracy in points, one
-    seed. Dashed: 2 points less than the chosen setting.
+    """roaRNN with one option changed at a time: change of the validation accuracy in points, a dot
+    for each value of the option, one seed. Dashed: 2 points less than the chosen setting. Values
+    that cost more stand beside their dots; table `sensitivity` has all values. Scales of U and W
+    are those before training.
     """
     rows = variations(results["sensitivity"])
-    changes = {setting_name(row): exact(row.change) for row in rows.itertuples()}
-    figure, (axes,) = new_figure(1, width=5.0, height=0.9 + 0.16 * len(rows))
-    plot_differences(axes, changes, -NEAR)
-    axes.tick_params(axis="y", labelsize=7)
+    figure, (axes,) = new_figure(1, width=WIDTH, height=3.6)
+    keys = list(dict.fromkeys(rows["key"]))
+    apart = 0.08 * (rows["change"].max() - rows["change"].min())
+    for place, key in enumerate(keys):
+        own = rows[rows["key"] == key].sort_values("change")
+        is_near = own["change"] > -NEAR
+        axes.plot(own["change"][is_near], [place] * is_near.sum(), "o", color=BLUE, markersize=4)
+        far = own[~is_near]
+        axes.plot(far["change"], [place] * len(far), "s", color=ORANGE, markersize=4)
+        # values whose dots are close share a text
+        for _, close in far.groupby((far["change"].diff() > apart).cumsum()):
+            at = (close["change"].mean(), place)
+            text = ", ".join(map(str, close["value"]))
+            shift = {"xytext": (0, 3), "textcoords": "offset points"}
+            axes.annotate(text, at, ha="center", va="bottom", fontsize=8, **shift)
+    axes.set_yticks(range(len(keys)), [OPTION_NAMES[key] for key in keys])
+    axes.set_ylim(len(keys) - 0.5, -0.8)
+    axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
+    axes.axvline(-NEAR, color="0.3", linewidth=0.8, linestyle="--", zorder=0)
     chosen = results["sensitivity"].groupby("seed").first().reset_index()
     base = mean_over_seeds(chosen, VALIDATION_ACCURACY).value
     axes.set_xlabel(f"points from the chosen setting ({base:.1f} %)")
@@ -73,27 +93,34 @@ def sensitivity_figure(results: Results) -> Figure:
 
 @paper.table("search", runs=["search"])
 def search_table(results: Results) -> pd.DataFrame:
-    """The random search for psMNIST with an affine readout, short runs, the best first: validation
+    """The search for the settings of permuted pixels with an affine readout: the setting that was
+    found by hand, and settings that were drawn at random. Short runs, the best first; validation
     accuracy in %, one seed that is in no other table.
     """
     rows = results["search"]
     is_chosen = rows.index == 0  # the plan has the chosen setting first
     table = pd.DataFrame(
         {
+            "data": rows["dataset"].map(LABELS),
             "validation accuracy": VALIDATION_ACCURACY.of(rows),
-            "chosen": np.where(is_chosen, "yes", ""),
+            "setting": np.where(is_chosen, "by hand, used", "drawn"),
             **{key.split(".")[-1]: rows[key] for key in SPACE},
-            "images": image_limit(rows),
+            IMAGES: image_limit(rows),
             "status": rows["status"],
         }
     )
     return table.sort_values("validation accuracy", ascending=False)
 
 
-@paper.table("rates", runs=["rates"])
+@paper.table(
+    "rates",
+    runs=["rates"],
+    finding="The rate of roaRNN was set before, and is not the best one here.",
+)
 def rates_table(results: Results) -> pd.DataFrame:
-    """Choice of the rates on psMNIST: validation accuracy in %, one seed that is in no other table.
-    Chrono: forget gates of LSTM begin as long as the sequence.
+    """Choice of the rates on permuted pixels: validation accuracy in %, one seed that is in no
+    other table. Used: the rate of the other tables. Chrono: forget gates of LSTM begin as long as
+    the sequence.
     """
     return list_rates(results, "rates")
 
@@ -101,7 +128,7 @@ def rates_table(results: Results) -> pd.DataFrame:
 @paper.table("devised_rates", runs=["devised_rates"])
 def devised_rates_table(results: Results) -> pd.DataFrame:
     """Choice of the rates of other networks that were devised against vanishing gradients:
-    validation accuracy in % on psMNIST, one seed that is in no other table.
+    validation accuracy in % on permuted pixels, one seed that is in no other table.
     """
     return list_rates(results, "devised_rates")
 
@@ -109,14 +136,23 @@ def devised_rates_table(results: Results) -> pd.DataFrame:
 def list_rates(results: Results, group: str) -> pd.DataFrame:
     """The validation accuracy of each run of a group."""
     rows = results[group]
-    lags = rows.get("net.chrono_lag", pd.Series(0, rows.index))
+    is_chrono = rows.get("net.chrono_lag", pd.Series(0, rows.index)).fillna(0) > 0
+    epochs = [work.resolved.config.epochs for work in results.works((group,))]
+    used = [
+        not chrono and rate == pixel_rate(row["dataset"], row["net.family"], count)
+        for (_, row), chrono, rate, count in zip(
+            rows.iterrows(), is_chrono, rows["optim.lr"], epochs, strict=True
+        )
+    ]
     return pd.DataFrame(
         {
-            "net": rows["net.family"].map(NAMES) + np.where(lags.fillna(0) > 0, ", chrono", ""),
-            "epochs": [work.resolved.config.epochs for work in results.works((group,))],
+            "data": rows["dataset"].map(LABELS),
+            "net": rows["net.family"].map(NAMES) + np.where(is_chrono, ", chrono", ""),
+            "epochs": epochs,
             "rate": rows["optim.lr"],
+            "used": np.where(used, "yes", "no"),
             "validation accuracy": VALIDATION_ACCURACY.of(rows),
-            "images": image_limit(rows),
+            IMAGES: image_limit(rows),
             "status": rows["status"],
         }
     )

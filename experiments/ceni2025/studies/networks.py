@@ -197,6 +197,12 @@ def pixel_source(dataset: str) -> str:
     return "mnist" if dataset.endswith("mnist") else "digits"
 
 
+def pixel_rate(dataset: str, family: str, epochs: int) -> float:
+    """Return the chosen learning rate of a network on pixels with an affine readout."""
+    chosen = PIXELS[pixel_source(dataset)]
+    return (chosen["rates"] | (chosen["longer"] if epochs > 1 else {}))[family]
+
+
 def pixel_run(
     dataset: str,
     family: str,
@@ -221,7 +227,6 @@ def pixel_run(
     """
     source = pixel_source(dataset)
     chosen = PIXELS[source]
-    rates = chosen["rates"] | (chosen["longer"] if epochs > 1 else {})
     hidden = HIDDEN_UNITS[source] if has_hidden_layer else 0
     readout: dict[str, Any] = {}
     if has_hidden_layer:
@@ -238,7 +243,7 @@ def pixel_run(
         },
         "optim": {
             "name": "adam",
-            "lr": rates[family],
+            "lr": pixel_rate(dataset, family, epochs),
             "schedule": "onecycle",
             "warmup": chosen["warmup"],
             "clip_norm": 1.0,

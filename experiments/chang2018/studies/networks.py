@@ -12,6 +12,7 @@ from stablenets.config.composition import net_preset
 COMPARED_MODES = ("store", "checkpoint", "reverse")  # values of the option `backward`
 BATCH = 100
 TABLE_BLOCKS = 18  # blocks of a unit of Hamiltonian-218
+DEEPEST_UNIT = 100  # blocks of a unit of Hamiltonian-1202, the deepest network of the table
 # The authors' code drops the learning rate after 40,000 and 60,000 of 80,000 steps.
 MILESTONES = [0.5, 0.75]
 SGD = {

@@ -8,13 +8,21 @@ from matplotlib.figure import Figure
 
 from stablenets.claims.estimates import TEST_ACCURACY, median_over_seeds
 from stablenets.claims.results import Results
-from stablenets.claims.tabulating import count_seeds, lines_by, setting_table, tabulate
-from stablenets.plotting.figures import new_figure
+from stablenets.claims.tabulating import (
+    count_seeds,
+    largest_of,
+    lines_by,
+    setting_table,
+    tabulate,
+)
+from stablenets.plotting.figures import new_figure, new_grid
+from stablenets.plotting.groups import COLUMN_WIDTH
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BACKWARD_LOOKS, BLUE, ORANGE
 from stablenets.plotting.panels import plot_matrix, set_panel
-from stablenets.plotting.plots import add_legend_below, plot_curves, plot_lines
+from stablenets.plotting.plots import plot_curves, plot_lines
 
-from ..claims import BEST_ACCURACY, DATA_NAMES, at_setting
+from ..measures import BEST_ACCURACY, DATA_NAMES, at_setting
 from ..published import AUTHORS_RING
 from ..runs import RING_SETTINGS, paper
 from .looks import LOOKS
@@ -23,13 +31,14 @@ from .looks import LOOKS
 @paper.table("ring", runs=["ring"])
 def ring_table(results: Results) -> pd.DataFrame:
     """Distributed networks: test accuracy in %, medians over seeds with 95 % intervals between
-    order statistics. Authors' code: median of three seeds.
+    order statistics. Authors' code: at its step, median of three seeds. Worst seed: of the last
+    iterate.
     """
 
-    def authors(own: pd.DataFrame) -> float | None:
+    def authors(own: pd.DataFrame) -> float | str:
         first = own.iloc[0]
         if first["setting"] == "chosen":
-            return None
+            return "-"
         return float(np.median(AUTHORS_RING[first["dataset"], first["net.graph"]]))
 
     columns = {
@@ -47,10 +56,16 @@ def ring_table(results: Results) -> pd.DataFrame:
     return tabulate(rows, ["dataset", "setting", "graph", "h", "lr"], columns, DATA_NAMES)
 
 
-@paper.table("ring_tuning", runs=["ring_tuning"])
+@paper.table(
+    "ring_tuning",
+    runs=["ring_tuning"],
+    finding="On the swiss roll the dense network has the smallest step that was tried, so a smaller"
+    " one may suit it better.",
+)
 def ring_tuning_table(results: Results) -> pd.DataFrame:
     """Distributed networks: mean validation accuracy in % by step and rate, seeds that are in no
-    other table. Used: the rate, in the row of its step.
+    other table. Used: the rate that is used, in the row of the step that is used. Ties: the middle
+    one in the order of the rows and rates, of an even number the first of the two in the middle.
     """
 
     def used(dataset: str, graph: str, h: float) -> float | None:
@@ -59,7 +74,8 @@ def ring_tuning_table(results: Results) -> pd.DataFrame:
 
     by = ["dataset", "graph", "h"]
     rows = results["ring_tuning"].rename(columns={"net.graph": "graph"})
-    return setting_table(rows, by, "lr", "rate ", names=DATA_NAMES, used=used)
+    table = setting_table(rows, by, "lr", "rate ", names=DATA_NAMES, used=used)
+    return table.assign(used=table["used"].astype(object).fillna("-"), seeds=rows["seed"].nunique())
 
 
 @paper.figure(
@@ -68,26 +84,32 @@ def ring_tuning_table(results: Results) -> pd.DataFrame:
     finding="A half step reads nodes up to two away; a layer reads all.",
 )
 def reach_figure(results: Results) -> Figure:
-    """Trained ring of eight nodes: the change of one node of the output when a node of the input is
-    moved by 1. White: no change, bit for bit.
+    """Trained ring of eight nodes, first run: log10 of the largest change at one node after half a
+    step or a layer (row), over test points, when another node before it (column) is moved by 1.
+    White: no change, bit for bit.
     """
     arrays = results.arrays(results["reach"]["run"].iloc[0])
     with np.errstate(divide="ignore"):
         shades = np.log10([arrays["half"], arrays["layer"]])
     finite = shades[np.isfinite(shades)]
     colours = {"cmap": "viridis", "vmin": finite.min(), "vmax": finite.max()}
-    figure, panels = new_figure(2, width=3.0, height=3.1)
+    figure, panels = new_grid(1, 2, COLUMN_WIDTH, 2.2, sharey=True)
     nodes = range(1, 1 + len(shades[0]))
-    for axes, values, title in zip(panels, shades, ("half a step", "a layer"), strict=True):
+    for axes, values, title in zip(panels[0], shades, ("half a step", "a layer"), strict=True):
         mesh = plot_matrix(axes, values, nodes, nodes, **colours)
-        axes.set(title=title, xlabel="from node", ylabel="to node")
-    figure.colorbar(mesh, ax=panels, label=r"$\log_{10}$ of the largest change", shrink=0.8)
+        axes.set(title=title, xlabel="node that is moved")
+    panels[0, 0].set_ylabel("node that changes")
+    label = r"$\log_{10}$ of the change"
+    figure.colorbar(mesh, ax=panels, label=label, shrink=0.75)
     return figure
 
 
 @paper.table("memory", runs=["memory"])
 def memory_table(results: Results) -> pd.DataFrame:
-    """Bytes kept for the backward pass of H2 beside the weights, four features, batch 125."""
+    """Bytes kept for the backward pass of H2 beside the weights, four features, batch 125. store:
+    all states; checkpoint: about the square root of their number, the others are computed again;
+    reverse: the last state, from which the others are computed by inversion.
+    """
     table = results["memory"].pivot(index="layers", columns="backward", values="bytes")
     return table[list(BACKWARD_LOOKS)].reset_index()
 
@@ -98,23 +120,33 @@ def memory_table(results: Results) -> pd.DataFrame:
     finding="It trains, gradients keep their size, and `reverse` keeps the same at any depth.",
 )
 def deep_figure(results: Results) -> Figure:
-    """H2 with 1,024 layers. Left: training loss. Middle: norms of the loss gradient at the states,
-    by layer, at the first and the last step. Right: bytes kept for the backward pass by depth.
+    """H2 with 1,024 layers: median over seeds and range. From top to bottom: training loss; norms
+    of the loss gradient at the states, by layer, at the first and the last step; bytes kept for the
+    backward pass by depth, one measurement, if all states are kept (store), some (checkpoint), or
+    the last one only, from which the others are computed by inversion (reverse).
     """
     rows, memory = results["deep"], results["memory"]
     first = results.arrays(rows["run"].iloc[0])
-    figure, (loss, gradients, kept) = new_figure(3, width=3.0, height=3.2)
+    figure, panels = new_grid(3, 1, COLUMN_WIDTH, 6.6)
+    loss, gradients, kept = panels[:, 0]
     losses = results.curves(rows, "loss")
-    plot_curves(loss, first["steps"], losses, label="loss", colour=BLUE)
+    plot_curves(loss, first["steps"], losses, label="loss", colour=BLUE, marker="o", markersize=3)
     loss.set(xlabel="training step", ylabel="loss of the batch", yscale="log")
-    for index, when, colour in ((0, "first step", BLUE), (-1, "last step", ORANGE)):
+    looks = ((0, "first step", BLUE, "o", "-"), (-1, "last step", ORANGE, "s", "--"))
+    for index, when, colour, marker, dash in looks:
         norms = results.curves(rows, "state_gradients")[:, index]
+        style = {"marker": marker, "markersize": 3, "linestyle": dash}
         relative = norms / norms[:, -1:]
-        plot_curves(gradients, first["depths"], relative, label=when, colour=colour)
+        plot_curves(gradients, first["depths"], relative, label=when, colour=colour, **style)
     set_panel(gradients, xlabel="layer $l$", yscale="log", reference=1)
     gradients.set_ylabel("gradient norm / last layer's")
-    plot_lines(kept, lines_by(memory, "backward", "layers", "bytes"), BACKWARD_LOOKS)
-    set_panel(kept, depths=memory["layers"], yscale="log", ylabel="bytes kept for the backward")
+    ways = {"store": ("o", "-"), "checkpoint": ("^", "--"), "reverse": ("s", "-.")}
+    styles = {
+        way: BACKWARD_LOOKS[way] | {"marker": marker, "linestyle": dash}
+        for way, (marker, dash) in ways.items()
+    }
+    plot_lines(kept, lines_by(memory, "backward", "layers", "bytes"), styles)
+    set_panel(kept, depths=memory["layers"], yscale="log", ylabel="bytes kept")
     for axes in (gradients, kept):
         axes.legend(frameon=False)
     return figure
@@ -122,25 +154,37 @@ def deep_figure(results: Results) -> Figure:
 
 @paper.table("bounds", runs=["bounds"])
 def bounds_table(results: Results) -> pd.DataFrame:
-    """Random weights: log10 of ‖∂y_N/∂y_0‖ and of its upper bound, medians over seeds."""
-    columns = {"log10 norm": "log10_norm", "log10 bound": "log10_bound", "seeds": count_seeds}
-    return tabulate(results["bounds"], ["net", "layers"], columns)
+    """Random weights: log10 of ‖∂y_N/∂y_0‖ and of its upper bound Π (1 + h ‖K_j‖²), which follows
+    from the triangle inequality, medians over seeds; how many decades the bound is above the norm;
+    and the largest log10 of norm / bound over all layers and seeds, at most 0 if the bound holds.
+    """
+    rows = results["bounds"]
+    rows = rows.assign(decades=rows["log10_bound"] - rows["log10_norm"])
+    columns = {
+        "log10 norm": "log10_norm",
+        "log10 bound": "log10_bound",
+        "decades between": "decades",
+        "largest excess": largest_of("excess"),
+        "seeds": count_seeds,
+    }
+    return tabulate(rows, ["net", "layers"], columns)
 
 
 @paper.figure(
     "bounds",
     runs=["bounds"],
-    finding="The bound holds, and is far from tight.",
+    finding="The bound holds, and is decades above the norm (table `bounds`).",
 )
 def bounds_figure(results: Results) -> Figure:
-    """Random weights, final time 1.2: norm of ∂y_N/∂y_0 (solid) and its upper bound (dashed),
-    medians over seeds.
+    """Random weights, final time 1.2: norm of ∂y_N/∂y_0 (solid, filled) and its upper bound
+    (dashed, open), medians over seeds.
     """
-    figure, (axes,) = new_figure(1, width=4.0, height=3.0)
+    figure, (axes,) = new_figure(1, width=COLUMN_WIDTH, height=3.0)
     rows = results["bounds"]
-    for column, kind, line in (("log10_norm", "norm", "-"), ("log10_bound", "bound", "--")):
+    kinds = (("log10_norm", "norm", "-", None), ("log10_bound", "bound", "--", "white"))
+    for column, kind, line, face in kinds:
         looks = {
-            net: {**look, "label": f"{net}, {kind}", "linestyle": line}
+            net: {**look, "label": f"{net}, {kind}", "linestyle": line, "markerfacecolor": face}
             for net, look in LOOKS.items()
         }
         plot_lines(axes, lines_by(rows, "net", "layers", column), looks)

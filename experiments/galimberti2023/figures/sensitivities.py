@@ -4,43 +4,60 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stablenets.claims.estimates import Metric, select_rows
+from stablenets.claims.estimates import Metric, median_over_seeds, select_rows
 from stablenets.claims.results import Results
-from stablenets.claims.tabulating import count_seeds, largest_of, lines_by, smallest_of, tabulate
-from stablenets.plotting.figures import new_figure, new_grid
-from stablenets.plotting.looks import BLUE, looks_in_turn
-from stablenets.plotting.panels import set_panel
-from stablenets.plotting.plots import (
-    add_legend_below,
-    plot_clipped,
-    plot_curves,
-    plot_differences,
-    plot_lines,
+from stablenets.claims.tabulating import (
+    count_seeds,
+    largest_of,
+    lines_by,
+    smallest_of,
+    tabulate,
 )
+from stablenets.plotting.figures import new_grid
+from stablenets.plotting.groups import COLUMN_WIDTH, plot_groups
+from stablenets.plotting.legends import add_legend_below
+from stablenets.plotting.looks import BLUE
+from stablenets.plotting.panels import set_panel
+from stablenets.plotting.plots import plot_clipped, plot_curves, plot_differences, plot_lines
+from stablenets.plotting.style import COLOURS, MARKERS
 
-from ..claims import after_training, controlled, with_exponents
+from ..measures import after_training, controlled, with_exponents
 from ..published import STATED_NORMS
 from ..runs import paper
+from ..studies.alternating import AlternatingTraining
 from ..studies.networks import PLAIN
 from .looks import LOOKS
 
+
+def median_or_dash(column: str):
+    """A column of a table with the median of a column of the rows; '-' if they do not have it."""
+
+    def value(own: pd.DataFrame) -> float | str:
+        found = own[column].median()
+        return "-" if np.isnan(found) else found
+
+    return value
+
+
 VOLUME_COLUMNS = {
     "‖∂y_N/∂y_0‖": "norm",
-    "smallest ‖B_l‖": smallest_of("lowest"),
+    "smallest ‖B_l‖, l < N": smallest_of("lowest"),
     "log10 det": "log10_determinant",
-    "smallest singular value": "smallest",
-    "smallest × largest": "pair",
-    "‖Bᵀ J B - J‖": "defect",
+    "smallest singular value": median_or_dash("smallest"),
+    "smallest × largest singular value": median_or_dash("pair"),
+    "‖Bᵀ J B - J‖": median_or_dash("defect"),
     "seeds": count_seeds,
 }
 CONTROLS = (
-    ("weight_decay", 0.003, "weight decay 0.003 / 0"),
-    ("weight_decay", 0.01, "weight decay 0.01 / 0"),
-    ("weight_decay", 0.03, "weight decay 0.03 / 0"),
-    ("weight_decay", 0.05, "weight decay 0.05 / 0"),
-    ("weight_decay", 0.1, "weight decay 0.1 / 0"),
+    ("weight_decay", 0.003, "decay 0.003 / 0"),
+    ("weight_decay", 0.01, "decay 0.01 / 0"),
+    ("weight_decay", 0.03, "decay 0.03 / 0"),
+    ("weight_decay", 0.05, "decay 0.05 / 0"),
+    ("weight_decay", 0.1, "decay 0.1 / 0"),
+    ("alpha", 0.0005, "alpha 0.0005 / 0"),
     ("alpha", 0.01, "alpha 0.01 / 0"),
     ("alpha", 0.1, "alpha 0.1 / 0"),
     ("T", 0.8, "T = 0.8 / 0.4"),
@@ -51,13 +68,15 @@ CONTROLS = (
 @paper.table("symplectic", runs=["symplectic", "trained"])
 def symplectic_table(results: Results) -> pd.DataFrame:
     """Largest ‖Bᵀ J B - J‖ / (‖B‖² ‖J‖) over examples and seeds, for single layers and for
-    products; the smallest with the wrong transpose; largest |det - 1| of a layer.
+    products; the smallest with B and Bᵀ exchanged, which is as small if X = I; largest |det - 1| of
+    a layer. X couples the halves p and q of H2: J = [[0, -Xᵀ], [X, 0]]. It is I unless its name
+    says otherwise. MS3 is symplectic too, with the canonical J.
     """
     rows = pd.concat([results["symplectic"], after_training(results)])
     columns = {
         "layer": largest_of("layer"),
         "products": largest_of("product"),
-        "wrong transpose": smallest_of("wrong_transpose"),
+        "B, Bᵀ exchanged": smallest_of("wrong_transpose"),
         "|det - 1|": largest_of("determinant"),
         "seeds": count_seeds,
     }
@@ -66,15 +85,18 @@ def symplectic_table(results: Results) -> pd.DataFrame:
 
 @paper.table("spread", runs=["steps"])
 def spread_table(results: Results) -> pd.DataFrame:
-    """64 layers with random weights, by step: medians over examples and seeds. J is the canonical
-    one.
+    """64 layers with random weights, by step: medians over examples and seeds, but the smallest
+    ‖B_l‖ of all. J is the canonical one.
     """
     return tabulate(results["steps"], ["h", "net"], VOLUME_COLUMNS)
 
 
 @paper.table("depths", runs=["depths", "longer"])
 def depths_table(results: Results) -> pd.DataFrame:
-    """Random weights by depth, at fixed final time (h N = 1.2) and at fixed step: medians."""
+    """Random weights by depth, at fixed final time (h N = 1.2) and at fixed step: medians over
+    examples and seeds, but the smallest ‖B_l‖ of all. J is the canonical one. '-': not measured for
+    the MLP, whose Jacobians can be singular.
+    """
     fixed_time = results["depths"].assign(fixed="final time 1.2")
     rows = pd.concat([fixed_time, results["longer"].assign(fixed="step 0.1")])
     return tabulate(rows, ["fixed", "layers", "net"], VOLUME_COLUMNS)
@@ -83,55 +105,65 @@ def depths_table(results: Results) -> pd.DataFrame:
 @paper.figure(
     "spread",
     runs=["steps", "depths", "longer"],
-    finding="All six networks keep the norm above 1. Forward Euler (H1, H1-J2, MS2) inflates"
-    " volume; "
-    "the others keep it. Only H2 and MS3 are symplectic with the canonical J.",
+    finding="All six networks keep the norm at least 1. Forward Euler (H1, H1-J2, MS2) inflates"
+    " volume, the others preserve it. Only H2 and MS3 are symplectic with the canonical J.",
 )
 def spread_figure(results: Results) -> Figure:
-    """Random weights N(0, 1), step 0.1, medians over seeds. Left: norm of ∂y_N/∂y_0. Middle: log10
-    of its determinant, on an axis that is linear near 0. Right: ‖Bᵀ J B - J‖ with the canonical J,
-    not divided by ‖B‖².
+    """Random weights N(0, 1), step 0.1: medians over seeds with 95 % intervals between order
+    statistics. From top to bottom: norm of ∂y_N/∂y_0; log10 of its determinant, on an axis that is
+    linear up to 0.1; ‖Bᵀ J B - J‖ with the canonical J, not divided by ‖B‖².
     """
     rows = results["longer"]
-    rows = rows.assign(defect=rows["defect"].clip(lower=1.01e-16))
-    looks = {net: {**look, "markerfacecolor": "none"} for net, look in LOOKS.items()}
-    figure, panels = new_figure(3, width=2.9, height=3.3)
-    for axes, (column, title, limits) in zip(
-        panels,
-        (
-            ("norm", r"$\|\partial y_N/\partial y_0\|$", (0.5, 1e12)),
-            ("log10_determinant", r"$\log_{10}\,\det$", (-0.1, 1e3)),
-            ("defect", r"$\|B^\top J B - J\|$", (1e-16, 1e12)),
-        ),
-        strict=True,
-    ):
-        plot_lines(axes, lines_by(rows, "net", "layers", column), looks, limits)
-        scale = {"value": "symlog", "linthresh": 0.1} if limits[0] < 0 else {"value": "log"}
-        axes.set_yscale(**scale)
-        set_panel(axes, depths=rows["layers"], title=title, ylim=limits)
-    set_panel(panels[0], threshold=1)
-    add_legend_below(figure, columns=6)
+    rows = rows.assign(defect=rows["defect"].clip(lower=1e-17))
+    columns = {
+        "norm": r"$\|\partial y_N/\partial y_0\|$",
+        "log10_determinant": r"$\log_{10}\,\det$",
+        "defect": r"$\|B^\top J B - J\|$",
+    }
+    depths = sorted(rows["layers"].unique())
+    figure, panels = new_grid(len(columns), 1, COLUMN_WIDTH, 5.8, sharex=True)
+    for axes, (column, label) in zip(panels[:, 0], columns.items(), strict=True):
+
+        def median(own: pd.DataFrame, column: str = column):
+            return median_over_seeds(own, Metric(column))
+
+        plot_groups(axes, lines_by(rows, "net", "layers", median), LOOKS, depths)
+        axes.set_ylabel(label)
+        if column == "log10_determinant":
+            axes.set_yscale("symlog", linthresh=0.1)
+            axes.set_yticks([0, 0.1, 1], ["0", "0.1", "1"])
+        else:
+            axes.set_yscale("log")
+    set_panel(panels[0, 0], threshold=1)
+    panels[-1, 0].set_xlabel("layers")
+    add_legend_below(figure, columns=3)
     return figure
 
 
 @paper.table("through", runs=["through", "control", "plain_variants"])
 def through_table(results: Results) -> pd.DataFrame:
-    """Norms of sensitivities through training on double moons, trained as in the authors' code: of
-    single test points, and of the mean over the training batch. alpha: the authors' penalty on
-    changes from layer to layer (MLP: on sizes); decay: ours, on sizes; orthogonal:
-    whether the first kernels are orthogonal, with zero biases.
+    """Norms of sensitivities through training on double moons, trained as in the authors' code. ‖B‖
+    of points: smallest and largest of single test points, layers and iterations. ‖mean B‖: the same
+    of the mean over the training batch. alpha: the authors' penalty on changes from layer to layer
+    (MLP: on sizes); decay: ours, on sizes; start: orthogonal kernels with zero biases, or N(0, 1)
+    as in the authors' code. Bound: the upper bound on ‖B_0‖ after training, median over seeds.
     """
     groups = ("through", "control", "plain_variants")
     rows = pd.concat([results[group] for group in groups]).drop_duplicates("run")
-    rows = rows.assign(T=rows["T"].where(rows["net"] != PLAIN))
+    is_orthogonal = rows["orthogonal"].map(lambda value: value is True or value == 1.0)
+    rows = rows.assign(
+        T=rows["T"].astype(object).where(rows["net"] != PLAIN, "-"),
+        start=is_orthogonal.map({True: "orthogonal", False: "N(0, 1)"}),
+        log10_bound=np.log10(rows["bound"]),
+    )
     by = {name: name for name in ("net", "layers", "T", "alpha")}
-    further = {"weight_decay": "decay", "orthogonal": "orthogonal", "epochs": "epochs"}
+    further = {"weight_decay": "decay", "start": "start", "epochs": "epochs"}
     columns = {
-        "smallest": smallest_of("lowest"),
-        "largest": largest_of("highest"),
-        "batch mean, smallest": smallest_of("mean_lowest"),
-        "batch mean, largest": largest_of("mean_highest"),
-        "upper bound": "bound",
+        "‖B‖ of points, smallest": smallest_of("lowest"),
+        "‖B‖ of points, largest": largest_of("highest"),
+        "‖mean B‖, smallest": smallest_of("mean_lowest"),
+        "‖mean B‖, largest": largest_of("mean_highest"),
+        "log10 of bound": median_or_dash("log10_bound"),
         "mean ‖K_j‖ before": "weights_before",
         "mean ‖K_j‖ after": "weights_after",
         "test accuracy, %": Metric("test_accuracy", "%", 100.0, 0.0, 100.0),
@@ -146,34 +178,46 @@ def through_table(results: Results) -> pd.DataFrame:
     finding="The MLP falls below the bound.",
 )
 def through_figure(results: Results) -> Figure:
-    """Norms of sensitivities every 24 iterations, first seed. Above: of the mean over the training
-    batch, for seven layers from the first (dark) to the last (light); grey, the range that the
-    paper states for H1. Below: of single test points, median and range, for the first layer.
-    Dashed: the bound 1. Arrows: below 1e-18.
+    """Norms of sensitivities every 24 iterations, first seed. Left: of the mean over the training
+    batch, for seven layers l of N; grey: the range that the paper states for H1. Right: of single
+    test points at the first of these layers, median and range. Dashed: the bound 1, which is no
+    theorem for means. H1 and H2 have one axis; that of the MLP reaches down to 1e-18, and open
+    triangles are below.
     """
     works = [work for work in results.works(["through"]) if work.seed == 0]
-    size = {"width": 2.5 * len(works), "height": 4.6}
-    figure, panels = new_grid(2, len(works), **size, sharex="col")
-    limits = (1e-18, 1e6)
-    for (above, below), work in zip(panels.T, works, strict=True):
-        arrays = results.arrays(work.name)
-        iterations, means = arrays["iterations"], arrays["mean_norms"].T
-        for index, norms in enumerate(means):
-            shade = str(0.1 + 0.7 * index / len(means))
-            plot_clipped(above, iterations, norms, limits, label="", colour=shade)
-        single = arrays["norms"][:, 0].T  # smallest, median and largest
-        plot_clipped(below, iterations, single[1], limits, label="", colour=BLUE)
-        plot_curves(below, iterations, single.clip(limits[0]), label="", colour=BLUE, linewidth=0)
-        if work.net == "H1":
-            above.axhspan(*STATED_NORMS, color="0.9", zorder=0)
-        above.set_title(f"{work.net}, {work.layers} layers")
-        below.set_xlabel("iteration")
-        for axes in (above, below):
-            set_panel(axes, threshold=1, yscale="log")
-            axes.set_ylim(*(limits if work.net == PLAIN else (0.5, None)))
-    panels[0, 0].set_ylabel("norm of the batch mean of $B_l$")
-    panels[1, 0].set_ylabel("norm of $B_l$, single points")
+    size = {"width": COLUMN_WIDTH, "height": 0.6 + 1.7 * len(works)}
+    figure, panels = new_grid(len(works), 2, **size, sharex=True, sharey="row")
+    for line, work in zip(panels, works, strict=True):
+        draw_through(line, work, results.arrays(work.name))
+    panels[0, 0].set_title("batch mean of $B_l$")
+    panels[0, 1].set_title("$B_l$ of single points")
+    for axes in panels[-1]:
+        axes.set_xlabel("iteration")
+    add_legend_below(figure, panels[0, 0])
     return figure
+
+
+def draw_through(line: np.ndarray, work: AlternatingTraining, arrays: dict) -> None:
+    """Draw the two panels of one network."""
+    limits = (1e-18, 1e6)
+    iterations, means = arrays["iterations"], arrays["mean_norms"].T
+    for index, norms in enumerate(means):
+        label = f"$l$ = {arrays['layers'][index] / work.layers:.2f} $N$"
+        colour = SHADES[index % len(SHADES)]
+        plot_clipped(line[0], iterations, norms, limits, label=label, colour=colour, linewidth=1)
+    single = arrays["norms"][:, 0].T  # smallest, median and largest
+    plot_clipped(line[1], iterations, single[1], limits, label="", colour=BLUE)
+    plot_curves(line[1], iterations, single.clip(limits[0]), label="", colour=BLUE, linewidth=0)
+    if work.net == "H1":
+        line[0].axhspan(*STATED_NORMS, color="0.88", zorder=0)
+    line[0].set_ylabel(f"{work.net},\n{work.layers} layers")
+    for axes in line:
+        set_panel(axes, threshold=1, yscale="log")
+        axes.set_ylim(*(limits if work.net == PLAIN else (0.5, 1000)))
+
+
+# From the first layer to the last one, from dark to light
+SHADES = ("#000004", "#3b0f70", "#8c2981", "#de4968", "#fe9f6d", "#e0b040", "#9fc540")
 
 
 def measured_controls(results: Results) -> list[tuple[str, float, str]]:
@@ -184,18 +228,22 @@ def measured_controls(results: Results) -> list[tuple[str, float, str]]:
 
 @paper.table("control", runs=["control"])
 def control_table(results: Results) -> pd.DataFrame:
-    """H1: largest norm of a test point through training, and median norm of ∂y_N/∂y_0 over the test
-    points after it, as ratios to the lowest level of the setting (same seed), and the difference in
-    test accuracy in points. All else: T = 0.8, alpha 0.0005, decay 0.
+    """H1, as ratios to the lowest level of the setting (same seed): largest norm of a test point
+    through training, median norm of ∂y_N/∂y_0 over the test points after it, and mean ‖K_j‖ of the
+    layers after it, which adapts to the setting; and the difference in test accuracy in points. All
+    else: T = 0.8, alpha 0.0005, decay 0.
     """
     found = []
     for setting, level, label in measured_controls(results):
         ratio, accuracy = controlled(results, setting, level)
-        typical, _ = controlled(results, setting, level, "end")
-        found.append((label, str(ratio), str(typical), str(accuracy), ratio.n))
+        typical, weights = (
+            controlled(results, setting, level, norm)[0] for norm in ("end", "weights_after")
+        )
+        cells = (ratio, typical, weights, accuracy)
+        found.append((label, *map(str, cells), ratio.n))
     heads = [
         *("setting", "largest norm, ratio", "median norm after training, ratio"),
-        *("test accuracy, points", "seeds"),
+        *("mean ‖K_j‖ after training, ratio", "test accuracy, points", "seeds"),
     ]
     return pd.DataFrame(found, columns=heads)
 
@@ -203,28 +251,32 @@ def control_table(results: Results) -> pd.DataFrame:
 @paper.figure(
     "control",
     runs=["control"],
-    finding="Weight decay lowers it, and costs accuracy from 0.03 on (table `control`). The"
-    " authors' "
-    "penalty alpha raises it; a longer final time T lowers it.",
+    finding="Weight decay lowers it, and costs accuracy from 0.03 on. No effect of the authors'"
+    " penalty alpha is seen at their strength, 0.0005; stronger ones raise it. A longer final time"
+    " T lowers it: the weights adapt, and ‖K_j‖ after training is smaller (table `control`).",
 )
 def control_figure(results: Results) -> Figure:
     """The largest sensitivity norm of H1 through training, divided by that at the lowest level of
-    the setting: geometric mean over seeds, with 95 % interval.
+    the setting (left: geometric mean over seeds), and what the setting costs in test accuracy
+    (right: mean), with 95 % intervals. Dashed: ratio 1; no loss.
     """
-    figure, (axes,) = new_figure(1, width=4.6, height=2.4)
-    ratios = {
-        label: controlled(results, setting, level)[0]
-        for setting, level, label in measured_controls(results)
-    }
-    plot_differences(axes, ratios, 1.0)
-    axes.set(xscale="log", xlim=(0.01, 10), xlabel="largest norm, ratio")
+    ratios, losses = {}, {}
+    for setting, level, label in measured_controls(results):
+        ratios[label], losses[label] = controlled(results, setting, level)
+    figure, panels = new_grid(1, 2, COLUMN_WIDTH, 0.9 + 0.2 * len(ratios), sharey=True)
+    left, right = panels[0]
+    plot_differences(left, ratios, 1.0)
+    left.set(xscale="log", xlim=(0.01, 4), xlabel="largest norm,\nratio (no unit)")
+    left.set_xticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
+    plot_differences(right, losses, 0.0)
+    right.set_xlabel("test accuracy,\npoints")
     return figure
 
 
 @paper.table("counterexample", runs=["counterexample"])
 def counterexample_table(results: Results) -> pd.DataFrame:
     """Appendix III: ‖∂y(T)/∂y(T-t)‖ at four times t, and the slope of its logarithm over log t from
-    T/2 to T.
+    T/2 to T. Forward Euler is shown for comparison: it is no part of claim 5.
     """
     columns = {"scheme": "scheme", "epsilon": "ε", "T": "ε T"}
     columns |= {f"quarter_{quarter}": f"t = {quarter}/4 T" for quarter in range(1, 5)}
@@ -235,28 +287,41 @@ def counterexample_table(results: Results) -> pd.DataFrame:
 @paper.figure(
     "counterexample",
     runs=["counterexample"],
-    finding="They grow about linearly with time, with the same slope for each ε.",
+    finding="They grow about linearly with time, with the same slope for each ε. Forward Euler, for"
+    " comparison, grows faster.",
 )
 def counterexample_figure(results: Results) -> Figure:
-    """Appendix III: norms of sensitivities by the time that they go back. Dotted: forward Euler.
-    Left and right: two final times.
+    """Appendix III, norms of sensitivities by the time t that they go back; one panel for each
+    final time, of which the longer one was run at ε = 1 only. Forward Euler is no part of claim 5.
     """
     rows = results["counterexample"].sort_values(["scheme", "epsilon"], ascending=False)
     names = "semi-implicit, $ε$ = " + rows["epsilon"].map("{:g}".format)
-    rows = rows.assign(label=names.where(rows["scheme"] != "forward Euler", "forward Euler"))
-    looks = looks_in_turn(rows["label"].unique(), linewidth=1.2)
-    looks |= {"forward Euler": {"colour": "0.2", "linestyle": ":", "linewidth": 1.2}}
+    rows = rows.assign(
+        label=names.where(rows["scheme"] != "forward Euler", "forward Euler, $ε$ = 1")
+    )
+    labels = list(rows["label"].unique())
     times = sorted(rows["T"].unique())
-    figure, panels = new_figure(len(times), width=3.2, height=3.1)
-    for axes, T in zip(panels, times, strict=True):
+    size = {"width": COLUMN_WIDTH, "height": 0.9 + 2.0 * len(times)}
+    figure, panels = new_grid(len(times), 1, **size)
+    for axes, T in zip(panels[:, 0], times, strict=True):
         t = np.linspace(0.01, 1, 100) * T
         for row in select_rows(rows, T=T).itertuples():
-            norms = results.arrays(row.run)["norms"]
-            plot_lines(axes, {row.label: zip(t, norms, strict=True)}, looks)
-        axes.set(xlabel="$εt$", title=f"$εT$ = {T}")
-    panels[0].set_ylabel(r"$\|\partial y(T)/\partial y(T-t)\|$")
-    add_legend_below(figure)
+            draw_counterexample(axes, row, t, results.arrays(row.run)["norms"], labels)
+        axes.set(title=f"$εT$ = {T}", ylabel=r"$\|\partial y(T)/\partial y(T-t)\|$")
+    panels[-1, 0].set_xlabel("$εt$")
+    add_legend_below(figure, columns=2)
     return figure
+
+
+def draw_counterexample(axes: Axes, row, t: np.ndarray, norms: np.ndarray, labels: list) -> None:
+    """Draw one line; the markers of the lines are at different places, so that none is hidden."""
+    place = labels.index(row.label)
+    look = {"colour": COLOURS[place], "marker": MARKERS[place], "markevery": (4 * place, 16)}
+    if row.scheme == "forward Euler":
+        look |= {"colour": "0.2", "linestyle": ":"}
+    plot_lines(
+        axes, {row.label: zip(t, norms, strict=True)}, {row.label: look | {"linewidth": 1.2}}
+    )
 
 
 @paper.table("general", runs=["general"])

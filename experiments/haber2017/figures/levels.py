@@ -5,58 +5,78 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stablenets.claims.estimates import TEST_ACCURACY, VALIDATION_ACCURACY, Metric, select_rows
+from stablenets.claims.estimates import (
+    TEST_ACCURACY,
+    VALIDATION_ACCURACY,
+    Metric,
+    select_rows,
+)
 from stablenets.claims.results import Results
-from stablenets.claims.tabulating import count_seeds, lines_by, tabulate
-from stablenets.plotting.figures import new_figure
+from stablenets.claims.tabulating import by_value, count_seeds, lines_by, tabulate
+from stablenets.plotting.figures import new_figure, new_grid
+from stablenets.plotting.groups import COLUMN_WIDTH, plot_groups
+from stablenets.plotting.legends import add_legend_below
+from stablenets.plotting.looks import BLUE, GREEN, ORANGE
 from stablenets.plotting.panels import set_panel
-from stablenets.plotting.plots import add_legend_below, plot_lines
 
-from ..claims import LABELS, NAMES, TARGET, doublings, with_roughness, work_to_target
+from ..measures import (
+    LABELS,
+    NAMES,
+    TARGET,
+    doublings,
+    geometric_mean_of,
+    reached_text,
+    with_roughness,
+    work_to_target,
+)
 from ..runs import FAMILIES, LEVEL_RATES, PENALTIES, SMOOTHED, paper
 from .depth import LOOKS
 
 TARGETS = (TARGET, 0.98, 0.99)
 
 
+MOMENTS = {  # of a doubling, and how they look
+    "coarse": {"label": "before the doubling", "colour": BLUE, "marker": "o"},
+    "prolonged": {"label": "right after", "colour": ORANGE, "marker": "v"},
+    "trained": {"label": "after training", "colour": GREEN, "marker": "x"},
+}
+WAYS = {"levels": "by levels", "scratch": "from scratch"}
+
+
 @paper.table("levels", runs=["levels"])
 def levels_table(results: Results) -> pd.DataFrame:
-    """Training loss and test accuracy in % around each doubling, swiss roll: of the coarse network
-    at its end, of the prolonged one before its first step, and of that at its end.
+    """Swiss roll: training loss and test accuracy in % before each doubling of the layers, right
+    after it and after training the level.
     """
     columns = {}
-    for when in ("coarse", "prolonged", "trained"):
-        columns[f"loss, {when}"] = Metric(f"train_loss_{when}")
-        columns[f"accuracy, {when}"] = Metric(f"test_accuracy_{when}", "%", 100.0, 0.0, 100.0)
+    for when, look in MOMENTS.items():
+        columns[f"loss {look['label']}"] = Metric(f"train_loss_{when}", low=0.0)
+    for when, look in MOMENTS.items():
+        columns[f"accuracy {look['label']}"] = percentage_at(when)
     by = {"family": "net", "depth": "layers after the doubling"}
-    return tabulate(doublings(results), by, columns, LABELS)
+    return tabulate(doublings(results), by, columns | {"seeds": count_seeds}, LABELS)
 
 
-@paper.figure(
-    "levels",
-    runs=["levels", "scratch"],
-    finding="A doubling of shallow networks costs tens of points, the last one little. The"
-    " antisymmetric network pays most on the way.",
-)
+def percentage_at(when: str) -> Metric:
+    """The test accuracy at one of MOMENTS, in %."""
+    return Metric(f"test_accuracy_{when}", "%", 100.0, 0.0, 100.0)
+
+
+@paper.figure("levels", runs=["levels"])
 def levels_figure(results: Results) -> Figure:
-    """Test accuracy before a doubling of the layers (open), right after it (filled) and at the end
-    of that level (cross), mean over seeds.
+    """Swiss roll: test accuracy before each doubling of the layers, right after it and after
+    training the level: means over seeds with 95 % intervals.
     """
     steps = doublings(results)
-    figure, panels = new_figure(len(FAMILIES), width=1.9, height=2.9)
-    for axes, family in zip(panels, FAMILIES, strict=True):
-        means = select_rows(steps, family=family).groupby("depth").mean(numeric_only=True)
-        colour = LOOKS[family]["colour"]
-        for when, label, look in (
-            ("coarse", "before the doubling", {"color": colour, "markerfacecolor": "white"}),
-            ("prolonged", "right after it", {"color": colour}),
-            ("trained", "after training the level", {"color": "0.2", "marker": "x"}),
-        ):
-            values = 100 * means[f"test_accuracy_{when}"]
-            axes.plot(means.index, values, label=label, linestyle="", **{"marker": "o"} | look)
-        set_panel(axes, depths=means.index, xlabel="layers after the doubling")
-        axes.set(title=NAMES[family], ylim=(45, 102))
-    panels[0].set_ylabel("test accuracy in %, swiss roll")
+    size = {"width": COLUMN_WIDTH, "height": 0.7 + 1.45 * len(FAMILIES)}
+    figure, panels = new_grid(len(FAMILIES), 1, **size, sharex=True, sharey=True)
+    for axes, family in zip(panels[:, 0], FAMILIES, strict=True):
+        own = select_rows(steps, family=family)
+        groups = {when: by_value(own, "depth", percentage_at(when)) for when in MOMENTS}
+        plot_groups(axes, groups, MOMENTS, sorted(own["depth"].unique()))
+        axes.set_title(NAMES[family])
+    figure.supylabel("test accuracy in %", fontsize="medium")
+    panels[-1, 0].set_xlabel("layers after the doubling")
     add_legend_below(figure, columns=3)
     return figure
 
@@ -64,17 +84,19 @@ def levels_figure(results: Results) -> Figure:
 @paper.table("work", runs=["levels", "scratch"])
 def work_table(results: Results) -> pd.DataFrame:
     """Work and time to a test accuracy on the swiss roll, by levels with all coarser levels
-    included, and from scratch: means over seeds. Work: layers times epochs. Reached: number of
-    seeds; a run that did not reach the accuracy counts with all its epochs.
+    included, and from scratch, both at a constant rate: means over seeds. A level ends when the
+    validation loss no longer falls. Work: layers times epochs. Reached: number of seeds; a run that
+    did not reach the accuracy counts with all its epochs, which is less work than it would have
+    needed.
     """
     found = []
     for target in TARGETS:
-        for group, name in (("levels", "by levels"), ("scratch", "from scratch")):
+        for group, name in WAYS.items():
             rows = work_to_target(results, group, target)
             found.append(rows.assign(target=f"{target:.0%}", training=name))
     columns = {
-        "work": Metric("work"),
-        "seconds": Metric("seconds"),
+        "work": Metric("work", low=0.0),
+        "seconds": Metric("seconds", low=0.0),
         "reached": lambda own: int(own["is_reached"].sum()),
         "seeds": count_seeds,
     }
@@ -82,11 +104,35 @@ def work_table(results: Results) -> pd.DataFrame:
     return tabulate(pd.concat(found), by, columns, LABELS)
 
 
+@paper.figure("work", runs=["levels", "scratch"])
+def work_figure(results: Results) -> Figure:
+    """Work, in layers times epochs, to a test accuracy of 95 % on the swiss roll: geometric means
+    over seeds with 95 % intervals. A run that did not reach it counts with all its epochs; claim 5b
+    says how many did.
+    """
+    looks = {
+        "levels": {"colour": ORANGE, "marker": "v", "label": WAYS["levels"]},
+        "scratch": {"colour": BLUE, "marker": "o", "label": WAYS["scratch"]},
+    }
+    groups = {}
+    for group in WAYS:
+        rows = work_to_target(results, group)
+        found = {family: select_rows(rows, family=family) for family in FAMILIES}
+        groups[group] = {
+            NAMES[family]: geometric_mean_of("work")(own) for family, own in found.items()
+        }
+    figure, (axes,) = new_figure(1, width=COLUMN_WIDTH, height=2.6)
+    plot_groups(axes, groups, looks, [NAMES[family] for family in FAMILIES])
+    axes.set(yscale="log", ylabel="layers times epochs")
+    add_legend_below(figure)
+    return figure
+
+
 @paper.table("level_rates", runs=["level_rates", "scratch_rates"])
 def level_rates_table(results: Results) -> pd.DataFrame:
     """Choice of the constant rate by levels and from scratch: mean work (layers times epochs) to a
     validation accuracy of 95 % on the swiss roll, seeds that are in no other table. A run that did
-    not reach it counts with all its epochs; in parentheses, how many did.
+    not reach it counts with all its epochs; in parentheses, how many did. Ties: the smaller value.
     """
     found = []
     for group, name in (("level_rates", "by levels"), ("scratch_rates", "from scratch")):
@@ -94,8 +140,7 @@ def level_rates_table(results: Results) -> pd.DataFrame:
         for family, own in work.groupby("net.family", sort=False):
             row = {"net": NAMES[str(family)], "training": name}
             for rate, runs in own.groupby("optim.lr"):
-                reached = f"{runs['is_reached'].sum()} of {len(runs)}"
-                row[f"rate {rate:g}"] = f"{runs['work'].mean():,.0f} ({reached})"
+                row[f"rate {rate:g}"] = f"{runs['work'].mean():,.0f} ({reached_text(runs)})"
             best = own.groupby("optim.lr")["work"].mean().idxmin()
             found.append(row | {"best": best, "used": LEVEL_RATES[name][str(family)]})
     return pd.DataFrame(found)
@@ -103,26 +148,30 @@ def level_rates_table(results: Results) -> pd.DataFrame:
 
 @paper.figure("level_accuracy", runs=["levels", "depth"])
 def level_accuracy_figure(results: Results) -> Figure:
-    """Swiss roll: test accuracy by depth from scratch and by levels; bands: 95 % intervals."""
+    """Swiss roll: test accuracy by depth from scratch and by levels: means over seeds with 95 %
+    intervals.
+    """
     scratch = select_rows(results["depth"], dataset="swiss_roll")
-    figure, panels = new_figure(2, width=3.0, height=2.9)
     kinds = {"from scratch": scratch, "by levels": results["levels"]}
-    for axes, (title, rows) in zip(panels, kinds.items(), strict=True):
-        plot_lines(axes, lines_by(rows, "family", "depth", TEST_ACCURACY), LOOKS)
-        set_panel(axes, depths=rows["depth"], title=title, ylim=(40, 101))
-    panels[0].set_ylabel("test accuracy in %")
+    depths = sorted(set().union(*(rows["depth"] for rows in kinds.values())))
+    figure, panels = new_grid(2, 1, COLUMN_WIDTH, 4.2, sharex=True, sharey=True)
+    for axes, (title, rows) in zip(panels[:, 0], kinds.items(), strict=True):
+        plot_groups(axes, lines_by(rows, "family", "depth", TEST_ACCURACY), LOOKS, depths)
+        set_panel(axes, title=title, ylabel="test accuracy in %")
+    panels[-1, 0].set_xlabel("layers")
     add_legend_below(figure)
     return figure
 
 
 @paper.table("smooth", runs=["smooth", "over_time"])
 def smooth_table(results: Results) -> pd.DataFrame:
-    """Swiss roll, 64 layers by levels, with and without the penalty α/(2h) Σ‖θ_j+1 - θ_j‖².
-    Roughness: Σ‖K_j+1 - K_j‖² / Σ‖K_j‖². Accuracies in %.
+    """Swiss roll, 64 layers by levels, with and without the penalty α times the variation
+    1/(2h) Σ‖θ_j+1 - θ_j‖² of all weights θ_j of a layer. Roughness: Σ‖K_j+1 - K_j‖² / Σ‖K_j‖².
+    Accuracies in %. Leapfrog was not run: its training takes as long as that of these three.
     """
     columns = {
-        "roughness of K": Metric("roughness"),
-        "variation of the weights": Metric("variation"),
+        "roughness of K": Metric("roughness", low=0.0),
+        "variation": Metric("variation", low=0.0),
         "validation accuracy": VALIDATION_ACCURACY,
         "test accuracy": TEST_ACCURACY,
         "seeds": count_seeds,
@@ -134,23 +183,24 @@ def smooth_table(results: Results) -> pd.DataFrame:
 @paper.figure(
     "smooth",
     runs=["smooth", "over_time"],
-    finding="Only ResNet's weights become clearly smoother.",
+    finding="Only ResNet's weights become clearly smoother. The penalties of the other two are the"
+    " smallest that were tried.",
 )
 def smooth_figure(results: Results) -> Figure:
-    """Roughness of the weights over depth without and with the penalty: a line for each seed. The
-    axis is logarithmic.
+    """Roughness of the weights over depth (table `smooth`) without and with the penalty: a line for
+    each seed. The axis is logarithmic. Leapfrog was not run, because its training takes as long as
+    that of these three.
     """
     rows = with_roughness(results)
     rows = rows.assign(is_penalised=rows["optim.smoothness"] > 0)
-    figure, panels = new_figure(len(SMOOTHED), width=2.0, height=2.7)
-    for axes, family in zip(panels, SMOOTHED, strict=True):
+    figure, panels = new_grid(1, len(SMOOTHED), COLUMN_WIDTH, 2.5, sharey=True)
+    for axes, family in zip(panels[0], SMOOTHED, strict=True):
         own = select_rows(rows, family=family)
         pairs = own.pivot(index="is_penalised", columns="seed", values="roughness")
-        axes.plot([0, 1], pairs, "o-", color=LOOKS[family]["colour"], markersize=4)
+        look = {"color": LOOKS[family]["colour"], "marker": LOOKS[family]["marker"]}
+        axes.plot([0, 1], pairs, markersize=4, **look)
         axes.set(yscale="log", xlim=(-0.4, 1.4))
-        axes.set_title(f"{NAMES[family]}, α = {PENALTIES[family]:g}")
+        axes.set_title(f"{NAMES[family]}\nα = {PENALTIES[family]:g}")
         axes.set_xticks([0, 1], ["without", "with"])
-    for axes in panels[1:]:
-        axes.sharey(panels[0])
-    panels[0].set_ylabel("roughness of $K$")
+    panels[0, 0].set_ylabel("roughness of $K$")
     return figure

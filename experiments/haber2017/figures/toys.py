@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stablenets.claims.estimates import select_rows
 from stablenets.claims.results import Results
-from stablenets.claims.tabulating import by_value, largest_of
-from stablenets.plotting.figures import new_figure
-from stablenets.plotting.looks import looks_in_turn
+from stablenets.claims.tabulating import by_value, count_seeds, largest_of, smallest_of, tabulate
+from stablenets.plotting.figures import new_grid
+from stablenets.plotting.groups import COLUMN_WIDTH
+from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.panels import set_panel
-from stablenets.plotting.plots import add_legend_below, plot_lines
-from stablenets.plotting.style import COLOURS
+from stablenets.plotting.plots import plot_curves
+from stablenets.plotting.style import COLOURS, MARKERS
 
-from ..claims import START
+from ..claims import KEPT_SIZE
+from ..measures import SCHEME_NAMES, START, with_sizes
 from ..published import EXAMPLE_1
-from ..runs import paper
-from ..studies import SCHEMES
+from ..runs import FIXED_TIME, paper
+from ..studies import SCHEMES, smallest_damping
 
-SCHEME_NAMES = ("forward Euler", "forward Euler, damped", "Runge-Kutta 4", "Verlet", "leapfrog")
-SCHEME_LINES = ("-", ":", "--", "-.", (0, (1, 3)))
+DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), "-.", (0, (1, 1)), (0, (6, 1, 1, 1, 1, 1)))
+BELOW_FLOAT = 5e-324  # stands for numbers that float64 rounds to 0
 
 
 @paper.table("example_1", runs=["example1"])
@@ -42,133 +48,181 @@ def example_1_table(results: Results) -> pd.DataFrame:
 
 @paper.figure("example_1", runs=["example1"])
 def example_1_paths(results: Results) -> Figure:
-    """Example 1, as Fig. 1 of the paper: paths of three points through ten layers (open circles:
-    start) and the force field tanh(y K). K+ drives points apart, K- draws them together, K0 rotates
-    them.
+    """Example 1, as Fig. 1 of the paper: paths of three points through ten layers (open symbols:
+    start) and the force field tanh(y K), h = 0.1. Nothing is random here. K0 rotates the points;
+    their distance grows a little because forward Euler amplifies a rotation by sqrt(1 + h²) in each
+    layer.
     """
-    figure, panels = new_figure(3, width=2.5, height=3.1)
-    for axes, row in zip(panels, results["example1"].itertuples(), strict=True):
-        paths = results.arrays(row.run)["trajectory"]
-        reach = 1.1 * max(0.6, np.abs(paths).max())
-        grid = np.stack(np.meshgrid(*[np.linspace(-reach, reach, 13)] * 2), -1)
-        force = np.tanh(grid @ np.array(EXAMPLE_1[row.net]))
+    rows = results["example1"]
+    paths = {row.net: results.arrays(row.run)["trajectory"] for row in rows.itertuples()}
+    every = np.concatenate([path.reshape(-1, 2) for path in paths.values()])
+    (left, low), (right, high) = every.min(0) - 0.2, every.max(0) + 0.2
+    figure, panels = new_grid(1, len(paths), COLUMN_WIDTH, 2.7, sharey=True)
+    for axes, (net, path) in zip(panels[0], paths.items(), strict=True):
+        ends = np.linspace(left, right, 7), np.linspace(low, high, 10)
+        grid = np.stack(np.meshgrid(*ends), -1)
+        force = np.tanh(grid @ np.array(EXAMPLE_1[net]))
         axes.quiver(*np.moveaxis(grid, -1, 0), *np.moveaxis(force, -1, 0), color="0.72", zorder=0)
-        for point, colour in enumerate(COLOURS[:3]):
-            label = f"$y_{point + 1}$"
-            axes.plot(*paths[:, point].T, ".-", color=colour, markersize=4, label=label)
-            axes.plot(*paths[0, point], "o", color=colour, markerfacecolor="white")
-        limits = (-reach, reach)
-        title = f"${row.net[0]}_{row.net[1]}$, {row.layers} layers, $h$ = {row.h}"
-        axes.set(title=title, xlabel="feature 1", aspect="equal", xlim=limits, ylim=limits)
-    panels[0].set_ylabel("feature 2")
-    add_legend_below(figure)
+        for point, (colour, marker) in enumerate(zip(COLOURS[:3], MARKERS[:3], strict=True)):
+            style = {"color": colour, "marker": marker, "markersize": 3}
+            axes.plot(*path[:, point].T, label=f"$y_{point + 1}$", linewidth=1, **style)
+            axes.plot(*path[0, point], markerfacecolor="white", **style)
+        limits = {"xlim": (left, right), "ylim": (low, high), "aspect": "equal"}
+        axes.set(title=f"${net[0]}_{net[1]}$", xlabel="feature 1", **limits)
+    panels[0, 0].set_ylabel("feature 2")
+    add_legend_below(figure, *panels[0])
     return figure
 
 
 @paper.table("growth", runs=["growth", "steps"])
 def growth_table(results: Results) -> pd.DataFrame:
-    """Toy networks: growth of distances, and singular values of dY_N/dY_0 at the first point and at
-    the origin, by depth and step size.
+    """Toy networks by forward Euler: distance of the first two points relative to its start, and
+    singular values s of dY_N/dY_0 at the first point y1 and at the origin, by depth and step.
     """
     rows = pd.concat([results["growth"], results["steps"]]).drop_duplicates("run")
     rows = rows.sort_values(["net", "h", "layers"], ignore_index=True)
-    rows["start"] = rows["distance_12"] / START
+    # not by the metric distance_12, whose squares are 0 below 1e-162
+    differences = [rows[f"y1_{axis}"] - rows[f"y2_{axis}"] for axis in (0, 1)]
+    rows["start"] = np.hypot(*differences) / START
     heads = {
         "net": "net",
         "layers": "layers",
         "h": "h",
         "start": "|y1 - y2| / start",
-        "jacobian_points_high": "largest, at y1",
-        "jacobian_points_low": "smallest, at y1",
-        "jacobian_origin_high": "largest, at the origin",
+        "jacobian_points_high": "largest s at y1",
+        "jacobian_points_low": "smallest s at y1",
+        "jacobian_origin_high": "largest s at origin",
+        "jacobian_origin_low": "smallest s at origin",
     }
+    sizes = list(heads)[3:]
+    rows[sizes] = rows[sizes].replace(0.0, BELOW_FLOAT)
     return rows[list(heads)].rename(columns=heads)
 
 
 @paper.table("rotation", runs=["rotation"])
 def rotation_table(results: Results) -> pd.DataFrame:
-    """K0 of Example 1 by three schemes: the largest factor by which dY_l/dY_0 grows or shrinks a
-    vector over all layers l. At the first point it grows about linearly with the time h N, because
-    tanh turns larger states more slowly.
+    """K0 of Example 1 by three schemes: the largest of s_max and 1 / s_min over all layers l, where
+    s_max and s_min are the extreme singular values of dY_l/dY_0. At the first point it grows about
+    linearly with the time h N, because tanh turns larger states more slowly.
     """
     heads = {
         "scheme": "scheme",
         "layers": "layers N",
         "h": "h",
-        "origin": "factor at the origin",
-        "point": "factor at the first point",
+        "origin": "at origin",
+        "point": "at y1",
     }
     rows = results["rotation"].sort_values(["scheme", "h", "layers"])
+    rows = rows.assign(scheme=rows["scheme"].map(SCHEME_NAMES))
     return rows[list(heads)].rename(columns=heads)
 
 
 @paper.figure(
     "growth",
     runs=["growth", "steps"],
-    finding="For K- it falls to 0. For K+ it grows without limit at the origin; at the first point "
-    "tanh saturates and it stops growing. For K0 it grows slowly, which is the error of "
-    "forward Euler (table `rotation`).",
+    finding="For K- it falls to 0, but not at the origin at h = 1, where the scheme is not stable."
+    " For K+ it grows without limit at the origin; at the first point tanh saturates and it stops"
+    " growing. For K0 it grows slowly, because forward Euler amplifies rotations by sqrt(1 + h²)"
+    " per layer; table `rotation` has the other schemes.",
 )
 def growth_figure(results: Results) -> Figure:
-    """Largest singular value of dY_N/dY_0 of the three toy networks by forward Euler, at the first
-    point and at the origin: by depth, and by step size at 100 layers. Arrows: beyond the axis.
+    """Largest singular value of dY_N/dY_0 of the three toy networks by forward Euler, above at the
+    first point y1 and below at the origin: by depth, and by step size at 100 layers. Open
+    triangles: beyond the axis.
     """
-    figure, panels = new_figure(2, width=3.4, height=3.2)
-    limits = (1e-16, 1e16)
-    for axes, (group, x) in zip(panels, (("growth", "layers"), ("steps", "h")), strict=True):
-        for column, where, line in (("points", "$y_1$", "-"), ("origin", "the origin", ":")):
-            for net, colour, marker in zip(EXAMPLE_1, COLOURS, "sod", strict=False):
+    figure, panels = new_grid(2, 2, COLUMN_WIDTH, 4.6, sharex="col", sharey="row")
+    cells = (("points", "at $y_1$", (1e-16, 1e6)), ("origin", "at the origin", (1e-32, 1e32)))
+    for line, (column, where, limits) in zip(panels, cells, strict=True):
+        for axes, (group, x) in zip(line, (("growth", "layers"), ("steps", "h")), strict=True):
+            for net, colour, marker, dash in zip(EXAMPLE_1, COLOURS, "sod", DASHES, strict=False):
                 own = select_rows(results[group], net=net)
-                label = f"${net[0]}_{net[1]}$ at {where}"
-                look = {"colour": colour, "linestyle": line, "marker": marker}
                 values = by_value(own, x, largest_of(f"jacobian_{column}_high"))
-                plot_lines(axes, {label: values}, {label: look}, limits)
-        set_panel(axes, xscale="log", yscale="log", ylim=limits, reference=1)
-    panels[0].set(xlabel="layers $N$, $h$ = 0.1", ylabel=r"$\|\partial Y_N/\partial Y_0\|_2$")
-    panels[1].set(xlabel="step $h$, 100 layers")
+                look = {"color": colour, "marker": marker, "linestyle": dash}
+                plot_to_edge(axes, values, limits, label=f"${net[0]}_{net[1]}$", **look)
+            set_panel(axes, xscale="log", yscale="log", ylim=limits, reference=1)
+        line[0].set_ylabel(f"largest singular value\n{where}")
+    panels[1, 0].set(xlabel="layers $N$, $h$ = 0.1", xticks=[10, 100, 1000, 10_000])
+    panels[1, 1].set(xlabel="step $h$, 100 layers")
     add_legend_below(figure, columns=3)
     return figure
 
 
+def plot_to_edge(
+    axes: Axes, values: Mapping[float, float], limits: tuple[float, float], **style: Any
+) -> None:
+    """Draw a line whose values beyond the limits are open triangles at the edge."""
+    places, heights = np.array(list(values)), np.clip(list(values.values()), *limits)
+    is_inside = (heights > limits[0]) & (heights < limits[1])
+    (line,) = axes.plot(
+        places, heights, markevery=np.flatnonzero(is_inside).tolist(), markersize=4, **style
+    )
+    for edge, marker in zip(limits, "v^", strict=True):
+        beyond = places[heights == edge]
+        triangles = {"markersize": 5, "markerfacecolor": "white", "clip_on": False, "zorder": 3}
+        (arrows,) = axes.plot(
+            beyond, np.full(len(beyond), edge), marker, color=line.get_color(), **triangles
+        )
+        arrows.set_in_layout(False)
+
+
+def damping(own: pd.DataFrame) -> float | str:
+    """The γ of forward Euler with damping; '-' for the other schemes."""
+    first = own.iloc[0]
+    return smallest_damping(first["h"]) if first["scheme"] == "damped euler" else "-"
+
+
 @paper.table("drift", runs=["drift"])
 def drift_table(results: Results) -> pd.DataFrame:
-    """Integrators on antisymmetric weights: growth of the signal, and extreme singular values of
-    dY_N/dY_0, over all seeds.
+    """Integrators on antisymmetric weights of highest frequency 1, first at a fixed final time of
+    20, then at a fixed step of 0.1. Size: the norm of the signal relative to its start, of leapfrog
+    that of (y_j, y_j - y_j-1); the largest over all layers, the smallest over the layers that are
+    stored (at most 129). s: singular values of dY_N/dY_0. γ: the smallest damping at which forward
+    Euler does not grow; there is none for h above 1.
     """
+    rows = with_sizes(results)
+    is_fixed_time = np.isclose(rows["h"] * rows["layers"], FIXED_TIME)
+    kinds = np.where(is_fixed_time, f"time {FIXED_TIME:g}", "step 0.1")
     columns = {
-        "growth, mean": ("growth", "mean"),
-        "growth, largest": ("growth", "max"),
-        "largest singular value": ("jacobian_high", "max"),
-        "smallest singular value": ("jacobian_low", "min"),
-        "seeds": ("seed", "nunique"),
+        "γ": damping,
+        "largest size, mean over seeds": lambda own: own["growth"].mean(),
+        "largest size, all seeds": largest_of("growth"),
+        "smallest size, all seeds": smallest_of("smallest"),
+        "largest s, all seeds": largest_of("jacobian_high"),
+        "smallest s, all seeds": smallest_of("jacobian_low"),
+        "seeds": count_seeds,
     }
-    keys = ["activation", "scheme", "layers", "h"]
-    return results["drift"].groupby(keys, sort=False).agg(**columns).reset_index()
+    by = {name: name for name in ("fixed", "activation", "scheme", "layers", "h")}
+    names = SCHEME_NAMES | {"identity": "linear"}
+    return tabulate(rows.assign(fixed=kinds), by, columns, names)
 
 
 @paper.figure(
     "drift",
     runs=["drift"],
-    finding="Forward Euler leaves the plot at the top. With damping and tanh the signal decays and"
-    " leaves it at the bottom. Under Runge-Kutta and Verlet it keeps its size. Leapfrog's state is"
-    " y_j with y_j - y_{j-1}: its norm changes while the signal turns, and comes back; in one"
-    " seed it falls below 1/3 for a while.",
+    finding="Under Runge-Kutta and Verlet the signal keeps its size. With damping it decays. We"
+    " measure leapfrog by the norm of (y_j, y_j - y_j-1). It oscillates; in some seeds it drops"
+    " below 1/3 for a time.",
 )
 def drift_figure(results: Results) -> Figure:
-    """Size of the signal relative to its start, layer by layer at h = 0.1, mean over seeds."""
+    """Size of the signal relative to its start, layer by layer at h = 0.1: median over seeds and
+    range. Dashed: factors of 3 and 1/3. A line that leaves the panel goes on growing.
+    """
     rows = results["drift"]
     longest = select_rows(rows, layers=rows["layers"].max())
-    looks = looks_in_turn(SCHEME_NAMES)
-    figure, panels = new_figure(2, width=3.4, height=3.2)
     titles = {"identity": "linear layers", "tanh": "tanh layers"}
-    for axes, (activation, title) in zip(panels, titles.items(), strict=True):
-        for scheme, name, line in zip(SCHEMES, SCHEME_NAMES, SCHEME_LINES, strict=True):
+    figure, panels = new_grid(len(titles), 1, COLUMN_WIDTH, 5.2, sharex=True)
+    for axes, (activation, title) in zip(panels[:, 0], titles.items(), strict=True):
+        for scheme, colour, dash, marker in zip(SCHEMES, COLOURS, DASHES, MARKERS, strict=False):
             own = select_rows(longest, scheme=scheme, activation=activation)
-            growth, depths = (results.curves(own, key) for key in ("growth", "depths"))
-            curve = zip(depths[0, 1:], growth.mean(0)[1:], strict=True)
-            plot_lines(axes, {name: curve}, {name: {**looks[name], "linestyle": line}})
-        set_panel(axes, xscale="log", yscale="log", ylim=(0.2, 20), reference=1)
-        axes.set(xlabel="layer", title=title)
-    panels[0].set_ylabel("size of the signal / start")
-    add_legend_below(figure, columns=3)
+            sizes, depths = (results.curves(own, key) for key in ("growth", "depths"))
+            style = {"marker": marker, "markersize": 3.5, "markevery": 12, "linestyle": dash}
+            label = SCHEME_NAMES[scheme]
+            style["linewidth"] = 1.2
+            plot_curves(axes, depths[0, 1:], sizes[:, 1:], label=label, colour=colour, **style)
+        set_panel(axes, xscale="log", yscale="log", ylim=(0.03, 30), title=title, reference=1)
+        for factor in (KEPT_SIZE, 1 / KEPT_SIZE):
+            set_panel(axes, threshold=factor)
+        axes.set_ylabel("size of the signal / start")
+    panels[-1, 0].set_xlabel("layer")
+    add_legend_below(figure, columns=2)
     return figure

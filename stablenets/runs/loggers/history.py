@@ -1,4 +1,4 @@
-"""The rows that loggers get of a run: numbers by name, each with the training step it belongs to.
+"""The rows of a run that loggers get: numbers by name, with the training step of each row.
 
 | name                                         | meaning                                           |
 |----------------------------------------------|---------------------------------------------------|
@@ -55,7 +55,7 @@ class History:
 
 
 def gradient_rows(arrays: Mapping[str, np.ndarray], start: int = 0) -> list[Row]:
-    """Return a row for each measurement of the gradient norms by depth, without the first ones."""
+    """Return a row for each measurement of the gradient norms by depth, from number `start` on."""
     if "state_gradients" not in arrays:
         return []
     steps, norms = arrays["steps"][start:].tolist(), arrays["state_gradients"][start:]
@@ -63,7 +63,7 @@ def gradient_rows(arrays: Mapping[str, np.ndarray], start: int = 0) -> list[Row]
 
 
 def gradient_scalars(norms: np.ndarray) -> dict[str, float]:
-    """Return what is logged of the norms at one step, (D,) from the first state to the last."""
+    """Return the numbers that are logged for the norms (D,) of all measured states at one step."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = norms[0] / norms[-1]
     values = {"first": norms[0], "last": norms[-1], "ratio": ratio}
@@ -74,7 +74,7 @@ def gradient_scalars(norms: np.ndarray) -> dict[str, float]:
 def spectrum_rows(
     metrics: Sequence[Mapping[str, Any]], arrays: Mapping[str, np.ndarray], start: int = 0
 ) -> list[Row]:
-    """Return a row for each measurement of singular values, without the first ones."""
+    """Return a row for each measurement of singular values, from number `start` on."""
     if "singular_values" not in arrays:
         return []
     steps = {0: 0} | {row["epoch"]: row["step"] for row in metrics}
@@ -86,9 +86,9 @@ def spectrum_rows(
 
 
 def spectrum_scalars(values: np.ndarray) -> dict[str, float]:
-    """Return what is logged of the singular values at one epoch, (examples, k).
+    """Return the numbers that are logged for the singular values (examples, k) at one epoch.
 
-    The smallest of a large Jacobian can be unknown, which is NaN.
+    NaN means that a value is not known, as the smallest one of a large Jacobian.
     """
     smallest, largest = values.min(), np.fmax.reduce(values, axis=None)
     with np.errstate(divide="ignore", invalid="ignore"):

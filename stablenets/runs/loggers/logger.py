@@ -1,4 +1,4 @@
-"""What a logger of runs is: a class with three methods, and what it knows when it starts."""
+"""The interface of a logger of runs: a class with three methods, and its input at the start."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LoggedRun:
 
 
 class Logger(Protocol):
-    """Logs one run. Its methods may raise anything: the run goes on without the logger."""
+    """Logs one run. If one of its methods raises an exception, the run continues without it."""
 
     def log_row(self, row: Row) -> None:
         """Log numbers by name.

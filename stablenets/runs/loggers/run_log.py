@@ -27,8 +27,9 @@ LOGGERS: dict[str, Callable[[LoggedRun], Logger | None]] = {"wandb": start_wandb
 class RunLog:
     """The loggers of one session of a run, as a context manager.
 
-    What a logger raises is caught here: the run says so once in its log, and goes on without it. A
-    session that leaves the `with` block without `close` has failed.
+    If a logger raises an exception, it is caught here. The run writes it to its log once, and
+    continues without this logger. A session that leaves the `with` block without `close` has
+    failed.
 
     Args:
         logged: The run.
@@ -114,7 +115,7 @@ def log_finished_run(
 ) -> None:
     """Log a run that was finished before, from the files of its folder.
 
-    A trial of a sweep whose run exists already so has its results.
+    So a trial of a sweep has results, even if its run was made before.
 
     Args:
         run: The resolved configuration.

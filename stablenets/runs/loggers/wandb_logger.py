@@ -1,8 +1,8 @@
 """The logger for Weights & Biases (wandb).
 
 wandb keeps a run under one id, so a resumed run continues its curves. Without an API key it works
-offline, and `sync_runs` sends the files later; it never asks for a login. It is slow to import, so
-only what uses it does that.
+offline, and `sync_runs` sends the files later; it never asks for a login. wandb is slow to import,
+so it is imported only in the functions that use it.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class WandbLogger:
 
         run, options = logged.run, logged.run.config.wandb
         target, name = wandb_target(options), wandb_id(run, logged.folder)
-        # before this session has a file too
+        # counted before this session has a file, too
         kept_rows = 0 if is_online else count_kept_rows(logged.folder, name)
         provenance = {key: logged.entry[key] for key in PROVENANCE if key in logged.entry}
         self.weights = logged.folder / "weights.pt" if options.weights else None
@@ -138,7 +138,7 @@ def has_wandb_key() -> bool:
 def wandb_id(run: Resolved, folder: Path) -> str:
     """Return the id of a run: its hash, unless an agent of a wandb sweep has chosen one.
 
-    A run that force=true repeats gets another id, since wandb never uses one again.
+    A run that is repeated by force=true gets another id, since wandb does not allow the old one.
     """
     if is_sweep_trial():
         return os.environ["WANDB_RUN_ID"]

@@ -1,6 +1,6 @@
-"""What wandb shows of depth: a table and a chart of gradient norms, a spectrum, a heat map.
+"""What wandb shows by depth: a table and a chart of gradient norms, singular values, a heat map.
 
-Depth is never one chart for each layer: nets have up to 50,000.
+There is no chart for each layer, because networks have up to 50,000 layers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The files that wandb keeps in a run folder: read back, cleared before a run resumes, and sent."""
+"""Reads, removes and sends the files that wandb keeps in a run folder."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def run_sessions(run_folder: Path, wandb_id: str = "*") -> list[Path]:
 
     Args:
         run_folder: The run folder.
-        wandb_id: The id of the run in wandb; "*": of any.
+        wandb_id: The id of the run in wandb; "*" for all ids.
     """
     found = [path for path in run_folder.glob(f"wandb/*run-*-{wandb_id}") if path.is_dir()]
     return sorted(found, key=lambda path: path.name.removeprefix("offline-"))
@@ -106,7 +106,7 @@ def is_unsent(session: Path) -> bool:
 def remove_unsent_sessions(run_folder: Path, wandb_id: str) -> None:
     """Remove the sessions that were not sent, before a run logs all its rows again.
 
-    A killed session leaves a file without a run, at which `wandb sync` ends.
+    If a session was killed, its file has no run, and `wandb sync` fails on it.
     """
     for session in run_sessions(run_folder, wandb_id):
         if is_unsent(session):
@@ -114,7 +114,7 @@ def remove_unsent_sessions(run_folder: Path, wandb_id: str) -> None:
 
 
 def count_kept_rows(run_folder: Path, wandb_id: str) -> int:
-    """Return how many rows of history the sessions hold that were sent."""
+    """Return how many rows of history are in the sessions that were sent."""
     return sum(len(read_session(path).history) for path in run_sessions(run_folder, wandb_id))
 
 

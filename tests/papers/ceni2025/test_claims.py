@@ -11,16 +11,20 @@ import pandas as pd
 import pytest
 import torch
 from conftest import made_up, same_by_command
+from matplotlib.text import Text
 
-from experiments.ceni2025 import PAPER, claims, figures
+from experiments.ceni2025 import PAPER, claims, figures, rows
+from experiments.ceni2025.figures.columns import power_text
 from experiments.ceni2025.runs import VARIED
+from experiments.ceni2025.studies.spectra import TIED
 from stablenets.claims import ledger
 from stablenets.claims.criteria import HELD, OPEN, REFUTED
 from stablenets.claims.ledger import Entry
 from stablenets.claims.pages import is_complete
 from stablenets.claims.paper import PROFILES
 from stablenets.claims.results import Results
-from stablenets.claims.work import unique
+from stablenets.claims.work import Training, unique
+from stablenets.plotting.style import PAPER_STYLE
 from stablenets.training.network import build_network
 
 RESULTS = Path(__file__).resolve().parents[3] / "results" / "ceni2025"
@@ -132,7 +136,7 @@ def test_bounds_are_checked_by_step_and_for_all_steps(arguments, expected):
 def test_singular_values_are_judged_at_50_000_layers(profile, smallest, deep, state):
     found = of_spectra(profile, after=smallest, smallest=smallest)
     assert states(claims.singular_values_keep_their_size, found) == [state] * 4 + [deep]
-    nets = claims.trained_rows(found)["net"].nunique()
+    nets = rows.trained_rows(found)["net"].nunique()
     assert states(claims.trained_values_keep_their_size, found) == [state] * nets + [deep]
 
 
@@ -164,7 +168,22 @@ def test_isometry_is_judged_with_one_w_and_with_many_at_three_widths(
 
     found = results({"spectra": spectra(smallest, identity), "spectra_by_size": by_size}, "full")
     assert states(claims.nearly_isometric, found) == [tight] * 6
-    assert states(claims.random_beats_identity, found) == [ahead] * 6
+    assert states(claims.random_beats_identity, found) == [ahead] * 3
+    assert states(claims.random_beats_identity_with_one_w, found) == [ahead] * 3
+
+
+def test_a_random_filter_can_be_ahead_with_one_w_only():
+    def entry(work):
+        is_wide = work.case == f"identity{TIED}"
+        return spectra(-0.01, 0.5 if is_wide else 0.0)(work)
+
+    def by_size(work):
+        is_wide = work.filter == "identity" and work.is_tied
+        return {"smallest": -0.5 if is_wide else -0.01, "median": 0.0, "largest": 0.0}
+
+    found = results({"spectra": entry, "spectra_by_size": by_size}, "full")
+    assert states(claims.random_beats_identity, found) == [REFUTED] * 3
+    assert states(claims.random_beats_identity_with_one_w, found) == [HELD] * 3
 
 
 def test_the_level_of_the_singular_values_is_judged_by_c():
@@ -180,7 +199,7 @@ def deep(ours=0.9, alone=0.8, loss=0.3, vanishing=1.0):
     """Deep networks; those whose layers are missing or frozen have the accuracy `alone`."""
 
     def entry(work):
-        kind = claims.deep_kind(work)
+        kind = rows.deep_kind(work)
         right = alone if kind in ("none", "frozen") else ours
         right += 0.001 * work.seed**2 - 0.0005 * (kind != "roamlp") * work.seed
         metrics = {"test_accuracy": right, "train_loss": loss, "steps": 20.0, "parameters": 10.0}
@@ -242,41 +261,81 @@ def learning(last):
     return entry
 
 
+def of_memory(last, alone=0.5, profile="full"):
+    """Memory runs that end at `last(work)`, and at `alone` if only the readout is trained."""
+    groups = dict.fromkeys(("adding", "copy"), learning(last))
+    return results(groups | {"readout_only": learning(lambda work: alone)}, profile)
+
+
 @pytest.mark.parametrize(
-    ("profile", "last", "expected"),
+    ("last", "arguments", "expected"),
     [
-        ("full", lambda work: 1e-3, [HELD, HELD, HELD]),
-        ("full", lambda work: 0.5 if work.seed == 2 else 1e-3, [HELD, REFUTED, HELD]),
-        ("full", lambda work: 0.5, [REFUTED, REFUTED, HELD]),
-        ("quick", lambda work: 1e-3, [HELD, HELD, REFUTED]),
+        (lambda work: 1e-3, {}, [HELD, HELD, HELD]),
+        (lambda work: 0.5 if work.seed == 2 else 1e-3, {}, [REFUTED, HELD, HELD]),
+        (lambda work: 0.5, {}, [REFUTED, HELD, HELD]),
+        (lambda work: 1e-3, {"alone": 1e-3}, [HELD, REFUTED, HELD]),
+        (lambda work: 1e-3, {"profile": "quick"}, [HELD, HELD, REFUTED]),
     ],
 )
-def test_memory_is_judged_by_the_best_and_the_worst_seed_at_10_000_steps(profile, last, expected):
-    found = results({"adding": learning(last), "copy": learning(last)}, profile)
+def test_memory_needs_all_seeds_a_start_that_does_not_solve_it_and_10_000_steps(
+    last, arguments, expected
+):
+    found = of_memory(last, **arguments)
     assert states(claims.adding, found) == expected
     assert states(claims.copying, found) == expected
 
 
 def test_a_memory_run_that_diverged_has_not_solved_its_task():
-    found = results({"adding": learning(lambda work: 1e-3)}, "full")
+    found = of_memory(lambda work: 1e-3)
     (run, *_) = found.plan["adding"]
     entry = found.ledger[run.name]
     found.ledger[run.name] = Entry("diverged", entry.options, {}, entry.provenance, entry.arrays)
-    assert states(claims.adding, found) == [HELD, REFUTED, HELD]
-    assert claims.memory_rows(found, "adding")["solved_at"].iloc[0] == math.inf
+    assert states(claims.adding, found) == [REFUTED, HELD, HELD]
+    assert not rows.memory_rows(found, "adding")["is_solved"].iloc[0]
+
+
+def test_a_task_is_solved_by_its_error_on_test_sequences_at_the_end():
+    def only_at_the_end(work):
+        metrics, arrays = learning(lambda work: 1e-3)(work)
+        return metrics, arrays | {"validation_loss": np.ones(3)}
+
+    found = rows.memory_rows(results({"adding": only_at_the_end}, "full"), "adding")
+    assert found["is_solved"].all()
+    assert np.isinf(found["solved_at"]).all()
+
+
+@pytest.mark.parametrize(
+    ("copied", "expected"), [(1e-3, [HELD, HELD, HELD]), (0.5, [HELD, REFUTED, HELD])]
+)
+def test_the_start_that_is_not_designed_is_judged_by_both_tasks(copied, expected):
+    def last(work):
+        return copied if work.dataset == "copy" else 1e-3
+
+    assert not PAPER.plan("full")["random_start"]  # the claim of the paper is not run there
+    found = results({"random_start": learning(last)}, "paper")
+    assert states(claims.random_start_learns, found) == expected
+    nets = [work.resolved.dynamics for work in found.works(("random_start",))]
+    assert {(net.filter, net.alpha, net.bias_init) for net in nets} == {("haar", None, 0.0)}
 
 
 def test_the_error_of_copying_is_the_fraction_of_wrong_symbols():
     found = results({"copy": learning(lambda work: 0.5)}, "full")
     (work, *_) = found.works(("copy",))
-    assert claims.memory_errors(work, found, "test") == pytest.approx([1.0, 0.75, 0.5])
+    assert rows.memory_errors(work, found, "test") == pytest.approx([1.0, 0.75, 0.5])
 
 
 @pytest.mark.parametrize(
-    ("of_fixed", "of_others", "expected"),
-    [(1e-3, 0.2, [HELD, HELD]), (1e-3, 1e-3, [HELD, REFUTED]), (0.2, 0.2, [REFUTED, HELD])],
+    ("of_fixed", "of_others", "profile", "expected"),
+    [
+        (1e-3, 0.2, "full", [HELD, HELD, HELD]),
+        (1e-3, 1e-3, "full", [HELD, REFUTED, HELD]),
+        (0.2, 0.2, "full", [REFUTED, HELD, HELD]),
+        (1e-3, 0.2, "quick", [HELD, HELD, REFUTED]),
+    ],
 )
-def test_filters_are_judged_by_their_eigenvalue(of_fixed, of_others, expected):
+def test_filters_are_judged_by_their_eigenvalue_over_1_000_steps(
+    of_fixed, of_others, profile, expected
+):
     def is_moving(training):
         return training.resolved.dynamics.filter == "haar" and training.seed % 2
 
@@ -284,7 +343,7 @@ def test_filters_are_judged_by_their_eigenvalue(of_fixed, of_others, expected):
         "filters": learning(lambda work: of_others if is_moving(work) else of_fixed),
         "filter_angles": lambda work: {"angle": 0.1 if is_moving(work.training) else 0.0},
     }
-    assert states(claims.only_fixed_directions_add, results(entries, "full")) == expected
+    assert states(claims.only_fixed_directions_add, results(entries, profile)) == expected
 
 
 def reading(affine=99.0, hidden=99.0, lstm=90.0, noise=0.01):
@@ -304,7 +363,7 @@ def reading(affine=99.0, hidden=99.0, lstm=90.0, noise=0.01):
 
 def of_pixels(profile="full", seeds=3, **arguments):
     groups = ("one_epoch", "one_epoch_lstm", "ten_epochs", "ten_epochs_lstm", "wide", "hidden")
-    others = ("ordered", "sensitivity", "rates")
+    others = ("ordered", "sensitivity", "rates", "search", "hidden_frozen")
     made = dict.fromkeys((*groups, *others), reading(**arguments))
     return made_up(PAPER, made, profile, seeds)
 
@@ -332,22 +391,52 @@ def test_lstm_needs_a_search_of_its_own():
     assert states(claims.ahead_of_lstm, of_pixels(lstm=99.5)) == [REFUTED, REFUTED, REFUTED]
 
 
-def test_pixels_in_order_are_compared_with_permuted_ones():
-    assert states(claims.order_does_not_matter, of_pixels()) == [HELD]
+def lowered(found, group, by):
+    """The results with the test accuracy of each run of a group lowered by `by(seed)`."""
+    for work in found.plan[group]:
+        found.ledger[work.name].metrics["test_accuracy"] -= by(work.seed)
+    return found
+
+
+def test_pixels_in_order_are_compared_with_permuted_ones_of_the_same_seed():
+    assert states(claims.order_does_not_matter, of_pixels(noise=5.0)) == [HELD]
     assert states(claims.settings_do_not_matter, of_pixels()) == [HELD]
-    behind = of_pixels()
-    for work in behind.plan["ordered"]:
-        behind.ledger[work.name].metrics["test_accuracy"] -= 0.05
+    behind = lowered(of_pixels(), "ordered", lambda seed: 0.05)
     assert states(claims.order_does_not_matter, behind) == [REFUTED]
+    mixed = lowered(of_pixels(), "ordered", lambda seed: 0.03 * seed)
+    assert states(claims.order_does_not_matter, mixed) == [OPEN]
+
+
+def test_training_the_recurrence_is_compared_with_training_the_readout():
+    def seeds_and_state(found):
+        (criterion,) = claims.recurrence_learns(found)
+        return criterion.estimate.n, criterion.state
+
+    assert seeds_and_state(of_pixels()) == (1, OPEN)  # one frozen network is planned
+    found = of_pixels()
+    frozen = found.plan["hidden_frozen"]
+    # with three seeds, and those that freeze W only ahead of all others
+    works = [
+        Training({**work.values, "seed": seed}, keep=work.keep)
+        for work in frozen
+        for seed in (0, 1, 2)
+    ]
+    made = {work.name: found.ledger[frozen[0].name] for work in works}
+    for work in works:
+        is_whole = len(work.resolved.config.optim.frozen) == 3
+        metrics = {"test_accuracy": 0.95 + 1e-4 * work.seed if is_whole else 1.0}
+        made[work.name] = Entry("done", work.options, metrics, {"commit": "c", "wall_s": 1.0}, {})
+    plan = {"hidden": found.plan["hidden"], "hidden_frozen": works}
+    assert seeds_and_state(Results(plan, found.ledger | made)) == (3, HELD)
 
 
 def test_a_varied_setting_is_named_by_what_it_changes():
     def entry(work):
         return {"validation_accuracy": 0.9 - 0.2 * (work.resolved.dynamics.alpha == 0.9)}
 
-    rows = claims.variations(results({"sensitivity": entry})["sensitivity"])
-    assert set(rows["key"]) == set(VARIED)
-    harmed = rows[rows["change"] < 0]
+    changes = rows.variations(results({"sensitivity": entry})["sensitivity"])
+    assert set(changes["key"]) == set(VARIED)
+    harmed = changes[changes["change"] < 0]
     assert harmed[["key", "value"]].to_numpy().tolist() == [["net.alpha", 0.9]]
     assert harmed["change"].tolist() == pytest.approx([-20])
 
@@ -355,10 +444,10 @@ def test_a_varied_setting_is_named_by_what_it_changes():
 @pytest.mark.parametrize(
     ("profile", "ratio", "expected"),
     [
-        ("full", 0.2, [HELD, HELD, HELD]),
-        ("full", 4.0, [REFUTED, REFUTED, HELD]),
-        ("full", math.inf, [REFUTED, REFUTED, HELD]),
-        ("quick", 0.2, [HELD, HELD, REFUTED]),
+        ("full", 0.2, [HELD, HELD, HELD, HELD]),
+        ("full", 4.0, [REFUTED, REFUTED, HELD, HELD]),
+        ("full", math.inf, [REFUTED, REFUTED, HELD, HELD]),
+        ("quick", 0.2, [HELD, HELD, HELD, REFUTED]),
     ],
 )
 def test_weight_gradients_are_judged_at_50_000_layers_with_a_beta_that_falls(
@@ -366,11 +455,22 @@ def test_weight_gradients_are_judged_at_50_000_layers_with_a_beta_that_falls(
 ):
     def entry(work):
         size = ratio if work.case == "β = 1/L" else 9.0
-        return {"ratio": size, "first": -size, "largest": 0.0, "over_bound": -1.0}
+        largest = -math.log10(work.layers)
+        return {"ratio": size, "first": -size, "largest": largest, "over_bound": -1.0}
 
     found = results({"weight_gradients": entry}, profile)
-    assert states(claims.updates_keep_their_size, found) == expected
+    assert states(claims.updates_are_uniform, found) == expected
     assert states(claims.updates_are_bounded, found) == [HELD] * 3
+
+
+@pytest.mark.parametrize("power", [0.0, 0.9, 1.1])
+def test_weight_gradients_must_fall_as_1_over_l(power):
+    def entry(work):
+        largest = -power * math.log10(work.layers)
+        return {"ratio": 0.1, "first": 0.0, "largest": largest, "over_bound": -1.0}
+
+    found = results({"weight_gradients": entry}, "full")
+    assert states(claims.updates_are_uniform, found) == [HELD, HELD, REFUTED, HELD]
 
 
 @pytest.mark.parametrize("profile", ["quick", "full"])
@@ -383,11 +483,54 @@ def test_every_table_and_figure_is_made_from_the_committed_results(profile):
     plt.close("all")
 
 
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_the_text_of_figures_has_about_6_points_at_8_cm(profile):
+    found = Results(PAPER.plan(profile), ledger.read_ledger(RESULTS / profile))
+    for name, display in PAPER.figures.items():
+        if is_complete(display, found):
+            with plt.rc_context(PAPER_STYLE):
+                figure = display.make(found.only(display.runs))
+                figure.draw_without_rendering()
+            sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text()]
+            scale = 8 / 2.54 / figure.get_size_inches()[0]
+            assert scale * min(sizes) > 5.5, name
+
+
+@pytest.mark.parametrize(
+    ("exponent", "text"),
+    [
+        (0.0, "1"),
+        (-12.7, "2.0e-13"),
+        (12706.4, "2.5e+12706"),
+        (-5.0001, "1.0e-05"),
+        (5.9999, "1.0e+06"),
+        (-math.inf, "0"),
+        (math.inf, "infinite"),
+        (math.nan, ""),
+    ],
+)
+def test_powers_of_ten_are_written_as_numbers(exponent, text):
+    assert power_text(exponent) == text
+
+
+def test_one_rate_of_each_network_on_pixels_is_used():
+    found = results({"rates": reading()}, "full")
+    table = figures.settings.rates_table(found)
+    tried = table[~table["net"].str.contains("chrono")].groupby(["net", "epochs"])["used"]
+    assert (tried.apply(list).map(lambda used: used.count("yes")) == 1).all()
+    assert "yes" not in set(table["used"][table["net"].str.contains("chrono")])
+
+
+def test_the_setting_found_by_hand_is_told_from_those_that_were_drawn():
+    table = figures.settings.search_table(results({"search": reading()}, "full"))
+    assert table["setting"].value_counts().to_dict() == {"drawn": 40, "by hand, used": 1}
+
+
 def test_weight_gradients_can_be_drawn():
     def entry(work):
         metrics = {"ratio": 1.0, "first": -math.inf, "largest": 0.0, "over_bound": -1.0}
         return metrics, {"layers": np.arange(3), "norms": np.array([-math.inf, -1.0, 0.0])}
 
     found = results({"weight_gradients": entry}, "full")
-    assert len(figures.spectra.weight_gradient_table(found)) == 24
-    assert figures.spectra.weight_gradient_figure(found).axes
+    assert len(figures.weight_gradients.weight_gradient_table(found)) == 24
+    assert figures.weight_gradients.weight_gradient_figure(found).axes

@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 from conftest import compose, made_up, measured, same_by_command
 
-from experiments.chang2018 import PAPER, claims, figures
+from experiments.chang2018 import PAPER, figures
+from experiments.chang2018.claims import accuracy, counts, digits
 from experiments.chang2018.published import TABLE
 from experiments.chang2018.runs import (
+    SMOOTH,
     SMOOTHNESS,
     VARIANTS,
     few,
@@ -65,10 +67,9 @@ def test_settings_are_chosen_by_seeds_that_are_in_no_other_group():
 
 def test_the_penalty_has_its_own_seeds():
     entry = {"ablations": lambda work: {"test_accuracy": 0.9}}
-    rows = claims.with_variants(made_up(PAPER, entry, "full", None))
+    rows = digits.with_variants(made_up(PAPER, entry, "full", None))
     assert rows.groupby("variant")["seed"].nunique().to_dict() == {
-        name: 40 if name in ("as it is", "smooth in time") else 10
-        for name in ("as it is", *VARIANTS)
+        name: 40 if name in ("as it is", SMOOTH) else 10 for name in ("as it is", *VARIANTS)
     }
 
 
@@ -129,7 +130,7 @@ def test_the_recipe_has_the_papers_steps():
     assert run.net.widths == preset_options("hamiltonian_74")["widths"]
 
 
-def accuracy(of, noise=0.3):
+def accuracies(of, noise=0.3):
     """Accuracies in per cent by run, with noise that pairs share but for a little."""
 
     def entry(work):
@@ -141,7 +142,7 @@ def accuracy(of, noise=0.3):
 
 
 def by_family(**values):
-    return accuracy(lambda run: values.get(run.net.family, 80.0))
+    return accuracies(lambda run: values.get(run.net.family, 80.0))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def by_family(**values):
 def test_on_par_rests_on_paired_differences_of_both_sizes(ours, expected):
     entry = by_family(hamiltonian=ours)
     found = results({"recipe": entry, "recipe_large": entry}, "paper")
-    assert states(claims.on_par, found) == expected
+    assert states(accuracy.on_par, found) == expected
 
 
 @pytest.mark.parametrize(
@@ -162,10 +163,10 @@ def test_on_par_rests_on_paired_differences_of_both_sizes(ours, expected):
     ],
 )
 def test_the_order_needs_both_differences(values, expected):
-    found = results({"quarter": by_family(**values)}, "full")
-    assert states(claims.quarter_order, found) == expected
+    found = results({"quarter_ordered": by_family(**values)}, "full")
+    assert states(accuracy.quarter_order, found) == expected
     found = results({"digits": by_family(**values)}, "quick")
-    assert states(claims.digits_order, found) == expected
+    assert states(digits.digits_order, found) == expected
 
 
 @pytest.mark.parametrize(
@@ -173,168 +174,67 @@ def test_the_order_needs_both_differences(values, expected):
     [(95.0, 0.1, 3, HELD), (90.0, 0.1, 3, REFUTED), (91.0, 1.0, 3, OPEN), (95.0, 0.1, 1, OPEN)],
 )
 def test_an_accuracy_is_reached_by_the_whole_interval(ours, noise, seeds, state):
-    entry = accuracy(lambda run: ours, noise)
+    entry = accuracies(lambda run: ours, noise)
     found = results({"recipe": entry}, "paper", seeds)
-    assert states(claims.hamiltonian_74_on_cifar10, found) == [state]
+    assert states(accuracy.hamiltonian_74_on_cifar10, found) == [state]
 
 
 def test_a_run_that_diverged_guessed():
     def entry(work):
         return {"test_accuracy": math.nan if work.resolved.net.family == "hamiltonian" else 0.8}
 
-    gap = next(claims.quarter_on_cifar10(results({"quarter": entry}, "full"))).estimate
+    gap = next(accuracy.quarter_on_cifar10(results({"quarter_rivals": entry}, "full"))).estimate
     assert gap.value == pytest.approx(10.0 - 80.0)
-
-
-def test_points_of_unfitted_images_do_not_decide_few_data():
-    def entry(work):
-        run = work.resolved
-        percent = 90 * run.common.train_fraction
-        is_ahead = run.net.family == "hamiltonian" and percent < 9
-        steps = run.config.epochs * math.ceil(500 * percent / 100)
-        return {"test_accuracy": 0.5 + 0.1 * is_ahead + 1e-4 * work.seed, "steps": float(steps)}
-
-    found = results({"few": entry}, "full", None)
-    criteria = list(claims.few_data(found))
-    assert len(criteria) == 6
-    assert {criterion.state for criterion in criteria} == {HELD}
-    assert set(claims.few_gaps(found)) == {
-        *((400.0, percent) for percent in (1.0, 2.0, 5.0, 10.0)),
-        *((1000.0, percent) for percent in (1.0, 5.0)),
-        (2500.0, 5.0),
-    }
-
-
-def memory(kept=1.0, step=1.0):
-    def bytes_kept(work):
-        return {
-            "bytes": 1e6
-            * (kept ** (work.blocks > 2) if work.backward == "reverse" else work.blocks)
-        }
-
-    def at_peak(work):
-        needs = 1e6 * step ** (work.blocks > 6) if work.backward == "reverse" else 1e6 * work.blocks
-        weights = 10.0 * work.blocks
-        return {"peak": needs + 1e6 + work.blocks, "start": 1e6 + work.blocks, "weights": weights}
-
-    return results({"memory": bytes_kept, "peak": at_peak}, "quick")
-
-
-@pytest.mark.parametrize(
-    ("kept", "step", "expected"),
-    [(1.0, 1.0, [HELD, HELD]), (1.0, 1.2, [HELD, REFUTED]), (1.2, 1.2, [REFUTED, REFUTED])],
-)
-def test_memory_is_judged_on_what_is_kept_and_on_the_step(kept, step, expected):
-    assert states(claims.activation_memory, memory(kept, step)) == expected
-
-
-@pytest.mark.parametrize(
-    ("profile", "grown", "expected"),
-    [("full", 1.0, [HELD, HELD]), ("full", 1e4, [REFUTED, HELD]), ("quick", 1.0, [HELD, REFUTED])],
-)
-def test_the_whole_peak_needs_hundreds_of_blocks(profile, grown, expected):
-    def at_peak(work):
-        return {"peak": 2e6 + grown * work.blocks, "start": 1e6, "weights": 10.0 * work.blocks}
-
-    assert states(claims.whole_peak, results({"peak": at_peak}, profile)) == expected
-
-
-@pytest.mark.parametrize(
-    ("ratios", "state"),
-    [
-        ([1.3] * 7, HELD),
-        ([1.3, 1.3, 1.3, 1.3, 1.3, 1.5, 1.5], OPEN),
-        ([1.5] * 7, REFUTED),
-        ([1.3, 1.3, 1.3], OPEN),
-    ],
-)
-def test_noise_does_not_make_inversion_cheap(ratios, state):
-    rounds = {"store": np.ones(len(ratios)), "reverse": np.array(ratios)}
-    found = results({"overhead": lambda work: ({"reverse": 1.3}, rounds)})
-    assert states(claims.overhead, found) == [state]
-
-
-@pytest.mark.parametrize(
-    ("deeper", "single", "expected"),
-    [
-        (18, 1e-3, [REFUTED, HELD]),
-        (100, 1e-3, [HELD, HELD]),
-        (100, 0.1, [HELD, REFUTED]),
-    ],
-)
-def test_gradients_are_judged_by_precision_up_to_the_depth_of_the_table(deeper, single, expected):
-    def difference(work):
-        double = 1e-3 if work.blocks == deeper else 1e-13
-        return {"difference": single if work.dtype == "float32" else double}
-
-    assert states(claims.gradients, results({"gradients": difference}, "full")) == expected
-
-
-@pytest.mark.parametrize(
-    ("gap", "expected"),
-    [(0.0, [HELD, HELD]), (0.02, [HELD, REFUTED]), (-0.02, [REFUTED, HELD])],
-)
-def test_trainings_by_inversion_are_compared_on_both_sides(gap, expected):
-    def entry(work):
-        is_inverted = work.resolved.config.backward == "reverse"
-        return {"test_accuracy": 0.9 + gap * is_inverted + 1e-4 * work.seed}
-
-    found = results(dict.fromkeys(("inverted", "digits"), entry), "full")
-    assert states(claims.trained_by_inversion, found) == expected
-
-
-@pytest.mark.parametrize(
-    ("ends", "expected"),
-    [
-        ({"largest": 1.0, "smallest": 1.0}, [HELD] * 6),
-        ({"largest": 1.001, "smallest": 1.0}, [REFUTED, HELD] * 3),
-        ({"largest": 1.0, "smallest": 0.5}, [REFUTED] * 6),
-    ],
-)
-def test_eigenvalues_are_judged_on_both_sides_of_the_unit_circle(ends, expected):
-    groups = ("eigenvalues", "trained_eigenvalues")
-    found = results(dict.fromkeys(groups, lambda work: ends), "full")
-    assert states(claims.stable, found) == expected
-
-
-def few_accuracies(lead):
-    """Hamiltonian ahead of ResNet by `lead` points, both better with the number of steps."""
-
-    def entry(work):
-        run = work.resolved
-        percent = 90 * run.common.train_fraction
-        steps = run.config.epochs * math.ceil(500 * percent / 100)
-        ours = lead * (run.net.family == "hamiltonian")
-        return {
-            "test_accuracy": 0.5 + ours + 1e-4 * steps + 1e-4 * work.seed,
-            "steps": float(steps),
-        }
-
-    return results({"few": entry}, "full", None)
-
-
-@pytest.mark.parametrize(("lead", "expected"), [(0.05, [HELD] * 2), (0.02, [REFUTED] * 2)])
-def test_the_lead_on_few_data_is_compared_with_half_of_the_papers(lead, expected):
-    assert states(claims.few_data_lead, few_accuracies(lead)) == expected
-
-
-@pytest.mark.parametrize(("lead", "expected"), [(0.3, [HELD] * 3), (0.02, [REFUTED] * 3)])
-def test_at_equal_cost_resnet_has_more_steps(lead, expected):
-    found = few_accuracies(lead)
-    assert set(claims.few_gaps_at_equal_cost(found)) == {
-        (1.0, 400.0, 1000.0),
-        (5.0, 400.0, 1000.0),
-        (5.0, 1000.0, 2500.0),
-    }
-    assert states(claims.few_data_at_equal_cost, found) == expected
 
 
 def test_parameters_are_judged_by_kind_of_network():
     found = made_up(PAPER, {"counts": measured})
-    assert states(claims.parameters, found) == [HELD, HELD, REFUTED]
-    table = figures.reversibility.counts_table(found).set_index("net")
+    assert states(counts.parameters, found) == [REFUTED, HELD, REFUTED]
+    table = figures.counts.counts_table(found).set_index("net")
     assert (table["layouts that fit"] == "none").sum() == 4
     assert set(table.index) == {row.name for row in TABLE.values()}
+
+
+@pytest.mark.parametrize(("own_layouts", "state"), [({}, HELD), ({"hamiltonian_74": 1}, REFUTED)])
+def test_one_layout_must_have_the_counts_of_all_networks_of_a_kind(own_layouts, state):
+    def stated(work):
+        layouts = ["before_first_block", "after_first_block"]
+        first = "strided_first_block" if work.net.startswith("re") else layouts[0]
+        layout = layouts[own_layouts[work.net]] if work.net in own_layouts else first
+        fits = work.transition == layout and work.block_norm in ("", "none")
+        texts = zip(("cifar10", "cifar100"), TABLE[work.net].parameters, strict=True)
+        return {data: float(text or 0) * 1e6 if fits else 0.0 for data, text in texts}
+
+    criterion, *others = counts.parameters(made_up(PAPER, {"counts": stated}))
+    assert criterion.state == state
+    assert "layouts tried: 6" in criterion.label
+    assert {other.state for other in others} == {HELD}
+
+
+@pytest.mark.parametrize(
+    ("groups", "deepest"),
+    [(("memory",), None), (("peak",), 60), (("memory", "peak", "memory_limit"), 200)],
+)
+def test_memory_is_drawn_from_the_runs_that_are_made(groups, deepest):
+    def entry(work):
+        return {"bytes": 1e9, "peak": 2e9 * work.blocks, "start": 1e9, "weights": 1e6}
+
+    found = results(dict.fromkeys(("memory", "peak", "memory_limit"), entry), "full")
+    made = {work.name for group in groups for work in found.plan[group]}
+    kept = {name: entry for name, entry in found.ledger.items() if name in made}
+    _, bottom = figures.memory.memory_figure(Results(found.plan, kept)).axes
+    ends = {line.get_label(): max(line.get_xdata(), default=0) for line in bottom.get_lines()}
+    assert ends.get("store") == deepest
+    plt.close("all")
+
+
+def test_digits_are_drawn_as_they_are_judged():
+    found = results({"digits": by_family(hamiltonian=82.0, leapfrog=81.0)}, "quick")
+    (axes,) = figures.digits.digits_figure(found).axes
+    criteria = [*digits.digits_on_par(found), *digits.digits_order(found)]
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == [criterion.label for criterion in criteria]
+    plt.close("all")
 
 
 @pytest.mark.parametrize("profile", ["quick", "full"])

@@ -1,0 +1,60 @@
+"""Claim 1: numbers of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import pandas as pd
+
+from stablenets.claims.criteria import Criterion, at_least
+from stablenets.claims.estimates import exact, select_rows
+from stablenets.claims.results import Results
+
+from ..published import TABLE
+from ..runs import paper
+
+KINDS = {  # networks that have one layout, by the first letters of their presets
+    "Hamiltonian networks": ("hamiltonian",),
+    "ResNets and RevNets": ("resnet", "revnet"),
+    "midpoint and leapfrog networks": ("midpoint", "leapfrog"),
+}
+
+
+def counted(results: Results) -> pd.DataFrame:
+    """The parameter counts of the table's networks, with `fits`: all printed digits agree."""
+    rows = results["counts"]
+    rows = rows[rows["widths"].map(len) == 0]
+
+    def fits(row: pd.Series) -> bool:
+        stated = zip(("cifar10", "cifar100"), TABLE[row["net"]].parameters, strict=True)
+        return all(
+            text is None or in_millions(row[data], like=text) == text for data, text in stated
+        )
+
+    return rows.assign(fits=rows.apply(fits, axis=1))
+
+
+def in_millions(count: float, like: str) -> str:
+    """A count in millions, rounded to the digits of a printed number."""
+    return f"{count / 1e6:.{len(like.split('.')[1])}f}"
+
+
+def most_by_one_layout(rows: pd.DataFrame, nets: Collection[str]) -> tuple[int, int]:
+    """The most of these networks whose counts one layout has, and the number of layouts tried."""
+    layouts = select_rows(rows, net=nets).groupby(["transition", "block_norm"])["fits"].sum()
+    return int(layouts.max()), len(layouts)
+
+
+@paper.claim(
+    "1", kind="paper", source="main table", runs=["counts"], published="0.43 to 19.4 million"
+)
+def parameters(results: Results) -> Iterator[Criterion]:
+    """With one layout for each kind of network, the main table's networks have its numbers of
+    parameters, to all printed digits.
+    """
+    rows = counted(results)
+    for label, starts in KINDS.items():
+        nets = [net for net in TABLE if net.startswith(starts)]
+        most, tried = most_by_one_layout(rows, nets)
+        label = f"{label} (of {len(nets)}) whose counts one layout has"
+        yield at_least(exact(most, len(nets)), len(nets), f"{label}; layouts tried: {tried}")

@@ -1,0 +1,195 @@
+"""Claims 2 and 3: inverses, gradients by inversion, and what inversion saves and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from stablenets import statistics
+from stablenets.claims.criteria import Criterion, at_least, at_most, condition
+from stablenets.claims.estimates import (
+    TEST_ACCURACY,
+    exact,
+    largest,
+    paired_difference,
+    select_rows,
+)
+from stablenets.claims.results import Results
+from stablenets.config.options import Config
+from stablenets.statistics import Estimate
+
+from ..runs import paper
+from ..studies.measurements import REVERSIBLE
+from ..studies.networks import DEEPEST_UNIT
+from .naming import NAMES
+
+TOLERANCE = Config.__dataclass_fields__["tolerance"].default  # of training with backward=reverse
+ROUNDING = 1e-12  # of an inverse in float64
+MODERATE_STEP = 0.1
+SAME_ACCURACY = 0.5  # points within which two ways to train reach the same accuracy
+
+
+def gentle_units(results: Results, most_blocks: float = float("inf")) -> pd.DataFrame:
+    """The rows of units of random weights whose step is moderate, up to a number of blocks."""
+    rows = results["inverse"]
+    return rows[(rows["h"] <= MODERATE_STEP) & (rows["blocks"] <= most_blocks)]
+
+
+def unit_settings(rows: pd.DataFrame) -> str:
+    """Over which settings the worst unit of random weights is taken."""
+    seeds, steps, depths = (rows[name].nunique() for name in ("seed", "h", "blocks"))
+    return (
+        f"worst of {seeds} seeds x {steps} steps h x {depths} depths,"
+        f" {rows['blocks'].max():,} blocks at most"
+    )
+
+
+def inverse_criteria(rows: pd.DataFrame) -> Iterator[Criterion]:
+    """The largest error of the inverse of each architecture, by precision."""
+    for net in REVERSIBLE:
+        for dtype, tolerance in (("float64", ROUNDING), ("float32", TOLERANCE)):
+            own = select_rows(rows, net=net, dtype=dtype)
+            label = f"{NAMES[net]}, {dtype}: relative error of the first state"
+            yield at_most(largest(own, "first"), tolerance, f"{label}, {unit_settings(own)}")
+
+
+@paper.claim("2a", kind="paper", source="Abstract; title", runs=["inverse"], figure="inverse")
+def random_inverse(results: Results) -> Iterator[Criterion]:
+    """The inverse of a unit returns its input, for the three architectures and at any depth: random
+    weights, a step h of at most 0.1.
+    """
+    yield from inverse_criteria(gentle_units(results))
+
+
+@paper.claim("2b", kind="paper", source="Abstract", runs=["trained"])
+def trained_inverse(results: Results) -> Iterator[Criterion]:
+    """The inverse returns the input of trained networks of up to 18 blocks."""
+    rows = with_trained_nets(results)
+    label = f"largest relative error of a state that enters a unit, {rows['blocks'].max()} blocks"
+    yield at_most(largest(rows, "float32"), TOLERANCE, f"float32: {label} at most")
+    yield at_most(largest(rows, "float64"), 1e-10, f"float64: {label} at most")
+
+
+def with_trained_nets(results: Results) -> pd.DataFrame:
+    """The rows of inverted trained networks with `net`, their family, and `blocks` of all units."""
+    runs = {work.name: work.training.resolved for work in results.works(["trained"])}
+    rows = results["trained"]
+    return rows.assign(
+        net=[runs[run].net.family for run in rows["run"]],
+        blocks=[runs[run].config.depth for run in rows["run"]],
+    )
+
+
+@paper.claim("2c", kind="paper", source="Abstract; main table", runs=["inverse"], figure="inverse")
+def inverse_of_the_table(results: Results) -> Iterator[Criterion]:
+    """The inverse of a unit returns its input at the depths of the main table, up to 100 blocks in
+    a unit: random weights, a step h of at most 0.1.
+    """
+    rows = gentle_units(results, DEEPEST_UNIT)
+    yield from inverse_criteria(rows)
+    deepest = exact(rows["blocks"].max())
+    yield condition(at_least(deepest, DEEPEST_UNIT, "blocks in the deepest of these units"))
+
+
+@paper.claim("3a", kind="theorem", source="Abstract", runs=["gradients"])
+def gradients(results: Results) -> Iterator[Criterion]:
+    """Gradients by inversion are those of stored activations, up to rounding."""
+    for dtype, tolerance in (("float64", 1e-10), ("float32", TOLERANCE)):
+        rows = select_rows(results["gradients"], dtype=dtype)
+        label = f"up to {rows['blocks'].max()} blocks in a unit: largest relative difference"
+        yield at_most(largest(rows, "difference"), tolerance, f"{dtype}, {label}")
+
+
+def kept_bytes_by_mode(results: Results) -> pd.DataFrame:
+    """Bytes kept for the backward by blocks in a unit, a column for each mode."""
+    return results["memory"].pivot(index="blocks", columns="backward", values="bytes")
+
+
+def peak_memory(rows: pd.DataFrame, backward: str) -> pd.DataFrame:
+    """Resident memory of training steps by blocks in a unit, in MiB.
+
+    `measured` is the peak before the first step. Building a network needs memory for a moment,
+    which it counts, so that the steps of a deep network would seem to need less than they do.
+    `start` does not count it: it is `measured` of the shallowest network, and three times the
+    weights (weights, gradients, momentum) that a deeper one has more. `step` is what the steps
+    need beside it.
+    """
+    own = select_rows(rows, backward=backward).set_index("blocks").sort_index()
+    own = own[["peak", "start", "weights"]].rename(columns={"start": "measured"}) / 2**20
+    start = own["measured"].iloc[0] + 3 * (own["weights"] - own["weights"].iloc[0])
+    return own.assign(start=start, step=own["peak"] - start)
+
+
+def growth(values: pd.Series) -> Estimate:
+    """The value of the deepest network divided by that of the shallowest."""
+    return exact(values.iloc[-1] / values.iloc[0])
+
+
+def ends(values: pd.Series) -> str:
+    """The depths that `growth` compares."""
+    return f"{values.index[-1]} blocks in a unit / {values.index[0]}"
+
+
+@paper.claim("3b", kind="paper", source="Abstract", runs=["memory", "peak"], figure="memory")
+def activation_memory(results: Results) -> Iterator[Criterion]:
+    """Memory for activations does not grow with depth."""
+    kept = kept_bytes_by_mode(results)["reverse"].dropna()
+    peak = peak_memory(results["peak"], "reverse")
+    kept = kept[kept.index >= peak.index[0]]
+    yield at_most(growth(kept), 1.1, f"bytes kept for the backward, {ends(kept)}")
+    label = "memory of a step beside weights, gradients and momentum (these are computed)"
+    yield at_most(growth(peak["step"]), 1.1, f"{label}, {ends(peak['step'])}")
+
+
+@paper.claim(
+    "3c",
+    kind="ours",
+    source="one more forward pass would be a third more; we know of no figure in the paper",
+    runs=["overhead"],
+)
+def overhead(results: Results) -> Iterator[Criterion]:
+    """A training step by inversion takes at most 40 % more time than one with stored
+    activations.
+    """
+    row = results["overhead"].iloc[0]
+    rounds = results.arrays(row["run"])
+    ratio = statistics.median(rounds["reverse"] / rounds["store"])
+    # four evaluations of a block where there are three, and 5 % more
+    label = f"Hamiltonian-74, batch {row['batch']}, forward and backward pass on one thread"
+    yield at_most(ratio, 1.4, f"{label}: CPU time by inversion / with stored activations")
+
+
+@paper.claim(
+    "3d",
+    kind="ours",
+    source="our bar, which marks how far claim 3b reaches: weights, gradients and momentum grow"
+    " with depth in any network, so it must fail at some depth",
+    runs=["peak"],
+    figure="memory",
+)
+def whole_peak(results: Results) -> Iterator[Criterion]:
+    """Peak memory of the whole process, with weights, gradients and momentum, does not grow with
+    depth.
+    """
+    peak = peak_memory(results["peak"], "reverse")["peak"]
+    yield at_most(growth(peak), 1.1, f"resident memory at the peak, {ends(peak)}")
+    yield condition(at_least(exact(peak.index[-1]), 600, "blocks in a unit of the deepest network"))
+
+
+@paper.claim(
+    "3e",
+    kind="ours",
+    source="claim 3a, for whole trainings; they are in float32, and training amplifies the rounding"
+    " by which their gradients differ",
+    runs=["inverted", "digits"],
+)
+def trained_by_inversion(results: Results) -> Iterator[Criterion]:
+    """On 8x8 digits, training by inversion reaches the accuracy of training with stored
+    activations.
+    """
+    stored = select_rows(results["digits"], family="hamiltonian")
+    gap = paired_difference(TEST_ACCURACY, results["inverted"], stored)
+    label = f"test accuracy by inversion minus with stored activations, within ±{SAME_ACCURACY}"
+    yield at_least(gap, -SAME_ACCURACY, f"{label}: lower side", "points")
+    yield at_most(gap, SAME_ACCURACY, f"{label}: upper side", "points")

@@ -1,0 +1,155 @@
+"""The deepest planar networks: how they train, and their decision regions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+
+from stablenets.claims.estimates import TEST_ACCURACY, VALIDATION_ACCURACY, Metric, select_rows
+from stablenets.claims.results import Results
+from stablenets.claims.tabulating import count_seeds, tabulate
+from stablenets.data.dataset import ReadSettings
+from stablenets.plotting.figures import new_grid
+from stablenets.plotting.groups import COLUMN_WIDTH
+from stablenets.plotting.legends import add_legend_below
+from stablenets.plotting.plots import plot_curves
+from stablenets.plotting.style import COLOURS
+
+from ..measures import DATA_NAMES, LABELS, NAMES
+from ..runs import FAMILIES, RATES, paper
+from ..studies import EXTENTS, DecisionRegions
+from .depth import LOOKS
+from .toys import DASHES
+
+POINTS_SHOWN = 60  # test points in a map of decision regions
+CLASS_COLOURS = tuple(COLOURS[index] for index in (0, 1, 2, 5, 4))
+CLASS_MARKERS = "os^vD"
+UNCHANGED = "nothing"  # what is changed in the networks to compare with
+
+
+def with_changes(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the deepest networks with a column `changed`: what differs from the others."""
+    changed = pd.Series(UNCHANGED, index=rows.index)
+    is_other_rate = rows["optim.lr"] != rows["net.family"].map(RATES)
+    changed[is_other_rate] = rows["optim.lr"][is_other_rate].map("rate {:g}".format)
+    changed[rows["net.gamma"] > 0] = "damping γ = 0.02"
+    changed[rows["net.bias"] == "feature"] = "a bias for each feature"
+    return rows.assign(changed=changed)
+
+
+@paper.table("deepest", runs=["deepest"])
+def deepest_table(results: Results) -> pd.DataFrame:
+    """Swiss roll, 1,024 layers, seeds that are in no other table; in the antisymmetric and the
+    Verlet network one thing is changed at a time. Seeds at 98 %: seeds that classify at least 98 %
+    of the test points.
+    """
+    columns = {
+        "training loss": Metric("train_loss", low=0.0),
+        "validation accuracy, %": VALIDATION_ACCURACY,
+        "test accuracy, %": TEST_ACCURACY,
+        "seeds at 98 %": lambda own: int((TEST_ACCURACY.of(own) >= 98.0).sum()),
+        "seeds": count_seeds,
+    }
+    return tabulate(with_changes(results["deepest"]), ["family", "changed"], columns, LABELS)
+
+
+@paper.figure("deepest", runs=["deepest"])
+def deepest_figure(results: Results) -> Figure:
+    """Training loss of networks with 1,024 layers on the swiss roll: median over seeds and range.
+    Above: the four families, and Verlet at the rate of the others. Below: the antisymmetric network
+    with one change.
+    """
+    rows = with_changes(results["deepest"])
+    figure, panels = new_grid(2, 1, COLUMN_WIDTH, 5.6, sharex=True, sharey=True)
+    is_above = (rows["changed"] == UNCHANGED) | (rows["net.family"] == "verlet")
+    lines = [
+        (panels[0, 0], lines_of(rows[is_above]), family_look),
+        (panels[1, 0], lines_of(select_rows(rows, family="antisymmetric")), change_look),
+    ]
+    for axes, found, look in lines:
+        for place, ((family, changed), runs) in enumerate(found.items()):
+            losses = results.curves(runs, "train_loss")
+            style = {"linewidth": 1, "markersize": 3.5, "linestyle": DASHES[place % len(DASHES)]}
+            style["markevery"] = 1 + losses.shape[1] // 10
+            epochs = np.arange(losses.shape[1]) + 1
+            plot_curves(axes, epochs, losses, **look(place, family, changed), **style)
+        axes.set(yscale="log", ylabel="training loss", ylim=(None, 100))
+        axes.legend(frameon=False, ncols=2, loc="upper center")
+    panels[0, 0].set_title("four families")
+    panels[1, 0].set(title="antisymmetric, one change", xlabel="epoch")
+    return figure
+
+
+def lines_of(rows: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    """The rows by family and by what is changed."""
+    groups = rows.groupby(["net.family", "changed"], sort=False)
+    return {(str(family), str(changed)): own for (family, changed), own in groups}
+
+
+def family_look(place: int, family: str, changed: str) -> dict[str, str]:
+    """Label, colour and marker of a family, or of a changed one, which is black."""
+    if changed == UNCHANGED:
+        return LOOKS[family]
+    return {"label": f"{NAMES[family]}, {changed}", "colour": "black", "marker": "X"}
+
+
+def change_look(place: int, family: str, changed: str) -> dict[str, str]:
+    """Label, colour and marker of a network with one change; unchanged, that of its family."""
+    if changed == UNCHANGED:
+        return LOOKS[family] | {"label": "unchanged"}
+    colours = ("black", *COLOURS[1:4])
+    return {"label": changed, "colour": colours[place - 1], "marker": "o^Dv"[place - 1]}
+
+
+@paper.figure("regions", runs=["regions"])
+def regions_figure(results: Results) -> Figure:
+    """Decision regions in the plane of the two features, of the networks with seed 0, and some test
+    points. Shade and marker: the class.
+    """
+    works = {
+        (work.dataset, work.training.resolved.net.family): work
+        for work in results.works(("regions",))
+    }
+    datasets = list(dict.fromkeys(dataset for dataset, _ in works))
+    size = {"width": COLUMN_WIDTH, "height": 0.8 + 1.2 * len(FAMILIES)}
+    figure, panels = new_grid(len(FAMILIES), len(datasets), **size)
+    layers = next(iter(works.values())).training.resolved.config.depth
+    figure.suptitle(f"{layers:,} layers", fontsize="medium")
+    for line, family in zip(panels, FAMILIES, strict=True):
+        for axes, dataset in zip(line, datasets, strict=True):
+            draw_regions(axes, results, works[dataset, family])
+        line[0].set_ylabel(NAMES[family])
+    for axes, dataset in zip(panels[0], datasets, strict=True):
+        axes.set_title(DATA_NAMES[dataset])
+    classes = max(work.training.resolved.dataset.facts.outputs for work in works.values())
+    for index in range(classes):
+        style = {"color": CLASS_COLOURS[index], "markeredgecolor": "black", "linestyle": ""}
+        panels[0, 0].plot([], [], CLASS_MARKERS[index], label=f"class {index + 1}", **style)
+    add_legend_below(figure, columns=3)
+    return figure
+
+
+def draw_regions(axes: Axes, results: Results, work: DecisionRegions) -> None:
+    """Draw the class of each point of the plane, and some test points."""
+    width, height = EXTENTS[work.dataset]
+    classes = results.arrays(work.name)["classes"]
+    count = work.training.resolved.dataset.facts.outputs
+    shades = ListedColormap(CLASS_COLOURS[:count])
+    extent = (-width, width, -height, height)
+    shown = {"alpha": 0.45, "aspect": "auto", "cmap": shades, "vmin": 0, "vmax": count - 1}
+    axes.imshow(classes, origin="lower", extent=extent, interpolation="nearest", **shown)
+    settings = ReadSettings(Path(), False, split_seed=work.seed or 0, permutation_seed=0)
+    data = work.training.resolved.dataset.read(settings)
+    some = slice(None, None, len(data.test) // POINTS_SHOWN + 1)
+    points, labels = data.test[some], data.test_labels[some]
+    for index in range(count):
+        style = {"color": CLASS_COLOURS[index], "markeredgecolor": "black", "linestyle": ""}
+        own = points[labels == index].T
+        axes.plot(*own, CLASS_MARKERS[index], markersize=2.5, markeredgewidth=0.3, **style)
+    axes.set(xticks=[], yticks=[], xlim=extent[:2], ylim=extent[2:])
+    axes.set_box_aspect(min(1, 1.6 * height / width))
