@@ -35,6 +35,7 @@ def heat_maps(
     limits: tuple[float, float],
     label: str,
     shades: str,
+    extend: str = "neither",
 ) -> Figure:
     """Heat maps by family and depth, a panel for each data set; below is the scale.
 
@@ -45,6 +46,7 @@ def heat_maps(
         limits: The numbers of the first and the last shade.
         label: What the numbers are.
         shades: The name of the colour map.
+        extend: At which ends of the scale there may be numbers beyond, as matplotlib calls it.
     """
     lines = lines_of_panels(runs)
     families = [runs[runs["bench"].isin(line)]["family"].unique() for line in lines]
@@ -71,10 +73,8 @@ def heat_maps(
             axes.set_title(f"{BENCH_NAMES[bench]}, layers")
             if column:
                 axes.set_yticklabels([])
-    scale = ScalarMappable(Normalize(*limits), shades)
-    bar = figure.colorbar(
-        scale, cax=figure.add_subplot(grid[-1]), orientation="horizontal", extend="both"
-    )
+    scale, below = ScalarMappable(Normalize(*limits), shades), figure.add_subplot(grid[-1])
+    bar = figure.colorbar(scale, cax=below, orientation="horizontal", extend=extend)
     bar.set_label(label)
     return figure
 
@@ -95,6 +95,11 @@ def decades(own: pd.DataFrame) -> float:
         return float(np.log10(own["ratio_after"]).clip(-99, 99).mean())
 
 
+def decades_text(own: pd.DataFrame) -> str:
+    """The mean of log10 with one digit, without the sign of zero."""
+    return f"{round(decades(own), 1) + 0.0:.1f}"
+
+
 @paper.figure(
     "gradients",
     runs=GROUPS,
@@ -109,9 +114,7 @@ def gradients(results: Results) -> Figure:
     runs = measured_runs(results)
     label = "log10(gradient norm at the first state / at the last)"
     limits = (-DECADES, DECADES)
-    return heat_maps(
-        runs, decades, lambda own: f"{round(decades(own), 1) + 0.0:.1f}", limits, label, "RdBu"
-    )
+    return heat_maps(runs, decades, decades_text, limits, label, "RdBu", extend="both")
 
 
 def percent_of(own: pd.DataFrame) -> Estimate:
@@ -151,7 +154,7 @@ def isometry(results: Results) -> Figure:
     """Does isometry before training predict accuracy after it, among networks of one depth? A dot
     is a run. Right: its singular values before training, at one test example, are near 1. Up: its
     test accuracy is high. Ranks are fractions within a panel, at the smallest and at the largest
-    depth; equal values share their mean rank. Marked are the families with the highest and the
+    depth; equal values share their mean rank. Marked are a family with the highest and one with the
     lowest mean accuracy of the panel.
     """
     runs = measured_runs(results)
@@ -210,6 +213,7 @@ def cost(results: Results) -> Figure:
         left.set_title(f"{part['bench'].iloc[0]}, {part['layers'].iloc[0]:,} layers", loc="left")
     panels[-1][0].set_xlabel("ms a step")
     panels[-1][1].set_xlabel("MB kept")
+    panels[-1][1].xaxis.set_major_formatter("{x:g}")
     return figure
 
 
@@ -248,6 +252,7 @@ def choice(results: Results) -> Figure:
                 floor=LEAST_ERROR,
             )
         axes.set(title=f"{kind} families", xlim=(0.9 * LEAST_ERROR, 110))
+        axes.xaxis.set_major_formatter("{x:g}")
     panels[-1, 0].set_xlabel("100 - interquartile mean of the score, %")
     add_legend_below(figure)
     return figure

@@ -83,7 +83,7 @@ def criterion_cells(row: dict[str, Any]) -> dict[str, str]:
     return {
         "criterion": row["criterion"] + (" (condition)" if row["role"] == "condition" else ""),
         "value": number(row["value"], row["unit"]),
-        "95 % interval": interval_text(row["low"], row["high"], row["n"], row["cases"]),
+        "95 % interval": interval_text(row["low"], row["high"], row["n"], row.get("cases", "")),
         "must be": f"{relation} {number(row['threshold'])}",
         "state": row["state"],
     }

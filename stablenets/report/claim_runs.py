@@ -86,10 +86,11 @@ class PaperRuns:
 
 def reproduce_commands(handle: str, profile: str, groups: tuple[str, ...]) -> dict[str, str]:
     """The commands that make the runs of some groups, and decide the claim: by tool."""
-    words = ["reproduce", handle, "--profile", profile, "--groups", *groups]
+    words = ["reproduce", handle, "--profile", profile, *(["--groups", *groups] if groups else [])]
+    chosen = f" RUN_GROUPS='{' '.join(groups)}'" if groups else ""
     return {
         "stablenets": command_line(words),
-        "make": f"make reproduce-{handle} PROFILE={profile} RUN_GROUPS='{' '.join(groups)}'",
+        "make": f"make reproduce-{handle} PROFILE={profile}{chosen}",
     }
 
 

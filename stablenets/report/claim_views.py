@@ -137,7 +137,8 @@ def claim_view(
     if row["verdict"] == NOT_RUN and shown:
         row = row | {"reason": f"at profile {shown}, {own[shown]['reason']}"}
     figure = tables.folder / shown / f"{row.get('figure', '')}.png"
-    has_figure = bool(row.get("figure")) and figure.is_file()
+    display = paper.figures.get(row.get("figure", ""))  # an older row may name another figure
+    has_figure = display is not None and figure.is_file()
     target = row["profile"] or runs.deciding_profile(claim)
     return ClaimView(
         anchor=f"{paper.handle}-{claim.id}",
@@ -148,7 +149,7 @@ def claim_view(
         criteria_at=shown if rows else "",
         limits=limits_of_claim(row, rows, target),
         figure=figure if has_figure else None,
-        caption=paper.figures[claim.figure].caption if has_figure else "",
+        caption=display.caption if display and has_figure else "",
         groups=runs.groups(claim, target),
         commands=reproduce_commands(paper.handle, target, claim.runs),
         profiles=[
