@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from conftest import measured
 
-from experiments.galimberti2023.claims import ROUNDING
+from experiments.galimberti2023.claims.sensitivities import ROUNDING
 from experiments.galimberti2023.runs import distributed, planar
 from experiments.galimberti2023.studies.alternating import (
     ALPHA,
