@@ -11,6 +11,7 @@ import pandas as pd
 
 from stablenets.claims.estimates import Metric, paired_ratio, seed_means
 from stablenets.claims.results import Results
+from stablenets.claims.targets import epochs_to_target
 from stablenets.statistics import Estimate, geometric_mean
 
 from .published import POINTS
@@ -90,12 +91,6 @@ def doublings(results: Results) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def epochs_to_target(curve: np.ndarray, target: float, first_epoch: int) -> float:
-    """The epoch at which an accuracy first reaches the target; infinite if it never does."""
-    reached = np.flatnonzero(curve >= target)
-    return float(reached[0] + first_epoch) if len(reached) else math.inf
-
-
 def work_to_target(
     results: Results, group: str, target: float = TARGET, curve: str = "test_accuracy"
 ) -> pd.DataFrame:
@@ -120,9 +115,9 @@ def work_to_target(
         own = own.sort_values("depth")
         last = own.iloc[-1]
         # the curve of a network that starts from a coarser one has a row before the first epoch
-        needed = epochs_to_target(
-            results.arrays(last["run"])[curve], target, 0 if last["levels"] else 1
-        )
+        scores = results.arrays(last["run"])[curve]
+        epochs = np.arange(len(scores)) + (0 if last["levels"] else 1)
+        needed = epochs_to_target(epochs, scores, target)
         spent = np.append(own["epochs"].to_numpy()[:-1], min(needed, last["epochs"]))
         found.append(
             {

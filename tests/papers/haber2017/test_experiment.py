@@ -274,13 +274,6 @@ def test_the_race_is_judged_by_test_error_for_each_family(gain, state):
     assert found == [state if family == "verlet" else HELD for family in FAMILIES]
 
 
-def test_epochs_to_the_target_count_from_the_first_row():
-    assert measures.epochs_to_target(np.array([]), 0.95, 1) == math.inf
-    assert measures.epochs_to_target(np.array([0.5, 0.96, 0.9]), 0.95, 1) == 2
-    assert measures.epochs_to_target(np.array([0.96, 0.5]), 0.95, 0) == 0
-    assert measures.epochs_to_target(np.array([0.96, 0.5]), 0.97, 0) == math.inf
-
-
 def chain_entry(lost, last=0.97):
     """Runs that reach 97 % in the first epoch; a doubling costs `lost(work)` of the accuracy."""
 
