@@ -53,8 +53,8 @@ def command(tmp_path, monkeypatch, capfd):
         (["haber2017", "--stale", "rdo"], "--stale rdo: did you mean redo?"),
         (["haber2017", "--time-limit", "0"], "--time-limit 0: must be >= 1"),
         (
-            ["haber2017", "--profile", "smoke", "--groups", "race"],
-            "--groups race: has no runs at --profile smoke",
+            ["haber2017", "--profile", "smoke", "--groups", "rates"],
+            "--groups rates: has no runs at --profile smoke",
         ),
         (
             ["haber2017", "--extra-ledgers", "nowhere"],
