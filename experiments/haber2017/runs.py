@@ -339,17 +339,11 @@ ONLY_FULL_DEPTHS = dict.fromkeys(EPOCHS, per_profile(full=ALL_DEPTHS, paper=ALL_
 DEEPEST = per_profile(smoke=8, quick=64, full=1024, paper=1024)
 
 
-def all_families(dataset: str, depth: Any, **axes: Any) -> Grid:
-    """The four families on one data set."""
-    own = {"dataset": dataset, "family": list(FAMILIES), "depth": depth}
-    return grid(planar, **own, epochs=EPOCHS[dataset], **axes)
-
-
 def nets_by_depth(depths: Mapping[str, Any], **axes: Any) -> Grid:
-    """Networks on all data sets, at the depths of each."""
+    """Networks on some data sets, at the depths of each."""
     grids = [
-        grid(net_by_depth, dataset=name, depth=depths[name], epochs=epochs, **axes)
-        for name, epochs in EPOCHS.items()
+        grid(net_by_depth, dataset=name, depth=depth, epochs=EPOCHS[name], **axes)
+        for name, depth in depths.items()
     ]
     return sum(grids, Grid(()))
 
@@ -363,13 +357,12 @@ smoothed = grid(
     epochs=LEVEL_EPOCHS,
     seed=SEEDS,
 )
-compared_nets = grid(
-    planar,
-    dataset="swiss_roll",
-    family=["plain", *FAMILIES],
-    depth=per_profile(smoke=[4, 8], quick=[4, 16, 64], full=[4, 16, 64, 256], paper=ALL_DEPTHS),
-    epochs=ROLL_EPOCHS,
-    seed=SEEDS,
+swiss_roll_nets = partial(grid, planar, dataset="swiss_roll", epochs=ROLL_EPOCHS)
+COMPARED_DEPTHS = per_profile(
+    smoke=[4, 8], quick=[4, 16, 64], full=[4, 16, 64, 256], paper=ALL_DEPTHS
+)
+compared_nets = swiss_roll_nets(family="plain", depth=COMPARED_DEPTHS, seed=SEEDS) + nets_by_depth(
+    {"swiss_roll": COMPARED_DEPTHS}, net=list(FAMILIES), seed=SEEDS
 )
 chains = partial(
     grid,
@@ -388,7 +381,7 @@ LONG_RACE = {
     "iterations": per_profile(full=100, paper=400),
 }
 RUNS: dict[str, Grid] = {
-    "rates": all_families("swiss_roll", 64, rate=RATE_GRID, seed=TUNING_SEEDS),
+    "rates": swiss_roll_nets(family=list(FAMILIES), depth=64, rate=RATE_GRID, seed=TUNING_SEEDS),
     "penalties": grid(
         penalty_trial,
         family=list(SMOOTHED),
@@ -450,7 +443,7 @@ RUNS: dict[str, Grid] = {
         rate=RATE_GRID,
         seed=TUNING_SEEDS,
     ),
-    "regions": sum((all_families(name, DEEPEST, seed=0) for name in EPOCHS), Grid(())).then(
+    "regions": nets_by_depth(dict.fromkeys(EPOCHS, DEEPEST), net=list(FAMILIES), seed=0).then(
         DecisionRegions
     ),
     "levels": chains(seed=MORE_SEEDS),

@@ -128,11 +128,11 @@ def images_figure(results: Results) -> Figure:
 
 @paper.table("perturbed", runs=["compared", "perturbed"])
 def perturbed_table(results: Results) -> pd.DataFrame:
-    """Swiss roll. Sensitivity: how much the class scores move if the input moves in the worst
+    """Swiss roll: networks of the table `depth`, and a plain network, which has no skip
+    connections. Sensitivity: how much the class scores move if the input moves in the worst
     direction, per unit (largest singular value of the Jacobian). Median and largest: over 100 test
     points, median over seeds. Relative: the median, divided by the mean distance of the scores from
-    their mean; geometric mean over seeds ('-': in some seed the scores are all equal). Plain: a
-    network without skip connections.
+    their mean; geometric mean over seeds ('-': in some seed the scores are all equal).
     """
     columns = {
         "test accuracy, %": TEST_ACCURACY,

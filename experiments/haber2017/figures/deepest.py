@@ -108,8 +108,8 @@ def change_look(place: int, family: str, changed: str) -> dict[str, str]:
 
 @paper.figure("regions", runs=["regions"])
 def regions_figure(results: Results) -> Figure:
-    """Decision regions in the plane of the two features, of the networks with seed 0, and some test
-    points. Shade and marker: the class.
+    """Decision regions in the plane of the two features, and some test points: networks of the
+    table `depth` with seed 0. Shade and marker: the class.
     """
     works = {
         (work.dataset, work.training.resolved.net.family): work
