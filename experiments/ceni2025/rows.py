@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from stablenets.claims.estimates import VALIDATION_ACCURACY
+from stablenets import statistics
+from stablenets.claims.estimates import VALIDATION_ACCURACY, exact, select_rows
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training
 
@@ -154,3 +155,13 @@ def filter_rows(results: Results) -> pd.DataFrame:
     rows = memory_rows(results, "filters")
     angle = rows["run"].map(angles)
     return rows.assign(angle=angle, is_fixed=angle < FIXED_ANGLE)
+
+
+def at_depth(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the deepest networks."""
+    return select_rows(rows, layers=rows["layers"].max())
+
+
+def worst_power(exponents: pd.Series) -> statistics.Estimate:
+    """The largest of some values, given by their log10."""
+    return exact(np.power(10.0, exponents.max()), len(exponents))

@@ -168,7 +168,7 @@ def choice_table(results: Results) -> pd.DataFrame:
 )
 def leaders_table(results: Results) -> pd.DataFrame:
     """The family with the highest interquartile mean at each depth (table `choice`). With few
-    seeds and data sets this is no advice which family to take: the families in `not told apart`
+    seeds and data sets this is no advice which family to take: the families in `intervals overlap`
     may be as good, since their intervals overlap with that of the first. `less than half`: they
     reach less than half of the way from guessing to 100 %.
     """
@@ -189,7 +189,7 @@ def leaders_table(results: Results) -> pd.DataFrame:
                     "layers": depth,
                     "highest": best,
                     "its mean": first,
-                    "not told apart": ", ".join(level) or "none",
+                    "intervals overlap": ", ".join(level) or "none",
                     "less than half": ", ".join(behind) or "none",
                     "data sets": rows[0]["data sets"],
                     "seeds": min(row["seeds"] for row in rows),

@@ -14,7 +14,7 @@ from stablenets.plotting.figures import new_figure, new_grid
 from stablenets.plotting.looks import GREEN, SKY, YELLOW, family_looks
 from stablenets.plotting.plots import plot_curves, plot_differences
 
-from ..claims import CHANCE
+from ..claims.depth import CHANCE
 from ..names import DATA_NAMES, DEEP_NAMES, LABELS
 from ..rows import deep_rows, gradient_ratios
 from ..runs import paper

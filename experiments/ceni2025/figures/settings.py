@@ -14,7 +14,7 @@ from stablenets.claims.tabulating import count_seeds, tabulate
 from stablenets.plotting.figures import new_figure
 from stablenets.plotting.looks import BLUE, ORANGE
 
-from ..claims import NEAR
+from ..claims.pixels import NEAR
 from ..names import LABELS, NAMES
 from ..rows import variations
 from ..runs import paper

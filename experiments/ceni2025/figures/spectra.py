@@ -17,7 +17,8 @@ from stablenets.plotting.looks import BLUE, GREEN, GREY, ORANGE, PINK, SKY, YELL
 from stablenets.plotting.panels import set_panel
 from stablenets.plotting.plots import plot_lines
 
-from ..claims import FORMS, NEAR_ISOMETRY, WEIGHTS
+from ..claims.depth import FORMS
+from ..claims.filters import NEAR_ISOMETRY, WEIGHTS
 from ..runs import paper
 from ..studies.spectra import TIED
 from .columns import LAYERS, WIDTH, power_of, powers

@@ -11,7 +11,7 @@ from stablenets.plotting.figures import new_grid
 from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BLUE
 
-from ..claims import KEPT
+from ..claims.conditions import KEPT
 from ..rows import trained_rows
 from ..runs import paper
 from .columns import WIDTH, power_text

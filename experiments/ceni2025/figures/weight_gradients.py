@@ -14,7 +14,7 @@ from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BLUE, GREY, ORANGE
 from stablenets.plotting.panels import set_panel
 
-from ..claims import KEPT
+from ..claims.conditions import KEPT
 from ..runs import paper
 from ..studies.weight_gradients import GRADIENT_CASES
 from .columns import LAYERS, WIDTH, power_of, powers
