@@ -13,7 +13,8 @@ import torch
 from conftest import made_up, same_by_command
 from matplotlib.text import Text
 
-from experiments.ceni2025 import PAPER, claims, figures, rows
+from experiments.ceni2025 import PAPER, figures, rows
+from experiments.ceni2025.claims import depth, filters, memory, pixels, updates
 from experiments.ceni2025.figures.columns import power_text
 from experiments.ceni2025.runs import VARIED
 from experiments.ceni2025.studies.spectra import TIED
@@ -126,7 +127,7 @@ def of_spectra(profile="full", after=-0.4, **arguments):
     ],
 )
 def test_bounds_are_checked_by_step_and_for_all_steps(arguments, expected):
-    assert states(claims.bounds_hold, of_spectra(**arguments)) == expected
+    assert states(depth.bounds_hold, of_spectra(**arguments)) == expected
 
 
 @pytest.mark.parametrize(
@@ -135,19 +136,19 @@ def test_bounds_are_checked_by_step_and_for_all_steps(arguments, expected):
 )
 def test_singular_values_are_judged_at_50_000_layers(profile, smallest, deep, state):
     found = of_spectra(profile, after=smallest, smallest=smallest)
-    assert states(claims.singular_values_keep_their_size, found) == [state] * 4 + [deep]
+    assert states(depth.singular_values_keep_their_size, found) == [state] * 4 + [deep]
     nets = rows.trained_rows(found)["net"].nunique()
-    assert states(claims.trained_values_keep_their_size, found) == [state] * nets + [deep]
+    assert states(depth.trained_values_keep_their_size, found) == [state] * nets + [deep]
 
 
 def test_a_singular_value_that_is_too_small_to_be_known_has_vanished():
     entry = spectra()
     unknown = results({"spectra": lambda work: entry(work) | {"smallest": math.nan}}, "full")
-    assert REFUTED in states(claims.singular_values_keep_their_size, unknown)
+    assert REFUTED in states(depth.singular_values_keep_their_size, unknown)
 
 
 def test_a_fixed_beta_is_judged_by_the_largest_singular_value():
-    assert states(claims.fixed_beta_vanishes, of_spectra()) == [HELD]
+    assert states(depth.fixed_beta_vanishes, of_spectra()) == [HELD]
 
 
 @pytest.mark.parametrize(
@@ -167,9 +168,9 @@ def test_isometry_is_judged_with_one_w_and_with_many_at_three_widths(
         return {"smallest": smallest - wider, "median": smallest / 2, "largest": 0.0}
 
     found = results({"spectra": spectra(smallest, identity), "spectra_by_size": by_size}, "full")
-    assert states(claims.nearly_isometric, found) == [tight] * 6
-    assert states(claims.random_beats_identity, found) == [ahead] * 3
-    assert states(claims.random_beats_identity_with_one_w, found) == [ahead] * 3
+    assert states(filters.nearly_isometric, found) == [tight] * 6
+    assert states(filters.random_beats_identity, found) == [ahead] * 3
+    assert states(filters.random_beats_identity_with_one_w, found) == [ahead] * 3
 
 
 def test_a_random_filter_can_be_ahead_with_one_w_only():
@@ -182,8 +183,8 @@ def test_a_random_filter_can_be_ahead_with_one_w_only():
         return {"smallest": -0.5 if is_wide else -0.01, "median": 0.0, "largest": 0.0}
 
     found = results({"spectra": entry, "spectra_by_size": by_size}, "full")
-    assert states(claims.random_beats_identity, found) == [REFUTED] * 3
-    assert states(claims.random_beats_identity_with_one_w, found) == [HELD] * 3
+    assert states(filters.random_beats_identity, found) == [REFUTED] * 3
+    assert states(filters.random_beats_identity_with_one_w, found) == [HELD] * 3
 
 
 def test_the_level_of_the_singular_values_is_judged_by_c():
@@ -192,7 +193,7 @@ def test_the_level_of_the_singular_values_is_judged_by_c():
         return {"smallest": level, "median": level, "largest": level}
 
     found = results({"spectra_by_size": by_size}, "full")
-    assert states(claims.level_is_exponential, found) == [HELD, HELD, HELD, REFUTED]
+    assert states(filters.level_is_exponential, found) == [HELD, HELD, HELD, REFUTED]
 
 
 def deep(ours=0.9, alone=0.8, loss=0.3, vanishing=1.0):
@@ -231,14 +232,14 @@ def of_deep(profile="full", count=3, **arguments):
     ],
 )
 def test_a_deep_network_is_judged_beside_none(arguments, expected):
-    assert states(claims.deep_network_trains, of_deep(**arguments)) == expected
+    assert states(depth.deep_network_trains, of_deep(**arguments)) == expected
 
 
 def test_layers_are_judged_beside_frozen_ones_and_beside_a_resnet():
-    assert states(claims.layers_learn, of_deep()) == [HELD, HELD]
-    assert states(claims.layers_learn, of_deep(alone=0.95)) == [REFUTED, REFUTED]
+    assert states(depth.layers_learn, of_deep()) == [HELD, HELD]
+    assert states(depth.layers_learn, of_deep(alone=0.95)) == [REFUTED, REFUTED]
     # one ResNet of 50,000 layers was trained
-    assert states(claims.ahead_of_resnet, of_deep())[0] == OPEN
+    assert states(depth.ahead_of_resnet, of_deep())[0] == OPEN
 
 
 def learning(last):
@@ -281,8 +282,8 @@ def test_memory_needs_all_seeds_a_start_that_does_not_solve_it_and_10_000_steps(
     last, arguments, expected
 ):
     found = of_memory(last, **arguments)
-    assert states(claims.adding, found) == expected
-    assert states(claims.copying, found) == expected
+    assert states(memory.adding, found) == expected
+    assert states(memory.copying, found) == expected
 
 
 def test_a_memory_run_that_diverged_has_not_solved_its_task():
@@ -290,7 +291,7 @@ def test_a_memory_run_that_diverged_has_not_solved_its_task():
     (run, *_) = found.plan["adding"]
     entry = found.ledger[run.name]
     found.ledger[run.name] = Entry("diverged", entry.options, {}, entry.provenance, entry.arrays)
-    assert states(claims.adding, found) == [REFUTED, HELD, HELD]
+    assert states(memory.adding, found) == [REFUTED, HELD, HELD]
     assert not rows.memory_rows(found, "adding")["is_solved"].iloc[0]
 
 
@@ -313,7 +314,7 @@ def test_the_start_that_is_not_designed_is_judged_by_both_tasks(copied, expected
 
     assert not PAPER.plan("full")["random_start"]  # the claim of the paper is not run there
     found = results({"random_start": learning(last)}, "paper")
-    assert states(claims.random_start_learns, found) == expected
+    assert states(memory.random_start_learns, found) == expected
     nets = [work.resolved.dynamics for work in found.works(("random_start",))]
     assert {(net.filter, net.alpha, net.bias_init) for net in nets} == {("haar", None, 0.0)}
 
@@ -343,7 +344,7 @@ def test_filters_are_judged_by_their_eigenvalue_over_1_000_steps(
         "filters": learning(lambda work: of_others if is_moving(work) else of_fixed),
         "filter_angles": lambda work: {"angle": 0.1 if is_moving(work.training) else 0.0},
     }
-    assert states(claims.only_fixed_directions_add, results(entries, profile)) == expected
+    assert states(filters.only_fixed_directions_add, results(entries, profile)) == expected
 
 
 def reading(affine=99.0, hidden=99.0, lstm=90.0, noise=0.01):
@@ -381,14 +382,14 @@ def of_pixels(profile="full", seeds=3, **arguments):
 def test_accuracies_on_psmnist_are_judged_by_the_whole_interval(arguments, first, tenth, hidden):
     found = of_pixels(**arguments)
     behind = OPEN if "seeds" in arguments else REFUTED  # 10 points, in the first of ten epochs
-    assert states(claims.first_epoch, found) == [first, behind]
-    assert states(claims.ten_epochs, found) == [tenth] * 2
-    assert states(claims.ten_epochs_with_hidden_layer, found) == [hidden]
+    assert states(pixels.first_epoch, found) == [first, behind]
+    assert states(pixels.ten_epochs, found) == [tenth] * 2
+    assert states(pixels.ten_epochs_with_hidden_layer, found) == [hidden]
 
 
 def test_lstm_needs_a_search_of_its_own():
-    assert states(claims.ahead_of_lstm, of_pixels()) == [HELD, HELD, REFUTED]
-    assert states(claims.ahead_of_lstm, of_pixels(lstm=99.5)) == [REFUTED, REFUTED, REFUTED]
+    assert states(pixels.ahead_of_lstm, of_pixels()) == [HELD, HELD, REFUTED]
+    assert states(pixels.ahead_of_lstm, of_pixels(lstm=99.5)) == [REFUTED, REFUTED, REFUTED]
 
 
 def lowered(found, group, by):
@@ -399,12 +400,12 @@ def lowered(found, group, by):
 
 
 def test_pixels_in_order_are_compared_with_permuted_ones_of_the_same_seed():
-    assert states(claims.order_does_not_matter, of_pixels(noise=5.0)) == [HELD]
-    assert states(claims.settings_do_not_matter, of_pixels()) == [HELD]
+    assert states(pixels.order_does_not_matter, of_pixels(noise=5.0)) == [HELD]
+    assert states(pixels.settings_do_not_matter, of_pixels()) == [HELD]
     behind = lowered(of_pixels(), "ordered", lambda seed: 0.05)
-    assert states(claims.order_does_not_matter, behind) == [REFUTED]
+    assert states(pixels.order_does_not_matter, behind) == [REFUTED]
     mixed = lowered(of_pixels(), "ordered", lambda seed: 0.03 * seed)
-    assert states(claims.order_does_not_matter, mixed) == [OPEN]
+    assert states(pixels.order_does_not_matter, mixed) == [OPEN]
 
 
 def test_training_the_recurrence_is_compared_with_training_the_readout():
@@ -459,8 +460,8 @@ def test_weight_gradients_are_judged_at_50_000_layers_with_a_beta_that_falls(
         return {"ratio": size, "first": -size, "largest": largest, "over_bound": -1.0}
 
     found = results({"weight_gradients": entry}, profile)
-    assert states(claims.updates_are_uniform, found) == expected
-    assert states(claims.updates_are_bounded, found) == [HELD] * 3
+    assert states(updates.updates_are_uniform, found) == expected
+    assert states(updates.updates_are_bounded, found) == [HELD] * 3
 
 
 @pytest.mark.parametrize("power", [0.0, 0.9, 1.1])
@@ -470,7 +471,7 @@ def test_weight_gradients_must_fall_as_1_over_l(power):
         return {"ratio": 0.1, "first": 0.0, "largest": largest, "over_bound": -1.0}
 
     found = results({"weight_gradients": entry}, "full")
-    assert states(claims.updates_are_uniform, found) == [HELD, HELD, REFUTED, HELD]
+    assert states(updates.updates_are_uniform, found) == [HELD, HELD, REFUTED, HELD]
 
 
 @pytest.mark.parametrize("profile", ["quick", "full"])
