@@ -410,7 +410,7 @@ def test_pixels_in_order_are_compared_with_permuted_ones_of_the_same_seed():
 
 def test_training_the_recurrence_is_compared_with_training_the_readout():
     def seeds_and_state(found):
-        (criterion,) = claims.recurrence_learns(found)
+        (criterion,) = pixels.recurrence_learns(found)
         return criterion.estimate.n, criterion.state
 
     assert seeds_and_state(of_pixels()) == (1, OPEN)  # one frozen network is planned
