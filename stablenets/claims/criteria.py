@@ -8,6 +8,7 @@ The check of a claim returns criteria and never a verdict.
 | refuted | the whole interval is on the wrong side                           |
 | open    | the interval contains the threshold, or there is no interval      |
 
+The worst of some runs, or their number, is known exactly: its interval has length zero.
 `at_least` and `at_most` count the threshold as right; `ahead_of` and `below` count it as wrong.
 """
 

@@ -107,7 +107,8 @@ class Paper:
         handle: Its short name, which is also the name of its folder and of that of its results.
         title: Authors, year and title.
         runs: Its grids of runs, by the name of the group.
-        notation: The symbols and short names that its pages use, in one or two sentences.
+        notation: The symbols and short names that its pages use, in one or two sentences; of a
+            comparison, what its runs have in common.
     """
 
     handle: str

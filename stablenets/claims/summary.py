@@ -25,8 +25,8 @@ VERDICT_MEANINGS = {
     "reproduced": "All deciding criteria are held: their whole intervals are on the right side.",
     "partly": "Some deciding criteria are held and some are refuted.",
     "not reproduced": "All deciding criteria are refuted.",
-    "undecided": "All other cases: criteria are open, because their intervals contain the threshold"
-    " or there is no interval, or a condition is not held.",
+    "undecided": "No clear answer: some criteria are open, because their intervals contain the"
+    " threshold or there is no interval yet; or a condition is not held.",
     "not run": "No measurement yet, or only on substitute data, which decide nothing.",
 }
 OPTIONAL_COLUMNS = ("cases",)  # that older files lack

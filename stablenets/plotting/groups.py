@@ -32,7 +32,7 @@ def plot_groups(
             further arguments of `axes.plot`.
         places: The places from left to right. Numbers get separators of thousands.
         limits: Ends of the vertical axis, drawn as they are; dots beyond are open triangles at the
-            edge, and bars end there.
+            edge, and bars end there in an arrowhead.
     """
     low, high = limits
     shifts = np.linspace(-SPREAD / 2, SPREAD / 2, 2 * len(groups) + 1)[1::2]
@@ -45,15 +45,17 @@ def plot_groups(
             for end in ("value", "low", "high")
         )
         is_inside = (values >= low) & (values <= high)
-        axes.plot(at, np.where(is_inside, values, np.nan), color=colour, **look)
+        dots = np.where(is_inside, values, np.nan)
+        (drawn,) = axes.plot(at, dots, color=colour, clip_on=False, **look)
+        drawn.set_in_layout(False)  # an unclipped artist would take room from the axes
         bars = (np.clip(ends, low, high) for ends in (lows, highs))
         axes.vlines(at, *bars, color=colour, linewidth=1)
-        for is_beyond, edge, marker in ((values < low, low, "v"), (values > high, high, "^")):
-            triangles = {"color": colour, "markerfacecolor": "white", "clip_on": False}
-            beyond = np.array(at)[is_beyond]
-            edges = np.full(len(beyond), edge)
-            (drawn,) = axes.plot(beyond, edges, marker, markersize=5, zorder=3, **triangles)
-            drawn.set_in_layout(False)  # an unclipped artist would take room from the axes
+        for ends, is_beyond, edge, marker in (
+            (lows < low, values < low, low, "v"),
+            (highs > high, values > high, high, "^"),
+        ):
+            draw_heads(axes, np.array(at)[ends & ~is_beyond], edge, marker, colour)
+            draw_heads(axes, np.array(at)[is_beyond], edge, marker, colour, is_open=True)
     texts = [
         f"{place:,}" if isinstance(place, int | np.integer) else str(place) for place in places
     ]
@@ -61,3 +63,13 @@ def plot_groups(
     axes.set_xlim(-0.6, len(places) - 0.4)
     if np.isfinite(limits).all():
         axes.set_ylim(*limits)
+
+
+def draw_heads(
+    axes: Axes, at: np.ndarray, edge: float, marker: str, colour: str, *, is_open: bool = False
+) -> None:
+    """Draw arrowheads at an edge where bars go on; open ones, and larger, where dots lie beyond."""
+    face, size = ("white", 5) if is_open else (colour, 3)
+    style: dict[str, Any] = {"markerfacecolor": face, "markersize": size, "clip_on": False}
+    (drawn,) = axes.plot(at, np.full(len(at), edge), marker, color=colour, zorder=3, **style)
+    drawn.set_in_layout(False)

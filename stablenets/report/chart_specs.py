@@ -28,6 +28,7 @@ POWERS = (
     "datum.value >= 0.001 && datum.value < 10000"
     " ? format(datum.value, '~g') : format(datum.value, '.0e')"
 )
+PLACE = "place in the order (0: largest, 1: smallest)"
 GRADIENT = "‖∂Loss/∂Y_l‖"
 
 
@@ -44,7 +45,7 @@ def chart_specs(families: list[str]) -> dict[str, dict[str, Any]]:
         charts[column] = lines_chart("epoch", label, is_log)
     charts["gradients"] = by_moment(lines_chart("layer / depth", GRADIENT, is_log=True))
     charts["ratio"] = lines_chart("training step", "ratio of norms", is_log=True)
-    charts["spectrum"] = by_moment(lines_chart("rank", "singular value", is_log=True))
+    charts["spectrum"] = by_moment(lines_chart(PLACE, "singular value", is_log=True))
     charts["heat"] = gradient_map()
     return {name: chart.to_dict() for name, chart in charts.items()}
 
@@ -72,7 +73,10 @@ def values_by_depth(metric: dict[str, Any], families: list[str]) -> alt.FacetCha
     points = base.mark_point(filled=True, size=55, opacity=0.9).encode(
         y=y,
         shape=alt.Shape("family:N", title="family", scale=scale),
-        tooltip=tooltip("dataset", "family", "depth", "label", "result", "seeds", "diverged"),
+        tooltip=tooltip(
+            *("dataset", "family", "depth", "width", "epochs", "settings"),
+            *("result", "seeds", "diverged"),
+        ),
     )
     lines = (
         base.transform_joinaggregate(alike="count()", groupby=["dataset", "family", "depth"])

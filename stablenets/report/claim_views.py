@@ -6,6 +6,7 @@ All numbers come from the committed claims.csv and criteria.csv, by the readers 
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from stablenets.claims.cells import claim_cells, criterion_cells
-from stablenets.claims.criteria import HELD, NOT_RUN, OPEN, REFUTED, REPRODUCED
+from stablenets.claims.criteria import HELD, NOT_RUN, OPEN, REFUTED, REPRODUCED, UNDECIDED
 from stablenets.claims.ledger import Ledger
 from stablenets.claims.loader import load_paper, paper_modules
 from stablenets.claims.paper import PROFILES, DeclaredClaim, Paper
@@ -30,6 +31,8 @@ from stablenets.report.claim_runs import (
     reproduce_commands,
 )
 
+MOST_SEEDS = 100  # that it makes sense to recommend
+
 
 @dataclass(frozen=True)
 class ClaimView:
@@ -43,6 +46,7 @@ class ClaimView:
         criteria: Its criteria as rows of a table.
         criteria_at: The profile of the criteria; '' if there are none.
         limits: What limits the result, in sentences.
+        outlook: What would decide it, in sentences; none if it is decided.
         figure: Its figure as a file; None if it has none.
         caption: The caption of the figure.
         groups: Its runs.
@@ -57,6 +61,7 @@ class ClaimView:
     criteria: list[dict[str, str]]
     criteria_at: str
     limits: list[str]
+    outlook: list[str]
     figure: Path | None
     caption: str
     groups: list[GroupOfRuns]
@@ -147,7 +152,8 @@ def claim_view(
         reasons=reasons_for_verdict(row, rows),
         criteria=[criterion_cells(criterion) for criterion in rows],
         criteria_at=shown if rows else "",
-        limits=limits_of_claim(row, rows, target),
+        limits=limits_of_claim(row, rows),
+        outlook=outlook_of_claim(row, rows, target),
         figure=figure if has_figure else None,
         caption=display.caption if display and has_figure else "",
         groups=runs.groups(claim, target),
@@ -182,16 +188,61 @@ def criterion_text(criterion: dict[Any, Any]) -> str:
     return f"{criterion['criterion']} is {cells['value']}{between}; it must be {cells['must be']}"
 
 
-def limits_of_claim(row: dict[str, Any], criteria: list[dict[Any, Any]], target: str) -> list[str]:
-    """What limits the result of a claim: compute budget, data, seeds, and intervals.
+def outlook_of_claim(row: dict[str, Any], criteria: list[dict[Any, Any]], target: str) -> list[str]:
+    """What would decide a claim that is not decided; nothing for other claims.
 
     Args:
         row: Its row of claims.csv.
         criteria: Its rows of criteria.csv.
         target: The smallest profile that can decide it, for a claim that was not run.
     """
+    if row["verdict"] == NOT_RUN:
+        return [f"Its runs at profile {target}, which the command below makes."]
+    if row["verdict"] != UNDECIDED:
+        return []
+    lines = [
+        f"The condition must be met first: {one['criterion']} {criterion_cells(one)['must be']}."
+        for one in criteria
+        if one["role"] == "condition" and one["state"] != HELD
+    ]
+    open_ones = [one for one in criteria if one["state"] == OPEN and one["role"] == "deciding"]
+    if any(pd.isna(one["low"]) for one in open_ones):
+        lines.append("More seeds: some criteria have too few for an interval.")
+    needed = [seeds_needed(one) for one in open_ones if not pd.isna(one["low"])]
+    if needed and max(needed) <= MOST_SEEDS:
+        lines.append(
+            f"About {math.ceil(max(needed))} runs in place of"
+            f" {max(int(one['n']) for one in open_ones)} for each criterion that is open, if mean"
+            " and spread stay as they are: add --seeds to the command below."
+        )
+    elif needed:
+        lines.append(
+            f"Hardly more seeds: a value is so near its threshold that more than {MOST_SEEDS} runs"
+            " would be needed if mean and spread stay as they are."
+        )
+    return lines
+
+
+def seeds_needed(criterion: dict[Any, Any]) -> float:
+    """The number of runs with which an open criterion would be decided, roughly.
+
+    The distance of the value to the end of its interval falls as the square root of this number.
+    """
+    value, threshold = criterion["value"], criterion["threshold"]
+    end = criterion["low"] if threshold < value else criterion["high"]
+    distance = abs(threshold - value)
+    return float(criterion["n"]) * ((end - value) / distance) ** 2 if distance else math.inf
+
+
+def limits_of_claim(row: dict[str, Any], criteria: list[dict[Any, Any]]) -> list[str]:
+    """What limits the result of a claim: compute budget, data, seeds, and intervals.
+
+    Args:
+        row: Its row of claims.csv.
+        criteria: Its rows of criteria.csv.
+    """
     if not row["profile"]:
-        return [f"It can be decided from profile {target} on."]
+        return ["It was not run."]
     where = f" on {row['dataset']}" if row["dataset"] else ""
     seeds = str(row["seeds"] or "")
     count = {"": "", "1": " with one seed"}.get(seeds, f" with {seeds} seeds")

@@ -8,7 +8,8 @@ One configuration is a plain mapping for JSON:
 | dataset, family, operator, depth | options to filter by |
 | purpose | "results", or "search" for runs that chose settings |
 | origins, claims | ledgers and claims to which its runs belong |
-| label | the options in which it differs from others of its data set, family and operator |
+| width, epochs | features by unit, such as "16/32/64", and the epochs of its training |
+| label | its other options that are not the defaults, as far as they differ between runs |
 | seeds, diverged, parameters | as in `aggregate_runs` |
 | values | by metric: mean, and both ends of the interval; null where there is none |
 | lines, heat | see `run_curves` |
@@ -25,6 +26,9 @@ from typing import Any
 import pandas as pd
 
 from stablenets import statistics
+from stablenets.config.identity import training_identity
+from stablenets.data import DATASETS
+from stablenets.nets import FAMILIES
 from stablenets.report.configurations import (
     ESTIMATES,
     LEADING,
@@ -32,6 +36,7 @@ from stablenets.report.configurations import (
     label_keys,
     label_text,
     option_text,
+    order,
 )
 from stablenets.report.curves import Curve
 from stablenets.report.estimates import SHOWN
@@ -42,6 +47,8 @@ from stablenets.report.store import Arrays, StoredRuns
 from stablenets.statistics import Estimate
 
 GROUP = ("dataset.name", "net.family", "net.operator")  # within which labels are unique
+NAMED = ("levels", "optim.lr", "h")  # options that a label has even if they do not differ
+COLUMNS = ("net.widths", "epochs")  # options that have a column of their own, not a label
 # In the order of the choice: column of the runs, column of `aggregate_runs`, title, unit, scale.
 METRICS: list[dict[str, Any]] = [
     {"id": column, "name": name, "title": title, "unit": unit, "is_log": is_log}
@@ -103,6 +110,8 @@ def configuration(row: dict[Any, Any], purpose: str, data: RunData) -> dict[str,
         "purpose": purpose,
         "origins": sorted({origin for name in names for origin in data.rows[name][ORIGIN]}),
         "claims": sorted({claim for name in names for claim in data.claims.get(name, ())}),
+        "width": "/".join(map(str, options["net.widths"])),
+        "epochs": options["epochs"],
         "seeds": row["seeds"],
         "diverged": row["diverged"],
         "parameters": short_number(row["parameters"]),
@@ -138,20 +147,34 @@ def scaled_value(metric: str, values: dict[Any, Any]) -> float | None:
     return None if value is None or pd.isna(value) else short_number(FACTORS[metric] * value)
 
 
-def label_configurations(found: list[dict[str, Any]], stored: StoredRuns) -> None:
-    """Set `label`: the options in which a configuration differs from most of its GROUP and purpose.
+def without_defaults(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options that are not the defaults; all for a family or data set of another machine."""
+    is_known = options["net.family"] in FAMILIES and options["dataset.name"] in DATASETS
+    return training_identity(options) if is_known else options
 
-    The label is "" if it differs in none. Label and depth together are unique.
+
+def has_step(family: str) -> bool:
+    """Whether the layers of a family have a step size; True for a family of another machine."""
+    return family not in FAMILIES or FAMILIES[family]().capabilities.order is not None
+
+
+def label_configurations(found: list[dict[str, Any]], stored: StoredRuns) -> None:
+    """Set `label`: learning rate and step size, and options in which configurations differ.
+
+    Other options that have their default are left out. Depth, width, epochs and label are unique
+    among the configurations of a GROUP and purpose.
     """
     first = [entry["runs"][0]["name"] for entry in found]
+    options = stored.options.loc[first].to_dict("records")
     texts = stored.options.loc[first].map(option_text).reset_index(drop=True)
     purposes = pd.Series([entry["purpose"] for entry in found], dtype=str)
     for _, members in texts.groupby([*GROUP, purposes], sort=False):
-        named = [key for key in label_keys(members) if key not in LEADING]
-        usual = {key: members[key].mode().iloc[0] for key in named}
+        differing = set(label_keys(members)) | set(NAMED).intersection(members.columns)
+        if not has_step(members["net.family"].iloc[0]):
+            differing.discard("h")
+        named = [key for key in order(list(differing)) if key not in (*LEADING, *COLUMNS)]
         rows: dict[Any, dict[Any, str]] = members[named].to_dict("index")
         for number, row in rows.items():
-            shown = [key for key in named if row[key] != usual[key]]
-            found[number]["label"] = ", ".join(
-                label_text(key, row[key] or "none", named) for key in shown
-            )
+            given = without_defaults({key: options[number][key] for key in (*GROUP, *named)})
+            shown = [key for key in named if row[key] and (key in given or key == "optim.lr")]
+            found[number]["label"] = ", ".join(label_text(key, row[key], named) for key in shown)

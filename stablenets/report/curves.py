@@ -39,14 +39,15 @@ def gradient_ratio_by_step(arrays: Arrays) -> Curve:
         return arrays["steps"], first / last
 
 
-def spectrum_by_rank(arrays: Arrays, index: int) -> Curve:
-    """The singular values of dY_L/dY_0 by rank at one measurement.
+def spectrum_by_place(arrays: Arrays, index: int) -> Curve:
+    """The singular values of dY_L/dY_0 at one measurement, by place: 0 the largest, 1 the smallest.
 
-    Rounding errors are set to 0. If the signal overflowed, the values are NaN.
+    The stored ones are evenly spaced in this order. Rounding errors are set to 0. If the signal
+    overflowed, the values are NaN.
     """
     spectrum = median_spectrum(arrays["singular_values"][index])
     values = np.where(spectrum < rounding_limit(spectrum[0], len(spectrum)), 0.0, spectrum)
-    return np.arange(1, len(values) + 1), values
+    return np.linspace(0.0, 1.0, len(values)), values
 
 
 def line_over_seeds(curves: Iterable[Curve], is_log: bool) -> Line | None:

@@ -4,7 +4,7 @@
 |---|---|
 | curves | training loss and validation score by epoch |
 | gradients | norm of dLoss/dY_l by layer, first and last measured, and first/last by step |
-| spectra | singular values of dY_L/dY_0 by rank, before and after training |
+| spectra | singular values of dY_L/dY_0 in their order, before and after training |
 | depth | score, first/last gradient, its slope, singular values and time, by depth |
 | configurations | score, first/last gradient, singular values and time, a row for each |
 
@@ -27,7 +27,7 @@ from stablenets.report.curves import (
     gradient_by_layer,
     gradient_ratio_by_step,
     line_over_seeds,
-    spectrum_by_rank,
+    spectrum_by_place,
 )
 from stablenets.report.estimates import draw_configurations, draw_depths
 from stablenets.report.layout import Layout, figure_title, split_panels
@@ -50,9 +50,10 @@ CAPTIONS = {  # by figure, for pages and for the metadata of the files
     "gradients": "Norm of dLoss/dY_l by layer, at the first and the last measurement, and its value"
     " at the first state divided by that at the last one, by training step. Lines are geometric"
     " means over seeds, bands go from the smallest to the largest seed.",
-    "spectra": "Singular values of dY_L/dY_0 by rank, before training and at the last measurement."
-    " Lines are geometric means over seeds, bands go from the smallest to the largest seed. A line"
-    " ends at a triangle: in at least one seed, values from there on are rounding errors.",
+    "spectra": "Singular values of dY_L/dY_0 from the largest (0) to the smallest (1), before"
+    " training and at the last measurement. Lines are geometric means over seeds, bands go from the"
+    " smallest to the largest seed. A line ends at a triangle: in at least one seed, values from"
+    " there on are rounding errors.",
     "depth": "Results of families with two or more depths, with 95 % intervals over seeds. Arrows"
     " mark intervals that go on beyond the axis, crosses depths at which a seed diverged. Slope:"
     " log10 of first / last, divided by the depth; negative if gradients vanish towards the first"
@@ -139,16 +140,16 @@ def gradient_quantities(
 def spectrum_quantities(
     stored: StoredRuns, configurations: pd.DataFrame, layout: Layout
 ) -> list[Quantity]:
-    """Singular values by rank, before and after training."""
+    """Singular values in their order, before and after training."""
 
     def quantity(title: str, index: int) -> Quantity:
         def line(number: int) -> Line | None:
             members = arrays_of(stored, configurations["runs"][number], "singular_values")
-            return line_over_seeds([spectrum_by_rank(arrays, index) for arrays in members], True)
+            return line_over_seeds([spectrum_by_place(arrays, index) for arrays in members], True)
 
         return Quantity(
             title,
-            "rank",
+            "place: 0 largest, 1 smallest",
             r"singular value of $\partial Y_L/\partial Y_0$",
             layout.lines(line),
             True,

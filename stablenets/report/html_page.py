@@ -19,9 +19,11 @@ import vl_convert
 from markupsafe import Markup, escape
 from PIL import Image
 
-from stablenets.claims.loader import load_paper, paper_modules
+from stablenets.claims.loader import experiment_modules, load_paper, paper_modules
 from stablenets.claims.paper import KIND_MEANINGS
 from stablenets.claims.summary import VERDICT_MEANINGS, count_verdicts
+from stablenets.data import DATASETS
+from stablenets.nets import FAMILIES
 from stablenets.report.chart_specs import chart_specs, chart_theme
 from stablenets.report.claim_runs import GroupOfRuns
 from stablenets.report.claim_views import PaperView, paper_views
@@ -117,6 +119,9 @@ def page_text(
         commit=provenance.short_commit(*provenance.source_revision()),
         claim_count=sum(len(paper.claims) for paper in papers),
         configuration_count=len(configurations),
+        comparisons=comparisons_among(configurations),
+        families=first_lines(FAMILIES, families),
+        datasets=first_lines(DATASETS, sorted({one["dataset"] for one in configurations})),
         css=Markup(assets["report.css"]),
         scripts=[Markup(assets[f"{name}.js"]) for name in SCRIPTS],
         data=Markup(json_text(data)),
@@ -124,6 +129,19 @@ def page_text(
         library=Markup(chart_library()),
     )
     return text.lstrip()
+
+
+def comparisons_among(configurations: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What the runs of each comparison have in common, by the handle of the comparison."""
+    handles = {origin.split("/")[0] for one in configurations for origin in one["origins"]}
+    papers = [load_paper(handle) for handle in experiment_modules() if handle in handles]
+    return {paper.handle: paper.notation for paper in papers if not paper.claims}
+
+
+def first_lines(classes: Mapping[str, type], names: Sequence[str]) -> dict[str, str]:
+    """The first line of the documentation of each class: an equation, or what a data set is."""
+    own = {name: classes[name].__doc__ or "" for name in names if name in classes}
+    return {name: text.strip().split("\n")[0] for name, text in own.items()}
 
 
 def chart_library() -> str:

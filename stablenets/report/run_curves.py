@@ -5,7 +5,7 @@
 | train_loss, validation_accuracy, ... | the columns of `CURVES`, by epoch |
 | gradients_first, gradients_last | norm of dLoss/dY_l by layer / depth, at both ends of training |
 | ratio | its value at the first state divided by that at the last one, by training step |
-| spectrum_first, spectrum_last | singular values of dY_L/dY_0 by rank |
+| spectrum_first, spectrum_last | singular values of dY_L/dY_0: 0 the largest, 1 the smallest |
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from stablenets.report.curves import (
     gradient_by_layer,
     gradient_ratio_by_step,
     line_over_seeds,
-    spectrum_by_rank,
+    spectrum_by_place,
     thinned,
 )
 from stablenets.report.figures import CURVES
@@ -71,8 +71,8 @@ def probe_curves(arrays: Arrays) -> dict[str, Curve]:
         found["gradients_last"] = gradient_by_layer(arrays, -1, is_relative=True)
         found["ratio"] = gradient_ratio_by_step(arrays)
     if "singular_values" in arrays:
-        found["spectrum_first"] = thin_curve(spectrum_by_rank(arrays, 0))
-        found["spectrum_last"] = thin_curve(spectrum_by_rank(arrays, -1))
+        found["spectrum_first"] = thin_curve(spectrum_by_place(arrays, 0))
+        found["spectrum_last"] = thin_curve(spectrum_by_place(arrays, -1))
     return found
 
 

@@ -9,27 +9,40 @@ from urllib.parse import urlencode
 Configurations = Sequence[Mapping[str, Any]]
 MOST_SIDE_BY_SIDE = 6
 DEEP = 1000  # layers
+SIDE_BY_SIDE = ("plain", "resnet", "antisymmetric")
 
 
 def starting_view(configurations: Configurations) -> dict[str, list[str]]:
-    """The filters without an address: the results on the data set with the most families."""
-    results = [one for one in configurations if one["purpose"] == "results"]
-    families: dict[str, set[str]] = {}
-    for one in results or configurations:
-        families.setdefault(one["dataset"], set()).add(one["family"])
+    """The filters without an address: results on one data set from one source.
+
+    They are those with the most families. Runs of one source were made to be compared.
+    """
+    results = [one for one in configurations if one["purpose"] == "results"] or configurations
+    families: dict[tuple[str, str], set[str]] = {}
+    for one in results:
+        for origin in one["origins"]:
+            families.setdefault((one["dataset"], origin), set()).add(one["family"])
     if not families:
         return {}
-    most = max(families, key=lambda dataset: len(families[dataset]))
-    return {"dataset": [most], "purpose": [(results or configurations)[0]["purpose"]]}
+    dataset, origin = max(families, key=lambda place: len(families[place]))
+    return {"dataset": [dataset], "origin": [origin], "purpose": [results[0]["purpose"]]}
 
 
 def views_to_start_from(configurations: Configurations) -> list[dict[str, str]]:
-    """Links to views: gradients of plain and of antisymmetric nets, spectra, the deepest nets.
+    """Links to views: families side by side, one family by depth, spectra, the deepest nets.
 
     A view is left out if no configuration has what it shows.
     """
     found = []
     results = [one for one in configurations if one["purpose"] == "results"]
+    if start := starting_view(configurations):
+        params = {key: ",".join(values) for key, values in start.items()}
+        chosen = deepest_of_families([one for one in results if is_shown(one, start)])
+        if len(chosen) == len(SIDE_BY_SIDE):
+            params |= {"metric": "gradient_ratio", "run": identities(chosen)}
+            names = ", ".join(SIDE_BY_SIDE)
+            depth = chosen[0]["depth"]
+            found.append(view(f"gradients at depth {depth}: {names}", params))
     for family in ("plain", "antisymmetric"):
         if chosen := gradients_by_depth([one for one in configurations if one["family"] == family]):
             params = {
@@ -47,6 +60,23 @@ def views_to_start_from(configurations: Configurations) -> list[dict[str, str]]:
         depths = ",".join(map(str, deep))
         found.append(view(f"{DEEP:,} layers and more", {"depth": depths, "purpose": "results"}))
     return found
+
+
+def is_shown(one: Mapping[str, Any], start: Mapping[str, list[str]]) -> bool:
+    """Whether a result is in the starting view."""
+    return one["dataset"] in start["dataset"] and start["origin"][0] in one["origins"]
+
+
+def deepest_of_families(configurations: Configurations) -> list[Mapping[str, Any]]:
+    """A configuration of each family of SIDE_BY_SIDE, all of the largest depth that they share."""
+    by_place = {
+        (one["family"], one["depth"]): one
+        for one in configurations
+        if one["family"] in SIDE_BY_SIDE and "gradients_last" in one["lines"]
+    }
+    depths = [{depth for name, depth in by_place if name == family} for family in SIDE_BY_SIDE]
+    shared = set.intersection(*depths)
+    return [by_place[family, max(shared)] for family in SIDE_BY_SIDE] if shared else []
 
 
 def gradients_by_depth(configurations: Configurations) -> list[Mapping[str, Any]]:

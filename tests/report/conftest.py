@@ -53,7 +53,8 @@ def write_run(tmp_path):
         written.append(folder)
         config = {
             "dataset": {"name": "digits"},
-            "net": {"family": net, "operator": "dense", "blocks": [depth]},
+            "net": {"family": net, "operator": "dense", "blocks": [depth], "widths": [2]},
+            "epochs": 2,
             "optim": {"name": "adam", "lr": 0.01},
             "depth": depth,
             "h": 1 / depth if depth else 1.0,

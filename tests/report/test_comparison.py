@@ -27,7 +27,7 @@ def compare(results, folders=None):
 def test_a_new_ledger_appears_with_curves_gradients_and_spectra(write_results):
     results = write_results([{"seeds.init": seed, "arrays": PROBES} for seed in (0, 1)])
     (one,) = compare(results)
-    assert (one["origins"], one["seeds"], one["label"]) == (["compare/quick"], 2, "")
+    assert (one["origins"], one["seeds"], one["label"]) == (["compare/quick"], 2, "lr=0.003")
     assert (one["dataset"], one["family"], one["depth"]) == ("digits", "plain", 4)
     assert one["values"]["test_accuracy"] == [90, 90, 90]
     assert one["values"]["gradient_ratio"][0] == 0.01
@@ -49,17 +49,36 @@ def test_runs_that_chose_settings_are_apart_from_results(write_results):
     found = compare(results)
     assert [(one["purpose"], one["seeds"]) for one in found] == [("results", 2), ("search", 2)]
     assert len({one["id"] for one in found}) == 2
-    assert starting_view(found) == {"dataset": ["digits"], "purpose": ["results"]}
+    assert starting_view(found) == {
+        "dataset": ["digits"],
+        "origin": ["compare/quick"],
+        "purpose": ["results"],
+    }
 
 
-def test_labels_name_what_differs_from_the_usual_settings(write_results):
-    rates = (0.01, 0.01, 0.1)
-    depths = (4, 8, 4)
-    results = write_results(
-        [{"optim.lr": rate, "depth": depth} for rate, depth in zip(rates, depths, strict=True)]
-    )
-    labels = {(one["depth"], one["label"]) for one in compare(results)}
-    assert labels == {(4, ""), (8, ""), (4, "lr=0.1")}
+def test_labels_have_rate_and_step_and_other_options_that_are_not_the_defaults(write_results):
+    usual = {"net.family": "resnet", "optim.lr": 0.01, "h": 0.5, "batch": 64}
+    changes = ({}, {"depth": 8}, {"optim.lr": 0.1}, {"batch": 16}, {"epochs": 7})
+    results = write_results([usual | change for change in changes])
+    labels = {(one["depth"], one["epochs"], one["label"]) for one in compare(results)}
+    assert labels == {
+        (4, 2, "lr=0.01, h=0.5"),
+        (8, 2, "lr=0.01, h=0.5"),
+        (4, 2, "lr=0.1, h=0.5"),
+        (4, 2, "batch=16, lr=0.01, h=0.5"),
+        (4, 7, "lr=0.01, h=0.5"),
+    }
+
+
+def test_side_by_side_families_are_at_the_deepest_depth_that_all_have(write_results):
+    depths = {"plain": (4, 16, 64), "resnet": (4, 16), "antisymmetric": (4, 16)}
+    runs = [
+        {"net.family": family, "depth": depth, "arrays": PROBES}
+        for family, own in depths.items()
+        for depth in own
+    ]
+    view = views_to_start_from(compare(write_results(runs)))[0]
+    assert view["title"] == "gradients at depth 16: plain, resnet, antisymmetric"
 
 
 def test_run_folders_are_beside_the_runs_of_ledgers(write_results, write_run, tmp_path):

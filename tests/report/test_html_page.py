@@ -4,6 +4,7 @@ import base64
 import gzip
 import html
 import json
+import math
 import re
 
 import altair as alt
@@ -13,7 +14,12 @@ from stablenets.claims.cells import claim_cells, criterion_cells
 from stablenets.claims.loader import CHECKOUT, load_paper, paper_modules
 from stablenets.claims.summary import final_rows, read_criteria
 from stablenets.report.chart_specs import chart_specs
-from stablenets.report.claim_views import limits_of_claim, reasons_for_verdict
+from stablenets.report.claim_views import (
+    limits_of_claim,
+    outlook_of_claim,
+    reasons_for_verdict,
+    seeds_needed,
+)
 from stablenets.report.html_page import simple_markdown, write_html
 from stablenets.report.page_json import json_text, short_number
 from stablenets.report.store import read_runs
@@ -134,14 +140,24 @@ def test_reasons_name_each_criterion_that_is_not_held():
         "Open: gap is 1 points, without an interval; it must be > 3.",
         "Condition not held: gap is 1 points, interval 0 to 2; it must be > 3.",
     ]
-    limits = limits_of_claim(row, rows, "quick")
+    limits = limits_of_claim(row, rows)
     assert limits[0] == "Measured at profile quick on digits with 3 seeds."
     assert limits[-1].startswith("1 of 4 criteria have no interval")
-    assert limits_of_claim({"profile": ""}, [], "paper") == [
-        "It can be decided from profile paper on."
-    ]
+    assert outlook_of_claim(row, rows, "quick") == []  # the verdict is not undecided
     reason = reasons_for_verdict({"verdict": "not run", "reason": "only on digits"}, [])
     assert reason == ["Not run: only on digits."]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "needed"),
+    [(0.0, 3), (0.5, 12), (0.9, 300), (1.5, 12), (1.0, math.inf)],
+)
+def test_an_open_criterion_needs_seeds_until_its_interval_ends_at_the_threshold(threshold, needed):
+    row = criterion("open") | {"threshold": threshold}
+    assert seeds_needed(row) == pytest.approx(needed)
+    lines = outlook_of_claim({"verdict": "undecided"}, [row], "full")
+    assert len(lines) == 1
+    assert (f" {needed} " in lines[0]) == (needed <= 100)
 
 
 def test_the_command_says_that_there_are_no_run_folders(run_cli, write_results, tmp_path):

@@ -193,7 +193,8 @@ def differences_figure(
 @paper.figure("depth", runs=["depth"])
 def depth_figure(results: Results) -> Figure:
     """Test accuracy of each stable family minus that of ResNet, paired over seeds, by depth; bars:
-    95 % intervals. Dashed: the threshold of -2 points. Open triangles: beyond the axis.
+    95 % intervals. Dashed: the threshold of -2 points. Open triangles: beyond the axis. Arrowheads:
+    the interval goes on.
     """
     label = "test accuracy minus ResNet's, points"
     return differences_figure(results["depth"], TEST_ACCURACY, MARGIN, (-20, 10), label)
@@ -203,7 +204,7 @@ def depth_figure(results: Results) -> Figure:
 def gap_figure(results: Results) -> Figure:
     """Generalisation gap, which is training minus test accuracy, of each stable family minus that
     of ResNet, paired over seeds, by depth; bars: 95 % intervals. Dashed: the threshold of 1 point.
-    Open triangles: beyond the axis.
+    Open triangles: beyond the axis. Arrowheads: the interval goes on.
     """
     rows = with_gap(results["depth"])
     label = "gap minus ResNet's, points"

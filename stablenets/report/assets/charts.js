@@ -1,5 +1,6 @@
 "use strict";
 // Gives the specifications of the page their rows and widths; Vega draws them.
+const MOST_POINTS = 100; // in the chart by depth: more cannot be told apart
 const ERRORS_ONLY = 1; // Vega warns of panels without rows
 let drawing = 0; // a later view ends the drawing of an earlier one
 
@@ -81,20 +82,24 @@ function toggleChosen(id) {
 }
 
 function showByDepth(measured, metric) {
-  const rows = measured.map((one) => {
+  const shown = measured.length > MOST_POINTS ? [] : measured;
+  const rows = shown.map((one) => {
     const [value, low, high] = one.values[metric.id];
-    const { id, dataset, family, depth, label, seeds, diverged } = one;
-    const result = resultText(one.values[metric.id]);
-    return { id, dataset, family, depth, label, value, low, high, result, seeds, diverged };
+    const { id, dataset, family, depth, width, epochs, seeds, diverged } = one;
+    const [settings, result] = [settingsOf(one), resultText(one.values[metric.id])];
+    return { id, dataset, family, depth, width, epochs, settings, value, low, high, result, seeds, diverged };
   });
   loadLibrary();
   drawing += 1;
   const place = document.getElementById("by-depth");
   place.replaceChildren();
   const note = rows.length
-    ? "A point for each configuration, with its 95 % interval. A click on a point puts it side by" +
-      " side. Points of a family are joined if it has one configuration at each depth."
-    : `No configuration here has ${metric.title}.`;
+    ? "A point for each configuration, with its 95 % interval. A click on a point ticks its row" +
+      " in the table, and puts it side by side with others below. Points of a family are joined if it has one configuration at each depth."
+    : measured.length
+      ? `${measured.length} configurations are too many for a chart. Choose at most ${MOST_POINTS} by the` +
+        " filters, for example one data set and one source."
+      : `No configuration here has ${metric.title}.`;
   const title = `${metric.title} by depth`;
   draw(place, { name: `by_depth_${metric.id}`, title, note, rows, wide: true }, drawing);
 }
@@ -118,7 +123,7 @@ function lineRows(chosen, name, showsSeeds, moment) {
 function mapRows(chosen) {
   const rows = [];
   chosen.forEach((one, place) => {
-    if (!one.heat) return;
+    if (!isMeasuredDuringTraining(one)) return;
     const { steps, layers, values } = one.heat;
     const panel = `${LETTERS[place]}: ${one.family}, ${one.dataset}, depth ${one.depth}`;
     const [stepEnds, layerEnds] = [middles(steps), middles(layers)];
@@ -138,6 +143,10 @@ function mapRows(chosen) {
     );
   });
   return rows;
+}
+
+function isMeasuredDuringTraining(one) {
+  return Boolean(one.heat && one.heat.steps.length > 2);
 }
 
 function middles(positions) {

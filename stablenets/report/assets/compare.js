@@ -7,6 +7,8 @@ const FILTERS = [
   { key: "dataset", title: "Data set", of: (one) => [one.dataset] },
   { key: "family", title: "Family", of: (one) => [one.family] },
   { key: "depth", title: "Depth", of: (one) => [String(one.depth)] },
+  { key: "width", title: "Width", of: (one) => [one.width] },
+  { key: "epochs", title: "Epochs", of: (one) => [String(one.epochs)] },
   { key: "operator", title: "Operator", of: (one) => [one.operator] },
   { key: "origin", title: "Source", of: (one) => one.origins },
   { key: "purpose", title: "Purpose", of: (one) => [one.purpose] },
@@ -29,12 +31,11 @@ function resultText(values) {
 
 function settingsOf(one) {
   const purpose = one.purpose === "search" ? ["in a search"] : [];
-  return [...purpose, ...(one.label ? [one.label] : [])].join(": ");
+  return [...purpose, one.label || "defaults"].join(": ");
 }
 
 function nameOf(one) {
-  const settings = settingsOf(one);
-  return `${one.dataset}, ${one.family}, depth ${one.depth}${settings ? ", " : ""}${settings}`;
+  return `${one.dataset}, ${one.family}, depth ${one.depth}, width ${one.width}, epochs ${one.epochs}, ${settingsOf(one)}`;
 }
 
 function fits(one, params, except) {
@@ -79,6 +80,9 @@ function startComparison() {
   });
   document.getElementById("seeds").addEventListener("change", (event) => {
     writeAddress("compare", { ...currentParams(), seeds: event.target.checked ? ["1"] : [] });
+  });
+  document.getElementById("untick").addEventListener("click", () => {
+    writeAddress("compare", { ...currentParams(), run: [] });
   });
   document.getElementById("more").addEventListener("click", () => {
     showsAllRows = true;
@@ -130,9 +134,11 @@ function countText(rows, measured, metric, params) {
     return `No configuration fits all filters${hint}. The choices show how many there are of each.`;
   }
   const runs = rows.reduce((sum, one) => sum + one.runs.length, 0);
+  const zeros = metric.is_log ? measured.filter((one) => one.values[metric.id][0] === 0).length : 0;
   return (
     `${rows.length} of ${report.configurations.length} configurations, ${runs} runs;` +
-    ` ${measured.length} of them have ${metric.title}.`
+    ` ${measured.length} of the configurations have ${metric.title}.` +
+    (zeros ? ` In ${zeros} of them it is 0, which a logarithmic axis cannot show; the table has them.` : "")
   );
 }
 
@@ -185,13 +191,14 @@ function showTable(rows, chosen, params, metric) {
   const metrics = columnsOf(metric).filter(({ id }) => rows.some((one) => id in one.values));
   const ids = params.run || [];
   const heads = [
-    ["dataset", "data set"], ["family", "family"], ["depth", "depth"], ["label", "settings"],
-    ["seeds", "seeds"], ...metrics.map(({ id, name }) => [id, name]),
+    ["dataset", "data set"], ["family", "family"], ["depth", "depth"], ["width", "width"],
+    ["epochs", "epochs"], ["label", "settings"], ["parameters", "parameters"], ["seeds", "seeds"], ...metrics.map(({ id, name }) => [id, name]),
   ];
   const order = params.sort?.[0] || "";
   const head = element("tr", {}, element("th", { scope: "col" }, "side by side"));
   for (const [key, title] of heads) {
-    const next = order === key ? `-${key}` : key;
+    const isMetric = report.metrics.some(({ id }) => id === key); // its first order: largest first
+    const next = order === (isMetric ? `-${key}` : key) ? (isMetric ? key : `-${key}`) : isMetric ? `-${key}` : key;
     const sort = order === key ? "ascending" : order === `-${key}` ? "descending" : "none";
     const button = element("button", { type: "button" }, title);
     button.addEventListener("click", () => writeAddress("compare", { ...params, sort: [next] }));
@@ -216,7 +223,10 @@ function showTable(rows, chosen, params, metric) {
         element("td", {}, one.dataset),
         element("td", {}, one.family),
         element("td", {}, String(one.depth)),
-        element("td", { className: "settings" }, settingsOf(one) || "the usual ones"),
+        element("td", {}, one.width),
+        element("td", {}, String(one.epochs)),
+        element("td", { className: "settings" }, settingsOf(one)),
+        element("td", { className: "number" }, numberText(one.parameters)),
         element("td", {}, `${one.seeds}${diverged}`),
         ...metrics.map(({ id }) => element("td", { className: "number" }, resultText(one.values[id]))),
       ),

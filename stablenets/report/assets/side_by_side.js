@@ -10,8 +10,9 @@ function showSideBySide(chosen, params) {
   document.getElementById("selection-note").textContent = !chosen.length
     ? "Nothing to show."
     : params.run?.length
-      ? `${chosen.length} configurations, as ticked.`
-      : "One configuration of each family, the first with measured gradients. Tick rows to choose others.";
+      ? `${chosen.length} configurations, as ticked. They stay ticked if filters change.`
+      : "The deepest configuration of each of up to six families. Tick rows to choose others.";
+  document.getElementById("untick").hidden = !params.run?.length;
   showNumbers(chosen);
   showCommands(chosen);
   const place = document.getElementById("charts");
@@ -76,13 +77,15 @@ function chartsOf(chosen, showsSeeds) {
     {
       name: "spectrum",
       title: "Singular values of ∂Y_L/∂Y_0",
-      note: `Largest first; rounding errors are left out. ${spread}`,
+      note:
+        "From the largest to the smallest. Of many runs only the largest, the median and the smallest" +
+        ` are kept (option probe.singular_values). Rounding errors are left out. ${spread}`,
       rows: moments("spectrum"),
       wide: true,
     },
   ];
   const missing = {
-    heat: "No gradients were kept of these runs (option probe.every).",
+    heat: "Of these runs, gradients are known at two steps at most, before and after training: see the next chart. For more, set the option probe.every.",
     spectrum: "No singular values were kept of these runs (option probe.spectrum_examples).",
   };
   const curves = report.curves
