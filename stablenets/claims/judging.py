@@ -98,6 +98,12 @@ def check_claim(claim: DeclaredClaim, results: Results) -> tuple[Criterion, ...]
         raise BadInput(f"claim {claim.id}: {error}") from error
 
 
+def measure_of(shown: Criterion) -> str:
+    """What a claim's line shows: the label of the criterion, and that it is an unmet condition."""
+    is_unmet = shown.is_condition and shown.state != HELD
+    return f"condition not held: {shown.label}" if is_unmet else shown.label
+
+
 def claim_row(judgement: Judgement, results: Results, profile: str) -> dict[str, Any]:
     """The row of a claim, with the columns CLAIM_COLUMNS.
 
@@ -114,7 +120,7 @@ def claim_row(judgement: Judgement, results: Results, profile: str) -> dict[str,
         "claim": claim.sentence,
         "source": claim.source,
         "published": claim.published,
-        "measure": shown.label if shown else "",
+        "measure": measure_of(shown) if shown else "",
         "ours": shown.estimate.value if shown else None,
         "low": shown.estimate.low if shown else None,
         "high": shown.estimate.high if shown else None,

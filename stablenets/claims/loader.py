@@ -61,7 +61,10 @@ def load_paper(handle: str) -> Paper:
     """
     modules = experiment_modules()
     if handle not in modules:
-        raise BadInput(f"paper={handle}: {suggest(handle, modules, 'one of')}")
+        raise BadInput(
+            f"paper={handle}: {suggest(handle, modules, 'one of')}; a paper of a module of yours"
+            " needs --plugins MODULE"
+        )
     module = importlib.import_module(modules[handle])
     if not hasattr(module, "PAPER"):
         raise BadInput(f"paper={handle}: its module {modules[handle]} defines no PAPER")

@@ -54,6 +54,15 @@ def add_data_root(parser: argparse.ArgumentParser, flag: str) -> None:
     parser.add_argument(flag, metavar="DIR", help="data folder; default: $STABLENETS_DATA, or data")
 
 
+def add_plugins(parser: argparse.ArgumentParser) -> None:
+    """Add --plugins to the help. `cli.set_plugins` has read it, before all other words."""
+    parser.add_argument(
+        "--plugins",
+        metavar="MODULE,...",
+        help="also use families, data sets or papers of these modules of yours",
+    )
+
+
 def add_folder(parser: argparse.ArgumentParser, flag: str, default: str, meaning: str) -> None:
     """Add an argument that names a folder."""
     parser.add_argument(

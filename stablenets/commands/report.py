@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from stablenets.claims.loader import CHECKOUT
-from stablenets.commands import add_folder
+from stablenets.commands import add_folder, add_plugins
 
 RUNS, RESULTS = "runs", CHECKOUT / "results"
 
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder with the results of papers, such as reproduced; default: the published results"
         " of this checkout",
     )
+    add_plugins(parser)
 
 
 def run(given: argparse.Namespace) -> int:
@@ -52,5 +53,7 @@ def run(given: argparse.Namespace) -> int:
     else:
         print(run_store.write_report(folders, given.out, command))
     page = html_page.write_html(folders, given.results, given.out, command)
+    if unknown := html_page.unknown_papers(given.results):
+        print(f"left out, as no such paper is known: {', '.join(unknown)}; is --plugins missing?")
     print(f"The page, to open in a browser: {page}")
     return 0

@@ -79,12 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_folder(parser, "--runs", "runs", "folder of the run folders")
     add_folder(parser, "--results", "reproduced", "folder of tables, figures and ledgers")
-    # read before all other words, by cli.set_plugins
-    parser.add_argument(
-        "--plugins",
-        metavar="MODULE,...",
-        help="also use families, data sets or papers of these modules of yours",
-    )
+    add_plugins(parser)
     parser.add_argument(
         "--publish",
         action="store_true",
@@ -150,7 +145,10 @@ def check_arguments(given: argparse.Namespace, papers: list[str]) -> None:
     from stablenets.config.options import STALE
 
     if given.paper not in papers:
-        raise BadInput(f"paper={given.paper}: {suggest(given.paper, papers, 'one of')}")
+        raise BadInput(
+            f"paper={given.paper}: {suggest(given.paper, papers, 'one of')}; a paper of a module"
+            " of yours needs --plugins MODULE"
+        )
     if given.profile not in PROFILES:
         raise BadInput(f"--profile {given.profile}: {suggest(given.profile, PROFILES, 'one of')}")
     if given.stale not in STALE:

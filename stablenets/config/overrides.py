@@ -129,7 +129,10 @@ def check_option_choice(group: str, value: Any) -> None:
         known = group_choices(group)
         if name not in known and not (name is None and group in OPTIONAL_GROUPS):
             shown = "null" if name is None else name
-            raise BadInput(f"{group}={shown}: {suggest(str(shown), known, 'one of')}")
+            raise BadInput(
+                f"{group}={shown}: {suggest(str(shown), known, 'one of')}; those of a module of"
+                " yours need --plugins MODULE"
+            )
 
 
 def explain_failure(words: Sequence[str], error: Exception) -> str:

@@ -41,6 +41,12 @@ class Operator:
     def __mul__(self, factor: float) -> Operator:
         return type(self)(self.kernel * factor)
 
+    def __rmul__(self, factor: float) -> Operator:
+        return self * factor
+
+    def __neg__(self) -> Operator:
+        return self * -1.0
+
     def __truediv__(self, divisor: float) -> Operator:
         return type(self)(self.kernel / divisor)
 

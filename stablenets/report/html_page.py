@@ -131,6 +131,13 @@ def page_text(
     return text.lstrip()
 
 
+def unknown_papers(results: Path) -> list[str]:
+    """The folders of results that are of no known paper or comparison."""
+    known = experiment_modules()
+    found = {path.parents[1].name for path in results.glob("*/*/ledger.csv")}
+    return sorted(found - known.keys())
+
+
 def comparisons_among(configurations: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """What the runs of each comparison have in common, by the handle of the comparison."""
     handles = {origin.split("/")[0] for one in configurations for origin in one["origins"]}

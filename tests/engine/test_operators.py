@@ -74,6 +74,8 @@ def test_adjoint_of_the_adjoint_is_the_operator(kind):
 def test_sums_and_multiples_act_as_linear_maps(kind):
     K, M, x = operator(kind), operator(kind, seed=3), states(kind, 1)
     assert close(((K.T - K) / 2)(x), (K.T(x) - K(x)) / 2)
+    assert close((0.5 * K)(x), K(x) / 2)
+    assert close((-K)(x), -K(x))
     assert close((K + M)(x), K(x) + M(x))
     assert close((K * 0.3)(x), 0.3 * K(x))
 

@@ -105,7 +105,7 @@ def ahead_of_lstm(results: Results) -> Iterator[Criterion]:
         gap = paired_difference(TEST_ACCURACY, ours, theirs)
         yield ahead_of(gap, 0.0, f"test accuracy {epochs}: roaRNN minus LSTM", "points")
     tried = exact(len(select_rows(results["rates"], family="lstm")))
-    label = f"settings of LSTM that its search tried (roaRNN: {len(results['search'])})"
+    label = f"settings that the search for LSTM tried (that for roaRNN: {len(results['search'])})"
     yield condition(at_least(tried, SEARCHED, label))
 
 

@@ -49,12 +49,13 @@ def most_by_one_layout(rows: pd.DataFrame, nets: Collection[str]) -> tuple[int, 
     "1", kind="paper", source="main table", runs=["counts"], published="0.43 to 19.4 million"
 )
 def parameters(results: Results) -> Iterator[Criterion]:
-    """With one layout for each kind of network, the main table's networks have its numbers of
-    parameters, to all printed digits.
+    """For each kind of network, one layout (where the width changes between units, and which norms
+    and biases a block has) gives the numbers of parameters of the main table, to all printed
+    digits.
     """
     rows = counted(results)
     for label, starts in KINDS.items():
         nets = [net for net in TABLE if net.startswith(starts)]
         most, tried = most_by_one_layout(rows, nets)
-        label = f"{label} (of {len(nets)}) whose counts one layout has"
-        yield at_least(exact(most, len(nets)), len(nets), f"{label}; layouts tried: {tried}")
+        label = f"{label}, of {len(nets)}, with the paper's numbers in the best layout of {tried}"
+        yield at_least(exact(most, len(nets)), len(nets), label)

@@ -63,7 +63,7 @@ def depths_of(rows: pd.DataFrame, *, is_deep: bool) -> set[int]:
     return {depth for depth in rows["depth"].unique() if (depth >= DEEP) == is_deep}
 
 
-TABLE_1_SOURCE = "L4DC 2021, Table 1"
+TABLE_1_SOURCE = "Table 1 of the authors' earlier article, L4DC 2021"
 WITH_OUR_TRAINING: Mapping[str, Any] = {
     "kind": "ours",
     "source": f"{TABLE_1_SOURCE}, with our training",
