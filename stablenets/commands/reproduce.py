@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from stablenets.claims.loader import CHECKOUT, experiment_modules, load_paper, paper_modules
-from stablenets.commands import add_data_root, add_folder
+from stablenets.commands import add_data_root, add_folder, add_plugins
 from stablenets.errors import EXIT_TIME, BadInput
 from stablenets.execution.arguments import add_executor_arguments, executor_from_arguments
 from stablenets.schema import suggest

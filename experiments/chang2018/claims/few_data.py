@@ -62,7 +62,7 @@ def few_data(results: Results) -> Iterator[Criterion]:
 
 @paper.claim(
     "5b",
-    published=f"{FEW_GAP_AT_5:+.1f} points ({FEW[5][0]:g} minus {FEW[5][1]:g} %, read from a figure)",
+    published=f"{FEW_GAP_AT_5:+.1f} points ({FEW[5][0]:g} minus {FEW[5][1]:g} %, from a figure)",
     **FEW_DATA,
 )
 def few_data_lead(results: Results) -> Iterator[Criterion]:
