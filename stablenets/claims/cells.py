@@ -11,11 +11,10 @@ from stablenets.statistics import widths_of_interval
 SIGNS = {">=": "≥", "<=": "≤"}
 VALUES = "\n".join(  # how to read a table of claims
     (
-        "- A line shows one criterion of the claim: the first condition that is not held. If there"
-        " is none: the first criterion that is refuted, else the first that is open, else the"
-        " first.",
-        "- A criterion that is refuted already contradicts a sentence that says 'all', even where"
-        " the verdict is 'undecided' because other criteria are open.",
+        "- A claim has one or several criteria, and its line shows one of them. The order of choice"
+        " is: a condition that is not held, a refuted criterion, an open one, the first one.",
+        "- If a claim says 'all', one refuted criterion already contradicts it. Its verdict can"
+        " still be 'undecided', because other criteria are open.",
         "- 'over' in place of an interval: the value is the worst, or the number, of so many runs,"
         " so it has no interval.",
         "- 'Undecided' often means that there are few seeds. An interval reaches"
