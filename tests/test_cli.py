@@ -179,10 +179,10 @@ def test_no_experiment_is_advised_where_none_fits(run_cli):
     assert (result.code, "experiment=" in result.out) == (0, False)
 
 
-def test_a_run_with_options_of_its_own_is_not_said_to_have_defaults(run_cli):
-    result = run_cli("dataset=swiss_roll", "net=antisymmetric", "optim.lr=0.02")
-    assert "experiment=haber2017/swiss_roll_antisymmetric has" in result.out
-    assert "default" not in result.out
+@pytest.mark.parametrize(("own", "is_advised"), [("depth=4", True), ("optim.lr=0.02", False)])
+def test_a_training_with_options_of_its_own_needs_no_advice(run_cli, own, is_advised):
+    result = run_cli("dataset=swiss_roll", "net=antisymmetric", own)
+    assert ("experiment=haber2017/swiss_roll_antisymmetric has" in result.out) == is_advised
 
 
 def test_flags_may_stand_behind_other_words(run_cli):

@@ -240,12 +240,28 @@ def count_cases(rows: pd.DataFrame) -> str:
 
 
 def largest(rows: pd.DataFrame, metric: Metric | str) -> Estimate:
-    """The largest value of a metric or column in all rows, as an exact value."""
+    """The largest value of a metric or column in all rows, as an exact value.
+
+    Args:
+        rows: Rows of results.
+        metric: The metric, or the name of a column.
+
+    Returns:
+        An estimate without an interval, with the numbers of seeds and settings in the rows.
+    """
     return exact(named_metric(metric).of(rows).max(), rows)
 
 
 def smallest(rows: pd.DataFrame, metric: Metric | str) -> Estimate:
-    """The smallest value of a metric or column in all rows, as an exact value."""
+    """The smallest value of a metric or column in all rows, as an exact value.
+
+    Args:
+        rows: Rows of results.
+        metric: The metric, or the name of a column.
+
+    Returns:
+        An estimate without an interval, with the numbers of seeds and settings in the rows.
+    """
     return exact(named_metric(metric).of(rows).min(), rows)
 
 

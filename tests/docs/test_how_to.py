@@ -63,7 +63,7 @@ def test_add_a_recurrent_family(run_page):
     assert torch.allclose(layer(x), h, atol=1e-5)
 
 
-def test_add_a_paper(run_page, monkeypatch, capsys):
+def test_add_a_paper(run_page, monkeypatch, capsys, place):
     """The page's runs are made, and its command decides the claim."""
     names = run_page("how-to/add-a-paper.md")
     sys.modules["tests.papers.example2026.test_claims"].test_the_gap_decides_the_first_claim()
@@ -75,3 +75,6 @@ def test_add_a_paper(run_page, monkeypatch, capsys):
     assert "reproduced" in capsys.readouterr().out
     written = Path("reproduced/example2026/quick/claims.csv").read_text()
     assert ",reproduced," in written
+    works = sys.modules["spectra2026"].PAPER.plan("smoke")["spectra"]
+    metrics = works[0].run(place).summary
+    assert 0.5 < metrics["lowest"] < metrics["highest"] < 2
