@@ -20,6 +20,8 @@ The module that defines `paper` and the modules that add to it belong to one pap
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -44,6 +46,12 @@ KIND_MEANINGS = {
     OURS: "a control or an extension that the paper does not state",
 }
 Check = Callable[[Results], Iterable[Criterion]]
+
+
+def place_of_id(id: str) -> tuple[int, str]:
+    """The key by which claims are sorted: 2a, 2b, 10; an id without a number comes last."""
+    number = re.match(r"\d+", id)
+    return (int(number[0]) if number else sys.maxsize, id)
 
 
 @dataclass(frozen=True)
@@ -160,6 +168,7 @@ class Paper:
                     id, text, kind, source, tuple(runs), check, published, tuple(data), figure
                 )
             )
+            self.claims.sort(key=lambda claim: place_of_id(claim.id))
             return check
 
         return add

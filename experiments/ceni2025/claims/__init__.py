@@ -1,6 +1,6 @@
-"""The claims of the paper and the criteria that decide them, in the order of its pages.
+"""The claims of the paper and the criteria that decide them.
 
 Only the paper's abstract is known. All thresholds without a source are ours.
 """
 
-from . import depth, memory, pixels, filters, updates  # noqa: F401, I001
+from . import depth, filters, memory, pixels, updates  # noqa: F401

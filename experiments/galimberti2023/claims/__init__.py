@@ -1,6 +1,6 @@
-"""The claims of the paper and the criteria that decide them, in the order of its pages.
+"""The claims of the paper and the criteria that decide them.
 
 B_l = (∂y_N/∂y_l).T is the backward sensitivity matrix. Thresholds without a source are ours.
 """
 
-from . import sensitivities, accuracy, deep_networks  # noqa: F401, I001
+from . import accuracy, deep_networks, sensitivities  # noqa: F401
