@@ -149,7 +149,7 @@ def compose_and_run(flags: list[str], overrides: list[str]) -> NoReturn:
     if composed is None:
         sys.exit(0)
     options, choices = composed
-    is_tuned = any(word.startswith(("optim.", "epochs=")) for word in overrides)
+    is_tuned = any(word.startswith("optim.") for word in overrides)
     if not is_tuned and (advice := advise_experiment(choices)):
         print(advice)
     sys.exit(sweep.run_once(options))

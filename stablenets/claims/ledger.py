@@ -166,7 +166,10 @@ def metric_numbers(summary: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
 
 
 def kept_arrays(work: Work, folder: RunFolder) -> dict[str, np.ndarray]:
-    """The arrays that the ledger keeps: all of a study, and of a training those in `keep`."""
+    """The arrays that the ledger keeps: all of a study, and of a training those in `keep`.
+
+    What a training has not measured is left out.
+    """
     measured = folder.arrays()
     if not isinstance(work, Training):
         return measured
@@ -174,7 +177,7 @@ def kept_arrays(work: Work, folder: RunFolder) -> dict[str, np.ndarray]:
     columns = {
         name: np.array([float(row.get(name, "nan")) for row in rows])
         for name in work.keep
-        if name not in measured
+        if name not in measured and (not rows or any(name in row for row in rows))
     }
     return {name: measured[name] for name in work.keep if name in measured} | columns
 

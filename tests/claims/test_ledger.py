@@ -14,6 +14,7 @@ from squares import Square
 
 from stablenets.claims import ledger, ledger_files
 from stablenets.claims.curves import MANTISSA, round_curve
+from stablenets.claims.work import Training
 from stablenets.config import resolve
 from stablenets.errors import BadInput
 
@@ -52,6 +53,25 @@ def write_digests(folder):
         for name in ledger.FILES
     ]
     (folder / "ledger.sha256").write_text("".join(lines))
+
+
+def test_arrays_that_a_training_has_not_measured_are_not_kept():
+    """A run without probes has no gradients, and no column of its metrics stands in for them."""
+
+    class Folder:
+        def arrays(self):
+            return {"depths": np.arange(3)}
+
+        def metrics(self):
+            return [{"epoch": 1, "train_loss": 2.0}, {"epoch": 2, "train_loss": 1.0}]
+
+    values = {"dataset": {"name": "digits"}, "net": {"family": "plain"}}
+    work = Training(values, keep=("depths", "train_loss", "state_gradients"))
+    kept = ledger.kept_arrays(work, Folder())
+    assert {name: list(array) for name, array in kept.items()} == {
+        "depths": [0, 1, 2],
+        "train_loss": [2.0, 1.0],
+    }
 
 
 def test_curves_keep_five_digits_of_v_and_of_one_minus_v():

@@ -207,7 +207,7 @@ def test_one_layout_must_have_the_counts_of_all_networks_of_a_kind(own_layouts, 
 
     criterion, *others = counts.parameters(made_up(PAPER, {"counts": stated}))
     assert criterion.state == state
-    assert "layouts tried: 6" in criterion.label
+    assert "best layout of 6" in criterion.label
     assert {other.state for other in others} == {HELD}
 
 
