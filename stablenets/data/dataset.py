@@ -160,7 +160,7 @@ def float_examples(
 
     Args:
         train: Training inputs, (N, *shape).
-        train_labels: Their labels, long (N,); in a regression float32 (N, 1).
+        train_labels: Their labels, long (N,); in a regression float32 (N, k).
         test: Test inputs.
         test_labels: Their labels.
         source: Where the examples come from, in one line.
