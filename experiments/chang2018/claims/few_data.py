@@ -101,6 +101,7 @@ EQUAL_COST = FEW_DATA | {
     "kind": "ours",
     "source": "claim 5a at about equal processor time (table `few_equal_cost`)",
     "runs": ["few", "few_short"],  # the second: where there is one number of steps only, not run
+    "figure": "",  # that of claim 5a compares at equal steps
 }
 
 

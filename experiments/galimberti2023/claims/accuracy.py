@@ -277,7 +277,6 @@ def distributed(results: Results) -> Iterator[Criterion]:
     kind="paper",
     source="authors' code; the paper's numbers are not known",
     runs=["ring"],
-    figure="reach",
     published="not known",
 )
 def distributed_at_the_authors_step(results: Results) -> Iterator[Criterion]:
