@@ -9,7 +9,7 @@ from stablenets.claims.results import Results
 from stablenets.claims.tabulating import count_seeds, tabulate
 
 from ..claims.naming import BLOCK_NAMES, LABELS, with_names
-from ..runs import HELD_OUT, SHORT_RATES, paper
+from ..runs import HELD_OUT, SHORT_RATES, STEP_SIZES, paper
 from ..studies.networks import BLOCK, SGD, STEPS
 from .accuracy import TRAIN_ACCURACY
 
@@ -55,8 +55,10 @@ def search_table(results: Results) -> pd.DataFrame:
     has_step = rows["net.family"].isin(list(STEPS))
     rows = with_names(rows).assign(step=rows["h"].map("{:g}".format).where(has_step, "none"))
     accuracy = VALIDATION_ACCURACY.of(rows)
-    best = accuracy == accuracy.groupby(rows["net"]).transform("max")
-    rows = rows.assign(best=best.map({True: "yes", False: "no"}))
+    by_net = accuracy.groupby(rows["net"])
+    best = (accuracy == by_net.transform("max")).map({True: "yes", False: "no"})
+    is_complete = by_net.transform("size") == len(STEP_SIZES)
+    rows = rows.assign(best=best.where(is_complete, "not known yet"))
     heads = {"net": "net", "step": "h", "lr": "rate", "best": "best"}
     columns = {"validation accuracy": VALIDATION_ACCURACY, "training accuracy": TRAIN_ACCURACY}
     return tabulate(rows, heads, columns)
