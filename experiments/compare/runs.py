@@ -160,7 +160,8 @@ paper = Paper(
     "All families on one bench",
     RUNS,
     "On one data set at one depth all families have the same number of training steps, the same"
-    " optimiser, and nearly as many parameters. Learning rate and one scale of each family are the"
-    " best of twelve settings by validation accuracy, with one seed that is in no table, at 16"
+    " optimiser, and as far as possible as many parameters (table `cost`). Learning rate and one"
+    " scale of each family are the best of twelve settings by validation accuracy, with one seed"
+    " that is in no table, at 16"
     " layers (or 64 time steps); they are used at all depths.",
 )

@@ -207,7 +207,7 @@ def outlook_of_claim(row: dict[str, Any], criteria: list[dict[Any, Any]], target
     ]
     open_ones = [one for one in criteria if one["state"] == OPEN and one["role"] == "deciding"]
     if any(pd.isna(one["low"]) for one in open_ones):
-        lines.append("More seeds: some criteria have too few for an interval.")
+        lines.append("More seeds are needed: some criteria have too few for an interval.")
     needed = [seeds_needed(one) for one in open_ones if not pd.isna(one["low"])]
     if needed and max(needed) <= MOST_SEEDS:
         lines.append(
@@ -217,8 +217,8 @@ def outlook_of_claim(row: dict[str, Any], criteria: list[dict[Any, Any]], target
         )
     elif needed:
         lines.append(
-            f"Hardly more seeds: a value is so near its threshold that more than {MOST_SEEDS} runs"
-            " would be needed if mean and spread stay as they are."
+            f"More seeds would hardly help: a value is so near its threshold that more than"
+            f" {MOST_SEEDS} runs are needed if mean and spread stay as they are."
         )
     return lines
 

@@ -148,13 +148,13 @@ def scaled_value(metric: str, values: dict[Any, Any]) -> float | None:
 
 
 def without_defaults(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The options that are not the defaults; all for a family or data set of another machine."""
+    """The options that are not the defaults; all if family or data set is not known here."""
     is_known = options["net.family"] in FAMILIES and options["dataset.name"] in DATASETS
     return training_identity(options) if is_known else options
 
 
 def has_step(family: str) -> bool:
-    """Whether the layers of a family have a step size; True for a family of another machine."""
+    """Whether the layers of a family have a step size; True if the family is not known here."""
     return family not in FAMILIES or FAMILIES[family]().capabilities.order is not None
 
 

@@ -252,3 +252,12 @@ def test_docstrings_are_the_texts_of_claims_and_figures():
     assert paper.tables["numbers"].caption == "Numbers."
     with pytest.raises(TypeError, match="docstring"):
         paper.table("empty", runs=["squares"])(lambda results: None)
+
+
+def test_claims_are_sorted_by_number_whatever_the_order_in_which_they_are_declared():
+    paper = Paper("toy", "Toy", {"squares": grid(Square, value=[2.0])})
+    for id in ("10", "x", "2b", "2a"):
+        paper.claim(id, "A sentence", kind="ours", source="here", runs=["squares"])(
+            lambda found: ()
+        )
+    assert [claim.id for claim in paper.claims] == ["2a", "2b", "10", "x"]

@@ -20,7 +20,7 @@ from stablenets.report.claim_views import (
     reasons_for_verdict,
     seeds_needed,
 )
-from stablenets.report.html_page import simple_markdown, write_html
+from stablenets.report.html_page import simple_markdown, unknown_papers, write_html
 from stablenets.report.page_json import json_text, short_number
 from stablenets.report.store import read_runs
 
@@ -167,3 +167,10 @@ def test_the_command_says_that_there_are_no_run_folders(run_cli, write_results, 
     assert "no run folders" in found.out
     assert found.out.endswith("page/report.html\n")
     assert [path.name for path in (tmp_path / "page").iterdir()] == ["report.html"]
+
+
+def test_results_of_papers_that_are_not_known_are_named(write_results):
+    results = write_results([{}])
+    assert unknown_papers(results) == []
+    (results / "compare").rename(results / "mine2026")
+    assert unknown_papers(results) == ["mine2026"]
