@@ -161,17 +161,17 @@ def train_in_session(
         begin_or_resume(loop, state, note, session)
         log.log_rows(loop.rows, loop.recorder.arrays)  # those of earlier sessions
         session.save_state = loop.checkpoint_if_resumable
-        with stop:
+        with stop:  # to the return: a repeated signal must not end the process before
             status = loop.run(stop)
-        if status == "interrupted":
-            assert stop.signal is not None
-            session.set_status(status, step=loop.step, epoch=loop.epoch)
-            log.close(status, 128 + stop.signal)
-            message = (
-                f"{folder}: interrupted at step {loop.step}; the state is saved, and"
-                f" {session.same_command} resumes the run"
-            )
-            return Outcome(folder, status, message, exit_code=128 + stop.signal)
+            if status == "interrupted":
+                assert stop.signal is not None
+                session.set_status(status, step=loop.step, epoch=loop.epoch)
+                log.close(status, 128 + stop.signal)
+                message = (
+                    f"{folder}: interrupted at step {loop.step}; the state is saved, and"
+                    f" {session.same_command} resumes the run"
+                )
+                return Outcome(folder, status, message, exit_code=128 + stop.signal)
         save_weights(session, net)
         session.write_metrics(loop.rows)
         log.log_results(loop.summary(), loop.rows, loop.recorder.arrays)

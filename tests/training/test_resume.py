@@ -251,9 +251,9 @@ def test_five_signals_at_random_moments_lose_nothing(processes, reference, tmp_p
     )
 
 
-def start_and_wait_for_an_epoch(processes, values: dict, runs: Path):
+def start_and_wait_for_an_epoch(processes, values: dict, runs: Path, target=make_run):
     """The process of a run that has something to save."""
-    process = processes.Process(target=make_run, args=(values,))
+    process = processes.Process(target=target, args=(values,))
     process.start()
     wait_for(lambda: list(runs.glob("*/metrics.jsonl")))
     return process
@@ -264,10 +264,32 @@ def long_run(reference, runs: Path) -> dict:
     return values | {"runs": str(runs), "checkpoint_seconds": 1e6, "epochs": 2000}
 
 
-def test_signals_within_milliseconds_count_as_one(processes, reference, tmp_path):
+def repeat_signal_while_closing(values: dict) -> None:
+    """In the child process: a training that gets its signal again when its state is saved."""
+    from stablenets.training import run as module
+
+    save = module.save_state
+
+    def save_and_signal(*arguments) -> None:
+        save(*arguments)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    write = module.RunSession.set_status
+
+    def signal_and_write(self, status, **details) -> None:
+        if status == "interrupted":
+            os.kill(os.getpid(), signal.SIGUSR2)
+        write(self, status, **details)
+
+    module.save_state, module.RunSession.set_status = save_and_signal, signal_and_write
+    make_run(values)
+
+
+@pytest.mark.parametrize("target", [make_run, repeat_signal_while_closing])
+def test_signals_within_milliseconds_count_as_one(processes, reference, tmp_path, target):
     """A scheduler signals every process of a job, and each of them may pass the signal on."""
     runs = tmp_path / "runs"
-    process = start_and_wait_for_an_epoch(processes, long_run(reference, runs), runs)
+    process = start_and_wait_for_an_epoch(processes, long_run(reference, runs), runs, target)
     for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGUSR2, signal.SIGTERM):
         os.kill(process.pid, number)
         time.sleep(0.004)
