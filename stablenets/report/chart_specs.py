@@ -23,9 +23,12 @@ SHAPES = [
     *("circle", "square", "triangle-up", "diamond"),
     *("cross", "triangle-down", "triangle-right", "triangle-left"),
 ]
-# powers of ten, written out where that is short
-POWERS = (
-    "datum.value >= 0.001 && datum.value < 10000"
+# Ticks of a logarithmic axis have a label at 1, 2 and 5 times a power of ten. Vega has ticks at the
+# powers alone if there are more decades than TICKS.
+TICKS = 4
+TEXT_OF_TICK = (
+    "indexof([1, 2, 5], round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))) < 0"
+    " ? '' : datum.value >= 0.001 && datum.value < 10000"
     " ? format(datum.value, '~g') : format(datum.value, '.0e')"
 )
 PLACE = "place in the order (0: largest, 1: smallest)"
@@ -165,7 +168,10 @@ def tooltip(*fields: str) -> list[alt.Tooltip]:
 def value_axis(field: str, title: str, is_log: bool) -> alt.Y:
     """The vertical axis of a chart."""
     if is_log:
-        scale, axis = alt.Scale(type="log"), alt.Axis(labelExpr=POWERS, labelOverlap=True)
+        scale, axis = (
+            alt.Scale(type="log"),
+            alt.Axis(labelExpr=TEXT_OF_TICK, tickCount=TICKS, labelOverlap=True),
+        )
         return alt.Y(field, title=title, scale=scale, axis=axis)
     return alt.Y(field, title=title, scale=alt.Scale(zero=False))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from stablenets.claims.ledger import Ledger
 from stablenets.claims.paper import PROFILES, SMOKE, DeclaredClaim, Paper
@@ -92,11 +91,3 @@ def reproduce_commands(handle: str, profile: str, groups: tuple[str, ...]) -> di
         "stablenets": command_line(words),
         "make": f"make reproduce-{handle} PROFILE={profile}{chosen}",
     }
-
-
-def limits_of_readme(readme: Path) -> list[str]:
-    """The points of the section "What limits the results" of a README, as markdown; [] if none."""
-    text = readme.read_text() if readme.is_file() else ""
-    section = text.partition("\n## What limits the results\n")[2].partition("\n## ")[0]
-    points = ("\n" + section).split("\n- ")[1:]
-    return [" ".join(point.split()) for point in points]

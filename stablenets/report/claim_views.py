@@ -5,8 +5,8 @@ All numbers come from the committed claims.csv and criteria.csv, by the readers 
 
 from __future__ import annotations
 
-import importlib.util
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,15 @@ from typing import Any
 import pandas as pd
 
 from stablenets.claims.cells import claim_cells, criterion_cells
-from stablenets.claims.criteria import HELD, NOT_RUN, OPEN, REFUTED, REPRODUCED, UNDECIDED
+from stablenets.claims.criteria import (
+    HELD,
+    NOT_RUN,
+    OPEN,
+    REFUTED,
+    REPRODUCED,
+    UNDECIDED,
+    VERDICTS,
+)
 from stablenets.claims.ledger import Ledger
 from stablenets.claims.loader import load_paper, paper_modules
 from stablenets.claims.paper import PROFILES, DeclaredClaim, Paper
@@ -27,9 +35,9 @@ from stablenets.claims.summary import (
 from stablenets.report.claim_runs import (
     GroupOfRuns,
     PaperRuns,
-    limits_of_readme,
     reproduce_commands,
 )
+from stablenets.report.readme_points import FOUND, LIMITS, points_after, readme_of_module
 
 MOST_SEEDS = 100  # that it makes sense to recommend
 
@@ -76,12 +84,19 @@ class ClaimView:
 
 @dataclass(frozen=True)
 class PaperView:
-    """One paper with its claims, and what limits its results, as markdown."""
+    """One paper with its claims; what was found, and what limits the results, as markdown."""
 
     handle: str
     title: str
     claims: list[ClaimView]
+    findings: list[str]
     limits: list[str]
+
+    @property
+    def verdicts(self) -> str:
+        """How many of its claims have each verdict: "2 reproduced, 1 partly"."""
+        found = Counter(claim.row["verdict"] for claim in self.claims)
+        return ", ".join(f"{found[verdict]} {verdict}" for verdict in VERDICTS if found[verdict])
 
 
 @dataclass(frozen=True)
@@ -111,15 +126,14 @@ def paper_views(results: Path, ledgers: Mapping[str, Ledger]) -> list[PaperView]
         criteria = {profile: read_criteria(folder / profile / "criteria.csv") for profile in claims}
         tables = Tables(folder, claims, criteria)
         paper = load_paper(handle)
-        spec = importlib.util.find_spec(module)
-        source = Path(spec.origin) if spec and spec.origin else Path()
+        readme = readme_of_module(module)
         runs = PaperRuns(paper, ledgers)
         views = [
             claim_view(paper, claim, row, tables, runs)
             for claim, row in zip(paper.claims, final_rows(paper, folder), strict=True)
         ]
-        limits = limits_of_readme(source.parent / "README.md")
-        found.append(PaperView(handle, paper.title, views, limits))
+        points = {start: points_after(readme, start) for start in (FOUND, LIMITS)}
+        found.append(PaperView(handle, paper.title, views, points[FOUND], points[LIMITS]))
     return found
 
 
@@ -145,6 +159,7 @@ def claim_view(
     display = paper.figures.get(row.get("figure", ""))  # an older row may name another figure
     has_figure = display is not None and figure.is_file()
     target = row["profile"] or runs.deciding_profile(claim)
+    groups = runs.groups(claim, target)
     return ClaimView(
         anchor=f"{paper.handle}-{claim.id}",
         row={"commit": ""} | row | {"source": claim.source},
@@ -153,10 +168,10 @@ def claim_view(
         criteria=[criterion_cells(criterion) for criterion in rows],
         criteria_at=shown if rows else "",
         limits=limits_of_claim(row, rows),
-        outlook=outlook_of_claim(row, rows, target),
+        outlook=outlook_of_claim(row, rows, target, sum(group.planned for group in groups)),
         figure=figure if has_figure else None,
         caption=display.caption if display and has_figure else "",
-        groups=runs.groups(claim, target),
+        groups=groups,
         commands=reproduce_commands(paper.handle, target, claim.runs),
         profiles=[
             claim_cells({"id": claim.id} | cells) | {"profile": profile, "reason": cells["reason"]}
@@ -171,7 +186,8 @@ def reasons_for_verdict(row: dict[str, Any], criteria: list[dict[Any, Any]]) -> 
         return [f"Not run: {row.get('reason') or 'no profile has results'}."]
     deciding = [criterion for criterion in criteria if criterion["role"] == "deciding"]
     if row["verdict"] == REPRODUCED:
-        return [f"Held: all {len(deciding)} deciding criteria."]
+        what = f"all {len(deciding)} deciding criteria" if len(deciding) > 1 else "its criterion"
+        return [f"Held: {what}."]
     held = sum(criterion["state"] == HELD for criterion in deciding)
     lines = [f"Held: {held} of {len(deciding)} deciding criteria."]
     lines += [f"Refuted: {criterion_text(one)}." for one in deciding if one["state"] == REFUTED]
@@ -188,16 +204,19 @@ def criterion_text(criterion: dict[Any, Any]) -> str:
     return f"{criterion['criterion']} is {cells['value']}{between}; it must be {cells['must be']}"
 
 
-def outlook_of_claim(row: dict[str, Any], criteria: list[dict[Any, Any]], target: str) -> list[str]:
+def outlook_of_claim(
+    row: dict[str, Any], criteria: list[dict[Any, Any]], target: str, planned: int
+) -> list[str]:
     """What would decide a claim that is not decided; nothing for other claims.
 
     Args:
         row: Its row of claims.csv.
         criteria: Its rows of criteria.csv.
         target: The smallest profile that can decide it, for a claim that was not run.
+        planned: The number of its runs at this profile.
     """
     if row["verdict"] == NOT_RUN:
-        return [f"Its runs at profile {target}, which the command below makes."]
+        return [f"Its {planned} runs at profile {target}, which the command below makes."]
     if row["verdict"] != UNDECIDED:
         return []
     lines = [

@@ -9,7 +9,7 @@ One configuration is a plain mapping for JSON:
 | purpose | "results", or "search" for runs that chose settings |
 | origins, claims | ledgers and claims to which its runs belong |
 | width, epochs | features by unit, such as "16/32/64", and the epochs of its training |
-| label | its other options that are not the defaults, as far as they differ between runs |
+| settings | its other options that are not the defaults, as far as runs on the data set differ |
 | seeds, diverged, parameters | as in `aggregate_runs` |
 | values | by metric: mean, and both ends of the interval; null where there is none |
 | lines, heat | see `run_curves` |
@@ -30,7 +30,8 @@ from stablenets.config.identity import training_identity
 from stablenets.data import DATASETS
 from stablenets.nets import FAMILIES
 from stablenets.report.configurations import (
-    ESTIMATES,
+    AVERAGED,
+    BEFORE_TRAINING,
     LEADING,
     aggregate_runs,
     label_keys,
@@ -46,18 +47,23 @@ from stablenets.report.run_curves import curves_of_runs, heat_map, lines_of_curv
 from stablenets.report.store import Arrays, StoredRuns
 from stablenets.statistics import Estimate
 
-GROUP = ("dataset.name", "net.family", "net.operator")  # within which labels are unique
-NAMED = ("levels", "optim.lr", "h")  # options that a label has even if they do not differ
-COLUMNS = ("net.widths", "epochs")  # options that have a column of their own, not a label
+GROUP = ("dataset.name", "net.family", "net.operator")  # within which settings are unique
+NAMED = ("levels", "optim.lr", "h")  # options that are named even if they do not differ
+COLUMNS = ("net.widths", "epochs")  # options that have a column of their own
+SHOWN_BEFORE_TRAINING = (
+    (BEFORE_TRAINING[0][1], "gradient ratio before training", "ratio of norms", True),
+    (BEFORE_TRAINING[1][1], "smallest singular value before training", "σ", True),
+    (BEFORE_TRAINING[2][1], "largest singular value before training", "σ", True),
+)
 # In the order of the choice: column of the runs, column of `aggregate_runs`, title, unit, scale.
 METRICS: list[dict[str, Any]] = [
     {"id": column, "name": name, "title": title, "unit": unit, "is_log": is_log}
-    for name, title, unit, is_log, _ in SHOWN
-    for column, other, _ in ESTIMATES
+    for name, title, unit, is_log in (*(shown[:4] for shown in SHOWN), *SHOWN_BEFORE_TRAINING)
+    for column, other, _ in AVERAGED
     if other == name
 ]
 FACTORS = {
-    column: 100.0 if estimate is statistics.percent else 1.0 for column, _, estimate in ESTIMATES
+    column: 100.0 if estimate is statistics.percent else 1.0 for column, _, estimate in AVERAGED
 }
 
 
@@ -91,7 +97,7 @@ def comparison_data(stored: StoredRuns, claims: Mapping[str, list[str]]) -> list
         names = [name for name, row in data.rows.items() if (row.get(SEARCH) is True) == is_search]
         table = aggregate_runs(stored.select(names))
         found += [configuration(row, purpose, data) for row in table.to_dict("records")]
-    label_configurations(found, stored)
+    set_settings(found, stored)
     return found
 
 
@@ -158,23 +164,26 @@ def has_step(family: str) -> bool:
     return family not in FAMILIES or FAMILIES[family]().capabilities.order is not None
 
 
-def label_configurations(found: list[dict[str, Any]], stored: StoredRuns) -> None:
-    """Set `label`: learning rate and step size, and options in which configurations differ.
+def set_settings(found: list[dict[str, Any]], stored: StoredRuns) -> None:
+    """Set `settings`: learning rate and step size, and options in which configurations differ.
 
-    Other options that have their default are left out. Depth, width, epochs and label are unique
-    among the configurations of a GROUP and purpose.
+    The same options are named in all configurations of a data set, so that rows of different
+    families can be compared. Options that have their default are left out. Depth, width, epochs and
+    settings are unique among the configurations of a GROUP and purpose.
     """
     first = [entry["runs"][0]["name"] for entry in found]
     options = stored.options.loc[first].to_dict("records")
     texts = stored.options.loc[first].map(option_text).reset_index(drop=True)
     purposes = pd.Series([entry["purpose"] for entry in found], dtype=str)
-    for _, members in texts.groupby([*GROUP, purposes], sort=False):
-        differing = set(label_keys(members)) | set(NAMED).intersection(members.columns)
-        if not has_step(members["net.family"].iloc[0]):
-            differing.discard("h")
+    for _, of_dataset in texts.groupby(["dataset.name", purposes], sort=False):
+        differing = set(NAMED).intersection(texts.columns)
+        for _, members in of_dataset.groupby(list(GROUP), sort=False):
+            differing |= set(label_keys(members))
         named = [key for key in order(list(differing)) if key not in (*LEADING, *COLUMNS)]
-        rows: dict[Any, dict[Any, str]] = members[named].to_dict("index")
+        rows: dict[Any, dict[Any, str]] = of_dataset[named].to_dict("index")
         for number, row in rows.items():
             given = without_defaults({key: options[number][key] for key in (*GROUP, *named)})
             shown = [key for key in named if row[key] and (key in given or key == "optim.lr")]
-            found[number]["label"] = ", ".join(label_text(key, row[key], named) for key in shown)
+            if not has_step(options[number]["net.family"]):
+                shown = [key for key in shown if key != "h"]
+            found[number]["settings"] = [label_text(key, row[key], named) for key in shown]

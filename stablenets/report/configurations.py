@@ -35,6 +35,13 @@ ESTIMATES: tuple[tuple[str, str, Callable[[pd.Series], Estimate]], ...] = (
     ("singular_max", "largest σ", statistics.geometric_mean),
     ("wall_s", "time per run (s)", statistics.geometric_mean),
 )
+# The same before training: not in the table, which is wide enough.
+BEFORE_TRAINING: tuple[tuple[str, str, Callable[[pd.Series], Estimate]], ...] = (
+    ("gradient_ratio_before", "gradient, first/last, before training", statistics.geometric_mean),
+    ("singular_min_before", "smallest σ before training", statistics.geometric_mean),
+    ("singular_max_before", "largest σ before training", statistics.geometric_mean),
+)
+AVERAGED = (*ESTIMATES, *BEFORE_TRAINING)
 
 MEANINGS = {  # of the columns of a table of configurations
     "seeds, diverged": "finished runs, and how many of them diverged",
@@ -48,6 +55,7 @@ MEANINGS = {  # of the columns of a table of configurations
     "σ": "smallest, median and largest singular value of dY_L/dY_0 at the last measurement. Values"
     " below k · 2.2e-16 times the largest of k singular values are rounding errors and count as"
     " this limit",
+    "before training": "the same at the first measurement, if there are several",
     "time per run": "wall time of all sessions of a run",
 }
 
@@ -65,7 +73,7 @@ def aggregate_runs(stored: StoredRuns) -> pd.DataFrame:
         | label | the texts in one line |
         | seeds, diverged | number of finished runs, and how many of them diverged |
         | parameters | number of trained parameters |
-        | columns of `ESTIMATES` | an `Estimate` over the runs that did not diverge, or None |
+        | columns of `AVERAGED` | an `Estimate` over the runs that did not diverge, or None |
         | an option in which rows differ | its value as it is typed, "" for other families |
     """
     options = stored.options.reindex(stored.finished())
@@ -73,7 +81,7 @@ def aggregate_runs(stored: StoredRuns) -> pd.DataFrame:
         return pd.DataFrame(columns=["runs", "parts", "label"])
     texts = options.map(option_text)
     keys = list(texts.columns)
-    results = stored.runs.reindex(options.index, columns=[column for column, _, _ in ESTIMATES])
+    results = stored.runs.reindex(options.index, columns=[column for column, _, _ in AVERAGED])
     numbers = results.astype(float).to_numpy()
     runs = stored.runs.reindex(options.index).to_dict("index")
     members: dict[tuple[str, ...], list[int]] = {}
@@ -108,13 +116,13 @@ def aggregate_runs(stored: StoredRuns) -> pd.DataFrame:
 
 
 def estimate_results(numbers: np.ndarray) -> dict[str, Estimate | None]:
-    """The columns of `ESTIMATES` over the runs of one configuration.
+    """The columns of `AVERAGED` over the runs of one configuration.
 
     Args:
         numbers: The value of each run in each of these columns, NaN where there is none.
     """
     found: dict[str, Estimate | None] = {}
-    for values, (_, name, estimate) in zip(numbers.T, ESTIMATES, strict=True):
+    for values, (_, name, estimate) in zip(numbers.T, AVERAGED, strict=True):
         measured = values[~np.isnan(values)]
         found[name] = estimate(pd.Series(measured)) if len(measured) else None
     return found

@@ -149,7 +149,7 @@ def spectrum_quantities(
 
         return Quantity(
             title,
-            "place: 0 largest, 1 smallest",
+            "place, largest first",
             r"singular value of $\partial Y_L/\partial Y_0$",
             layout.lines(line),
             True,

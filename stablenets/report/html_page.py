@@ -29,11 +29,16 @@ from stablenets.report.claim_runs import GroupOfRuns
 from stablenets.report.claim_views import PaperView, paper_views
 from stablenets.report.comparison import METRICS, comparison_data
 from stablenets.report.configurations import MEANINGS
+from stablenets.report.family_comparisons import comparison_views
 from stablenets.report.figures import CURVES
 from stablenets.report.ledgers import find_ledgers, join_runs, ledger_runs
 from stablenets.report.page_json import json_text, packed_json
 from stablenets.report.run_store import create_folder
-from stablenets.report.starting_views import starting_view, views_to_start_from
+from stablenets.report.starting_views import (
+    SIDE_BY_SIDE,
+    starting_view,
+    views_to_start_from,
+)
 from stablenets.report.store import StoredRuns
 from stablenets.runs import provenance
 from stablenets.runs.files import write_file
@@ -94,7 +99,9 @@ def page_text(
         load_paper(handle) for handle in paper_modules() if handle in {p.handle for p in papers}
     ]
     families = sorted({one["family"] for one in configurations})
+    comparisons = comparison_views(configurations, results)
     drawn = {claim.figure for paper in papers for claim in paper.claims if claim.figure}
+    drawn |= {path for comparison in comparisons for path in comparison.figures}
     figures = {figure_key(path): embedded_figure(path) for path in sorted(drawn)}
     data = {
         "count": len(configurations),
@@ -104,6 +111,7 @@ def page_text(
         "themes": THEMES,
         "figures": figures,
         "start": starting_view(configurations),
+        "usual": SIDE_BY_SIDE,
     }
     template = environment.from_string(assets["report.html.j2"])
     text = template.render(
@@ -119,7 +127,7 @@ def page_text(
         commit=provenance.short_commit(*provenance.source_revision()),
         claim_count=sum(len(paper.claims) for paper in papers),
         configuration_count=len(configurations),
-        comparisons=comparisons_among(configurations),
+        comparisons=comparisons,
         families=first_lines(FAMILIES, families),
         datasets=first_lines(DATASETS, sorted({one["dataset"] for one in configurations})),
         css=Markup(assets["report.css"]),
@@ -136,13 +144,6 @@ def unknown_papers(results: Path) -> list[str]:
     known = experiment_modules()
     found = {path.parents[1].name for path in results.glob("*/*/ledger.csv")}
     return sorted(found - known.keys())
-
-
-def comparisons_among(configurations: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """What the runs of each comparison have in common, by the handle of the comparison."""
-    handles = {origin.split("/")[0] for one in configurations for origin in one["origins"]}
-    papers = [load_paper(handle) for handle in experiment_modules() if handle in handles]
-    return {paper.handle: paper.notation for paper in papers if not paper.claims}
 
 
 def first_lines(classes: Mapping[str, type], names: Sequence[str]) -> dict[str, str]:
@@ -196,13 +197,13 @@ def group_cells(group: GroupOfRuns) -> dict[str, str]:
         "runs planned": str(group.planned),
         "with a result": str(group.finished),
         "diverged": str(group.diverged),
-        "time of all runs": duration(group.seconds),
+        "time of all runs": duration(group.seconds) if group.finished else "",
     }
 
 
 def profile_cells(cells: Mapping[str, str]) -> dict[str, str]:
     """The result of a claim at one compute budget as a row of a table."""
-    names = ("profile", "our value", "95 % interval", "criteria", "verdict", "reason")
+    names = ("profile", "measured", "our value", "95 % interval", "criteria", "verdict", "reason")
     return {name: cells[name] for name in names}
 
 

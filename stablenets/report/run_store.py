@@ -23,7 +23,7 @@ from stablenets import tables
 from stablenets.errors import BadInput
 from stablenets.plotting.figures import write_figure
 from stablenets.plotting.style import PAPER_STYLE
-from stablenets.report.configurations import ESTIMATES, MEANINGS, aggregate_runs
+from stablenets.report.configurations import AVERAGED, ESTIMATES, MEANINGS, aggregate_runs
 from stablenets.report.figures import CAPTIONS, draw_figures
 from stablenets.report.store import DAMAGED, StoredRuns
 from stablenets.runs.files import write_file
@@ -113,7 +113,7 @@ def readable_table(configurations: pd.DataFrame) -> pd.DataFrame:
         if any(isinstance(cell, Estimate) for cell in configurations.get(name, ()))
     ]
     known = {"runs", "parts", "label", "seeds", "diverged", "parameters"}
-    known |= {name for _, name, _ in ESTIMATES}
+    known |= {name for _, name, _ in AVERAGED}
     options = [name for name in configurations if name not in known]
     counts = ["seeds", "diverged", *results, "parameters"]
     return configurations.reindex(columns=["label", *options, *counts])

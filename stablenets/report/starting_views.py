@@ -39,22 +39,24 @@ def views_to_start_from(configurations: Configurations) -> list[dict[str, str]]:
         params = {key: ",".join(values) for key, values in start.items()}
         chosen = deepest_of_families([one for one in results if is_shown(one, start)])
         if len(chosen) == len(SIDE_BY_SIDE):
+            names, depth = ", ".join(SIDE_BY_SIDE), chosen[0]["depth"]
+            params |= {"family": ",".join(SIDE_BY_SIDE), "depth": str(depth)}
             params |= {"metric": "gradient_ratio", "run": identities(chosen)}
-            names = ", ".join(SIDE_BY_SIDE)
-            depth = chosen[0]["depth"]
             found.append(view(f"gradients at depth {depth}: {names}", params))
     for family in ("plain", "antisymmetric"):
         if chosen := gradients_by_depth([one for one in configurations if one["family"] == family]):
+            datasets = sorted({one["dataset"] for one in chosen})
             params = {
                 "family": family,
-                "purpose": "results",
+                "dataset": ",".join(datasets),
                 "metric": "gradient_ratio",
                 "run": identities(chosen),
             }
             found.append(view(f"gradients of {family} nets over depth and training", params))
-    if chosen := [one for one in results if "spectrum_last" in one["lines"]]:
-        params = {"metric": "singular_min", "run": identities(chosen[:MOST_SIDE_BY_SIDE])}
-        found.append(view("singular values", params))
+    if start and (chosen := with_spectrum([one for one in results if is_shown(one, start)])):
+        params = {key: ",".join(values) for key, values in start.items()}
+        params |= {"depth": str(chosen[0]["depth"]), "metric": "singular_min"}
+        found.append(view("singular values", params | {"run": identities(chosen)}))
     deep = sorted({one["depth"] for one in results if (one["depth"] or 0) >= DEEP})
     if deep:
         depths = ",".join(map(str, deep))
@@ -79,6 +81,18 @@ def deepest_of_families(configurations: Configurations) -> list[Mapping[str, Any
     return [by_place[family, max(shared)] for family in SIDE_BY_SIDE] if shared else []
 
 
+def with_spectrum(configurations: Configurations) -> list[Mapping[str, Any]]:
+    """One configuration of each of some families, with singular values, all of the largest depth.
+
+    The families of SIDE_BY_SIDE come first.
+    """
+    found = [one for one in configurations if "spectrum_last" in one["lines"]]
+    depth = max((one["depth"] or 0 for one in found), default=0)
+    of_family = {one["family"]: one for one in found if (one["depth"] or 0) == depth}
+    names = sorted(of_family, key=lambda name: (name not in SIDE_BY_SIDE, name))
+    return [of_family[name] for name in names[:MOST_SIDE_BY_SIDE]]
+
+
 def gradients_by_depth(configurations: Configurations) -> list[Mapping[str, Any]]:
     """The results at the depths of one data set, then the deepest nets measured during training.
 
@@ -92,7 +106,7 @@ def gradients_by_depth(configurations: Configurations) -> list[Mapping[str, Any]
     ]
     by_dataset: dict[str, dict[int, Mapping[str, Any]]] = {}
     results = [one for one in drawn if one["purpose"] == "results"]
-    for one in sorted(results, key=lambda one: (one["label"] == "", one["seeds"])):
+    for one in sorted(results, key=lambda one: (not one["settings"], one["seeds"])):
         by_dataset.setdefault(one["dataset"], {})[one["depth"]] = one
     if not by_dataset:
         return []

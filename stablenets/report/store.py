@@ -41,7 +41,9 @@ class StoredRuns:
             | gradient_min, gradient_max | norms of dLoss/dY_l over l, at the last measurement |
             | gradient_ratio | the norm at l = 0 divided by that at l = L |
             | gradient_slope | log10 of this ratio, divided by L |
+            | gradient_ratio_before | the ratio at the first of several measurements |
             | singular_min, _median, _max | of dY_L/dY_0 at the last measurement |
+            | singular_min_before, _max_before | at the first of several measurements |
             | singular_limit | smaller ones are rounding errors; they count as this limit |
             | wall_s | wall time of all sessions, in seconds |
             | diverged_at_step | for status "diverged" |
@@ -169,14 +171,16 @@ def score_columns(summary: Mapping[str, Any]) -> dict[str, float]:
 
 
 def gradient_columns(arrays: Arrays) -> dict[str, float]:
-    """Extremes, ratio and slope of the gradient norms by depth, at the last measurement."""
+    """Extremes, ratio and slope of the gradient norms by depth, and the ratio before training."""
     if "state_gradients" not in arrays:
         return {}
-    norms, depth = arrays["state_gradients"][-1].astype(np.float64), arrays["depths"][-1]
+    first, norms = arrays["state_gradients"][[0, -1]].astype(np.float64)
+    depth, count = arrays["depths"][-1], len(arrays["state_gradients"])
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = norms[0] / norms[-1]
         slope = np.log10(ratio) / depth
-    return {
+        before = {"gradient_ratio_before": float(first[0] / first[-1])} if count > 1 else {}
+    return before | {
         "gradient_min": float(norms.min()),
         "gradient_max": float(norms.max()),
         "gradient_ratio": float(ratio),
@@ -185,12 +189,16 @@ def gradient_columns(arrays: Arrays) -> dict[str, float]:
 
 
 def singular_columns(arrays: Arrays) -> dict[str, float]:
-    """Extremes and median of the singular values at the last measurement; the rounding limit."""
+    """Extremes and median of the singular values, the rounding limit, and extremes at first."""
     if "singular_values" not in arrays:
         return {}
-    values = median_spectrum(arrays["singular_values"][-1])
+    first, values = (median_spectrum(arrays["singular_values"][index]) for index in (0, -1))
     limit = rounding_limit(values[0], len(values))
-    return {
+    before = {
+        "singular_min_before": float(max(first[-1], rounding_limit(first[0], len(first)))),
+        "singular_max_before": float(first[0]),
+    }
+    return (before if len(arrays["singular_values"]) > 1 else {}) | {
         "singular_min": float(max(values[-1], limit)),
         "singular_median": float(max(np.median(values), limit)),
         "singular_max": float(values[0]),

@@ -27,7 +27,7 @@ def compare(results, folders=None):
 def test_a_new_ledger_appears_with_curves_gradients_and_spectra(write_results):
     results = write_results([{"seeds.init": seed, "arrays": PROBES} for seed in (0, 1)])
     (one,) = compare(results)
-    assert (one["origins"], one["seeds"], one["label"]) == (["compare/quick"], 2, "lr=0.003")
+    assert (one["origins"], one["seeds"], one["settings"]) == (["compare/quick"], 2, ["lr=0.003"])
     assert (one["dataset"], one["family"], one["depth"]) == ("digits", "plain", 4)
     assert one["values"]["test_accuracy"] == [90, 90, 90]
     assert one["values"]["gradient_ratio"][0] == 0.01
@@ -56,18 +56,49 @@ def test_runs_that_chose_settings_are_apart_from_results(write_results):
     }
 
 
-def test_labels_have_rate_and_step_and_other_options_that_are_not_the_defaults(write_results):
+def test_settings_have_rate_and_step_and_other_options_that_are_not_the_defaults(write_results):
     usual = {"net.family": "resnet", "optim.lr": 0.01, "h": 0.5, "batch": 64}
     changes = ({}, {"depth": 8}, {"optim.lr": 0.1}, {"batch": 16}, {"epochs": 7})
     results = write_results([usual | change for change in changes])
-    labels = {(one["depth"], one["epochs"], one["label"]) for one in compare(results)}
-    assert labels == {
+    settings = {
+        (one["depth"], one["epochs"], ", ".join(one["settings"])) for one in compare(results)
+    }
+    assert settings == {
         (4, 2, "lr=0.01, h=0.5"),
         (8, 2, "lr=0.01, h=0.5"),
         (4, 2, "lr=0.1, h=0.5"),
         (4, 2, "batch=16, lr=0.01, h=0.5"),
         (4, 7, "lr=0.01, h=0.5"),
     }
+
+
+def test_families_on_one_data_set_name_the_same_options(write_results):
+    batches = {"resnet": (16,), "antisymmetric": (16, 64)}
+    results = write_results(
+        [
+            {"net.family": family, "optim.lr": 0.01, "h": 0.5, "batch": batch}
+            for family, own in batches.items()
+            for batch in own
+        ]
+    )
+    settings = {(one["family"], one["settings"][0]) for one in compare(results)}
+    assert ("resnet", "batch=16") in settings  # although all ResNets have it
+
+
+def test_values_before_training_are_those_of_the_first_of_several_measurements(write_results):
+    once = {name: values[-1:] for name, values in PROBES.items() if name != "depths"}
+    results = write_results(
+        [
+            {"arrays": PROBES},
+            {"depth": 8, "arrays": {"depths": PROBES["depths"] * 2, **once}},
+        ]
+    )
+    several, one = (found["values"] for found in compare(results))
+    assert several["gradient_ratio_before"][0] == 1
+    assert several["singular_min_before"][0] == 1
+    assert several["singular_max_before"][0] == 2
+    assert "gradient_ratio_before" not in one
+    assert "singular_min_before" not in one
 
 
 def test_side_by_side_families_are_at_the_deepest_depth_that_all_have(write_results):

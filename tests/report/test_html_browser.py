@@ -60,6 +60,41 @@ def test_filters_of_claims_change_the_address_and_links_set_them(visit):
     assert set(page.value(SHOWN)).isdisjoint(failed)
 
 
+def test_a_search_for_words_skips_what_all_claims_have(visit):
+    page = visit("#claims?words=diverged")  # the title of a column
+    page.wait_for("document.getElementById('claim-count').textContent.length > 0")
+    assert len(page.value(SHOWN)) < page.value("document.querySelectorAll('.claim').length") / 2
+
+
+def test_another_section_starts_at_its_top(visit):
+    page = visit()
+    page.value("window.scrollTo(0, 5000)")
+    page.value("document.querySelector('nav a[href=\"#help\"]').click()")
+    page.wait_for("location.hash === '#help' && window.scrollY < 100")
+
+
+def test_the_comparison_shows_the_figures_of_what_was_found(visit):
+    page = visit("#compare")
+    page.wait_for(DRAWN)
+    page.value("document.querySelector('.pictures').open = true")
+    page.wait_for("document.querySelector('.pictures img').naturalWidth > 100")
+    assert page.value("document.querySelectorAll('.pictures li').length") > 2
+
+
+def test_a_ninth_row_is_refused_and_settings_of_all_rows_are_named_once(visit):
+    page = visit("#compare?dataset=digits&origin=compare/quick&purpose=results&depth=64")
+    page.wait_for(DRAWN)
+    box = "[...document.querySelectorAll('#table input')].find((one) => !one.checked)"
+    for count in range(page.value("document.querySelectorAll('#table input:checked').length"), 8):
+        page.value(f"{box}.click()")
+        page.wait_for(f"document.querySelectorAll('#table input:checked').length === {count + 1}")
+    address = page.value("location.hash")
+    page.value(f"{box}.click()")
+    page.wait_for("!document.getElementById('full').hidden")
+    assert page.value("location.hash") == address
+    assert page.value("document.querySelectorAll('#table input:checked').length") == 8
+
+
 def test_an_address_of_a_claim_opens_it_with_its_figure(visit):
     page = visit("#chang2018-5a")
     page.wait_for("document.getElementById('chang2018-5a').open")
@@ -87,6 +122,8 @@ def test_a_view_of_the_comparison_comes_back_from_its_address(visit):
     assert set(page.value(cells.format(1))) == {"swiss_roll"}
     assert set(page.value(cells.format(2))) == {"plain", "resnet"}
     assert set(page.value(cells.format(3))) == {"64"}
+    common = page.value("document.getElementById('common').textContent")
+    assert all(text not in common for text in page.value(cells.format(6)))
     assert page.value("document.querySelector('[name=metric]').value") == "gradient_ratio"
     page.value("document.querySelector('#table input').click()")
     page.wait_for("location.hash.includes('run=')")

@@ -143,7 +143,7 @@ def test_reasons_name_each_criterion_that_is_not_held():
     limits = limits_of_claim(row, rows)
     assert limits[0] == "Measured at profile quick on digits with 3 seeds."
     assert limits[-1].startswith("1 of 4 criteria have no interval")
-    assert outlook_of_claim(row, rows, "quick") == []  # the verdict is not undecided
+    assert outlook_of_claim(row, rows, "quick", 3) == []  # the verdict is not undecided
     reason = reasons_for_verdict({"verdict": "not run", "reason": "only on digits"}, [])
     assert reason == ["Not run: only on digits."]
 
@@ -155,7 +155,7 @@ def test_reasons_name_each_criterion_that_is_not_held():
 def test_an_open_criterion_needs_seeds_until_its_interval_ends_at_the_threshold(threshold, needed):
     row = criterion("open") | {"threshold": threshold}
     assert seeds_needed(row) == pytest.approx(needed)
-    lines = outlook_of_claim({"verdict": "undecided"}, [row], "full")
+    lines = outlook_of_claim({"verdict": "undecided"}, [row], "full", 3)
     assert len(lines) == 1
     assert (f" {needed} " in lines[0]) == (needed <= 100)
 

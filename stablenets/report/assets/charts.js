@@ -76,9 +76,11 @@ async function draw(place, { name, title, note, rows, wide }, turn) {
 function toggleChosen(id) {
   if (!id) return;
   const params = currentParams();
-  const others = (params.run || []).filter((other) => other !== id);
-  const run = others.length === (params.run || []).length ? [...others, id] : others;
-  writeAddress("compare", { ...params, run: run.slice(-MOST_CHOSEN) });
+  const ids = params.run || [];
+  const others = ids.filter((other) => other !== id);
+  const isFull = others.length === ids.length && ids.length >= MOST_CHOSEN;
+  document.getElementById("full").hidden = !isFull;
+  if (!isFull) writeAddress("compare", { ...params, run: others.length === ids.length ? [...ids, id] : others });
 }
 
 function showByDepth(measured, metric) {

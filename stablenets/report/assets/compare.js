@@ -29,9 +29,16 @@ function resultText(values) {
   return numberText(mean) + (low === null ? "" : ` [${numberText(low)}, ${numberText(high)}]`);
 }
 
-function settingsOf(one) {
+function settingsOf(one, common = []) {
   const purpose = one.purpose === "search" ? ["in a search"] : [];
-  return [...purpose, one.label || "defaults"].join(": ");
+  const others = one.settings.filter((text) => !common.includes(text));
+  const rest = common.length ? "as all" : "defaults";
+  return [...purpose, others.join(", ") || rest].join(": ");
+}
+
+function commonSettings(rows) {
+  if (rows.length < 2) return [];
+  return rows[0].settings.filter((text) => rows.every((one) => one.settings.includes(text)));
 }
 
 function nameOf(one) {
@@ -173,13 +180,20 @@ function chosenRows(rows, params) {
   const byId = Object.fromEntries(report.configurations.map((one) => [one.id, one]));
   const ticked = (params.run || []).map((id) => byId[id]).filter(Boolean);
   if (ticked.length) return ticked.slice(0, MOST_CHOSEN);
-  const families = new Map();
-  const worth = (one) => [one.heat ? one.heat.steps.length > 2 : -1, one.label ? 0 : 1, one.depth];
-  const compare = (a, b) => worth(b).map((value, at) => value - worth(a)[at]).find(Boolean) || 0;
-  for (const one of [...rows].sort(compare)) {
-    if (!families.has(one.family)) families.set(one.family, one);
-  }
-  return [...families.values()].slice(0, 6);
+  const worth = (one) => [one.heat ? one.heat.steps.length > 2 : -1, one.settings.length ? 0 : 1];
+  const better = (a, b) => worth(b).map((value, at) => value - worth(a)[at]).find(Boolean) || 0;
+  const depths = [...new Set(rows.map(({ depth }) => depth))];
+  const ofDepth = (depth) => {
+    const families = new Map();
+    for (const one of rows.filter((row) => row.depth === depth).sort(better)) {
+      if (!families.has(one.family)) families.set(one.family, one);
+    }
+    return families;
+  };
+  const byDepth = depths.map((depth) => [depth, ofDepth(depth)]);
+  const [, families] = byDepth.sort((a, b) => b[1].size - a[1].size || b[0] - a[0])[0] || [0, new Map()];
+  const usual = report.usual.filter((name) => families.has(name));
+  return (usual.length > 1 ? usual.map((name) => families.get(name)) : [...families.values()]).slice(0, 6);
 }
 
 function columnsOf(metric) {
@@ -188,11 +202,13 @@ function columnsOf(metric) {
 }
 
 function showTable(rows, chosen, params, metric) {
-  const metrics = columnsOf(metric).filter(({ id }) => rows.some((one) => id in one.values));
-  const ids = params.run || [];
+  const [first, ...metrics] = columnsOf(metric).filter(({ id }) => id === metric.id || rows.some((one) => id in one.values));
+  const ids = params.run?.length ? params.run : chosen.map(({ id }) => id);
+  const common = commonSettings(rows);
+  document.getElementById("common").textContent = common.length ? `All rows have ${common.join(", ")}.` : "";
   const heads = [
-    ["dataset", "data set"], ["family", "family"], ["depth", "depth"], ["width", "width"],
-    ["epochs", "epochs"], ["label", "settings"], ["parameters", "parameters"], ["seeds", "seeds"], ...metrics.map(({ id, name }) => [id, name]),
+    ["dataset", "data set"], ["family", "family"], ["depth", "depth"], [first.id, first.name], ["seeds", "seeds"],
+    ["settings", "settings"], ["width", "width"], ["epochs", "epochs"], ["parameters", "parameters"], ...metrics.map(({ id, name }) => [id, name]),
   ];
   const order = params.sort?.[0] || "";
   const head = element("tr", {}, element("th", { scope: "col" }, "side by side"));
@@ -210,8 +226,10 @@ function showTable(rows, chosen, params, metric) {
     box.setAttribute("aria-label", `Side by side: ${nameOf(one)}`);
     box.addEventListener("change", () => {
       const others = ids.filter((id) => id !== one.id);
-      const run = box.checked ? [...others, one.id].slice(-MOST_CHOSEN) : others;
-      writeAddress("compare", { ...params, run });
+      const isFull = box.checked && others.length >= MOST_CHOSEN;
+      document.getElementById("full").hidden = !isFull;
+      if (isFull) box.checked = false;
+      else writeAddress("compare", { ...params, run: box.checked ? [...others, one.id] : others });
     });
     const letter = chosen.includes(one) ? LETTERS[chosen.indexOf(one)] : "";
     const diverged = one.diverged ? `, ${one.diverged} diverged` : "";
@@ -223,11 +241,12 @@ function showTable(rows, chosen, params, metric) {
         element("td", {}, one.dataset),
         element("td", {}, one.family),
         element("td", {}, String(one.depth)),
+        element("td", { className: "number" }, resultText(one.values[first.id])),
+        element("td", {}, `${one.seeds}${diverged}`),
+        element("td", { className: "settings" }, settingsOf(one, common)),
         element("td", {}, one.width),
         element("td", {}, String(one.epochs)),
-        element("td", { className: "settings" }, settingsOf(one)),
         element("td", { className: "number" }, numberText(one.parameters)),
-        element("td", {}, `${one.seeds}${diverged}`),
         ...metrics.map(({ id }) => element("td", { className: "number" }, resultText(one.values[id]))),
       ),
     );

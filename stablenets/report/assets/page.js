@@ -75,7 +75,7 @@ function showClaims(params) {
     const fits = ["paper", "kind", "verdict"].every(
       (key) => !params[key]?.length || params[key].includes(claim.dataset[key]),
     );
-    const says = claim.textContent.toLowerCase().includes(words.toLowerCase());
+    const says = !words || wordsOf(claim).includes(words.toLowerCase());
     claim.hidden = !(fits && says);
     shown += claim.hidden ? 0 : 1;
   }
@@ -86,8 +86,14 @@ function showClaims(params) {
   document.getElementById("claim-count").textContent = `${shown} of ${all} claims`;
 }
 
-function showPictures(claim) {
-  for (const image of claim.querySelectorAll("img[data-figure]")) {
+// Headings, names of columns and commands are the same in all claims: a search skips them.
+function wordsOf(claim) {
+  const parts = [...claim.querySelectorAll("summary, td, li, dd, figcaption")];
+  return parts.map((part) => part.textContent.toLowerCase()).join("\n");
+}
+
+function showPictures(details) {
+  for (const image of details.querySelectorAll("img[data-figure]")) {
     const figure = report.figures[image.dataset.figure];
     Object.assign(image, { src: figure.uri, width: figure.width, height: figure.height });
     delete image.dataset.figure;
@@ -96,6 +102,7 @@ function showPictures(claim) {
 
 async function showPage() {
   const { section, params, target } = readAddress();
+  const isOther = document.getElementById(`section-${section}`).hidden;
   for (const name of SECTIONS) {
     document.getElementById(`section-${name}`).hidden = name !== section;
     const link = document.querySelector(`nav a[href="#${name}"]`);
@@ -107,6 +114,7 @@ async function showPage() {
     await (unpacking ??= loadComparison());
     showComparison(params);
   }
+  if (isOther && !target) window.scrollTo(0, 0);
   if (target) {
     if (target.matches("details")) target.open = true;
     target.scrollIntoView();
@@ -144,8 +152,8 @@ function startPage() {
     writeAddress("claims", { ...checkedValues(form), words: words ? [words] : [] });
   });
   form?.addEventListener("submit", (event) => event.preventDefault());
-  for (const claim of document.querySelectorAll(".claim")) {
-    claim.addEventListener("toggle", () => claim.open && showPictures(claim));
+  for (const details of document.querySelectorAll(".claim, .pictures")) {
+    details.addEventListener("toggle", () => details.open && showPictures(details));
   }
   nameTheme();
   window.addEventListener("hashchange", showPage);

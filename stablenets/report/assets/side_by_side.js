@@ -10,8 +10,8 @@ function showSideBySide(chosen, params) {
   document.getElementById("selection-note").textContent = !chosen.length
     ? "Nothing to show."
     : params.run?.length
-      ? `${chosen.length} configurations, as ticked. They stay ticked if filters change.`
-      : "The deepest configuration of each of up to six families. Tick rows to choose others.";
+      ? `The ticked rows: ${chosen.length}. They stay ticked if filters change.`
+      : `Chosen to start with: families at depth ${chosen[0].depth}. Tick rows to choose others.`;
   document.getElementById("untick").hidden = !params.run?.length;
   showNumbers(chosen);
   showCommands(chosen);
@@ -85,11 +85,18 @@ function chartsOf(chosen, showsSeeds) {
     },
   ];
   const missing = {
-    heat: "Of these runs, gradients are known at two steps at most, before and after training: see the next chart. For more, set the option probe.every.",
+    heat: lineRows(chosen, "gradients_last", false).length
+      ? "Of these runs, gradients are known at two steps at most, before and after training: see the next chart. For more, set the option probe.every."
+      : "No gradients were kept of these runs (option probe.every).",
     spectrum: "No singular values were kept of these runs (option probe.spectrum_examples).",
   };
   const curves = report.curves
-    .map(({ name, title }) => ({ name, title: `${title} by epoch`, note: spread, rows: lineRows(chosen, name, showsSeeds) }))
+    .map(({ name, title }) => ({
+      name,
+      title: `${title} by epoch`,
+      note: spread + withoutLine(chosen, name),
+      rows: lineRows(chosen, name, showsSeeds),
+    }))
     .filter(({ rows }) => rows.length);
   if (!curves.length) {
     curves.push({ name: "train_loss", title: "Learning curves", note: "No learning curves were kept of these runs.", rows: [] });
@@ -99,6 +106,11 @@ function chartsOf(chosen, showsSeeds) {
     ...shown.map((chart) => (chart.rows.length ? chart : { ...chart, note: missing[chart.name] })),
     ...curves,
   ];
+}
+
+function withoutLine(chosen, name) {
+  const letters = chosen.map((one, place) => (one.lines[name] ? "" : LETTERS[place])).filter(Boolean);
+  return letters.length ? ` Not kept of ${letters.join(", ")}.` : "";
 }
 
 function showCommands(chosen) {
