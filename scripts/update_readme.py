@@ -8,12 +8,13 @@ gets the settings that its search chose at profile full.
 """
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from stablenets import tables
 from stablenets.claims import summary
-from stablenets.claims.criteria import NOT_RUN, REPRODUCED, VERDICTS
+from stablenets.claims.criteria import NOT_RUN, REPRODUCED, UNDECIDED, VERDICTS
 from stablenets.claims.loader import experiment_modules, load_paper, paper_modules
 from stablenets.claims.paper import OURS, PAPER, THEOREM
 from stablenets.claims.readme import fill_results
@@ -35,12 +36,20 @@ def verdict_table() -> str:
         }
         link = f"[{paper.title.split(',')[0]}](results/{handle}/README.md)"
         cells = {verdict: verdicts[PAPER].count(verdict) or "" for verdict in VERDICTS}
+        refuted = [row for row in found if row["kind"] == PAPER and is_refuted_in_part(row)]
+        if refuted:
+            cells[UNDECIDED] = f"{cells[UNDECIDED]}; {len(refuted)} refuted in part"
         others = {
             "theorems that hold": count_held(verdicts[THEOREM]),
             "our claims that hold": count_held(verdicts[OURS]),
         }
         rows.append({"paper": link} | cells | others)
     return tables.format_markdown(pd.DataFrame(rows))
+
+
+def is_refuted_in_part(row: dict[str, Any]) -> bool:
+    """Return whether a claim is undecided although a criterion is refuted."""
+    return row["verdict"] == UNDECIDED and int(row["refuted"] or 0) > 0
 
 
 def count_held(verdicts: list[str]) -> str:

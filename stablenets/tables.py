@@ -20,7 +20,7 @@ from stablenets.statistics import Estimate
 from stablenets.statistics.formatting import STORED_FORMAT, format_number
 
 NUMBER = r"(below |beyond )?[-+]?[\d.,]+(e[-+]?\d+)?"
-NUMBER_TEXT = re.compile(rf"{NUMBER}( %| points)?( \[.*\]| to {NUMBER})?")
+NUMBER_TEXT = re.compile(rf"{NUMBER}( %| points)?( \[.*\]| to {NUMBER}| or more| or less)?")
 
 
 def write_table(frame: pd.DataFrame, stem: Path, caption: str, origin: str) -> None:
@@ -96,10 +96,24 @@ def format_text(frame: pd.DataFrame, width: int) -> str:
 
 
 def format_interval(low: float | None, high: float | None) -> str:
-    """An interval as text, empty where there is none."""
+    """An interval as text, empty where there is none.
+
+    Examples:
+        >>> [format_interval(*ends) for ends in ((1.0, 2.0), (1.5, math.inf), (-math.inf, 2.0))]
+        ['1 to 2', '1.5 or more', '2 or less']
+    """
     if low is None or high is None or math.isnan(low):
         return ""
+    if math.isinf(high) and not math.isinf(low):
+        return f"{format_number(low)} or more"
+    if math.isinf(low) and not math.isinf(high):
+        return f"{format_number(high)} or less"
     return f"{format_number(low)} to {format_number(high)}"
+
+
+def is_interval(text: str) -> bool:
+    """Whether a text is an interval as `format_interval` writes it."""
+    return " to " in text or text.endswith((" or more", " or less"))
 
 
 def format_cell(value: Any) -> str:

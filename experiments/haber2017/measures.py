@@ -15,7 +15,7 @@ from stablenets.claims.targets import epochs_to_target
 from stablenets.statistics import Estimate, geometric_mean
 
 from .published import POINTS
-from .runs import DEEP
+from .runs import DEEP, HALF, STABLE
 
 NAMES = {
     "plain": "plain",
@@ -38,7 +38,14 @@ SCHEME_NAMES = {
     "verlet": "Verlet",
     "leapfrog": "leapfrog",
 }
+ACTIVATION_NAMES = {"identity": "linear", "tanh": "tanh"}
 LABELS = NAMES | DATA_NAMES
+HALF_NAMES = {net: f"{NAMES[family]}, half as wide" for net, family in HALF.items()}
+# of networks with the widths of Meganet on the swiss roll
+MEGANET_NAMES = NAMES | {family: HALF_NAMES[net] for net, family in HALF.items()}
+MEGANET_LABELS = MEGANET_NAMES | DATA_NAMES
+AGAINST_RESNET = [(family, "resnet") for family in STABLE]
+KEPT_SIZE = 3.0  # factor up to which a vector or a signal counts as keeping its size
 MARGIN = -2.0  # points of test accuracy: a network that loses less is competitive
 GAP_MARGIN = 1.0  # points by which a generalisation gap may be larger than ResNet's
 GAP = Metric("gap", "points", 100.0)  # training minus test accuracy

@@ -481,5 +481,6 @@ paper = Paper(
     "Y_l are the features after layer l, dY_N/dY_0 is the Jacobian of the last features with"
     " respect to the first, K is the weight matrix of a layer, h the step and T = h N the final"
     f" time of N layers. y1 to y3 are the three points of Example 1, whose matrices are {MATRICES};"
-    " a layer is Y + h tanh(Y K). In differences of accuracy, points are percentage points.",
+    " a layer is Y + h tanh(Y K). Meganet is the authors' public code, which they wrote after the"
+    " paper. In differences of accuracy, points are percentage points.",
 )

@@ -13,8 +13,8 @@ VALUES = "\n".join(  # how to read a table of claims
     (
         "- A claim has one or several criteria, and its line shows one of them. The order of choice"
         " is: a condition that is not held, a refuted criterion, an open one, the first one.",
-        "- If a claim says 'all', one refuted criterion already contradicts it. Its verdict can"
-        " still be 'undecided', because other criteria are open.",
+        "- 'undecided (3 refuted, 1 open)': the claim can no longer be reproduced, because a part"
+        " of it is refuted. More runs can make it 'partly' or 'not reproduced'.",
         "- 'over' in place of an interval: the value is the worst, or the number, of so many runs,"
         " so it has no interval.",
         "- 'Undecided' often means that there are few seeds. An interval reaches"

@@ -152,8 +152,9 @@ def claim_section(judgement: Judgement, paper: Paper, results: Results, profile:
     conditions = [each.state for each in judgement.criteria if each.is_condition]
     deciding = [each.state for each in judgement.criteria if not each.is_condition]
     if judgement.verdict == UNDECIDED and REFUTED in deciding and set(conditions) <= {HELD}:
-        reason = f": {deciding.count(OPEN)} of {len(deciding)} criteria are open, but"
-        reason += f" {deciding.count(REFUTED)} refuted: as a whole, the sentence does not hold"
+        reason = f": {deciding.count(REFUTED)} of {len(deciding)} criteria are refuted and"
+        reason += f" {deciding.count(OPEN)} open, so the claim can end as 'partly' or 'not"
+        reason += " reproduced', but no longer as 'reproduced'"
     value = f" The paper's value: {claim.published}." if claim.published else ""
     lines = [
         f"## {claim.id}. {claim.sentence}",

@@ -15,7 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stablenets import data
+from stablenets import data, tables
 from stablenets.claims import ledger
 from stablenets.claims.agreement import agreement_lines, compare_claims
 from stablenets.claims.cells import interval_text, number
@@ -282,7 +282,7 @@ def claim_lines(paper: Paper, profile: str, rows: list[dict[str, Any]], folder: 
     for row in rows:
         value = row["ours"] if isinstance(row["ours"], str) else number(row["ours"], row["unit"])
         between = interval_text(row["low"], row["high"], row["n"], row.get("cases", ""))
-        kind = "95 %: " if " to " in between else ""
+        kind = "95 %: " if tables.is_interval(between) else ""
         ours = f"{row.get('measure', '')} {value}" + (f" ({kind}{between})" if between else "")
         ours = row.get("reason", "") if not value or row["verdict"] == NOT_RUN else ours
         for text, lead in ((row["claim"], f"{row['id']:>3}  {row['verdict']:<22}"), (ours, "")):

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from stablenets import tables
 from stablenets.claims.cells import claim_cells, criterion_cells
 from stablenets.claims.criteria import (
     HELD,
@@ -200,7 +201,7 @@ def criterion_text(criterion: dict[Any, Any]) -> str:
     """A criterion in one clause: its value, its interval, and what it must be."""
     cells = criterion_cells(criterion)
     interval = cells["95 % interval"] or "without an interval"
-    between = f", interval {interval}" if " to " in interval else f", {interval}"
+    between = f", interval {interval}" if tables.is_interval(interval) else f", {interval}"
     return f"{criterion['criterion']} is {cells['value']}{between}; it must be {cells['must be']}"
 
 

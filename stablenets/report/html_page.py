@@ -19,6 +19,7 @@ import vl_convert
 from markupsafe import Markup, escape
 from PIL import Image
 
+from stablenets import tables
 from stablenets.claims.loader import experiment_modules, load_paper, paper_modules
 from stablenets.claims.paper import KIND_MEANINGS
 from stablenets.claims.summary import VERDICT_MEANINGS, count_verdicts
@@ -94,7 +95,7 @@ def page_text(
         "group_cells": group_cells,
         "profile_cells": profile_cells,
     }
-    environment.globals["figure_key"] = figure_key
+    environment.globals |= {"figure_key": figure_key, "is_interval": tables.is_interval}
     chosen = [
         load_paper(handle) for handle in paper_modules() if handle in {p.handle for p in papers}
     ]

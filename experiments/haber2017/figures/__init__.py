@@ -1,3 +1,3 @@
 """The tables and figures of the paper, in the order of its pages."""
 
-from . import toys, depth, deepest, levels, comparisons  # noqa: F401, I001
+from . import toys, integrators, depth, choices, deepest, levels, comparisons  # noqa: F401, I001

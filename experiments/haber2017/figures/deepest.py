@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from stablenets.claims.estimates import TEST_ACCURACY, VALIDATION_ACCURACY, Metric, select_rows
+from stablenets.claims.estimates import TEST_ACCURACY, VALIDATION_ACCURACY, Metric
 from stablenets.claims.results import Results
 from stablenets.claims.tabulating import count_seeds, tabulate
 from stablenets.data.dataset import ReadSettings
@@ -20,15 +20,15 @@ from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.plots import plot_curves
 from stablenets.plotting.style import COLOURS
 
-from ..measures import DATA_NAMES, LABELS, NAMES
+from ..measures import DATA_NAMES, MEGANET_LABELS, MEGANET_NAMES, NAMES
 from ..runs import FAMILIES, RATES, paper
 from ..studies import EXTENTS, DecisionRegions
 from .depth import LOOKS
-from .toys import DASHES
 
 POINTS_SHOWN = 60  # test points in a map of decision regions
 CLASS_COLOURS = tuple(COLOURS[index] for index in (0, 1, 2, 5, 4))
 CLASS_MARKERS = "os^vD"
+PANELS_IN_LINE = 3  # of the figure of training losses
 UNCHANGED = "nothing"  # what is changed in the networks to compare with
 
 
@@ -45,8 +45,8 @@ def with_changes(rows: pd.DataFrame) -> pd.DataFrame:
 @paper.table("deepest", runs=["deepest"])
 def deepest_table(results: Results) -> pd.DataFrame:
     """Swiss roll, 1,024 layers, seeds that are in no other table; in the antisymmetric and the
-    Verlet network one thing is changed at a time. Seeds at 98 %: seeds that classify at least 98 %
-    of the test points.
+    Verlet network one thing is changed at a time. Verlet and leapfrog are half as wide as the other
+    two networks. Seeds at 98 %: seeds that classify at least 98 % of the test points.
     """
     columns = {
         "training loss": Metric("train_loss", low=0.0),
@@ -55,61 +55,38 @@ def deepest_table(results: Results) -> pd.DataFrame:
         "seeds at 98 %": lambda own: int((TEST_ACCURACY.of(own) >= 98.0).sum()),
         "seeds": count_seeds,
     }
-    return tabulate(with_changes(results["deepest"]), ["family", "changed"], columns, LABELS)
+    return tabulate(
+        with_changes(results["deepest"]), ["family", "changed"], columns, MEGANET_LABELS
+    )
 
 
 @paper.figure("deepest", runs=["deepest"])
 def deepest_figure(results: Results) -> Figure:
-    """Training loss of networks with 1,024 layers on the swiss roll: median over seeds and range.
-    Above: the four families, and Verlet at the rate of the others. Below: the antisymmetric network
-    with one change.
+    """Training loss of networks with 1,024 layers on the swiss roll, a panel for each network:
+    median over seeds and range. The first four are the families; then come Verlet and the
+    antisymmetric network with one change. Verlet and leapfrog are half as wide as the other two.
     """
     rows = with_changes(results["deepest"])
-    figure, panels = new_grid(2, 1, COLUMN_WIDTH, 5.6, sharex=True, sharey=True)
-    is_above = (rows["changed"] == UNCHANGED) | (rows["net.family"] == "verlet")
-    lines = [
-        (panels[0, 0], lines_of(rows[is_above]), family_look),
-        (panels[1, 0], lines_of(select_rows(rows, family="antisymmetric")), change_look),
-    ]
-    for axes, found, look in lines:
-        for place, ((family, changed), runs) in enumerate(found.items()):
-            losses = results.curves(runs, "train_loss")
-            style = {"linewidth": 1, "markersize": 3.5, "linestyle": DASHES[place % len(DASHES)]}
-            style["markevery"] = 1 + losses.shape[1] // 10
-            epochs = np.arange(losses.shape[1]) + 1
-            plot_curves(axes, epochs, losses, **look(place, family, changed), **style)
-        axes.set(yscale="log", ylabel="training loss", ylim=(None, 100))
-        axes.legend(frameon=False, ncols=2, loc="upper center")
-    panels[0, 0].set_title("four families")
-    panels[1, 0].set(title="antisymmetric, one change", xlabel="epoch")
-    return figure
-
-
-def lines_of(rows: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
-    """The rows by family and by what is changed."""
     groups = rows.groupby(["net.family", "changed"], sort=False)
-    return {(str(family), str(changed)): own for (family, changed), own in groups}
-
-
-def family_look(place: int, family: str, changed: str) -> dict[str, str]:
-    """Label, colour and marker of a family, or of a changed one, which is black."""
-    if changed == UNCHANGED:
-        return LOOKS[family]
-    return {"label": f"{NAMES[family]}, {changed}", "colour": "black", "marker": "X"}
-
-
-def change_look(place: int, family: str, changed: str) -> dict[str, str]:
-    """Label, colour and marker of a network with one change; unchanged, that of its family."""
-    if changed == UNCHANGED:
-        return LOOKS[family] | {"label": "unchanged"}
-    colours = ("black", *COLOURS[1:4])
-    return {"label": changed, "colour": colours[place - 1], "marker": "o^Dv"[place - 1]}
+    lines = -(-len(groups) // PANELS_IN_LINE)
+    size = {"width": COLUMN_WIDTH, "height": 0.5 + 1.45 * lines}
+    figure, panels = new_grid(lines, PANELS_IN_LINE, **size, sharex=True, sharey=True)
+    for axes, ((family, changed), own) in zip(panels.flat, groups, strict=False):
+        losses = results.curves(own, "train_loss")
+        epochs = np.arange(losses.shape[1]) + 1
+        plot_curves(axes, epochs, losses, **LOOKS[str(family)], linewidth=1, markersize=3)
+        title = MEGANET_NAMES[str(family)].replace(", ", ",\n")
+        axes.set_title(title if changed == UNCHANGED else f"{NAMES[str(family)]},\n{changed}")
+        axes.set(yscale="log")
+    figure.supylabel("training loss", fontsize="medium")
+    figure.supxlabel("epoch", fontsize="medium")
+    return figure
 
 
 @paper.figure("regions", runs=["regions"])
 def regions_figure(results: Results) -> Figure:
-    """Decision regions in the plane of the two features, and some test points: networks of the
-    table `depth` with seed 0. Shade and marker: the class.
+    """Decision regions in the plane of the two features, and some test points: networks of claim 4,
+    equally wide, with seed 0. Shade and marker: the class.
     """
     works = {
         (work.dataset, work.training.resolved.net.family): work

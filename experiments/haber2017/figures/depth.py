@@ -22,7 +22,6 @@ from stablenets.claims.tabulating import (
     by_value,
     count_diverged,
     count_seeds,
-    setting_table,
     tabulate,
 )
 from stablenets.plotting.figures import new_grid
@@ -33,22 +32,25 @@ from stablenets.plotting.panels import set_panel
 from stablenets.plotting.plots import plot_curves
 from stablenets.statistics import Estimate
 
-from ..measures import DATA_NAMES, GAP, GAP_MARGIN, LABELS, MARGIN, NAMES, by_depth_class, with_gap
-from ..published import WIDTHS
+from ..measures import (
+    DATA_NAMES,
+    GAP,
+    GAP_MARGIN,
+    LABELS,
+    MARGIN,
+    MEGANET_LABELS,
+    NAMES,
+    by_depth_class,
+    with_gap,
+)
 from ..runs import (
     DEEP,
-    DEPTH_RATES,
     FAMILIES,
-    HALF,
-    PENALTIES,
-    PENALTY_GRID,
-    RATES,
     STABLE,
     paper,
 )
 
 LOOKS = family_looks(NAMES)
-HALF_NAMES = {net: f"{NAMES[family]}, half as wide" for net, family in HALF.items()}
 BEST_ACCURACY = percentage("test_accuracy_at_best_validation")
 
 
@@ -120,72 +122,62 @@ def minus_resnet_of(
 
 @paper.table("half_width", runs=["depth", "half_width"])
 def half_width_table(results: Results) -> pd.DataFrame:
-    """The networks of the table `depth` of half the width, as in Meganet."""
+    """Networks as in the table `depth`, but half as wide as ResNet there, as in Meganet (the
+    authors' public code).
+    """
     half = results["half_width"]
     columns = depth_columns(pd.concat([results["depth"], half]))
-    return tabulate(half, ["dataset", "depth", "T", "family"], columns, LABELS)
+    return tabulate(half, ["dataset", "depth", "T", "family"], columns, MEGANET_LABELS)
 
 
 @paper.table("fixed_time", runs=["fixed_time"])
 def fixed_time_table(results: Results) -> pd.DataFrame:
-    """The shallow networks of the table `depth` with the final time of Meganet, and h above 1."""
+    """Shallow planar networks trained from scratch, all equally wide, with the final time of
+    Meganet (the authors' public code), so that h is above 1; at the rates of the table
+    `depth_rates`, which were chosen with h at most 1. Test accuracy of the last iterate and of the
+    one with the best validation accuracy, in %, difference to ResNet, training minus test accuracy
+    of the last iterate, and the smallest and largest gradient norm over layers after training
+    (median over seeds).
+    """
     rows = results["fixed_time"]
     return tabulate(rows, ["dataset", "depth", "T", "family"], depth_columns(rows), LABELS)
 
 
-@paper.table("depth_rates", runs=["depth_rates"])
-def depth_rates_table(results: Results) -> pd.DataFrame:
-    """Choice of Adam's rate by data set, for networks of fewer than 64 layers (at 16) and of more
-    (at 64): mean validation accuracy in %, seeds that are in no other table. Ties: the smaller
-    value.
-    """
-    rows = results["depth_rates"]
-    is_half = rows["net.widths"].map(first_width) < rows["dataset"].map(WIDTHS)
-    halves = {family: net for net, family in HALF.items()}
-    nets = rows["net.family"].where(~is_half, rows["net.family"].map(halves))
-
-    def used(dataset: str, depth: int, net: str) -> float:
-        return DEPTH_RATES[dataset][depth >= DEEP][net]
-
-    table = setting_table(
-        rows.assign(net=nets),
-        ["dataset", "depth", "net"],
-        *("lr", "rate "),
-        names=LABELS | HALF_NAMES,
-        best=min,
-        used=used,
-    )
-    return table.assign(seeds=rows["seed"].nunique())
-
-
-def first_width(widths: list[int]) -> int:
-    """The width of a network with one unit."""
-    return widths[0]
-
-
 def differences_figure(
-    rows: pd.DataFrame, metric: Metric, threshold: float, limits: tuple[float, float], label: str
+    rows: pd.DataFrame,
+    metric: Metric,
+    threshold: float,
+    limits: dict[bool, tuple[float, float]],
+    label: str,
 ) -> Figure:
-    """A panel for each data set: the families minus ResNet by depth, and a threshold.
+    """The families minus ResNet by depth: a row for each data set; shallow networks, then deep.
 
     Args:
         rows: The rows of all data sets.
         metric: What is compared, in points.
         threshold: Where the dashed line is.
-        limits: Ends of the vertical axes.
+        limits: Ends of the vertical axes of shallow networks (False) and of deep ones (True).
         label: The label of the vertical axes.
     """
-    datasets = dict(list(rows.groupby("dataset", sort=False)))
-    size = {"width": COLUMN_WIDTH, "height": 0.7 + 1.55 * len(datasets)}
-    figure, panels = new_grid(len(datasets), 1, **size)
-    for axes, (dataset, own) in zip(panels[:, 0], datasets.items(), strict=True):
-        gaps = {
-            family: by_value(own, "depth", minus_resnet_of(family, metric)) for family in STABLE
-        }
-        plot_groups(axes, gaps, LOOKS, sorted(own["depth"].unique()), limits)
-        set_panel(axes, title=DATA_NAMES[str(dataset)], reference=0, threshold=threshold)
+    datasets = list(rows["dataset"].unique())
+    is_deep = rows["depth"] >= DEEP
+    classes = sorted(is_deep.unique())
+    size = {"width": COLUMN_WIDTH, "height": 0.9 + 1.55 * len(datasets)}
+    figure, panels = new_grid(len(datasets), len(classes), **size, sharex="col")
+    for line, dataset in zip(panels, datasets, strict=True):
+        for axes, deep in zip(line, classes, strict=True):
+            own = rows[(rows["dataset"] == dataset) & (is_deep == deep)]
+            gaps = {
+                family: by_value(own, "depth", minus_resnet_of(family, metric)) for family in STABLE
+            }
+            depths = sorted(rows["depth"][is_deep == deep].unique())
+            plot_groups(axes, gaps, LOOKS, depths, limits[deep])
+            set_panel(axes, reference=0, threshold=threshold)
+        line[0].set_ylabel(DATA_NAMES[str(dataset)])
+    for above, below, deep in zip(panels[0], panels[-1], classes, strict=True):
+        above.set_title(f"{DEEP} layers and more" if deep else f"fewer than {DEEP} layers")
+        below.set_xlabel("layers")
     figure.supylabel(label, fontsize="medium")
-    panels[-1, 0].set_xlabel("layers")
     add_legend_below(figure)
     return figure
 
@@ -193,11 +185,24 @@ def differences_figure(
 @paper.figure("depth", runs=["depth"])
 def depth_figure(results: Results) -> Figure:
     """Test accuracy of each stable family minus that of ResNet, paired over seeds, by depth; bars:
-    95 % intervals. Dashed: the threshold of -2 points. Open triangles: beyond the axis. Arrowheads:
-    the interval goes on.
+    95 % intervals. The axes of deep networks are finer. Dashed: the threshold of -2 points. Open
+    triangles: beyond the axis. Arrowheads: the interval goes on.
+    """
+    limits = {False: (-20.0, 10.0), True: (-4.0, 4.0)}
+    label = "test accuracy minus ResNet's, points"
+    return differences_figure(results["depth"], TEST_ACCURACY, MARGIN, limits, label)
+
+
+@paper.figure("fixed_time", runs=["fixed_time"])
+def fixed_time_figure(results: Results) -> Figure:
+    """Shallow networks with the final time of Meganet (the authors' public code), so that h is
+    above 1: test accuracy of each stable family minus that of ResNet, equally wide and paired over
+    seeds; bars: 95 % intervals. The final time is 20, on peaks 5. Dashed: the threshold of -2
+    points. Open triangles: beyond the axis. Arrowheads: the interval goes on.
     """
     label = "test accuracy minus ResNet's, points"
-    return differences_figure(results["depth"], TEST_ACCURACY, MARGIN, (-20, 10), label)
+    limits = {False: (-32.0, 10.0)}
+    return differences_figure(results["fixed_time"], TEST_ACCURACY, MARGIN, limits, label)
 
 
 @paper.figure("gap", runs=["depth"])
@@ -207,8 +212,8 @@ def gap_figure(results: Results) -> Figure:
     Open triangles: beyond the axis. Arrowheads: the interval goes on.
     """
     rows = with_gap(results["depth"])
-    label = "gap minus ResNet's, points"
-    return differences_figure(rows, GAP, GAP_MARGIN, (-4, 4), label)
+    limits = dict.fromkeys((False, True), (-4.0, 4.0))
+    return differences_figure(rows, GAP, GAP_MARGIN, limits, "gap minus ResNet's, points")
 
 
 @paper.figure("gradients", runs=["depth"])
@@ -237,35 +242,3 @@ def gradients_figure(results: Results) -> Figure:
     panels[-1, 0].set_xlabel("layer $l$")
     add_legend_below(figure, columns=2)
     return figure
-
-
-@paper.table("rates", runs=["rates"])
-def rates_table(results: Results) -> pd.DataFrame:
-    """Choice of Adam's rate: mean validation accuracy in %, swiss roll, 64 layers, seeds that are
-    in no other table. Ties: the smaller value. A seed has few validation points, so the choice is
-    rough: one point more or less is about 2 %.
-    """
-    rows = results["rates"]
-    table = setting_table(rows, ["family"], "lr", "rate = ", names=NAMES, best=min, used=RATES.get)
-    return table.assign(seeds=rows["seed"].nunique(), **{"validation points": held_out(rows)})
-
-
-def held_out(rows: pd.DataFrame) -> int:
-    """The validation points of a seed, on the swiss roll."""
-    first = rows.iloc[0]
-    return round(first["dataset.points"] * first["dataset.validation_fraction"])
-
-
-@paper.table("penalties", runs=["penalties"])
-def penalties_table(results: Results) -> pd.DataFrame:
-    """Choice of the penalty α on changes of the weights: mean validation accuracy in %, swiss roll,
-    64 layers by levels, seeds that are in no other table. Ties: the larger value. Leapfrog, whose
-    training takes as long as that of these three together, takes Verlet's penalty.
-    """
-    rows = results["penalties"]
-    table = setting_table(
-        rows, ["family"], "smoothness", "α = ", names=NAMES, best=max, used=PENALTIES.get
-    )
-    strongest_first = [f"α = {penalty:g}" for penalty in sorted(PENALTY_GRID, reverse=True)]
-    table = table.assign(seeds=rows["seed"].nunique())
-    return table[["net", *strongest_first, "best", "used", "seeds"]]

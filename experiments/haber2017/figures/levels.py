@@ -20,8 +20,8 @@ from stablenets.plotting.looks import BLUE, GREEN, ORANGE
 from stablenets.plotting.panels import set_panel
 
 from ..measures import (
-    LABELS,
-    NAMES,
+    MEGANET_LABELS,
+    MEGANET_NAMES,
     TARGET,
     doublings,
     geometric_mean_of,
@@ -46,7 +46,8 @@ WAYS = {"levels": "by levels", "scratch": "from scratch"}
 @paper.table("levels", runs=["levels"])
 def levels_table(results: Results) -> pd.DataFrame:
     """Swiss roll: training loss and test accuracy in % before each doubling of the layers, right
-    after it and after training the level.
+    after it and after training the level. Verlet and leapfrog are half as wide as the other two
+    networks.
     """
     columns = {}
     for when, look in MOMENTS.items():
@@ -54,7 +55,7 @@ def levels_table(results: Results) -> pd.DataFrame:
     for when, look in MOMENTS.items():
         columns[f"accuracy {look['label']}"] = percentage_at(when)
     by = {"family": "net", "depth": "layers after the doubling"}
-    return tabulate(doublings(results), by, columns | {"seeds": count_seeds}, LABELS)
+    return tabulate(doublings(results), by, columns | {"seeds": count_seeds}, MEGANET_LABELS)
 
 
 def percentage_at(when: str) -> Metric:
@@ -65,7 +66,8 @@ def percentage_at(when: str) -> Metric:
 @paper.figure("levels", runs=["levels"])
 def levels_figure(results: Results) -> Figure:
     """Swiss roll: test accuracy before each doubling of the layers, right after it and after
-    training the level: means over seeds with 95 % intervals.
+    training the level: means over seeds with 95 % intervals. Verlet and leapfrog are half as wide
+    as the other two networks.
     """
     steps = doublings(results)
     size = {"width": COLUMN_WIDTH, "height": 0.7 + 1.45 * len(FAMILIES)}
@@ -74,7 +76,7 @@ def levels_figure(results: Results) -> Figure:
         own = select_rows(steps, family=family)
         groups = {when: by_value(own, "depth", percentage_at(when)) for when in MOMENTS}
         plot_groups(axes, groups, MOMENTS, sorted(own["depth"].unique()))
-        axes.set_title(NAMES[family])
+        axes.set_title(MEGANET_NAMES[family])
     figure.supylabel("test accuracy in %", fontsize="medium")
     panels[-1, 0].set_xlabel("layers after the doubling")
     add_legend_below(figure, columns=3)
@@ -85,9 +87,9 @@ def levels_figure(results: Results) -> Figure:
 def work_table(results: Results) -> pd.DataFrame:
     """Work and time to a test accuracy on the swiss roll, by levels with all coarser levels
     included, and from scratch, both at a constant rate: means over seeds. A level ends when the
-    validation loss no longer falls. Work: layers times epochs. Reached: number of seeds; a run that
-    did not reach the accuracy counts with all its epochs, which is less work than it would have
-    needed.
+    validation loss no longer falls. Verlet and leapfrog are half as wide as the other two networks.
+    Work: layers times epochs. Reached: number of seeds; a run that did not reach the accuracy
+    counts with all its epochs, which is less work than it would have needed.
     """
     found = []
     for target in TARGETS:
@@ -101,14 +103,14 @@ def work_table(results: Results) -> pd.DataFrame:
         "seeds": count_seeds,
     }
     by = ["family", "depth", "target", "training"]
-    return tabulate(pd.concat(found), by, columns, LABELS)
+    return tabulate(pd.concat(found), by, columns, MEGANET_LABELS)
 
 
 @paper.figure("work", runs=["levels", "scratch"])
 def work_figure(results: Results) -> Figure:
     """Work, in layers times epochs, to a test accuracy of 95 % on the swiss roll: geometric means
-    over seeds with 95 % intervals. A run that did not reach it counts with all its epochs; claim 5b
-    says how many did.
+    over seeds with 95 % intervals. Verlet and leapfrog are half as wide as the other two networks.
+    A run that did not reach it counts with all its epochs; claim 5b says how many did.
     """
     looks = {
         "levels": {"colour": ORANGE, "marker": "v", "label": WAYS["levels"]},
@@ -119,26 +121,32 @@ def work_figure(results: Results) -> Figure:
         rows = work_to_target(results, group)
         found = {family: select_rows(rows, family=family) for family in FAMILIES}
         groups[group] = {
-            NAMES[family]: geometric_mean_of("work")(own) for family, own in found.items()
+            name_in_lines(family): geometric_mean_of("work")(own) for family, own in found.items()
         }
-    figure, (axes,) = new_figure(1, width=COLUMN_WIDTH, height=2.6)
-    plot_groups(axes, groups, looks, [NAMES[family] for family in FAMILIES])
+    figure, (axes,) = new_figure(1, width=COLUMN_WIDTH, height=3.0)
+    plot_groups(axes, groups, looks, [name_in_lines(family) for family in FAMILIES])
     axes.set(yscale="log", ylabel="layers times epochs")
     add_legend_below(figure)
     return figure
 
 
+def name_in_lines(family: str) -> str:
+    """The name of a family on the swiss roll, with its width on a second line."""
+    return MEGANET_NAMES[family].replace(", ", ",\n")
+
+
 @paper.table("level_rates", runs=["level_rates", "scratch_rates"])
 def level_rates_table(results: Results) -> pd.DataFrame:
     """Choice of the constant rate by levels and from scratch: mean work (layers times epochs) to a
-    validation accuracy of 95 % on the swiss roll, seeds that are in no other table. A run that did
-    not reach it counts with all its epochs; in parentheses, how many did. Ties: the smaller value.
+    validation accuracy of 95 % on the swiss roll, seeds that are in no other table. Verlet and
+    leapfrog are half as wide as the other two networks. A run that did not reach it counts with all
+    its epochs; in parentheses, how many did. Ties: the smaller value.
     """
     found = []
     for group, name in (("level_rates", "by levels"), ("scratch_rates", "from scratch")):
         work = work_to_target(results, group, TARGET, "validation_accuracy")
         for family, own in work.groupby("net.family", sort=False):
-            row = {"net": NAMES[str(family)], "training": name}
+            row = {"net": MEGANET_NAMES[str(family)], "training": name}
             for rate, runs in own.groupby("optim.lr"):
                 row[f"rate {rate:g}"] = f"{runs['work'].mean():,.0f} ({reached_text(runs)})"
             best = own.groupby("optim.lr")["work"].mean().idxmin()
@@ -149,10 +157,13 @@ def level_rates_table(results: Results) -> pd.DataFrame:
 @paper.figure("level_accuracy", runs=["levels", "depth"])
 def level_accuracy_figure(results: Results) -> Figure:
     """Swiss roll: test accuracy by depth from scratch and by levels: means over seeds with 95 %
-    intervals.
+    intervals. From scratch, all networks are equally wide; by levels, Verlet and leapfrog are half
+    as wide as the other two.
     """
-    scratch = select_rows(results["depth"], dataset="swiss_roll")
-    kinds = {"from scratch": scratch, "by levels": results["levels"]}
+    kinds = {
+        "from scratch, equally wide": select_rows(results["depth"], dataset="swiss_roll"),
+        "by levels, Verlet and leapfrog half as wide": results["levels"],
+    }
     depths = sorted(set().union(*(rows["depth"] for rows in kinds.values())))
     figure, panels = new_grid(2, 1, COLUMN_WIDTH, 4.2, sharex=True, sharey=True)
     for axes, (title, rows) in zip(panels[:, 0], kinds.items(), strict=True):
@@ -167,7 +178,8 @@ def level_accuracy_figure(results: Results) -> Figure:
 def smooth_table(results: Results) -> pd.DataFrame:
     """Swiss roll, 64 layers by levels, with and without the penalty α times the variation
     1/(2h) Σ‖θ_j+1 - θ_j‖² of all weights θ_j of a layer. Roughness: Σ‖K_j+1 - K_j‖² / Σ‖K_j‖².
-    Accuracies in %. Leapfrog was not run: its training takes as long as that of these three.
+    Accuracies in %. Verlet is half as wide as the other two networks. Leapfrog was not run: its
+    training takes as long as that of these three.
     """
     columns = {
         "roughness of K": Metric("roughness", low=0.0),
@@ -177,7 +189,7 @@ def smooth_table(results: Results) -> pd.DataFrame:
         "seeds": count_seeds,
     }
     by = {"family": "net", "smoothness": "α"}
-    return tabulate(with_roughness(results), by, columns, LABELS)
+    return tabulate(with_roughness(results), by, columns, MEGANET_LABELS)
 
 
 @paper.figure(
@@ -188,8 +200,8 @@ def smooth_table(results: Results) -> pd.DataFrame:
 )
 def smooth_figure(results: Results) -> Figure:
     """Roughness of the weights over depth (table `smooth`) without and with the penalty: a line for
-    each seed. The axis is logarithmic. Leapfrog was not run, because its training takes as long as
-    that of these three.
+    each seed. The axis is logarithmic. Verlet is half as wide as the other two networks. Leapfrog
+    was not run, because its training takes as long as that of these three.
     """
     rows = with_roughness(results)
     rows = rows.assign(is_penalised=rows["optim.smoothness"] > 0)
@@ -200,7 +212,7 @@ def smooth_figure(results: Results) -> Figure:
         look = {"color": LOOKS[family]["colour"], "marker": LOOKS[family]["marker"]}
         axes.plot([0, 1], pairs, markersize=4, **look)
         axes.set(yscale="log", xlim=(-0.4, 1.4))
-        axes.set_title(f"{NAMES[family]}\nα = {PENALTIES[family]:g}")
+        axes.set_title(f"{name_in_lines(family)}\nα = {PENALTIES[family]:g}")
         axes.set_xticks([0, 1], ["without", "with"])
     panels[0, 0].set_ylabel("roughness of $K$")
     return figure

@@ -132,8 +132,8 @@ def test_k0_by_euler_is_the_network_of_example_1():
 @pytest.mark.parametrize(
     ("check", "place", "column"),
     [
-        (claims.growth_at_the_origin, "origin", "jacobian_origin_high"),
-        (claims.growth_at_a_point, "point", "jacobian_points_high"),
+        (claims.toys.growth_at_the_origin, "origin", "jacobian_origin_high"),
+        (claims.toys.growth_at_a_point, "point", "jacobian_points_high"),
     ],
 )
 def test_gradients_of_example_1_are_judged_at_two_points(
@@ -155,22 +155,49 @@ def test_gradients_of_example_1_are_judged_at_two_points(
 @pytest.mark.parametrize(
     ("damped", "peak", "expected"),
     [
-        (0.5, 2.0, [HELD] * 6),
-        (0.1, 2.0, [HELD, HELD, REFUTED, HELD, HELD, HELD]),
-        (0.5, 4.0, [HELD] * 5 + [REFUTED]),
+        (0.5, 2.0, [HELD] * 5),
+        (0.1, 2.0, [HELD, REFUTED, HELD, HELD, HELD]),
+        (0.5, 4.0, [HELD] * 4 + [REFUTED]),
     ],
 )
-def test_a_signal_keeps_its_size_if_it_neither_decays_nor_grows(damped, peak, expected):
-    """Growth counts in all layers, also in those whose states are not stored."""
+@pytest.mark.parametrize(
+    ("check", "activation"),
+    [
+        (claims.integrators.signal_in_tanh_layers, "tanh"),
+        (claims.integrators.signal_in_linear_layers, "identity"),
+    ],
+)
+def test_a_signal_keeps_its_size_if_it_neither_decays_nor_grows(
+    check, activation, damped, peak, expected
+):
+    """Growth counts in all layers, also in those whose states are not stored; layers with the other
+    activation do not count.
+    """
 
     def entry(work):
         linear = (1 + work.h**2) ** (work.layers / 2)
         sizes = {"euler": np.array([1.0, 50.0]), "damped euler": np.array([1.0, damped])}
         stored = sizes.get(work.scheme, np.array([1.0, 2.0]))
         growth = peak if work.scheme == "leapfrog" else stored.max()
+        if work.activation != activation:
+            growth, stored = 1e9, np.array([1e-9])
         return {"growth": growth, "jacobian_high": linear}, {"growth": stored}
 
-    assert states(claims.drift, results({"drift": entry}, "full")) == expected
+    theory = [HELD] * (activation == "identity")
+    assert states(check, results({"drift": entry}, "full")) == expected + theory
+
+
+def test_a_gradient_can_explode_while_the_signal_keeps_its_size():
+    def entry(work):
+        is_exploding = work.scheme == "verlet" and work.activation == "tanh" and work.seed == 1
+        high, low = (4.0 if is_exploding else 2.0), 0.1 if work.scheme == "rk4" else 0.5
+        metrics = {"growth": 1.0, "jacobian_high": high, "jacobian_low": low}
+        return metrics, {"growth": np.ones(2)}
+
+    found = results({"drift": entry}, "full")
+    expected = [HELD, HELD, HELD, REFUTED, REFUTED, HELD]
+    assert states(claims.integrators.jacobian_of_tanh_layers, found) == expected
+    assert states(claims.integrators.signal_in_tanh_layers, found)[1:] == [HELD] * 4
 
 
 @pytest.mark.parametrize(("h", "gamma"), [(0.1, 0.1003), (20 / 1024, 0.01953)])
@@ -239,7 +266,33 @@ def accuracy(offset):
     ],
 )
 def test_competitive_rests_on_paired_differences_by_data_set_and_depth(offset, expected):
-    assert states(claims.verlet_is_competitive, results({"depth": accuracy(offset)})) == expected
+    assert (
+        states(claims.comparisons.verlet_is_competitive, results({"depth": accuracy(offset)}))
+        == expected
+    )
+
+
+def test_networks_at_a_fixed_time_are_compared_where_it_is_20():
+    def entry(work):
+        is_bad = work.resolved.net.family == "verlet" and work.dataset in ("ellipses", "peaks")
+        return accuracy(lambda work: -0.1 * is_bad)(work)
+
+    found = list(
+        claims.comparisons.competitive_at_fixed_time(results({"fixed_time": entry}, "full"))
+    )
+    assert [each.state for each in found] == [HELD, REFUTED, HELD, HELD, HELD, HELD]
+    assert all("final time 20, mean of 4 to 16 layers" in each.label for each in found)
+
+
+def test_networks_of_half_the_width_say_so():
+    entry = chain_entry(lambda work: 0.1)
+    found = results({"levels": entry})
+    labels = [each.label for each in claims.training.prolonged_start_near(found)]
+    assert [", half as wide" in label for label in labels] == [False, False, True, True]
+    assert {
+        (work.resolved.net.family, *work.resolved.net.widths)
+        for work in PAPER.plan("full")["levels"]
+    } == {("resnet", 4), ("antisymmetric", 4), ("verlet", 2), ("leapfrog_haber", 2)}
 
 
 def test_a_diverged_network_counts_as_guessing():
@@ -248,8 +301,8 @@ def test_a_diverged_network_counts_as_guessing():
         return {"test_accuracy": math.nan} if is_verlet else accuracy(lambda work: 0.0)(work)
 
     found = results({"depth": entry})
-    assert states(claims.verlet_is_competitive, found) == [REFUTED] * 6
-    assert states(claims.leapfrog_is_competitive, found) == [HELD] * 6
+    assert states(claims.comparisons.verlet_is_competitive, found) == [REFUTED] * 6
+    assert states(claims.comparisons.leapfrog_is_competitive, found) == [HELD] * 6
 
 
 @pytest.mark.parametrize(
@@ -260,7 +313,7 @@ def test_a_diverged_network_counts_as_guessing():
     ],
 )
 def test_image_networks_are_judged_at_the_deepest_and_below(offset, expected):
-    assert states(claims.image_networks, results({"images": accuracy(offset)})) == expected
+    assert states(claims.training.image_networks, results({"images": accuracy(offset)})) == expected
 
 
 @pytest.mark.parametrize(("gain", "state"), [(0.01, HELD), (0.05, REFUTED), (0.02, OPEN)])
@@ -270,7 +323,7 @@ def test_the_race_is_judged_by_test_error_for_each_family(gain, state):
         offset = gain if race.family == "verlet" else 0.0
         return {"descent_test_error": 0.1 + offset + noise, "adam_test_error": 0.1}
 
-    found = states(claims.race_on_swiss_roll, results({"race_swiss_roll": entry}))
+    found = states(claims.training.race_on_swiss_roll, results({"race_swiss_roll": entry}))
     assert found == [state if family == "verlet" else HELD for family in FAMILIES]
 
 
@@ -294,7 +347,7 @@ def test_a_doubling_is_judged_where_it_costs_most_in_each_family():
         is_worst = work.resolved.net.family == "verlet" and work.resolved.config.levels == 1
         return 0.1 if is_worst else 0.01
 
-    found = list(claims.prolonged_start_near(results({"levels": chain_entry(lost)})))
+    found = list(claims.training.prolonged_start_near(results({"levels": chain_entry(lost)})))
     expected = [REFUTED if family == "verlet" else HELD for family in FAMILIES]
     assert [each.state for each in found] == expected
     worst = found[FAMILIES.index("verlet")]
@@ -304,7 +357,9 @@ def test_a_doubling_is_judged_where_it_costs_most_in_each_family():
 
 def test_work_by_levels_includes_all_coarser_levels():
     entry = chain_entry(lambda work: 0.1)
-    found = list(claims.levels_save_work(results(dict.fromkeys(("levels", "scratch"), entry))))
+    found = list(
+        claims.training.levels_save_work(results(dict.fromkeys(("levels", "scratch"), entry)))
+    )
     # 16 and 32 layers for two epochs and 64 for one, against 64 for two
     assert [each.estimate.value for each in found] == pytest.approx([160 / 128] * 4)
     assert all("reached by 4 of 4 / 4 of 4 runs" in each.label for each in found)
@@ -312,7 +367,7 @@ def test_work_by_levels_includes_all_coarser_levels():
 
 def test_a_run_that_never_reached_the_target_leaves_the_ratio_open():
     slow, quick = chain_entry(lambda work: 0.1, last=0.9), chain_entry(lambda work: 0.1)
-    found = list(claims.levels_save_work(results({"levels": slow, "scratch": quick})))
+    found = list(claims.training.levels_save_work(results({"levels": slow, "scratch": quick})))
     assert {each.estimate.high for each in found} == {math.inf}
     assert {each.state for each in found} <= {OPEN, REFUTED}
     rows = pd.DataFrame({"seed": [0, 1], "work": [1.0, 1.1], "is_reached": [True, False]})
@@ -337,7 +392,7 @@ def test_sensitivities_are_judged_at_each_depth_of_deep_networks(gain, expected)
         return metrics | {"training": work.training.name}
 
     found = results({"compared": accuracy(lambda work: 0.0), "perturbed": measured}, "full")
-    deciding = [each for each in claims.well_posed(found) if not each.is_condition]
+    deciding = [each for each in claims.comparisons.well_posed(found) if not each.is_condition]
     assert [each.state for each in deciding] == expected
 
 
@@ -351,9 +406,11 @@ def test_generalisation_gaps_are_compared_on_each_data_set(extra, expected):
         return {"test_accuracy": 0.9, "train_accuracy": 0.91 + extra * is_peaks_verlet}
 
     found = results({"depth": entry})
-    assert states(claims.gap_on_peaks, found) == expected
-    assert states(claims.gap_on_ellipses, found) == states(claims.gap_on_swiss_roll, found)
-    assert states(claims.gap_on_ellipses, found) == [HELD] * 6
+    assert states(claims.comparisons.gap_on_peaks, found) == expected
+    assert states(claims.comparisons.gap_on_ellipses, found) == states(
+        claims.comparisons.gap_on_swiss_roll, found
+    )
+    assert states(claims.comparisons.gap_on_ellipses, found) == [HELD] * 6
 
 
 def test_image_networks_on_digits_decide_nothing():
@@ -363,11 +420,11 @@ def test_image_networks_on_digits_decide_nothing():
 
 def test_of_equal_settings_the_gentler_is_the_best():
     entry = {"rates": lambda work: {"validation_accuracy": 0.9}}
-    table = figures.depth.rates_table(results(entry, "full"))
+    table = figures.choices.rates_table(results(entry, "full"))
     assert set(table["best"]) == {min(RATE_GRID)}
     assert list(table["used"]) == [RATES[family] for family in FAMILIES]
     entry = {"penalties": lambda work: {"validation_accuracy": 0.9}}
-    table = figures.depth.penalties_table(results(entry, "full"))
+    table = figures.choices.penalties_table(results(entry, "full"))
     assert set(table["best"]) == {max(PENALTY_GRID)}
     assert set(table["used"]) <= set(PENALTIES.values())
 
