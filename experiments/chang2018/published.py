@@ -116,5 +116,6 @@ def printed(dataset: str, *nets: str) -> str:
 
 def differences(*pairs: tuple[str, str]) -> str:
     """Return the first minus the second accuracy on CIFAR-10 of each pair of presets, as text."""
-    gaps = [f"{TABLE[first].cifar10 - TABLE[second].cifar10:+.2f}" for first, second in pairs]
+    nets = [(TABLE[first], TABLE[second]) for first, second in pairs]
+    gaps = [f"{a.cifar10 - b.cifar10:+.2f} ({a.name} minus {b.name})" for a, b in nets]
     return f"{', '.join(gaps)} points"

@@ -9,13 +9,14 @@ import pandas as pd
 from stablenets.claims.comparing import compare_pairs
 from stablenets.claims.criteria import Criterion
 
-NAMES = {
+NAMES = {  # of architectures; the leapfrog of Haber & Ruthotto is another one
     "hamiltonian": "Hamiltonian",
-    "leapfrog": "Leapfrog",
-    "midpoint": "MidPoint",
+    "leapfrog": "leapfrog",
+    "midpoint": "midpoint",
     "resnet_bn": "ResNet",
     "revnet": "RevNet",
 }
+SPELLED_IN_TABLE = NAMES | {"leapfrog": "Leapfrog", "midpoint": "MidPoint"}  # Leapfrog-26
 CONVOLUTIONS = {"hamiltonian": 4, "midpoint": 2, "leapfrog": 2, "resnet_bn": 2, "revnet": 4}
 DATA_NAMES = {
     "digits": "digits, 8x8",
@@ -40,7 +41,8 @@ LABELS = NAMES | DATA_NAMES
 def with_names(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with `layers`, counted as the paper does, and `net`, the paper's name."""
     layers = rows["net.family"].map(CONVOLUTIONS) * rows["depth"] + 2
-    return rows.assign(layers=layers, net=rows["net.family"].map(NAMES) + "-" + layers.astype(str))
+    names = rows["net.family"].map(SPELLED_IN_TABLE)
+    return rows.assign(layers=layers, net=names + "-" + layers.astype(str))
 
 
 def compare_nets(criterion, rows: pd.DataFrame, pairs, threshold: float) -> Iterator[Criterion]:

@@ -20,7 +20,7 @@ from ..claims.inversion import TOLERANCE, with_trained_nets
 from ..claims.naming import BLOCK_NAMES, LABELS, NAMES
 from ..runs import paper
 from ..studies.measurements import OVERFLOW
-from .ticks import label_blocks, label_powers
+from .ticks import SMALL, label_blocks, label_powers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,9 +61,10 @@ def inverse_table(results: Results) -> pd.DataFrame:
 )
 def inverse_figure(results: Results) -> Figure:
     """Units of random weights without batch norms: largest relative error of the reconstructed
-    first state by depth, a line for each step h. Open markers at the upper edge, one height for
-    each h: lost, an error of 1 or more. The grey line is the error of 0.01, at which our program
-    refuses to train by inversion. Our trained leapfrog networks have h = 0.5, the others h = 0.1.
+    first state by depth, a line for each step h. Open markers in the hatched strip: the state is
+    lost, with an error of 1 or more; each h has a height of its own there, which is no value. The
+    grey line is the error of 0.01, at which our program refuses to train by inversion. Our trained
+    leapfrog networks have h = 0.5, the others h = 0.1.
     """
     rows = results["inverse"]
     steps = sorted(rows["h"].unique())
@@ -74,28 +75,34 @@ def inverse_figure(results: Results) -> Figure:
             for place, h in enumerate(steps):
                 plot_errors(axes, worst[h], place, f"h = {h:g}")
             set_panel(axes, reference=TOLERANCE, title=f"{NAMES[net]}, {dtype}")
+            draw_strip(axes, edge(len(steps)), rows["blocks"].min())
         row[0].set_ylabel("relative error")
-    panels[0, 0].set(yscale="log", ylim=(1e-17, edge(len(steps))))
-    label_powers(panels[0, 0], (-16, -12, -8, -4, 0), {edge((len(steps) - 1) / 2): "lost"})
+    label_powers(panels[0, 0], (-16, -12, -8, -4, 0))
+    panels[0, 0].set_ylim(1e-17, edge(len(steps)))
     for axes in panels[-1]:
-        label_blocks(axes, rows["blocks"])
+        label_blocks(axes, rows["blocks"], rotation=90)
     add_legend_below(figure)
     return figure
 
 
 def edge(place: float) -> float:
-    """The height above LOST at which the markers of the place-th step are."""
+    """The height above LOST at which the open markers of the place-th step are."""
     return LOST * 10 ** (1.2 * (place + 1))
 
 
+def draw_strip(axes: Axes, top: float, left: float) -> None:
+    """Draw the strip of lost states, from LOST to the top, with its name at the left."""
+    axes.axhspan(LOST, top, facecolor="0.95", edgecolor="0.8", hatch="////", linewidth=0, zorder=-1)
+    name = axes.text(left, (LOST * top) ** 0.5, "lost", fontsize=SMALL, ha="left", va="center")
+    name.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
+
+
 def plot_errors(axes: Axes, errors: Mapping[float, float], place: int, label: str) -> None:
-    """Draw a line of errors; those that are LOST are open markers at the upper edge."""
-    colour, marker = COLOURS[place], MARKERS[place]
-    depths = list(errors)
-    shown = [error if error < LOST else edge(place) for error in errors.values()]
-    style = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.2}
-    axes.plot(depths, shown, label=label, **style)
-    lost = [depth for depth, error in errors.items() if error >= LOST]
+    """Draw a line of errors up to LOST, and open markers in the strip above for lost states."""
+    style = {"color": COLOURS[place], "marker": MARKERS[place], "markersize": 4, "linewidth": 1.2}
+    kept = {depth: error for depth, error in errors.items() if error < LOST}
+    axes.plot(list(kept), list(kept.values()), label=label, **style)
+    lost = [depth for depth in errors if depth not in kept]
     axes.plot(lost, [edge(place)] * len(lost), linestyle="", **style | {"markerfacecolor": "white"})
 
 

@@ -28,14 +28,14 @@ NEAREST = 1e-9  # the smallest distance from 1 that is drawn as it is; ledgers k
     "eigenvalues",
     runs=["eigenvalues", "trained_eigenvalues"],
     finding="With random weights all lie on the unit circle, up to rounding. After training those"
-    " of MidPoint do, those of Hamiltonian do not, and those of Leapfrog do not in about half of"
+    " of midpoint do, those of Hamiltonian do not, and those of leapfrog do not in about half of"
     " the networks. Weights and norms differ, so the figure does not say which of them matters.",
 )
 def eigenvalues_figure(results: Results) -> Figure:
     """Eigenvalues of single blocks' Jacobians: largest distance of a modulus from 1, a marker for
     each network. Open: random weights, one bias, h = 0.1. Filled: trained on digits, with batch
-    norms in the block, Leapfrog with h = 0.5. Dashed: the bar of claims 11a and 11b. Distances
-    below 1e-9 are drawn there.
+    norms in the block, leapfrog with h = 0.5. Dashed: the bar of claims 11a and 11b. Distances
+    below 1e-9 are drawn at 1e-9.
     """
     figure, (axes,) = new_figure(1, width=4.2, height=3.2)
     kinds = {

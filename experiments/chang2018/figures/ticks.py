@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -13,25 +13,24 @@ if TYPE_CHECKING:
 SMALL = 8  # points
 
 
-def label_blocks(axes: Axes, blocks: Iterable[int]) -> None:
-    """Give the horizontal axis a logarithmic scale with a label at each number of blocks."""
-    every = sorted(set(blocks))
-    axes.set(xscale="log", xlabel="blocks in a unit")
-    axes.set_xticks(every, [f"{each:,}" for each in every], fontsize=SMALL, rotation=45)
-    axes.minorticks_off()
-
-
-def label_powers(
-    axes: Axes, powers: Iterable[int], others: Mapping[float, str] | None = None
-) -> None:
-    """Give the vertical axis a logarithmic scale with labels at these powers of ten.
+def label_blocks(axes: Axes, blocks: Iterable[int], rotation: float = 0) -> None:
+    """Give the horizontal axis a logarithmic scale with a label at each number of blocks.
 
     Args:
         axes: The axes.
-        powers: The powers.
-        others: Further labels, by their place.
+        blocks: The numbers of blocks.
+        rotation: Angle of the labels; 90 in narrow panels, where others would touch each other and
+            be left out.
     """
-    names = {10.0**power: f"1e{power}" if power else "1" for power in powers} | dict(others or {})
+    every = sorted(set(blocks))
+    axes.set(xscale="log", xlabel="blocks in a unit")
+    axes.set_xticks(every, [f"{each:,}" for each in every], fontsize=SMALL, rotation=rotation)
+    axes.minorticks_off()
+
+
+def label_powers(axes: Axes, powers: Iterable[int]) -> None:
+    """Give the vertical axis a logarithmic scale with labels at these powers of ten."""
+    names = {10.0**power: f"1e{power}" if power else "1" for power in powers}
     axes.set_yscale("log")
     axes.set_yticks(list(names), list(names.values()))
     axes.yaxis.set_minor_formatter(NullFormatter())

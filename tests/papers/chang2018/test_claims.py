@@ -191,6 +191,9 @@ def test_parameters_are_judged_by_kind_of_network():
     found = made_up(PAPER, {"counts": measured})
     assert states(counts.parameters, found) == [REFUTED, HELD, REFUTED]
     table = figures.counts.counts_table(found).set_index("net")
+    for net in ("MidPoint-26", "Leapfrog-26"):
+        ours, theirs = table.loc[net, ["as trained", "paper, 10 classes"]]
+        assert f"{ours} million parameters, those of the paper {theirs} million" in accuracy.SIZES
     assert (table["layouts that fit"] == "none").sum() == 4
     assert set(table.index) == {row.name for row in TABLE.values()}
 
