@@ -72,9 +72,8 @@ def volume_rows(results: Results) -> pd.DataFrame:
 
 
 def count_training(rows: pd.DataFrame) -> str:
-    """How many runs of a tanh MLP train, in words."""
-    accuracies = TEST_ACCURACY.of(rows)
-    return f"{(accuracies > TRAINS).sum()} of {len(rows)} runs above {TRAINS:g} %"
+    """How many runs have a test accuracy above TRAINS, such as '12 of 30'."""
+    return f"{(TEST_ACCURACY.of(rows) > TRAINS).sum()} of {len(rows)}"
 
 
 def controlled(
@@ -115,12 +114,13 @@ def with_exponents(results: Results) -> pd.DataFrame:
     return rows.assign(exponent=[exponent(results.arrays(run)["norms"]) for run in rows["run"]])
 
 
-def lowest_mean(rows: pd.DataFrame, net: str) -> tuple[int, Estimate]:
-    """The depth, of four layers and more, with the lowest mean accuracy, and that mean."""
+def deep_means(rows: pd.DataFrame, net: str) -> dict[int, Estimate]:
+    """The mean accuracy of a network at each depth of four layers and more.
+
+    If no network is that deep, it is that at the largest depth.
+    """
     own = select_rows(rows, net=net)
-    deep = own[own["depth"] >= min(4, own["depth"].max())]
-    means = by_value(deep, "depth", TEST_ACCURACY)
-    return min(means.items(), key=lambda item: item[1].value)
+    return by_value(own[own["depth"] >= min(4, own["depth"].max())], "depth", TEST_ACCURACY)
 
 
 def at_setting(rows: pd.DataFrame, *, is_chosen: bool) -> pd.DataFrame:

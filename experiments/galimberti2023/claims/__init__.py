@@ -3,4 +3,4 @@
 B_l = (∂y_N/∂y_l).T is the backward sensitivity matrix. Thresholds without a source are ours.
 """
 
-from . import accuracy, deep_networks, sensitivities  # noqa: F401
+from . import accuracy, deep_networks, sensitivities, table_1, training  # noqa: F401

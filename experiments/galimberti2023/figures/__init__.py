@@ -1,3 +1,3 @@
 """The tables and figures of the paper, in the order of its pages."""
 
-from . import sensitivities, accuracy, distributed  # noqa: F401, I001
+from . import sensitivities, training, accuracy, distributed  # noqa: F401, I001

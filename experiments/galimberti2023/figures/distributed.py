@@ -84,9 +84,9 @@ def ring_tuning_table(results: Results) -> pd.DataFrame:
     finding="A half step reads nodes up to two away; a layer reads all.",
 )
 def reach_figure(results: Results) -> Figure:
-    """Trained ring of eight nodes, first run: log10 of the largest change at one node after half a
-    step or a layer (row), over test points, when another node before it (column) is moved by 1.
-    White: no change, bit for bit.
+    """Trained ring of eight nodes, first run; half a step and a whole layer. Row: node that
+    changes; column: input node that is moved by 1; colour: log10 of the largest change over test
+    points. White: no change, bit for bit.
     """
     arrays = results.arrays(results["reach"]["run"].iloc[0])
     with np.errstate(divide="ignore"):
@@ -97,7 +97,7 @@ def reach_figure(results: Results) -> Figure:
     nodes = range(1, 1 + len(shades[0]))
     for axes, values, title in zip(panels[0], shades, ("half a step", "a layer"), strict=True):
         mesh = plot_matrix(axes, values, nodes, nodes, **colours)
-        axes.set(title=title, xlabel="node that is moved")
+        axes.set(title=title, xlabel="input node")
     panels[0, 0].set_ylabel("node that changes")
     label = r"$\log_{10}$ of the change"
     figure.colorbar(mesh, ax=panels, label=label, shrink=0.75)
@@ -117,7 +117,8 @@ def memory_table(results: Results) -> pd.DataFrame:
 @paper.figure(
     "deep",
     runs=["deep", "memory"],
-    finding="It trains, gradients keep their size, and `reverse` keeps the same at any depth.",
+    finding="It trains, gradients do not become smaller towards the first layer, and `reverse`"
+    " keeps the same at any depth.",
 )
 def deep_figure(results: Results) -> Figure:
     """H2 with 1,024 layers: median over seeds and range. From top to bottom: training loss; norms
