@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -162,6 +163,36 @@ def at_depth(rows: pd.DataFrame) -> pd.DataFrame:
     return select_rows(rows, layers=rows["layers"].max())
 
 
+def worst_of(values: pd.Series) -> statistics.Estimate:
+    """The largest of some values that vary with the seed; without interval if there is only one."""
+    found = exact(values.max(), len(values))
+    return found if len(values) > 1 else without_interval(found)
+
+
 def worst_power(exponents: pd.Series) -> statistics.Estimate:
-    """The largest of some values, given by their log10."""
-    return exact(np.power(10.0, exponents.max()), len(exponents))
+    """The largest of some values, given by their log10, as in `worst_of`."""
+    return worst_of(np.power(10.0, exponents))
+
+
+def count_of(is_true: pd.Series) -> statistics.Estimate:
+    """The number of runs for which something is true; without interval if there is only one."""
+    found = exact(is_true.sum(), len(is_true))
+    return found if len(is_true) > 1 else without_interval(found)
+
+
+def without_interval(found: statistics.Estimate) -> statistics.Estimate:
+    """The value of one run, which says nothing about other seeds, so that its criterion is open."""
+    return replace(found, low=math.nan, high=math.nan)
+
+
+def power_text(exponent: float) -> str:
+    """A number from its log10, with two or three digits; '' if it is not known."""
+    if math.isnan(exponent):
+        return ""
+    if math.isinf(exponent):
+        return "0" if exponent < 0 else "infinite"
+    if abs(exponent) < 5:
+        return f"{10**exponent:.3g}"
+    whole = math.floor(exponent)
+    digits = f"{10 ** (exponent - whole):.1f}"
+    return f"1.0e{whole + 1:+03d}" if digits == "10.0" else f"{digits}e{whole:+03d}"

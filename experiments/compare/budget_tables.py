@@ -13,7 +13,7 @@ from stablenets.claims.results import Results
 from stablenets.nets import FAMILIES
 
 from .benches import BENCHES, SAME
-from .measures import BENCH_NAMES, family_label
+from .measures import BENCH_NAMES, DEPTH, family_label
 from .runs import COSTS, SEARCHES, paper
 from .search import Settings, best_point, edges, points
 from .widths import target
@@ -28,12 +28,12 @@ MEGABYTE = 2**20
 )
 def search_table(results: Results) -> pd.DataFrame:
     """The settings that the search chose for each family: the best of all points by the accuracy
-    in % on the validation examples. `layers` is the only depth that was searched; the settings
-    are used at all depths. `rate`: the largest learning rate. `option` and `value`: the scale of
-    what a layer adds. That is the final time `T` of a family with a step size, the factor `beta`
-    of the activation, the time step `dt`, or else `gain`, the factor of the first weights. `at
-    edge`: the rate or the scale is the smallest or the largest one that was tried, so that others
-    may be better.
+    in % on the validation examples. `layers or time steps` is the only depth that was searched;
+    the settings are used at all depths. `rate`: the largest learning rate. `option` and `value`:
+    the scale of what a layer adds. That is the final time `T` of a family with a step size, the
+    factor `beta` of the activation, the time step `dt`, or else `gain`, the factor of the first
+    weights. `at edge`: the rate or the scale is the smallest or the largest one that was tried, so
+    that others may be better.
     """
     found = []
     for group in SEARCHES:
@@ -58,7 +58,7 @@ def search_table(results: Results) -> pd.DataFrame:
                     "validation accuracy": mean_over_seeds(best, VALIDATION_ACCURACY),
                     "validation examples": validation_examples(results, group),
                     "points": len(tried),
-                    "layers": int(best["depth"].iloc[0]),
+                    DEPTH: int(best["depth"].iloc[0]),
                     "seeds": best["seed"].nunique(),
                     "at edge": " and ".join(edges(bench, family, chosen)),
                 }
@@ -109,7 +109,7 @@ def cost_rows(results: Results, groups: Iterable[str]) -> pd.DataFrame:
             found.append(
                 {
                     "bench": BENCH_NAMES[bench],
-                    "layers": depth,
+                    DEPTH: depth,
                     "family": family_label(family),
                     "width": run.net.widths[0],
                     "parameters": int(row["parameters"]),

@@ -2,91 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from stablenets import statistics
 from stablenets.claims.results import Results
-from stablenets.plotting.comparisons import plot_dots, plot_heatmap, plot_ranks
-from stablenets.plotting.figures import new_figure, new_grid
+from stablenets.plotting.comparisons import plot_dots
+from stablenets.plotting.figures import new_grid
 from stablenets.plotting.legends import WIDEST, add_legend_below
+from stablenets.plotting.style import COLOURS
 from stablenets.statistics import Estimate
 
 from .budget_tables import cost_rows
-from .measures import BENCH_NAMES, GROUPS, benches_of, family_label, measured_runs
+from .heat_maps import ROW, heat_maps
+from .measures import (
+    BENCH_NAMES,
+    DEPTH,
+    GROUPS,
+    benches_of,
+    depth_name,
+    family_label,
+    measured_runs,
+)
 from .ranking import RANKED, ranked_families
 from .runs import paper
 
-ROW = 0.19  # height of a row of cells or dots, in inches
-MOST_COLUMNS = 6  # cells side by side
-DECADES = 8.0  # of a ratio of gradient norms, from no shade to the darkest
+DECADES = 3.0  # of a ratio of gradient norms, from no shade to the darkest
 LEAST_ERROR = 0.1  # smaller errors are drawn here, in %
-
-
-def heat_maps(
-    runs: pd.DataFrame,
-    values: Callable[[pd.DataFrame], float],
-    text: Callable[[pd.DataFrame], str],
-    limits: tuple[float, float],
-    label: str,
-    shades: str,
-    extend: str = "neither",
-) -> Figure:
-    """Heat maps by family and depth, a panel for each data set; below is the scale.
-
-    Args:
-        runs: The runs.
-        values: From the runs of a cell to the number that its shade shows.
-        text: From the runs of a cell to what it holds.
-        limits: The numbers of the first and the last shade.
-        label: What the numbers are.
-        shades: The name of the colour map.
-        extend: At which ends of the scale there may be numbers beyond, as matplotlib calls it.
-    """
-    lines = lines_of_panels(runs)
-    families = [runs[runs["bench"].isin(line)]["family"].unique() for line in lines]
-    rows = [len(each) for each in families]
-    figure, _ = new_figure(1, width=WIDEST, height=ROW * sum(rows) + 0.55 * len(rows) + 0.6)
-    figure.clear()
-    grid = figure.add_gridspec(len(lines) + 1, 1, height_ratios=[*rows, 0.5])
-    for place, (line, names) in enumerate(zip(lines, families, strict=True)):
-        depths = [sorted(set(runs[runs["bench"] == bench]["depth"])) for bench in line]
-        ratios = [len(each) for each in depths]
-        inner = grid[place].subgridspec(1, len(line), width_ratios=ratios, wspace=0.05)
-        for column, (bench, own) in enumerate(zip(line, depths, strict=True)):
-            axes = figure.add_subplot(inner[column])
-            cells = runs[runs["bench"] == bench].groupby(["family", "depth"], sort=False)
-            index = pd.MultiIndex.from_product([names, own])
-            numbers, texts = (
-                pd.Series({key: make(of_cell) for key, of_cell in cells})
-                .reindex(index)
-                .unstack(sort=False)
-                .rename(index=family_label, columns="{:,}".format)
-                for make in (values, text)
-            )
-            plot_heatmap(axes, numbers, limits, texts, shades)
-            axes.set_title(f"{BENCH_NAMES[bench]}, layers")
-            if column:
-                axes.set_yticklabels([])
-    scale, below = ScalarMappable(Normalize(*limits), shades), figure.add_subplot(grid[-1])
-    bar = figure.colorbar(scale, cax=below, orientation="horizontal", extend=extend)
-    bar.set_label(label)
-    return figure
-
-
-def lines_of_panels(runs: pd.DataFrame) -> list[list[str]]:
-    """The benches of each line of heat maps: those with the same families, if there is room."""
-    lines: list[list[str]] = []
-    for kind in RANKED.values():
-        benches = [bench for bench in benches_of(runs) if bench in kind]
-        columns = runs[runs["bench"].isin(benches)].groupby("bench")["depth"].nunique().sum()
-        lines += [benches] if columns <= MOST_COLUMNS else [[bench] for bench in benches]
-    return [line for line in lines if line]
 
 
 def decades(own: pd.DataFrame) -> float:
@@ -109,7 +54,7 @@ def gradients(results: Results) -> Figure:
     """Which families keep their gradient? Each cell is log10(gradient norm at the first state /
     at the last), at the last step of training: means over seeds. White, near 0: the gradient
     keeps its size. Red, negative: it shrinks on its way to the first layer. Blue, positive: it
-    grows. Values beyond the scale have the colour of its end.
+    grows. Values beyond the scale have the colour of its end; the number in the cell is theirs.
     """
     runs = measured_runs(results)
     label = "log10(gradient norm at the first state / at the last)"
@@ -118,15 +63,15 @@ def gradients(results: Results) -> Figure:
 
 
 def percent_of(own: pd.DataFrame) -> Estimate:
-    """The mean test accuracy in %, with its interval."""
-    return statistics.mean(100 * own["accuracy"])
+    """The mean test accuracy in %, with its interval, which ends at 0 and at 100."""
+    return statistics.percent(own["accuracy"])
 
 
 def percent_text(own: pd.DataFrame) -> str:
-    """The mean test accuracy with half of the width of its interval; without, if one seed."""
+    """The mean test accuracy, and below it the ends of its interval; without these, if one seed."""
     found = percent_of(own)
-    half = found.high - found.value
-    return f"{found.value:.0f}" + (f" ±{half:.0f}" if half == half else "")
+    ends = f"\n[{found.low:.0f}, {found.high:.0f}]" if found.low == found.low else ""
+    return f"{found.value:.0f}{ends}"
 
 
 @paper.figure(
@@ -135,13 +80,14 @@ def percent_text(own: pd.DataFrame) -> str:
     is_partial=True,
 )
 def accuracy(results: Results) -> Figure:
-    """Which families keep their accuracy? Test accuracy in %: mean over seeds ± half of its 95 %
-    interval. A run that diverged counts as guessing.
+    """Which families keep their accuracy? Test accuracy in %: mean over seeds, and below it its
+    95 % interval, which ends at 0 and at 100. A run that diverged counts as guessing.
     """
     runs = measured_runs(results)
     label = "test accuracy in %"
     return heat_maps(
-        runs, lambda own: percent_of(own).value, percent_text, (0, 100), label, "cividis"
+        *(runs, lambda own: percent_of(own).value, percent_text, (0, 100), label, "cividis"),
+        lines=2,
     )
 
 
@@ -152,10 +98,10 @@ def accuracy(results: Results) -> Figure:
 )
 def isometry(results: Results) -> Figure:
     """Does isometry before training predict accuracy after it, among networks of one depth? A dot
-    is a run. Right: its singular values before training, at one test example, are near 1. Up: its
-    test accuracy is high. Ranks are fractions within a panel, at the smallest and at the largest
-    depth; equal values share their mean rank. Marked are a family with the highest and one with the
-    lowest mean accuracy of the panel.
+    is a run, at the smallest and at the largest depth. Left: its singular values σ before
+    training, at one test example, are near 1; the axis is logarithmic. A dot at the right end: a
+    singular value is 0. Up: its test accuracy in %. Marked is the family with the lowest mean
+    accuracy of the panel. Table `isometry` has the rank correlations.
     """
     runs = measured_runs(results)
     benches = benches_of(runs)
@@ -167,19 +113,35 @@ def isometry(results: Results) -> Figure:
         shown = list(dict.fromkeys((depths[bench][0], depths[bench][-1])))
         for depth, axes in zip(shown, line, strict=False):
             own = runs[(runs["bench"] == bench) & (runs["depth"] == depth)]
-            means = own.groupby("family")["accuracy"].mean()
-            marked = {
-                means.idxmax(): f"highest: {family_label(str(means.idxmax()))}",
-                means.idxmin(): f"lowest: {family_label(str(means.idxmin()))}",
-            }
-            plot_ranks(axes, -own["defect"], own["accuracy"], own["family"], marked)
-            axes.set(title=f"{BENCH_NAMES[bench]}, {depth:,} layers", ylabel="rank of accuracy")
-            axes.set_xlabel("rank of isometry")
-            place = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.3)}
-            axes.legend(**place, frameon=False, handletextpad=0.1)
+            plot_isometry(axes, own)
+            axes.set_title(f"{BENCH_NAMES[bench]}, {depth:,} {depth_name(bench)}")
         for axes in line[len(shown) :]:
             axes.remove()
     return figure
+
+
+def plot_isometry(axes: Axes, own: pd.DataFrame) -> None:
+    """Draw the accuracy of runs against their distance from an isometry, on a logarithmic scale.
+
+    Args:
+        axes: The axes.
+        own: The runs of one bench at one depth.
+    """
+    finite = own["defect"][np.isfinite(own["defect"])]
+    far = 2 * finite.max()  # where infinite distances are drawn
+    across, up = own["defect"].clip(upper=far), 100 * own["accuracy"]
+    lowest = str(own.groupby("family")["accuracy"].mean().idxmin())
+    is_lowest = own["family"] == lowest
+    axes.plot(across[~is_lowest], up[~is_lowest], ".", color="0.5", markersize=4)
+    look = {"color": COLOURS[1], "markersize": 4, "label": f"lowest: {family_label(lowest)}"}
+    axes.plot(across[is_lowest], up[is_lowest], "s", **look)
+    axes.set(xscale="log", xlim=(0.8 * finite.min(), 1.3 * far))
+    axes.set(xlabel="max |log σ|", ylabel="test accuracy in %")
+    ticks = [tick for tick in (0.01, 0.1, 1, 10, 100) if 0.8 * finite.min() < tick < 1.3 * far]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+    place = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.3)}
+    axes.legend(**place, frameon=False, handletextpad=0.1)
 
 
 @paper.figure(
@@ -194,9 +156,9 @@ def cost(results: Results) -> Figure:
     (square) or checkpoints (circle).
     """
     table = cost_rows(results, ["cost"])
-    names = [BENCH_NAMES[bench] for bench in ("digits", "psdigits")]
-    parts = [table[table["bench"] == name] for name in names]
-    parts = [part[part["layers"] == part["layers"].max()] for part in parts if len(part)]
+    depths = {BENCH_NAMES[bench]: depth_name(bench) for bench in ("digits", "psdigits")}
+    parts = [table[table["bench"] == name] for name in depths]
+    parts = [part[part[DEPTH] == part[DEPTH].max()] for part in parts if len(part)]
     ratios = [len(part) for part in parts]
     figure, panels = new_grid(
         *(len(parts), 2, WIDEST, ROW * sum(ratios) + 0.75 * len(parts)),
@@ -210,7 +172,8 @@ def cost(results: Results) -> Figure:
             least = part["MB, least"].where(part["computed again"] == way)
             plot_dots(right, part["family"], least, marker=marker, is_open=True)
         right.set_yticklabels([])
-        left.set_title(f"{part['bench'].iloc[0]}, {part['layers'].iloc[0]:,} layers", loc="left")
+        bench, depth = part["bench"].iloc[0], part[DEPTH].iloc[0]
+        left.set_title(f"{bench}, {depth:,} {depths[bench]}", loc="left")
     panels[-1][0].set_xlabel("ms a step")
     panels[-1][1].set_xlabel("MB kept")
     panels[-1][1].xaxis.set_major_formatter("{x:g}")
@@ -248,7 +211,7 @@ def choice(results: Results) -> Figure:
                 marker="s" if is_open else "o",
                 is_open=is_open,
                 shift=-0.15 if is_open else 0.15 * (len(own) > 1),
-                label=f"{depth:,} layers",
+                label=f"{depth:,} {DEPTH}",
                 floor=LEAST_ERROR,
             )
         axes.set(title=f"{kind} families", xlim=(0.9 * LEAST_ERROR, 110))

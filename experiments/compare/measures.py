@@ -22,6 +22,7 @@ from .widths import target
 
 ACCURACY = percentage("accuracy")
 GROUPS = tuple(BENCH_OF)
+DEPTH = "layers or time steps"  # head of a column
 SINGULAR = ("largest", "median", "smallest")
 BENCH_NAMES = {
     "swiss_roll": "swiss roll",
@@ -124,6 +125,11 @@ def isometry_defect(values: list[float]) -> float:
 def benches_of(runs: pd.DataFrame) -> list[str]:
     """The benches that have runs, in the order in which they are declared."""
     return [bench for bench in COMPARED if (runs["bench"] == bench).any()]
+
+
+def depth_name(bench: str) -> str:
+    """What the depth of the networks on a bench counts."""
+    return "time steps" if BENCHES[bench].is_recurrent else "layers"
 
 
 def geometric_mean(values: pd.Series) -> Estimate:

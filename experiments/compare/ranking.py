@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stablenets import statistics
 from stablenets.statistics import Estimate
 from stablenets.statistics.aggregates import (
     Scores,
@@ -16,7 +17,7 @@ from stablenets.statistics.aggregates import (
 )
 from stablenets.statistics.ranks import rank_correlation
 
-from .measures import BENCH_NAMES, benches_of, family_label
+from .measures import BENCH_NAMES, DEPTH, benches_of, family_label
 
 # Benches with the same families; only these are compared with each other.
 RANKED = {
@@ -27,8 +28,8 @@ RANKED = {
 TOLERANCE = 10.0  # % by which the parameters of a ranked family may differ from the target
 
 
-def scores_by_family(runs: pd.DataFrame, kind: str, depth: int) -> dict[str, Scores]:
-    """For each family its scores by bench: 0 for guessing, 1 for no error.
+def comparable_runs(runs: pd.DataFrame, kind: str, depth: int) -> pd.DataFrame:
+    """The runs at a depth whose families are compared, with `score`: 0 guessing, 1 no error.
 
     Only families are there that have runs on each bench that has runs at this depth, and whose
     parameters differ by at most TOLERANCE from the target there.
@@ -36,15 +37,49 @@ def scores_by_family(runs: pd.DataFrame, kind: str, depth: int) -> dict[str, Sco
     own = runs[runs["bench"].isin(RANKED[kind]) & (runs["depth"] == depth)]
     is_off = (own["of_target"] - 100).abs() > TOLERANCE
     own = own[~own["family"].isin(own["family"][is_off])]
-    scored = own.assign(score=(own["accuracy"] - own["chance"]) / (1 - own["chance"]))
-    benches = benches_of(scored) if len(scored) else []
-    found = {}
-    for family, of_family in scored.groupby("family", sort=False):
-        tasks = {
+    benches = own.groupby("family")["bench"].nunique()
+    whole = benches.index[benches == own["bench"].nunique()]
+    own = own[own["family"].isin(whole)]
+    return own.assign(score=(own["accuracy"] - own["chance"]) / (1 - own["chance"]))
+
+
+def scores_by_family(runs: pd.DataFrame, kind: str, depth: int) -> dict[str, Scores]:
+    """For each family of `comparable_runs` its scores by bench."""
+    scored = comparable_runs(runs, kind, depth)
+    return {
+        str(family): {
             bench: of_bench["score"].to_numpy() for bench, of_bench in of_family.groupby("bench")
         }
-        if len(tasks) == len(benches):
-            found[str(family)] = tasks
+        for family, of_family in scored.groupby("family", sort=False)
+    }
+
+
+def differences_from_first(runs: pd.DataFrame, kind: str, depth: int) -> list[dict[str, Any]]:
+    """A row for each family but the first of `ranked_families`: how far the first is ahead of it.
+
+    The scores of a seed are averaged over data sets, and the difference is paired by seed.
+    """
+    scored = comparable_runs(runs, kind, depth)
+    means = scored.groupby(["family", "seed"])["score"].mean().mul(100)
+    labels = {
+        family_label(family, bool(own["is_searched"].all())): means[family]
+        for family, own in scored.groupby("family", sort=False)
+    }
+    first, *rest = [row["family"] for row in ranked_families(runs, kind, depth)] or [""]
+    found = []
+    for other in rest:
+        difference = statistics.paired(labels[first], labels[other])
+        is_shown = difference.low > 0 or difference.high < 0
+        found.append(
+            {
+                "first": first,
+                "other": other,
+                "first minus other, points": difference,
+                "differs from 0": "yes" if is_shown else "not shown",
+                "data sets": scored["bench"].nunique(),
+                "seeds": difference.n,
+            }
+        )
     return found
 
 
@@ -101,7 +136,7 @@ def isometry_correlations(runs: pd.DataFrame) -> list[dict[str, Any]]:
             found.append(
                 {
                     "bench": BENCH_NAMES[bench],
-                    "layers": layers,
+                    DEPTH: layers,
                     "rank correlation": correlation,
                     "differs from 0": "yes" if is_shown else "not shown",
                     "families": own["family"].nunique(),

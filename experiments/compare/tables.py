@@ -16,6 +16,7 @@ from .benches import BENCHES
 from .measures import (
     ACCURACY,
     BENCH_NAMES,
+    DEPTH,
     GROUPS,
     SINGULAR,
     benches_of,
@@ -23,8 +24,10 @@ from .measures import (
     geometric_mean,
     measured_runs,
 )
-from .ranking import RANKED, isometry_correlations, ranked_families
+from .ranking import RANKED, differences_from_first, isometry_correlations, ranked_families
 from .runs import paper
+
+KIND = "layer kind"  # head of a column
 
 
 def groups_of(runs: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
@@ -33,7 +36,7 @@ def groups_of(runs: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame
         of_bench = runs[runs["bench"] == bench]
         for (depth, family), own in of_bench.groupby(["depth", "family"], sort=False):
             label = family_label(family, bool(own["is_searched"].all()))
-            yield {"bench": BENCH_NAMES[bench], "layers": depth, "family": label}, own
+            yield {"bench": BENCH_NAMES[bench], DEPTH: depth, "family": label}, own
 
 
 def steps_text(steps: float) -> str:
@@ -97,8 +100,10 @@ def gradients_table(results: Results) -> pd.DataFrame:
 )
 def spectra_table(results: Results) -> pd.DataFrame:
     """Singular values of the Jacobian of the last state with respect to the first, at one test
-    example: medians over seeds. 'below' stands for rounding errors of float64, as in the report
-    of runs: smaller values cannot be told from 0.
+    example: medians over seeds. 'below' stands for rounding errors of float64: a value cannot be
+    told from 0 if it is less than about 1e-16 times the width times the largest one. 'not
+    measurable': this limit is above 1, since the largest value is so large. Then nothing is known
+    of the value, not even whether it is above or below 1.
     """
     return pd.DataFrame(
         [
@@ -114,9 +119,14 @@ def spectra_table(results: Results) -> pd.DataFrame:
 
 
 def median_text(own: pd.DataFrame, name: str, ending: str) -> float | str:
-    """The median of a singular value over seeds; if it is a rounding error, below what it is."""
+    """The median of a singular value over seeds; if it is a rounding error, below what it is.
+
+    If the limit of rounding is above 1, it says nothing about a value that should be near 1.
+    """
     value, limit = own[f"{name}{ending}"].median(), own[f"limit{ending}"].max()
-    return f"below {format_number(limit)}" if value <= limit else value
+    if value > limit:
+        return value
+    return f"below {format_number(limit)}" if limit < 1 else "not measurable"
 
 
 @paper.table(
@@ -141,7 +151,7 @@ def isometry_table(results: Results) -> pd.DataFrame:
     intervals="95 % bootstrap intervals; seeds are drawn again within each data set",
 )
 def choice_table(results: Results) -> pd.DataFrame:
-    """Families by depth; `families` is the kind of their layers. A score is the test accuracy in %
+    """Families by depth. A score is the test accuracy in %
     of the way from guessing to 100 %. `interquartile mean`: that of the scores over data sets and
     seeds, without the lowest and the highest quarter. `better than another`: the probability that a
     run scores higher than a run of another family on the same data set. `settings at an edge`:
@@ -152,7 +162,7 @@ def choice_table(results: Results) -> pd.DataFrame:
     """
     runs = measured_runs(results)
     found = [
-        {"families": kind, "layers": depth, **row}
+        {KIND: kind, DEPTH: depth, **row}
         for kind in RANKED
         for depth in sorted(set(runs["depth"]))
         for row in ranked_families(runs, kind, depth)
@@ -168,8 +178,9 @@ def choice_table(results: Results) -> pd.DataFrame:
 )
 def leaders_table(results: Results) -> pd.DataFrame:
     """The family with the highest interquartile mean at each depth (table `choice`). With few
-    seeds and data sets this is no advice which family to take: the families in `intervals overlap`
-    may be as good, since their intervals overlap with that of the first. `less than half`: they
+    seeds and data sets this is no advice which family to take. The families in `intervals overlap`
+    may be as good, since their intervals overlap with that of the first; this does not show that
+    they are equal (table `differences`). `less than half`: they
     reach less than half of the way from guessing to 100 %.
     """
     runs = measured_runs(results)
@@ -185,8 +196,8 @@ def leaders_table(results: Results) -> pd.DataFrame:
             behind = [name for name, mean in rest if mean.value < 50]
             found.append(
                 {
-                    "families": kind,
-                    "layers": depth,
+                    KIND: kind,
+                    DEPTH: depth,
                     "highest": best,
                     "its mean": first,
                     "intervals overlap": ", ".join(level) or "none",
@@ -195,4 +206,28 @@ def leaders_table(results: Results) -> pd.DataFrame:
                     "seeds": min(row["seeds"] for row in rows),
                 }
             )
+    return pd.DataFrame(found)
+
+
+@paper.table(
+    "differences",
+    runs=GROUPS,
+    is_partial=True,
+    intervals="95 % confidence intervals over seeds, one for each pair of families",
+)
+def differences_table(results: Results) -> pd.DataFrame:
+    """The family with the highest interquartile mean at each depth (`first`, table `leaders`) minus
+    each other family: difference of the mean scores over data sets, in points, paired by seed. A
+    score is the test accuracy in % of the way from guessing to 100 %. `differs from 0`: 'not shown'
+    if the interval contains 0, which does not show that two families are equal. The first family
+    was chosen by these same runs, so its lead is on average too large; and of many pairs some
+    differ by chance.
+    """
+    runs = measured_runs(results)
+    found = [
+        {KIND: kind, DEPTH: depth, **row}
+        for kind in RANKED
+        for depth in sorted(set(runs["depth"]))
+        for row in differences_from_first(runs, kind, depth)
+    ]
     return pd.DataFrame(found)

@@ -28,6 +28,7 @@ from stablenets.claims.judging import (
 from stablenets.claims.paper import KIND_MEANINGS, DeclaredClaim, Display, Paper
 from stablenets.claims.results import Results
 from stablenets.claims.summary import readme_link, write_paper_page
+from stablenets.claims.work import unique
 from stablenets.plotting.figures import write_figure
 from stablenets.plotting.gif import Gif
 from stablenets.plotting.page_layout import fit_to_page
@@ -193,13 +194,16 @@ def picture_lines(file: str, caption: str) -> list[str]:
 
 
 def list_runs(results: Results) -> list[str]:
-    """The lines of a table that says which of the planned runs are made."""
+    """The lines that say how many of the planned runs are made: in all, and in a table by group."""
     rows = [
         {"runs": group, "made": len(results.works([group])), "planned": len(works)}
         for group, works in results.plan.items()
         if works
     ]
-    return ["## What was run", "", tables.format_markdown(pd.DataFrame(rows))]
+    planned = unique(list(results.plan.values()))
+    made = sum(work.name in results.ledger for work in planned)
+    count = f"{made:,} of {len(planned):,} planned runs are made."
+    return ["## What was run", "", count, "", tables.format_markdown(pd.DataFrame(rows))]
 
 
 def list_displays(paper: Paper, results: Results, profile: str) -> list[str]:

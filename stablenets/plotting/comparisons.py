@@ -1,16 +1,15 @@
-"""Plots that compare many families: a heat map with numbers, ranks, and rows of dots."""
+"""Plots that compare many families: a heat map with numbers, and rows of dots."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from itertools import cycle
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from stablenets.plotting.style import COLOURS, MARKERS
+from stablenets.plotting.style import COLOURS
 from stablenets.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -75,34 +74,6 @@ def readable_on(colour: Sequence[float]) -> str:
     linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
     luminance = float(linear @ [0.2126, 0.7152, 0.0722])
     return "white" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else "black"
-
-
-def plot_ranks(
-    axes: Axes, x: pd.Series, y: pd.Series, groups: pd.Series, marked: Mapping[str, str]
-) -> None:
-    """Draw the ranks of y against those of x, as fractions: 1 for the highest.
-
-    Args:
-        axes: The axes.
-        x: Values (n,); infinite ones are ranked like others. Equal ones share their mean rank.
-        y: Values (n,).
-        groups: The group of each point, such as its family.
-        marked: The labels of groups that have a colour and a marker; the others are grey dots.
-
-    Examples:
-        >>> from stablenets.plotting.figures import new_figure
-        >>> figure, (axes,) = new_figure(1)
-        >>> x, y, families = pd.Series([1, 2]), pd.Series([3, 4]), pd.Series(["plain", "resnet"])
-        >>> plot_ranks(axes, x, y, families, {"plain": "without skip connections"})
-    """
-    across, up = (values.rank(pct=True) for values in (x, y))
-    rest = ~groups.isin(list(marked))
-    looks = zip(marked.items(), cycle(COLOURS[:7]), cycle(MARKERS), strict=False)
-    axes.plot(across[rest], up[rest], ".", color="0.6", markersize=4, zorder=1)
-    for (name, label), colour, marker in looks:
-        own = groups == name
-        axes.plot(across[own], up[own], marker, color=colour, markersize=4, label=label)
-    axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
 
 
 def plot_dots(

@@ -1,9 +1,9 @@
-"""Plots of many families: cells, dots and ranks."""
+"""Plots of many families: cells and dots."""
 
 import pandas as pd
 import pytest
 
-from stablenets.plotting.comparisons import plot_dots, plot_heatmap, plot_ranks, readable_on
+from stablenets.plotting.comparisons import plot_dots, plot_heatmap, readable_on
 from stablenets.plotting.figures import new_figure
 from stablenets.statistics import Estimate
 
@@ -43,12 +43,3 @@ def test_dots_have_bars_and_small_values_stand_at_the_floor(axes):
     bars = axes.collections[0].get_segments()
     assert [bar[:, 0].tolist() for bar in bars[:2]] == [[0.5, 2.0], [0.1, 0.1]]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b", "c"]
-
-
-def test_points_stand_at_their_ranks(axes):
-    x, y = pd.Series([float("inf"), 1.0, 2.0]), pd.Series([1.0, 3.0, 2.0])
-    plot_ranks(axes, x, y, pd.Series(["a", "b", "b"]), {"a": "first"})
-    rest, marked = axes.lines
-    assert marked.get_xydata().tolist() == [[1.0, pytest.approx(1 / 3)]]
-    assert rest.get_xdata().tolist() == [pytest.approx(1 / 3), pytest.approx(2 / 3)]
-    assert marked.get_label() == "first"

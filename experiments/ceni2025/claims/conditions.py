@@ -11,6 +11,7 @@ from ..published import DEPTH, LENGTH
 
 ROUNDING = 1e-9
 KEPT = 1000.0  # a size that changes by a smaller factor has neither vanished nor exploded
+ALIKE = 10.0  # sizes that differ by a smaller factor are about the same
 
 
 def deep_enough(rows: pd.DataFrame, column: str = "layers") -> Criterion:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pandas as pd
 
@@ -15,9 +16,9 @@ from stablenets.claims.estimates import (
     select_rows,
 )
 from stablenets.claims.results import Results
+from stablenets.statistics.formatting import format_number
 
 from ..published import FIRST_EPOCH, TEN_EPOCHS
-from ..rows import variations
 from ..runs import READOUT_ONLY, paper
 
 NEAR = 2.0  # points of accuracy within which two settings count as equal
@@ -66,12 +67,29 @@ def ten_epochs(results: Results) -> Iterator[Criterion]:
         yield more_accurate_than(TEN_EPOCHS, results[group], "ten epochs")
 
 
-@paper.claim("5b", kind="ours", source="claim 5a with a larger readout", runs=["hidden"], **PIXELS)
+@paper.claim(
+    "5b",
+    kind="ours",
+    source="claim 5a with a larger readout; claim 5c has its control",
+    runs=["hidden", "hidden_frozen"],
+    **PIXELS,
+)
 def ten_epochs_with_hidden_layer(results: Results) -> Iterator[Criterion]:
-    """psMNIST: test accuracy above 98 % after ten epochs, if a hidden layer reads the last
-    state.
+    """psMNIST: test accuracy above 98 % after ten epochs, if a hidden layer reads the last state.
+    Nearly all of it comes without training the recurrence (claim 5c).
     """
-    yield more_accurate_than(TEN_EPOCHS, results["hidden"], "ten epochs")
+    criterion = more_accurate_than(TEN_EPOCHS, results["hidden"], "ten epochs")
+    frozen = untrained_recurrence(results)
+    alone = mean_over_seeds(frozen, TEST_ACCURACY).value
+    seeds = frozen["seed"].nunique()
+    note = f"untrained recurrence: {format_number(alone)} %, {seeds} seed{'s' * (seeds > 1)}"
+    yield replace(criterion, label=f"{criterion.label} ({note})")
+
+
+def untrained_recurrence(results: Results) -> pd.DataFrame:
+    """The rows of the networks with a hidden layer of which only the readout is trained."""
+    frozen = results["hidden_frozen"]
+    return frozen[frozen["optim.frozen"].map(len) == len(READOUT_ONLY["optim.frozen"])]
 
 
 @paper.claim(
@@ -83,9 +101,7 @@ def ten_epochs_with_hidden_layer(results: Results) -> Iterator[Criterion]:
 )
 def recurrence_learns(results: Results) -> Iterator[Criterion]:
     """psMNIST: if a hidden layer reads the last state, training the recurrence adds accuracy."""
-    frozen = results["hidden_frozen"]
-    is_whole = frozen["optim.frozen"].map(len) == len(READOUT_ONLY["optim.frozen"])
-    gain = paired_difference(TEST_ACCURACY, results["hidden"], frozen[is_whole])
+    gain = paired_difference(TEST_ACCURACY, results["hidden"], untrained_recurrence(results))
     label = "test accuracy after ten epochs: all trained minus readout only, of equal seed"
     yield ahead_of(gain, 0.0, label, "points")
 
@@ -98,14 +114,19 @@ def recurrence_learns(results: Results) -> Iterator[Criterion]:
     **PIXELS,
 )
 def ahead_of_lstm(results: Results) -> Iterator[Criterion]:
-    """psMNIST: roaRNN is ahead of an LSTM with as many trainable parameters and its own search."""
+    """psMNIST: roaRNN is ahead of an LSTM with as many trainable parameters and its own search.
+    This LSTM is a weak baseline: others report up to 95.1 % (table `others_psmnist`).
+    """
     for group in ("one_epoch", "ten_epochs"):
         ours, theirs = results[group], results[f"{group}_lstm"]
         epochs = f"after {group.replace('_', ' ')}"
         gap = paired_difference(TEST_ACCURACY, ours, theirs)
-        yield ahead_of(gap, 0.0, f"test accuracy {epochs}: roaRNN minus LSTM", "points")
+        reached = format_number(mean_over_seeds(theirs, TEST_ACCURACY).value)
+        label = f"test accuracy {epochs}: roaRNN minus LSTM (LSTM: {reached} %)"
+        yield ahead_of(gap, 0.0, label, "points")
     tried = exact(len(select_rows(results["rates"], family="lstm")))
-    label = f"settings that the search for LSTM tried (that for roaRNN: {len(results['search'])})"
+    others = f"{SEARCHED} are needed; {len(results['search'])} were tried for roaRNN"
+    label = f"settings tried by the search for LSTM ({others})"
     yield condition(at_least(tried, SEARCHED, label))
 
 
@@ -127,22 +148,3 @@ def order_does_not_matter(results: Results) -> Iterator[Criterion]:
     )
     gap = paired_difference(TEST_ACCURACY, rows, permuted)
     yield at_least(gap, -NEAR, "test accuracy: ordered minus permuted pixels", "points")
-
-
-@paper.claim(
-    "7b",
-    kind="ours",
-    source="not in the abstract: our control",
-    runs=["sensitivity"],
-    data=["psmnist"],
-    figure="sensitivity",
-)
-def settings_do_not_matter(results: Results) -> Iterator[Criterion]:
-    """Control: of our list of changes of a single setting, most cost less than 2 points of
-    validation accuracy.
-    """
-    rows = results["sensitivity"]
-    changes = variations(rows)["change"]
-    near = exact(100 * (changes > -NEAR).mean(), len(changes))
-    label = f"changes that cost less than {NEAR:g} points, seeds of each: {rows['seed'].nunique()}"
-    yield at_least(near, 50.0, label, "%")

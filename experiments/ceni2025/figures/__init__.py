@@ -1,3 +1,14 @@
 """The tables and figures of the paper, in the order of its pages."""
 
-from . import spectra, trained, weight_gradients, deep, memory, pixels, targets, settings  # noqa: F401, I001
+from . import (  # noqa: F401, I001
+    spectra,
+    trained,
+    weight_gradients,
+    deep,
+    memory,
+    memory_curves,
+    filters,
+    pixels,
+    targets,
+    settings,
+)

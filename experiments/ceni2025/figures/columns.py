@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..rows import power_text
+
 LAYERS = "layers $L$"  # label of an axis
 SMALLEST = 1e-300  # drawn in place of 0, far below all axes
 WIDTH = 4.2  # inches of a figure: its smallest text has 6 points if the figure is 8 cm wide
@@ -18,19 +20,6 @@ def powers(exponents: Any) -> Any:
     """Numbers from their log10, at least SMALLEST and at most its inverse."""
     limit = -math.log10(SMALLEST)
     return np.power(10.0, np.clip(exponents, -limit, limit))
-
-
-def power_text(exponent: float) -> str:
-    """A number from its log10, with two or three digits; '' if it is not known."""
-    if math.isnan(exponent):
-        return ""
-    if math.isinf(exponent):
-        return "0" if exponent < 0 else "infinite"
-    if abs(exponent) < 5:
-        return f"{10**exponent:.3g}"
-    whole = math.floor(exponent)
-    digits = f"{10 ** (exponent - whole):.1f}"
-    return f"1.0e{whole + 1:+03d}" if digits == "10.0" else f"{digits}e{whole:+03d}"
 
 
 def power_of(column: str, summary: str = "median") -> Callable[[pd.DataFrame], str]:

@@ -61,8 +61,9 @@ def sensitivity_table(results: Results) -> pd.DataFrame:
 @paper.figure("sensitivity", runs=["sensitivity"])
 def sensitivity_figure(results: Results) -> Figure:
     """roaRNN with one option changed at a time: change of the validation accuracy in points, a dot
-    for each value of the option, one seed. Dashed: 2 points less than the chosen setting. Values
-    that cost more stand beside their dots; table `sensitivity` has all values. Scales of U and W
+    for each value of the option, one seed. Dashed: 2 points less than the chosen setting; the title
+    counts the values that cost less. Values that cost more stand beside their dots; table
+    `sensitivity` has all values. Scales of U and W
     are those before training.
     """
     rows = variations(results["sensitivity"])
@@ -87,6 +88,8 @@ def sensitivity_figure(results: Results) -> Figure:
     axes.axvline(-NEAR, color="0.3", linewidth=0.8, linestyle="--", zorder=0)
     chosen = results["sensitivity"].groupby("seed").first().reset_index()
     base = mean_over_seeds(chosen, VALIDATION_ACCURACY).value
+    count = int((rows["change"] > -NEAR).sum())
+    axes.set_title(f"{count} of {len(rows)} values cost less than {NEAR:g} points")
     axes.set_xlabel(f"points from the chosen setting ({base:.1f} %)")
     return figure
 

@@ -12,9 +12,9 @@ from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BLUE
 
 from ..claims.conditions import KEPT
-from ..rows import trained_rows
+from ..rows import power_text, trained_rows
 from ..runs import paper
-from .columns import WIDTH, power_text
+from .columns import WIDTH
 
 SIGMA = r"singular values of $\partial x_L/\partial x_0$"
 

@@ -14,7 +14,7 @@ from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BLUE, GREY, ORANGE
 from stablenets.plotting.panels import set_panel
 
-from ..claims.conditions import KEPT
+from ..claims.conditions import ALIKE
 from ..runs import paper
 from ..studies.weight_gradients import GRADIENT_CASES
 from .columns import LAYERS, WIDTH, power_of, powers
@@ -27,8 +27,8 @@ GRADIENT_LOOKS = {
 
 @paper.table("weight_gradients", runs=["weight_gradients"])
 def weight_gradient_table(results: Results) -> pd.DataFrame:
-    """Norms of the weight gradients over the layers at random weights, width 32, worst seed. The
-    bound is that of claim 10b. Infinite: some norm is below what float64 holds.
+    """Norms of the weight gradients over the layers at random weights, tanh, width 32, worst seed.
+    The bound is that of claim 10b. Infinite: some norm is below what float64 holds.
     """
     rows = results["weight_gradients"]
     rows = rows.assign(by_depth=rows["largest"] + np.log10(rows["layers"]))
@@ -50,10 +50,10 @@ def weight_gradient_table(results: Results) -> pd.DataFrame:
     " panel the other lines leave the axis within the last layers.",
 )
 def weight_gradient_figure(results: Results) -> Figure:
-    """Weight gradients at random weights, width 32. Above: norm by layer of the deepest networks,
-    relative to the last layer, median over seeds. Middle: largest / smallest norm over the layers,
-    by depth, worst seed; dashed: 1,000. Below: largest norm over the layers, by depth, worst seed;
-    grey: falling as 1/L. Lines that leave an axis go on beyond it.
+    """Weight gradients at random weights, tanh, width 32. Above: norm by layer of the deepest
+    networks, relative to the last layer, median over seeds. Middle: largest / smallest norm over
+    the layers, by depth, worst seed; dashed: 10. Below: largest norm over the layers, by depth,
+    worst seed; grey: falling as 1/L. Lines that leave an axis go on beyond it.
     """
     rows = results["weight_gradients"]
     figure, panels = new_grid(3, 1, WIDTH, 7.2)
@@ -71,7 +71,7 @@ def weight_gradient_figure(results: Results) -> Figure:
     by_layer.set(yscale="log", ylim=(1e-16, 100), xlabel=f"layer of {shown:,}")
     by_layer.set_ylabel("norm / last layer's")
     ends = {"depths": rows["layers"], "xlabel": LAYERS, "yscale": "log"}
-    set_panel(by_depth, threshold=KEPT, ylim=(0.5, 1e16), **ends)
+    set_panel(by_depth, threshold=ALIKE, ylim=(0.5, 1e16), **ends)
     by_depth.set_ylabel("largest / smallest norm")
     set_panel(size, ylim=(1e-6, 10), **ends)
     size.set_ylabel("largest norm")

@@ -9,6 +9,7 @@ import torch
 
 from experiments.compare import PAPER
 from experiments.compare.benches import SAME
+from experiments.compare.figures import percent_text
 from experiments.compare.measures import (
     geometric_mean,
     isometry_defect,
@@ -16,7 +17,12 @@ from experiments.compare.measures import (
     spectrum_of,
     steps_to,
 )
-from experiments.compare.ranking import isometry_correlations, ranked_families, scores_by_family
+from experiments.compare.ranking import (
+    differences_from_first,
+    isometry_correlations,
+    ranked_families,
+    scores_by_family,
+)
 from experiments.compare.runs import compared
 from experiments.compare.search import Settings, edges
 from experiments.compare.tables import median_text
@@ -37,7 +43,7 @@ def test_smoke_runs_end_to_end(place, tmp_path):
     assert not damaged
     assert pages.write_pages(PAPER, results, "smoke", folder, "make it") == []
     files = {path.name for path in folder.iterdir()}
-    for name in ("accuracy", "gradients", "spectra", "cost", "isometry", "choice"):
+    for name in ("accuracy", "gradients", "spectra", "cost", "isometry", "choice", "differences"):
         assert f"{name}.csv" in files
     assert "95 % confidence intervals over seeds" not in (folder / "cost.md").read_text()
     for name in PAPER.figures:
@@ -114,6 +120,24 @@ def test_families_are_ranked_and_compared_with_the_others():
     assert [row["better than another"].value for row in rows] == [1, 0.5, 0]
 
 
+def test_the_first_family_is_compared_with_each_other_one_by_seed():
+    runs = made_up_runs()
+    # the accuracy of a seed counts for all families, so that only the difference is certain
+    runs["accuracy"] -= 0.1 * runs["seed"]
+    first, second = differences_from_first(runs, "dense", 64)
+    assert [first["other"], second["other"]] == ["fair", "bad"]
+    for row, value in ((first, 50.0), (second, 100.0)):
+        found = row["first minus other, points"]
+        assert [found.value, found.low, found.high] == pytest.approx([value] * 3)
+        assert (row["first"], row["differs from 0"], row["seeds"]) == ("good", "yes", 3)
+    assert differences_from_first(runs, "recurrent", 64) == []
+
+
+def test_the_interval_of_an_accuracy_ends_at_100():
+    assert percent_text(pd.DataFrame({"accuracy": [0.85, 1.0, 1.0]})) == "95\n[73, 100]"
+    assert percent_text(pd.DataFrame({"accuracy": [0.85]})) == "85"
+
+
 def test_a_family_without_runs_on_a_data_set_is_not_ranked():
     runs = made_up_runs()
     partly = runs[~((runs["family"] == "fair") & (runs["bench"] == "digits"))]
@@ -162,6 +186,8 @@ def test_a_singular_value_below_rounding_is_replaced_by_the_limit():
     assert found["smallest"] == found["limit"] == pytest.approx(3 * 2.2e-16 * 2, rel=0.02)
     assert median_text(pd.DataFrame([found]), "smallest", "").startswith("below 1.3")
     assert median_text(pd.DataFrame([found]), "median", "") == 1.0
+    unknown = pd.DataFrame([spectrum_of([1e38, 1.0, 1e-27])])
+    assert median_text(unknown, "smallest", "") == "not measurable"
 
 
 def test_isometry_that_orders_all_runs_has_correlation_1():
