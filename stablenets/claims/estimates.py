@@ -99,6 +99,8 @@ def column_named(rows: pd.DataFrame, name: str) -> str:
 
 def seed_means(rows: pd.DataFrame, metric: Metric) -> pd.Series:
     """The mean of a metric for each seed."""
+    if not isinstance(metric, Metric):
+        raise TypeError(f"metric={metric!r}: give a Metric, such as Metric({metric!r})")
     return metric.of(rows).groupby(rows["seed"]).mean()
 
 
@@ -162,7 +164,14 @@ def gap_between(
 
     Returns:
         An `Estimate` in the unit of the metric; in points if that unit is per cent.
+
+    Raises:
+        BadInput: If no row has one of the values.
     """
+    for value in (ours, theirs):
+        if select_rows(rows, **{option: value}).empty:
+            known = sorted(map(str, rows[column_named(rows, option)].unique()))
+            raise BadInput(f"{option}={value}: no row; {suggest(str(value), known, 'there are')}")
     first, second = (select_rows(rows, **{option: value}) for value in (ours, theirs))
     return paired_difference(metric, first, second)
 

@@ -23,7 +23,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from stablenets.claims.work import Work
+from stablenets.errors import BadInput
+from stablenets.schema import suggest
 
+SMOKE, *_ = PROFILES = ("smoke", "quick", "full", "paper")
 Make = Callable[..., Work | Iterable[Work] | None]
 FIRST_TUNING_SEED = 100  # seeds from here on are in no table of results
 
@@ -59,10 +62,14 @@ def per_profile(**values: Any) -> PerProfile:
     Returns:
         A value for `grid`.
 
+    Raises:
+        BadInput: If there is no such profile.
+
     Examples:
         >>> per_profile(quick=[4, 64], full=[4, 16, 64, 256])
         PerProfile(values={'quick': [4, 64], 'full': [4, 16, 64, 256]})
     """
+    check_profiles(values)
     return PerProfile(values)
 
 
@@ -75,6 +82,7 @@ def seeds(**counts: int) -> Seeds:
     Returns:
         An axis for `grid`.
     """
+    check_profiles(counts)
     return Seeds(counts)
 
 
@@ -88,7 +96,15 @@ def tuning_seeds(first: int = FIRST_TUNING_SEED, **counts: int) -> Seeds:
     Returns:
         An axis for `grid`.
     """
+    check_profiles(counts)
     return Seeds(counts, first, is_adjustable=False)
+
+
+def check_profiles(names: Iterable[str]) -> None:
+    """Raise `BadInput` if one of the names is no profile."""
+    for name in names:
+        if name not in PROFILES:
+            raise BadInput(f"{name}: no profile; {suggest(name, PROFILES)}")
 
 
 @dataclass(frozen=True)

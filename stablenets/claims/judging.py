@@ -13,7 +13,8 @@ from stablenets.claims.criteria import (
     Criterion,
     decide_verdict,
 )
-from stablenets.claims.paper import SMOKE, DeclaredClaim
+from stablenets.claims.grid import SMOKE
+from stablenets.claims.paper import DeclaredClaim
 from stablenets.claims.results import Results
 from stablenets.errors import BadInput
 

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from matplotlib.animation import Animation
     from matplotlib.figure import Figure
 
-SMOKE, *_ = PROFILES = ("smoke", "quick", "full", "paper")
 FINDINGS_AT = "full"
 OVER_SEEDS = "95 % confidence intervals over seeds"  # what brackets in a table are by default
 PAPER, THEOREM, OURS = CLAIM_KINDS = ("paper", "theorem", "ours")

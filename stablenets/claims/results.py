@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,8 @@ import pandas as pd
 
 from stablenets.claims.ledger import Ledger
 from stablenets.claims.work import Training, Work
+from stablenets.errors import BadInput
+from stablenets.schema import suggest
 
 Plan = Mapping[str, Sequence[Work]]  # runs by group; claims and drawings ask for groups
 
@@ -28,7 +30,11 @@ class Results:
     ledger: Ledger
 
     def __getitem__(self, group: str) -> pd.DataFrame:
-        """The finished runs of a group, one row each: status, seed, options and metrics."""
+        """The finished runs of a group, one row each: status, seed, options and metrics.
+
+        Raises:
+            BadInput: If a group is not in the plan; a check sees only the groups of its claim.
+        """
         return pd.DataFrame(
             [
                 {
@@ -63,15 +69,18 @@ class Results:
             work.name not in self.ledger for group in groups for work in self.plan.get(group, ())
         )
 
-    def works(self, groups: Iterable[str]) -> list[Work]:
+    def works(self, groups: Collection[str]) -> list[Work]:
         """The planned runs of these groups that have a result.
 
         Raises:
-            KeyError: If a group is not in the plan; a check sees only the groups of its claim.
+            BadInput: If a group is not in the plan; a check sees only the groups of its claim.
         """
+        for group in groups:
+            if group not in self.plan:
+                raise BadInput(f"results[{group!r}]: {suggest(group, self.plan, 'groups here')}")
         return [work for group in groups for work in self.plan[group] if work.name in self.ledger]
 
-    def commits_of(self, groups: Iterable[str]) -> str:
+    def commits_of(self, groups: Collection[str]) -> str:
         """The commits that made the runs of these groups, the most frequent first."""
         runs = dict.fromkeys(work.name for work in self.works(groups))
         commits = [self.ledger[run].provenance["commit"] for run in runs]

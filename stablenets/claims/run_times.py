@@ -7,8 +7,9 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+from stablenets.claims.grid import PROFILES
 from stablenets.claims.ledger import read_ledger
-from stablenets.claims.paper import PROFILES, Paper
+from stablenets.claims.paper import Paper
 from stablenets.claims.work import Work, unique
 from stablenets.errors import BadInput
 from stablenets.runs.folder import RunFolder

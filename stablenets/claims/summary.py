@@ -15,8 +15,9 @@ import pandas as pd
 from stablenets import tables
 from stablenets.claims.cells import VALUES, page_cells
 from stablenets.claims.criteria import NOT_RUN, VERDICTS
+from stablenets.claims.grid import PROFILES, SMOKE
 from stablenets.claims.judging import CLAIM_COLUMNS, CRITERION_COLUMNS, ONLY_ON
-from stablenets.claims.paper import CLAIM_KINDS, KIND_MEANINGS, PROFILES, SMOKE, Paper
+from stablenets.claims.paper import CLAIM_KINDS, KIND_MEANINGS, Paper
 from stablenets.claims.readme import findings_of
 from stablenets.errors import BadInput
 from stablenets.runs import files

@@ -141,7 +141,7 @@ def page_line(given: argparse.Namespace, published: Path) -> str:
 
 def check_arguments(given: argparse.Namespace, papers: list[str]) -> None:
     """Raise `BadInput` if a name does not exist, a number is out of range, or --publish is."""
-    from stablenets.claims.paper import PROFILES
+    from stablenets.claims.grid import PROFILES
     from stablenets.config.options import STALE
 
     if given.paper not in papers:

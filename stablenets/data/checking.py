@@ -46,6 +46,12 @@ def check_examples(
         )
     if inputs.dtype != torch.float32 and not (may_be_bytes and inputs.dtype == torch.uint8):
         raise BadInput(f"{where} inputs {name_of_type(inputs)}: must be float32; use .float()")
+    if inputs.dtype == torch.float32 and not (finite := inputs.isfinite()).all():
+        example, *place = (~finite).nonzero()[0].tolist()
+        raise BadInput(
+            f"{where} inputs: entry {place} of example {example} is"
+            f" {float(inputs[(example, *place)])}; leave such examples out, or fill them in"
+        )
     dtype, meaning = TARGETS[facts.task]
     shape = target_shape(facts, count)
     if (targets.dtype, targets.shape) != (dtype, shape):

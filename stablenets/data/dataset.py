@@ -7,13 +7,14 @@ A data set is declared by a frozen dataclass of its own options, derived from `R
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args, get_type_hints
 
 import torch
 from torch import Tensor
 
 from stablenets.data.randomness import digest_array
-from stablenets.schema import option
+from stablenets.errors import BadInput
+from stablenets.schema import option, suggest
 
 Device = torch.device | str
 
@@ -35,6 +36,14 @@ class DatasetFacts:
     shape: tuple[int, ...]
     outputs: int
     task: Literal["classify", "regress", "label"]
+
+    def __post_init__(self) -> None:
+        for name in ("kind", "task"):
+            choices = get_args(get_type_hints(type(self))[name])
+            if (value := getattr(self, name)) not in choices:
+                raise BadInput(f"DatasetFacts: {name}={value!r}: {suggest(value, choices)}")
+        if not (isinstance(self.shape, tuple) and all(isinstance(n, int) for n in self.shape)):
+            raise BadInput(f"DatasetFacts: shape={self.shape!r}: give a tuple, such as (30,)")
 
 
 class Split(Protocol):
@@ -148,6 +157,16 @@ class Examples:
         return inputs, self.train_labels.index_select(0, chosen).to(device)
 
 
+def check_lengths(where: str, inputs: Tensor, labels: Tensor) -> None:
+    """Raise `BadInput` unless both are tensors with the same number of examples."""
+    for name, value in (("inputs", inputs), ("labels", labels)):
+        if not isinstance(value, Tensor):
+            kind = type(value).__name__
+            raise BadInput(f"{where} {name}: {kind}; give a tensor, such as torch.as_tensor(array)")
+    if len(inputs) != len(labels):
+        raise BadInput(f"{where}: {len(inputs)} inputs, {len(labels)} labels; give one for each")
+
+
 def float_examples(
     train: Tensor,
     train_labels: Tensor,
@@ -165,7 +184,12 @@ def float_examples(
         test_labels: Their labels.
         source: Where the examples come from, in one line.
         inputs: What the digests call the inputs: "points" gives the key "train_points".
+
+    Raises:
+        BadInput: If there are not as many labels as inputs.
     """
+    check_lengths("float_examples: training", train, train_labels)
+    check_lengths("float_examples: test", test, test_labels)
     train, test = train.float().contiguous(), test.float().contiguous()
     arrays = {
         f"train_{inputs}": train,

@@ -97,7 +97,7 @@ class ResidentData:
 
     def read(self, settings: ReadSettings) -> Examples:
         """Return all training and test examples."""
-        raise NotImplementedError
+        raise BadInput(f"{type(self).__name__}: has no examples; define read(self, settings)")
 
     def fit_scaling(self, train: Tensor) -> Scaling | None:
         """Return how inputs are scaled, from the training examples that are used."""
@@ -108,6 +108,11 @@ class ResidentData:
     ) -> Dataset:
         """Return the data set on the device, with its validation examples held out."""
         found = self.read(settings)
+        if not isinstance(found, Examples):
+            raise BadInput(
+                f"{type(self).__name__}.read: returned a {type(found).__name__}; return Examples,"
+                " which split_off_test and float_examples make"
+            )
         for part in ("train", "test"):
             inputs, labels = getattr(found, part), getattr(found, f"{part}_labels")
             where = f"dataset.name={name}: {type(self).__name__}.read: {part}"

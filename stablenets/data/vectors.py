@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from stablenets.data.dataset import Examples, float_examples
+from stablenets.data.dataset import Examples, check_lengths, float_examples
 from stablenets.data.resident import ResidentData
 from stablenets.data.scaling import Scaling, fit_feature_scaling
 from stablenets.data.splitting import draw_test_set
@@ -33,7 +33,11 @@ def split_off_test(features: Tensor, labels: Tensor, seed: int, source: str) -> 
             is held out.
         seed: The split seed.
         source: Where the examples come from, in one line.
+
+    Raises:
+        BadInput: If there are not as many labels as features.
     """
+    check_lengths("split_off_test", features, labels)
     is_test = draw_test_set(labels, "test set", seed)
     return float_examples(
         features[~is_test], labels[~is_test], features[is_test], labels[is_test], source

@@ -120,6 +120,9 @@ def make_modules(name: str, given: BlockModules, depth: int) -> nn.ModuleList:
         modules = list(given)
     else:
         modules = [given() for _ in range(depth)]
+        if others := [made for made in modules if not isinstance(made, nn.Module)]:
+            wrong = f"{name}: returns {others[0]!r}, which is no module"
+            raise BadInput(f"{wrong}; give a function that makes one, such as lambda: nn.Tanh()")
     if len(modules) != depth:
         raise BadInput(f"{name}: {len(modules)} modules for depth={depth}; give one for each block")
     return nn.ModuleList(modules)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import torch
@@ -119,6 +118,9 @@ class Dynamics(Family):
     def missing_method(self) -> str:
         if not self.defines(*EQUATIONS):
             return "defines no layer; define step, or updates if a layer adds A σ(K y + b)"
+        for name in ("operators", "biases", "norms"):
+            if isinstance(given := getattr(self, name), str):
+                return f"has {name} = {given!r}, which is a text; write ({given!r},) with a comma"
         if self.capabilities.supports_fusing and not self.defines("updates", "fused"):
             return (
                 "states supports_fusing=True, which needs the method updates or fused; define one,"
@@ -155,7 +157,7 @@ class Dynamics(Family):
         The tap is called with all states except the first and the last one. `first` is the index
         of the first state.
         """
-        made_of = list(self.updates(SimpleNamespace(**prepared), h))
+        made_of = list(self.updates(Weights(**prepared), h))
         return fused_layers(
             made_of,
             state,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import Field, dataclass
 from typing import ClassVar, Self
 
 from stablenets.errors import BadInput
@@ -71,6 +71,9 @@ class Family:
         return Capabilities()
 
     def __post_init__(self) -> None:
+        cls = type(self)
+        if any(isinstance(value, Field) for value in vars(cls).values()):
+            raise TypeError(f"{cls.__name__}: put @dataclass(frozen=True) above the class")
         check_ranges(self)
 
     @property

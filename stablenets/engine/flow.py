@@ -80,8 +80,8 @@ class Flow(LayerStack):
         check_instance(dynamics, Dynamics, "Flow")
         check_choice("backward", backward, BACKWARD_MODES)
         check_choice("operator", operator, OPERATORS)
-        if depth < 0:
-            raise BadInput(f"depth={depth}: the number of layers; give 0 or more")
+        if not isinstance(depth, int) or depth < 0:
+            raise BadInput(f"depth={depth}: the number of layers; give 0 or a larger integer")
         dynamics.check_supported(operator=operator, backward=backward, widths=[width])
         check_step_size(dynamics, h)
         check_dropout(dynamics, dropout)
@@ -197,6 +197,8 @@ class Flow(LayerStack):
 
     def flattened(self, x: Tensor) -> Tensor:
         """Return x as (B, width) or (B, width, H, W), once its shape is checked."""
+        if not isinstance(x, Tensor):
+            raise TypeError(f"x {type(x).__name__}: give a tensor, such as torch.as_tensor(x)")
         if self.operator.feature_dims == 1:
             if x.ndim and x.shape[-1] == self.width:
                 return x if x.ndim == 2 else x.reshape(x.shape[:-1].numel(), self.width)

@@ -2,17 +2,27 @@
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from torch import Tensor
 
 # The parts of a state, each (B, ...): one for a first-order ODE, two for a split or two-step
 # scheme.
 State = tuple[Tensor, ...]
-# What one step reads, by name: operators, biases, norms, fixed tensors, and `drop`, its dropout.
-Weights = SimpleNamespace
 # Called with the index of a layer and the state that enters it; finally with (depth, last state).
 Tap = Callable[[int, State], None]
+
+
+class Weights(SimpleNamespace):
+    """What one step reads, by name: operators, biases, norms, fixed tensors, and `drop`."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Called for names that are not there only."""
+        known = ", ".join(key for key in vars(self) if key != "drop") or "none"
+        raise AttributeError(
+            f"w.{name}: no tensor has this name (there are: {known}); add it to `operators`,"
+            " `biases` or `norms`, or return it from `prepare`"
+        )
 
 
 class GradientTap(Protocol):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stablenets.claims.grid import PROFILES, SMOKE
 from stablenets.claims.ledger import Ledger
-from stablenets.claims.paper import PROFILES, SMOKE, DeclaredClaim, Paper
+from stablenets.claims.paper import DeclaredClaim, Paper
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training
 from stablenets.runs.provenance import command_line

@@ -25,9 +25,10 @@ from stablenets.claims.criteria import (
     UNDECIDED,
     VERDICTS,
 )
+from stablenets.claims.grid import PROFILES
 from stablenets.claims.ledger import Ledger
 from stablenets.claims.loader import load_paper, paper_modules
-from stablenets.claims.paper import PROFILES, DeclaredClaim, Paper
+from stablenets.claims.paper import DeclaredClaim, Paper
 from stablenets.claims.summary import (
     claims_by_profile,
     final_rows,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stablenets.claims.grid import PROFILES
 from stablenets.claims.loader import experiment_modules, load_paper
-from stablenets.claims.paper import PROFILES
 from stablenets.report.readme_points import FOUND, points_after, readme_of_module
 
 

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stablenets.claims.grid import FIRST_TUNING_SEED
+from stablenets.claims.grid import FIRST_TUNING_SEED, SMOKE
 from stablenets.claims.ledger import TABLE, Entry, Ledger, merge_ledgers, read_ledger
-from stablenets.claims.paper import SMOKE
 from stablenets.report.store import (
     Arrays,
     StoredRuns,

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from stablenets.errors import BadInput
 from stablenets.probes.spectrum import rounding_limit
@@ -98,7 +97,7 @@ def read_runs(runs: Path) -> StoredRuns:
     for path in found:
         # Anything may be in a damaged file; no error in one run may hide the other runs.
         try:
-            config = yaml.safe_load((path / "config.yaml").read_text())
+            config = RunFolder(path).options()
             if "study" in config:
                 studies.append(path.name)
                 continue

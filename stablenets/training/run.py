@@ -62,6 +62,9 @@ def train(run: Resolved, command: str | None = None, wait: float = 0.0) -> Outco
         >>> outcome.status, outcome.summary["test_accuracy"]
         ('done', 0.97)
     """
+    if not isinstance(run, Resolved):
+        kind = type(run).__name__
+        raise TypeError(f"train: takes resolved options, not a {kind}; use train(resolve(values))")
     config = run.config
     device = pick_device(config.device)
     folder = RunFolder(Path(config.runs) / run.name)

@@ -12,6 +12,7 @@ from stablenets.claims.estimates import (
     TEST_ACCURACY,
     Metric,
     exact,
+    gap_between,
     largest,
     mean_over_seeds,
     paired_difference,
@@ -74,3 +75,11 @@ def test_exact_values_have_an_interval_of_length_zero():
     found = largest(rows([1.0, 3.0]), LOSS)
     assert (found.value, found.low, found.high, found.n) == (3.0, 3.0, 3.0, 2)
     assert exact(2).low == exact(2).high == 2.0
+
+
+def test_a_value_that_no_row_has_and_a_metric_that_is_none_are_refused():
+    found = rows([0.5]).assign(**{"net.family": "plain"})
+    with pytest.raises(BadInput, match=r"family=resnet.*there are: plain"):
+        gap_between(found, "family", "plain", "resnet")
+    with pytest.raises(TypeError, match="test_acuracy"):
+        mean_over_seeds(found, "test_acuracy")

@@ -1,8 +1,10 @@
 """Grids of runs by profile."""
 
+import pytest
 from squares import Square
 
 from stablenets.claims.grid import grid, per_profile, seeds, tuning_seeds
+from stablenets.errors import BadInput
 
 
 def squares(works):
@@ -40,3 +42,9 @@ def test_a_function_may_make_several_runs_or_none():
         return [Square(value), Square(-value)] if value > 1 else None
 
     assert squares(grid(some, value=[1.0, 2.0]).works("quick")) == [(2.0, 0), (-2.0, 0)]
+
+
+@pytest.mark.parametrize("make", [per_profile, seeds, tuning_seeds])
+def test_a_profile_that_does_not_exist_is_refused(make):
+    with pytest.raises(BadInput, match=r"quik.*did you mean quick"):
+        make(quik=1)

@@ -203,14 +203,10 @@ REFUTED = at_least(Estimate(1.0, 0.5, 1.5, 3), 3.0, "refuted")
 OPEN = at_least(Estimate(1.0, 0.5, 1.5, 3), 1.0, "open")
 
 
-def test_an_undecided_claim_with_a_refuted_criterion_says_that_its_sentence_does_not_hold(
-    place, tmp_path
-):
+def test_an_undecided_claim_with_a_refuted_criterion_says_what_it_can_become(place, tmp_path):
     page = page_of(toy_with(OPEN, REFUTED), place, tmp_path)
     assert "| undecided (1 refuted, 1 open) |" in page
-    assert (
-        "1 of 2 criteria are open, but 1 refuted: as a whole, the sentence does not hold." in page
-    )
+    assert "1 of 2 criteria are refuted and 1 open" in page
     assert "| undecided (1 refuted, 1 open) |" in (tmp_path / "README.md").read_text()
 
 

@@ -158,8 +158,8 @@ def test_a_check_reads_only_the_groups_that_its_claim_names(written):
     paper, folder = written
     results = Results(paper.plan("quick"), ledger.read_ledger(folder))
     assert len(results["squares"]) == 3
-    with pytest.raises(KeyError):
-        results.only(["squares"])["cubes"]
+    with pytest.raises(BadInput, match="did you mean squares"):
+        results.only(["squares"])["square"]
     with pytest.raises(KeyError, match="circles"):
         paper.claim("4", "x", kind="paper", source="x", runs=["circles"])
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from stablenets.claims import ledger, summary
+from stablenets.claims.grid import PROFILES
 from stablenets.claims.judging import claim_row, judge_claim
 from stablenets.claims.loader import experiment_modules, load_paper, paper_modules
-from stablenets.claims.paper import PROFILES
 from stablenets.claims.readme import fill_results
 from stablenets.claims.results import Results
 from stablenets.claims.work import TrainedNetStudy, unique

@@ -59,7 +59,14 @@ CASES = {
     ),
     "missing labels": (
         vectors(reader(labels=LABELS[1:], make=without_test_split)),
-        ["targets int64 (29,)", "int64 (30,)"],
+        ["30 inputs", "29 labels"],
+    ),
+    "arrays": (vectors(reader(torch.rand(30, 4).numpy())), ["ndarray", "torch.as_tensor"]),
+    "a pair": (vectors(lambda self, settings: (1, 2)), ["Vectors.read", "tuple", "Examples"]),
+    "no read": (vectors(VectorData.read), ["Vectors", "read(self, settings)"]),
+    "not a number": (
+        vectors(reader(torch.rand(30, 4).log().index_fill(1, torch.tensor(2), torch.nan))),
+        ["entry [2]", "nan"],
     ),
     "flat target": (Sums(), ["targets float32 (2,)", "facts.task=regress", "(2, 1)"]),
 }
@@ -79,3 +86,18 @@ def test_a_data_set_that_contradicts_its_facts_is_refused(options, says):
         load_here(options)
     assert all(word in str(caught.value) for word in says), caught.value
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"kind": "vectors"}, ["kind='vectors'", "did you mean vector?"]),
+        ({"task": "classification"}, ["task='classification'", "classify"]),
+        ({"shape": 4}, ["shape=4", "tuple"]),
+    ],
+)
+def test_facts_are_checked_when_they_are_stated(changes, says):
+    facts = {"kind": "vector", "shape": (4,), "outputs": 3, "task": "classify"} | changes
+    with pytest.raises(BadInput) as caught:
+        DatasetFacts(**facts)
+    assert all(word in str(caught.value) for word in says), caught.value

@@ -263,6 +263,7 @@ def test_no_example_and_inference_mode():
     ("wrong", "words"),
     [
         (lambda: Reversible(nn.Tanh(), nn.Tanh, 2), r"f=Tanh\(...\): is one module"),
+        (lambda: Reversible(lambda: torch.tanh, nn.Tanh, 2), "f: returns .*no module"),
         (lambda: Reversible(nn.Tanh, [nn.Tanh()], 2), "g: 1 modules for depth=2"),
         (lambda: Reversible(nn.Tanh, nn.Tanh, -1), "depth=-1"),
         (lambda: Reversible(nn.Tanh, nn.Tanh, 1)(torch.ones(2, 5)), r"x \(2, 5\): .* dim=1"),

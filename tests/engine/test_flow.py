@@ -23,6 +23,7 @@ from every_family import (  # noqa: F401 - pytest reads the hook here
 from stablenets.engine import scan_autograd
 from stablenets.engine.flow import Flow
 from stablenets.engine.norms import ForwardContext
+from stablenets.errors import BadInput
 from stablenets.nets import DEPTH_FAMILIES
 
 
@@ -227,6 +228,13 @@ def test_checkpoint_and_reverse_under_torch_func_are_one_line_with_the_remedy(na
         with pytest.raises(RuntimeError, match=f"^backward={mode}: .*use backward=store") as error:
             torch.func.grad(lambda x, net=net: net(x).sum())(x)
         assert "\n" not in str(error.value)
+
+
+def test_an_array_and_a_fraction_of_a_layer_are_refused():
+    with pytest.raises(TypeError, match=r"ndarray.*torch.as_tensor"):
+        Flow(DEPTH_FAMILIES["antisymmetric"](), 4, 3, h=0.1)(torch.zeros(2, 4).numpy())
+    with pytest.raises(BadInput, match=r"depth=4\.0"):
+        Flow(DEPTH_FAMILIES["antisymmetric"](), 4, 4.0, h=0.1)
 
 
 def test_an_input_of_another_precision_than_the_weights_is_refused():

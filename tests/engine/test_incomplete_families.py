@@ -11,6 +11,7 @@ from stablenets.engine.family import Capabilities
 from stablenets.engine.recurrence import Recurrent
 from stablenets.errors import BadInput
 from stablenets.nets import FAMILIES, Flow, Recurrence
+from stablenets.schema import option
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,33 @@ class Flat(Summing):
 def test_a_family_over_depth_without_equations_is_refused(family, says):
     with pytest.raises(BadInput, match=says):
         Flow(family(), 4, 3)
+
+
+def test_a_class_without_the_decorator_is_refused():
+    class Bare(Stepped):
+        slope: float = option(1.0, "slope")
+
+    with pytest.raises(TypeError, match=r"Bare: put @dataclass\(frozen=True\) above the class"):
+        Bare()
+
+
+def test_a_text_in_place_of_names_is_refused():
+    @dataclass(frozen=True)
+    class NoComma(Stepped):
+        operators = "K"
+
+    with pytest.raises(BadInput, match=r"operators = 'K'.*write \('K',\)"):
+        Flow(NoComma(), 4, 3)
+
+
+def test_a_tensor_that_is_not_declared_is_named_with_those_that_are():
+    @dataclass(frozen=True)
+    class Undeclared(Stepped):
+        def step(self, state, w, h):
+            return (w.G(state[0]),)
+
+    with pytest.raises(AttributeError, match=r"w.G: .*there are: K, b.*operators"):
+        Flow(Undeclared(), 4, 3)(torch.zeros(2, 4))
 
 
 @pytest.mark.parametrize("mode", ["store", "checkpoint", "plain"])

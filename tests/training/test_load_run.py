@@ -57,3 +57,8 @@ def test_a_folder_without_a_network_is_refused(trained, tmp_path):
     (folder / "config.yaml").write_text("study: haber2017/example_1\nexecution: {}\n")
     with pytest.raises(BadInput, match="a study, not a training"):
         sn.load_run(folder)
+
+
+def test_options_that_are_not_resolved_are_refused():
+    with pytest.raises(TypeError, match=r"dict.*resolve\(values\)"):
+        sn.train({"dataset": {"name": "digits"}})

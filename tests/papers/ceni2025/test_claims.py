@@ -20,9 +20,9 @@ from experiments.ceni2025.runs import VARIED
 from experiments.ceni2025.studies.spectra import TIED
 from stablenets.claims import ledger
 from stablenets.claims.criteria import HELD, OPEN, REFUTED
+from stablenets.claims.grid import PROFILES
 from stablenets.claims.ledger import Entry
 from stablenets.claims.pages import is_complete
-from stablenets.claims.paper import PROFILES
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training, unique
 from stablenets.plotting.style import PAPER_STYLE

@@ -23,8 +23,8 @@ from experiments.haber2017.runs import (
 from experiments.haber2017.studies import Example1, IntegratorDrift, Rotation, smallest_damping
 from stablenets.claims import ledger
 from stablenets.claims.criteria import HELD, OPEN, REFUTED
+from stablenets.claims.grid import PROFILES
 from stablenets.claims.pages import is_complete
-from stablenets.claims.paper import PROFILES
 from stablenets.claims.results import Results
 from stablenets.claims.work import Training
 
