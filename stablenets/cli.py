@@ -32,6 +32,12 @@ FLAGS_WITH_VALUE = (
     *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"),
     *("--config-dir", "-cd", "--experimental-rerun", "--info", "-i"),
 )
+INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+FLAG_VALUES = {
+    **dict.fromkeys(("--cfg", "-c"), ("job", "hydra", "all")),
+    **dict.fromkeys(("--info", "-i"), INFO),
+}
+VALUE_OPTIONAL = ("--info", "-i")
 FLAGS = (
     "--hydra-help",
     "--resolve",
@@ -57,10 +63,9 @@ def main() -> None:
         sys.exit(0)  # the reader of a pipe has closed it
     except OSError as error:  # outside of a run folder, such as the folder of a sweep
         option = "" if {*sys.argv[1:2]} & {*COMMANDS} else " with runs=DIR"
-        refuse(
-            f"{error.filename or 'a file'}: {error.strerror or error}; correct that or choose"
-            f" another folder{option}"
-        )
+        problem = error.strerror or str(error).rstrip(".")
+        place = error.filename or "a file"
+        refuse(f"{place}: {problem}; correct that or choose another folder{option}")
     except KeyboardInterrupt:
         print("stablenets: interrupted; the same command resumes", file=sys.stderr)
         sys.exit(130)
@@ -96,13 +101,20 @@ def answer(words: list[str]) -> int:
         # the words of a sweep are no topics
         print(help_text([] if {"-m", "--multirun"} & {*words} else topics, COMMANDS))
     elif first and first[0] not in "-+~" and "=" not in first:
-        raise BadInput(
-            f"{first}: no subcommand; {suggest(first, COMMANDS, 'one of')}; a run is trained by"
-            " KEY=VALUE words alone"
-        )
+        raise BadInput(explain_first_word(first, words[1:]))
     else:
         run_command(words)
     return 0
+
+
+def explain_first_word(word: str, following: list[str]) -> str:
+    """What is wrong with a first word that is neither a subcommand nor KEY=VALUE."""
+    from stablenets.config.overrides import pair_remedy, value_after
+
+    remedy = pair_remedy(word, value_after(following)) or (
+        f"{suggest(word, COMMANDS, 'one of')}; a run is trained by KEY=VALUE words alone"
+    )
+    return f"{word}: no subcommand; {remedy}"
 
 
 def run_command(words: list[str]) -> NoReturn:
@@ -196,19 +208,44 @@ def split_flags(words: list[str]) -> tuple[list[str], list[str]]:
     """Hydra's flags with their values, and the other words; an unknown flag is `BadInput`."""
     flags: list[str] = []
     overrides: list[str] = []
-    is_value = False
-    for word in words:
-        name = word.partition("=")[0]
+    flag = ""  # the one whose value comes next
+    for index, word in enumerate(words):
+        name, sign, value = word.partition("=")
         if word.startswith("-"):
             if name not in FLAGS + FLAGS_WITH_VALUE:
-                known = (*FLAGS, *FLAGS_WITH_VALUE, *HELP, "--version", "--plugins")
-                raise BadInput(f"{word}: unknown flag; {suggest(name, known)}")
+                raise BadInput(explain_flag(word, words[index + 1 :]))
             flags.append(word)
-            is_value = name in FLAGS_WITH_VALUE and "=" not in word
+            flag = name if name in FLAGS_WITH_VALUE and not sign else ""
+            if sign:
+                check_flag_value(name, value)
             continue
-        (flags if is_value else overrides).append(word)
-        is_value = False
+        if flag:
+            check_flag_value(flag, word)
+        (flags if flag else overrides).append(word)
+        flag = ""
+    if flag in FLAG_VALUES and flag not in VALUE_OPTIONAL:
+        check_flag_value(flag, "")
     return flags, overrides
+
+
+def explain_flag(word: str, following: list[str]) -> str:
+    """What is wrong with an unknown flag; it may be an option, written as in other programs."""
+    from stablenets.config.overrides import pair_remedy, value_after
+
+    name, sign, value = word.partition("=")
+    if remedy := pair_remedy(name.lstrip("-"), value if sign else value_after(following)):
+        return f"{word}: unknown flag; {remedy}"
+    known = (*FLAGS, *FLAGS_WITH_VALUE, *HELP, "--version", "--plugins")
+    return f"{word}: unknown flag; {suggest(name, known)}"
+
+
+def check_flag_value(flag: str, value: str) -> None:
+    """Raise `BadInput` if a flag of Hydra does not know this value."""
+    known = FLAG_VALUES.get(flag, (value,))
+    if value not in known:
+        raise BadInput(
+            f"{flag} {value}: {suggest(value, known, 'one of')}; write {flag} {known[0]}"
+        )
 
 
 def advise_experiment(choices: dict[str, str]) -> str:

@@ -127,6 +127,31 @@ def test_runs_without_a_module_do_not_depend_on_it(run_cli, write_plugin):
     assert "code has changed" not in run_cli("net=plain", "--plugins", "mine").out
 
 
+def test_a_change_of_a_module_leaves_runs_that_do_not_use_it(run_cli, write_plugin):
+    write_plugin(MODULE)
+    assert run_cli("net=plain", "--plugins", "mine").code == 0
+    write_plugin(MODULE + "x = 1")
+    assert "code has changed" not in run_cli("net=plain", "--plugins", "mine").out
+
+
+def test_a_data_set_whose_file_is_missing_names_the_data_root(run_cli, write_plugin):
+    source = "    def read(self, settings):\n        raise OSError('train.csv not found.')"
+    doc = '"""The ellipses under a name of their own."""'
+    write_plugin(MODULE.replace(doc, f"{doc}\n\n{source}"))
+    result = run_cli("dataset=wide", "net=plain", "--plugins", "mine")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert all(part in result.err for part in ("train.csv not found", "data_root=DIR"))
+    assert ".;" not in result.err
+
+
+@pytest.mark.parametrize("name", ["mine.py", "./mine"])
+def test_a_module_is_named_as_for_import(run_cli, write_plugin, name):
+    write_plugin(MODULE)
+    result = run_cli("--plugins", name)
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert all(part in result.err for part in (f"plugin {name}: ", "without .py or folder"))
+
+
 def test_a_change_in_a_package_of_a_plugin_is_noticed(tmp_path):
     (tmp_path / "__init__.py").touch()
     helper = tmp_path / "part" / "helper.py"
@@ -174,6 +199,7 @@ def test_an_installed_package_declares_its_module(run_cli, write_plugin, monkeyp
     [
         ("import nowhere", "No module named 'nowhere'"),
         ("x = 1 / 0", "mine.py, line 1"),
+        ("x = 1", "mine defines none of FAMILIES, DATASETS, PAPERS"),
         ("FAMILIES = {'mine': object}", "mine.FAMILIES: mine is"),
         ("from stablenets.nets import Plain\nFAMILIES = {'resnet': Plain}", "resnet is taken"),
         ("PAPERS = {'haber2017': 'mine'}", "haber2017 is taken"),

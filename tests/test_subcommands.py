@@ -54,7 +54,9 @@ def test_help_by_other_words(run_cli, words):
         (("reproduce", "haber2017", "--job", "2"), ("--job 2", "stablenets reproduce --help")),
         (("reproduce",), ("required: paper", "stablenets reproduce --help")),
         (("fetch", "mnits"), ("mnits: ", "did you mean mnist?")),
+        (("fetch", "digits"), ("digits: needs no download",)),
         (("report", "--runs", "nowhere"), ("nowhere",)),
+        (("report", "--results", "nowhere"), ("--results nowhere: ",)),
         (("report", "--runs"), ("--runs", "stablenets report --help")),
     ],
 )
@@ -95,6 +97,7 @@ def test_fetch_has_the_data_root_of_all_commands(run_cli, tmp_path, monkeypatch)
 
 def test_report_is_written_where_it_is_asked_for(run_cli, tmp_path):
     run_cli()
+    (tmp_path / "none").mkdir()
     words = ("report", "--runs", "runs", "--out", "page", "--results", "none")
     result = run_cli(*words, small=False)
     assert (result.code, result.err) == (0, "")

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from stablenets.config.plugins import load_plugins
+from stablenets.config.plugins import REMEDY, load_plugins
 from stablenets.errors import BadInput
 from stablenets.schema import suggest
 
@@ -61,10 +61,7 @@ def load_paper(handle: str) -> Paper:
     """
     modules = experiment_modules()
     if handle not in modules:
-        raise BadInput(
-            f"paper={handle}: {suggest(handle, modules, 'one of')}; a paper of a module of yours"
-            " needs --plugins MODULE"
-        )
+        raise BadInput(f"paper={handle}: {suggest(handle, modules, 'one of')}; {REMEDY}")
     module = importlib.import_module(modules[handle])
     if not hasattr(module, "PAPER"):
         raise BadInput(f"paper={handle}: its module {modules[handle]} defines no PAPER")

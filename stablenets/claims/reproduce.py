@@ -178,17 +178,25 @@ def count_stale(works: list[Work], context: RunContext) -> int:
 
 def check_data(works: Sequence[Work], context: RunContext) -> None:
     """Read each data set once, so that missing or damaged data is found before the first run."""
+    root = data_root(context.data_root)
     runs = {work.dataset: work.resolved for work in works if isinstance(work, Training)}
     for run in runs.values():
-        data.load(
-            run.dataset,
-            run.common,
-            root=data_root(context.data_root),
-            split_seed=run.config.seeds.split,
-            permutation_seed=run.config.seeds.permutation,
-            device="cpu",
-            download=False,
-        )
+        try:
+            data.load(
+                run.dataset,
+                run.common,
+                root=root,
+                split_seed=run.config.seeds.split,
+                permutation_seed=run.config.seeds.permutation,
+                device="cpu",
+                download=False,
+            )
+        except (BadInput, OSError) as error:  # its remedies are options of a training
+            problem = str(error).partition(";")[0].rstrip(".")
+            raise BadInput(
+                f"--data {root}: {problem}; give another folder by --data DIR, or move damaged"
+                f" files away and write them by: stablenets fetch DATASET --root {root}"
+            ) from None
 
 
 def run_missing(

@@ -70,7 +70,8 @@ class RunTimes:
         times = [self.estimate(work) for work in works]
         seconds = round(max(sum(times) / processes, max(times)))
         clock = f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-        return f"; about {clock} left" + (f", without {unknown} of unknown time" if unknown else "")
+        uncounted = f", {unknown} runs of unknown duration not counted" if unknown else ""
+        return f"; about {clock} left{uncounted}"
 
 
 def longest_first(works: Sequence[Work], times: RunTimes) -> list[Work]:

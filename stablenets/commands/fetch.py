@@ -9,6 +9,7 @@ command prints one line with the reason, and ends with exit code 2.
 import argparse
 
 from stablenets.commands import add_data_root
+from stablenets.data import DATASETS
 from stablenets.data.layouts import LAYOUTS
 from stablenets.data.sources import find_arrays
 from stablenets.errors import BadInput
@@ -27,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Download and verify the data sets; return the exit code."""
     for name in given.datasets:
+        if name in DATASETS and not DATASETS[name].reads_files:
+            raise BadInput(f"{name}: needs no download; train on it by dataset={name}")
         if name not in LAYOUTS:
             raise BadInput(
                 f"{name}: no data set that can be downloaded; {suggest(name, LAYOUTS, 'one of')}"

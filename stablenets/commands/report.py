@@ -12,6 +12,7 @@ from pathlib import Path
 
 from stablenets.claims.loader import CHECKOUT
 from stablenets.commands import add_folder, add_plugins
+from stablenets.errors import BadInput
 
 RUNS, RESULTS = "runs", CHECKOUT / "results"
 
@@ -38,6 +39,8 @@ def run(given: argparse.Namespace) -> int:
     from stablenets.report.store import find_run_folders, read_runs
     from stablenets.runs.provenance import command_line
 
+    if given.results != RESULTS and not given.results.is_dir():
+        raise BadInput(f"--results {given.results}: no such folder; leave it out or name another")
     has_results = any(given.results.glob("*/*/ledger.csv"))
     # a folder that was named must have runs; the default one need not
     is_named = given.runs != Path(RUNS) and not given.runs.is_dir()

@@ -16,8 +16,13 @@ from pathlib import Path
 
 from stablenets.claims.loader import CHECKOUT, experiment_modules, load_paper, paper_modules
 from stablenets.commands import add_data_root, add_folder, add_plugins
+from stablenets.config.plugins import REMEDY
 from stablenets.errors import EXIT_TIME, BadInput
-from stablenets.execution.arguments import add_executor_arguments, executor_from_arguments
+from stablenets.execution.arguments import (
+    add_executor_arguments,
+    check_devices,
+    executor_from_arguments,
+)
 from stablenets.schema import suggest
 
 
@@ -98,6 +103,8 @@ def run(given: argparse.Namespace) -> int:
     papers = paper_modules()
     check_arguments(given, ["all", *experiment_modules()])
     executor = executor_from_arguments(given)
+    if not given.report_only:
+        check_devices(given.devices)
     deadline = math.inf if given.time_limit is None else time.monotonic() + given.time_limit
     published = CHECKOUT / "results"
     results = published if given.publish else given.results
@@ -145,10 +152,7 @@ def check_arguments(given: argparse.Namespace, papers: list[str]) -> None:
     from stablenets.config.options import STALE
 
     if given.paper not in papers:
-        raise BadInput(
-            f"paper={given.paper}: {suggest(given.paper, papers, 'one of')}; a paper of a module"
-            " of yours needs --plugins MODULE"
-        )
+        raise BadInput(f"paper={given.paper}: {suggest(given.paper, papers, 'one of')}; {REMEDY}")
     if given.profile not in PROFILES:
         raise BadInput(f"--profile {given.profile}: {suggest(given.profile, PROFILES, 'one of')}")
     if given.stale not in STALE:

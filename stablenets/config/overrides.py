@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -16,12 +17,22 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from stablenets.config.extras import install_extra
 from stablenets.config.groups import CONFIGS, GROUPS, group_choices
 from stablenets.config.options import Config, Net, Optim, Probe, Seeds, Wandb
+from stablenets.config.plugins import REMEDY
 from stablenets.errors import BadInput
-from stablenets.schema import option_fields, suggest
+from stablenets.schema import option_fields, suggest, type_hints
 
 OPTIONAL_GROUPS = ("experiment", "debug")  # null chooses none
+OF_PLUGINS = ("dataset", "net")  # plugins can add names to these groups
+# The remedy for launchers and sweepers of other packages that are not installed.
+OF_PACKAGES = {
+    "hydra/launcher=submitit_slurm": f"write hydra/launcher=slurm, and {install_extra('slurm')}",
+    "hydra/launcher=joblib": "install hydra-joblib-launcher, or write hydra/launcher=local",
+    "hydra/sweeper=optuna": install_extra("search"),
+}
+MOST_LISTED = 10  # values of a range that a message lists
 SET_BY_GROUP = {"dataset.name": "dataset", "net.family": "net"}
 # What people type before they know the names of the options.
 OTHER_NAMES = {
@@ -48,7 +59,10 @@ def check_overrides(words: Iterable[str], *, is_sweep: bool) -> None:
         words: The words of the command line without flags, such as "net=resnet".
         is_sweep: Whether a key may have several values, such as seed=0,1.
     """
-    for word in words:
+    words = list(words)
+    lists: dict[str, str] = {}  # the words with several values, by their keys
+    for index, word in enumerate(words):
+        check_is_pair(word, words[index + 1 :])
         override = parse_override(word)
         key, value = override.key_or_group, override.value()
         if not key:
@@ -57,12 +71,59 @@ def check_overrides(words: Iterable[str], *, is_sweep: bool) -> None:
             raise BadInput(
                 f"{word}: several values; add -m for a sweep, or type a list as {key}=[1,2]"
             )
+        if key in lists:
+            raise BadInput(
+                f"{key}: given twice, by {lists[key]} and {word}; write all its values in one word"
+            )
+        if override.is_sweep_override():
+            lists[key] = word
         if not override.is_delete():
             check_key(word, key, value)
         if key in SET_BY_GROUP:
             refuse_name_key(word, SET_BY_GROUP[key], value)
         if key in GROUPS and not override.is_delete() and not isinstance(value, dict):
             check_option_choice(key, value)
+    check_widths(words)
+
+
+def check_is_pair(word: str, following: Sequence[str]) -> None:
+    """Raise `BadInput` for the name of an option without =, and write it as KEY=VALUE."""
+    if "=" not in word and (remedy := pair_remedy(word, value_after(following))):
+        raise BadInput(f"{word}: cannot be read as key=value; {remedy}")
+
+
+def value_after(following: Sequence[str]) -> str:
+    """The value in the words behind a key, as in `depth 3` and `depth = 3`; VALUE if none is."""
+    texts = [text for text in following[:2] if text != "="]
+    text = texts[0].removeprefix("=") if texts else ""
+    return text if text and "=" not in text and text[0] != "-" else "VALUE"
+
+
+def pair_remedy(name: str, value: str) -> str:
+    """The remedy for an option that is not written as KEY=VALUE; '' if `name` is no option."""
+    key = name.replace("-", "_")
+    if keys := [key] if is_known(key) else meant_options(key):
+        return f"type {' or '.join(f'{key}={value}' for key in keys)}"
+    return ""
+
+
+def is_known(key: str) -> bool:
+    """Whether a key is a group, an option of a run or a key in a section of options."""
+    section = key.partition(".")[0]
+    return section in option_fields(Config) or section in GROUPS
+
+
+def meant_options(name: str) -> list[str]:
+    """The keys of the options that `name` may mean: by another name, or without their section."""
+    return [OTHER_NAMES[name]] if name in OTHER_NAMES else options_in_sections(name)
+
+
+def check_widths(words: Iterable[str]) -> None:
+    """Raise `BadInput` if words give both width and net.widths, of which one would be ignored."""
+    typed = {word.partition("=")[0].lstrip("+"): word for word in words}
+    both = [typed[key] for key in ("width", "net.widths") if key in typed]
+    if len(both) == 2 and not any(word.endswith("=null") for word in both):
+        raise BadInput(f"{' '.join(both)}: both set the width; leave one of them out")
 
 
 def check_key(word: str, key: str, value: Any) -> None:
@@ -76,10 +137,34 @@ def check_key(word: str, key: str, value: Any) -> None:
             f"{key}: unknown key; it is an option of another command: stablenets reproduce PAPER"
             f" --{key} {typed}"
         )
+    check_range(word, key, typed)
+    check_section(key, typed)
     if key in option_fields(Config) or key in GROUPS or not key.isidentifier():
         return
-    if names := [OTHER_NAMES[key]] if key in OTHER_NAMES else options_in_sections(key):
+    if names := meant_options(key):
         raise BadInput(f"{key}: unknown key; write {' or '.join(names)}={typed}")
+
+
+def check_range(word: str, key: str, typed: str) -> None:
+    """Raise `BadInput` for a range of whole numbers such as seed=0-2, and show how to list them."""
+    match = re.fullmatch(r"(\d+)-(\d+)", typed)
+    hint = type_hints(Config).get(key)
+    if match is None or int not in (hint, *get_args(hint)):
+        return
+    low, high = sorted(map(int, match.groups()))
+    values = range(low, high + 1)
+    listed = ",".join(map(str, values)) if len(values) <= MOST_LISTED else ""
+    meant = f"{key}={listed}" if listed else f"'{key}=range({values.start},{values.stop})'"
+    raise BadInput(f"{word}: no range of values; write -m {meant}")
+
+
+def check_section(key: str, typed: str) -> None:
+    """Raise `BadInput` for an option of a run that is given in a section, such as net.depth=5."""
+    section, _, name = key.rpartition(".")
+    if section not in GROUPS or name not in option_fields(Config):
+        return
+    if key not in options_in_sections(name):
+        raise BadInput(f"{key}: unknown key; write {name}={typed}")
 
 
 def options_in_sections(name: str) -> list[str]:
@@ -129,10 +214,8 @@ def check_option_choice(group: str, value: Any) -> None:
         known = group_choices(group)
         if name not in known and not (name is None and group in OPTIONAL_GROUPS):
             shown = "null" if name is None else name
-            raise BadInput(
-                f"{group}={shown}: {suggest(str(shown), known, 'one of')}; those of a module of"
-                " yours need --plugins MODULE"
-            )
+            hint = f"; {REMEDY}" if group in OF_PLUGINS else ""
+            raise BadInput(f"{group}={shown}: {suggest(str(shown), known, 'one of')}{hint}")
 
 
 def explain_failure(words: Sequence[str], error: Exception) -> str:
@@ -162,7 +245,14 @@ def describe_error(error: Exception) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, MissingConfigException) and error.options:  # as of hydra/launcher
         group, _, name = str(error.missing_cfg_file).rpartition("/")
-        return f"{group}={name}: {suggest(name, error.options, 'one of')}"
+        remedy = OF_PACKAGES.get(f"{group}={name}")
+        known = suggest(name, error.options, "one of")
+        return f"{group}={name}: {known}" + (f"; {remedy}" if remedy else "")
+    cause = error.__cause__
+    section = getattr(cause, "parent_node", None)  # of a key of Hydra's own
+    if isinstance(cause, OmegaConfBaseException) and isinstance(section, DictConfig):
+        known = suggest(str(cause.key), map(str, section), "known here")
+        return f"{cause.full_key}: unknown key; {known}"
     if key := getattr(error, "full_key", None):  # a value such as ${other.key}
         return (
             f"{key}: {text.partition(' full_key: ')[0]}; give a plain value, or ${{KEY}} of another"

@@ -15,7 +15,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
@@ -27,6 +27,9 @@ from stablenets.schema import suggest
 
 VARIABLE = "STABLENETS_PLUGINS"
 ENTRY_POINTS = "stablenets.plugins"
+REGISTRIES = ("FAMILIES", "DATASETS", "PAPERS")
+# what every list of known names ends with, where plugins can add names
+REMEDY = f"those of a module of yours need --plugins MODULE, in Python {VARIABLE}=MODULE"
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,7 @@ def merge_plugins(names: tuple[str, ...]) -> Plugins:
 
     for name in names:
         module = import_plugin(name)
-        families, datasets, papers = (
-            getattr(module, registry, {}) for registry in ("FAMILIES", "DATASETS", "PAPERS")
-        )
+        families, datasets, papers = (getattr(module, registry, {}) for registry in REGISTRIES)
         check_classes(f"{name}.FAMILIES", families, (Dynamics, Recurrent), FAMILIES)
         check_classes(f"{name}.DATASETS", datasets, (ResidentData, GeneratedData), DATASETS)
         defaults = getattr(module, "FAMILY_DEFAULTS", {})
@@ -91,6 +92,11 @@ def merge_plugins(names: tuple[str, ...]) -> Plugins:
             raise BadInput(
                 f"{name}.FAMILY_DEFAULTS: {family} is no family of this module;"
                 f" {suggest(family, families, 'one of')}"
+            )
+        if not any(hasattr(module, registry) for registry in REGISTRIES):
+            raise BadInput(
+                f"plugin {name}: the module {name} defines none of {', '.join(REGISTRIES)}; add the"
+                " one that names your classes"
             )
         FAMILY_DEFAULTS.update(defaults)
         found.families.update(families)
@@ -105,6 +111,8 @@ def merge_plugins(names: tuple[str, ...]) -> Plugins:
 
 def import_plugin(name: str) -> ModuleType:
     """Import one module; modules of the current folder are found too, in worker processes too."""
+    if name.endswith(".py") or not all(part.isidentifier() for part in name.split(".")):
+        raise BadInput(f"plugin {name}: write the name of the module, without .py or folder")
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
@@ -119,6 +127,14 @@ def import_plugin(name: str) -> ModuleType:
             f"plugin {name}: cannot be imported: {type(error).__name__}: {error}"
             f" ({frame.filename}, line {frame.lineno})"
         ) from None
+
+
+def digests_of_plugins(classes: Iterable[type]) -> dict[str, str]:
+    """The digests of those plugins in which one of the classes, or a base of it, is defined."""
+    bases = (base for cls in classes for base in cls.__mro__)
+    used = {base.__module__.partition(".")[0] for base in bases}
+    digests = load_plugins().digests
+    return {name: digest for name, digest in digests.items() if name in used}
 
 
 def check_classes(

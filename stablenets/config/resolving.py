@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from stablenets.config.compatibility import check_compatibility, check_unused_options
 from stablenets.config.defaults import FAMILY_DEFAULTS, OPTIM_DEFAULTS
 from stablenets.config.options import Config, Net
-from stablenets.config.plugins import load_plugins
+from stablenets.config.plugins import REMEDY, load_plugins
 from stablenets.config.resolved import (
     Resolved,
     ResolvedConfig,
@@ -24,6 +24,7 @@ from stablenets.nets.assembling import divide_layers
 from stablenets.schema import build, join_key, option_fields, suggest
 
 DEFAULT_DEPTH = 64  # if neither depth nor net.blocks is given
+NAME_KEYS = {"dataset": "name", "net": "family", "optim": "name"}  # what chooses in each group
 Shared = TypeVar("Shared")
 Own = TypeVar("Own")
 
@@ -50,6 +51,7 @@ def resolve(options: Mapping[str, Any]) -> Resolved:
         (0.625, 5.0)
     """
     load_plugins()
+    check_groups(options)
     optim = add_optimiser_defaults(options.get("optim", {}))
     config = build(Config, {**options, "optim": optim})
     dataset_name, dataset_options = choose("dataset", "name", config.dataset, DATASETS)
@@ -110,6 +112,16 @@ def resolve_stored(options: Mapping[str, Any]) -> Resolved:
     return resolve(given)
 
 
+def check_groups(options: Mapping[str, Any]) -> None:
+    """Raise `BadInput` if a group of options is a plain name, and show how the name is given."""
+    for group, key in NAME_KEYS.items():
+        if isinstance(name := options.get(group), str):
+            raise BadInput(
+                f"{group}={name}: expected a group of keys; write"
+                f" {{'{group}': {{'{key}': '{name}'}}}}"
+            )
+
+
 def add_optimiser_defaults(optim: Any) -> Any:
     """The options of `optim` over the defaults of its optimiser; unchanged if it is no mapping."""
     if not isinstance(optim, Mapping) or not isinstance(optim.get("name"), str):
@@ -123,7 +135,8 @@ def choose(
     """The entry of a registry that a group names, and the other options of the group."""
     name = options.get(key)
     if not isinstance(name, str) or name not in registry:
-        raise BadInput(f"{join_key(group, key)}={name}: {suggest(str(name), registry, 'one of')}")
+        remedy = suggest(str(name), registry, "one of")
+        raise BadInput(f"{join_key(group, key)}={name}: {remedy}; {REMEDY}")
     return name, {other: value for other, value in options.items() if other != key}
 
 
@@ -136,6 +149,11 @@ def build_group(
 ) -> tuple[Shared, Own]:
     """The options that the whole group shares, and those of the chosen entry of its registry."""
     shared_names, own_names = option_fields(shared), option_fields(registry[chosen])
+    if twice := shared_names.keys() & own_names.keys():
+        raise BadInput(
+            f"{group}={chosen}: {registry[chosen].__name__} defines {', '.join(sorted(twice))},"
+            f" which every {group} has already; choose another name for this option"
+        )
     known = shared_names.keys() | own_names.keys()
     for key in options:
         if key not in known:

@@ -66,6 +66,20 @@ def executor_from_arguments(given: argparse.Namespace) -> Executor:
     return make_executor(given.executor, options, "executor")
 
 
+def check_devices(text: str) -> None:
+    """Raise `BadInput` if this machine does not have all GPUs of --devices."""
+    from stablenets.training.environment import pick_device  # --help does not wait for torch
+
+    for number in parse_devices(text) if text else []:
+        try:
+            pick_device(f"cuda:{number}")
+        except BadInput:
+            raise BadInput(
+                f"--devices {text}: this machine has no GPU {number}; leave out --devices, or name"
+                " the GPUs that it has"
+            ) from None
+
+
 def parse_devices(text: str) -> list[int]:
     """The numbers in a list such as '0-3,6'."""
     found: list[int] = []

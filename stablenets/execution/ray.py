@@ -11,6 +11,7 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
+from stablenets.config.extras import install_extra
 from stablenets.config.plugins import VARIABLE
 from stablenets.errors import EXIT_FAILED, BadInput
 from stablenets.execution.job import Job, RunContext, run_job
@@ -34,7 +35,7 @@ class RayExecutor:
         try:
             import ray
         except ImportError:
-            raise BadInput("executor=ray: needs the package ray; install stablenets[ray]") from None
+            raise BadInput(f"executor=ray: needs the package ray; {install_extra('ray')}") from None
         self._ray: Any = ray
         try:
             ray.init(address=self.address, log_to_driver=False, logging_level="ERROR")

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from stablenets.config.extras import install_extra
 from stablenets.errors import EXIT_FAILED, BadInput
 from stablenets.execution.job import Job, RunContext, run_job
 from stablenets.runs.session import Outcome
@@ -46,7 +47,7 @@ class SlurmExecutor:
             import submitit
         except ImportError:
             raise BadInput(
-                "executor=slurm: needs the package submitit; install stablenets[slurm]"
+                f"executor=slurm: needs the package submitit; {install_extra('slurm')}"
             ) from None
         folder = context.runs / ".slurm"
         try:

@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from stablenets.config.plugins import load_plugins, plugin_words
+from stablenets.config.plugins import digests_of_plugins, load_plugins, plugin_words
 from stablenets.config.sources import digest_folder
 from stablenets.errors import START_AGAIN, BadInput
 
@@ -36,13 +36,16 @@ NO_COMMIT = "an installed package"
 PACKAGES = ("stablenets", "torch", "torchvision", "numpy", "hydra-core")
 
 
-def session_entry(device: torch.device, threads: int, command: str) -> dict[str, Any]:
+def session_entry(
+    device: torch.device, threads: int, command: str, classes: Iterable[type] | None = None
+) -> dict[str, Any]:
     """What is known when a session begins.
 
     Args:
         device: The device of the run.
         threads: The number of CPU threads.
         command: The command line that makes the run.
+        classes: All classes of plugins that the run may use; None: it may use every plugin.
 
     Returns:
         A dict for provenance.json; its `wall_s`, the wall time in seconds, is still 0.
@@ -53,7 +56,7 @@ def session_entry(device: torch.device, threads: int, command: str) -> dict[str,
         "commit": commit,
         "dirty": is_dirty,
         "sources": digest_sources(),
-        "plugins": load_plugins().digests,
+        "plugins": load_plugins().digests if classes is None else digests_of_plugins(classes),
         "versions": (
             {"python": platform.python_version()}
             | {name: importlib.metadata.version(name) for name in PACKAGES}

@@ -25,7 +25,7 @@ from stablenets.nets import Network, SequenceNetwork
 from stablenets.runs.files import json_line
 from stablenets.training.environment import random_states, set_random_states
 from stablenets.training.evaluation import Evaluator
-from stablenets.training.optim import build_optimiser, learning_rate
+from stablenets.training.optim import build_optimiser, learning_rate, schedule_warning
 from stablenets.training.precision import precision_warning
 from stablenets.training.progress import Progress
 from stablenets.training.reconstruction import check_reconstruction, reconstruction_errors
@@ -91,7 +91,11 @@ class Loop:
         if self.divergence is not None:
             # the process was killed after its last checkpoint, before it wrote its status
             return self.finish("diverged")
-        if warning := precision_warning(self.config.precision, self.device):
+        warnings = (
+            precision_warning(self.config.precision, self.device),
+            schedule_warning(self.config),
+        )
+        for warning in filter(None, warnings):
             self.progress.say(warning)
         if self.step == 0:
             self.begin()

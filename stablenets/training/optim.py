@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from stablenets.config.options import Optim
+from stablenets.config.options import Config, Optim
 
 
 def build_optimiser(net: nn.Module, config: Optim) -> torch.optim.Optimizer:
@@ -62,6 +62,16 @@ def learning_rate(config: Optim, step: float, steps: float) -> float:
         steps: The same measure at the end of the run.
     """
     return config.lr * SCHEDULES[config.schedule](config, step / steps if steps else 0.0)
+
+
+def schedule_warning(config: Config) -> str:
+    """A warning if training may stop before the schedule of the learning rate ends; '' if not."""
+    if config.patience is None or config.optim.schedule == "constant":
+        return ""
+    return (
+        f"patience={config.patience} optim.schedule={config.optim.schedule}: the schedule assumes"
+        f" all {config.epochs} epochs, and patience may stop the training before"
+    )
 
 
 def half_cosine(t: float) -> float:

@@ -87,16 +87,28 @@ def train(run: Resolved, command: str | None = None, wait: float = 0.0) -> Outco
 
 
 def load_data(run: Resolved, device: torch.device) -> data.Dataset:
-    """The data set of a run, on its device."""
-    return data.load(
-        run.dataset,
-        run.common,
-        root=data_root(run.config.data_root),
-        split_seed=run.config.seeds.split,
-        permutation_seed=run.config.seeds.permutation,
-        device=device,
-        download=run.config.download,
-    )
+    """The data set of a run, on its device.
+
+    Raises:
+        BadInput: If the data cannot be read.
+    """
+    root = data_root(run.config.data_root)
+    try:
+        return data.load(
+            run.dataset,
+            run.common,
+            root=root,
+            split_seed=run.config.seeds.split,
+            permutation_seed=run.config.seeds.permutation,
+            device=device,
+            download=run.config.download,
+        )
+    except OSError as error:  # of a data set that reads its files by itself
+        problem = f"{error.filename}: {error.strerror}" if error.strerror else str(error)
+        raise BadInput(
+            f"data_root={root}: dataset {run.dataset_name} cannot be read ({problem.rstrip('.')});"
+            " choose the folder of its files with data_root=DIR"
+        ) from None
 
 
 def check_data_of_finished_run(
@@ -121,10 +133,11 @@ def check_same_data(folder: Path, history: list[dict[str, Any]], dataset: data.D
     """
     for session in history:
         if session["data"]["digests"] != dataset.digests:
-            raise BadInput(
-                f"{folder}: made on other data ({session['data']['source']}) than is read now"
-                f" ({dataset.source}); use another folder of runs, or {START_AGAIN}"
-            )
+            before, now = session["data"]["source"], dataset.source
+            problem = f"made on other data ({before}) than is read now ({now})"
+            if before == now:
+                problem = f"made on {now}, and its content changed since"
+            raise BadInput(f"{folder}: {problem}; use another folder of runs, or {START_AGAIN}")
 
 
 def train_in_session(
@@ -142,7 +155,8 @@ def train_in_session(
     coarser = run.coarser if state is None else None
     # another process may train this level, as part of another multilevel training
     coarse = train(coarser, command, wait=math.inf) if coarser else None
-    entry = session_entry(device, config.threads, command) | {
+    classes = (type(run.dynamics), type(run.dataset))
+    entry = session_entry(device, config.threads, command, classes) | {
         "data": {"source": dataset.source, "digests": dataset.digests},
         "seeds": dataclasses.asdict(config.seeds),
     }

@@ -1,6 +1,16 @@
 """Wrong options end with exit code 2 and one line: key, value and remedy. No file is changed."""
 
+import re
+from dataclasses import dataclass
+
 import pytest
+
+from stablenets.config import resolve
+from stablenets.config.extras import install_extra
+from stablenets.config.overrides import OF_PACKAGES
+from stablenets.errors import BadInput
+from stablenets.nets import FAMILIES, ResNet
+from stablenets.schema import option
 
 CONV = ("dataset=digits", "net=resnet_conv")
 KINDS = {
@@ -72,6 +82,24 @@ KINDS = {
         ["depth=${oc.env:STABLENETS_NO_SUCH}"],
         ["depth: ", "STABLENETS_NO_SUCH", "plain value"],
     ),
+    "an option of a run in a section": (["net.depth=5"], ["net.depth: ", "write depth=5"]),
+    "a range of seeds": (["seed=0-2"], ["seed=0-2: ", "seed=0,1,2"]),
+    "a long range of seeds": (["seed=0-99"], ["seed=0-99: ", "seed=range(0,100)"]),
+    "an unknown option of a launcher": (
+        ["hydra.launcher.job=2"],
+        ["hydra.launcher.job: unknown key", "did you mean jobs?", "devices"],
+    ),
+    "a launcher of a package": (
+        ["hydra/launcher=submitit_slurm"],
+        ["hydra/launcher=slurm", "stablenets[slurm]", "EXTRAS=1"],
+    ),
+    "values given twice": (["-m", "seed=0,1", "seed=2"], ["seed: given twice", "seed=2"]),
+    "two widths": (["width=16", "net.widths=[8]"], ["width=16 net.widths=[8]: ", "leave one"]),
+    "a flag of other programs": (["--net", "resnet"], ["--net: ", "type net=resnet"]),
+    "such a flag with =": (["--learning-rate=1"], ["type optim.lr=1"]),
+    "a key without =": (["epochs", "3"], ["epochs: ", "type epochs=3"]),
+    "spaces around =": (["net", "=", "resnet"], ["net: ", "type net=resnet"]),
+    "a flag without its value": (["--cfg", "net=resnet"], ["--cfg net=resnet: ", "--cfg job"]),
     # type and range
     "a word for a number": (["depth=deep"], ["depth=deep: expected a whole number"]),
     "a fraction for a whole number": (["depth=3.5"], ["depth=3.5: expected a whole number"]),
@@ -291,6 +319,40 @@ def test_bad_word_is_refused_without_other_words(run_cli, tmp_path, word):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("word", "has_hint"), [("net=nope", True), ("optim=nope", False), ("experiment=nope", False)]
+)
+def test_plugins_are_named_only_where_they_add_names(refused, word, has_hint):
+    assert ("--plugins" in refused(word, says=[word])) == has_hint
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"dataset": "digits", "net": {"family": "resnet"}}, "{'name': 'digits'}"),
+        ({"dataset": {"name": "cancer"}, "net": {"family": "resnet"}}, "STABLENETS_PLUGINS"),
+    ],
+)
+def test_options_in_python(options, says):
+    with pytest.raises(BadInput, match=re.escape(says)):
+        resolve(options)
+
+
+def test_an_option_of_a_family_that_all_families_have(monkeypatch):
+    @dataclass(frozen=True)
+    class Own(ResNet):
+        gain: float = option(2.0, "another gain")
+
+    monkeypatch.setitem(FAMILIES, "own", Own)
+    with pytest.raises(BadInput, match=r"^net=own: Own defines gain.*another name"):
+        resolve({"dataset": {"name": "digits"}, "net": {"family": "own"}})
+
+
+def test_missing_packages_name_both_ways_to_install_them():
+    assert all(part in install_extra("search") for part in ("stablenets[search]", "EXTRAS=1"))
+    assert OF_PACKAGES["hydra/sweeper=optuna"] == install_extra("search")
+
+
 def test_a_device_that_is_not_here(refused, monkeypatch):
     import torch
 
@@ -304,8 +366,7 @@ def test_a_device_that_is_not_here(refused, monkeypatch):
 
 
 def test_a_family_of_two_halves_needs_an_even_width(resolved, monkeypatch):
-    from stablenets.errors import BadInput
-    from stablenets.nets import Capabilities, ResNet
+    from stablenets.nets import Capabilities
 
     monkeypatch.setattr(ResNet, "capabilities", Capabilities(order=1, split=True))
     with pytest.raises(

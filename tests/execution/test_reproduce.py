@@ -43,6 +43,8 @@ def command(tmp_path, monkeypatch, capfd):
         (["haber2017", "--executor", "slrum"], "executor=slrum: did you mean slurm?"),
         (["haber2017", "--executor-options", "jbos=3"], "executor.jbos: unknown key; did you mean"),
         (["haber2017", "--executor-options", "jobs"], "jobs: expected KEY=VALUE"),
+        (["haber2017", "--devices", "9999"], "leave out --devices"),
+        (["haber2017", "--profile", "full"], "--data DIR"),
         (["haber2017", "--devices", "0-"], "--devices 0-: expected numbers of GPUs"),
         (["haber2017", "--profile", "smoke", "--device", "abacus"], "device=abacus: not a device"),
         (["haber2017", "--profile", "full"], "mnist"),

@@ -42,8 +42,8 @@ def parts(committed_page):
 
 
 def words(text):
-    """A text as it is in `parts`: with single spaces."""
-    return " ".join(str(text).split())
+    """A text as it is in `parts`: with single spaces, also for the marks of code."""
+    return " ".join(str(text).replace("`", " ").split())
 
 
 @pytest.mark.parametrize("handle", PAPERS)

@@ -7,9 +7,15 @@ import pytest
 import torch
 from conftest import NARROW
 
-from stablenets.config.options import Optim
+from stablenets.config.options import Config, Optim
 from stablenets.nets import DEPTH_FAMILIES, Network
-from stablenets.training.optim import OPTIMISERS, SCHEDULES, build_optimiser, learning_rate
+from stablenets.training.optim import (
+    OPTIMISERS,
+    SCHEDULES,
+    build_optimiser,
+    learning_rate,
+    schedule_warning,
+)
 
 
 def shape_of(schedule: str, steps: int = 200, **options) -> list[float]:
@@ -35,6 +41,16 @@ def network(family: str = "resnet", operator: str = "dense") -> Network:
         opening_kind="linear" if dense else "conv",
         head_kind="linear" if dense else "mean",
     )
+
+
+@pytest.mark.parametrize(
+    ("patience", "schedule", "warns"),
+    [(5, "onecycle", True), (None, "onecycle", False), (5, "constant", False)],
+)
+def test_a_schedule_that_patience_may_cut_is_told(patience, schedule, warns):
+    optim = Optim(schedule=schedule)
+    line = schedule_warning(Config(dataset={}, net={}, optim=optim, patience=patience))
+    assert ("patience=5 optim.schedule=onecycle" in line) == warns
 
 
 def test_constant_schedule():

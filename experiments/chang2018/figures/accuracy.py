@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stablenets.claims.estimates import TEST_ACCURACY, Metric
+from stablenets.claims.estimates import TEST_ACCURACY, Metric, mean_over_seeds
 from stablenets.claims.results import Results
 from stablenets.claims.tabulating import count_diverged, count_seeds, tabulate
 from stablenets.plotting.figures import new_figure
 from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import LOOKS
 from stablenets.plotting.plots import plot_curves
+from stablenets.statistics import Estimate
 
 from ..claims.naming import DATA_NAMES, LABELS, with_names
 from ..published import REPLICATIONS, STL10, STL10_REPLICATIONS, TABLE
@@ -30,26 +32,54 @@ OURS = {
     "diverged": count_diverged,
 }
 
+# columns of the main table with our accuracies, and the runs that they are of
+OURS_AT = {
+    "ours, 20,000 steps, %": ("quarter", "quarter_cifar100"),
+    "ours, 80,000 steps, %": ("recipe", "recipe_large", "recipe_cifar100", "recipe_1202"),
+}
 
-@paper.table("accuracy", runs=["counts"])
+
+@paper.table("accuracy", runs=["counts", *chain(*OURS_AT.values())], is_partial=True)
 def accuracy_table(results: Results) -> pd.DataFrame:
     """The main table: test accuracy in % as the paper prints it (one value, no interval) and as
     others reached it with about the same network. EPFL: a semester report of 2021, by the recipe as
     its author read it, and "changed": with batch norm after the opening, dropout and symmetric
     padding. MemCNN and tbung: READMEs of the repositories silvandeleemput/memcnn (in TensorFlow and
-    in PyTorch) and tbung/pytorch-revnet. Accuracies of our own are in tables `recipe` and
-    `quarter` once these runs are made.
+    in PyTorch) and tbung/pytorch-revnet. Ours: means over seeds of the last iterate, at a quarter
+    of the steps of the recipe and at all of them; empty where no run is made. One value without an
+    interval has one seed.
     """
+    ours = {
+        head: our_accuracies(pd.concat([results[group] for group in groups]))
+        for head, groups in OURS_AT.items()
+    }
+    found: list[tuple[Any, ...]]
     found = [
-        (DATA_NAMES[dataset], row.name, f"{getattr(row, dataset):.2f}", replications.get(dataset))
+        (
+            *(DATA_NAMES[dataset], row.name, f"{getattr(row, dataset):.2f}"),
+            *(accuracies.get((dataset, row.name), "") for accuracies in ours.values()),
+            replications.get(dataset, "none known"),
+        )
         for dataset in ("cifar10", "cifar100")
         for key, row in TABLE.items()
         for replications in [REPLICATIONS.get(key, {})]
         if getattr(row, dataset)
     ]
-    found.append(("STL-10", "Hamiltonian-74", f"{STL10:g}", STL10_REPLICATIONS))
-    heads = ["data", "net", "paper, %", "independent replications, %"]
-    return pd.DataFrame(found, columns=heads).fillna("none known")
+    found.append(
+        ("STL-10", "Hamiltonian-74", f"{STL10:g}", *("" for _ in ours), STL10_REPLICATIONS)
+    )
+    heads = ["data", "net", "paper, %", *ours, "independent replications, %"]
+    return pd.DataFrame(found, columns=heads)
+
+
+def our_accuracies(rows: pd.DataFrame) -> dict[tuple[str, str], Estimate]:
+    """The mean accuracy over seeds by data set and network; empty if no run is made."""
+    if rows.empty:
+        return {}
+    groups = with_names(rows).groupby(["dataset", "net"])
+    return {
+        (str(data), str(net)): mean_over_seeds(own, TEST_ACCURACY) for (data, net), own in groups
+    }
 
 
 def beside_paper(rows: pd.DataFrame) -> pd.DataFrame:
@@ -70,7 +100,7 @@ def recipe_table(results: Results) -> pd.DataFrame:
     return beside_paper(results["recipe"])
 
 
-@paper.table("quarter", runs=["quarter"])
+@paper.table("quarter", runs=["quarter"], is_partial=True)
 def quarter_table(results: Results) -> pd.DataFrame:
     """CIFAR-10 at a quarter of the recipe: test accuracy of the last iterate, beside the paper's by
     the whole recipe.
@@ -78,7 +108,7 @@ def quarter_table(results: Results) -> pd.DataFrame:
     return beside_paper(results["quarter"])
 
 
-@paper.figure("quarter", runs=["quarter"])
+@paper.figure("quarter", runs=["quarter"], is_partial=True)
 def quarter_figure(results: Results) -> Figure:
     """CIFAR-10 at a quarter of the recipe: test accuracy by steps, median over seeds (line) and
     range (band). Dotted: the paper's values after 80,000 steps, in the colour of the network.
@@ -99,11 +129,11 @@ def quarter_figure(results: Results) -> Figure:
     return figure
 
 
-@paper.table("quarter_ends", runs=["quarter"])
+@paper.table("quarter_ends", runs=["quarter"], is_partial=True)
 def quarter_ends_table(results: Results) -> pd.DataFrame:
     """CIFAR-10 at a quarter of the recipe: gradient norm at the first layer divided by that at the
     last, and extreme singular values of the input-output Jacobian, before and after training
-    (medians over seeds).
+    (medians over seeds). Empty: the iteration for the smallest singular value has not converged.
     """
 
     def at(index: int, name: str, value: Callable[[np.ndarray], np.ndarray]):
@@ -113,7 +143,7 @@ def quarter_ends_table(results: Results) -> pd.DataFrame:
     for when, index in (("before", 0), ("after", -1)):
         columns |= {
             f"gradient ratio, {when}": at(index, "state_gradients", lambda a: a[:, 0] / a[:, -1]),
-            f"largest, {when}": at(index, "singular_values", lambda a: a.max(-1)),
+            f"largest, {when}": at(index, "singular_values", lambda a: np.nanmax(a, -1)),
             f"smallest, {when}": at(index, "singular_values", lambda a: a.min(-1)),
         }
     return tabulate(with_names(results["quarter"]), ["net"], columns)
