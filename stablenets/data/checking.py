@@ -76,6 +76,11 @@ def missing_facts(options: object) -> str:
     )
 
 
+def missing_method(options: object, signature: str, remedy: str = "") -> str:
+    """The message for a data set that lacks a method, such as "read(self, settings)"."""
+    return f"{type(options).__name__}: lacks a method; define {signature}{remedy}"
+
+
 def check_labels(labels: Tensor) -> None:
     """Raise `BadInput` unless these labels are classes, so that examples can be stratified."""
     if labels.ndim != 1 or labels.is_floating_point() or (len(labels) and labels.min() < 0):

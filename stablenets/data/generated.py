@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stablenets.data.checking import check_examples, missing_facts
+from stablenets.data.checking import check_examples, missing_facts, missing_method
 from stablenets.data.dataset import CommonDataOptions, Dataset, DatasetFacts, Device, ReadSettings
 from stablenets.data.randomness import digest_array, make_generator
 from stablenets.errors import BadInput
@@ -46,11 +46,11 @@ class GeneratedData:
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Return the random part of `count` sequences: small tensors (count, ...) on the CPU."""
-        raise NotImplementedError
+        raise BadInput(missing_method(self, "draw(self, count, generator)"))
 
     def make_examples(self, *drawn: Tensor) -> tuple[Tensor, Tensor]:
         """Return inputs and targets made from what was drawn, on its device."""
-        raise NotImplementedError
+        raise BadInput(missing_method(self, "make_examples(self, *drawn)"))
 
     def load(
         self, name: str, common: CommonDataOptions, settings: ReadSettings, device: Device

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from stablenets.data.augment import CropFlip
-from stablenets.data.checking import check_examples, missing_facts
+from stablenets.data.checking import check_examples, missing_facts, missing_method
 from stablenets.data.dataset import (
     CommonDataOptions,
     Dataset,
@@ -97,11 +97,12 @@ class ResidentData:
 
     def read(self, settings: ReadSettings) -> Examples:
         """Return all training and test examples."""
-        raise BadInput(f"{type(self).__name__}: has no examples; define read(self, settings)")
+        raise BadInput(missing_method(self, "read(self, settings)"))
 
     def fit_scaling(self, train: Tensor) -> Scaling | None:
         """Return how inputs are scaled, from the training examples that are used."""
-        raise NotImplementedError
+        ready = ", or derive from PlanarData, VectorData or ImageData"
+        raise BadInput(missing_method(self, "fit_scaling(self, train)", ready))
 
     def load(
         self, name: str, common: CommonDataOptions, settings: ReadSettings, device: Device

@@ -8,6 +8,7 @@ import torch
 from stablenets.data import CommonDataOptions, DatasetFacts, load
 from stablenets.data.dataset import float_examples
 from stablenets.data.generated import GeneratedData
+from stablenets.data.resident import ResidentData
 from stablenets.data.vectors import VectorData, split_off_test
 from stablenets.errors import BadInput
 from stablenets.schema import option
@@ -45,6 +46,14 @@ class Sums(GeneratedData):
         return x, x.sum((1, 2))
 
 
+@dataclass(frozen=True)
+class Undrawn(GeneratedData):
+    """It has no methods."""
+
+    examples: int = option(64, "sequences", low=1)
+    facts = DatasetFacts("sequence", (5, 1), 1, "regress")
+
+
 CASES = {
     "labels from 1": (vectors(reader(labels=LABELS + 1)), ["labels are 1 to 3", "0 to 2"]),
     "wrong shape": (
@@ -64,6 +73,11 @@ CASES = {
     "arrays": (vectors(reader(torch.rand(30, 4).numpy())), ["ndarray", "torch.as_tensor"]),
     "a pair": (vectors(lambda self, settings: (1, 2)), ["Vectors.read", "tuple", "Examples"]),
     "no read": (vectors(VectorData.read), ["Vectors", "read(self, settings)"]),
+    "no scaling": (
+        vectors(fit_scaling=ResidentData.fit_scaling),
+        ["Vectors", "fit_scaling(self, train)", "VectorData"],
+    ),
+    "no draw": (Undrawn(), ["Undrawn", "draw(self, count, generator)"]),
     "not a number": (
         vectors(reader(torch.rand(30, 4).log().index_fill(1, torch.tensor(2), torch.nan))),
         ["entry [2]", "nan"],
