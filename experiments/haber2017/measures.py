@@ -15,7 +15,7 @@ from stablenets.claims.targets import epochs_to_target
 from stablenets.statistics import Estimate, geometric_mean
 
 from .published import POINTS
-from .runs import DEEP, HALF, STABLE
+from .trainings import DEEP, HALF, STABLE
 
 NAMES = {
     "plain": "plain",

@@ -29,7 +29,8 @@ from ..measures import (
     with_gap,
     with_sensitivity,
 )
-from ..runs import DEEP, FIXED_TIME, STABLE, paper
+from ..runs import FIXED_TIME, paper
+from ..trainings import DEEP, STABLE
 
 
 def compare_with_resnet(rows: pd.DataFrame, family: str) -> Iterator[Criterion]:

@@ -13,7 +13,7 @@ from stablenets.claims.results import Results
 
 from ..measures import ACTIVATION_NAMES, KEPT_SIZE, SCHEME_NAMES, with_sizes
 from ..runs import paper
-from ..studies import SCHEMES
+from ..studies.example_1 import SCHEMES
 
 STABLE_SCHEMES = SCHEMES[1:]  # all but forward Euler without damping
 WHOLE_STATE = ("damped euler", "rk4")  # of these, Y is the whole state

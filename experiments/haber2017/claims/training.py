@@ -33,7 +33,8 @@ from ..measures import (
     work_ratio,
     work_to_target,
 )
-from ..runs import FAMILIES, PENALTIES, PENALTY_GRID, SMOOTHED, paper
+from ..runs import PENALTY_GRID, paper
+from ..trainings import FAMILIES, PENALTIES, SMOOTHED
 
 
 @paper.claim("5a", kind="paper", source="Sections 1 and 5", runs=["levels"], figure="levels")

@@ -9,7 +9,8 @@ from stablenets.claims.tabulating import setting_table
 
 from ..measures import HALF_NAMES, LABELS, MEGANET_NAMES
 from ..published import WIDTHS
-from ..runs import DEEP, DEPTH_RATES, HALF, PENALTIES, PENALTY_GRID, RATES, paper
+from ..runs import PENALTY_GRID, paper
+from ..trainings import DEEP, DEPTH_RATES, HALF, PENALTIES, RATES
 
 
 @paper.table("depth_rates", runs=["depth_rates"])

@@ -27,7 +27,8 @@ from ..measures import (
     geometric_mean_of,
     with_sensitivity,
 )
-from ..runs import FAMILIES, STABLE, paper
+from ..runs import paper
+from ..trainings import FAMILIES, STABLE
 from .depth import LOOKS, minus_resnet_of
 
 RACES = ("race_swiss_roll", "race_ellipses", "race_peaks")

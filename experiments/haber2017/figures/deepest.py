@@ -21,8 +21,9 @@ from stablenets.plotting.plots import plot_curves
 from stablenets.plotting.style import COLOURS
 
 from ..measures import DATA_NAMES, MEGANET_LABELS, MEGANET_NAMES, NAMES
-from ..runs import FAMILIES, RATES, paper
-from ..studies import EXTENTS, DecisionRegions
+from ..runs import paper
+from ..studies.trained import EXTENTS, DecisionRegions
+from ..trainings import FAMILIES, RATES
 from .depth import LOOKS
 
 POINTS_SHOWN = 60  # test points in a map of decision regions

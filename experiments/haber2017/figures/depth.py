@@ -43,12 +43,8 @@ from ..measures import (
     by_depth_class,
     with_gap,
 )
-from ..runs import (
-    DEEP,
-    FAMILIES,
-    STABLE,
-    paper,
-)
+from ..runs import paper
+from ..trainings import DEEP, FAMILIES, STABLE
 
 LOOKS = family_looks(NAMES)
 BEST_ACCURACY = percentage("test_accuracy_at_best_validation")

@@ -18,7 +18,7 @@ from stablenets.statistics import Estimate
 
 from ..measures import ACTIVATION_NAMES, KEPT_SIZE, SCHEME_NAMES, with_sizes
 from ..runs import FIXED_TIME, paper
-from ..studies import SCHEMES, smallest_damping
+from ..studies.example_1 import SCHEMES, smallest_damping
 
 COLOURS = dict(zip(SCHEMES, (ORANGE, SKY, BLUE, GREEN, PINK), strict=True))
 LOOKS = {  # Verlet and leapfrog as in the figures of trained networks

@@ -29,7 +29,8 @@ from ..measures import (
     with_roughness,
     work_to_target,
 )
-from ..runs import FAMILIES, LEVEL_RATES, PENALTIES, SMOOTHED, paper
+from ..runs import paper
+from ..trainings import FAMILIES, LEVEL_RATES, PENALTIES, SMOOTHED
 from .depth import LOOKS
 
 TARGETS = (TARGET, 0.98, 0.99)

@@ -11,16 +11,14 @@ import pytest
 from conftest import made_up, same_by_command
 
 from experiments.haber2017 import PAPER, claims, figures, measures
-from experiments.haber2017.runs import (
-    FAMILIES,
-    PENALTIES,
-    PENALTY_GRID,
-    RATE_GRID,
-    RATES,
-    penalised_chain,
-    planar,
+from experiments.haber2017.runs import PENALTY_GRID, RATE_GRID
+from experiments.haber2017.studies.example_1 import (
+    Example1,
+    IntegratorDrift,
+    Rotation,
+    smallest_damping,
 )
-from experiments.haber2017.studies import Example1, IntegratorDrift, Rotation, smallest_damping
+from experiments.haber2017.trainings import FAMILIES, PENALTIES, RATES, penalised_chain, planar
 from stablenets.claims import ledger
 from stablenets.claims.criteria import HELD, OPEN, REFUTED
 from stablenets.claims.grid import PROFILES

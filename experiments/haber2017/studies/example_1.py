@@ -1,38 +1,25 @@
-"""Studies of Example 1, of integrators, of trained networks and of the authors' optimiser.
-
-All but the optimisers compute in float64.
-"""
+"""Studies of Example 1 and of integrators, in float64 and without training."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from stablenets.claims.work import Measured, RunContext, Study, TrainedNetStudy
-from stablenets.config import resolve
-from stablenets.data import load
+from stablenets.claims.work import Measured, RunContext, Study
 from stablenets.engine.dynamics import Dynamics, State
 from stablenets.engine.flow import Flow
 from stablenets.nets import Antisymmetric, LeapfrogHaber, ResNet, Verlet
 from stablenets.probes import NotFinite, log_spaced_depths, singular_values
-from stablenets.schema import flatten_keys, option
-from stablenets.training.environment import data_root
+from stablenets.schema import option
 
-from .optimisers.block_descent import BlockDescent
-from .optimisers.race import run_race
-from .published import EXAMPLE_1, POINTS
+from ..published import EXAMPLE_1, POINTS
 
 SCHEMES = ("euler", "damped euler", "rk4", "verlet", "leapfrog")
 KEPT = 129  # largest number of states of a trajectory that are kept
-# Half the width and half the height of a map of decision regions.
-EXTENTS = {"ellipses": (2.2, 1.0), "swiss_roll": (1.4, 1.4), "peaks": (3.0, 3.0)}
-PIXELS = 120  # of a map of decision regions, in each direction
 
 
 @dataclass(frozen=True)
@@ -234,164 +221,3 @@ def constant_flow(dynamics: Dynamics, K: Tensor, layers: int, h: float) -> Flow:
     flow = Flow(dynamics, len(K), layers, h=h).double().requires_grad_(False)
     flow.K.copy_(K.expand_as(flow.K))
     return flow
-
-
-@dataclass(frozen=True)
-class DecisionRegions(TrainedNetStudy):
-    """Decision regions of a trained network.
-
-    Arrays:
-        classes: (PIXELS, PIXELS) uint8, the predicted class on a grid, the bottom row first.
-    """
-
-    key = "haber2017/decision_regions"
-
-    def measure(self, context: RunContext) -> Measured:
-        net = self.training.trained(context)
-        right, top = EXTENTS[self.dataset]
-        x, y = torch.meshgrid(
-            torch.linspace(-right, right, PIXELS), torch.linspace(-top, top, PIXELS), indexing="xy"
-        )
-        grid = torch.stack((x, y), -1).flatten(0, 1).double()
-        classes = net(grid).argmax(1).view(PIXELS, PIXELS)
-        return {}, {"classes": classes.numpy().astype(np.uint8)}
-
-
-@dataclass(frozen=True)
-class WeightsOverDepth(TrainedNetStudy):
-    """How the weights of a trained network change from layer to layer.
-
-    Metrics:
-        variation: 1/(2h) Σ ‖θ_{j+1} - θ_j‖².
-        roughness: Σ ‖K_{j+1} - K_j‖² / Σ ‖K_j‖². It is about 2 for independent random weights. For
-            samples of a smooth function of time it falls as 1 / depth².
-
-    Arrays:
-        K: (layers, n²).
-    """
-
-    key = "haber2017/weights_over_depth"
-
-    def measure(self, context: RunContext) -> Measured:
-        net = self.training.trained(context)
-        (flow,) = net.units
-        K = flow.K.flatten(1)
-        roughness = K.diff(dim=0).square().sum() / K.square().sum()
-        metrics = {"variation": float(net.variation()), "roughness": float(roughness)}
-        return metrics, {"K": K.numpy()}
-
-
-@dataclass(frozen=True)
-class OptimiserRace(Study):
-    """Block coordinate descent compared with Adam on a planar problem.
-
-    Adam gets as much CPU time as block descent took, and its learning rate cycle ends with it.
-
-    Metrics; NAME is `descent` or `adam`:
-        seconds: CPU time of block descent.
-        NAME_test_error: Test error of the iterate with the lowest validation error, as the paper
-            chooses it.
-        NAME_objective: Objective on the training data at the end.
-        descent_work: Products with the Hessian.
-        adam_work: Gradients.
-
-    Arrays, with one entry for the start and one for each iteration or epoch:
-        NAME_seconds, NAME_objective, NAME_test_error: CPU time, objective and test error.
-    """
-
-    key = "haber2017/optimiser_race"
-
-    dataset: str = option("swiss_roll")
-    family: str = option("resnet")
-    layers: int = option(16, low=1)
-    iterations: int = option(40, "of block descent", low=1)
-    smoothness: float = option(1e-4, low=0.0)
-    seed: int = option(0, low=0)
-    batch: int = option(
-        512, "examples of an iteration of block descent, and of its products; at most all", low=1
-    )
-    rate: float | None = option(None, "of Adam; null: that of the family", above=0.0)
-    width: int | None = option(None, "features; null: those of Meganet", low=1)
-
-    @property
-    def descent(self) -> BlockDescent:
-        """The options of block descent."""
-        return BlockDescent(iterations=self.iterations, batch=self.batch, sample=self.batch)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        return super().options | flatten_keys({"descent": dataclasses.asdict(self.descent)})
-
-    @classmethod
-    def further_defaults(cls) -> dict[str, Any]:
-        return flatten_keys({"descent": dataclasses.asdict(BlockDescent())})
-
-    @property
-    def cost(self) -> float:
-        return self.layers * self.iterations
-
-    def measure(self, context: RunContext) -> Measured:
-        from .runs import planar  # imported here because runs.py imports this module
-
-        # The number of epochs does not matter, because the time limits Adam.
-        problem = planar(
-            *(self.dataset, self.family, self.layers, self.seed, 1),
-            smoothness=self.smoothness,
-            rate=self.rate,
-            width=self.width,
-        )
-        traces = run_race(resolve(problem.values), self.descent)
-        metrics = {"seconds": traces["block descent"].seconds[-1]}
-        arrays: dict[str, np.ndarray] = {}
-        for optimiser, name in {"block descent": "descent", "adam": "adam"}.items():
-            trace = traces[optimiser]
-            metrics |= {
-                f"{name}_test_error": trace.test_error[trace.best],
-                f"{name}_objective": trace.objective[-1],
-                f"{name}_work": trace.work[-1],
-            }
-            arrays |= {
-                f"{name}_seconds": np.array(trace.seconds),
-                f"{name}_objective": np.array(trace.objective),
-                f"{name}_test_error": np.array(trace.test_error),
-            }
-        return metrics, arrays
-
-
-@dataclass(frozen=True)
-class PerturbedOutputs(TrainedNetStudy):
-    """How much the class scores of a trained network change with a small change of its input.
-
-    The gain at a point is the largest singular value of the Jacobian of the whole network there:
-    the largest ‖N(x + δ) - N(x)‖ / ‖δ‖ for small δ. It is measured at 100 test points.
-
-    Metrics:
-        gain_median, gain_largest: Median and maximum of the gain over points.
-        relative_gain: The median, divided by the mean distance of the scores from their mean.
-    """
-
-    key = "haber2017/perturbed_outputs"
-
-    def measure(self, context: RunContext) -> Measured:
-        net = self.training.trained(context)
-        run = self.training.resolved
-        config = dataclasses.replace(run.config, data_root=context.data_root)
-        points = load(
-            run.dataset,
-            run.common,
-            root=data_root(config.data_root),
-            split_seed=run.config.seeds.split,
-            permutation_seed=run.config.seeds.permutation,
-            device="cpu",
-            download=False,
-        ).test
-        x = next(iter(points.sweep(100)))[0].double()
-        jacobians = torch.func.vmap(torch.func.jacrev(lambda point: net(point[None])[0]))(x)
-        gains = torch.linalg.matrix_norm(jacobians, 2)
-        scores = net(x)
-        spread = (scores - scores.mean(0)).norm(dim=1).mean()
-        return {
-            "gain_median": float(gains.median()),
-            "gain_largest": float(gains.max()),
-            "relative_gain": float(gains.median() / spread),
-        }, {}

@@ -1,0 +1,1 @@
+"""Measurements without training, and measurements of trained networks."""
