@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench_rows.row import Row
-from experiments.chang2018.runs import recipe
-from experiments.chang2018.studies.networks import BATCH, STEPS
+from experiments.chang2018.networks import BATCH, STEPS
+from experiments.chang2018.trainings import recipe
 from stablenets.config import resolve
 from stablenets.engine.operators import Conv
 from stablenets.nets import Network

@@ -13,7 +13,8 @@ from stablenets.claims.results import Results
 from stablenets.statistics import Estimate
 
 from ..published import SECOND_HAND
-from ..runs import AS_IT_IS, SMOOTH, VARIANTS, paper
+from ..runs import paper
+from ..trainings import AS_IT_IS, SMOOTH, VARIANTS
 from .naming import NAMES, with_names
 
 # What claim 10 compares: ours, theirs and the threshold of ours minus theirs, in points

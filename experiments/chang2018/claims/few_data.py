@@ -14,7 +14,8 @@ from stablenets.claims.results import Results
 from stablenets.statistics import Estimate
 
 from ..published import FEW, FEW_GAP_AT_5
-from ..runs import HELD_OUT, paper
+from ..runs import paper
+from ..trainings import HELD_OUT
 
 SHORT = 1000  # steps; trainings with fewer are SHORT and have a claim of their own, 5d
 FEW_PERCENT = 5  # of the images; the paper's figure shows more, too

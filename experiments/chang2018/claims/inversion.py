@@ -19,9 +19,10 @@ from stablenets.claims.results import Results
 from stablenets.config.options import Config
 from stablenets.statistics import Estimate
 
+from ..networks import DEEPEST_UNIT
 from ..runs import paper
-from ..studies.measurements import OVERFLOW, REVERSIBLE, UNIT_TIME
-from ..studies.networks import DEEPEST_UNIT
+from ..studies.building import REVERSIBLE, UNIT_TIME
+from ..studies.inversion import OVERFLOW
 from .naming import NAMES
 
 TOLERANCE = Config.__dataclass_fields__["tolerance"].default  # of training with backward=reverse

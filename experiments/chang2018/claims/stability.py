@@ -11,9 +11,9 @@ from stablenets.claims.criteria import Criterion, at_most
 from stablenets.claims.estimates import largest, select_rows
 from stablenets.claims.results import Results
 
+from ..networks import DEEPEST_UNIT
 from ..runs import paper
-from ..studies.measurements import REVERSIBLE
-from ..studies.networks import DEEPEST_UNIT
+from ..studies.building import REVERSIBLE
 from .inversion import cap_note, gentle_units, unit_settings
 from .naming import NAMES
 

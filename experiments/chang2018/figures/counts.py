@@ -9,9 +9,9 @@ from stablenets.claims.results import Results
 
 from ..claims.counts import counted, in_millions
 from ..claims.naming import BLOCK_NAMES, LAYOUT_NAMES
+from ..networks import BLOCK, preset_options
 from ..published import TABLE
 from ..runs import paper
-from ..studies.networks import BLOCK, preset_options
 
 
 @paper.table("counts", runs=["counts"])

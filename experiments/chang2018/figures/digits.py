@@ -21,7 +21,8 @@ from ..claims.digits import (
     with_variants,
 )
 from ..claims.naming import DATA_NAMES, LABELS, NAMES, with_names
-from ..runs import AS_IT_IS, paper
+from ..runs import paper
+from ..trainings import AS_IT_IS
 from .accuracy import OURS
 
 

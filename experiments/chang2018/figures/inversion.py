@@ -19,7 +19,7 @@ from stablenets.plotting.style import COLOURS, MARKERS
 from ..claims.inversion import TOLERANCE, with_trained_nets
 from ..claims.naming import BLOCK_NAMES, LABELS, NAMES
 from ..runs import paper
-from ..studies.measurements import OVERFLOW
+from ..studies.inversion import OVERFLOW
 from .ticks import SMALL, label_blocks, label_powers
 
 if TYPE_CHECKING:

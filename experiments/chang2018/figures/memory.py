@@ -16,8 +16,8 @@ from stablenets.plotting.style import MARKERS
 
 from ..claims.inversion import kept_bytes_by_mode, peak_memory
 from ..claims.naming import NAMES
+from ..networks import COMPARED_MODES
 from ..runs import paper
-from ..studies.networks import COMPARED_MODES
 from .ticks import label_sizes
 
 NOT_MEASURED = "not measured"

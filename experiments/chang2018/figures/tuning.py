@@ -10,8 +10,9 @@ from stablenets.claims.tabulating import count_seeds, tabulate
 
 from ..claims.digits import SEARCHED_ON_DIGITS
 from ..claims.naming import BLOCK_NAMES, LABELS, with_names
-from ..runs import HELD_OUT, SHORT_RATES, STEP_SIZES, paper
-from ..studies.networks import BLOCK, SGD, STEPS
+from ..networks import BLOCK, SGD, STEPS
+from ..runs import STEP_SIZES, paper
+from ..trainings import HELD_OUT, SHORT_RATES
 from .accuracy import TRAIN_ACCURACY
 
 

@@ -21,7 +21,7 @@ from stablenets.config import resolve
 from stablenets.probes import peak_resident_bytes
 from stablenets.training.network import build_network
 
-from .networks import SGD
+from ..networks import SGD
 
 
 def measure_peak(batch: int, values: dict) -> dict[str, int]:

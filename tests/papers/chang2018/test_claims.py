@@ -12,8 +12,9 @@ from conftest import compose, made_up, measured, same_by_command
 
 from experiments.chang2018 import PAPER, figures
 from experiments.chang2018.claims import accuracy, counts, digits
+from experiments.chang2018.networks import SMALL, preset_options
 from experiments.chang2018.published import TABLE
-from experiments.chang2018.runs import (
+from experiments.chang2018.trainings import (
     SMOOTH,
     SMOOTHNESS,
     VARIANTS,
@@ -24,7 +25,6 @@ from experiments.chang2018.runs import (
     small,
     stl10,
 )
-from experiments.chang2018.studies.networks import SMALL, preset_options
 from stablenets.claims import ledger
 from stablenets.claims.criteria import HELD, OPEN, REFUTED
 from stablenets.claims.pages import is_complete

@@ -8,7 +8,8 @@ from conftest import made_up
 
 from experiments.chang2018 import PAPER
 from experiments.chang2018.claims import inversion, stability
-from experiments.chang2018.studies.measurements import OVERFLOW, REVERSIBLE
+from experiments.chang2018.studies.building import REVERSIBLE
+from experiments.chang2018.studies.inversion import OVERFLOW
 from stablenets.claims.criteria import HELD, OPEN, REFUTED, condition
 
 results = partial(made_up, PAPER)

@@ -4,21 +4,19 @@ import pytest
 from conftest import measured
 
 from experiments.chang2018.published import TABLE
-from experiments.chang2018.runs import RUNS, small
-from experiments.chang2018.studies import measurements
-from experiments.chang2018.studies.measurements import (
+from experiments.chang2018.runs import RUNS
+from experiments.chang2018.studies import memory
+from experiments.chang2018.studies.building import REVERSIBLE
+from experiments.chang2018.studies.eigenvalues import BlockEigenvalues, TrainedBlockEigenvalues
+from experiments.chang2018.studies.inversion import (
     OVERFLOW,
-    REVERSIBLE,
-    BackwardMemory,
-    BlockEigenvalues,
     GradientError,
     InverseError,
-    PeakMemory,
-    StepCost,
-    StepOverhead,
-    TrainedBlockEigenvalues,
     TrainedInverseError,
 )
+from experiments.chang2018.studies.memory import BackwardMemory, PeakMemory
+from experiments.chang2018.studies.step_times import StepCost, StepOverhead
+from experiments.chang2018.trainings import small
 from stablenets.claims.work import RunContext
 
 UNMATCHED = {"midpoint_26", "midpoint_62", "leapfrog_26", "leapfrog_62"}
@@ -56,7 +54,7 @@ def test_gradients_by_inversion_are_the_stored_ones(net, block_norm):
 
 def test_a_peak_that_cannot_be_measured_says_why(monkeypatch):
     values = {"dataset": {"name": "digits"}}
-    monkeypatch.setattr(measurements, "deep_hamiltonian", lambda blocks, backward: values)
+    monkeypatch.setattr(memory, "deep_hamiltonian", lambda blocks, backward: values)
     with pytest.raises(RuntimeError, match=r"(?s)peak .* ended with 1.*BadInput: net: missing"):
         PeakMemory("reverse", 2, 1).measure(None)
 
