@@ -19,9 +19,9 @@ from stablenets.claims.results import Results
 from stablenets.claims.tabulating import by_value
 from stablenets.statistics import Estimate
 
-from .runs import AUTHORS_RING_SETTING, RING_SETTINGS
-from .studies.networks import NETWORKS, PLAIN
+from .networks import NETWORKS, PLAIN
 from .studies.random_weights import TrainedSymplectic
+from .trainings import AUTHORS_RING_SETTING, RING_SETTINGS
 
 DATA_NAMES = {
     "swiss_roll": "swiss roll",

@@ -24,8 +24,8 @@ from ..measures import (
     volume_rows,
     with_exponents,
 )
+from ..networks import EULER, NETWORKS, PLAIN, RANDOM_X, SINGULAR_X, VOLUME
 from ..runs import paper
-from ..studies.networks import EULER, NETWORKS, PLAIN, RANDOM_X, SINGULAR_X, VOLUME
 
 ROUNDING = 1e-12
 

@@ -21,9 +21,9 @@ from stablenets.claims.results import Results
 from stablenets.statistics import Estimate
 
 from ..measures import DATA_NAMES, DEEP, with_names
+from ..networks import NETWORKS
 from ..published import AUTHORS_CODE, COLUMNS, TABLE_1
 from ..runs import paper
-from ..studies.networks import NETWORKS
 
 Cell = tuple[str, int, str]  # of Table 1: data set, number of layers, network
 EQUAL = 2.0  # points from the table within which an accuracy counts as reproduced

@@ -25,11 +25,12 @@ from stablenets.plotting.panels import plot_matrix
 from stablenets.plotting.style import COLOURS
 
 from ..measures import BEST_ACCURACY, DATA_NAMES, NONE, with_names
+from ..networks import NETWORKS
 from ..published import AUTHORS_CODE, COLUMNS, NO_LAYERS, TABLE_1, TABLE_2
-from ..runs import IMAGE_SETTINGS, IN_TABLE_2, paper, planar_setting
-from ..studies.networks import NETWORKS
+from ..runs import IN_TABLE_2, paper
 from ..studies.random_weights import test_points
 from ..studies.trained import SHOWN
+from ..trainings import IMAGE_SETTINGS, planar_setting
 from .looks import LOOKS
 
 REST = 6  # frames for which the animation rests

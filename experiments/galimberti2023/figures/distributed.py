@@ -24,7 +24,8 @@ from stablenets.plotting.plots import plot_curves, plot_lines
 
 from ..measures import BEST_ACCURACY, DATA_NAMES, at_setting
 from ..published import AUTHORS_RING
-from ..runs import RING_SETTINGS, paper
+from ..runs import paper
+from ..trainings import RING_SETTINGS
 from .looks import LOOKS
 
 

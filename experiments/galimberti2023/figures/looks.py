@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stablenets.plotting.looks import family_looks
 
-from ..studies.networks import NETWORKS
+from ..networks import NETWORKS
 
 # H1 and H1-J2 are one family with two interconnections
 KEYS = {name: "hdnn_ones" if net.options else net.family for name, net in NETWORKS.items()}

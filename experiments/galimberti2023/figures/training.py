@@ -17,9 +17,9 @@ from stablenets.plotting.panels import set_panel
 from stablenets.plotting.plots import plot_clipped, plot_curves, plot_differences
 
 from ..measures import controlled, count_training
+from ..networks import PLAIN
 from ..published import STATED_NORMS
 from ..runs import paper
-from ..studies.networks import PLAIN
 from .sensitivities import median_or_dash
 
 CONTROL_WIDTH = 5.4  # inches

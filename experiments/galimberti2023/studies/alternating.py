@@ -27,8 +27,8 @@ from stablenets.nets import Network, Plain
 from stablenets.probes import suffix_jacobians
 from stablenets.schema import option
 
+from ..networks import ALL
 from ..published import POINTS
-from .networks import ALL
 from .random_weights import batch_layer_jacobians
 
 LEARNING_RATE = 0.05  # of Adam, for the layers and for the output layer

@@ -17,8 +17,8 @@ from stablenets.data.dataset import Split
 from stablenets.nets import Network
 from stablenets.schema import option
 
+from ..networks import ALL, RANDOM_X, SINGULAR_X, make_singular
 from ..published import BATCH, POINTS
-from .networks import ALL, RANDOM_X, SINGULAR_X, make_singular
 from .random_weights import TRAINED_EVERY, WIDTH, symplecticity
 
 DATASET = "swiss_roll"

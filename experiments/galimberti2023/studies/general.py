@@ -16,7 +16,7 @@ from stablenets.engine.flow import Flow
 from stablenets.nets.hdnn import canonical
 from stablenets.schema import option
 
-from .networks import NETWORKS, RANDOM_X, random_flow, structure_matrix
+from ..networks import NETWORKS, RANDOM_X, random_flow, structure_matrix
 
 GENERAL_FORM_NETWORKS = (
     *NETWORKS,

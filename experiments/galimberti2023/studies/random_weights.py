@@ -21,7 +21,7 @@ from stablenets.probes import layer_jacobians, suffix_jacobians, symplectic_defe
 from stablenets.probes.maps import flow_maps
 from stablenets.schema import option
 
-from .networks import ALL, NETWORKS, PLAIN, random_flow, structure_matrix
+from ..networks import ALL, NETWORKS, PLAIN, random_flow, structure_matrix
 
 WIDTH = 4  # features of the paper's planar networks
 POINTS = 5  # random inputs at which a random network is measured

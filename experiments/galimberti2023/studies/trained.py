@@ -21,7 +21,7 @@ from stablenets.probes import kept_bytes, layer_jacobians
 from stablenets.probes.maps import Map, compose_maps, layer_states, layers_and_start
 from stablenets.schema import option
 
-from .networks import NETWORKS
+from ..networks import NETWORKS
 from .random_weights import test_points
 
 # The rectangle of a map of decision regions: left, right, bottom, top.

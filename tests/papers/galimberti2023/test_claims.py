@@ -18,18 +18,11 @@ from experiments.galimberti2023.claims import (
     table_1,
     training,
 )
+from experiments.galimberti2023.networks import EULER, NETWORKS, PLAIN, RANDOM_X, SINGULAR_X
 from experiments.galimberti2023.published import COLUMNS, TABLE_1
-from experiments.galimberti2023.runs import (
-    IMAGE_RATES,
-    IMAGE_SETTINGS,
-    PLANAR_RATES,
-    PLANAR_SETTINGS,
-    RING_GRID,
-    RING_SETTINGS,
-    TIME_GRID,
-)
+from experiments.galimberti2023.runs import IMAGE_RATES, PLANAR_RATES, RING_GRID, TIME_GRID
 from experiments.galimberti2023.studies.alternating import ALPHA
-from experiments.galimberti2023.studies.networks import EULER, NETWORKS, PLAIN, RANDOM_X, SINGULAR_X
+from experiments.galimberti2023.trainings import IMAGE_SETTINGS, PLANAR_SETTINGS, RING_SETTINGS
 from stablenets.claims import ledger
 from stablenets.claims.criteria import HELD, OPEN, REFUTED, UNDECIDED, decide_verdict
 from stablenets.claims.pages import is_complete

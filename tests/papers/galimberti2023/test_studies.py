@@ -10,7 +10,19 @@ import torch.nn.functional as F
 from conftest import measured
 
 from experiments.galimberti2023.claims.sensitivities import ROUNDING
-from experiments.galimberti2023.runs import distributed, planar
+from experiments.galimberti2023.networks import (
+    ALL,
+    EULER,
+    NETWORKS,
+    PLAIN,
+    RANDOM_X,
+    RING,
+    RING_RANDOM_X,
+    SINGULAR_X,
+    VOLUME,
+    random_flow,
+    structure_matrix,
+)
 from experiments.galimberti2023.studies.alternating import (
     ALPHA,
     ALPHA_C,
@@ -25,19 +37,6 @@ from experiments.galimberti2023.studies.alternating import (
 )
 from experiments.galimberti2023.studies.coupled import CoupledTraining
 from experiments.galimberti2023.studies.general import GENERAL_FORM_NETWORKS, GeneralForm
-from experiments.galimberti2023.studies.networks import (
-    ALL,
-    EULER,
-    NETWORKS,
-    PLAIN,
-    RANDOM_X,
-    RING,
-    RING_RANDOM_X,
-    SINGULAR_X,
-    VOLUME,
-    random_flow,
-    structure_matrix,
-)
 from experiments.galimberti2023.studies.random_weights import (
     Counterexample,
     SingularValueSpread,
@@ -54,6 +53,7 @@ from experiments.galimberti2023.studies.trained import (
     measure_influences,
     ring_hops,
 )
+from experiments.galimberti2023.trainings import distributed, planar
 from stablenets.claims.work import RunContext
 from stablenets.data import DATASETS, CommonDataOptions, load
 from stablenets.probes import layer_states
