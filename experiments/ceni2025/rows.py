@@ -14,9 +14,9 @@ from stablenets.claims.results import Results
 from stablenets.claims.work import Training
 
 from .names import DATA_NAMES, DEEP_NAMES, NAMES
-from .runs import VARIED
-from .studies.networks import DEEP
 from .studies.trained import TrainedSpectrum
+from .trainings import DEEP
+from .trials import VARIED
 
 ADDED = 0.01  # squared error of solved adding; the answer 1 to every sequence has 1/6
 SYMBOLS, WRONG = 10, 1.0  # of copying: symbols to recall, and wrong ones of solved copying in %

@@ -1,4 +1,4 @@
-"""The runs of each profile.
+"""The runs of each profile; `trainings.py` has how each network is trained.
 
 Groups such as `adding`, `one_epoch` and `ten_epochs` hold roaRNN alone, so that a claim about it
 does not wait for the networks beside it. `first_devised` has other networks that were devised
@@ -7,48 +7,36 @@ against vanishing gradients, after their rates are chosen by `devised_rates`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from stablenets.claims.grid import Grid, Seeds, grid, per_profile, seeds, tuning_seeds
 from stablenets.claims.paper import Paper
-from stablenets.claims.work import Training
-from stablenets.data import DATASETS
 
 from .published import DEPTH, LENGTH
-from .search_space import FIRST_SEED, draw_setting
-from .studies.networks import DEEP, DEVISED, FAMILIES, PIXELS, deep_run, memory_run, pixel_run
+from .search_space import FIRST_SEED
 from .studies.peak import PeakMemory
 from .studies.spectra import CASES, JacobianSpectrum, SpectrumBySize
 from .studies.step_time import StepTime
 from .studies.trained import FilterAngle, TrainedSpectrum
 from .studies.weight_gradients import GRADIENT_CASES, WeightGradients
+from .trainings import DEEP, DEVISED, FAMILIES, PIXELS, deep_run, memory_run, pixel_run
+from .trials import (
+    adding_trial,
+    chrono,
+    chrono_reader,
+    copying_trial,
+    lag_run,
+    near_convex,
+    rate_trials,
+    searched_reader,
+    varied_readers,
+)
 
 BASELINES = ["gru", "rnn"]  # beside roaRNN and LSTM
 LONGER = ["roamlp", "tanh", "frozen", "none", "resnet"]  # kinds with fewer layers and more steps
 DEEP_RATE_GRID = [0.003, 0.01, 0.03, 0.1, 0.3]
 MEMORY_RATE_GRID = (0.001, 0.003, 0.01, 0.03, 0.06)
-GATED_RATE_GRID = (0.003, 0.01, 0.03, 0.1)
-RATE_GRIDS = {
-    "roarnn": (0.005, 0.01, 0.02, 0.04),
-    "lstm": GATED_RATE_GRID,
-    "gru": GATED_RATE_GRID,
-    "rnn": (0.0003, 0.001, 0.003, 0.01),
-    **dict.fromkeys(DEVISED, (0.001, 0.003, 0.01, 0.03)),
-}
-VARIED: dict[str, tuple[Any, ...]] = {  # one at a time; the others as chosen
-    "net.alpha": (0.9, 0.97, 0.99, 0.999, 1.0),
-    "net.beta": (0.01, 0.05, 0.1, 0.3),
-    "net.input_scale": (0.5, 2.0, 3.0, 10.0),
-    "net.gain": (0.0, 0.2, 1.0),
-    "net.activation": ("tanh", "relu"),
-    "net.widths": ([32], [64], [128], [256]),
-    "optim.lr": (0.001, 0.005, 0.01, 0.02, 0.05),
-    "batch": (16, 32, 64, 128),
-    "optim.label_smoothing": (0.0, 0.1, 0.2),
-    "dataset.permutation": ("torch", "expRNN", "coRNN", "LEM", "bit_reversal"),
-}
 # Settings of roaRNN that were tried for adding over the longest sequences: size of U, rate, share
 # of the steps in which the rate rises, and how many seeds after the first one.
 TRIED_ADDING = (
@@ -57,7 +45,6 @@ TRIED_ADDING = (
     (40.0, 0.04, 0.1, (1, 2)),
     (40.0, 0.06, 0.1, (0, 1)),
 )
-TRIED_ADDING_EPOCHS = 6  # enough to see a rate explode
 TRIED_COPYING = ((0.03, 1), (0.06, 1), (0.03, 2))  # rate, and factor of the epochs
 UNCLIPPED = {"optim.clip_norm": None}
 READOUT_ONLY = {"optim.frozen": ["W", "U", "b"]}
@@ -73,93 +60,6 @@ RANDOM_START = {
     "net.bias_init": 0.0,
     "net.gain": 1.0,
 }
-
-
-def lag_run(
-    task: str,
-    length: int,
-    family: str,
-    seed: int,
-    epochs: Mapping[int, int],
-    steps: int,
-    changes: Mapping[str, Any] | None = None,
-) -> Training:
-    """A memory run with the epochs of its length."""
-    return memory_run(task, length, family, seed, epochs[length], steps, changes)
-
-
-def near_convex(length: int, **arguments: Any) -> Training:
-    """roaRNN with an α that is below 1 by 0.01 over the whole sequence."""
-    changes = {"net.alpha": 1 - 0.01 / length}
-    return lag_run(length=length, family="roarnn", changes=changes, **arguments)
-
-
-def chrono(length: int, **arguments: Any) -> Training:
-    """LSTM whose forget gates begin as long as the sequence."""
-    return lag_run(length=length, family="lstm", changes={"net.chrono_lag": length}, **arguments)
-
-
-def chrono_reader(trial: tuple[int, float], dataset: str, width: int, seed: int) -> Training:
-    """LSTM with the chrono initialisation on pixels; `trial` holds epochs and rate."""
-    epochs, rate = trial
-    changes = {"net.chrono_lag": DATASETS[dataset].facts.shape[0], "optim.lr": rate}
-    return pixel_run(dataset, "lstm", width, seed, epochs, changes)
-
-
-def rate_trials(family: str, limit: int | None, **arguments: Any) -> Iterator[Training]:
-    """A network on pixels at each rate of its family's grid."""
-    for rate in RATE_GRIDS[family]:
-        changes = {"dataset.limit": limit, "optim.lr": rate}
-        yield pixel_run(family=family, changes=changes, **arguments)
-
-
-def varied_readers(limit: int | None, **arguments: Any) -> list[Training]:
-    """roaRNN on pixels as chosen, and with one option changed at a time."""
-    changes = [{}, *({key: value} for key, values in VARIED.items() for value in values)]
-    runs = [
-        pixel_run(family="roarnn", changes={"dataset.limit": limit} | change, **arguments)
-        for change in changes
-    ]
-    return list({run.name: run for run in runs}.values())
-
-
-def searched_reader(number: int, dataset: str, width: int, limit: int | None, epochs: int):
-    """Configuration `number` of the random search; -1 is the chosen setting."""
-    changes = {"dataset.limit": limit, "optim.name": "adamw", "optim.weight_decay": 0.0}
-    drawn = draw_setting(number) if number >= 0 else {}
-    return pixel_run(dataset, "roarnn", width, FIRST_SEED, epochs, changes | drawn)
-
-
-def adding_trial(
-    trial: tuple[float, float, float, tuple[int, ...]], length: int, steps: int
-) -> Iterator[Training]:
-    """A setting of roaRNN that was tried for adding.
-
-    With relu, U and b of another size and β to match give the same network at first. A step of
-    Adam then moves U and b by another share.
-    """
-    size, rate, warmup, numbers = trial
-    changes = {
-        "net.input_scale": size,
-        "net.bias_init": -1.2 * size,
-        "net.beta": 1 / size,
-        "optim.lr": rate,
-        "optim.warmup": warmup,
-    }
-    for number in numbers:
-        yield memory_run(
-            *("adding", length, "roarnn", FIRST_SEED + number),
-            *(TRIED_ADDING_EPOCHS, steps, changes),
-        )
-
-
-def copying_trial(
-    trial: tuple[float, int], length: int, epochs: Mapping[int, int], steps: int
-) -> Training:
-    """A rate of roaRNN that was tried for copying, with more epochs or not."""
-    rate, factor = trial
-    changes = {"optim.lr": rate}
-    return memory_run("copy", length, "roarnn", FIRST_SEED, factor * epochs[length], steps, changes)
 
 
 SEEDS = seeds(smoke=1, quick=3, full=3, paper=3)

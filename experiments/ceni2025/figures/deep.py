@@ -18,7 +18,7 @@ from ..claims.depth import CHANCE
 from ..names import DATA_NAMES, DEEP_NAMES, LABELS
 from ..rows import deep_rows, gradient_ratios
 from ..runs import paper
-from ..studies.networks import DEEP_RATES
+from ..trainings import DEEP_RATES
 from .columns import IMAGES, WIDTH, image_limit, minutes, trainable_parameters, width_of
 
 PAIRED_SEED = 0  # the only seed of networks that have one

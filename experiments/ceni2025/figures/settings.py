@@ -19,7 +19,7 @@ from ..names import LABELS, NAMES
 from ..rows import variations
 from ..runs import paper
 from ..search_space import SPACE
-from ..studies.networks import pixel_rate
+from ..trainings import pixel_rate
 from .columns import IMAGES, WIDTH, fixed_parameters, image_limit, trainable_parameters
 from .pixels import with_width
 

@@ -14,7 +14,7 @@ from stablenets.training.losses import cross_entropy
 from stablenets.training.network import build_network
 from stablenets.training.optim import build_optimiser
 
-from .networks import FAMILIES, pixel_run
+from ..trainings import FAMILIES, pixel_run
 
 WIDE = 256  # a roaRNN of this width is timed whatever `StepTime.width` is
 

@@ -16,8 +16,8 @@ from matplotlib.text import Text
 from experiments.ceni2025 import PAPER, figures, rows
 from experiments.ceni2025.claims import depth, filters, memory, pixels, updates
 from experiments.ceni2025.rows import power_text
-from experiments.ceni2025.runs import VARIED
 from experiments.ceni2025.studies.spectra import TIED
+from experiments.ceni2025.trials import VARIED
 from stablenets.claims import ledger
 from stablenets.claims.criteria import HELD, OPEN, REFUTED
 from stablenets.claims.grid import PROFILES

@@ -10,16 +10,8 @@ import torch
 from conftest import measured
 
 from experiments.ceni2025 import PAPER
+from experiments.ceni2025.parameters import count_parameters, matched_width
 from experiments.ceni2025.search_space import SPACE, LogUniform, draw_setting
-from experiments.ceni2025.studies.networks import (
-    DEEP,
-    count_parameters,
-    deep_run,
-    matched_width,
-    memory_run,
-    pixel_run,
-    with_changes,
-)
 from experiments.ceni2025.studies.peak import PeakMemory
 from experiments.ceni2025.studies.spectra import (
     CASES,
@@ -34,6 +26,7 @@ from experiments.ceni2025.studies.spectra import (
 from experiments.ceni2025.studies.step_time import StepTime
 from experiments.ceni2025.studies.trained import TrainedSpectrum
 from experiments.ceni2025.studies.weight_gradients import GRADIENT_CASES, WeightGradients
+from experiments.ceni2025.trainings import DEEP, deep_run, memory_run, pixel_run, with_changes
 from stablenets.engine.flow import Flow
 from stablenets.nets import RECURRENT_FAMILIES, Recurrence, RoaMLP, RoaRNN, SequenceNetwork
 from stablenets.probes import full_jacobian
