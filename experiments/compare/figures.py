@@ -63,7 +63,7 @@ def gradients(results: Results) -> Figure:
 
 
 def percent_of(own: pd.DataFrame) -> Estimate:
-    """The mean test accuracy in %, with its interval, which ends at 0 and at 100."""
+    """The mean test accuracy in %, with its interval, cut off at 0 and 100."""
     return statistics.percent(own["accuracy"])
 
 
@@ -81,7 +81,7 @@ def percent_text(own: pd.DataFrame) -> str:
 )
 def accuracy(results: Results) -> Figure:
     """Which families keep their accuracy? Test accuracy in %: mean over seeds, and below it its
-    95 % interval, which ends at 0 and at 100. A run that diverged counts as guessing.
+    95 % interval, cut off at 0 and 100. A run that diverged counts as guessing.
     """
     runs = measured_runs(results)
     label = "test accuracy in %"
@@ -136,7 +136,7 @@ def plot_isometry(axes: Axes, own: pd.DataFrame) -> None:
     look = {"color": COLOURS[1], "markersize": 4, "label": f"lowest: {family_label(lowest)}"}
     axes.plot(across[is_lowest], up[is_lowest], "s", **look)
     axes.set(xscale="log", xlim=(0.8 * finite.min(), 1.3 * far))
-    axes.set(xlabel="max |log σ|", ylabel="test accuracy in %")
+    axes.set(xlabel="max |ln σ|", ylabel="test accuracy in %")
     ticks = [tick for tick in (0.01, 0.1, 1, 10, 100) if 0.8 * finite.min() < tick < 1.3 * far]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())

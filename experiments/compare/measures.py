@@ -49,7 +49,7 @@ def measured_runs(results: Results, groups: Iterable[str] = GROUPS) -> pd.DataFr
     | ratio_before, ratio_after | gradient norm at the first state / at the last one |
     | largest, median, smallest | singular values of the Jacobian before training; `_after`: after |
     | limit, limit_after | smaller singular values are rounding errors, and replaced by this limit |
-    | defect | max |log σ| over these three before training: 0 for an isometry |
+    | defect | max |ln σ| over these three before training: 0 for an isometry |
     | diverged | whether the run diverged |
     """
     found: list[dict[str, Any]] = []
@@ -116,7 +116,7 @@ def spectrum_of(values: list[float]) -> dict[str, float]:
 
 
 def isometry_defect(values: list[float]) -> float:
-    """The largest |log σ|: 0 for an isometry, infinite if a value is 0 or not known."""
+    """The largest |ln σ|: 0 for an isometry, infinite if a value is 0 or not known."""
     if not all(value > 0 for value in values):
         return math.inf
     return max(abs(math.log(value)) for value in values)

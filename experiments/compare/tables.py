@@ -136,7 +136,7 @@ def median_text(own: pd.DataFrame, name: str, ending: str) -> float | str:
     intervals="95 % bootstrap intervals over families, of which all runs are drawn together",
 )
 def isometry_table(results: Results) -> pd.DataFrame:
-    """Rank correlation over runs between isometry before training, -max |log σ| at one test
+    """Rank correlation over runs between isometry before training, -max |ln σ| at one test
     example, and the test accuracy after training. Only the rows of one depth compare families:
     over all depths, deep and shallow networks are compared as well. `differs from 0`: 'not shown'
     if the interval contains 0.
@@ -180,8 +180,8 @@ def leaders_table(results: Results) -> pd.DataFrame:
     """The family with the highest interquartile mean at each depth (table `choice`). With few
     seeds and data sets this is no advice which family to take. The families in `intervals overlap`
     may be as good, since their intervals overlap with that of the first; this does not show that
-    they are equal (table `differences`). `less than half`: they
-    reach less than half of the way from guessing to 100 %.
+    they are equal (table `differences`). `less than half`: families whose mean is below 50 % of the
+    way from guessing to no error.
     """
     runs = measured_runs(results)
     found = []

@@ -12,11 +12,14 @@ SIGNS = {">=": "≥", "<=": "≤"}
 VALUES = "\n".join(  # how to read a table of claims
     (
         "- A claim has one or several criteria, and its line shows one of them. The order of choice"
-        " is: a condition that is not held, a refuted criterion, an open one, the first one.",
+        " is: a condition that is not held, a refuted criterion, an open one whose value is on the"
+        " wrong side, another open one, the first one.",
         "- 'undecided (3 refuted, 1 open)': the claim can no longer be reproduced, because a part"
         " of it is refuted. More runs can make it 'partly' or 'not reproduced'.",
-        "- 'over' in place of an interval: the value is the worst, or the number, of so many runs,"
-        " so it has no interval.",
+        "- 'over 40 runs' in place of an interval: the value is the worst of 40 runs, or the number"
+        " of those runs for which something is true. It is known exactly.",
+        "- The column 'paper' has the paper's own number. It is empty if the claim is not about a"
+        " number; 'not known': the paper has a number, which we could not read.",
         "- 'Undecided' often means that there are few seeds. An interval reaches"
         f" {widths_of_interval((3, 5, 10))}.",
     )
@@ -32,13 +35,15 @@ def number(value: Any, unit: str = "") -> str:
 def interval_text(low: Any, high: Any, n: Any, cases: str = "") -> str:
     """An interval as text; '' if there is none.
 
-    An interval of length zero belongs to a value that needs none: the worst, the best or the number
-    of n runs. Then the text says of how many, in the words of `cases` if there are any.
+    An interval of length zero belongs to a value that needs none, such as the worst or the number
+    of the n `cases`. Without `cases` it is the mean or median of n equal values.
     """
     low, high = (float("nan") if end in ("", None) else float(end) for end in (low, high))
-    if low == high:
-        return "one value" if int(n) == 1 else f"over {cases or f'all {int(n):,}'}"
-    return tables.format_interval(low, high)
+    if low != high:
+        return tables.format_interval(low, high)
+    if int(n) == 1:
+        return "one value"
+    return f"over {cases}" if cases else f"all {int(n):,} are equal"
 
 
 def claim_cells(row: dict[str, Any]) -> dict[str, str]:

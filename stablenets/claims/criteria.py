@@ -8,7 +8,8 @@ The check of a claim returns criteria and never a verdict.
 | refuted | the whole interval is on the wrong side                           |
 | open    | the interval contains the threshold, or there is no interval      |
 
-The worst of some runs, or their number, is known exactly: its interval has length zero.
+The worst of some runs is known exactly, and so is the number of those for which something is true.
+The interval of such a value has length zero.
 `at_least` and `at_most` count the threshold as right; `ahead_of` and `below` count it as wrong.
 """
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import ge, gt, le, lt
 
 from stablenets.statistics import Estimate
 
@@ -62,16 +64,21 @@ class Criterion:
     @property
     def state(self) -> str:
         """One of STATES; see the table of this module."""
-        low, high, threshold = self.estimate.low, self.estimate.high, self.threshold
-        if math.isnan(low) or math.isnan(high):
+        ends = self.estimate.low, self.estimate.high
+        if any(math.isnan(end) for end in ends):
             return OPEN
-        is_held, is_refuted = {
-            ">=": (low >= threshold, high < threshold),
-            ">": (low > threshold, high <= threshold),
-            "<=": (high <= threshold, low > threshold),
-            "<": (high < threshold, low >= threshold),
-        }[self.relation]
-        return HELD if is_held else REFUTED if is_refuted else OPEN
+        are_right = [self.is_right(end) for end in ends]
+        return HELD if all(are_right) else OPEN if any(are_right) else REFUTED
+
+    @property
+    def is_value_right(self) -> bool:
+        """Whether the value itself, without its interval, is on the right side."""
+        return self.is_right(self.estimate.value)
+
+    def is_right(self, number: float) -> bool:
+        """Whether a number is on the right side of the threshold."""
+        compare = {">=": ge, ">": gt, "<=": le, "<": lt}[self.relation]
+        return compare(number, self.threshold)
 
 
 def at_least(estimate: Estimate, threshold: float, label: str, unit: str = "") -> Criterion:

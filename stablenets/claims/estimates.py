@@ -218,18 +218,25 @@ def paired_ratio(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame) -> Es
     )
 
 
-def exact(value: float, of: int | pd.DataFrame = 1) -> Estimate:
+def exact(value: float, of: int | pd.DataFrame = 1, noun: str = "runs") -> Estimate:
     """A value without uncertainty, such as a count, a bound or the worst of all cases.
 
     Args:
         value: The value.
         of: The number of cases behind it; or their rows, from which pages tell how many seeds and
             how many settings these are.
+        noun: What the cases are, in the plural, if `of` is a number.
 
     Returns:
         An `Estimate` whose interval has length zero.
+
+    Examples:
+        >>> exact(38, 40, "cells").cases
+        '40 cells'
     """
-    n, cases = (len(of), count_cases(of)) if isinstance(of, pd.DataFrame) else (of, "")
+    n = len(of) if isinstance(of, pd.DataFrame) else of
+    named = count_cases(of) if isinstance(of, pd.DataFrame) else ""
+    cases = named or (f"{n:,} {noun}" if n > 1 else "")
     return Estimate(float(value), float(value), float(value), n, cases)
 
 

@@ -52,14 +52,16 @@ class Judgement:
         """The criterion that is shown where there is room for only one; None if there is none.
 
         It is the first condition that is not held. If all are held, it is the first deciding
-        criterion that is refuted, else the first that is open, else the first. `summary.VALUES`
-        says so on the pages.
+        criterion that is refuted; else the first open one whose value is on the wrong side; else
+        the first open one; else the first. `cells.VALUES` says so on the pages.
         """
         deciding = [each for each in self.criteria if not each.is_condition]
+        open_ones = [each for each in deciding if each.state == OPEN]
         in_order = [
             *(each for each in self.criteria if each.is_condition and each.state != HELD),
             *(each for each in deciding if each.state == REFUTED),
-            *(each for each in deciding if each.state == OPEN),
+            *(each for each in open_ones if not each.is_value_right),
+            *open_ones,
             *deciding,
         ]
         return in_order[0] if in_order else None

@@ -24,10 +24,11 @@ from stablenets.runs import files
 
 VERDICT_MEANINGS = {
     "reproduced": "All deciding criteria are held: their whole intervals are on the right side.",
-    "partly": "Some deciding criteria are held and some are refuted.",
+    "partly": "At least one deciding criterion is held and at least one is refuted; others may be"
+    " open.",
     "not reproduced": "All deciding criteria are refuted.",
-    "undecided": "No clear answer: some criteria are open, because their intervals contain the"
-    " threshold or there is no interval yet; or a condition is not held.",
+    "undecided": "No other row applies: criteria are open, because their intervals contain the"
+    " threshold or there is no interval yet. Or a condition is not held.",
     "not run": "No measurement yet, or only on substitute data, which decide nothing.",
 }
 OPTIONAL_COLUMNS = ("cases",)  # that older files lack

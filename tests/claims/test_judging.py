@@ -11,6 +11,7 @@ CLAIM = DeclaredClaim("1", "A claim", "paper", "Eq. (1)", ("squares",), lambda r
 HELD = at_least(Estimate(2.0, 1.5, 2.5, 3), 1.0, "held")
 ALSO_HELD = at_most(Estimate(2.0, 1.5, 2.5, 3), 3.0, "also held")
 OPEN = at_least(Estimate(2.0, 1.5, 2.5, 3), 2.0, "open")
+OPEN_AND_WRONG = at_least(Estimate(2.0, 1.5, 2.5, 3), 2.2, "open, with a value that misses")
 REFUTED = at_least(Estimate(2.0, 1.5, 2.5, 3), 3.0, "refuted")
 
 
@@ -20,6 +21,8 @@ REFUTED = at_least(Estimate(2.0, 1.5, 2.5, 3), 3.0, "refuted")
         ([HELD, ALSO_HELD], HELD),
         ([HELD, OPEN, REFUTED], REFUTED),
         ([HELD, OPEN], OPEN),
+        ([HELD, OPEN, OPEN_AND_WRONG], OPEN_AND_WRONG),
+        ([OPEN_AND_WRONG, REFUTED], REFUTED),
         ([HELD, condition(OPEN), REFUTED], condition(OPEN)),
         ([condition(HELD), ALSO_HELD], ALSO_HELD),
         ([], None),

@@ -44,7 +44,7 @@ def excess(rows: pd.DataFrame, low: str, high: str) -> statistics.Estimate:
     """The largest log10 by which a singular value lies outside two columns of bounds."""
     below_low = (rows[low] - rows["smallest"]).max()
     above_high = (rows["largest"] - rows[high]).max()
-    return exact(np.nanmax([below_low, above_high]), len(rows))
+    return exact(np.nanmax([below_low, above_high]), rows)
 
 
 def largest_stretch(rows: pd.DataFrame) -> statistics.Estimate:
@@ -164,7 +164,7 @@ def deep_network_trains(results: Results) -> Iterator[Criterion]:
     logs = np.abs(np.log10([gradient_ratios(results, run) for run in ours["run"]]))
     changed = worst_power(pd.Series(logs.max(1)))
     yield condition(below(changed, KEPT, "largest factor between first and last state gradient"))
-    unfinished = exact((ours["status"] != "done").sum(), len(ours))
+    unfinished = exact((ours["status"] != "done").sum(), ours)
     yield condition(at_most(unfinished, 0.0, "runs that did not finish"))
 
 

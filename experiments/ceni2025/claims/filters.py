@@ -130,9 +130,9 @@ def only_fixed_directions_add(results: Results) -> Iterator[Criterion]:
     rows = filter_rows(results)
     fixed, others = rows[rows["is_fixed"]], rows[~rows["is_fixed"]]
     length = f"{rows['length'].max():,} time steps"
-    solved = exact(fixed["is_solved"].sum(), len(fixed))
+    solved = exact(fixed["is_solved"].sum(), len(fixed), "filters")
     label = f"{length}: filters with an eigenvalue 1 that solve it, of {len(fixed)}"
     yield at_least(solved, len(fixed), label)
-    solved = exact(others["is_solved"].sum(), len(others))
+    solved = exact(others["is_solved"].sum(), len(others), "filters")
     yield at_most(solved, 0.0, f"{length}: filters without it that solve it, of {len(others)}")
     yield long_enough(rows, SHORT)

@@ -173,7 +173,7 @@ def authors_code_reaches_table_1(results: Results) -> Iterator[Criterion]:
         for key, row in TABLE_1.items()
         for ran, stated in zip(AUTHORS_CODE[key], row, strict=False)
     ]
-    reached = exact(sum(gap >= -1.0 for gap in cells), len(cells))
+    reached = exact(sum(gap >= -1.0 for gap in cells), len(cells), "cells")
     yield at_least(reached, len(cells), "cells that it reaches, of all cells of the table")
 
 
@@ -230,4 +230,6 @@ def equals_table_1(results: Results) -> Iterator[Criterion]:
         yield criterion(differences[cell], limit, f"{label}: our median minus Table 1", "points")
     near = sum(abs(gap.value) <= EQUAL for gap in differences.values())
     cells = len(differences)
-    yield at_least(exact(near, cells), cells, "cells within 2 points, of all cells of the table")
+    yield at_least(
+        exact(near, cells, "cells"), cells, "cells within 2 points, of all cells of the table"
+    )
