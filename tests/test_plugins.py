@@ -213,6 +213,35 @@ def test_a_module_that_cannot_be_used_is_one_line(run_cli, write_plugin, source,
     assert says in result.err
 
 
+@pytest.mark.parametrize(
+    ("line", "wrong", "says"),
+    [
+        ("def step(self, state, w, h):", "def step(self, state):", "write step(self, state, w, h)"),
+        (
+            "def step(self, state, w, h):",
+            "def step(self, state, w, h, t):",
+            "write step(self, state, w, h)",
+        ),
+        ("scale: float =", "def prepare():\n        pass\n\n    scale: float =", "prepare(self)"),
+        (
+            "# an option of the data",
+            "facts: DatasetFacts = DatasetFacts('planar', (2,), 2, 'classify')",
+            "facts: ClassVar[DatasetFacts]",
+        ),
+    ],
+)
+def test_a_class_that_cannot_be_called_as_it_will_be_is_one_line(
+    run_cli, write_plugin, line, wrong, says
+):
+    doc = '"""The ellipses under a name of their own."""'
+    source = MODULE.replace(doc, f"{doc}\n\n    # an option of the data")
+    imports = "from stablenets.data.dataset import DatasetFacts\n"
+    write_plugin(imports + source.replace(line, wrong))
+    result = run_cli("net=halved", "dataset=wide", "--plugins", "mine")
+    assert (result.code, result.err.count("\n")) == (2, 1), result.err
+    assert says in result.err
+
+
 def test_a_module_that_is_not_there_is_one_line(run_cli, write_plugin):
     result = run_cli("net=plain", "--plugins", "nowhere")
     assert (result.code, result.err.count("\n")) == (2, 1)

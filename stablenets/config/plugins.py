@@ -21,6 +21,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from types import ModuleType
 
+from stablenets.config.interfaces import check_interface
 from stablenets.config.sources import digest_module
 from stablenets.errors import BadInput
 from stablenets.schema import suggest
@@ -140,10 +141,15 @@ def digests_of_plugins(classes: Iterable[type]) -> dict[str, str]:
 def check_classes(
     registry: str, classes: dict[str, type], kinds: tuple[type, ...], known: Mapping[str, type]
 ) -> None:
-    """Raise `BadInput` if an entry is no class of one of the kinds, or has the name of another."""
+    """Check that each entry is a class of one of the kinds, usable, and with a name of its own.
+
+    Raises:
+        BadInput: If one is not.
+    """
     for name, cls in classes.items():
         if not (isinstance(cls, type) and issubclass(cls, kinds)):
             bases = " or ".join(kind.__name__ for kind in kinds)
             raise BadInput(f"{registry}: {name} is {cls!r}; give a class derived from {bases}")
         if known.get(name, cls) is not cls:
             raise BadInput(f"{registry}: the name {name} is taken; choose another one")
+        check_interface(cls, next(kind for kind in kinds if issubclass(cls, kind)))
