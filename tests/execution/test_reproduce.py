@@ -8,7 +8,10 @@ import pytest
 
 from stablenets import cli
 from stablenets.claims.loader import paper_modules
+from stablenets.errors import BadInput
 from stablenets.execution.arguments import add_executor_arguments, executor_from_arguments
+from stablenets.execution.executor import EXECUTORS
+from stablenets.execution.job import RunContext
 from stablenets.execution.local import LocalExecutor
 from stablenets.execution.ray import RayExecutor
 from stablenets.execution.slurm import SlurmExecutor
@@ -150,3 +153,10 @@ def test_the_executor_of_a_command(words, expected):
     parser = argparse.ArgumentParser()
     add_executor_arguments(parser)
     assert executor_from_arguments(parser.parse_args(words)) == expected
+
+
+@pytest.mark.parametrize(("name", "package"), [("slurm", "submitit"), ("ray", "ray")])
+def test_an_executor_without_its_package_names_the_extra(monkeypatch, tmp_path, name, package):
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
+    with pytest.raises(BadInput, match=rf"{package}; .*stablenets\[{name}\]"):
+        EXECUTORS[name]().open(RunContext(tmp_path, command="make"))
