@@ -18,7 +18,7 @@ from stablenets.nets.hdnn import canonical
 
 @dataclass(frozen=True)
 class NamedNetwork:
-    """A network of the paper. Our H1-J2 is called H2 in L4DC 2021.
+    """A network of the paper. Our H1-J2 is called H2 in Galimberti et al. 2021.
 
     Args:
         family: The family, a key of `FAMILIES`.

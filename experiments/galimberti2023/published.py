@@ -1,12 +1,13 @@
 """Numbers that the authors publish, and results of their code as we ran it.
 
-The article of 2023 was not available. Its numbers come from the authors' paper of 2021 (A unified
-framework for Hamiltonian deep neural networks, L4DC 2021), whose network H2 is our H1-J2, and from
-their code. Sources: docs/papers/galimberti2023.md.
+The article of 2023 was not available. Its numbers come from the authors' code and from their paper
+of 2021, whose network H2 is our H1-J2: Galimberti, Xu, Ferrari-Trecate, A unified framework for
+Hamiltonian deep neural networks, conference L4DC. Sources: docs/papers/galimberti2023.md.
 """
 
 COLUMNS = ("MS1", "MS2", "MS3", "H1", "H1-J2")  # networks in the columns of Table 1
-# L4DC 2021, Table 1: test accuracy in % by data set and number of layers, without intervals.
+# Galimberti et al. 2021, Table 1: test accuracy in % by data set and number of layers, without
+# intervals.
 TABLE_1 = {
     ("swiss_roll", 4): (77.1, 79.7, 90.1, 93.6, 98.9),
     ("swiss_roll", 8): (91.5, 90.7, 87.0, 99.0, 99.4),
@@ -29,14 +30,15 @@ AUTHORS_CODE = {
     ("double_moons", 2): (86.88, 90.05, 97.97, 99.92, 99.95, 94.85),
     ("double_moons", 4): (89.58, 90.67, 99.92, 100.0, 99.88, 99.98),
 }
-# L4DC 2021, Table 2: test accuracy on MNIST in % by number of layers, without intervals.
+# Galimberti et al. 2021, Table 2: test accuracy on MNIST in % by number of layers, without
+# intervals.
 TABLE_2 = {
     "MS1": {2: 97.72, 4: 98.03, 8: 98.05, 16: 98.14},
     "H1-J2": {2: 97.83, 4: 98.02, 8: 98.22, 16: 98.21},
 }
 NO_LAYERS = 92.47  # Table 2 without layers, in the column of MS1; the column of H1-J2 has 92.41
-# L4DC 2021, Fig. 2: smallest and largest sensitivity norm of H1 with 64 layers, in 960 iterations
-# on double moons.
+# Galimberti et al. 2021, Fig. 2: smallest and largest sensitivity norm of H1 with 64 layers, in 960
+# iterations on double moons.
 STATED_NORMS = (1.0, 17.0)
 # Test accuracy in % of the authors' code on the distributed example, with seeds 0 to 2.
 AUTHORS_RING = {

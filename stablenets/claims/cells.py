@@ -9,7 +9,7 @@ from stablenets.claims.criteria import HELD, NOT_RUN, OPEN, REFUTED, UNDECIDED
 from stablenets.statistics import widths_of_interval
 
 SIGNS = {">=": "≥", "<=": "≤"}
-VALUES = "\n".join(  # how to read a table of claims
+HOW_TO_READ_CLAIMS = "\n".join(
     (
         "- A claim has one or several criteria, and its line shows one of them. The order of choice"
         " is: a condition that is not held, a refuted criterion, an open one whose value is on the"
@@ -36,14 +36,14 @@ def interval_text(low: Any, high: Any, n: Any, cases: str = "") -> str:
     """An interval as text; '' if there is none.
 
     An interval of length zero belongs to a value that needs none, such as the worst or the number
-    of the n `cases`. Without `cases` it is the mean or median of n equal values.
+    of the n `cases`. Without `cases` it is a mean or median over n seeds that hardly differ.
     """
     low, high = (float("nan") if end in ("", None) else float(end) for end in (low, high))
     if low != high:
         return tables.format_interval(low, high)
     if int(n) == 1:
         return "one value"
-    return f"over {cases}" if cases else f"all {int(n):,} are equal"
+    return f"over {cases}" if cases else f"length 0, {int(n):,} seeds"
 
 
 def claim_cells(row: dict[str, Any]) -> dict[str, str]:

@@ -160,7 +160,7 @@ def test_the_highest_profile_that_ran_a_claim_counts(tmp_path):
 
 def test_an_interval_of_length_zero_says_over_how_many_runs():
     assert interval_text("0.5", "1.5", "3") == "0.5 to 1.5"
-    assert interval_text(2.0, 2.0, 3) == "all 3 are equal"
+    assert interval_text(2.0, 2.0, 3) == "length 0, 3 seeds"
     assert interval_text(2.0, 2.0, 6, "3 seeds x 2 settings") == "over 3 seeds x 2 settings"
     assert interval_text(2.0, 2.0, 1) == "one value"
     assert interval_text("", "", "1") == ""

@@ -53,7 +53,7 @@ def image_claim(results: Results, net: str) -> Iterator[Criterion]:
 
 
 TABLE_2_CLAIM: Mapping[str, Any] = {
-    "source": "Galimberti et al. 2021, Table 2",
+    "source": "Galimberti et al. 2021, Table 2, with our training; the bar of 97.5 % is ours",
     "runs": ["images"],
     "data": ["mnist"],
     "figure": "images",
@@ -92,39 +92,41 @@ def compare_graphs(rows: pd.DataFrame) -> Iterator[Criterion]:
         on = select_rows(rows, dataset=dataset)
         for metric, iterate in ((TEST_ACCURACY, "last"), (BEST_ACCURACY, "best on validation")):
             gap = gap_between(on, "graph", "ring", "full", metric)
-            label = f"{DATA_NAMES[dataset]}, {iterate}: sparse minus dense"
+            label = f"{DATA_NAMES[dataset]}, {iterate}: sparse minus dense, mean over seeds"
             yield at_least(gap, -2.0, label, "points")
 
 
 @paper.claim(
     "9a",
     kind="paper",
-    source="the authors' code (the numbers of Galimberti et al. 2023 are not known)",
+    source="the authors' code (the numbers of Galimberti et al. 2023 are not known); steps, rates"
+    " and the bar are ours",
     runs=["ring", "reach"],
     figure="reach",
     published="not known",
 )
 def distributed(results: Results) -> Iterator[Criterion]:
-    """On planar tasks, a network that is block-sparse on a ring of eight nodes is within 2 points
-    of the dense one, each at its own step and rate.
+    """On planar tasks, a network that is block-sparse on a ring of eight nodes is at most 2 points
+    behind the dense one (the bar is ours), each at its own step and rate.
     """
     yield from compare_graphs(at_setting(results["ring"], is_chosen=True))
     reach = results["reach"]
-    outside = exact(max(reach["outside"].max(), reach["outside_gradients"].max()))
+    outside = exact(max(reach["outside"].max(), reach["outside_gradients"].max()), reach)
     yield condition(at_most(outside, 0.0, "weights and gradients where the graph has no edge"))
-    hops = exact(reach[["half_hops", "backward_hops"]].max(axis=None))
+    hops = exact(reach[["half_hops", "backward_hops"]].max(axis=None), reach)
     yield condition(at_most(hops, 2, "nodes away that a half step reads"))
 
 
 @paper.claim(
     "9b",
     kind="paper",
-    source="the authors' code (the numbers of Galimberti et al. 2023 are not known)",
+    source="the authors' code (the numbers of Galimberti et al. 2023 are not known); the rate and"
+    " the bar are ours",
     runs=["ring"],
     published="not known",
 )
 def distributed_at_the_authors_step(results: Results) -> Iterator[Criterion]:
-    """On planar tasks, a network that is block-sparse on a ring of eight nodes is within 2 points
-    of the dense one, or ahead of it, both at the authors' step.
+    """On planar tasks, a network that is block-sparse on a ring of eight nodes is at most 2 points
+    behind the dense one (the bar is ours), both at the authors' step.
     """
     yield from compare_graphs(at_setting(results["ring"], is_chosen=False))

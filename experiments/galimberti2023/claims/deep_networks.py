@@ -31,7 +31,7 @@ def deep(results: Results) -> Iterator[Criterion]:
     relative = min(float((norms[:, :-1] / norms[:, -1:]).min()) for norms in gradients)
     yield at_least(smallest(rows, TEST_ACCURACY), 90.0, "test accuracy of the worst seed", "%")
     label = "smallest gradient norm at a state before the last one / at the last one"
-    yield at_least(exact(relative), 0.1, label)
+    yield at_least(exact(relative, rows), 0.1, label)
     kept = select_rows(results["memory"], backward="reverse").set_index("layers")["bytes"]
     yield at_most(
         exact(kept[kept.index.max()] / kept[kept.index.min()]),

@@ -46,7 +46,7 @@ def differences_to_table_1(rows: pd.DataFrame) -> dict[Cell, Estimate]:
 
 
 def worst_of_table_1(rows: pd.DataFrame, **wanted: Any) -> Iterator[Criterion]:
-    """Each network of Table 1 at the depth where our median is furthest below the table.
+    """Each network of Table 1 at the depth where our median minus the table is lowest.
 
     Args:
         rows: Rows with the columns dataset, depth and net.
@@ -58,9 +58,8 @@ def worst_of_table_1(rows: pd.DataFrame, **wanted: Any) -> Iterator[Criterion]:
         if not own:
             continue
         depth, gap = min(own.items(), key=lambda item: item[1].value)
-        yield at_least(
-            gap, -1.0, f"{net}: worst depth ({depth}): our median minus Table 1", "points"
-        )
+        label = f"{net}: our median minus Table 1, where it is lowest (layers: {depth})"
+        yield at_least(gap, -1.0, label, "points")
 
 
 def depths_of(rows: pd.DataFrame, *, is_deep: bool) -> set[int]:
@@ -179,7 +178,7 @@ def authors_code_reaches_table_1(results: Results) -> Iterator[Criterion]:
 
 AUTHORS_METHOD: Mapping[str, Any] = {
     "kind": "paper",
-    "source": f"{TABLE_1_SOURCE}; the method of the authors' code",
+    "source": f"{TABLE_1_SOURCE}; the method of the authors' code. T and the bar are ours",
     "runs": ["alternating"],
     "figure": "",
 }

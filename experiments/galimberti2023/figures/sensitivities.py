@@ -38,6 +38,7 @@ def median_or_dash(column: str):
     return value
 
 
+QUARTERS = ("T/4", "T/2", "3T/4", "T")
 VOLUME_COLUMNS = {
     "‖∂y_N/∂y_0‖": "norm",
     "smallest ‖B_l‖, l < N": smallest_of("lowest"),
@@ -69,8 +70,8 @@ def symplectic_table(results: Results) -> pd.DataFrame:
 
 @paper.table("spread", runs=["steps"])
 def spread_table(results: Results) -> pd.DataFrame:
-    """64 layers with random weights, by step: medians over examples and seeds, but the smallest
-    ‖B_l‖ of all. J is the canonical one.
+    """64 layers with random weights, by step: medians over examples and seeds. Only the column
+    'smallest ‖B_l‖' is a minimum. J is the canonical one.
     """
     return tabulate(results["steps"], ["h", "net"], VOLUME_COLUMNS)
 
@@ -78,8 +79,8 @@ def spread_table(results: Results) -> pd.DataFrame:
 @paper.table("depths", runs=["depths", "longer"])
 def depths_table(results: Results) -> pd.DataFrame:
     """Random weights by depth, at fixed final time (h N = 1.2) and at fixed step: medians over
-    examples and seeds, but the smallest ‖B_l‖ of all. J is the canonical one. '-': not measured for
-    the MLP, whose Jacobians can be singular.
+    examples and seeds. Only the column 'smallest ‖B_l‖' is a minimum. J is the canonical one. '-':
+    not measured for the MLP, whose Jacobians can be singular.
     """
     fixed_time = results["depths"].assign(fixed="final time 1.2")
     rows = pd.concat([fixed_time, results["longer"].assign(fixed="step 0.1")])
@@ -131,7 +132,7 @@ def counterexample_table(results: Results) -> pd.DataFrame:
     is linear growth. Forward Euler is shown for comparison: it is no part of claim 5.
     """
     columns = {"scheme": "scheme", "epsilon": "ε", "T": "ε T"}
-    columns |= {f"quarter_{quarter}": f"t = {quarter}/4 T" for quarter in range(1, 5)}
+    columns |= {f"quarter_{number}": f"t = {time}" for number, time in enumerate(QUARTERS, 1)}
     columns |= {"exponent": "exponent", "determinant": "determinant", "length": "|y(T)|"}
     return with_exponents(results)[list(columns)].rename(columns=columns)
 

@@ -125,7 +125,7 @@ def draw_through(line: np.ndarray, row: pd.Series, arrays: dict, typical: np.nda
     plot_curves(line[1], iterations, single.clip(limits[0]), label="", colour=BLUE, linewidth=0)
     if row["net"] == "H1":
         line[0].axhspan(*STATED_NORMS, color="0.88", zorder=0)
-    line[0].set_ylabel(f"{row['net']},\n{row['layers']} layers")
+    line[0].set_ylabel(f"{row['net']}, {row['layers']} layers\nnorm")
     for axes in line:
         set_panel(axes, threshold=1, yscale="log")
         axes.set_ylim(*(limits if row["net"] == PLAIN else (0.5, 1000)))

@@ -43,7 +43,7 @@ MEASURE_EVERY = 24  # iterations between two measurements
 # upper bound on ‖B_0‖ holds.
 BOUNDED = ("H1", "H2")
 # The layers whose norms are kept lie a sixth of the depth apart. Of 64 layers these are 1, 11, ...,
-# 61, which L4DC 2021 plots.
+# 61, which Galimberti et al. 2021 plot.
 KEPT_LAYERS = 6
 
 

@@ -40,10 +40,13 @@ def judge_signal(rows: pd.DataFrame) -> Iterator[Criterion]:
     euler = select_rows(rows, scheme="euler")
     label = scheme_label(euler, "factor by which the signal grows")
     yield ahead_of(largest(euler, "growth"), GROWN, label)
+    # the largest size is that of all layers, the smallest that of the stored ones
     for scheme in STABLE_SCHEMES:
         own = select_rows(rows, scheme=scheme)
         own = own.assign(changed=np.maximum(own["growth"], 1 / own["smallest"]))
-        what = "factor by which the signal grows (all layers) or shrinks (stored layers)"
+        is_growth = own["growth"].max() >= own["changed"].max()
+        way = "up" if is_growth else "down"
+        what = f"factor by which the size of the signal changes, up or down (here {way})"
         yield at_most(largest(own, "changed"), KEPT_SIZE, scheme_label(own, what))
 
 

@@ -14,7 +14,13 @@ from ..measures import KEPT_SIZE, SCHEME_NAMES, START
 from ..runs import FIXED_TIME, paper
 
 
-@paper.claim("1", kind="paper", source="Example 1, Fig. 1", runs=["example1"], figure="example_1")
+@paper.claim(
+    "1",
+    kind="paper",
+    source="Example 1, Fig. 1; the bars are ours",
+    runs=["example1"],
+    figure="example_1",
+)
 def example_1(results: Results) -> Iterator[Criterion]:
     """Example 1: in ten layers, K+ drives two points apart, K- draws them together, and K0 keeps
     their distance.
@@ -62,14 +68,13 @@ def judge_growth(results: Results, column: str, rotation: str) -> Iterator[Crite
 
 
 GROWTH = {
-    "source": "Section 3, Example 1",
     "runs": ["growth", "rotation"],
     "figure": "growth",
 }
 
 
 # The Jacobian at the origin is a power of a matrix, such as I + h K.
-@paper.claim("2a", **GROWTH, kind="theorem")
+@paper.claim("2a", **GROWTH, kind="theorem", source="Section 3, Example 1; the bars are ours")
 def growth_at_the_origin(results: Results) -> Iterator[Criterion]:
     """At the origin, for the linearised network with a small step, the Jacobian of a deep network
     vanishes if the eigenvalues of K have negative real parts, and explodes if they are positive. If
@@ -78,9 +83,15 @@ def growth_at_the_origin(results: Results) -> Iterator[Criterion]:
     yield from judge_growth(results, "jacobian_origin_high", "origin")
 
 
-@paper.claim("2b", **GROWTH, kind="paper")
+@paper.claim(
+    "2b",
+    **GROWTH,
+    kind="paper",
+    source="Section 3, which says when gradients vanish or explode. Example 1 is about points that"
+    " move apart, contract or rotate; the Jacobian at its first point and the bars are ours",
+)
 def growth_at_a_point(results: Results) -> Iterator[Criterion]:
     """At the first point of Example 1, where the network is not linear, the Jacobian vanishes,
-    explodes or keeps its size by the same rule.
+    explodes or keeps its size by the same rule (the quantity is ours).
     """
     yield from judge_growth(results, "jacobian_points_high", "point")

@@ -77,9 +77,10 @@ def depth_columns(rows: pd.DataFrame) -> dict[str, Column]:
 @paper.table("depth", runs=["depth"])
 def depth_table(results: Results) -> pd.DataFrame:
     """Planar networks trained from scratch, all equally wide, h at most 1, at the rates of the
-    table `depth_rates`: test accuracy of the last iterate and of the one with the best validation
-    accuracy, in %, difference to ResNet, training minus test accuracy of the last iterate, and the
-    smallest and largest gradient norm over layers after training (median over seeds).
+    table `depth_rates` of profile full: test accuracy of the last iterate and of the one with the
+    best validation accuracy, in %, difference to ResNet, training minus test accuracy of the last
+    iterate, and the smallest and largest gradient norm over layers after training (median over
+    seeds).
     """
     rows = results["depth"]
     return tabulate(rows, ["dataset", "depth", "T", "family"], depth_columns(rows), LABELS)
@@ -143,16 +144,16 @@ def differences_figure(
     rows: pd.DataFrame,
     metric: Metric,
     threshold: float,
-    limits: dict[bool, tuple[float, float]],
     label: str,
 ) -> Figure:
     """The families minus ResNet by depth: a row for each data set; shallow networks, then deep.
+
+    Each panel has a vertical axis of its own, on which all intervals have room.
 
     Args:
         rows: The rows of all data sets.
         metric: What is compared, in points.
         threshold: Where the dashed line is.
-        limits: Ends of the vertical axes of shallow networks (False) and of deep ones (True).
         label: The label of the vertical axes.
     """
     datasets = list(rows["dataset"].unique())
@@ -167,7 +168,7 @@ def differences_figure(
                 family: by_value(own, "depth", minus_resnet_of(family, metric)) for family in STABLE
             }
             depths = sorted(rows["depth"][is_deep == deep].unique())
-            plot_groups(axes, gaps, LOOKS, depths, limits[deep])
+            plot_groups(axes, gaps, LOOKS, depths)
             set_panel(axes, reference=0, threshold=threshold)
         line[0].set_ylabel(DATA_NAMES[str(dataset)])
     for above, below, deep in zip(panels[0], panels[-1], classes, strict=True):
@@ -181,35 +182,31 @@ def differences_figure(
 @paper.figure("depth", runs=["depth"])
 def depth_figure(results: Results) -> Figure:
     """Test accuracy of each stable family minus that of ResNet, paired over seeds, by depth; bars:
-    95 % intervals. The axes of deep networks are finer. Dashed: the threshold of -2 points. Open
-    triangles: beyond the axis. Arrowheads: the interval goes on.
+    95 % intervals. Each panel has a vertical axis of its own. Dashed: the threshold of -2 points.
     """
-    limits = {False: (-20.0, 10.0), True: (-4.0, 4.0)}
     label = "test accuracy minus ResNet's, points"
-    return differences_figure(results["depth"], TEST_ACCURACY, MARGIN, limits, label)
+    return differences_figure(results["depth"], TEST_ACCURACY, MARGIN, label)
 
 
 @paper.figure("fixed_time", runs=["fixed_time"])
 def fixed_time_figure(results: Results) -> Figure:
     """Shallow networks with the final time of Meganet (the authors' public code), so that h is
     above 1: test accuracy of each stable family minus that of ResNet, equally wide and paired over
-    seeds; bars: 95 % intervals. The final time is 20, on peaks 5. Dashed: the threshold of -2
-    points. Open triangles: beyond the axis. Arrowheads: the interval goes on.
+    seeds; bars: 95 % intervals. Each panel has a vertical axis of its own. The final time is 20, on
+    peaks 5. Dashed: the threshold of -2 points.
     """
     label = "test accuracy minus ResNet's, points"
-    limits = {False: (-32.0, 10.0)}
-    return differences_figure(results["fixed_time"], TEST_ACCURACY, MARGIN, limits, label)
+    return differences_figure(results["fixed_time"], TEST_ACCURACY, MARGIN, label)
 
 
 @paper.figure("gap", runs=["depth"])
 def gap_figure(results: Results) -> Figure:
     """Generalisation gap, which is training minus test accuracy, of each stable family minus that
-    of ResNet, paired over seeds, by depth; bars: 95 % intervals. Dashed: the threshold of 1 point.
-    Open triangles: beyond the axis. Arrowheads: the interval goes on.
+    of ResNet, paired over seeds, by depth; bars: 95 % intervals. Each panel has a vertical axis of
+    its own. Dashed: the threshold of 1 point.
     """
     rows = with_gap(results["depth"])
-    limits = dict.fromkeys((False, True), (-4.0, 4.0))
-    return differences_figure(rows, GAP, GAP_MARGIN, limits, "gap minus ResNet's, points")
+    return differences_figure(rows, GAP, GAP_MARGIN, "gap minus ResNet's, points")
 
 
 @paper.figure("gradients", runs=["depth"])

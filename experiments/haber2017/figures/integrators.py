@@ -69,9 +69,10 @@ def drift_table(results: Results) -> pd.DataFrame:
     " damping, the signal decays. Leapfrog's norm oscillates, and drops below 1/3 for a time.",
 )
 def drift_figure(results: Results) -> Figure:
-    """Integrators on antisymmetric weights. Above: size of the signal relative to its start, over
-    all layers. Below: singular values of dY_N/dY_0. The dot is the largest value over all seeds;
-    the bar reaches down to the smallest one. Networks with the first two numbers of layers end at
+    """Integrators on antisymmetric weights. Above: size of the signal relative to its start, the
+    largest over all layers, the smallest over the layers that are stored (at most 129). Below:
+    singular values of dY_N/dY_0. The dot is the largest value over all seeds; the bar reaches down
+    to the smallest one. Networks with the first two numbers of layers end at
     time 20; the last number is that at a step of 0.1. Dashed: factors of 3 and 1/3. Open triangles:
     beyond the axis. Arrowheads: the bar goes on. Damping of forward Euler needs h at most 1. Of
     leapfrog we measure the signal by the norm of (y_j, y_j - y_j-1). Y is half of the state of

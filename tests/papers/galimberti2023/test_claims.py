@@ -265,7 +265,7 @@ def test_a_network_is_judged_at_its_worst_depth():
     """One point less for each layer: the swiss roll misses Table 1 at eight layers first."""
     found = planar_accuracy(rise=-0.2)
     criteria = list(table_1.shallow_reach_table_1_on_swiss_roll(found))
-    assert all("worst depth (8)" in each.label for each in criteria)
+    assert all("where it is lowest (layers: 8)" in each.label for each in criteria)
     assert {each.state for each in criteria} == {REFUTED}
 
 
