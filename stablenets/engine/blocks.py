@@ -12,11 +12,19 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
+from stablenets.engine.autocast import current_autocast
 from stablenets.engine.compiling import disable_compile
 from stablenets.engine.fused import is_transformed
-from stablenets.engine.replay import call_unchanged, fork_generators, seed_generators
-from stablenets.engine.reverse import current_autocast, relative_error
+from stablenets.engine.replay import (
+    call_unchanged,
+    fork_generators,
+    own_buffers,
+    own_parameters,
+    seed_generators,
+)
+from stablenets.engine.reverse import largest_entry, relative_error
 from stablenets.errors import BadInput
 
 # Makes the module of one block, or the modules of all blocks.
@@ -30,7 +38,8 @@ class Reversible(nn.Module):
     rounding; higher orders are not supported. f and g keep the shape of their input. They may draw
     torch's random numbers. They may use batch norms, whose running statistics are updated once per
     step. Buffers that change in the forward pass and are also read there, as in spectral norm, are
-    not restored for the backward pass.
+    not restored for the backward pass. Hooks on f and g run twice, and random numbers that are not
+    torch's are not repeated.
 
     After a backward pass, `reconstruction_error` is the largest error of the recomputed input of
     the first example, relative to the largest entry of all inputs. In float32 it is near 1e-6, and
@@ -85,7 +94,7 @@ class Reversible(nn.Module):
         with fork_generators(y) as generators:
             before = [generator.get_state() for generator in generators]
             for number, function in reversed(self.functions):
-                change = call_unchanged(function, {}, halves[1 - number % 2])
+                change = call_unchanged(function, {}, own_buffers(function), halves[1 - number % 2])
                 halves[number % 2] = halves[number % 2] - change
             after = [generator.get_state() for generator in generators]
         if not all(map(torch.equal, before, after)):
@@ -98,17 +107,6 @@ class Reversible(nn.Module):
             wrong = f"x {tuple(x.shape)}: is halved along dim={self.dim}"
             raise BadInput(f"{wrong}; give an even number of channels there, or another dim")
         return x.chunk(2, self.dim)
-
-    def run_plainly(self, halves: Sequence[Tensor], seed: int) -> tuple[Tensor, ...]:
-        """Return the last halves; function k draws its random numbers from seed + k."""
-        halves = list(halves)
-        with fork_generators(halves[0]) as generators:
-            for number, function in self.functions:
-                seed_generators(generators, seed + number)
-                name = f"{'fg'[number % 2]} of block {number // 2}"
-                change = call_checked(function, halves[1 - number % 2], name)
-                halves[number % 2] = halves[number % 2] + change
-        return tuple(halves)
 
 
 def make_modules(name: str, given: BlockModules, depth: int) -> nn.ModuleList:
@@ -132,6 +130,8 @@ def call_checked(function: nn.Module, x: Tensor, name: str) -> Tensor:
     """Return function(x); an error if it changes the shape or overwrites x."""
     version = None if x.is_inference() else x._version
     y = function(x)
+    if not isinstance(y, Tensor):
+        raise BadInput(f"{name}: returns a {type(y).__name__}; it must return one tensor")
     if y.shape != x.shape:
         wrong = f"{name}: returns {tuple(y.shape)} for an input {tuple(x.shape)}"
         raise BadInput(f"{wrong}; it must keep the shape")
@@ -140,18 +140,41 @@ def call_checked(function: nn.Module, x: Tensor, name: str) -> Tensor:
     return y
 
 
+def run_functions(
+    chain: Reversible, halves: Sequence[Tensor], before: Callable[[int], None] = lambda number: None
+) -> tuple[Tensor, ...]:
+    """Return the last halves; `before` is called with the number of each function first."""
+    halves = list(halves)
+    for number, function in chain.functions:
+        before(number)
+        name = f"{'fg'[number % 2]} of block {number // 2}"
+        change = call_checked(function, halves[1 - number % 2], name)
+        halves[number % 2] = halves[number % 2] + change
+    return tuple(halves)
+
+
+def modes_of(chain: nn.Module) -> list[bool]:
+    """For each module inside, whether it is in training mode."""
+    return [module.training for module in chain.modules()]
+
+
 @disable_compile  # the compiler cannot trace the backward pass inside; other code is compiled
 def run_blocks(chain: Reversible, halves: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """Return the last halves, by one autograd Function."""
     parameters = list(chain.parameters())
+    if any(isinstance(parameter, UninitializedParameter) for parameter in parameters):
+        raise BadInput("Reversible: f or g has lazy layers; call f and g once before")
     if any(is_transformed(tensor) for tensor in (*halves, *parameters)):
         raise RuntimeError("Reversible: has no torch.func transforms, no forward-mode derivatives")
     index = {id(parameter): i for i, parameter in enumerate(parameters)}
     names = [
-        {name: index[id(p)] for name, p in function.named_parameters(remove_duplicate=False)}
+        {name: index[id(p)] for name, p in own_parameters(function).items()}
         for _, function in chain.functions
     ]
-    return ReverseBlocks.apply(chain, names, int(torch.randint(2**62, ())), *halves, *parameters)
+    if not (torch.is_grad_enabled() or chain.training):  # an evaluation must draw no seed
+        return run_functions(chain, halves)
+    seed = int(torch.randint(2**62, ()))
+    return ReverseBlocks.apply(chain, names, seed, *halves, *parameters)
 
 
 class ReverseBlocks(torch.autograd.Function):
@@ -165,11 +188,14 @@ class ReverseBlocks(torch.autograd.Function):
         ctx: Any, chain: Reversible, names: list[dict[str, int]], seed: int, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         start, parameters = tensors[:2], tensors[2:]
-        ctx.chain, ctx.names, ctx.seed, ctx.training = chain, names, seed, chain.training
+        ctx.chain, ctx.names, ctx.seed, ctx.modes = chain, names, seed, modes_of(chain)
+        # under torch.func.functional_call, the module has these buffers in the forward pass alone
+        ctx.buffers = [own_buffers(function) for _, function in chain.functions]
         ctx.autocast = current_autocast(start[0])
         ctx.true_start = [half[:1].clone() for half in start]
-        ctx.scale = max(half.abs().max() for half in start) if start[0].numel() else None
-        halves = chain.run_plainly(start, seed)
+        ctx.scale = largest_entry(start) if start[0].numel() else None
+        with fork_generators(start[0]) as generators:
+            halves = run_functions(chain, start, lambda k: seed_generators(generators, seed + k))
         ctx.save_for_backward(*halves, *parameters)
         return halves
 
@@ -179,7 +205,7 @@ class ReverseBlocks(torch.autograd.Function):
         if torch.is_grad_enabled():
             raise RuntimeError("Reversible: has no second derivative (create_graph=True)")
         chain, (first, second, *parameters) = ctx.chain, ctx.saved_tensors
-        if chain.training != ctx.training:
+        if modes_of(chain) != ctx.modes:
             raise RuntimeError(
                 "Reversible: train() or eval() was called between the forward and the backward pass"
             )
@@ -194,7 +220,8 @@ class ReverseBlocks(torch.autograd.Function):
                 seed_generators(generators, ctx.seed + number)
                 to, source, names = number % 2, 1 - number % 2, ctx.names[number]
                 x = halves[source].detach().requires_grad_()
-                change = call_unchanged(function, {name: leaves[i] for name, i in names.items()}, x)
+                own = {name: leaves[i] for name, i in names.items()}
+                change = call_unchanged(function, own, ctx.buffers[number], x)
                 halves[to] = halves[to] - change.detach()
                 if not change.requires_grad:
                     continue

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import Field, dataclass
+from numbers import Integral
 from typing import ClassVar, Self
 
 from stablenets.errors import BadInput
@@ -163,6 +165,18 @@ def check_choice(key: str, value: str, choices: Iterable[str]) -> None:
     """Raise `BadInput` with the nearest choice if `value` is none of them."""
     if value not in choices:
         raise BadInput(f"{key}={value}: {suggest(value, choices, 'one of')}")
+
+
+def check_count(key: str, value: object, low: int, meaning: str) -> None:
+    """Raise `BadInput` if `value` is no whole number from `low` on."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < low:
+        raise BadInput(f"{key}={value!r}: {meaning}; give a whole number, {low} or more")
+
+
+def check_finite(key: str, value: float) -> None:
+    """Raise `BadInput` if `value` is infinite or NaN."""
+    if not math.isfinite(value):
+        raise BadInput(f"{key}={value}: must be finite")
 
 
 def check_instance(dynamics: object, base: type, user: str) -> None:

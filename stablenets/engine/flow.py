@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from functools import reduce
 from operator import add
 
-import torch
 from torch import Tensor
 
+from stablenets.engine.autocast import check_dtype, without_autocast
 from stablenets.engine.dynamics import Dynamics, ReversibleDynamics
-from stablenets.engine.family import check_choice, check_instance
+from stablenets.engine.family import check_choice, check_count, check_finite, check_instance
 from stablenets.engine.modes import BACKWARD_MODES, show_to_tap
 from stablenets.engine.norms import ForwardContext
 from stablenets.engine.operators import OPERATORS
@@ -80,10 +81,11 @@ class Flow(LayerStack):
         check_instance(dynamics, Dynamics, "Flow")
         check_choice("backward", backward, BACKWARD_MODES)
         check_choice("operator", operator, OPERATORS)
-        if not isinstance(depth, int) or depth < 0:
-            raise BadInput(f"depth={depth}: the number of layers; give 0 or a larger integer")
+        check_count("depth", depth, 0, "the number of layers")
+        check_count("width", width, 1, "the number of features")
         dynamics.check_supported(operator=operator, backward=backward, widths=[width])
         check_step_size(dynamics, h)
+        check_finite("gain", gain)
         check_dropout(dynamics, dropout)
         h = 1.0 if h is None else h
         super().__init__(dynamics, width, depth, h, operator=operator, gain=gain, dropout=dropout)
@@ -120,14 +122,11 @@ class Flow(LayerStack):
         """
         x = self.flattened(x)
         dtype = getattr(self, self.names[0]).dtype
+        if self.depth:
+            check_dtype(x, dtype)
         if not self.dynamics.capabilities.keeps_weight_dtype:
-            if x.dtype != dtype and self.depth and not torch.is_autocast_enabled(x.device.type):
-                raise BadInput(
-                    f"x {x.dtype}: the weights are {dtype}; use x.to({dtype}), or .double() of the"
-                    " flow for float64"
-                )
             return self.run(x, tap, first)
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x):
             return self.run(x.to(dtype), tap, first)
 
     def run(self, x: Tensor, tap: Tap | None, first: int) -> State:
@@ -188,7 +187,9 @@ class Flow(LayerStack):
                 )
             state = self.flattened(y).chunk(2, 1)
             return self.inverse(state).reshape(y.shape)
-        state = (y,) if isinstance(y, Tensor) else y
+        state = (y,) if isinstance(y, Tensor) else tuple(y)
+        if self.depth and len(state) != 2:
+            raise BadInput(f"inverse: {len(state)} parts; the state of {name} has two")
         context = ForwardContext(counting=False, training=self.training)
         layers = self.layers(self.weights(), context) if self.depth else []
         for w in reversed(layers):
@@ -218,7 +219,8 @@ class Flow(LayerStack):
         It approximates ½ ∫ ‖θ'(t)‖² dt, the smoothness term of Haber & Ruthotto 2017. So it hardly
         changes if the same weights θ(t) are sampled with a smaller h.
         """
-        differences = (parameter.diff(dim=0) for parameter in self.parameters())
+        learned = (getattr(self, name) for name in self.dynamics.learned_names)
+        differences = (weight.diff(dim=0) for weight in learned)
         return reduce(add, (difference.square().sum() for difference in differences)) / (2 * self.h)
 
 
@@ -229,8 +231,8 @@ def check_step_size(dynamics: Dynamics, h: float | None) -> None:
         raise BadInput(f"h={h}: {name} has no step size; leave h out")
     if order is not None and h is None:
         raise BadInput(f"h: missing; it is the step size of {name}; give a number, such as h=0.1")
-    if h is not None and h <= 0:
-        raise BadInput(f"h={h}: must be > 0")
+    if h is not None and not 0 < h < math.inf:
+        raise BadInput(f"h={h}: must be a number > 0")
 
 
 def check_dropout(dynamics: Dynamics, dropout: float) -> None:

@@ -13,17 +13,12 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from stablenets.engine.autocast import is_autocast_on
 from stablenets.engine.compiling import disable_compile
 from stablenets.engine.scan import ScanSpec, UpdateSpec, UpdateTensors, count_steps
 from stablenets.engine.scan_autograd import run_scan
 from stablenets.engine.types import GradientTap, State, Tap
 from stablenets.engine.updates import ResidualUpdate
-
-
-def is_autocast_on(tensor: Tensor) -> bool:
-    """Return whether autocast is on for the device of a tensor; some devices have none."""
-    device = tensor.device.type
-    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
 
 
 def is_transformed(tensor: Tensor) -> bool:

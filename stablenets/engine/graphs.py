@@ -21,6 +21,7 @@ from torch import Tensor
 STEPS = 112  # in a recorded chunk; the 784 pixels of an MNIST image are seven chunks
 # A graph is recorded at this call with the same shapes, after as many runs on its own stream.
 TRIALS = 3
+MOST_COUNTS = 10_000  # shapes whose calls are counted
 MOST = 2**30  # bytes that all graphs may keep for their inputs and outputs
 
 Function = Callable[..., tuple[Tensor | None, ...]]
@@ -76,6 +77,7 @@ class GraphCache:
         calls: Number of calls for each key that has no graph yet.
         streams: Stream for recordings, for each device, thread and current stream.
         has_failed: Whether a recording failed; then nothing is recorded.
+        lock: Held while a graph is looked up or recorded, since all threads share the cache.
     """
 
     def __init__(self) -> None:
@@ -83,6 +85,7 @@ class GraphCache:
         self.calls: Counter[Hashable] = Counter()
         self.streams: dict[Hashable, torch.cuda.Stream] = {}
         self.has_failed = False
+        self.lock = threading.Lock()
 
     def find(
         self,
@@ -97,17 +100,20 @@ class GraphCache:
         Records the graph at call number TRIALS. `place` is the device, thread and stream of the
         call.
         """
-        if self.has_failed:
-            return None
-        if key in self.graphs:
-            self.graphs.move_to_end(key)
-            return self.graphs[key]
-        self.calls[key] += 1
-        if self.calls[key] < TRIALS:
-            return None
-        self.graphs[key] = graph = self.record(place, function, constants, tensors)
-        self.limit_size()
-        return graph
+        with self.lock:
+            if self.has_failed:
+                return None
+            if key in self.graphs:
+                self.graphs.move_to_end(key)
+                return self.graphs[key]
+            self.calls[key] += 1
+            if self.calls[key] < TRIALS:
+                self.forget_oldest_count()
+                return None
+            del self.calls[key]
+            self.graphs[key] = graph = self.record(place, function, constants, tensors)
+            self.limit_size()
+            return graph
 
     def record(
         self,
@@ -133,6 +139,11 @@ class GraphCache:
                 stacklevel=2,
             )
             return None
+
+    def forget_oldest_count(self) -> None:
+        """Keep at most MOST_COUNTS counts: shapes that never come again would fill the memory."""
+        if len(self.calls) > MOST_COUNTS:
+            del self.calls[next(iter(self.calls))]
 
     def limit_size(self) -> None:
         """Remove the graphs used longest ago until the rest, or one, fits in MOST bytes."""

@@ -29,7 +29,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stablenets.engine.activations import ACTIVATIONS
-from stablenets.engine.fused import is_autocast_on, is_transformed
+from stablenets.engine.autocast import is_autocast_on
+from stablenets.engine.fused import is_transformed
 
 SOURCE = Path(__file__).with_name("native.cpp")
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-mprefer-vector-width=512", "-shared", "-fPIC")

@@ -10,7 +10,7 @@ the two are computed in one pass where that is possible.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -31,6 +31,11 @@ uses_native = ContextVar("uses_native", default=False)
 def norm_parameters(norm: str) -> list[str]:
     """Return the names of a norm's parameters: gamma_N and beta_N for the norm N."""
     return [f"{part}_{norm}" for part in PARTS]
+
+
+def norm_statistics(norm: str) -> list[str]:
+    """Return the names of a norm's running statistics: mean_N and variance_N for the norm N."""
+    return [f"{part}_{norm}" for part in STATISTICS]
 
 
 @contextmanager
@@ -72,12 +77,14 @@ class ForwardContext:
         training: The forward pass is in training mode; the module's own flag may change later.
         seed: Seed of dropout, or None where nothing is dropped.
         by_native: Norms are computed by `native` where it supports them.
+        statistics: Buffers of the norms by name; where one is missing, that of the module.
     """
 
     counting: bool = True
     training: bool = False
     seed: int | None = None
     by_native: bool = False
+    statistics: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

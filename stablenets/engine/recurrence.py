@@ -13,7 +13,15 @@ from typing import Any, ClassVar, TypeGuard
 import torch
 from torch import Tensor, nn
 
-from stablenets.engine.family import Capabilities, Family, check_choice, check_instance
+from stablenets.engine.autocast import check_dtype, without_autocast
+from stablenets.engine.family import (
+    Capabilities,
+    Family,
+    check_choice,
+    check_count,
+    check_finite,
+    check_instance,
+)
 from stablenets.engine.fused import can_fuse
 from stablenets.engine.modes import checkpointed, show_to_tap
 from stablenets.engine.types import GradientTap, State, Tap, Weights
@@ -141,8 +149,10 @@ class Recurrence(nn.Module):
         super().__init__()
         check_instance(dynamics, Recurrent, "Recurrence")
         check_choice("backward", backward, RECURRENT_MODES)
-        if depth < 1:
-            raise BadInput(f"depth={depth}: the number of time steps; give 1 or more")
+        check_count("depth", depth, 1, "the number of time steps")
+        check_count("inputs", inputs, 1, "the number of features of an input")
+        check_count("width", width, 1, "the number of features")
+        check_finite("gain", gain)
         dynamics.check_supported(widths=[width])
         self.dynamics = dynamics.at_depth(depth)
         self.inputs, self.width, self.depth, self.backward = inputs, width, depth, backward
@@ -195,8 +205,9 @@ class Recurrence(nn.Module):
                 (T, last state). Each part of a state is (B, width).
             every: Return the outputs of every step.
         """
-        if x.ndim != 3 or x.shape[2] != self.inputs:
-            raise BadInput(f"x {tuple(x.shape)}: takes sequences (B, T, {self.inputs})")
+        if x.ndim != 3 or x.shape[2] != self.inputs or not x.shape[1]:
+            wanted = f"takes sequences (B, T, {self.inputs}) of at least one time step"
+            raise BadInput(f"x {tuple(x.shape)}: {wanted}")
         outputs, state = self.run_sequences(x, self.start(x), tap, every)
         return state[0] if outputs is None else outputs.transpose(0, 1)
 
@@ -207,12 +218,14 @@ class Recurrence(nn.Module):
 
         With `every`, also return the outputs of every step, (T, B, H).
         """
-        with torch.autocast(x.device.type, enabled=False):
-            u = x.to(getattr(self, self.names[0]).dtype).transpose(0, 1)
-            state = tuple(part.to(u.dtype) for part in state)
+        dtype = getattr(self, self.names[0]).dtype
+        check_dtype(x, dtype)
+        with without_autocast(x):
+            u = x.to(dtype).transpose(0, 1)
+            state = tuple(part.to(dtype) for part in state)
             if tap is not None and torch.is_grad_enabled():  # so that dLoss/dh_0 can be measured
                 state = tuple(
-                    part if part.requires_grad else part.requires_grad_() for part in state
+                    part if part.requires_grad else part.detach().requires_grad_() for part in state
                 )
             run = self.run_checkpointed if self.backward == "checkpoint" else self.run
             outputs, state = run(u, state, self.weights(), every, tap)

@@ -30,7 +30,31 @@ def seed_generators(generators: Sequence[torch.Generator], seed: int) -> None:
         generator.manual_seed(seed)
 
 
-def call_unchanged(module: nn.Module, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
-    """Return module(x) with the given parameters; the buffers of the module stay as they are."""
-    buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
-    return functional_call(module, {**parameters, **buffers}, (x,))
+def own_parameters(module: nn.Module) -> dict[str, Tensor]:
+    """The parameters by name, once for each module that has them.
+
+    A module that occurs twice has one name, as `functional_call` needs it. A parameter that two
+    modules share has both names.
+    """
+    return {
+        f"{prefix}.{name}" if prefix else name: parameter
+        for prefix, part in module.named_modules()
+        for name, parameter in part.named_parameters(recurse=False, remove_duplicate=False)
+    }
+
+
+def own_buffers(module: nn.Module) -> dict[str, Tensor]:
+    """The buffers by name, as `own_parameters`."""
+    return {
+        f"{prefix}.{name}" if prefix else name: buffer
+        for prefix, part in module.named_modules()
+        for name, buffer in part.named_buffers(recurse=False, remove_duplicate=False)
+    }
+
+
+def call_unchanged(
+    module: nn.Module, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], x: Tensor
+) -> Tensor:
+    """Return module(x) with the given parameters and buffers, which stay as they are."""
+    copies = {name: buffer.clone() for name, buffer in buffers.items()}
+    return functional_call(module, {**parameters, **copies}, (x,), tie_weights=False)

@@ -12,16 +12,17 @@ the first state of this example is kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from stablenets.engine.autocast import current_autocast
 from stablenets.engine.compiling import disable_compile
 from stablenets.engine.dynamics import ReversibleDynamics
-from stablenets.engine.fused import is_autocast_on, is_transformed
+from stablenets.engine.fused import is_transformed
 from stablenets.engine.norms import ForwardContext
 from stablenets.engine.operators import Operator
 from stablenets.engine.stack import LayerStack
@@ -46,14 +47,6 @@ def reverse(
     return Reverse.apply(stack, tap, first, len(state), *state, *weights)
 
 
-def current_autocast(tensor: Tensor) -> AbstractContextManager:
-    """Return a context manager that restores the current autocast of a tensor's device."""
-    device = tensor.device.type
-    if not torch.amp.is_autocast_available(device):
-        return nullcontext()
-    return torch.autocast(device, torch.get_autocast_dtype(device), enabled=is_autocast_on(tensor))
-
-
 class Reverse(torch.autograd.Function):
     """All layers of a stack as one operation: (first state, weights) -> last state."""
 
@@ -65,9 +58,10 @@ class Reverse(torch.autograd.Function):
         ctx.stack, ctx.tap, ctx.first, ctx.parts = stack, tap, first, parts
         ctx.autocast = current_autocast(state[0])
         ctx.true_start = [part[:1].clone() for part in state]
-        ctx.scale = max(part.abs().max() for part in state) if len(state[0]) else None
+        ctx.scale = largest_entry(state) if len(state[0]) else None
         context = stack.new_context()
-        ctx.context = replace(context, counting=False)
+        # under torch.func.functional_call, the stack has these buffers in the forward pass alone
+        ctx.context = replace(context, counting=False, statistics=stack.statistics())
         for index, w in enumerate(stack.layers(weights, context), first):
             if tap is not None:
                 tap(index, state)
@@ -199,5 +193,10 @@ def relative_error(state: State, true: Sequence[Tensor], scale: Tensor) -> Tenso
     This is the largest error of an entry, divided by `scale`, the largest entry of the first states
     of all examples.
     """
-    errors = [(part[:1] - exact).abs().max() for part, exact in zip(state, true, strict=True)]
-    return max(errors) / scale.clamp_min(1e-30)
+    errors = [part[:1] - exact for part, exact in zip(state, true, strict=True)]
+    return largest_entry(errors) / scale.clamp_min(1e-30)
+
+
+def largest_entry(parts: Sequence[Tensor]) -> Tensor:
+    """Return the largest |entry| of some tensors; NaN if one is NaN."""
+    return reduce(torch.maximum, [part.abs().max() for part in parts])

@@ -21,6 +21,7 @@ from stablenets.engine.norms import (
     BatchNorm,
     ForwardContext,
     norm_parameters,
+    norm_statistics,
     uses_native,
 )
 from stablenets.engine.operators import OPERATORS
@@ -104,6 +105,11 @@ class LayerStack(nn.Module):
             seed=int(torch.randint(2**62, ())) if self.is_dropping else None,
         )
 
+    def statistics(self) -> dict[str, Tensor]:
+        """Return the running statistics of all norms by name, each (L, c)."""
+        names = [name for norm in self.dynamics.norms for name in norm_statistics(norm)]
+        return {name: getattr(self, name) for name in names}
+
     def layers(
         self, weights: Sequence[Tensor], context: ForwardContext | None = None
     ) -> list[Weights]:
@@ -119,7 +125,10 @@ class LayerStack(nn.Module):
         """Return one layer's weights, with its norms, from its row of the prepared weights."""
         for norm in self.dynamics.norms:
             learned = [values.pop(name) for name in norm_parameters(norm)]
-            statistics = [getattr(self, f"{part}_{norm}")[index] for part in STATISTICS]
+            statistics = [
+                context.statistics.get(name, getattr(self, name))[index]
+                for name in norm_statistics(norm)
+            ]
             values[norm] = BatchNorm(*learned, *statistics, context=context)
         drop = None if context.seed is None else Dropout(self.dropout, context.seed, index)
         return Weights(drop=drop, **values)

@@ -8,7 +8,8 @@ from every_mode import weighed
 from torch import nn
 
 import stablenets as sn
-from stablenets.engine.blocks import Reversible
+from stablenets.engine.blocks import Reversible, run_functions
+from stablenets.engine.replay import fork_generators, seed_generators
 from stablenets.errors import BadInput
 from stablenets.probes import kept_bytes
 
@@ -63,8 +64,12 @@ def built(kind: str, depth: int = 6) -> tuple[Reversible, torch.Tensor]:
 
 
 def plain(chain: Reversible, x: torch.Tensor) -> torch.Tensor:
-    """The same blocks, in which autograd keeps every activation."""
-    return torch.cat(chain.run_plainly(chain.split_halves(x), SEED), chain.dim)
+    """The same blocks with the same random numbers; autograd keeps every activation."""
+    with fork_generators(x) as generators:
+        halves = run_functions(
+            chain, chain.split_halves(x), lambda k: seed_generators(generators, SEED + k)
+        )
+    return torch.cat(halves, chain.dim)
 
 
 def outcome(chain, x, forward, wanted=None) -> list[torch.Tensor]:
@@ -160,6 +165,52 @@ def test_other_parameters_by_functional_call_get_their_gradients():
     found = torch.autograd.grad(weighed(y), leaves)
     chain.load_state_dict(others)
     same(found, torch.autograd.grad(weighed(plain(chain, x)), list(chain.parameters())))
+
+
+def twice() -> nn.Module:
+    """A module in which one layer and one norm occur twice."""
+    layer, norm = nn.Linear(4, 4), nn.BatchNorm1d(4)
+    return nn.Sequential(layer, norm, nn.Tanh(), norm, layer)
+
+
+def test_a_layer_that_occurs_twice_in_a_function_keeps_its_parameters_and_counts_once():
+    chain, x = Reversible(twice, twice, 3).double(), torch.randn(5, 8, dtype=torch.float64)
+    parameters = list(chain.parameters())
+    for _ in range(2):
+        runs = (chain, lambda x: plain(chain, x))
+        same(*(outcome(chain, x, run, parameters) for run in runs))
+    assert list(map(id, chain.parameters())) == list(map(id, parameters))
+
+
+def test_buffers_of_a_functional_call_are_those_of_its_backward_pass():
+    chain, x = built("conv")
+    chain.eval()
+    parameters = {name: value.detach().requires_grad_() for name, value in chain.named_parameters()}
+    buffers = {
+        name: torch.rand_like(value) + 1 if value.is_floating_point() else value
+        for name, value in chain.named_buffers()
+    }
+    y = torch.func.functional_call(chain, (parameters, buffers), (x,))
+    found = torch.autograd.grad(weighed(y), list(parameters.values()))
+    chain.load_state_dict({name: value.detach() for name, value in (parameters | buffers).items()})
+    same(found, torch.autograd.grad(weighed(plain(chain, x)), list(chain.parameters())))
+
+
+def test_an_evaluation_leaves_the_random_numbers_of_training(monkeypatch):
+    monkeypatch.undo()
+    chain, x = built("dense")
+    before = torch.get_rng_state()
+    with torch.no_grad():
+        chain.eval()(x)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_another_mode_of_a_part_between_forward_and_backward_is_an_error():
+    chain, x = built("dense")
+    y = chain(x)
+    chain.f.eval()
+    with pytest.raises(RuntimeError, match=r"train\(\) or eval\(\)"):
+        y.sum().backward()
 
 
 def test_memory_does_not_grow_with_depth():
@@ -275,6 +326,14 @@ def test_no_example_and_inference_mode():
         (
             lambda: Reversible([nn.Tanh(), nn.ReLU(inplace=True)], nn.Tanh, 2)(torch.ones(1, 4)),
             "f of block 1: overwrites its input; use inplace=False",
+        ),
+        (
+            lambda: Reversible(lambda: nn.LazyLinear(2), nn.Tanh, 1)(torch.ones(1, 4)),
+            "f or g has lazy layers",
+        ),
+        (
+            lambda: Reversible(lambda: nn.LSTM(2, 2), nn.Tanh, 1)(torch.ones(1, 4)),
+            "f of block 0: returns a tuple",
         ),
     ],
 )

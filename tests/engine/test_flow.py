@@ -7,6 +7,9 @@ Each test runs for every family in `FAMILIES`. The contract tests of one family,
 with NAME the key in `FAMILIES`.
 """
 
+import math
+
+import numpy as np
 import pytest
 import torch
 from every_family import (  # noqa: F401 - pytest reads the hook here
@@ -237,12 +240,56 @@ def test_an_array_and_a_fraction_of_a_layer_are_refused():
         Flow(DEPTH_FAMILIES["antisymmetric"](), 4, 4.0, h=0.1)
 
 
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"h": math.nan}, "h=nan"),
+        ({"h": math.inf}, "h=inf"),
+        ({"gain": math.nan}, "gain=nan"),
+        ({"width": 0}, "width=0"),
+        ({"width": -4}, "width=-4"),
+        ({"depth": True}, "depth=True"),
+    ],
+)
+def test_sizes_and_numbers_that_make_no_network_are_refused(values, says):
+    given = {"width": 4, "depth": 3, "h": 0.1} | values
+    with pytest.raises(BadInput, match=says):
+        Flow(DEPTH_FAMILIES["antisymmetric"](), **given)
+
+
+def test_sizes_may_be_whole_numbers_of_numpy():
+    net = Flow(DEPTH_FAMILIES["plain"](), np.int64(4), np.int64(3))
+    assert net(torch.ones(2, 4)).shape == (2, 4)
+
+
+def test_an_inverse_of_a_part_of_the_state_is_refused():
+    net = Flow(DEPTH_FAMILIES["verlet"](), 4, 3, h=0.1)
+    with pytest.raises(BadInput, match="has two"):
+        net.inverse(net.final_state(torch.ones(2, 4))[:1])
+
+
+def test_the_variation_is_that_of_the_weights_in_use():
+    net = Flow(DEPTH_FAMILIES["antisymmetric"](), 4, 3, h=0.1)
+    whole = net.variation()
+    torch.nn.utils.parametrize.register_parametrization(net, "K", Half())
+    assert torch.allclose(net.variation(), whole / 4)
+
+
+class Half(torch.nn.Module):
+    def forward(self, K: torch.Tensor) -> torch.Tensor:
+        return K / 2
+
+
 def test_an_input_of_another_precision_than_the_weights_is_refused():
-    net, x = Flow(DEPTH_FAMILIES["resnet"](), 4, 3, h=0.1), torch.randn(2, 4)
-    with pytest.raises(ValueError, match=r"x torch.float64: the weights are torch.float32; use"):
-        net(x.double())
-    with torch.autocast("cpu", torch.bfloat16):
-        assert net(x.bfloat16()).shape == x.shape
+    x = torch.randn(2, 4)
+    for net in (
+        Flow(DEPTH_FAMILIES["resnet"](), 4, 3, h=0.1),
+        Flow(DEPTH_FAMILIES["roamlp"](), 4, 3),
+    ):
+        with pytest.raises(ValueError, match=r"x torch.float64: the weights are torch.float32; us"):
+            net(x.double())
+        with torch.autocast("cpu", torch.bfloat16):
+            assert net(x.bfloat16()).shape == x.shape
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

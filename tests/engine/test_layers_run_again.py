@@ -70,6 +70,20 @@ def test_evaluation_reads_the_statistics_and_leaves_them(mode):
     same(dict(net.named_buffers()), before, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_buffers_of_a_functional_call_are_those_of_its_backward_pass(mode):
+    x, found = torch.randn(6, 8, 4, 4, dtype=torch.float64), []
+    for called in (mode, "store"):
+        torch.manual_seed(1)
+        net = flow("revnet", called).double().eval()
+        parameters = {name: p.detach().requires_grad_() for name, p in net.named_parameters()}
+        buffers = {name: torch.rand_like(value) + 1 for name, value in net.named_buffers()}
+        y = torch.func.functional_call(net, (parameters, buffers), (x,))
+        found.append(torch.autograd.grad(weighed(y), list(parameters.values())))
+    for gradient, wanted in zip(*found, strict=True):
+        torch.testing.assert_close(gradient, wanted, rtol=1e-10, atol=1e-10)
+
+
 def test_two_forwards_count_twice_and_backward_each_gives_their_gradients():
     x, z = torch.randn(2, 6, 8, 4, 4, dtype=torch.float64).unbind()
     found, wanted = {}, {}

@@ -8,6 +8,7 @@ import torch
 from every_mode import REVERSIBLE, flow
 
 from stablenets.config import resolve
+from stablenets.engine.reverse import relative_error
 from stablenets.training.run import train
 
 
@@ -25,6 +26,12 @@ def test_reconstruction_error_of_examples_that_begin_at_zero(family):
     x[0] = 0
     net(x).sum().backward()
     assert net.reconstruction_error < 1e-9
+
+
+@pytest.mark.parametrize("parts", [(0.0, float("nan")), (float("nan"), 0.0)])
+def test_an_error_that_is_not_a_number_in_any_part_is_not_a_number(parts):
+    state, true = [torch.full((1, 2), part) for part in parts], [torch.zeros(1, 2)] * 2
+    assert relative_error(tuple(state), true, torch.tensor(1.0)).isnan()
 
 
 def test_reconstruction_error_is_measured_and_grows_with_the_step():
