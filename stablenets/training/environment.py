@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -58,6 +60,23 @@ def reset_globals(run: Resolved) -> None:
     # for debugging only, and it costs a write for every allocation
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch hides it
     graphs.graph_cache.clear()
+
+
+@contextmanager
+def default_modes() -> Iterator[None]:
+    """Use torch's default dtype and modes inside `with`: float32, gradients on, autocast off."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with (
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.autocast("cpu", enabled=False),
+            torch.autocast("cuda", enabled=False),
+        ):
+            yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def keep_freed_memory() -> None:

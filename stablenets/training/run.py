@@ -24,7 +24,7 @@ from stablenets.runs.loggers.run_log import RunLog, log_finished_run
 from stablenets.runs.loggers.wandb_logger import is_sweep_trial
 from stablenets.runs.provenance import command_line, load_history, session_entry
 from stablenets.runs.session import Outcome, RunSession, finished_run, run_session
-from stablenets.training.environment import data_root, pick_device, reset_globals
+from stablenets.training.environment import data_root, default_modes, pick_device, reset_globals
 from stablenets.training.loop import Loop
 from stablenets.training.multilevel import prolong
 from stablenets.training.network import build_network, load_trained_network
@@ -32,13 +32,15 @@ from stablenets.training.progress import Progress
 from stablenets.training.signals import StopSignal
 
 
+@default_modes()
 def train(run: Resolved, command: str | None = None, wait: float = 0.0) -> Outcome:
     """Make one run in its folder.
 
     A finished run is not made again, an interrupted one resumes from its last checkpoint, and a
     failed one is tried again. The results of a resumed run are bitwise those of an uninterrupted
-    one. The function sets every process-wide option on which it depends (seeds, threads,
-    determinism). So earlier runs in the same process have no effect.
+    one. The function sets every process-wide option on which it depends, so that earlier runs in
+    the same process have no effect. Seeds, the number of threads and determinism stay set; the
+    default dtype, autocast and the gradient mode are those of the caller afterwards.
 
     Args:
         run: The resolved configuration. `run.config.runs` is the folder of all runs.

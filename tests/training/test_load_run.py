@@ -20,6 +20,31 @@ def trained(tmp_path, torch_globals):
     return train
 
 
+def test_a_run_does_not_depend_on_the_modes_of_the_process(trained, tmp_path):
+    options = {"dataset": {"name": "swiss_roll"}, "net": {"family": "resnet"}, "T": 5.0}
+    modes = (
+        torch.enable_grad(),
+        torch.no_grad(),
+        torch.inference_mode(),
+        torch.autocast("cpu", torch.bfloat16),
+    )
+    found = []
+    for mode in modes:
+        with mode:
+            _, folder = trained(options | {"force": True})
+        found.append(torch.load(folder / "weights.pt"))
+    torch.set_default_dtype(torch.float64)
+    try:
+        _, folder = trained(options | {"force": True})
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    found.append(torch.load(folder / "weights.pt"))
+    first, *others = found
+    for other in others:
+        assert all(torch.equal(first[name], other[name]) for name in first)
+
+
 @pytest.mark.parametrize(
     ("dataset", "net", "options"),
     [
