@@ -10,6 +10,7 @@ import difflib
 import functools
 import json
 import math
+import numbers
 import operator
 import sys
 import types
@@ -226,6 +227,7 @@ def format_value(value: Any) -> Any:
 def check_value(key: str, value: Any, hint: Any, limits: Mapping) -> Any:
     """Return the value as its declared type, or raise `BadInput`."""
     accepted = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    value = as_builtin_number(value)
     if value is None and type(None) in accepted:
         return None
     hint = next((kind for kind in accepted if typing.get_origin(kind) is list), hint)
@@ -238,7 +240,8 @@ def check_value(key: str, value: Any, hint: Any, limits: Mapping) -> Any:
     if float in accepted and int not in accepted and type(value) is int:
         value = float(value) if abs(value) <= sys.float_info.max else math.inf
     if type(value) not in accepted:
-        raise BadInput(f"{key}={format_value(value)}: expected {describe_type(hint)}")
+        shown = repr(value) if isinstance(value, str) else format_value(value)
+        raise BadInput(f"{key}={shown}: expected {describe_type(hint)}")
     if isinstance(value, float) and not math.isfinite(value):
         raise BadInput(f"{key}={value}: expected a finite number")
     if isinstance(value, float) and abs(value) > LARGEST_FLOAT:
@@ -247,6 +250,15 @@ def check_value(key: str, value: Any, hint: Any, limits: Mapping) -> Any:
     if isinstance(value, int) and abs(value) > LARGEST_INT:
         raise BadInput(f"{key}={value}: must be <= {LARGEST_INT}")
     return value
+
+
+def as_builtin_number(value: Any) -> Any:
+    """A number of numpy as that of Python; any other value as it is."""
+    if type(value) in (bool, int, float):
+        return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else value
 
 
 def check_list(key: str, values: Any, hint: Any, limits: Mapping) -> list:
@@ -263,8 +275,16 @@ def check_list(key: str, values: Any, hint: Any, limits: Mapping) -> list:
 def check_ranges(instance: Any) -> None:
     """Raise `BadInput` if a field of a dataclass breaks its limits, however it was made."""
     for field in dataclasses.fields(instance):
-        if (value := getattr(instance, field.name)) is not None:
+        value = getattr(instance, field.name)
+        if value is not None:
             check_limits(field.name, value, field.metadata)
+        elif field.default is not None and not accepts_none(type(instance), field.name):
+            raise BadInput(f"{field.name}=None: give a value, or leave it out")
+
+
+def accepts_none(cls: type, name: str) -> bool:
+    """Whether a field of a dataclass may be None, by its annotation."""
+    return type(None) in typing.get_args(typing.get_type_hints(cls)[name])
 
 
 def check_limits(key: str, value: Any, limits: Mapping) -> None:

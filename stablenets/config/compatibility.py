@@ -42,7 +42,7 @@ def check_compatibility(run: Resolved) -> None:
 
 
 def check_unused_options(net: Net, dynamics: Family) -> None:
-    """Every option of `net` that is given changes the family.
+    """Check that every option of `net` that is given changes the family.
 
     Raises:
         BadInput: If an option differs from its default and has no effect.
@@ -57,7 +57,7 @@ def check_unused_options(net: Net, dynamics: Family) -> None:
 
 
 def check_net_parts(run: Resolved) -> None:
-    """Operator, opening, head and number of units fit each other."""
+    """Check that operator, opening, head and number of units fit each other."""
     run.dynamics.check_supported(
         operator=run.net.operator,
         backward=run.config.backward,
@@ -76,14 +76,15 @@ def check_net_parts(run: Resolved) -> None:
             f" net.operator={run.net.operator} {remedies}"
         )
     if run.net.operator == "dense" and len(run.net.widths) > 1:
+        can_convolve = not run.dynamics.capabilities.dense_only
         raise BadInput(
-            f"net.widths={run.net.widths}: a dense net has one unit; give one width, or set"
-            " net.operator=conv"
+            f"net.widths={run.net.widths}: a net of matrices has one unit; give one width"
+            + (", or set net.operator=conv" if can_convolve else "")
         )
 
 
 def check_net_on_data(run: Resolved) -> None:
-    """Sequences need a recurrent family, and a convolutional net needs images."""
+    """Check that sequences have a recurrent family, and a convolutional net has images."""
     facts, net = run.dataset.facts, run.net
     recurrent = isinstance(run.dynamics, Recurrent)
     if recurrent and facts.kind != "sequence":
@@ -105,7 +106,7 @@ def check_net_on_data(run: Resolved) -> None:
 
 
 def check_net_sizes(run: Resolved) -> None:
-    """Widths suit the family and do not shrink; each unit has a layer and an image to work on."""
+    """Check that widths suit the family and do not shrink, and units have layers and images."""
     net, depth, shape = run.net, run.config.depth, run.dataset.facts.shape
     try:
         run.dynamics.at_depth(depth)
@@ -127,10 +128,18 @@ def check_net_sizes(run: Resolved) -> None:
             f" images of dataset.name={run.dataset_name} away; use at most"
             f" {int(math.log2(min(shape[1:]))) + 1} units"
         )
+    if net.transition == "strided_first_block":
+        for unit in range(len(net.widths) - 1):
+            if any(size // 2**unit % 2 for size in shape[1:]):
+                raise BadInput(
+                    f"net.widths={net.widths}: images of unit {unit + 1} have an odd size, which"
+                    " net.transition=strided_first_block cannot halve; use at most"
+                    f" {unit + 1} units"
+                )
 
 
 def check_opening(run: Resolved) -> None:
-    """An opening without weights can place the inputs in the first state."""
+    """Check that an opening without weights can place the inputs in the first state."""
     net, shape = run.net, run.dataset.facts.shape
     size = shape[0] if net.operator == "conv" else math.prod(shape)
     if net.opening in PLACES and size != 2:
@@ -146,7 +155,7 @@ def check_opening(run: Resolved) -> None:
 
 
 def check_transition(run: Resolved) -> None:
-    """The family has the block that changes the width, and each unit has a layer at its width."""
+    """Check that the family has the block between units, and each unit a layer at its width."""
     net = run.net
     if net.transition == "strided_first_block" and not run.dynamics.capabilities.has_strided_block:
         raise BadInput(
@@ -163,7 +172,7 @@ def check_transition(run: Resolved) -> None:
 
 
 def check_optimiser(run: Resolved) -> None:
-    """Options of the optimiser suit the optimiser, the loss and the family."""
+    """Check that the options of the optimiser suit the optimiser, the loss and the family."""
     optim = run.config.optim
     if optim.momentum and optim.name != "sgd":
         raise BadInput(
@@ -190,7 +199,7 @@ def check_optimiser(run: Resolved) -> None:
 
 
 def check_frozen(run: Resolved) -> None:
-    """optim.frozen names tensors that the family learns."""
+    """Check that optim.frozen names tensors that the family learns."""
     learned = run.dynamics.learned_names
     for name in run.config.optim.frozen:
         if name not in learned:
@@ -201,7 +210,7 @@ def check_frozen(run: Resolved) -> None:
 
 
 def check_probe_and_device(run: Resolved) -> None:
-    """Probed epochs lie within the run, and the device has a known form."""
+    """Check that probed epochs lie within the run, and the device has a known form."""
     config, epochs = run.config, run.config.probe.spectrum_epochs
     if max(epochs, default=0) > config.epochs:
         raise BadInput(
@@ -214,7 +223,7 @@ def check_probe_and_device(run: Resolved) -> None:
 
 
 def check_levels(run: Resolved) -> None:
-    """The family has time to interpolate in, and the depth can be halved often enough."""
+    """Check that weights can be interpolated, and the depth can be halved often enough."""
     count, parts = run.config.levels, 2**run.config.levels
     if count and run.dynamics.capabilities.order is None:
         raise BadInput(
@@ -239,7 +248,7 @@ def check_levels(run: Resolved) -> None:
 
 
 def check_patience(run: Resolved) -> None:
-    """There is a validation loss that patience can wait for."""
+    """Check that there is a validation loss if `patience` waits for it."""
     if run.config.patience is not None and not run.common.validation_fraction:
         raise BadInput(
             f"patience={run.config.patience}: dataset.validation_fraction=0 leaves no examples for"

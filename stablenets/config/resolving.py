@@ -50,6 +50,8 @@ def resolve(options: Mapping[str, Any]) -> Resolved:
         >>> run.config.h, run.config.T
         (0.625, 5.0)
     """
+    if not isinstance(options, Mapping):
+        raise TypeError(f"resolve: takes a mapping of options, not a {type(options).__name__}")
     load_plugins()
     check_groups(options)
     optim = add_optimiser_defaults(options.get("optim", {}))
@@ -134,6 +136,10 @@ def choose(
 ) -> tuple[str, dict[str, Any]]:
     """The entry of a registry that a group names, and the other options of the group."""
     name = options.get(key)
+    if name is None:
+        raise BadInput(
+            f"{join_key(group, key)}: missing; {suggest('', registry, 'one of')}; {REMEDY}"
+        )
     if not isinstance(name, str) or name not in registry:
         remedy = suggest(str(name), registry, "one of")
         raise BadInput(f"{join_key(group, key)}={name}: {remedy}; {REMEDY}")

@@ -22,11 +22,12 @@ from typing import cast
 from torch import Tensor, nn
 
 from stablenets.engine.dynamics import Dynamics
-from stablenets.engine.family import check_instance
+from stablenets.engine.family import check_choice, check_instance
 from stablenets.engine.flow import Flow
 from stablenets.engine.types import Tap
+from stablenets.errors import BadInput
 from stablenets.nets.boundaries import Halve
-from stablenets.nets.ends import make_head, make_opening
+from stablenets.nets.ends import HEADS, OPENINGS, make_head, make_opening
 
 Map = Callable[[Tensor], Tensor]  # (B, ...) -> (B, ...)
 # A map whose Jacobian is measured, or the two maps of which it is composed; and the state of one
@@ -112,6 +113,12 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         check_instance(dynamics, Dynamics, "Network")
+        check_choice("operator", operator, OPENINGS)
+        check_choice("opening_kind", opening_kind, OPENINGS[operator])
+        check_choice("head_kind", head_kind, HEADS[operator])
+        check_choice("transition", transition, TRANSITIONS)
+        if operator == "dense" and len(widths) > 1:
+            raise BadInput(f"widths={widths}: a dense network has one unit; give one width")
         h = dynamics.capabilities.step_size(h)
         layers = layers_at_widths(blocks or divide_layers(depth, len(widths)), transition)
         is_strided = transition == "strided_first_block"

@@ -61,7 +61,8 @@ def gradient_norms(
 ) -> GradientNorms:
     """Return the gradient norms by depth of one forward and backward pass of `loss(net(x))`.
 
-    The gradients that the parameters had before are restored afterwards.
+    The gradients that the parameters of `net` had before are restored afterwards. As in any
+    forward pass in training mode, batch norms update their running statistics.
 
     Args:
         net: Any module. The layers of a `Flow` or a `Network` of this package are found.

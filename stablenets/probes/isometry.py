@@ -66,8 +66,11 @@ def measure_isometry(values: Tensor) -> Isometry:
             "values: all are NaN; take more steps of estimate_singular_values, or full_jacobian at"
             " fewer dimensions"
         )
+    if (values < 0).any():
+        raise BadInput(f"values: {float(values.min()):g} is negative, so it is no singular value")
     spread = values.log().square().mean().sqrt()
-    return Isometry(float(values.min()), float(values.median()), float(values.max()), float(spread))
+    median = values.quantile(0.5)  # torch's median takes the lower of two
+    return Isometry(float(values.min()), float(median), float(values.max()), float(spread))
 
 
 def sweep_isometry(

@@ -12,6 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from stablenets.engine.autocast import check_dtype
 from stablenets.engine.dynamics import ReversibleDynamics, State, Weights
 from stablenets.engine.flow import Flow
 from stablenets.engine.norms import ForwardContext
@@ -156,8 +157,10 @@ def layers_and_start(flow: Flow, x: Tensor) -> tuple[list[Weights], State]:
         [tensor.detach() for tensor in flow.weights()],
         ForwardContext(counting=False, training=flow.training),
     )
+    x = flow.flattened(x.detach())
+    check_dtype(x, getattr(flow, flow.names[0]).dtype)
     with torch.no_grad():
-        return layers, flow.dynamics.start(x.detach(), layers[0], flow.h)
+        return layers, flow.dynamics.start(x, layers[0], flow.h)
 
 
 def joined_step(

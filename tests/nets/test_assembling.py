@@ -7,6 +7,7 @@ import torch
 from conftest import NARROW
 
 from stablenets.engine.operators import OPERATORS
+from stablenets.errors import BadInput
 from stablenets.nets import DEPTH_FAMILIES, FAMILIES, Antisymmetric, Flow, Network, ResNet
 from stablenets.nets.assembling import divide_layers
 from stablenets.nets.boundaries import Halve
@@ -289,3 +290,28 @@ def test_bfloat16_keeps_the_state_in_float32():
         mixed = net.features(net.opening(x))
     assert mixed.dtype == torch.float32
     assert (mixed - exact).norm() < 0.05 * (exact - start).norm()
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"opening_kind": "linaer"}, "opening_kind=linaer: did you mean linear"),
+        ({"head_kind": "mean"}, "head_kind=mean"),
+        ({"transition": "foo"}, "transition=foo"),
+        ({"operator": "convolution"}, "operator=convolution"),
+        ({"widths": [4, 8]}, r"widths=\[4, 8\]: a dense network has one unit"),
+    ],
+)
+def test_a_network_with_an_unknown_part_is_refused(changed, says):
+    given = {
+        "shape": (3,),
+        "outputs": 2,
+        "widths": [4],
+        "depth": 2,
+        "h": 0.1,
+        "operator": "dense",
+        "opening_kind": "linear",
+        "head_kind": "linear",
+    }
+    with pytest.raises(BadInput, match=says):
+        Network(ResNet(), **(given | changed))

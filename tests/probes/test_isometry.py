@@ -18,6 +18,9 @@ def test_isometry_of_known_values():
     found = measure_isometry(torch.tensor([[math.e, 1 / math.e], [math.e, math.nan]]))
     assert tuple(found) == pytest.approx((1 / math.e, math.e, math.e, 1.0), rel=1e-6)
     assert measure_isometry(torch.ones(4)).spread == 0
+    assert measure_isometry(torch.tensor([0.5, 2.0])).median == 1.25
+    with pytest.raises(BadInput, match="negative"):
+        measure_isometry(torch.tensor([-1.0, 2.0]))
     assert measure_isometry(torch.zeros(4)).spread == math.inf
     with pytest.raises(BadInput, match="values: all are NaN"):
         measure_isometry(torch.full((3,), math.nan))
