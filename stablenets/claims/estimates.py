@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from stablenets import statistics
 from stablenets.errors import BadInput
@@ -80,8 +79,12 @@ def select_rows(rows: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
     """
     for name, value in wanted.items():
         column = rows[column_named(rows, name)]
-        is_any = isinstance(value, Collection) and not isinstance(value, str)
-        rows = rows[column.isin(list(value)) if is_any else column == value]
+        if value is None:
+            rows = rows[column.isna()]
+        elif isinstance(value, Collection) and not isinstance(value, str):
+            rows = rows[column.isin(list(value))]
+        else:
+            rows = rows[column == value]
     return rows
 
 
@@ -92,8 +95,9 @@ def column_named(rows: pd.DataFrame, name: str) -> str:
     columns = [str(column) for column in rows]
     found = [column for column in columns if column.split(".")[-1] == name]
     if len(found) != 1:
-        remedy = f"one of {', '.join(found)}" if found else suggest(name, columns, "one of")
-        raise BadInput(f"{name}: no column of these runs; {remedy}")
+        if found:
+            raise BadInput(f"{name}: more than one column; write one of {', '.join(found)}")
+        raise BadInput(f"{name}: no column of these runs; {suggest(name, columns, 'one of')}")
     return found[0]
 
 
@@ -115,12 +119,8 @@ def mean_over_seeds(rows: pd.DataFrame, metric: Metric) -> Estimate:
         An `Estimate` whose n is the number of seeds.
     """
     found = statistics.mean(seed_means(rows, metric))
-    return replace(found, low=np.clip(found.low, metric.low, None), high=clip_high(found, metric))
-
-
-def clip_high(found: Estimate, metric: Metric) -> float:
-    """The upper end of an interval, at most the largest possible value."""
-    return float(np.clip(found.high, None, metric.high))
+    low, high = np.clip([found.low, found.high], metric.low, metric.high).tolist()
+    return replace(found, low=low, high=high)
 
 
 def median_over_seeds(rows: pd.DataFrame, metric: Metric) -> Estimate:
@@ -174,30 +174,6 @@ def gap_between(
             raise BadInput(f"{option}={value}: no row; {suggest(str(value), known, 'there are')}")
     first, second = (select_rows(rows, **{option: value}) for value in (ours, theirs))
     return paired_difference(metric, first, second)
-
-
-def unpaired_difference(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame) -> Estimate:
-    """The difference of two means with Welch's interval, for runs that share no seeds.
-
-    Args:
-        metric: What is compared.
-        ours: Rows of one setting.
-        theirs: The rows to compare with.
-
-    Returns:
-        An `Estimate` whose n is the smaller number of seeds.
-    """
-    first, second = seed_means(ours, metric), seed_means(theirs, metric)
-    value, n = float(first.mean() - second.mean()), min(len(first), len(second))
-    if n < 2:
-        return Estimate(value, math.nan, math.nan, n)
-    parts = np.array([first.var(ddof=1) / len(first), second.var(ddof=1) / len(second)])
-    error = parts.sum()
-    if error == 0:
-        return Estimate(value, value, value, n)
-    freedom = error**2 / (parts**2 / [len(first) - 1, len(second) - 1]).sum()
-    half = float(special.stdtrit(freedom, (1 + statistics.LEVEL) / 2) * math.sqrt(error))
-    return Estimate(value, value - half, value + half, n)
 
 
 def paired_ratio(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame) -> Estimate:
@@ -263,9 +239,10 @@ def largest(rows: pd.DataFrame, metric: Metric | str) -> Estimate:
         metric: The metric, or the name of a column.
 
     Returns:
-        An estimate without an interval, with the numbers of seeds and settings in the rows.
+        An estimate without an interval, with the numbers of seeds and settings in the rows. It is
+        NaN if a run has no value, so that its criterion is open.
     """
-    return exact(named_metric(metric).of(rows).max(), rows)
+    return exact(named_metric(metric).of(rows).max(skipna=False), rows)
 
 
 def smallest(rows: pd.DataFrame, metric: Metric | str) -> Estimate:
@@ -276,9 +253,10 @@ def smallest(rows: pd.DataFrame, metric: Metric | str) -> Estimate:
         metric: The metric, or the name of a column.
 
     Returns:
-        An estimate without an interval, with the numbers of seeds and settings in the rows.
+        An estimate without an interval, with the numbers of seeds and settings in the rows. It is
+        NaN if a run has no value, so that its criterion is open.
     """
-    return exact(named_metric(metric).of(rows).min(), rows)
+    return exact(named_metric(metric).of(rows).min(skipna=False), rows)
 
 
 def named_metric(metric: Metric | str) -> Metric:

@@ -53,7 +53,7 @@ class Judgement:
 
         It is the first condition that is not held. If all are held, it is the first deciding
         criterion that is refuted; else the first open one whose value is on the wrong side; else
-        the first open one; else the first. `cells.VALUES` says so on the pages.
+        the first open one; else the first. `cells.HOW_TO_READ_CLAIMS` says so on the pages.
         """
         deciding = [each for each in self.criteria if not each.is_condition]
         open_ones = [each for each in deciding if each.state == OPEN]

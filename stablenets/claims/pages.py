@@ -15,7 +15,7 @@ import matplotlib
 import pandas as pd
 
 from stablenets import tables
-from stablenets.claims.cells import VALUES, criterion_cells, page_cells
+from stablenets.claims.cells import HOW_TO_READ_CLAIMS, criterion_cells, page_cells
 from stablenets.claims.criteria import HELD, NOT_RUN, OPEN, REFUTED, UNDECIDED
 from stablenets.claims.judging import (
     CLAIM_COLUMNS,
@@ -28,7 +28,7 @@ from stablenets.claims.judging import (
 from stablenets.claims.paper import KIND_MEANINGS, DeclaredClaim, Display, Paper
 from stablenets.claims.results import Results
 from stablenets.claims.summary import readme_link, write_paper_page
-from stablenets.claims.work import unique
+from stablenets.claims.work import in_dependency_order
 from stablenets.plotting.figures import write_figure
 from stablenets.plotting.gif import Gif
 from stablenets.plotting.page_layout import fit_to_page
@@ -91,7 +91,11 @@ def write_claims(
     write_csv(folder / "claims.csv", rows, CLAIM_COLUMNS)
     criteria = [row for judgement in judged for row in criterion_rows(judgement)]
     write_csv(folder / "criteria.csv", criteria, CRITERION_COLUMNS)
-    lines = [VALUES, "", tables.format_markdown(pd.DataFrame([page_cells(row) for row in rows]))]
+    lines = [
+        HOW_TO_READ_CLAIMS,
+        "",
+        tables.format_markdown(pd.DataFrame([page_cells(row) for row in rows])),
+    ]
     shown: dict[str, str] = {}  # the claim that shows a figure, by figure
     for judgement in judged:
         lines += claim_section(judgement, paper, results, profile)
@@ -200,7 +204,7 @@ def list_runs(results: Results) -> list[str]:
         for group, works in results.plan.items()
         if works
     ]
-    planned = unique(list(results.plan.values()))
+    planned = in_dependency_order(list(results.plan.values()))
     made = sum(work.name in results.ledger for work in planned)
     count = f"{made:,} of {len(planned):,} planned runs are made."
     return ["## What was run", "", count, "", tables.format_markdown(pd.DataFrame(rows))]

@@ -161,6 +161,8 @@ class Paper:
         self.check_groups(runs)
 
         def add(check: Check) -> Check:
+            if id in (claim.id for claim in self.claims):
+                raise ValueError(f"{self.handle}: claim {id} is declared twice")
             text = sentence or docstring_text(check).removesuffix(".")
             self.claims.append(
                 DeclaredClaim(
@@ -207,6 +209,8 @@ class Paper:
         self.check_groups(runs)
 
         def add(make: Any) -> Any:
+            if name in displays:
+                raise ValueError(f"{self.handle}: {name} is declared twice")
             text = caption or docstring_text(make)
             displays[name] = Display(tuple(runs), make, text, finding, is_partial, intervals)
             return make

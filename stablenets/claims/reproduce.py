@@ -25,7 +25,7 @@ from stablenets.claims.pages import write_pages
 from stablenets.claims.paper import Paper
 from stablenets.claims.results import Plan, Results
 from stablenets.claims.run_times import RunTimes, longest_first
-from stablenets.claims.work import Training, Work, unique
+from stablenets.claims.work import Training, Work, in_dependency_order
 from stablenets.errors import EXIT_FAILED, EXIT_TIME, BadInput
 from stablenets.execution.executor import Executor
 from stablenets.execution.job import Job, RunContext
@@ -83,8 +83,8 @@ def reproduce(
                 f"--extra-ledgers {other}: no {ledger.TABLE} there; give folders such as"
                 f" reproduced/{paper.handle}/{context.profile}"
             )
-    works = unique(list(plan.values()))
-    wanted = unique([plan[group] for group in groups]) if groups else works
+    works = in_dependency_order(list(plan.values()))
+    wanted = in_dependency_order([plan[group] for group in groups]) if groups else works
     folder = results / paper.handle / context.profile
     from_others = ledger.merge_ledgers(map(ledger.read_ledger, extra_ledgers))
     ledger.read_ledger(folder)  # refuses a damaged ledger now, not after the runs
@@ -162,7 +162,7 @@ def missing_works(
     missing = [
         work for work in wanted if work.name not in from_others and not is_made(work, context)
     ]
-    return [work for work in unique([missing]) if not is_made(work, context)]
+    return [work for work in in_dependency_order([missing]) if not is_made(work, context)]
 
 
 def is_made(work: Work, context: RunContext) -> bool:

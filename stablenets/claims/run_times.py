@@ -10,7 +10,7 @@ from pathlib import Path
 from stablenets.claims.grid import PROFILES
 from stablenets.claims.ledger import read_ledger
 from stablenets.claims.paper import Paper
-from stablenets.claims.work import Work, unique
+from stablenets.claims.work import Work, in_dependency_order
 from stablenets.errors import BadInput
 from stablenets.runs.folder import RunFolder
 
@@ -37,7 +37,7 @@ class RunTimes:
                 continue
             if not ledger:
                 continue
-            for work in unique(list(paper.plan(profile, None).values())):
+            for work in in_dependency_order(list(paper.plan(profile, None).values())):
                 if entry := ledger.get(work.name):
                     self.add(work, float(entry.provenance["wall_s"]))
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from stablenets import tables
-from stablenets.claims.cells import VALUES, page_cells
+from stablenets.claims.cells import HOW_TO_READ_CLAIMS, page_cells
 from stablenets.claims.criteria import NOT_RUN, VERDICTS
 from stablenets.claims.grid import PROFILES, SMOKE
 from stablenets.claims.judging import CLAIM_COLUMNS, CRITERION_COLUMNS, ONLY_ON
@@ -145,7 +145,7 @@ def paper_page(paper: Paper, folder: Path) -> str:
         *([f"[What the paper claims, what we found and what limits it]({link})."] if link else []),
         "",
         *([paper.notation, ""] if paper.notation else []),
-        VALUES,
+        HOW_TO_READ_CLAIMS,
         "",
         tables.format_markdown(pd.DataFrame(cells)),
     ]
@@ -194,7 +194,7 @@ def overview(papers: Iterable[Paper], results: Path) -> str:
         "| verdict | meaning |\n| --- | --- |",
         *(f"| {verdict} | {meaning} |" for verdict, meaning in VERDICT_MEANINGS.items()),
         "",
-        VALUES,
+        HOW_TO_READ_CLAIMS,
         "",
     ]
     for paper in papers:

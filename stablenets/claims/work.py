@@ -271,7 +271,7 @@ def study_name(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
     return "-".join([*words, hash_identity(identity)])
 
 
-def unique(groups: Sequence[Sequence[Work]]) -> list[Work]:
+def in_dependency_order(groups: Sequence[Sequence[Work]]) -> list[Work]:
     """The jobs of a plan, each once and after all jobs that it needs.
 
     Args:

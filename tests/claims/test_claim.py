@@ -11,7 +11,7 @@ import pytest
 from squares import Square
 
 from stablenets.claims import ledger
-from stablenets.claims.work import Study, Training, unique
+from stablenets.claims.work import Study, Training, in_dependency_order
 from stablenets.schema import option
 
 TINY = {
@@ -60,7 +60,11 @@ def test_every_job_comes_once_after_the_jobs_that_it_needs():
         first: Square = option()
 
     after = After(Square(2.0))
-    assert unique([[after], [Square(2.0), Square(1.0)]]) == [Square(2.0), after, Square(1.0)]
+    assert in_dependency_order([[after], [Square(2.0), Square(1.0)]]) == [
+        Square(2.0),
+        after,
+        Square(1.0),
+    ]
     assert after.options == {"study": "tests/after", "version": 1, "first": Square(2.0).name}
 
 

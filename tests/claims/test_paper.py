@@ -261,3 +261,11 @@ def test_claims_are_sorted_by_number_whatever_the_order_in_which_they_are_declar
             lambda found: ()
         )
     assert [claim.id for claim in paper.claims] == ["2a", "2b", "10", "x"]
+
+
+def test_nothing_is_declared_twice():
+    paper = toy_paper()
+    with pytest.raises(ValueError, match="toy: claim 1 is declared twice"):
+        paper.claim("1", "Again", kind="ours", source="ours", runs=["squares"])(lambda results: ())
+    with pytest.raises(ValueError, match="toy: curve is declared twice"):
+        paper.figure("curve", runs=["squares"], caption="Again.")(lambda results: None)

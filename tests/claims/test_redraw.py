@@ -12,7 +12,7 @@ from stablenets.claims.judging import claim_row, judge_claim
 from stablenets.claims.loader import experiment_modules, load_paper, paper_modules
 from stablenets.claims.readme import fill_results
 from stablenets.claims.results import Results
-from stablenets.claims.work import TrainedNetStudy, unique
+from stablenets.claims.work import TrainedNetStudy, in_dependency_order
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 SHOWN = [
@@ -50,7 +50,7 @@ def test_trained_nets_were_measured_after_they_were_trained(handle, profile):
     }
     studies = [
         work
-        for work in unique(list(load_paper(handle).plan(profile, None).values()))
+        for work in in_dependency_order(list(load_paper(handle).plan(profile, None).values()))
         if isinstance(work, TrainedNetStudy)
     ]
     assert not [
