@@ -240,7 +240,7 @@ def check_value(key: str, value: Any, hint: Any, limits: Mapping) -> Any:
     if float in accepted and int not in accepted and type(value) is int:
         value = float(value) if abs(value) <= sys.float_info.max else math.inf
     if type(value) not in accepted:
-        shown = repr(value) if isinstance(value, str) else format_value(value)
+        shown = repr(value) if is_number_as_text(value) else format_value(value)
         raise BadInput(f"{key}={shown}: expected {describe_type(hint)}")
     if isinstance(value, float) and not math.isfinite(value):
         raise BadInput(f"{key}={value}: expected a finite number")
@@ -250,6 +250,11 @@ def check_value(key: str, value: Any, hint: Any, limits: Mapping) -> Any:
     if isinstance(value, int) and abs(value) > LARGEST_INT:
         raise BadInput(f"{key}={value}: must be <= {LARGEST_INT}")
     return value
+
+
+def is_number_as_text(value: Any) -> bool:
+    """Whether a value is a text such as "8", which without its quotes would look right."""
+    return isinstance(value, str) and value.strip("+-").replace(".", "", 1).isdecimal()
 
 
 def as_builtin_number(value: Any) -> Any:

@@ -5,15 +5,29 @@ refused in one line, and every option can be described for `--help`.
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 
 from stablenets.errors import BadInput
-from stablenets.schema import OptionHelp, build, describe_options, flatten_keys, option
+from stablenets.schema import (
+    OptionHelp,
+    build,
+    check_ranges,
+    describe_options,
+    flatten_keys,
+    option,
+)
 
 
 @dataclass(frozen=True)
 class Inner:
     rate: float = option(0.5, above=0.0, below=1.0)
+
+
+@dataclass(frozen=True)
+class Single:
+    rate: float = option(0.5, above=0.0, below=1.0)
+    limit: int | None = option(None, low=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +92,18 @@ def test_whole_number_is_accepted_as_a_float(key):
     assert (found, type(found)) == (2.0, float)
 
 
+def test_numbers_of_numpy_become_those_of_python():
+    found = build_options(depth=np.int64(8), scale=np.float32(0.5), sizes=[np.int32(4)])
+    assert (found.depth, found.scale, found.sizes) == (8, 0.5, [4])
+    assert [type(value) for value in (found.depth, found.scale, *found.sizes)] == [int, float, int]
+
+
+def test_only_options_that_may_be_none_are_none_however_they_are_made():
+    check_ranges(Single(limit=None))
+    with pytest.raises(BadInput, match="rate=None"):
+        check_ranges(Single(rate=None))
+
+
 def test_tuple_is_accepted_as_a_list():
     assert build_options(sizes=(1, 2)).sizes == [1, 2]
 
@@ -98,7 +124,7 @@ def test_group_of_keys_becomes_its_own_dataclass():
         ({"inner": {"rat": 1}}, "net.inner.rat", ["unknown key", "did you mean rate?"]),
         ({"depth": True}, "net.depth=true", ["expected a whole number"]),
         ({"depth": 2.0}, "net.depth=2.0", ["expected a whole number"]),
-        ({"depth": "3"}, "net.depth=3", ["expected a whole number"]),
+        ({"depth": "3"}, "net.depth='3'", ["expected a whole number"]),
         ({"depth": None}, "net.depth=null", ["expected a whole number"]),
         ({"scale": True}, "net.scale=true", ["expected a number"]),
         ({"scale": "high"}, "net.scale=high", ["expected a number"]),

@@ -78,7 +78,7 @@ def check_net_parts(run: Resolved) -> None:
     if run.net.operator == "dense" and len(run.net.widths) > 1:
         can_convolve = not run.dynamics.capabilities.dense_only
         raise BadInput(
-            f"net.widths={run.net.widths}: a net of matrices has one unit; give one width"
+            f"net.widths={run.net.widths}: a dense net has one unit; give one width"
             + (", or set net.operator=conv" if can_convolve else "")
         )
 
