@@ -1,4 +1,4 @@
-"""Functions that torch.compile calls as they are; imported by `fused` and `reverse`."""
+"""Functions that torch.compile calls without compiling them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Families of networks and the modules that run them.
 
-A new family needs one file with its equation, and a line in `FAMILIES`.
+A new family needs one file with its equation, its import here, and a line in `FAMILIES`.
 
 >>> from stablenets.nets import Antisymmetric, Flow
 >>> layer = Flow(Antisymmetric(gamma=0.1), width=64, depth=256, h=0.05)  # (..., 64) -> (..., 64)

@@ -15,7 +15,8 @@ def kept_bytes(net: nn.Module, x: Tensor) -> int:
     """Return the bytes that the forward pass `net(x)` keeps for the backward pass.
 
     Each storage counts once. Parameters, buffers and x do not count: they are in memory anyway.
-    The count is exact and the same on every device.
+    The count is the same on every device. What a custom autograd Function keeps without
+    `save_for_backward` is not seen: with backward="reverse", one example.
 
     Args:
         net: Any module.

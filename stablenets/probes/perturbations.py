@@ -37,6 +37,9 @@ def perturbation_growth(
     Returns:
         (L + 1, B), for l = 0 ... L; the first row is 1.
 
+    Raises:
+        BadInput: If an example is 0.
+
     Examples:
         >>> import torch
         >>> from stablenets import probes
@@ -45,6 +48,8 @@ def perturbation_growth(
         >>> [round(float(value), 6) for value in growth]
         [1.0, 2.0, 6.0]
     """
+    if (x.flatten(1) == 0).all(1).any():
+        raise BadInput("x: an example is 0; the size of δ is relative to x, so leave it out")
     generator = torch.Generator().manual_seed(seed)
     δ = torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x).flatten(1)
     δ = δ * (size * x.flatten(1).norm(dim=1, keepdim=True) / δ.norm(dim=1, keepdim=True))
@@ -128,7 +133,7 @@ def reconstruction_error(flow: Flow, x: Tensor) -> Tensor:
     true = layer_states(*flow_maps(flow, x))
     return torch.stack(
         [
-            (y - exact).abs().max() / exact.abs().max()
+            (y - exact).abs().max() / exact.abs().max().clamp_min(1e-30)
             for y, exact in zip(recovered, true, strict=True)
         ]
     )

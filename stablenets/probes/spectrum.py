@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from stablenets.errors import BadInput
 from stablenets.plotting.figures import new_figure
 from stablenets.probes.checks import check_finite
 from stablenets.probes.jacobian import full_jacobian
@@ -78,11 +79,11 @@ def singular_values(f: Stages, x: Tensor, rank: int | None = None) -> Tensor:
             left out.
 
     Returns:
-        Singular values (k,).
+        Singular values (k,): in the dtype of x from the full matrix, float64 as estimates.
 
     Raises:
         NotFinite: If the derivative is not finite at `x`.
-        BadInput: In the same cases as `full_jacobian`.
+        BadInput: In the same cases as `full_jacobian`, or if x has no numbers.
 
     Examples:
         >>> import torch
@@ -90,6 +91,8 @@ def singular_values(f: Stages, x: Tensor, rank: int | None = None) -> Tensor:
         >>> probes.singular_values(lambda x: x * torch.tensor([1.0, 3.0, 2.0]), torch.zeros(3))
         tensor([3., 2., 1.])
     """
+    if not x.numel():
+        raise BadInput(f"x {tuple(x.shape)}: has no numbers; give one example")
     if x.numel() > FULL_JACOBIAN_LIMIT:
         values, bounds = estimate_singular_values(f, x, min(LANCZOS_STEPS, rank or LANCZOS_STEPS))
         return values.where(bounds <= KNOWN * values, torch.nan)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stablenets.errors import BadInput
-from stablenets.nets import DEPTH_FAMILIES, Flow, ResNet
+from stablenets.nets import DEPTH_FAMILIES, Flow, Hamiltonian, ResNet
 from stablenets.probes import (
     batch_jacobians,
     compose_maps,
@@ -92,3 +92,10 @@ def test_the_figure_has_one_line_per_example():
     (axes,) = plot_by_depth(torch.rand(5, 3), "growth").axes
     assert [len(line.get_xdata()) for line in axes.lines] == [5, 5, 5]
     assert axes.get_ylabel() == "growth"
+
+
+def test_zero_states_are_refused_or_measured_without_a_division_by_zero():
+    flow = Flow(Hamiltonian(), 4, 3, h=0.1).double()
+    assert torch.isfinite(reconstruction_error(flow, torch.zeros(2, 4, dtype=torch.float64))).all()
+    with pytest.raises(BadInput, match="x: an example is 0"):
+        perturbation_growth([torch.tanh], torch.zeros(2, 4))

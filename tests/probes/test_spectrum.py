@@ -5,6 +5,7 @@ import torch
 from conftest import NARROW
 from known_maps import assert_within_bounds, linear_map, matrix_with_singular_values
 
+from stablenets.errors import BadInput
 from stablenets.nets import DEPTH_FAMILIES, Antisymmetric, Flow, Hamiltonian, Network
 from stablenets.probes import (
     compose_maps,
@@ -147,3 +148,8 @@ def test_a_convolutional_net_of_218_layers():
 def test_the_figure_has_lines_for_the_largest_median_and_smallest_value():
     (axes,) = plot_singular_values([torch.rand(2, 5), torch.rand(2, 5)], [1, 2]).axes
     assert len(axes.lines) == 4  # with the line at 1
+
+
+def test_an_example_without_numbers_is_refused():
+    with pytest.raises(BadInput, match="has no numbers"):
+        singular_values(torch.tanh, torch.zeros(0))
