@@ -8,6 +8,8 @@ charts can be read in grey.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import altair as alt
@@ -17,6 +19,7 @@ from stablenets.report.comparison import METRICS
 from stablenets.report.figures import CURVES
 
 HEIGHT = 280  # of a panel, in pixels
+GAP = 0.5  # between the points of two depths, as a fraction of their distance
 ROWS = alt.Data(name="rows")
 LETTERS = list("ABCDEFGH")  # of the configurations that are side by side
 SHAPES = [
@@ -60,8 +63,14 @@ def values_by_depth(metric: dict[str, Any], families: list[str]) -> alt.FacetCha
     """
     y = value_axis("value:Q", metric["unit"], metric["is_log"])
     scale = alt.Scale(domain=families)
+    clicked = alt.selection_point(fields=["family"], bind="legend", toggle="true")
     base = alt.Chart(ROWS).encode(
-        x=alt.X("depth:O", title="depth", axis=alt.Axis(labelAngle=-45, labelOverlap=True)),
+        x=alt.X(
+            "depth:O",
+            title="depth (layers, or time steps)",
+            axis=alt.Axis(labelAngle=0, labelOverlap=True),
+            scale=alt.Scale(paddingInner=GAP, paddingOuter=GAP / 2),
+        ),
         xOffset=alt.XOffset("family:N"),
         color=alt.Color("family:N", title="family", scale=scale),
     )
@@ -70,30 +79,41 @@ def values_by_depth(metric: dict[str, Any], families: list[str]) -> alt.FacetCha
     # intervals over two seeds may be much wider than the rest
     bars = (
         base.transform_filter("datum.seeds > 2 && isValid(datum.low)")
-        .mark_rule(strokeWidth=1.5, opacity=0.6)
-        .encode(y=value_axis("low:Q", metric["unit"], metric["is_log"]), y2="high:Q")
+        .mark_rule(strokeWidth=1.5)
+        .encode(
+            y=value_axis("low:Q", metric["unit"], metric["is_log"]),
+            y2="high:Q",
+            opacity=if_clicked(clicked, 0.6),
+        )
     )
-    points = base.mark_point(filled=True, size=55, opacity=0.9).encode(
+    points = base.mark_point(filled=True, size=55).encode(
         y=y,
+        opacity=if_clicked(clicked, 0.9),
         shape=alt.Shape("family:N", title="family", scale=scale),
         tooltip=tooltip(
             *("dataset", "family", "depth", "width", "epochs", "settings"),
             *("result", "seeds", "diverged"),
+            titles={"result": metric["name"]},
         ),
     )
     lines = (
         base.transform_joinaggregate(alike="count()", groupby=["dataset", "family", "depth"])
         .transform_joinaggregate(most="max(alike)", groupby=["dataset", "family"])
         .transform_filter("datum.most == 1")
-        .mark_line(strokeWidth=1.5, opacity=0.7)
-        .encode(y=y)
+        .mark_line(strokeWidth=1.5)
+        .encode(y=y, opacity=if_clicked(clicked, 0.7))
     )
     return (
-        alt.layer(lines, bars, points)
+        alt.layer(lines, bars, points.add_params(clicked))
         .properties(height=HEIGHT)
         .facet(facet=alt.Facet("dataset:N", title=None), columns=2)
         .resolve_scale(x="independent", xOffset="independent")
     )
+
+
+def if_clicked(clicked: alt.Parameter, opacity: float) -> Any:
+    """The opacity of marks: low if the reader has chosen another family in the legend."""
+    return alt.condition(clicked, alt.value(opacity), alt.value(0.08))
 
 
 def lines_chart(x_title: str, y_title: str, is_log: bool) -> alt.LayerChart:
@@ -160,9 +180,9 @@ def gradient_map() -> alt.FacetChart:
     )
 
 
-def tooltip(*fields: str) -> list[alt.Tooltip]:
-    """What the mouse shows of a mark: numbers and texts as they are."""
-    return [alt.Tooltip(field, type="nominal") for field in fields]
+def tooltip(*fields: str, titles: Mapping[str, str] = MappingProxyType({})) -> list[alt.Tooltip]:
+    """What the mouse shows of a mark: numbers and texts as they are, under their names."""
+    return [alt.Tooltip(field, type="nominal", title=titles.get(field, field)) for field in fields]
 
 
 def value_axis(field: str, title: str, is_log: bool) -> alt.Y:

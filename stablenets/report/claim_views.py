@@ -5,7 +5,6 @@ All numbers come from the committed claims.csv and criteria.csv, by the readers 
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,34 +13,16 @@ from typing import Any
 
 import pandas as pd
 
-from stablenets import tables
 from stablenets.claims.cells import claim_cells, criterion_cells
-from stablenets.claims.criteria import (
-    HELD,
-    NOT_RUN,
-    OPEN,
-    REFUTED,
-    REPRODUCED,
-    UNDECIDED,
-    VERDICTS,
-)
-from stablenets.claims.grid import PROFILES
+from stablenets.claims.criteria import HELD, NOT_RUN, OPEN, REFUTED, VERDICTS
 from stablenets.claims.ledger import Ledger
 from stablenets.claims.loader import load_paper, paper_modules
 from stablenets.claims.paper import DeclaredClaim, Paper
-from stablenets.claims.summary import (
-    claims_by_profile,
-    final_rows,
-    read_criteria,
-)
-from stablenets.report.claim_runs import (
-    GroupOfRuns,
-    PaperRuns,
-    reproduce_commands,
-)
+from stablenets.claims.summary import claims_by_profile, final_rows, read_criteria
+from stablenets.report.claim_reasons import limits_of_claim, outlook_of_claim, reasons_for_verdict
+from stablenets.report.claim_runs import GroupOfRuns, PaperRuns, reproduce_commands
+from stablenets.report.named_tables import NamedTable, named_tables
 from stablenets.report.readme_points import FOUND, LIMITS, points_after, readme_of_module
-
-MOST_SEEDS = 100  # that it makes sense to recommend
 
 
 @dataclass(frozen=True)
@@ -52,6 +33,8 @@ class ClaimView:
         anchor: Its name in addresses, for example "chang2018-4b".
         row: Its row of claims.csv at the largest compute budget at which it was run.
         cells: The same row as cells of a table; see `claim_cells`.
+        bar: What its value must be; '' if it has no value.
+        states: The states that its deciding criteria have.
         reasons: Why it has this verdict, in sentences.
         criteria: Its criteria as rows of a table.
         criteria_at: The profile of the criteria; '' if there are none.
@@ -67,6 +50,8 @@ class ClaimView:
     anchor: str
     row: dict[str, Any]
     cells: dict[str, str]
+    bar: str
+    states: list[str]
     reasons: list[str]
     criteria: list[dict[str, str]]
     criteria_at: str
@@ -83,16 +68,31 @@ class ClaimView:
         """Whether the comparison shows some of its runs."""
         return any(group.trainings for group in self.groups)
 
+    @property
+    def texts(self) -> list[str]:
+        """Its sentences that may name a table."""
+        return [*self.reasons, *self.limits, *self.outlook, self.caption, self.row["source"]]
+
 
 @dataclass(frozen=True)
 class PaperView:
-    """One paper with its claims; what was found, and what limits the results, as markdown."""
+    """One paper.
+
+    Attributes:
+        handle: Its short name.
+        title: Its title.
+        claims: Its claims.
+        findings: What was found, as markdown.
+        limits: What limits the results, as markdown.
+        tables: The tables of results that its texts name.
+    """
 
     handle: str
     title: str
     claims: list[ClaimView]
     findings: list[str]
     limits: list[str]
+    tables: dict[str, NamedTable]
 
     @property
     def verdicts(self) -> str:
@@ -134,8 +134,10 @@ def paper_views(results: Path, ledgers: Mapping[str, Ledger]) -> list[PaperView]
             claim_view(paper, claim, row, tables, runs)
             for claim, row in zip(paper.claims, final_rows(paper, folder), strict=True)
         ]
-        points = {start: points_after(readme, start) for start in (FOUND, LIMITS)}
-        found.append(PaperView(handle, paper.title, views, points[FOUND], points[LIMITS]))
+        findings, limits = (points_after(readme, start) for start in (FOUND, LIMITS))
+        texts = [*findings, *limits, *(text for view in views for text in view.texts)]
+        named = named_tables(texts, folder)
+        found.append(PaperView(handle, paper.title, views, findings, limits, named))
     return found
 
 
@@ -166,6 +168,8 @@ def claim_view(
         anchor=f"{paper.handle}-{claim.id}",
         row={"commit": ""} | row | {"source": claim.source},
         cells=claim_cells(row),
+        bar=bar_of_value(row, rows),
+        states=[state for state in (HELD, REFUTED, OPEN) if int(row.get(state) or 0)],
         reasons=reasons_for_verdict(row, rows),
         criteria=[criterion_cells(criterion) for criterion in rows],
         criteria_at=shown if rows else "",
@@ -182,97 +186,8 @@ def claim_view(
     )
 
 
-def reasons_for_verdict(row: dict[str, Any], criteria: list[dict[Any, Any]]) -> list[str]:
-    """Why a claim has its verdict: the criteria that are not held, or why it was not run."""
-    if row["verdict"] == NOT_RUN:
-        return [f"Not run: {row.get('reason') or 'no profile has results'}."]
-    deciding = [criterion for criterion in criteria if criterion["role"] == "deciding"]
-    if row["verdict"] == REPRODUCED:
-        what = f"all {len(deciding)} deciding criteria" if len(deciding) > 1 else "its criterion"
-        return [f"Held: {what}."]
-    held = sum(criterion["state"] == HELD for criterion in deciding)
-    lines = [f"Held: {held} of {len(deciding)} deciding criteria."]
-    lines += [f"Refuted: {criterion_text(one)}." for one in deciding if one["state"] == REFUTED]
-    lines += [f"Open: {criterion_text(one)}." for one in deciding if one["state"] == OPEN]
-    conditions = [one for one in criteria if one["role"] == "condition" and one["state"] != HELD]
-    return lines + [f"Condition not held: {criterion_text(one)}." for one in conditions]
-
-
-def criterion_text(criterion: dict[Any, Any]) -> str:
-    """A criterion in one clause: its value, its interval, and what it must be."""
-    cells = criterion_cells(criterion)
-    interval = cells["95 % interval"] or "without an interval"
-    between = f", interval {interval}" if tables.is_interval(interval) else f", {interval}"
-    return f"{criterion['criterion']} is {cells['value']}{between}; it must be {cells['must be']}"
-
-
-def outlook_of_claim(
-    row: dict[str, Any], criteria: list[dict[Any, Any]], target: str, planned: int
-) -> list[str]:
-    """What would decide a claim that is not decided; nothing for other claims.
-
-    Args:
-        row: Its row of claims.csv.
-        criteria: Its rows of criteria.csv.
-        target: The smallest profile that can decide it, for a claim that was not run.
-        planned: The number of its runs at this profile.
-    """
-    if row["verdict"] == NOT_RUN:
-        return [f"Its {planned} runs at profile {target}, which the command below makes."]
-    if row["verdict"] != UNDECIDED:
-        return []
-    lines = [
-        f"The condition must be met first: {one['criterion']} {criterion_cells(one)['must be']}."
-        for one in criteria
-        if one["role"] == "condition" and one["state"] != HELD
-    ]
-    open_ones = [one for one in criteria if one["state"] == OPEN and one["role"] == "deciding"]
-    if any(pd.isna(one["low"]) for one in open_ones):
-        lines.append("More seeds are needed: some criteria have too few for an interval.")
-    needed = [seeds_needed(one) for one in open_ones if not pd.isna(one["low"])]
-    if needed and max(needed) <= MOST_SEEDS:
-        lines.append(
-            f"About {math.ceil(max(needed))} runs in place of"
-            f" {max(int(one['n']) for one in open_ones)} for each criterion that is open, if mean"
-            " and spread stay as they are: add --seeds to the command below."
-        )
-    elif needed:
-        lines.append(
-            f"More seeds would hardly help: a value is so near its threshold that more than"
-            f" {MOST_SEEDS} runs are needed if mean and spread stay as they are."
-        )
-    return lines
-
-
-def seeds_needed(criterion: dict[Any, Any]) -> float:
-    """The number of runs with which an open criterion would be decided, roughly.
-
-    The distance of the value to the end of its interval falls as the square root of this number.
-    """
-    value, threshold = criterion["value"], criterion["threshold"]
-    end = criterion["low"] if threshold < value else criterion["high"]
-    distance = abs(threshold - value)
-    return float(criterion["n"]) * ((end - value) / distance) ** 2 if distance else math.inf
-
-
-def limits_of_claim(row: dict[str, Any], criteria: list[dict[Any, Any]]) -> list[str]:
-    """What limits the result of a claim: compute budget, data, seeds, and intervals.
-
-    Args:
-        row: Its row of claims.csv.
-        criteria: Its rows of criteria.csv.
-    """
-    if not row["profile"]:
-        return ["It was not run."]
-    where = f" on {row['dataset']}" if row["dataset"] else ""
-    seeds = str(row["seeds"] or "")
-    count = {"": "", "1": " with one seed"}.get(seeds, f" with {seeds} seeds")
-    lines = [f"Measured at profile {row['profile']}{where}{count}."]
-    if row["profile"] != PROFILES[-1]:
-        lines.append(f"Profile {PROFILES[-1]}, the paper's own scale, was not run.")
-    alone = [one for one in criteria if pd.isna(one["low"]) or pd.isna(one["high"])]
-    if alone:
-        lines.append(
-            f"{len(alone)} of {len(criteria)} criteria have no interval: too few observations."
-        )
-    return lines
+def bar_of_value(row: dict[str, Any], criteria: list[dict[Any, Any]]) -> str:
+    """What the value of a claim must be: the threshold of the criterion that its row shows."""
+    measure = str(row.get("measure", "")).removeprefix("condition not held: ")
+    shown = [one for one in criteria if one["criterion"] == measure]
+    return criterion_cells(shown[0])["must be"] if shown and row["verdict"] != NOT_RUN else ""

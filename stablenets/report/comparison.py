@@ -13,12 +13,16 @@ One configuration is a plain mapping for JSON:
 | seeds, diverged, parameters | as in `aggregate_runs` |
 | values | by metric: mean, and both ends of the interval; null where there is none |
 | lines, heat | see `run_curves` |
+| kept | which data were kept of its runs, see `run_curves.KEPT` |
+| batch_norm | whether its layers have batch norms |
+| left_out | options that its commands do not name, as texts |
 | runs | its single runs: name, seed, status, values, lines, commit and command |
 """
 
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,22 +47,35 @@ from stablenets.report.curves import Curve
 from stablenets.report.estimates import SHOWN
 from stablenets.report.ledgers import ORIGIN, SEARCH
 from stablenets.report.page_json import short_number
-from stablenets.report.run_curves import curves_of_runs, heat_map, lines_of_curves
+from stablenets.report.run_curves import curves_of_runs, heat_map, kept_data, lines_of_curves
 from stablenets.report.store import Arrays, StoredRuns
 from stablenets.statistics import Estimate
 
+# Options that the page states beside a command that does not name them.
+STATED = (
+    *("depth", "net.widths", "h", "epochs", "batch"),
+    *("optim.name", "optim.lr", "optim.schedule"),
+)
 GROUP = ("dataset.name", "net.family", "net.operator")  # within which settings are unique
 NAMED = ("levels", "optim.lr", "h")  # options that are named even if they do not differ
 COLUMNS = ("net.widths", "epochs")  # options that have a column of their own
 SHOWN_BEFORE_TRAINING = (
-    (BEFORE_TRAINING[0][1], "gradient ratio before training", "ratio of norms", True),
-    (BEFORE_TRAINING[1][1], "smallest singular value before training", "σ", True),
-    (BEFORE_TRAINING[2][1], "largest singular value before training", "σ", True),
+    (BEFORE_TRAINING[0][1], "gradient ratio before training", "ratio of norms", True, 1.0),
+    (BEFORE_TRAINING[1][1], "smallest singular value before training", "σ", True, 1.0),
+    (BEFORE_TRAINING[2][1], "largest singular value before training", "σ", True, 1.0),
 )
-# In the order of the choice: column of the runs, column of `aggregate_runs`, title, unit, scale.
+# In the order of the choice: column of the runs, column of `aggregate_runs`, title, unit, scale,
+# and whether 1 is the value of an isometry.
 METRICS: list[dict[str, Any]] = [
-    {"id": column, "name": name, "title": title, "unit": unit, "is_log": is_log}
-    for name, title, unit, is_log in (*(shown[:4] for shown in SHOWN), *SHOWN_BEFORE_TRAINING)
+    {
+        "id": column,
+        "name": name,
+        "title": title,
+        "unit": unit,
+        "is_log": is_log,
+        "is_ratio": ideal == 1,
+    }
+    for name, title, unit, is_log, ideal in (*SHOWN, *SHOWN_BEFORE_TRAINING)
     for column, other, _ in AVERAGED
     if other == name
 ]
@@ -107,6 +124,8 @@ def configuration(row: dict[Any, Any], purpose: str, data: RunData) -> dict[str,
     options = data.options[names[0]]
     texts = [f"{key}={option_text(value)}" for key, value in sorted(options.items())]
     estimates = {metric["id"]: row.get(metric["name"]) for metric in METRICS}
+    lines = lines_of_curves([data.curves[name] for name in names])
+    heat = heat_map([data.arrays.get(name, {}) for name in names])
     return {
         "id": hashlib.sha256("\n".join([purpose, *texts]).encode()).hexdigest()[:8],
         "dataset": options["dataset.name"],
@@ -126,8 +145,11 @@ def configuration(row: dict[Any, Any], purpose: str, data: RunData) -> dict[str,
             for name, estimate in estimates.items()
             if isinstance(estimate, Estimate)
         },
-        "lines": lines_of_curves([data.curves[name] for name in names]),
-        "heat": heat_map([data.arrays.get(name, {}) for name in names]),
+        "lines": lines,
+        "heat": heat,
+        "kept": kept_data(lines, heat),
+        "batch_norm": has_batch_norm(options),
+        "left_out": options_left_out(options, data.rows[names[0]]["command"]),
         "runs": [run_data(name, data, has_lines=len(names) > 1) for name in names],
     }
 
@@ -145,6 +167,22 @@ def run_data(name: str, data: RunData, has_lines: bool) -> dict[str, Any]:
         "commit": row.get("commit") or "",
         "command": row["command"],
     }
+
+
+def options_left_out(options: Mapping[str, Any], command: str) -> list[str]:
+    """The options of STATED that a command does not name, as it would name them."""
+    named = {word.partition("=")[0] for word in shlex.split(command)}
+    found = {key: options[key] for key in STATED if key not in named and key in options}
+    if not has_step(options["net.family"]):
+        found.pop("h", None)
+    return [f"{key}={option_text(value)}" for key, value in found.items()]
+
+
+def has_batch_norm(options: Mapping[str, Any]) -> bool:
+    """Whether the layers have batch norms; False if the family is not known here."""
+    norms = getattr(FAMILIES.get(options["net.family"]), "norms", ())
+    is_fixed = isinstance(norms, tuple)  # in other families the option decides
+    return bool(norms) if is_fixed else options.get("net.block_norm") == "batch"
 
 
 def scaled_value(metric: str, values: dict[Any, Any]) -> float | None:

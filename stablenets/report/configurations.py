@@ -55,7 +55,10 @@ MEANINGS = {  # of the columns of a table of configurations
     "σ": "smallest, median and largest singular value of dY_L/dY_0 at the last measurement. Values"
     " below k · 2.2e-16 times the largest of k singular values are rounding errors and count as"
     " this limit",
-    "before training": "the same at the first measurement, if there are several",
+    "before training": "the same at the first measurement, if there are several. With the setting"
+    " levels, this is the start of the last level, from the trained weights of the level before. A"
+    " batch norm has collected no statistics before training: it subtracts 0 and divides by 1. So"
+    " states of deep networks with batch norm may grow by many powers of ten",
     "time per run": "wall time of all sessions of a run",
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from stablenets.claims.grid import PROFILES
 from stablenets.claims.loader import experiment_modules, load_paper
+from stablenets.report.named_tables import NamedTable, named_tables
 from stablenets.report.readme_points import FOUND, points_after, readme_of_module
 
 
@@ -21,12 +22,14 @@ class ComparisonView:
         notation: What its runs have in common, as markdown.
         findings: What was found, as markdown.
         figures: Its figures with their captions, at the largest compute budget that has them.
+        tables: The tables of results that its texts name.
     """
 
     handle: str
     notation: str
     findings: list[str]
     figures: dict[Path, str]
+    tables: dict[str, NamedTable]
 
 
 def comparison_views(
@@ -48,5 +51,7 @@ def comparison_views(
                 if drawn := [path for path in paths if path.is_file()]:
                     figures[drawn[-1]] = display.caption
             findings = points_after(readme_of_module(module), FOUND)
-            found.append(ComparisonView(handle, paper.notation, findings, figures))
+            texts = [paper.notation, *findings, *figures.values()]
+            named = named_tables(texts, results / handle)
+            found.append(ComparisonView(handle, paper.notation, findings, figures, named))
     return found

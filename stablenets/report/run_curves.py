@@ -37,6 +37,14 @@ IS_LOG = EPOCH_LINES | dict.fromkeys(
     ("gradients_first", "gradients_last", "ratio", "spectrum_first", "spectrum_last"), True
 )
 
+KEPT = {  # what may have been kept of a run: the values of a filter, with their meanings
+    "curves": "loss and scores by epoch",
+    "gradients": "gradient norms by layer, at the end of training or more often",
+    "gradients_over_time": "the same at three or more training steps",
+    "spectra": "singular values of dY_L/dY_0; of many runs only the largest, the median and the"
+    " smallest",
+}
+
 
 def curves_of_runs(stored: StoredRuns) -> dict[str, dict[str, Curve]]:
     """The curves of each run by name of the run and of the line."""
@@ -103,6 +111,17 @@ def lines_of_curves(curves: Sequence[Mapping[str, Curve]]) -> dict[str, Any]:
         for name in names
     }
     return {name: line_json(line, len(curves) > 1) for name, line in lines.items() if line}
+
+
+def kept_data(lines: Mapping[str, Any], heat: Mapping[str, Any] | None) -> list[str]:
+    """What was kept of a configuration: see KEPT."""
+    found = {
+        "curves": any(name in lines for name in EPOCH_LINES),
+        "gradients": "gradients_last" in lines,
+        "gradients_over_time": heat is not None and len(heat["steps"]) > 2,
+        "spectra": "spectrum_last" in lines,
+    }
+    return [name for name in KEPT if found[name]]
 
 
 def line_json(line: Line, has_band: bool) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def starting_view(configurations: Configurations) -> dict[str, list[str]]:
 
 
 def views_to_start_from(configurations: Configurations) -> list[dict[str, str]]:
-    """Links to views: families side by side, one family by depth, spectra, the deepest nets.
+    """Links to views: families side by side, one family by depth, spectra, curves, deepest nets.
 
     A view is left out if no configuration has what it shows.
     """
@@ -57,6 +57,10 @@ def views_to_start_from(configurations: Configurations) -> list[dict[str, str]]:
         params = {key: ",".join(values) for key, values in start.items()}
         params |= {"depth": str(chosen[0]["depth"]), "metric": "singular_min"}
         found.append(view("singular values", params | {"run": identities(chosen)}))
+    if chosen := with_curves_and_spectra(results):
+        params = {"dataset": chosen[0]["dataset"], "purpose": "results", "kept": "curves,spectra"}
+        title = f"learning curves and singular values of the same runs: {chosen[0]['dataset']}"
+        found.append(view(title, params | {"run": identities(chosen)}))
     deep = sorted({one["depth"] for one in results if (one["depth"] or 0) >= DEEP})
     if deep:
         depths = ",".join(map(str, deep))
@@ -91,6 +95,15 @@ def with_spectrum(configurations: Configurations) -> list[Mapping[str, Any]]:
     of_family = {one["family"]: one for one in found if (one["depth"] or 0) == depth}
     names = sorted(of_family, key=lambda name: (name not in SIDE_BY_SIDE, name))
     return [of_family[name] for name in names[:MOST_SIDE_BY_SIDE]]
+
+
+def with_curves_and_spectra(configurations: Configurations) -> list[Mapping[str, Any]]:
+    """Some configurations of which both were kept, of the data set that has most of them."""
+    by_dataset: dict[str, list[Mapping[str, Any]]] = {}
+    for one in configurations:
+        if {"curves", "spectra"} <= {*one["kept"]}:
+            by_dataset.setdefault(one["dataset"], []).append(one)
+    return max(by_dataset.values(), key=len, default=[])[:MOST_SIDE_BY_SIDE]
 
 
 def gradients_by_depth(configurations: Configurations) -> list[Mapping[str, Any]]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stablenets.claims.loader import CHECKOUT
-from stablenets.report.comparison import comparison_data
+from stablenets.report.comparison import comparison_data, has_batch_norm
 from stablenets.report.curves import thinned
 from stablenets.report.ledgers import FOLDERS, find_ledgers, join_runs, ledger_runs
 from stablenets.report.run_curves import heat_map
@@ -37,11 +37,41 @@ def test_a_new_ledger_appears_with_curves_gradients_and_spectra(write_results):
     assert one["lines"]["ratio"]["y"] == [1, 0.1, 0.01]
     assert one["lines"]["spectrum_last"]["y"] == [8, 1]
     assert one["heat"]["values"] == [[1, 1, 1], [0.1, 1, 1], [0.01, 0.1, 1]]
+    assert one["kept"] == ["curves", "gradients", "gradients_over_time", "spectra"]
     assert [run["seed"] for run in one["runs"]] == [0, 1]
-    assert {view["title"] for view in views_to_start_from([one])} == {
-        "gradients of plain nets over depth and training",
-        "singular values",
-    }
+    assert len(views_to_start_from([one])) == 3
+    assert any("kept=curves,spectra" in view["query"] for view in views_to_start_from([one]))
+
+
+def test_a_view_of_curves_and_spectra_needs_runs_that_keep_both(write_results):
+    curves = {"train_loss": PROBES["train_loss"]}
+    spectra = {name: values for name, values in PROBES.items() if name not in curves}
+    found = compare(write_results([{"arrays": curves}, {"depth": 8, "arrays": spectra}]))
+    assert [one["kept"][0] for one in found] == ["curves", "gradients"]
+    assert all("kept=" not in view["query"] for view in views_to_start_from(found))
+
+
+def test_options_that_a_command_does_not_name_are_told(write_results):
+    results = write_results([{"optim.lr": 0.01, "batch": 16}])
+    (one,) = compare(results)
+    told = dict(text.split("=") for text in one["left_out"])
+    assert told["optim.name"] == "adam"
+    words = " ".join(run["command"] for run in one["runs"]).split()
+    assert told.keys().isdisjoint(word.partition("=")[0] for word in words)
+
+
+@pytest.mark.parametrize(
+    ("family", "block_norm", "expected"),
+    [
+        ("resnet_bn", None, True),
+        ("plain", None, False),
+        ("hamiltonian", "batch", True),
+        ("hamiltonian", "none", False),
+        ("unknown", None, False),
+    ],
+)
+def test_batch_norm_is_a_matter_of_the_family_or_of_an_option(family, block_norm, expected):
+    assert has_batch_norm({"net.family": family, "net.block_norm": block_norm}) is expected
 
 
 def test_runs_that_chose_settings_are_apart_from_results(write_results):

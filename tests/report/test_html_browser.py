@@ -1,5 +1,7 @@
 """The HTML report in a headless Chromium, opened from disk. Skipped where there is no Chromium."""
 
+import math
+
 import pytest
 from headless_browser import Browser, find_chromium
 
@@ -60,6 +62,136 @@ def test_filters_of_claims_change_the_address_and_links_set_them(visit):
     assert set(page.value(SHOWN)).isdisjoint(failed)
 
 
+def test_the_filter_of_criteria_finds_refuted_ones_of_all_verdicts(visit):
+    page = visit()
+    page.value("document.querySelector('input[name=criteria][value=refuted]').click()")
+    page.wait_for("location.hash.includes('criteria=refuted')")
+    found = page.value(SHOWN)
+    failed = page.value(
+        "[...document.querySelectorAll('[data-verdict=\"not reproduced\"].claim')].length"
+    )
+    assert len(found) > failed > 0
+    has_refuted = "!!document.getElementById('{}').querySelector('td .badge[data-verdict=refuted]')"
+    assert all(page.value(has_refuted.format(anchor)) for anchor in found)
+    page.value("document.querySelector('table.counts tr:last-child td:last-child a').click()")
+    page.wait_for("location.hash === '#claims?criteria=refuted'")
+    cell = "document.querySelector('table.counts tr:last-child td:last-child').textContent"
+    assert int(page.value(cell)) == len(found)
+
+
+def test_a_search_finds_findings_and_opens_their_list(visit):
+    page = visit()
+    point = "document.querySelector('.points li')"
+    words = " ".join(page.value(f"{point}.textContent").split()[:6])
+    page.value(f"location.hash = 'claims?words=' + encodeURIComponent({words!r})")
+    page.wait_for(f"{point}.closest('details').open")
+    assert page.value(f"{point}.hidden") is False
+    assert page.value(f"{point}.closest('.paper').hidden") is False
+    page.value("location.hash = 'claims'")
+    page.wait_for(f"!{point}.closest('details').open")
+    assert page.value("document.querySelectorAll('.points li[hidden]').length") == 0
+
+
+def test_a_search_takes_words_from_their_start_and_ignores_thousands_separators(visit):
+    page = visit()
+    assert page.value("searchFor('10,000 Gradi')(plainText('Gradients after 10000 steps'))")
+    assert page.value("searchFor('10000')(plainText('after 10,000 steps'))")
+    assert not page.value("searchFor('form')(plainText('information'))")
+    assert not page.value("searchFor('86')(plainText('92.86'))")
+
+
+def test_an_unknown_value_in_the_address_is_named(visit):
+    page = visit("#compare?dataset=cifar1000")
+    page.wait_for("document.getElementById('compare-count').textContent.includes('cifar1000')")
+    page.value("location.hash = 'claims?verdict=refused'")
+    page.wait_for("document.getElementById('claim-count').textContent.includes('refused')")
+
+
+def test_an_unknown_claim_is_named_and_shows_those_that_begin_with_it(visit):
+    page = visit("#haber2017-4")
+    page.wait_for("document.getElementById('claim-count').textContent.includes('#haber2017-4')")
+    shown = page.value(SHOWN)
+    assert len(shown) > 1
+    assert all(anchor.startswith("haber2017-4") for anchor in shown)
+
+
+def test_the_filter_of_kept_data_asks_for_all_that_is_chosen(visit):
+    page = visit("#compare?kept=curves,spectra")
+    page.wait_for(DRAWN)
+    has_both = "({ lines }) => 'spectrum_last' in lines && 'train_loss' in lines"
+    expected = page.value(f"report.configurations.filter({has_both}).length")
+    assert page.value("document.querySelectorAll('#table tbody tr').length") == expected > 0
+    links = page.value("[...document.querySelectorAll('.views a')].map((one) => one.hash)")
+    assert any("kept=curves,spectra" in link for link in links)
+
+
+def test_a_value_without_configurations_names_the_filter_that_hides_it(visit):
+    page = visit("#compare?dataset=digits&origin=compare/quick&metric=test_accuracy")
+    page.wait_for(DRAWN)
+    box = 'input[name=origin][value="haber2017/quick"]'
+    count = f"document.querySelector('{box} ~ .count').textContent"
+    assert int(page.value(count)) > 0
+    page.value("location.hash = 'compare?dataset=copy'")
+    page.wait_for(f"{count}.includes('Data set')")
+
+
+def test_filters_come_back_with_their_section_and_show_all_keeps_ticks(visit):
+    page = visit("#compare?dataset=digits&family=plain&metric=gradient_ratio")
+    page.wait_for(DRAWN)
+    page.value("document.querySelector('#table input').click()")
+    page.wait_for("location.hash.includes('run=')")
+    address = page.value("location.hash")
+    page.value("document.querySelector('#link-claims').click()")
+    page.wait_for("location.hash === '#claims'")
+    page.value("document.querySelector('#link-compare').click()")
+    page.wait_for(f"location.hash === {address!r}")
+    page.wait_for("!document.getElementById('section-compare').hidden")
+    page.value("document.getElementById('show-all').click()")
+    page.wait_for("location.hash.includes('all=1')")
+    params = page.value("readAddress().params")
+    assert params["metric"] == ["gradient_ratio"]
+    assert len(params["run"]) >= 1
+    assert "family" not in params
+
+
+def test_a_link_with_ticked_rows_opens_at_them_but_a_tick_does_not_scroll(visit):
+    page = visit("#compare")
+    page.wait_for(DRAWN)
+    page.value("document.querySelector('.views a[href*=\"run=\"]').click()")
+    place = "document.getElementById('side-by-side').getBoundingClientRect().top"
+    page.wait_for(f"{place} > 40 && {place} < 200")
+    page.value("window.scrollTo(0, 0)")
+    page.value("document.querySelector('#table input').click()")
+    page.wait_for("document.querySelectorAll('#charts svg').length > 1")
+    assert page.value("window.scrollY") < 100
+
+
+def test_a_gradient_ratio_is_sorted_by_its_distance_from_one_first(visit):
+    page = visit("#compare?dataset=digits&origin=compare/quick&metric=gradient_ratio")
+    page.wait_for(DRAWN)
+    page.value("document.querySelector('#table th:nth-child(5) button').click()")
+    page.wait_for("location.hash.includes('sort=')")
+    page.wait_for("document.querySelector('#table th:nth-child(5)').ariaSort === 'other'")
+    texts = page.value(
+        "[...document.querySelectorAll('#table tbody tr')].map((row) => row.cells[4].textContent)"
+    )
+    distances = [abs(math.log(float(text.split()[0]))) for text in texts if text]
+    assert distances == sorted(distances)
+
+
+def test_escape_closes_a_filter_and_family_stays_in_sight(visit, browser):
+    browser.set_window(400)
+    page = visit("#compare")
+    page.wait_for(DRAWN)
+    page.value("document.querySelector('#compare-choices details').open = true")
+    page.value("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))")
+    assert page.value("document.querySelectorAll('.filter[open]').length") == 0
+    page.value("document.getElementById('table').scrollLeft = 600")
+    for column in (2, 3):
+        cell = f"document.querySelector('#table tbody tr').cells[{column}]"
+        assert 0 <= page.value(f"{cell}.getBoundingClientRect().left") < 330
+
+
 def test_a_search_for_words_skips_what_all_claims_have(visit):
     page = visit("#claims?words=diverged")  # the title of a column
     page.wait_for("document.getElementById('claim-count').textContent.length > 0")
@@ -76,7 +208,8 @@ def test_another_section_starts_at_its_top(visit):
 def test_the_comparison_shows_the_figures_of_what_was_found(visit):
     page = visit("#compare")
     page.wait_for(DRAWN)
-    page.value("document.querySelector('.pictures').open = true")
+    page.value("document.querySelector('a[href=\"#findings-compare\"]').click()")
+    page.wait_for("document.querySelector('.pictures').open")
     page.wait_for("document.querySelector('.pictures img').naturalWidth > 100")
     assert page.value("document.querySelectorAll('.pictures li').length") > 2
 

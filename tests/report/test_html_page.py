@@ -14,14 +14,16 @@ from stablenets.claims.cells import claim_cells, criterion_cells
 from stablenets.claims.loader import CHECKOUT, load_paper, paper_modules
 from stablenets.claims.summary import final_rows, read_criteria
 from stablenets.report.chart_specs import chart_specs
-from stablenets.report.claim_views import (
+from stablenets.report.claim_reasons import (
     limits_of_claim,
     outlook_of_claim,
     reasons_for_verdict,
     seeds_needed,
 )
-from stablenets.report.html_page import simple_markdown, unknown_papers, write_html
+from stablenets.report.html_page import unknown_papers, write_html
+from stablenets.report.named_tables import named_tables
 from stablenets.report.page_json import json_text, short_number
+from stablenets.report.page_texts import simple_markdown
 from stablenets.report.store import read_runs
 
 RESULTS = CHECKOUT / "results"
@@ -113,6 +115,31 @@ def test_markdown_of_a_readme_becomes_safe_text():
     text = "**Few** `seeds`, <b>see</b> [claim 3](../x.md) <!-- result: a 1 -->2<!-- end -->"
     expected = "<b>Few</b> <code>seeds</code>, &lt;b&gt;see&lt;/b&gt; claim 3 2"
     assert simple_markdown(text) == expected
+
+
+def test_tables_that_a_text_names_are_read_with_those_that_their_captions_name(tmp_path):
+    for profile, cell in (("quick", "1"), ("full", "2")):
+        (tmp_path / profile).mkdir()
+        text = f"Ranks (table `b`).\n\n| a |\n| --- |\n| {cell} |\n\nmade by\n"
+        (tmp_path / profile / "c.md").write_text(text)
+    (tmp_path / "quick" / "b.md").write_text(
+        "B.\n\n| x | y |\n| --- | --- |\n|  | 3 |\n\nmade by\n"
+    )
+    found = named_tables(["tables `c` and `missing`, and `d`"], tmp_path)
+    assert list(found) == ["b", "c"]
+    assert (found["c"].profile, found["c"].rows) == ("full", [{"a": "2"}])
+    assert found["b"].rows == [{"x": "", "y": "3"}]
+    text = simple_markdown("tables `c` and `other`; `c`", found)
+    assert text.count(f'<a href="#{found["c"].anchor}">') == 1
+    assert text.count("<a ") == 1
+
+
+def test_each_link_within_the_page_has_its_target(committed_page):
+    page = re.sub(r"<script.*?</script>", "", committed_page.read_text(), flags=re.DOTALL)
+    ids = set(re.findall(r' id="([^"]*)"', page)) | {"claims", "compare", "help"}
+    links = set(re.findall(r'href="#([^"?]*)', page))
+    assert links - ids == set()
+    assert any(link.startswith("table-") for link in links)
 
 
 def test_numbers_for_scripts_are_short_and_finite():

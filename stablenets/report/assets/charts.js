@@ -83,6 +83,7 @@ function toggleChosen(id) {
   if (!isFull) writeAddress("compare", { ...params, run: others.length === ids.length ? [...ids, id] : others });
 }
 
+// Resolves once the chart is drawn.
 function showByDepth(measured, metric) {
   const shown = measured.length > MOST_POINTS ? [] : measured;
   const rows = shown.map((one) => {
@@ -96,14 +97,16 @@ function showByDepth(measured, metric) {
   const place = document.getElementById("by-depth");
   place.replaceChildren();
   const note = rows.length
-    ? "A point for each configuration, with its 95 % interval. A click on a point ticks its row" +
-      " in the table, and puts it side by side with others below. Points of a family are joined if it has one configuration at each depth."
+    ? "A point for each configuration, with its 95 % interval. Families are beside each other within a depth;" +
+      " colour and shape together name a family. A click on a name in the legend dims the other families, a second click ends that." +
+      " A click on a point ticks its row in the table, and puts it side by side with others below." +
+      " Points of a family are joined if it has one configuration at each depth."
     : measured.length
       ? `${measured.length} configurations are too many for a chart. Choose at most ${MOST_POINTS} by the` +
         " filters, for example one data set and one source."
       : `No configuration here has ${metric.title}.`;
   const title = `${metric.title} by depth`;
-  draw(place, { name: `by_depth_${metric.id}`, title, note, rows, wide: true }, drawing);
+  return draw(place, { name: `by_depth_${metric.id}`, title, note, rows, wide: true }, drawing);
 }
 
 function lineRows(chosen, name, showsSeeds, moment) {

@@ -1,7 +1,7 @@
 "use strict";
-// The address keeps the view: #claims?verdict=partly, #compare?family=plain, #chang2018-4b.
-const report = JSON.parse(document.getElementById("report-data").textContent);
-const SECTIONS = ["claims", "compare", "help"];
+// Sections, links and the theme: shows what the address asks for.
+const views = {}; // the filters of each section, to which its link at the top comes back
+let followsLink = true; // if the address came from a link, the page may scroll
 let unpacking; // the data of the comparison, from its first view on
 
 // The data of the comparison are packed: base64 of gzip of JSON.
@@ -16,82 +16,6 @@ async function loadComparison() {
   startComparison();
 }
 
-function element(tag, properties = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name in made) made[name] = value;
-    else made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
-
-function readAddress() {
-  const [place, query = ""] = location.hash.slice(1).split("?");
-  const given = new URLSearchParams(query);
-  const params = {};
-  for (const [key, value] of given) params[key] = value.split(",").filter(Boolean);
-  if (SECTIONS.includes(place) || !place) return { section: place || "claims", params };
-  const target = document.getElementById(decodeURIComponent(place));
-  const section = target?.closest("main > section");
-  return { section: section ? section.id.replace("section-", "") : "claims", params: {}, target };
-}
-
-function writeAddress(section, params) {
-  const query = Object.entries(params)
-    .filter(([, values]) => values.length)
-    .map(([key, values]) => `${key}=${values.map(encodeURIComponent).join(",")}`);
-  location.hash = query.length ? `${section}?${query.join("&")}` : section;
-}
-
-function checkedValues(form) {
-  const params = {};
-  for (const box of form.querySelectorAll("input[type=checkbox]:checked")) {
-    (params[box.name] ??= []).push(box.value);
-  }
-  return params;
-}
-
-function showChoices(form, params) {
-  for (const box of form.querySelectorAll("fieldset input[type=checkbox]")) {
-    box.checked = (params[box.name] || []).includes(box.value);
-  }
-  for (const filter of form.querySelectorAll(".filter")) {
-    const boxes = [...filter.querySelectorAll("input:checked")];
-    let mark = filter.querySelector("summary b");
-    if (!mark) filter.querySelector("summary").append(" ", (mark = element("b")));
-    mark.textContent = boxes.length > 2 ? `${boxes.length} chosen` : boxes.map((box) => box.value).join(", ");
-  }
-}
-
-function showClaims(params) {
-  const form = document.getElementById("claim-filters");
-  if (!form) return;
-  showChoices(form, params);
-  const words = (params.words || []).join(",");
-  if (form.elements.words !== document.activeElement) form.elements.words.value = words;
-  let shown = 0;
-  for (const claim of document.querySelectorAll(".claim")) {
-    const fits = ["paper", "kind", "verdict"].every(
-      (key) => !params[key]?.length || params[key].includes(claim.dataset[key]),
-    );
-    const says = !words || wordsOf(claim).includes(words.toLowerCase());
-    claim.hidden = !(fits && says);
-    shown += claim.hidden ? 0 : 1;
-  }
-  for (const paper of document.querySelectorAll(".paper")) {
-    paper.hidden = !paper.querySelector(".claim:not([hidden])");
-  }
-  const all = document.querySelectorAll(".claim").length;
-  document.getElementById("claim-count").textContent = `${shown} of ${all} claims`;
-}
-
-// Headings, names of columns and commands are the same in all claims: a search skips them.
-function wordsOf(claim) {
-  const parts = [...claim.querySelectorAll("summary, td, li, dd, figcaption")];
-  return parts.map((part) => part.textContent.toLowerCase()).join("\n");
-}
-
 function showPictures(details) {
   for (const image of details.querySelectorAll("img[data-figure]")) {
     const figure = report.figures[image.dataset.figure];
@@ -101,24 +25,57 @@ function showPictures(details) {
 }
 
 async function showPage() {
-  const { section, params, target } = readAddress();
+  const { section, params, target, missing } = readAddress();
+  const mayScroll = followsLink;
+  followsLink = false;
   const isOther = document.getElementById(`section-${section}`).hidden;
+  const view = target ? views[section] || {} : params;
+  views[section] = view;
   for (const name of SECTIONS) {
     document.getElementById(`section-${name}`).hidden = name !== section;
-    const link = document.querySelector(`nav a[href="#${name}"]`);
+    const link = document.getElementById(`link-${name}`);
+    link.href = `#${addressOf(name, views[name] || {})}`;
     if (name === section) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (section === "claims") showClaims(params);
+  if (section === "claims") showClaims(view, missing);
+  if (section === "claims" && target?.closest("[hidden]")) showClaims((views.claims = {}));
+  if (isOther && !target) window.scrollTo(0, 0);
   if (section === "compare" && report.count) {
     await (unpacking ??= loadComparison());
-    showComparison(params);
+    await showComparison(view);
   }
-  if (isOther && !target) window.scrollTo(0, 0);
-  if (target) {
-    if (target.matches("details")) target.open = true;
+  if (mayScroll || target || missing) scrollToTarget();
+}
+
+// Scrolls to what the address names: a part of the page, or the rows that are side by side.
+function scrollToTarget() {
+  const { section, params, target, missing } = readAddress();
+  if (missing) document.getElementById("claim-filters")?.scrollIntoView();
+  else if (target) {
+    for (let part = target.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
     target.scrollIntoView();
     (target.querySelector("summary") || target).focus({ preventScroll: true });
+  } else if (section === "compare" && params.run?.length) {
+    document.getElementById("side-by-side").scrollIntoView();
+  }
+}
+
+function noteLink(event) {
+  const link = event.target.closest("a[href^='#']");
+  if (!link) return;
+  const isSame = link.getAttribute("href") === location.hash; // then the address does not change
+  if (link.closest("nav")) {
+    if (isSame) window.scrollTo(0, 0);
+  } else if (isSame) scrollToTarget();
+  else followsLink = true;
+}
+
+function closeFilters(event) {
+  if (event.key !== "Escape") return;
+  for (const filter of document.querySelectorAll(".filter[open]")) {
+    if (filter.contains(document.activeElement)) filter.querySelector("summary").focus();
+    filter.open = false;
   }
 }
 
@@ -146,18 +103,17 @@ function startPage() {
   systemIsDark.addEventListener("change", () => {
     if (!storedTheme()) setTheme(systemIsDark.matches ? "dark" : "light");
   });
-  const form = document.getElementById("claim-filters");
-  form?.addEventListener("input", () => {
-    const words = form.elements.words.value;
-    writeAddress("claims", { ...checkedValues(form), words: words ? [words] : [] });
-  });
-  form?.addEventListener("submit", (event) => event.preventDefault());
+  startClaims();
   for (const details of document.querySelectorAll(".claim, .pictures")) {
     details.addEventListener("toggle", () => details.open && showPictures(details));
   }
   nameTheme();
+  document.addEventListener("click", noteLink);
+  document.addEventListener("keydown", closeFilters);
   window.addEventListener("hashchange", showPage);
+  const shown = showPage();
   // the browser has its own scrolling to do while the page loads
-  window.addEventListener("load", () => readAddress().target && setTimeout(showPage));
-  showPage();
+  window.addEventListener("load", () => setTimeout(() => shown.then(scrollToTarget)));
 }
+
+startPage();

@@ -32,7 +32,7 @@ function showNumbers(chosen) {
   const head = element(
     "tr",
     {},
-    ...["", "configuration", "seeds", ...metrics.map(({ name }) => name), "parameters"].map(
+    ...["row", "configuration", "seeds", ...metrics.map(({ name }) => name), "parameters"].map(
       (title) => element("th", { scope: "col" }, title),
     ),
   );
@@ -40,7 +40,7 @@ function showNumbers(chosen) {
     element(
       "tr",
       {},
-      element("th", { scope: "row" }, LETTERS[place]),
+      element("th", { scope: "row" }, `${LETTERS[place]} ${one.family}, depth ${one.depth}`),
       element("td", { className: "settings" }, nameOf(one)),
       element("td", {}, String(one.seeds)),
       ...metrics.map(({ id }) => element("td", { className: "number" }, resultText(one.values[id]))),
@@ -79,16 +79,16 @@ function chartsOf(chosen, showsSeeds) {
       title: "Singular values of ∂Y_L/∂Y_0",
       note:
         "From the largest to the smallest. Of many runs only the largest, the median and the smallest" +
-        ` are kept (option probe.singular_values). Rounding errors are left out. ${spread}`,
+        ` are kept. Rounding errors are left out. ${spread}`,
       rows: moments("spectrum"),
       wide: true,
     },
   ];
   const missing = {
     heat: lineRows(chosen, "gradients_last", false).length
-      ? "Of these runs, gradients are known at two steps at most, before and after training: see the next chart. For more, set the option probe.every."
-      : "No gradients were kept of these runs (option probe.every).",
-    spectrum: "No singular values were kept of these runs (option probe.spectrum_examples).",
+      ? `Of these runs, gradients are known at two steps at most, before and after training: see the next chart. ${toFind("gradients_over_time", "probe.every")}`
+      : `No gradients were kept of these runs. ${toFind("gradients", "probe.every")}`,
+    spectrum: `No singular values were kept of these runs. ${toFind("spectra", "probe.spectrum_examples")}`,
   };
   const curves = report.curves
     .map(({ name, title }) => ({
@@ -99,13 +99,19 @@ function chartsOf(chosen, showsSeeds) {
     }))
     .filter(({ rows }) => rows.length);
   if (!curves.length) {
-    curves.push({ name: "train_loss", title: "Learning curves", note: "No learning curves were kept of these runs.", rows: [] });
+    const note = `No learning curves were kept of these runs. ${toFind("curves")}`;
+    curves.push({ name: "train_loss", title: "Learning curves", note, rows: [] });
   }
   const shown = probes.filter(({ name, rows }) => rows.length || name in missing);
   return [
     ...shown.map((chart) => (chart.rows.length ? chart : { ...chart, note: missing[chart.name] })),
     ...curves,
   ];
+}
+
+function toFind(kept, option) {
+  const advice = option ? ` If you make runs of your own, the option ${option} keeps them.` : "";
+  return `The choice "${kept}" of the filter Kept shows runs that have them.${advice}`;
 }
 
 function withoutLine(chosen, name) {
@@ -135,7 +141,7 @@ function runsOf(one) {
     element(
       "tr",
       {},
-      element("td", {}, String(run.seed)),
+      element("th", { scope: "row" }, String(run.seed)),
       element("td", {}, run.status),
       ...metrics.map(({ id }) => element("td", { className: "number" }, numberText(run.values[id]))),
       element("td", {}, run.commit),
@@ -149,7 +155,7 @@ function runsOf(one) {
     element("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "Single runs" }, table),
     element("p", {}, "Commands that make these runs again:"),
     element("pre", { className: "command", tabIndex: 0 }, one.runs.map((run) => run.command).join("\n\n")),
+    ...(one.left_out.length ? [element("p", {}, "Options that the commands leave at their defaults: ", element("code", {}, one.left_out.join(" ")))] : []),
   ];
 }
 
-startPage();
