@@ -52,14 +52,14 @@ def decades_text(own: pd.DataFrame) -> str:
 )
 def gradients(results: Results) -> Figure:
     """Which families keep their gradient? Each cell is log10(gradient norm at the first state /
-    at the last), at the last step of training: means over seeds. White, near 0: the gradient
+    at the last), at the last step of training: means over seeds. Light grey, near 0: the gradient
     keeps its size. Red, negative: it shrinks on its way to the first layer. Blue, positive: it
     grows. Values beyond the scale have the colour of its end; the number in the cell is theirs.
     """
     runs = measured_runs(results)
     label = "log10(gradient norm at the first state / at the last)"
     limits = (-DECADES, DECADES)
-    return heat_maps(runs, decades, decades_text, limits, label, "RdBu", extend="both")
+    return heat_maps(runs, decades, decades_text, limits, label, "coolwarm_r", extend="both")
 
 
 def percent_of(own: pd.DataFrame) -> Estimate:
@@ -188,8 +188,8 @@ def cost(results: Results) -> Figure:
 def choice(results: Results) -> Figure:
     """How families rank at the smallest (open) and at the largest depth (filled): 100 minus the
     interquartile mean of the scores over data sets and seeds. 0 is no error and 100 is guessing.
-    Bars are 95 % bootstrap intervals; smaller errors than the scale has are drawn at its left
-    end. See the table `choice` for ranks that the search of settings may have spoilt.
+    Bars are 95 % bootstrap intervals; errors below 0.1 are drawn at 0.1. See the table `choice` for
+    ranks that the search of settings may have spoilt.
     """
     runs = measured_runs(results)
     errors = {kind: errors_by_depth(runs, kind) for kind in RANKED}
