@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -142,12 +143,16 @@ def variations(rows: pd.DataFrame) -> pd.DataFrame:
         base = chosen.loc[row["seed"]]
         for key in VARIED:
             if row[key] != base[key]:
-                value = row[key][0] if isinstance(row[key], list) else row[key]
-                change = row["accuracy"] - base["accuracy"]
+                value, change = one_value(row[key]), row["accuracy"] - base["accuracy"]
                 found.append(
                     {"key": key, "value": value, "accuracy": row["accuracy"], "change": change}
                 )
     return pd.DataFrame(found).groupby(["key", "value"], sort=False, as_index=False).mean()
+
+
+def one_value(value: Any) -> Any:
+    """The value of an option; that of the only unit if it has one for each unit."""
+    return value[0] if isinstance(value, list) else value
 
 
 def filter_rows(results: Results) -> pd.DataFrame:

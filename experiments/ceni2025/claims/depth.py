@@ -69,7 +69,8 @@ def bounds_hold(results: Results) -> Iterator[Criterion]:
         ("trained networks", trained_rows(results)),
     ):
         inside = smallest(rows, "inside")
-        yield at_least(inside, -ROUNDING, f"{name}: smallest distance of a step to its bounds")
+        label = f"{name}: smallest margin of a step inside its bounds (negative: outside)"
+        yield at_least(inside, -ROUNDING, label)
         outside = excess(rows, "low", "high")
         label = f"{name}: log10 of the excess over the product bounds (negative: inside)"
         yield at_most(outside, ROUNDING, label)

@@ -34,6 +34,11 @@ def spread(results: Results, case: str) -> pd.Series:
     return np.power(10.0, rows["largest"] - rows["smallest"])
 
 
+def deepest_size(results: Results) -> str:
+    """The width and the depth of the networks of `spread`, in words."""
+    return f"width {WIDTH}, {results['spectra']['layers'].max():,} layers"
+
+
 WEIGHTS = {"a W for each layer": "", "one W": TIED}  # ending of the name of a case
 
 
@@ -54,9 +59,10 @@ def nearly_isometric(results: Results) -> Iterator[Criterion]:
     """Approximate dynamical isometry, up to a common factor: with random filters, random weights,
     tanh and β = 1/L all singular values of a deep network are nearly equal.
     """
+    size = deepest_size(results)
     for name, ending in WEIGHTS.items():
         ratios = spread(results, f"random{ending}")
-        label = f"width 32, deepest, {name}: largest / smallest singular value, worst seed"
+        label = f"{size}, {name}: largest / smallest singular value, worst seed"
         yield below(worst_of(ratios), NEAR_ISOMETRY, label)
     rows = select_rows(results["spectra_by_size"], c=1.0)
     for width in sorted(set(rows["width"]) - {WIDTH}):
@@ -74,7 +80,7 @@ def random_against_identity(results: Results, ending: str) -> Iterator[Criterion
         return below(found, 0.5, f"{label}: (largest / smallest - 1), random / identity")
 
     both = (spread(results, f"{filter}{ending}") for filter in ("random", "identity"))
-    yield compared(*both, "width 32, deepest")
+    yield compared(*both, deepest_size(results))
     rows = select_rows(results["spectra_by_size"], c=1.0)
     for width in sorted(set(rows["width"]) - {WIDTH}):
         options = {"width": width, "is_tied": ending == TIED}

@@ -15,21 +15,26 @@ from ..runs import paper
 from ..studies.weight_gradients import GRADIENT_CASES
 from .conditions import ALIKE, ROUNDING, deep_enough
 
+BOUND = (  # see studies/weight_gradients.py
+    "β ‖∂loss/∂x_L‖ Π_{k>l} (α + β ‖W_k‖) ‖(x_l, 1)‖ for the gradient by W_l and b_l of layer l,"
+    " with norms of x_l and of ∂loss/∂x_L over the batch"
+)
 SIZE = 2.0  # factor within which L times the norm of a weight gradient is the same at all depths
 
 
 @paper.claim(
     "10a",
-    kind="paper",
-    source="Abstract: gradient updates neither vanish nor explode. That β falls as 1/L is our "
-    "reading, by which each of them falls as 1/L, too",
+    kind="ours",
+    source='Abstract: gradient updates can neither vanish nor explode, "even in the infinite depth '
+    'case". Equal sizes over the layers, and β = 1/L, by which each of them falls as 1/L, are our '
+    "reading; whether the abstract means this is open",
     runs=["weight_gradients"],
     figure="weight_gradients",
 )
 def updates_are_uniform(results: Results) -> Iterator[Criterion]:
-    """If β falls as 1/L, gradient updates are uniform over the layers: with random weights and
-    tanh, the weight gradients of all layers of a network of 50,000 layers have about the same size,
-    which falls as 1/L.
+    """If β falls as 1/L, gradient updates are about equal in size over the layers, but each tends
+    to 0 with depth: with random weights and tanh, the weight gradients of all layers of a network
+    of 50,000 layers have about the same size, which falls as 1/L.
     """
     rows = select_rows(results["weight_gradients"], case="β = 1/L")
     sizes = (rows["largest"] + np.log10(rows["layers"])).groupby(rows["seed"])
@@ -47,7 +52,7 @@ def updates_are_uniform(results: Results) -> Iterator[Criterion]:
 @paper.claim(
     "10b",
     kind="theorem",
-    source="Abstract; our bound",
+    source=f"Abstract: analytical bounds; ours is {BOUND}",
     runs=["weight_gradients"],
     figure="weight_gradients",
 )

@@ -80,12 +80,22 @@ def longer_table(results: Results) -> pd.DataFrame:
 @paper.table("deep_rates", runs=["deep_rates"])
 def deep_rates_table(results: Results) -> pd.DataFrame:
     """Choice of the rates of deep networks: validation accuracy in %, one seed that is in no other
-    table. Best: the lowest of equal ones.
+    table. The rates are chosen with these layers and steps, and used at all depths and numbers of
+    steps. Best: the lowest of equal ones.
     """
     rows = deep_rows(results, "deep_rates")
     used = DEEP_RATES[rows["dataset"].iloc[0]].get
     table = setting_table(rows, ["kind"], "lr", "rate ", names=DEEP_NAMES, best=min, used=used)
-    return table.rename(columns={"kind": "net"})
+    table = table.rename(columns={"kind": "net"})
+    by_kind = rows.groupby("kind", sort=False)
+    for head, values in (
+        ("steps", by_kind["steps"].first()),
+        (IMAGES, by_kind.apply(image_limit, include_groups=False)),
+        ("layers", by_kind["depth"].max()),
+        ("data", by_kind["dataset"].first().map(DATA_NAMES)),
+    ):
+        table.insert(1, head, values.to_list())
+    return table
 
 
 @paper.figure(

@@ -15,7 +15,6 @@ from stablenets.claims.work import Work
 from stablenets.plotting.figures import new_grid
 from stablenets.plotting.legends import add_legend_below
 from stablenets.plotting.looks import BLUE, GREEN, ORANGE, PINK, SKY
-from stablenets.plotting.plots import plot_curves
 
 from ..rows import memory_errors
 from ..runs import paper
@@ -24,17 +23,17 @@ from .memory import GROUPS, LINES, SCALES, named_rows
 
 LIMITS = {"adding": (1e-5, 2.0), "copy": (0.01, 200.0)}  # of the axis; smaller errors have a row
 LOOKS: dict[str, dict[str, Any]] = {
-    "roaRNN": {"colour": BLUE, "marker": "s", "zorder": 3},
-    "roaRNN, readout only": {"colour": "0.2", "marker": "x", "linestyle": (0, (3, 1))},
-    "LSTM": {"colour": ORANGE, "marker": "o", "linestyle": "--"},
-    "LSTM, chrono": {"colour": SKY, "marker": "^", "linestyle": "-."},
-    "GRU": {"colour": GREEN, "marker": "D", "linestyle": (0, (6, 1))},
-    "vanilla RNN": {"colour": PINK, "marker": "v", "linestyle": ":"},
+    "roaRNN": {"color": BLUE, "marker": "s", "zorder": 3},
+    "roaRNN, readout only": {"color": "0.2", "marker": "x", "linestyle": (0, (3, 1))},
+    "LSTM": {"color": ORANGE, "marker": "o", "linestyle": "--"},
+    "LSTM, chrono": {"color": SKY, "marker": "^", "linestyle": "-."},
+    "GRU": {"color": GREEN, "marker": "D", "linestyle": (0, (6, 1))},
+    "vanilla RNN": {"color": PINK, "marker": "v", "linestyle": ":"},
 }
 
 
 def memory_figure(results: Results, task: str) -> Figure:
-    """Test error by training step, a panel for each length and a line for each network."""
+    """Test error by training step, a panel for each length and a line for each run."""
     groups = [*GROUPS[task], "readout_only", "chrono"]
     rows = select_rows(named_rows(results, groups), dataset=task)
     works: dict[str, Work] = {work.name: work for work in results.works(groups)}
@@ -50,12 +49,12 @@ def memory_figure(results: Results, task: str) -> Figure:
             runs = list(select_rows(of_length, net=name)["run"])
             if not runs:
                 continue
-            errors = np.stack([every[run] for run in runs])
-            shown = np.where(errors < low, row, np.minimum(errors, high))
             # each network has its markers at other steps, so that equal lines are seen
             first = 0.03 * list(LOOKS).index(name)
-            style = {"linewidth": 1, "markersize": 4, "markevery": (first, 0.2)}
-            plot_curves(axes, results.arrays(runs[0])["step"], shown, label=name, **style | look)
+            style = {"linewidth": 1, "markersize": 4, "markevery": (first, 0.2), "label": name}
+            for run in runs:
+                shown = np.where(every[run] < low, row, np.minimum(every[run], high))
+                axes.plot(results.arrays(run)["step"], shown, **style | look)
         axes.axhline(LINES[task], color="0.3", linewidth=0.8, linestyle=(0, (1, 3)))
         axes.set(yscale="log", ylim=(low, high), title=f"{length:,} time steps")
         if are_small:
@@ -86,10 +85,9 @@ def add_row(axes: Axes, row: float, low: float) -> None:
     "above it (table `memory_controls`).",
 )
 def adding_figure(results: Results) -> Figure:
-    """The adding problem: squared error on test sequences. Line: median over seeds; band: range
-    over seeds, so that a line without band has one seed. Dotted: the threshold of 0.01; guessing
-    has 0.167. Readout only: the designed recurrence stays as it is drawn. The rates of LSTM, GRU
-    and vanilla RNN were chosen at 100 time steps.
+    """The adding problem: squared error on test sequences, a line for each seed. Dotted: the
+    threshold of 0.01; guessing has 0.167. Readout only: the designed recurrence stays as it is
+    drawn. The rates of LSTM, GRU and vanilla RNN were chosen at 100 time steps.
     """
     return memory_figure(results, "adding")
 
@@ -103,10 +101,9 @@ def adding_figure(results: Results) -> Figure:
     "LSTM, GRU and vanilla RNN have one seed over 10,000 time steps.",
 )
 def copying_figure(results: Results) -> Figure:
-    """Copying ten symbols: wrong symbols on test sequences. Line: median over seeds; band: range
-    over seeds, so that a line without band has one seed. Dotted: the threshold of 1 %; guessing has
-    87.5 %. Grey row at the bottom: all values below 0.01 %, mostly no wrong symbol. Readout only:
-    the designed recurrence stays as it is drawn. The rates of LSTM, GRU and vanilla RNN were chosen
-    at 100 time steps.
+    """Copying ten symbols: wrong symbols on test sequences, a line for each seed. Dotted: the
+    threshold of 1 %; guessing has 87.5 %. Grey row at the bottom: all values below 0.01 %, mostly
+    no wrong symbol. Readout only: the designed recurrence stays as it is drawn. The rates of LSTM,
+    GRU and vanilla RNN were chosen at 100 time steps.
     """
     return memory_figure(results, "copy")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -15,8 +13,8 @@ from stablenets.plotting.figures import new_figure
 from stablenets.plotting.looks import BLUE, ORANGE
 
 from ..claims.pixels import NEAR
-from ..names import LABELS, NAMES
-from ..rows import variations
+from ..names import FILTER_NAMES, LABELS, NAMES
+from ..rows import one_value, variations
 from ..runs import paper
 from ..search_space import SPACE
 from ..trainings import pixel_rate
@@ -27,34 +25,42 @@ OPTION_NAMES = {
     "net.alpha": "α",
     "net.beta": "β",
     "net.widths": "H",
-    "net.input_scale": "scale of U",  # at first, as the next one
+    "net.input_scale": "scale of U",  # at first, as the next two
     "net.gain": "scale of W",
+    "net.bias_init": "b at first",
     "net.activation": "activation",
+    "net.filter": "filter",
     "optim.lr": "rate",
+    "optim.warmup": "warm-up",
+    "optim.weight_decay": "weight decay",
     "batch": "batch",
     "optim.label_smoothing": "label smoothing",
     "dataset.permutation": "permutation",
 }
-
-
-def setting_name(row: Any) -> str:
-    """An option and its value."""
-    return f"{OPTION_NAMES[row.key]} {row.value}"
+ALL_CHOSEN = "all as chosen"  # of the first row of table `sensitivity`
 
 
 @paper.table("sensitivity", runs=["sensitivity"])
 def sensitivity_table(results: Results) -> pd.DataFrame:
-    """roaRNN with one option changed at a time: validation accuracy in %, and the change in points;
-    scales of U and W are those before training.
+    """roaRNN on permuted pixels with one option changed at a time: validation accuracy in %, mean
+    over seeds that are in no other table, and the change in points from the first row, which has
+    the chosen value of each option. Scales of U and W are those before training.
     """
-    rows = variations(results["sensitivity"])
-    return pd.DataFrame(
-        {
-            "setting": [setting_name(row) for row in rows.itertuples()],
-            "validation accuracy": rows["accuracy"],
-            "change": rows["change"],
-            IMAGES: image_limit(results["sensitivity"]),
-        }
+    rows = results["sensitivity"]
+    chosen = rows.groupby("seed").first()  # the plan has the chosen setting first
+    changed = variations(rows)
+    values = {
+        "option": [ALL_CHOSEN, *changed["key"].map(OPTION_NAMES)],
+        "value": ["", *changed["value"]],
+        "chosen value": ["", *changed["key"].map(lambda key: one_value(chosen[key].iloc[0]))],
+        "validation accuracy": [VALIDATION_ACCURACY.of(chosen).mean(), *changed["accuracy"]],
+        "change": [0.0, *changed["change"]],
+    }
+    epochs = results.works(["sensitivity"])[0].resolved.config.epochs
+    return pd.DataFrame(values).assign(
+        data=LABELS[rows["dataset"].iloc[0]],
+        epochs=epochs,
+        **{IMAGES: image_limit(rows), "seeds": rows["seed"].nunique()},
     )
 
 
@@ -63,8 +69,8 @@ def sensitivity_figure(results: Results) -> Figure:
     """roaRNN with one option changed at a time: change of the validation accuracy in points, a dot
     for each value of the option, one seed. Dashed: 2 points less than the chosen setting; the title
     counts the values that cost less. Values that cost more stand beside their dots; table
-    `sensitivity` has all values. Scales of U and W
-    are those before training.
+    `sensitivity` has all values, the chosen ones, and data and epochs. Scales of U and W are those
+    before training.
     """
     rows = variations(results["sensitivity"])
     figure, (axes,) = new_figure(1, width=WIDTH, height=3.6)
@@ -98,16 +104,18 @@ def sensitivity_figure(results: Results) -> Figure:
 def search_table(results: Results) -> pd.DataFrame:
     """The search for the settings of permuted pixels with an affine readout: the setting that was
     found by hand, and settings that were drawn at random. Short runs, the best first; validation
-    accuracy in %, one seed that is in no other table.
+    accuracy in %, one seed that is in no other table. Scales of U and W are those before training.
+    Warm-up: fraction of the steps in which the rate rises.
     """
-    rows = results["search"]
+    rows = results["search"].replace({"net.filter": FILTER_NAMES})
     is_chosen = rows.index == 0  # the plan has the chosen setting first
     table = pd.DataFrame(
         {
             "data": rows["dataset"].map(LABELS),
             "validation accuracy": VALIDATION_ACCURACY.of(rows),
             "setting": np.where(is_chosen, "by hand, used", "drawn"),
-            **{key.split(".")[-1]: rows[key] for key in SPACE},
+            **{OPTION_NAMES[key]: rows[key] for key in SPACE},
+            "epochs": [work.resolved.config.epochs for work in results.works(["search"])],
             IMAGES: image_limit(rows),
             "status": rows["status"],
         }

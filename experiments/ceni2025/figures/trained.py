@@ -23,7 +23,9 @@ SIGMA = r"singular values of $\partial x_L/\partial x_0$"
 def trained_table(results: Results) -> pd.DataFrame:
     """Networks before and after training, one seed: extreme singular values of ∂x_L/∂x_0 of three
     test examples, their bounds, gradient norms at the states relative to the last one, and how far
-    W and U have moved relative to their first norm.
+    W and U have moved relative to their first norm. In copying, the loss reads the state after each
+    time step, so the gradient at a state sums up those of all later outputs. It is larger at
+    earlier states, even where all singular values are 1.
     """
     rows, tables = trained_rows(results), []
     powers_of = {"smallest": "smallest", "median": "median", "largest": "largest"}
@@ -60,7 +62,8 @@ def moved_by(rows: pd.DataFrame, name: str) -> pd.Series:
 def trained_figure(results: Results) -> Figure:
     """Networks before (grey, dashed) and after training (blue), one seed each. Above: range of the
     singular values of ∂x_L/∂x_0. Below: range of the gradient norms over all states, relative to
-    the last one. Dashed lines: 1e-3 and 1e3.
+    the last one; in copying, earlier states have larger gradients, since the loss reads the state
+    after each time step. Dashed lines: 1e-3 and 1e3.
     """
     rows = trained_rows(results)
     places, line = np.arange(len(rows)), {"linewidth": 0.8, "zorder": 0}

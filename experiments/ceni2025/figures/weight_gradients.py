@@ -15,6 +15,7 @@ from stablenets.plotting.looks import BLUE, GREY, ORANGE
 from stablenets.plotting.panels import set_panel
 
 from ..claims.conditions import ALIKE
+from ..claims.updates import BOUND
 from ..runs import paper
 from ..studies.weight_gradients import GRADIENT_CASES
 from .columns import LAYERS, WIDTH, power_of, powers
@@ -25,11 +26,13 @@ GRADIENT_LOOKS = {
 }
 
 
-@paper.table("weight_gradients", runs=["weight_gradients"])
+@paper.table(
+    "weight_gradients",
+    runs=["weight_gradients"],
+    caption="Norms of the weight gradients over the layers at random weights, tanh, width 32, worst"
+    f" seed. The bound is {BOUND}. Infinite: some norm is below what float64 holds.",
+)
 def weight_gradient_table(results: Results) -> pd.DataFrame:
-    """Norms of the weight gradients over the layers at random weights, tanh, width 32, worst seed.
-    The bound is that of claim 10b. Infinite: some norm is below what float64 holds.
-    """
     rows = results["weight_gradients"]
     rows = rows.assign(by_depth=rows["largest"] + np.log10(rows["layers"]))
     columns = {

@@ -61,5 +61,6 @@ def parameters(results: Results) -> Iterator[Criterion]:
     for label, starts in KINDS.items():
         nets = [net for net in TABLE if net.startswith(starts)]
         most, tried = most_by_one_layout(rows, nets)
-        label = f"{label}, of {len(nets)}, with the paper's numbers in the best layout of {tried}"
+        best = f"in the best of {tried} layouts" if tried > 1 else "in their only layout"
+        label = f"number of the {len(nets)} {label} that have the paper's parameter count {best}"
         yield at_least(exact(most, len(nets), "networks"), len(nets), label)

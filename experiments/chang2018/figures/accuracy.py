@@ -108,24 +108,63 @@ def quarter_table(results: Results) -> pd.DataFrame:
     return beside_paper(results["quarter"])
 
 
-@paper.figure("quarter", runs=["quarter"], is_partial=True)
+CURVES = (
+    "at a quarter of the recipe: test accuracy by steps. The legend has the networks that were"
+    " trained so far, and their seeds. Line: median over seeds; band: range over seeds, so that a"
+    " line without band has one seed. Dotted: the paper's values after 80,000 steps, in the colour"
+    " of the network."
+)
+
+
+@paper.figure(
+    "quarter",
+    runs=["quarter_rivals"],
+    is_partial=True,
+    caption=f"Hamiltonian-74, ResNet-32 and RevNet-38 on CIFAR-10 {CURVES}",
+)
 def quarter_figure(results: Results) -> Figure:
-    """CIFAR-10 at a quarter of the recipe: test accuracy by steps, median over seeds (line) and
-    range (band). Dotted: the paper's values after 80,000 steps, in the colour of the network.
-    """
-    published = {row.name: row.cifar10 for row in TABLE.values()}
+    return accuracy_curves(results, "quarter_rivals", (50, 95))
+
+
+@paper.figure(
+    "quarter_ordered",
+    runs=["quarter_ordered"],
+    is_partial=True,
+    caption=f"Hamiltonian-74, Leapfrog-26 and MidPoint-26 on CIFAR-10 {CURVES}",
+)
+def quarter_ordered_figure(results: Results) -> Figure:
+    return accuracy_curves(results, "quarter_ordered", (50, 95))
+
+
+@paper.figure(
+    "quarter_cifar100",
+    runs=["quarter_rivals_cifar100"],
+    is_partial=True,
+    caption=f"Hamiltonian-74, ResNet-32 and RevNet-38 on CIFAR-100 {CURVES}",
+)
+def quarter_cifar100_figure(results: Results) -> Figure:
+    return accuracy_curves(results, "quarter_rivals_cifar100", (15, 80))
+
+
+def accuracy_curves(results: Results, group: str, limits: tuple[float, float]) -> Figure:
+    """Test accuracy by steps of the networks of a group, which are trained on one data set."""
+    rows = with_names(results[group])
+    dataset = rows["dataset"].iloc[0]
+    published = {row.name: getattr(row, dataset) for row in TABLE.values()}
     figure, (axes,) = new_figure(1, width=4.2, height=3.4)
-    for net, own in with_names(results["quarter"]).groupby("net", sort=False):
+    for net, own in rows.groupby("net", sort=False):
         first = own.iloc[0]
         colour, _ = LOOKS[first["net.family"]]
         accuracies = 100 * results.curves(own, "test_accuracy")
         is_measured = np.isfinite(accuracies[0])
         steps = results.arrays(first["run"])["epoch"] * first["steps"] / first["epochs"]
         measured = accuracies[:, is_measured]
-        plot_curves(axes, steps[is_measured], measured, label=net, colour=colour)
+        label = f"{net}, {len(own)} seed{'s' * (len(own) > 1)}"
+        plot_curves(axes, steps[is_measured], measured, label=label, colour=colour)
         axes.axhline(published[net], color=colour, linewidth=0.8, linestyle=":")
-    axes.set(xlabel="steps", ylabel="test accuracy in %, CIFAR-10", ylim=(50, 95))
-    add_legend_below(figure, columns=3)
+    label = f"test accuracy in %, {DATA_NAMES[dataset]}"
+    axes.set(xlabel="steps", ylabel=label, ylim=limits)
+    add_legend_below(figure, columns=2)
     return figure
 
 

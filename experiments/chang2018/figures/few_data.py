@@ -16,12 +16,13 @@ from stablenets.plotting.looks import BLUE, GREEN, GREY, PINK
 from stablenets.plotting.panels import set_panel
 
 from ..claims.few_data import few_gaps, few_gaps_at_equal_cost, with_percent
-from ..claims.naming import LABELS
+from ..claims.naming import DATA_NAMES, LABELS
 from ..published import FEW
 from ..runs import paper
 from .accuracy import TRAIN_ACCURACY
 
 LOOKS = (("o", BLUE), ("s", GREEN), ("^", PINK))  # of trainings, from few steps to many
+APART = 1.07  # factor between points that have the same percentage and are drawn side by side
 
 
 @paper.table("few", runs=["few"])
@@ -101,21 +102,22 @@ def few_equal_cost_table(results: Results) -> pd.DataFrame:
 )
 def few_figure(results: Results) -> Figure:
     """Few training data: Hamiltonian minus ResNet by per cent of the training images and number of
-    steps, with 95 % intervals. The points of each number of steps are shifted sideways, so that
-    none covers another. Dotted, for runs on CIFAR-10: the difference of the two curves of the
-    paper's figure, which we take to be of CIFAR-10; its number of steps is not known.
+    steps, with 95 % intervals. Points of the same percentage are drawn side by side. Dotted, for
+    runs on CIFAR-10: the difference of the two curves of the paper's figure, which we take to be of
+    CIFAR-10; its number of steps is not known.
     """
-    gaps = pd.Series(few_gaps(results["few"])).groupby(level=0)
+    gaps = pd.Series(few_gaps(results["few"])).sort_index()
     figure, (axes,) = new_figure(1, width=4.2, height=3.6)
     if (results["few"]["dataset"] == "cifar10").all():
         stated = [ours - theirs for ours, theirs in FEW.values()]
         axes.plot(list(FEW), stated, ":", color=GREY, label="the paper's figure")
-    aside = np.exp(0.1 * (np.arange(len(gaps)) - (len(gaps) - 1) / 2))  # a factor
-    for place, (steps, own) in enumerate(gaps):
+    by_percent = gaps.groupby(level=1)
+    aside = APART ** (by_percent.cumcount() - (by_percent.transform("size") - 1) / 2)
+    for place, (steps, own) in enumerate(gaps.groupby(level=0)):
         percents, bars = own.index.get_level_values(1), np.array([gap.bar for gap in own]).T
         marker, colour = LOOKS[place % len(LOOKS)]
         axes.errorbar(
-            percents * aside[place],
+            percents * aside[own.index].to_numpy(),
             [gap.value for gap in own],
             bars,
             fmt=marker,
@@ -127,6 +129,7 @@ def few_figure(results: Results) -> Figure:
     set_panel(axes, xscale="log", xlim=(0.4, 25), reference=0)
     axes.set_xticks([0.5, 1, 2, 5, 10, 20], ["0.5", "1", "2", "5", "10", "20"])
     axes.minorticks_off()
-    axes.set(xlabel="% of the training images", ylabel="Hamiltonian minus ResNet, points")
+    data = DATA_NAMES[results["few"]["dataset"].iloc[0]]
+    axes.set(xlabel=f"% of the training images, {data}", ylabel="Hamiltonian minus ResNet, points")
     add_legend_below(figure, columns=2)
     return figure

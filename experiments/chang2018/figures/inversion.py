@@ -30,7 +30,7 @@ LOST = 1.0  # relative error of a reconstructed state
 
 def capped(value: float, digits: str) -> str:
     """A metric as text; studies store no value above OVERFLOW."""
-    return f"{value:{digits}}" if value < OVERFLOW else f"{OVERFLOW:.0e} or more"
+    return f"{value:{digits}}" if value < OVERFLOW else f"≥ {OVERFLOW:.0e}"
 
 
 @paper.table("inverse", runs=["inverse"])
@@ -134,6 +134,6 @@ def gradients_table(results: Results) -> pd.DataFrame:
         sort=False,
     )
     table = table.sort_index(axis=1)
-    table.columns = [f"{dtype}, {blocks} blocks" for dtype, blocks in table.columns]
+    table.columns = [f"{dtype}, {blocks} blocks in a unit" for dtype, blocks in table.columns]
     table = table.rename(index=NAMES, level=0).rename(index=BLOCK_NAMES, level=1)
     return table.rename_axis(["net", "in the block"]).reset_index()

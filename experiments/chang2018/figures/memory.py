@@ -68,15 +68,15 @@ def all_peaks(results: Results) -> pd.DataFrame:
     finding="`reverse` keeps the same at any depth. The peak grows in any mode, since weights,"
     " gradients and momentum do. A step of `checkpoint` takes about as long as one of `reverse`"
     " (table `cost`). The figure does not say that the inverse is accurate at these depths: with"
-    " random weights and h = 0.1, that of 300 midpoint blocks is lost even in float64, and that of"
-    " 1,000 Hamiltonian blocks in float32 (table `inverse`). Gradients were compared in float32"
-    " with up to 18 blocks in a unit (table `gradients`).",
+    " random weights and h = 0.1, that of 300 midpoint blocks in a unit is lost even in float64,"
+    " and that of 1,000 Hamiltonian blocks in a unit in float32 (table `inverse`). Gradients were"
+    " compared in float32 with up to 18 blocks in a unit (table `gradients`).",
 )
 def memory_figure(results: Results) -> Figure:
     """Memory by depth, a network with the widths of Hamiltonian-74, batch norms and h = 0.6 /
-    blocks. Top: kept for the backward pass. Bottom: resident at the peak of training steps; dashed:
-    before the first step, computed from the number of weights. `store` ends where it was not
-    measured.
+    blocks in a unit. Top: kept for the backward pass. Bottom: resident at the peak of training
+    steps; dashed: before the first step, computed from the number of weights. `store` ends where it
+    was not measured.
     """
     figure, ((top,), (bottom,)) = new_grid(2, 1, width=4.0, height=5.6)
     looks = {
@@ -85,14 +85,14 @@ def memory_figure(results: Results) -> Figure:
     }
     depths: set[int] = set()
     if not results["memory"].empty:
-        kept = kept_bytes_by_mode(results) / 2**30
+        kept = kept_bytes_by_mode(results) / 2**20
         depths |= set(kept.index)
         plot_lines(top, {mode: kept[mode].dropna() for mode in looks if mode in kept}, looks)
     rows = all_peaks(results)
     if not rows.empty:
         depths |= set(rows["blocks"])
         measured = set(rows["backward"])
-        peaks = {mode: peak_memory(rows, mode) / 2**10 for mode in looks if mode in measured}
+        peaks = {mode: peak_memory(rows, mode) for mode in looks if mode in measured}
         plot_lines(bottom, {mode: peak["peak"] for mode, peak in peaks.items()}, looks)
         deepest = max(peaks.values(), key=lambda peak: peak.index[-1])
         look = {"colour": GREY, "linestyle": "--"}
@@ -100,8 +100,8 @@ def memory_figure(results: Results) -> Figure:
             bottom, {"before the first step": deepest["start"]}, {"before the first step": look}
         )
     for axes, label in (
-        (top, "GiB kept for the backward pass"),
-        (bottom, "GiB resident at the peak"),
+        (top, "MiB kept for the backward pass"),
+        (bottom, "MiB resident at the peak"),
     ):
         set_panel(axes, depths=depths, xlabel="blocks in a unit", yscale="log", ylabel=label)
         label_sizes(axes)
@@ -109,11 +109,14 @@ def memory_figure(results: Results) -> Figure:
     return figure
 
 
-@paper.table("cost", runs=["cost", "overhead"])
+@paper.table(
+    "cost",
+    runs=["cost", "overhead"],
+    intervals="95 % confidence intervals of the median over rounds",
+)
 def cost_table(results: Results) -> pd.DataFrame:
     """CPU time of forward and backward pass, one thread: Hamiltonian / ResNet of the few-data runs,
-    and inversion and checkpoints / stored activations (Hamiltonian-74). Medians of the rounds, with
-    95 % intervals over rounds.
+    and inversion and checkpoints / stored activations (Hamiltonian-74). Medians over rounds.
     """
     found = []
     for group, ours, theirs in (

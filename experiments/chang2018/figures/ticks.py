@@ -37,7 +37,8 @@ def label_powers(axes: Axes, powers: Iterable[int]) -> None:
 
 
 def label_sizes(axes: Axes) -> None:
-    """Label a logarithmic vertical axis with 1, 2, 5, 10, 20, 50 and so on."""
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    """Label a logarithmic vertical axis with 1, 2, 5, 10 and so on; a short one with each digit."""
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 5 * low else range(1, 10)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())

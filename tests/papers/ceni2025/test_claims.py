@@ -24,7 +24,7 @@ from stablenets.claims.grid import PROFILES
 from stablenets.claims.ledger import Entry
 from stablenets.claims.pages import is_complete
 from stablenets.claims.results import Results
-from stablenets.claims.work import Training, unique
+from stablenets.claims.work import Training, in_dependency_order
 from stablenets.plotting.style import PAPER_STYLE
 from stablenets.training.network import build_network
 
@@ -41,7 +41,7 @@ def states(check, found):
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_run_of_the_plan_is_in_it_once(profile):
-    works = unique(list(PAPER.plan(profile, 2).values()))
+    works = in_dependency_order(list(PAPER.plan(profile, 2).values()))
     assert len({work.name for work in works}) == len(works)
 
 
@@ -544,6 +544,39 @@ def test_one_rate_of_each_network_on_pixels_is_used():
 def test_the_setting_found_by_hand_is_told_from_those_that_were_drawn():
     table = figures.settings.search_table(results({"search": reading()}, "full"))
     assert table["setting"].value_counts().to_dict() == {"drawn": 40, "by hand, used": 1}
+
+
+def test_the_table_of_changed_options_begins_with_the_chosen_setting():
+    table = figures.settings.sensitivity_table(results({"sensitivity": reading()}, "full"))
+    first, *others = table.to_dict("records")
+    assert (first["option"], first["change"]) == (figures.settings.ALL_CHOSEN, 0.0)
+    chosen = {row["option"]: row["chosen value"] for row in others}
+    assert (chosen["α"], chosen["H"], chosen["permutation"]) == (0.999, 128, "torch")
+    assert set(table["epochs"]) == set(table["seeds"]) == {1}
+
+
+def test_each_run_of_a_memory_task_has_a_line():
+    groups = PAPER.figures["adding"].runs
+    found = results(dict.fromkeys(groups, learning(lambda work: 1e-3)), "full")
+    panels = figures.memory_curves.adding_figure(found).axes
+    lengths = [
+        work.resolved.dataset.length for work in found.works(groups) if work.dataset == "adding"
+    ]
+    for axes, length in zip(panels, (100, 1000, 10_000), strict=True):
+        lines = [line for line in axes.get_lines() if len(line.get_xdata()) == 3]
+        assert len(lines) == lengths.count(length)
+    plt.close("all")
+
+
+def test_a_depth_is_named_by_its_number():
+    labels = [each.label for each in filters.nearly_isometric(of_sizes())]
+    assert labels[0].startswith("width 32, 50,000 layers")
+
+
+def of_sizes():
+    """Spectra by depth and by width that are all isometric."""
+    flat = {"smallest": 0.0, "median": 0.0, "largest": 0.0}
+    return results({"spectra": spectra(0.0, 0.0), "spectra_by_size": lambda work: flat}, "full")
 
 
 def test_weight_gradients_can_be_drawn():

@@ -210,7 +210,8 @@ def test_one_layout_must_have_the_counts_of_all_networks_of_a_kind(own_layouts, 
 
     criterion, *others = counts.parameters(made_up(PAPER, {"counts": stated}))
     assert criterion.state == state
-    assert "best layout of 6" in criterion.label
+    assert "best of 6 layouts" in criterion.label
+    assert "their only layout" in others[0].label
     assert {other.state for other in others} == {HELD}
 
 
@@ -270,5 +271,45 @@ def test_the_figures_of_runs_that_are_not_made_yet_can_be_drawn():
     found = results({"quarter": entry}, "full")
     assert len(figures.accuracy.quarter_table(found)) == 5
     assert len(figures.accuracy.quarter_ends_table(found)) == 5
-    assert figures.accuracy.quarter_figure(found).axes
+    for name in ("quarter", "quarter_ordered", "quarter_cifar100"):
+        figure = PAPER.figures[name]
+        (axes,) = figure.make(results(dict.fromkeys(figure.runs, entry), "full", None)).axes
+        labels = [line.get_label() for line in axes.get_lines() if "seed" in line.get_label()]
+        assert len(labels) == 3
+        seeds = "1 seed" if name == "quarter_cifar100" else "3 seeds"
+        assert all(label.endswith(f", {seeds}") for label in labels)
+    plt.close("all")
+
+
+def test_settings_of_networks_without_a_table_are_planned():
+    found = Results(PAPER.plan("full"), ledger.read_ledger(RESULTS / "full"))
+    table = figures.tuning.tuning_table(found.only(PAPER.tables["tuning"].runs))
+    planned = table[table["used"] == "planned"]
+    assert set(planned["data"]) == {"CIFAR-10"}
+    assert set(planned["net"]) == {"Leapfrog-26", "MidPoint-26"}
+    assert set(table["net"][table["used"] == "yes"]) >= {"Hamiltonian-74", "ResNet-32"}
+
+
+@pytest.mark.parametrize(("blocks", "is_drawn"), [(54, True), (300, False)])
+def test_an_arrow_says_at_which_h_a_line_leaves_the_axis(blocks, is_drawn):
+    def entry(work):
+        grows = work.net == "midpoint" and work.h == 0.1 and work.blocks > blocks
+        return {"first": 0.0, "growth": 1e30 if grows else 1.0}
+
+    (axes,) = figures.stability.growth_figure(results({"inverse": entry}, "quick")).axes
+    assert [text.get_text() for text in axes.texts] == ["h = 0.1 ↑"] * is_drawn
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("profile", "exact", "apart"), [("quick", [2, 5, 20], []), ("full", [2, 5, 10], [1, 1, 5, 5])]
+)
+def test_only_points_of_one_percentage_are_drawn_side_by_side(profile, exact, apart):
+    found = Results(PAPER.plan(profile), ledger.read_ledger(RESULTS / profile))
+    (axes,) = figures.few_data.few_figure(found.only(["few"])).axes
+    drawn = [bars[0].get_xdata() for bars in axes.containers]
+    places = np.sort(np.concatenate(drawn).astype(float))
+    is_exact = np.abs(places / np.round(places) - 1) < 1e-9
+    assert places[is_exact] == pytest.approx(exact)
+    assert places[~is_exact] == pytest.approx(apart, rel=0.1)
     plt.close("all")
