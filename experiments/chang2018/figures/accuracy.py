@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from stablenets.claims.estimates import TEST_ACCURACY, Metric, mean_over_seeds
 from stablenets.claims.results import Results
@@ -164,6 +165,8 @@ def accuracy_curves(results: Results, group: str, limits: tuple[float, float]) -
         axes.axhline(published[net], color=colour, linewidth=0.8, linestyle=":")
     label = f"test accuracy in %, {DATA_NAMES[dataset]}"
     axes.set(xlabel="steps", ylabel=label, ylim=limits)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter("{x:,g}")
     add_legend_below(figure, columns=2)
     return figure
 
