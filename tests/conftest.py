@@ -100,6 +100,12 @@ def same_by_command(trainings: Iterable[Any]) -> None:
         assert resolve(compose(*training.words)).name == training.name, shlex.join(training.words)
 
 
+@pytest.hookimpl(optionalhook=True)  # without xdist there is no such hook
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than processors: many tests wait for signals and other processes."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture
 def tiny(tmp_path):
     """tiny(*overrides): the composed mapping of a run that takes half a second, its folder under
