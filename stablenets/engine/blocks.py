@@ -20,8 +20,7 @@ from stablenets.engine.fused import is_transformed
 from stablenets.engine.replay import (
     call_unchanged,
     fork_generators,
-    own_buffers,
-    own_parameters,
+    own_tensors,
     seed_generators,
 )
 from stablenets.engine.reverse import largest_entry, relative_error
@@ -94,7 +93,8 @@ class Reversible(nn.Module):
         with fork_generators(y) as generators:
             before = [generator.get_state() for generator in generators]
             for number, function in reversed(self.functions):
-                change = call_unchanged(function, {}, own_buffers(function), halves[1 - number % 2])
+                buffers = own_tensors(function, nn.Module.named_buffers)
+                change = call_unchanged(function, {}, buffers, halves[1 - number % 2])
                 halves[number % 2] = halves[number % 2] - change
             after = [generator.get_state() for generator in generators]
         if not all(map(torch.equal, before, after)):
@@ -168,7 +168,10 @@ def run_blocks(chain: Reversible, halves: Sequence[Tensor]) -> tuple[Tensor, ...
         raise RuntimeError("Reversible: has no torch.func transforms, no forward-mode derivatives")
     index = {id(parameter): i for i, parameter in enumerate(parameters)}
     names = [
-        {name: index[id(p)] for name, p in own_parameters(function).items()}
+        {
+            name: index[id(p)]
+            for name, p in own_tensors(function, nn.Module.named_parameters).items()
+        }
         for _, function in chain.functions
     ]
     if not (torch.is_grad_enabled() or chain.training):  # an evaluation must draw no seed
@@ -190,7 +193,9 @@ class ReverseBlocks(torch.autograd.Function):
         start, parameters = tensors[:2], tensors[2:]
         ctx.chain, ctx.names, ctx.seed, ctx.modes = chain, names, seed, modes_of(chain)
         # under torch.func.functional_call, the module has these buffers in the forward pass alone
-        ctx.buffers = [own_buffers(function) for _, function in chain.functions]
+        ctx.buffers = [
+            own_tensors(function, nn.Module.named_buffers) for _, function in chain.functions
+        ]
         ctx.autocast = current_autocast(start[0])
         ctx.true_start = [half[:1].clone() for half in start]
         ctx.scale = largest_entry(start) if start[0].numel() else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -30,25 +30,20 @@ def seed_generators(generators: Sequence[torch.Generator], seed: int) -> None:
         generator.manual_seed(seed)
 
 
-def own_parameters(module: nn.Module) -> dict[str, Tensor]:
-    """The parameters by name, once for each module that has them.
+def own_tensors(module: nn.Module, named: Callable[..., Iterator]) -> dict[str, Tensor]:
+    """The parameters or buffers of a module by name, once for each module inside that has them.
 
-    A module that occurs twice has one name, as `functional_call` needs it. A parameter that two
+    A module that occurs twice has one name, as `functional_call` needs it. A tensor that two
     modules share has both names.
+
+    Args:
+        module: The module.
+        named: `nn.Module.named_parameters` or `nn.Module.named_buffers`.
     """
     return {
-        f"{prefix}.{name}" if prefix else name: parameter
+        f"{prefix}.{name}" if prefix else name: tensor
         for prefix, part in module.named_modules()
-        for name, parameter in part.named_parameters(recurse=False, remove_duplicate=False)
-    }
-
-
-def own_buffers(module: nn.Module) -> dict[str, Tensor]:
-    """The buffers by name, as `own_parameters`."""
-    return {
-        f"{prefix}.{name}" if prefix else name: buffer
-        for prefix, part in module.named_modules()
-        for name, buffer in part.named_buffers(recurse=False, remove_duplicate=False)
+        for name, tensor in named(part, recurse=False, remove_duplicate=False)
     }
 
 

@@ -70,9 +70,10 @@ def outlook_of_claim(
             " and spread stay as they are: add --seeds to the command below."
         )
     elif needed:
+        hardest = max(open_ones, key=lambda one: 0 if pd.isna(one["low"]) else seeds_needed(one))
         lines.append(
-            f"More seeds would hardly help: a value is so near its threshold that more than"
-            f" {MOST_SEEDS} runs are needed if mean and spread stay as they are."
+            f"More seeds would hardly decide it: {hardest['criterion']} is so near its threshold"
+            f" that more than {MOST_SEEDS} runs are needed if mean and spread stay as they are."
         )
     return lines
 
